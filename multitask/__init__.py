@@ -1,0 +1,1 @@
+"""Escrow payments for a marketplace where clients hire freelancers for tasks."""

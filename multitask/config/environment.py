@@ -1,0 +1,78 @@
+"""What the deployment decides, read once from environment variables and checked before anything starts."""
+
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"  # noqa: S105
+STRIPE_API = "https://api.stripe.com"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Environment(BaseSettings):
+    """Every setting that a deployment may change; `docs/operations.md` lists them."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    multitask_env: Literal["development", "test", "production"] = "development"
+    secret_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
+    secret_key_fallbacks: list[str] = []
+    database_url: str = ""
+    database_pool_size: int = Field(default=20, ge=1, le=500)
+    allowed_hosts: list[str] = []
+    csrf_trusted_origins: list[str] = []
+    public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    metrics_token: SecretStr = SecretStr("")
+    log_level: str = "INFO"
+
+    payment_provider: str = "stripe"
+    stripe_secret_key: SecretStr = SecretStr("")
+    stripe_publishable_key: str = ""
+    stripe_webhook_secret: SecretStr = SecretStr("")
+    stripe_connect_webhook_secret: SecretStr = SecretStr("")
+    stripe_api_base: str = STRIPE_API
+    stripe_platform_country: str = "US"
+
+    platform_fee_percentage: str = "15.00"
+    auto_release_days: int = Field(default=14, ge=1, le=365)
+    refund_answer_days: int = Field(default=7, ge=1, le=90)
+    second_person_above_minor: int = Field(default=100_000, ge=0)
+    access_token_minutes: int = Field(default=30, ge=1)
+    refresh_token_days: int = Field(default=14, ge=1)
+
+    @property
+    def is_production(self) -> bool:
+        return self.multitask_env == "production"
+
+    @model_validator(mode="after")
+    def refuse_what_would_lose_money(self) -> Self:
+        """A live key must never meet a sandbox, and production never starts with an empty secret."""
+        host = urlsplit(self.stripe_api_base).hostname or ""
+        key = self.stripe_secret_key.get_secret_value()
+        if key.startswith(("sk_live_", "rk_live_")) and self.stripe_api_base.rstrip("/") != STRIPE_API:
+            raise ValueError(f"STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is {host!r}, which is not Stripe")
+        if self.stripe_api_base != STRIPE_API and host not in LOOPBACK and self.is_production:
+            raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
+        if self.is_production:
+            self._refuse_empty_secrets()
+        return self
+
+    def _refuse_empty_secrets(self) -> None:
+        needed = {
+            "SECRET_KEY": "" if self._is_development_key() else self.secret_key.get_secret_value(),
+            "DATABASE_URL": self.database_url,
+            "ALLOWED_HOSTS": ",".join(self.allowed_hosts),
+            "STRIPE_SECRET_KEY": self.stripe_secret_key.get_secret_value(),
+            "STRIPE_PUBLISHABLE_KEY": self.stripe_publishable_key,
+            "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret.get_secret_value(),
+            "STRIPE_CONNECT_WEBHOOK_SECRET": self.stripe_connect_webhook_secret.get_secret_value(),
+        }
+        empty = [name for name, value in needed.items() if not value.strip()]
+        if empty:
+            raise ValueError(f"production does not start without {', '.join(empty)}")
+
+    def _is_development_key(self) -> bool:
+        return self.secret_key.get_secret_value() == DEVELOPMENT_KEY

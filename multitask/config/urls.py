@@ -1,0 +1,7 @@
+"""The root of every address; the rooms bring their own."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("multitask.web.api.urls")),
+]
