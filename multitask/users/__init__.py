@@ -1,0 +1,1 @@
+"""The people: accounts, roles, sessions, and the actor that every command is given."""

@@ -1,0 +1,123 @@
+"""Who is acting: given to every command, kept in the audit trail."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, Self
+
+
+class Role(StrEnum):
+    """The capacity in which somebody acts."""
+
+    CLIENT = "client"
+    FREELANCER = "freelancer"
+    SUPPORT = "support"
+    FINANCE = "finance"
+    ADMIN = "admin"
+    SYSTEM = "system"
+
+
+class Power(StrEnum):
+    """What reaches beyond one's own objects, and is therefore granted by a role."""
+
+    READ_ANY = "read_any"
+    CANCEL_TASK = "cancel_task"
+    RELEASE = "release"
+    REFUND = "refund"
+    SETTLE_DISPUTE = "settle_dispute"
+    ADJUST = "adjust"
+    MANAGE_USERS = "manage_users"
+
+
+_FINANCE = frozenset(Power) - {Power.MANAGE_USERS}
+POWERS: dict[Role, frozenset[Power]] = {
+    Role.CLIENT: frozenset(),
+    Role.FREELANCER: frozenset(),
+    Role.SUPPORT: frozenset({Power.READ_ANY}),
+    Role.FINANCE: _FINANCE,
+    Role.ADMIN: frozenset(Power),
+    Role.SYSTEM: _FINANCE,
+}
+STAFF_ROLES = frozenset({Role.SUPPORT, Role.FINANCE, Role.ADMIN})
+
+
+class Person(Protocol):
+    """The part of a user that an actor is made of."""
+
+    @property
+    def pk(self) -> int:
+        """Say which user."""
+
+    @property
+    def username(self) -> str:
+        """Say how people know the user."""
+
+    @property
+    def staff_role(self) -> str:
+        """Say the staff role, or an empty string."""
+
+    @property
+    def is_client(self) -> bool:
+        """Say whether the user may hire."""
+
+    @property
+    def is_freelancer(self) -> bool:
+        """Say whether the user may be hired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """One acting person or process, with the roles as the database had them at the request.
+
+    `user_id` is None for the system alone. A user may be client and freelancer at once, so
+    the two flags decide what one may begin; `role` is the capacity that the audit trail shows.
+    """
+
+    user_id: int | None
+    role: Role
+    label: str = ""
+    ip: str | None = None
+    request_id: str = ""
+    is_client: bool = False
+    is_freelancer: bool = False
+
+    @classmethod
+    def system(cls, label: str, *, request_id: str = "") -> Self:
+        """Make the actor of a job, such as `auto_release`."""
+        return cls(user_id=None, role=Role.SYSTEM, label=label, request_id=request_id)
+
+    @classmethod
+    def of(cls, user: Person, *, ip: str | None = None, request_id: str = "") -> Self:
+        """Make the actor of a person, from a user just read from the database."""
+        return cls(
+            user_id=user.pk,
+            role=_role_of(user),
+            label=user.username,
+            ip=ip,
+            request_id=request_id,
+            is_client=user.is_client,
+            is_freelancer=user.is_freelancer,
+        )
+
+    @property
+    def is_staff(self) -> bool:
+        """Say whether this is a person of the staff, in any role."""
+        return self.role in STAFF_ROLES
+
+    @property
+    def is_system(self) -> bool:
+        """Say whether this is a process rather than a person."""
+        return self.role is Role.SYSTEM
+
+    def is_user(self, user_id: int | None) -> bool:
+        """Say whether the actor is that very user; nobody is the user None."""
+        return user_id is not None and self.user_id == user_id
+
+    def may(self, power: Power) -> bool:
+        """Say whether the role grants the power; by default it does not."""
+        return power in POWERS[self.role]
+
+
+def _role_of(user: Person) -> Role:
+    if user.staff_role:
+        return Role(user.staff_role)
+    return Role.CLIENT if user.is_client or not user.is_freelancer else Role.FREELANCER

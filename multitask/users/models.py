@@ -1,0 +1,157 @@
+"""Users, the refresh tokens of their sessions, and the attempts to log in."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class StaffRole(models.TextChoices):
+    """What a member of the staff may do; empty for everybody else."""
+
+    NONE = "", "not staff"
+    SUPPORT = "support", "support"
+    FINANCE = "finance", "finance"
+    ADMIN = "admin", "admin"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users for Django's own commands; the API registers through `accounts`."""
+
+    def create_user(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        """Make a user with a hashed password."""
+        user = self.model(username=username, email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        """Make an administrator."""
+        fields.update(staff_role=StaffRole.ADMIN, is_staff=True, is_superuser=True)
+        return self.create_user(username, email, password, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. One may be client and freelancer at once, never both sides of one task."""
+
+    id = models.BigAutoField(primary_key=True)
+    username = models.CharField(max_length=150, unique=True)
+    email = models.EmailField(max_length=254)
+    is_client = models.BooleanField(default=False)
+    is_freelancer = models.BooleanField(default=False)
+    staff_role = models.CharField(
+        max_length=10, blank=True, default=StaffRole.NONE, choices=StaffRole.choices
+    )
+    is_staff = models.BooleanField(default=False, editable=False)
+    is_active = models.BooleanField(default=True)
+    country = models.CharField(max_length=2, default="US")
+    default_currency = models.CharField(max_length=3, default="USD")
+    language = models.CharField(max_length=10, default="en")
+    time_zone = models.CharField(max_length=50, default="UTC")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        """The database holds the spelling of codes and the agreement of the staff flags."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                Lower("username"), name="users_user_username_unique"
+            ),
+            models.UniqueConstraint(Lower("email"), name="users_user_email_unique"),
+            models.CheckConstraint(
+                condition=models.Q(staff_role__in=StaffRole.values),
+                name="users_user_staff_role",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_staff=False, staff_role="")
+                | (models.Q(is_staff=True) & ~models.Q(staff_role="")),
+                name="users_user_staff_in_step",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_superuser=False)
+                | models.Q(staff_role=StaffRole.ADMIN),
+                name="users_user_superuser_is_admin",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(country__regex=r"^[A-Z]{2}$"),
+                name="users_user_country",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(default_currency__regex=r"^[A-Z]{3}$"),
+                name="users_user_currency",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the username."""
+        return self.username
+
+
+class RefreshToken(models.Model):
+    """One refresh token. All tokens that rotate out of one login share its `family`."""
+
+    jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="refresh_tokens"
+    )
+    family = models.UUIDField(db_index=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """At most one token of a family can still be used."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["family"],
+                condition=models.Q(used_at=None, revoked_at=None),
+                name="users_refresh_one_live",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at__gt=models.F("issued_at")),
+                name="users_refresh_expires_later",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the token's id, which is no secret."""
+        return str(self.jti)
+
+
+class LoginAttempt(models.Model):
+    """One attempt to log in, kept so that guessing can be slowed down."""
+
+    id = models.BigAutoField(primary_key=True)
+    identifier = models.CharField(max_length=254)
+    ip = models.GenericIPAddressField(null=True)
+    attempted_at = models.DateTimeField(db_index=True)
+    succeeded = models.BooleanField(default=False)
+
+    class Meta:
+        """Both counts that the throttle makes are served by an index."""
+
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["ip", "attempted_at"], name="users_attempt_ip"),
+            models.Index(
+                fields=["identifier", "attempted_at"], name="users_attempt_identifier"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show who was tried, and when."""
+        return f"{self.identifier} at {self.attempted_at:%Y-%m-%d %H:%M:%S}"
