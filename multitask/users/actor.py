@@ -14,6 +14,7 @@ class Role(StrEnum):
     FINANCE = "finance"
     ADMIN = "admin"
     SYSTEM = "system"
+    VISITOR = "visitor"
 
 
 class Power(StrEnum):
@@ -35,7 +36,8 @@ POWERS: dict[Role, frozenset[Power]] = {
     Role.SUPPORT: frozenset({Power.READ_ANY}),
     Role.FINANCE: _FINANCE,
     Role.ADMIN: frozenset(Power),
-    Role.SYSTEM: _FINANCE,
+    Role.SYSTEM: frozenset(Power),
+    Role.VISITOR: frozenset(),
 }
 STAFF_ROLES = frozenset({Role.SUPPORT, Role.FINANCE, Role.ADMIN})
 
@@ -84,6 +86,11 @@ class Actor:
     def system(cls, label: str, *, request_id: str = "") -> Self:
         """Make the actor of a job, such as `auto_release`."""
         return cls(user_id=None, role=Role.SYSTEM, label=label, request_id=request_id)
+
+    @classmethod
+    def visitor(cls, *, ip: str | None = None, request_id: str = "") -> Self:
+        """Make the actor of somebody who has not logged in."""
+        return cls(user_id=None, role=Role.VISITOR, label="visitor", ip=ip, request_id=request_id)
 
     @classmethod
     def of(cls, user: Person, *, ip: str | None = None, request_id: str = "") -> Self:

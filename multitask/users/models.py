@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 
 class StaffRole(models.TextChoices):
@@ -55,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     default_currency = models.CharField(max_length=3, default="USD")
     language = models.CharField(max_length=10, default="en")
     time_zone = models.CharField(max_length=50, default="UTC")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -67,9 +68,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """The database holds the spelling of codes and the agreement of the staff flags."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                Lower("username"), name="users_user_username_unique"
-            ),
+            models.UniqueConstraint(Lower("username"), name="users_user_username_unique"),
             models.UniqueConstraint(Lower("email"), name="users_user_email_unique"),
             models.CheckConstraint(
                 condition=models.Q(staff_role__in=StaffRole.values),
@@ -81,8 +80,7 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="users_user_staff_in_step",
             ),
             models.CheckConstraint(
-                condition=models.Q(is_superuser=False)
-                | models.Q(staff_role=StaffRole.ADMIN),
+                condition=models.Q(is_superuser=False) | models.Q(staff_role=StaffRole.ADMIN),
                 name="users_user_superuser_is_admin",
             ),
             models.CheckConstraint(
@@ -104,9 +102,7 @@ class RefreshToken(models.Model):
     """One refresh token. All tokens that rotate out of one login share its `family`."""
 
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="refresh_tokens"
-    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
     family = models.UUIDField(db_index=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
@@ -147,9 +143,7 @@ class LoginAttempt(models.Model):
 
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["ip", "attempted_at"], name="users_attempt_ip"),
-            models.Index(
-                fields=["identifier", "attempted_at"], name="users_attempt_identifier"
-            ),
+            models.Index(fields=["identifier", "attempted_at"], name="users_attempt_identifier"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,92 @@
+"""What the fields of an account may hold."""
+
+import re
+import zoneinfo
+from collections.abc import Callable
+from functools import cache
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import list_currencies
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from multitask.users.errors import UserError
+
+USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{1,149}")
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?")
+# The territory list also names places that are no country: the EU, test regions, unknown.
+NOT_A_COUNTRY = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+
+
+class InvalidAccount(UserError):
+    """A field of an account holds what it may not; `fields` says which and why."""
+
+    code = "invalid_account"
+    message = "Some fields of the account are not valid."
+
+
+@cache
+def countries() -> frozenset[str]:
+    """List the ISO 3166 alpha-2 codes."""
+    codes = Locale("en").territories
+    return frozenset(code for code in codes if len(code) == 2 and code.isalpha()) - NOT_A_COUNTRY
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())
+
+
+def _is_username(value: str) -> bool:
+    return USERNAME.fullmatch(value) is not None
+
+
+def _is_email(value: str) -> bool:
+    try:
+        validate_email(value)
+    except ValidationError:
+        return False
+    return len(value) <= 254
+
+
+def _is_language(value: str) -> bool:
+    if not LANGUAGE.fullmatch(value):
+        return False
+    try:
+        Locale.parse(value, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+_RULES: dict[str, tuple[Callable[[str], bool], str]] = {
+    "username": (
+        _is_username,
+        "2 to 150 letters, digits and . _ + -, beginning with a letter, digit or _.",
+    ),
+    "email": (_is_email, "This is not an email address."),
+    "country": (lambda v: v in countries(), "This is not an ISO 3166 country code, such as US."),
+    "default_currency": (
+        lambda v: v in _currencies(),
+        "This is not an ISO 4217 currency code, such as USD.",
+    ),
+    "language": (_is_language, "This is not a language code, such as en or pt-BR."),
+    "time_zone": (lambda v: v in _time_zones(), "This is not a time zone, such as Europe/Berlin."),
+}
+
+
+def complaints(values: dict[str, object]) -> dict[str, str]:
+    """Say what is wrong, by field; fields without a rule (the flags) are left alone."""
+    found: dict[str, str] = {}
+    for field, value in values.items():
+        if field not in _RULES:
+            continue
+        is_valid, sentence = _RULES[field]
+        if not isinstance(value, str) or not is_valid(value):
+            found[field] = sentence
+    return found

@@ -1,0 +1,86 @@
+"""Refresh tokens: opened at login, rotated at each use, revoked by family.
+
+A refresh token that comes a second time was either stolen or its successor was, so its whole
+family ends: thief and owner both have to log in again, and only one of them can.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from multitask.users.errors import UserError
+from multitask.users.models import RefreshToken, User
+
+
+class SessionEnded(UserError):
+    """The token is unknown, expired or revoked, or its user is no longer active."""
+
+    code = "session_ended"
+    message = "This session has ended. Log in again."
+
+
+class RefreshTokenReused(SessionEnded):
+    """The token was used before, which ends the session for everybody who holds one."""
+
+    code = "refresh_token_reused"
+    message = "This refresh token was used before, so its session has ended. Log in again."
+
+
+def begin(*, user_id: int, now: datetime, lifetime: timedelta) -> RefreshToken:
+    """Begin a session: the first token of a new family."""
+    return _issue(user_id=user_id, family=uuid.uuid4(), now=now, expires_at=now + lifetime)
+
+
+def rotate(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken:
+    """Exchange a token for its successor. Raises SessionEnded or RefreshTokenReused."""
+    with transaction.atomic():
+        token = RefreshToken.objects.select_for_update().filter(jti=jti).first()
+        if token is None or token.revoked_at is not None or token.expires_at <= now:
+            raise SessionEnded
+        if token.used_at is None:
+            return _succeed(token, now=now, lifetime=lifetime)
+        _revoke(RefreshToken.objects.filter(family=token.family), now=now)
+    # Raised out here because the revocation has to be committed.
+    raise RefreshTokenReused
+
+
+def end(*, family: uuid.UUID, now: datetime) -> None:
+    """End one session. Ending it twice is as good as once."""
+    _revoke(RefreshToken.objects.filter(family=family), now=now)
+
+
+def end_all(*, user_id: int, now: datetime) -> None:
+    """End every session of a user."""
+    _revoke(RefreshToken.objects.filter(user_id=user_id), now=now)
+
+
+def user_of(*, user_id: int, family: uuid.UUID) -> User | None:
+    """Read the active user of a session that has not been ended, in one statement."""
+    live = RefreshToken.objects.filter(family=family, user_id=OuterRef("pk"), revoked_at=None)
+    return User.objects.filter(Exists(live), pk=user_id, is_active=True).first()
+
+
+def purge(*, now: datetime) -> int:
+    """Delete tokens that expired; returns how many."""
+    deleted, _ = RefreshToken.objects.filter(expires_at__lt=now).delete()
+    return deleted
+
+
+def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime) -> RefreshToken:
+    return RefreshToken.objects.create(
+        user_id=user_id, family=family, issued_at=now, expires_at=expires_at
+    )
+
+
+def _succeed(token: RefreshToken, *, now: datetime, lifetime: timedelta) -> RefreshToken:
+    if not User.objects.filter(pk=token.user_id, is_active=True).exists():
+        raise SessionEnded
+    token.used_at = now
+    token.save(update_fields=["used_at"])
+    return _issue(user_id=token.user_id, family=token.family, now=now, expires_at=now + lifetime)
+
+
+def _revoke(tokens: QuerySet[RefreshToken], *, now: datetime) -> None:
+    tokens.filter(revoked_at=None).update(revoked_at=now)

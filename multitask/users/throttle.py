@@ -1,0 +1,77 @@
+"""Slows down those who guess passwords, by counting attempts in the database.
+
+An attempt is written down as failed before the password is looked at and marked afterwards,
+so a thousand guesses sent at once are counted like a thousand in a row.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from multitask.users.errors import UserError
+from multitask.users.models import LoginAttempt
+
+WINDOW = timedelta(minutes=15)
+KEEP = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many failures within the window are borne, counting the one now tried."""
+
+    same_account_same_address: int = 10
+    same_address: int = 60
+    # High, as anybody can reach it for somebody else's account; it stops a spread-out search.
+    same_account: int = 200
+
+
+LIMITS = Limits()
+
+
+class TooManyAttempts(UserError):
+    """Too many failures of late; `retry_after` is in seconds."""
+
+    code = "too_many_attempts"
+    message = "Too many failed attempts to log in. Wait a while, then try again."
+
+    def __init__(self, *, retry_after: int) -> None:
+        """Keep how long to wait."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
+def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LIMITS) -> int:
+    """Count one attempt and return its id; raises TooManyAttempts when there were too many."""
+    identifier = identifier.lower()[:254]
+    since = now - WINDOW
+    failures = LoginAttempt.objects.filter(attempted_at__gt=since, succeeded=False)
+    here = Q(ip=ip)
+    account = Q(identifier=identifier)
+    for condition, limit in (
+        (account & here, limits.same_account_same_address),
+        (here, limits.same_address),
+        (account, limits.same_account),
+    ):
+        # Only as many rows as the limit are ever read, however long the attack.
+        times = list(
+            failures.filter(condition)
+            .order_by("-attempted_at")
+            .values_list("attempted_at", flat=True)[:limit]
+        )
+        if len(times) >= limit:
+            wait = (times[-1] + WINDOW - now).total_seconds()
+            raise TooManyAttempts(retry_after=max(1, int(wait)))
+    attempt = LoginAttempt.objects.create(identifier=identifier, ip=ip, attempted_at=now)
+    return attempt.pk
+
+
+def succeeded(attempt_id: int) -> None:
+    """Mark the attempt as no failure, so that it counts no more."""
+    LoginAttempt.objects.filter(pk=attempt_id).update(succeeded=True)
+
+
+def purge(*, now: datetime) -> int:
+    """Delete attempts that are older than a month; returns how many."""
+    deleted, _ = LoginAttempt.objects.filter(attempted_at__lt=now - KEEP).delete()
+    return deleted
