@@ -1,0 +1,1 @@
+"""The marketplace: tasks, the applications for them, and the work on them."""

@@ -1,0 +1,54 @@
+"""What spans two tables, and so needs a composite key and a trigger."""
+
+from typing import ClassVar
+
+from django.db import migrations
+
+# The accepted application is one for this very task, by its very freelancer.
+ACCEPTED_BELONGS = """
+ALTER TABLE tasks_task ADD CONSTRAINT tasks_task_accepted_belongs
+    FOREIGN KEY (accepted_application_id, id, freelancer_id)
+    REFERENCES tasks_application (id, task_id, freelancer_id);
+"""
+ACCEPTED_BELONGS_UNDONE = "ALTER TABLE tasks_task DROP CONSTRAINT tasks_task_accepted_belongs;"
+
+# Nobody applies for his own task; the client of a task never changes, nor its currency.
+TWO_PEOPLE = """
+CREATE FUNCTION tasks_refuse_own_application() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM tasks_task
+               WHERE id = NEW.task_id AND client_id = NEW.freelancer_id) THEN
+        RAISE EXCEPTION 'a client cannot apply for a task of his own'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'tasks_application_two_people';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER tasks_application_two_people
+    BEFORE INSERT OR UPDATE OF task_id, freelancer_id ON tasks_application
+    FOR EACH ROW EXECUTE FUNCTION tasks_refuse_own_application();
+CREATE FUNCTION tasks_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the client and the currency of a task never change'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'tasks_task_unchanging';
+END $$;
+CREATE TRIGGER tasks_task_unchanging
+    BEFORE UPDATE ON tasks_task FOR EACH ROW
+    WHEN (OLD.client_id <> NEW.client_id OR OLD.currency <> NEW.currency)
+    EXECUTE FUNCTION tasks_refuse_change();
+"""
+TWO_PEOPLE_UNDONE = """
+DROP TRIGGER tasks_task_unchanging ON tasks_task;
+DROP FUNCTION tasks_refuse_change();
+DROP TRIGGER tasks_application_two_people ON tasks_application;
+DROP FUNCTION tasks_refuse_own_application();
+"""
+
+
+class Migration(migrations.Migration):
+    """Adds the guards."""
+
+    dependencies: ClassVar[list[tuple[str, str]]] = [("tasks", "0001_initial")]
+    operations: ClassVar[list[migrations.RunSQL]] = [
+        migrations.RunSQL(ACCEPTED_BELONGS, ACCEPTED_BELONGS_UNDONE),
+        migrations.RunSQL(TWO_PEOPLE, TWO_PEOPLE_UNDONE),
+    ]

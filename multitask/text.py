@@ -1,0 +1,36 @@
+"""What text from people may hold before it is stored and shown to others."""
+
+import unicodedata
+
+# These turn the direction of what follows, so that a title can pretend to be another one.
+BIDI_CONTROLS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+LINE_CHARACTERS = frozenset("\n\t")
+
+
+def complaint(value: str, *, longest: int, shortest: int = 0, lines: bool = False) -> str | None:
+    """Say what is wrong with a text, or None when nothing is.
+
+    `lines` allows line breaks and tabs. Lengths are counted in characters, without the white
+    space around; control characters, halves of surrogate pairs and direction controls are refused.
+    """
+    length = len(value.strip())
+    if length < shortest:
+        return "This may not be empty." if length == 0 else f"At least {shortest} characters."
+    if len(value) > longest:
+        return f"At most {longest} characters."
+    for character in value:
+        if _is_hidden(character) and not (lines and character in LINE_CHARACTERS):
+            return f"The character U+{ord(character):04X} is not allowed here."
+    return None
+
+
+def tidy(value: str) -> str:
+    """Drop white space around a text and write every line break as one line feed."""
+    return value.replace("\r\n", "\n").strip()
+
+
+def _is_hidden(character: str) -> bool:
+    # Cc are control characters, Cs the halves of surrogate pairs; Zl and Zp break lines unseen.
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in BIDI_CONTROLS
