@@ -33,11 +33,18 @@ class Rejected(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """The provider did nothing yet (rate limit, key still in flight, funds short): the same call may succeed later."""
+    """The provider did nothing yet (rate limit, key still in flight, funds short): the same call may succeed later.
 
-    def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
+    `key_spent` says that the provider will repeat this refusal to the same key, so that a later try needs a new
+    one; that is safe, because the refusal proves that the old key moved nothing.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, retry_after: timedelta | None = None, key_spent: bool = False
+    ) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+        self.key_spent = key_spent
 
 
 class Unknown(ProviderError):
@@ -113,6 +120,7 @@ class AccountState:
     requirements_pending: Sequence[str] = ()
     disabled_reason: str = ""
     closed: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +227,10 @@ class AccountBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundEvent:
-    """A verified webhook in our words: `object_id` of kind `subject` changed; `account_id` when it is a connected one's."""
+    """A verified webhook in our words: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
+
+    `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
+    """
 
     id: str
     kind: str
@@ -229,6 +240,7 @@ class InboundEvent:
     created_at: datetime
     live: bool
     related: Mapping[str, str] = field(default_factory=dict)
+    quarantine_reason: str = ""
 
 
 class Provider(Protocol):
@@ -275,6 +287,9 @@ class Provider(Protocol):
     def read_transfer(self, transfer_id: str) -> TransferState: ...
     def find_transfer(self, *, reference: str, account_id: str) -> TransferState | None: ...
     def reverse_transfer(self, *, reference: str, transfer_id: str, amount: Money, key: str) -> TransferState: ...
+    def find_reversal(self, *, reference: str, transfer_id: str) -> TransferState | None:
+        """The transfer, if a reversal with this reference was made of it."""
+        ...
 
     # -- back to the client
     def create_refund(self, *, reference: str, payment_id: str, amount: Money, key: str) -> RefundState: ...
@@ -290,6 +305,6 @@ class Provider(Protocol):
     def read_dispute(self, dispute_id: str) -> DisputeState: ...
 
     # -- webhooks
-    def verify_webhook(self, *, body: bytes, signature: str, endpoint: str) -> InboundEvent:
+    def verify_webhook(self, *, body: bytes, signature: str, endpoint: str, now: datetime) -> InboundEvent:
         """Check the raw body; `endpoint` is "platform", "connect" or "" for either secret."""
         ...
