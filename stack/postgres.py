@@ -1,0 +1,330 @@
+"""The embedded PostgreSQL: a server of the project's own, on a loopback port, behind a password.
+
+Shapes: a `Server` has a *desk* (its password, port and locks; in the project's data folder) and a *cluster*
+(PostgreSQL's files). For an ordinary user the cluster lies in the desk. For root it lies under /var/lib,
+where the unprivileged account that runs it can reach it however closed the project's folders are.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stack import binaries
+from stack.errors import StackError
+
+USER = "multitask"
+DATABASE = "multitask"
+HOST = "127.0.0.1"
+START_SECONDS = 60
+# Tests may lose everything at any moment, so they do not wait for the disk.
+FRAGILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+}
+
+
+def project_folder() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+def data_folder() -> Path:
+    """The project's data folder: MULTITASK_DATA, or `.data` in the project."""
+    named = os.environ.get("MULTITASK_DATA", "")
+    return Path(named).expanduser().resolve() if named else project_folder() / ".data"
+
+
+def development() -> "Server":
+    """The server that `make run` and a bare `manage.py` use: durable, on PG_PORT if that is set."""
+    return Server(data_folder() / "postgres", port=wanted_port())
+
+
+def tests() -> "Server":
+    """The server of the test suite: data of its own, which no power cut has to spare."""
+    return Server(data_folder() / "postgres-tests", durable=False)
+
+
+def address_file() -> Path:
+    """Where a bare `manage.py` finds the address of the development server."""
+    return data_folder() / "database-url"
+
+
+def publish(server: "Server") -> None:
+    """Write the address of a running server where `manage.py` looks for it; only the owner can read it."""
+    draft = address_file().with_name(f"database-url.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(server.url() + "\n")
+    draft.replace(address_file())
+
+
+def wanted_port() -> int | None:
+    """PG_PORT as a number, or None when it is unset and any free port will do."""
+    text = os.environ.get("PG_PORT", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StackError(f"PG_PORT must be a port number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+class Server:
+    """One embedded PostgreSQL server.
+
+    `desk`: folder for the password and locks. `durable`: whether committed data survives a power cut.
+    `port`: the loopback port, or None for any free one. Errors: StackError, always with what to do.
+    """
+
+    def __init__(self, desk: Path, *, durable: bool = True, port: int | None = None) -> None:
+        self.desk = desk
+        self.durable = durable
+        self.wanted_port = port
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data folder."""
+        if not binaries.is_root():
+            return self.desk / "cluster"
+        return binaries.state_folder() / self._kept_secret("token") / "cluster"
+
+    @property
+    def log(self) -> Path:
+        return self.cluster / "server.log"
+
+    def start(self) -> None:
+        """Make the cluster when there is none, and start its server when it is not running."""
+        with self._locked():
+            self._start()
+
+    def stop(self) -> None:
+        """Stop the server; it is no error when it is not running."""
+        with self._locked():
+            self._stop()
+
+    def remove(self) -> None:
+        """Stop the server and delete its data and its password."""
+        if not self.desk.exists():
+            return
+        with self._locked():
+            self._stop()
+            self._delete_cluster()
+        shutil.rmtree(self.desk, ignore_errors=True)
+
+    @contextmanager
+    def held(self) -> Iterator["Server"]:
+        """Run the server for the length of a block; the last process to leave stops it.
+
+        A holder that is killed lets go of its lock, so the next one to leave still stops the server.
+        """
+        with self._locked(), (self.desk / "holders").open("w") as holders:
+            self._start()
+            fcntl.flock(holders, fcntl.LOCK_SH)
+            descriptor = os.dup(holders.fileno())
+        try:
+            yield self
+        finally:
+            with self._locked():
+                self._leave(descriptor)
+
+    def _leave(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # Someone else holds it.
+        else:
+            if not (self.desk / "kept").exists():
+                self._stop()
+                if not self.durable:
+                    self._delete_cluster()
+        finally:
+            os.close(descriptor)
+
+    def keep(self, kept: bool) -> None:
+        """Say whether the server stays up when the last holder leaves."""
+        if kept:
+            (self.desk / "kept").touch()
+        else:
+            (self.desk / "kept").unlink(missing_ok=True)
+
+    def url(self, database: str = DATABASE) -> str:
+        """The address of a database of the running server, password included."""
+        running = self._postmaster()
+        if running is None:
+            raise StackError("the embedded PostgreSQL is not running: `python -m stack postgres start` starts it")
+        return f"postgresql://{USER}:{self._password()}@{HOST}:{running[1]}/{database}"
+
+    def is_running(self) -> bool:
+        return self.desk.exists() and self._postmaster() is not None
+
+    # The desk.
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the desk, so that of several processes one starts or stops the server."""
+        self._open_desk()
+        with (self.desk / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _open_desk(self) -> None:
+        try:
+            self.desk.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.desk.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"cannot make {self.desk} ({error.strerror}): set MULTITASK_DATA to a folder of yours"
+            ) from error
+        if self.desk.stat().st_uid != os.geteuid():
+            raise StackError(f"{self.desk} belongs to another user: run as that user, or set MULTITASK_DATA")
+
+    def _kept_secret(self, name: str) -> str:
+        """A secret of the desk, made the first time it is asked for; only its owner can read it."""
+        path = self.desk / name
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            self._open_desk()
+        secret = secrets.token_hex(16)
+        draft = self.desk / f"{name}.{os.getpid()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secret)
+        try:
+            os.link(draft, path)  # Fails if another process was first; then its secret counts.
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_text().strip()
+
+    # The cluster.
+
+    def _start(self) -> None:
+        if self._postmaster() is not None:
+            return
+        account = binaries.server_account()
+        programs = binaries.reachable_programs(account)
+        if not self.durable:
+            shutil.rmtree(self.cluster, ignore_errors=True)  # Whatever a killed run of tests left is worth nothing.
+        if not self.cluster.exists():
+            self._make_cluster(account, programs)
+        # What is left of a killed server names a process that is gone, or by now is someone else's.
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        deadline = time.monotonic() + 20
+        while complaint := self._try_to_start(account, programs, port := self._free_port()):
+            # The children of a killed server hold its memory for a moment, and another program may take a free port.
+            passes = "shared memory block" in complaint or ("in use" in complaint and self.wanted_port is None)
+            if not passes or time.monotonic() > deadline:
+                raise StackError(f"the embedded PostgreSQL did not start:\n{complaint}")
+            time.sleep(0.2)
+        (self.desk / "port").write_text(str(port))
+
+    def _try_to_start(self, account: binaries.Account, programs: Path, port: int) -> str:
+        """Start the server; answer its complaint, or nothing when it runs."""
+        options = {**SETTINGS, **({} if self.durable else FRAGILE), "port": str(port)}
+        command = [str(programs / "pg_ctl"), "start", "-w", "-t", str(START_SECONDS), "-s"]
+        command += ["-D", str(self.cluster), "-l", str(self.log)]
+        command += ["-o", " ".join(f"-c {name}='{value}'" for name, value in options.items())]
+        written = self.log.stat().st_size if self.log.exists() else 0
+        try:
+            done = account.run(command, timeout=START_SECONDS + 10)
+        except subprocess.TimeoutExpired:
+            return f"nothing happened in {START_SECONDS} s; see {self.log}"
+        if done.returncode == 0:
+            return ""
+        said = self.log.read_bytes()[written:].decode(errors="replace") if self.log.exists() else ""
+        return (said or done.stderr).strip() or f"pg_ctl ended with {done.returncode}"
+
+    def _make_cluster(self, account: binaries.Account, programs: Path) -> None:
+        """Make an empty cluster beside its final place and move it there when it is whole."""
+        draft = self.cluster.with_name("cluster.new")
+        self.cluster.parent.mkdir(exist_ok=True)
+        self.cluster.parent.chmod(0o711 if account.uid is not None else 0o700)
+        if account.uid is not None:
+            (self.cluster.parent / "desk").write_text(str(self.desk))
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        password = draft.with_name("password.new")
+        password.unlink(missing_ok=True)
+        with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self._password())
+        if account.uid is not None and account.gid is not None:
+            os.chown(draft, account.uid, account.gid)
+            os.chown(password, account.uid, account.gid)
+        command = [str(programs / "initdb"), "-D", str(draft), "-U", USER, f"--pwfile={password}"]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        command += [] if self.durable else ["--no-sync"]
+        done = account.run(command)
+        password.unlink()
+        if done.returncode != 0:
+            raise StackError(f"the embedded PostgreSQL's data could not be made: {done.stderr.strip()}")
+        self._make_database(account, programs, draft)
+        draft.rename(self.cluster)
+
+    def _make_database(self, account: binaries.Account, programs: Path, cluster: Path) -> None:
+        """Make the project's database while no server runs, through PostgreSQL's single-user mode."""
+        command = [str(programs / "postgres"), "--single", "-D", str(cluster)]
+        command += [*([] if self.durable else ["-c", "fsync=off"]), "postgres"]
+        done = account.run(command, said=f"CREATE DATABASE {DATABASE}\n")
+        if "ERROR" in done.stderr or "FATAL" in done.stderr or done.returncode != 0:
+            raise StackError(f"the embedded PostgreSQL's database could not be made: {done.stderr.strip()}")
+
+    def _delete_cluster(self) -> None:
+        shutil.rmtree(self.cluster.parent if binaries.is_root() else self.cluster, ignore_errors=True)
+
+    def _stop(self) -> None:
+        if self._postmaster() is None:
+            return
+        account = binaries.server_account()
+        command = [str(binaries.reachable_programs(account) / "pg_ctl"), "stop", "-w", "-s", "-m", "fast"]
+        done = account.run([*command, "-t", str(START_SECONDS), "-D", str(self.cluster)], timeout=START_SECONDS + 10)
+        if done.returncode != 0 and self._postmaster() is not None:
+            raise StackError(f"the embedded PostgreSQL did not stop: {done.stderr.strip()}")
+
+    def _postmaster(self) -> tuple[int, int] | None:
+        """Process id and port of the running server, or None; a stale pid file counts for nothing."""
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+            process, port = int(lines[0]), int(lines[3])
+            command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        except (OSError, IndexError, ValueError):
+            return None
+        return (process, port) if os.fsencode(self.cluster) in command else None
+
+    def _password(self) -> str:
+        return self._kept_secret("password")
+
+    def _free_port(self) -> int:
+        """The wanted port; else the one of last time if it is free; else any that is."""
+        if self.wanted_port is not None:
+            if not is_free(self.wanted_port):
+                raise StackError(f"port {self.wanted_port} is taken: set PG_PORT to a free one for PostgreSQL")
+            return self.wanted_port
+        remembered = self.desk / "port"
+        if remembered.exists() and remembered.read_text().isdecimal() and is_free(int(remembered.read_text())):
+            return int(remembered.read_text())
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
