@@ -3,9 +3,7 @@
 import unicodedata
 
 # These turn the direction of what follows, so that a title can pretend to be another one.
-BIDI_CONTROLS = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 LINE_CHARACTERS = frozenset("\n\t")
 
 

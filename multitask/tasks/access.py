@@ -20,10 +20,7 @@ def visible_tasks(actor: Actor) -> QuerySet[Task]:
         return Task.objects.none()
     applied = Application.objects.filter(task=OuterRef("pk"), freelancer_id=actor.user_id)
     return Task.objects.filter(
-        Q(status=TaskStatus.OPEN)
-        | Q(client_id=actor.user_id)
-        | Q(freelancer_id=actor.user_id)
-        | Exists(applied)
+        Q(status=TaskStatus.OPEN) | Q(client_id=actor.user_id) | Q(freelancer_id=actor.user_id) | Exists(applied)
     )
 
 
@@ -33,9 +30,7 @@ def visible_applications(actor: Actor) -> QuerySet[Application]:
         return Application.objects.all()
     if actor.user_id is None:
         return Application.objects.none()
-    return Application.objects.filter(
-        Q(freelancer_id=actor.user_id) | Q(task__client_id=actor.user_id)
-    )
+    return Application.objects.filter(Q(freelancer_id=actor.user_id) | Q(task__client_id=actor.user_id))
 
 
 def locked_task(actor: Actor, task_id: int) -> Task:

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.db import transaction
-
 from multitask import text
-from multitask.money import Money
+from multitask.database import transactional
+from multitask.money import CurrencyMismatch, Money
 from multitask.tasks import access
 from multitask.tasks.errors import InvalidTask, NotYourPart, TaskError
 from multitask.tasks.models import (
@@ -71,13 +70,6 @@ class FreelancerUnavailable(TaskError):
     message = "This freelancer is no longer available."
 
 
-class CurrencyMismatch(TaskError):
-    """An application is priced in the currency of its task."""
-
-    code = "currency_mismatch"
-    message = "The amount has to be in the currency of the task."
-
-
 def post_task(
     *,
     actor: Actor,
@@ -109,6 +101,7 @@ def post_task(
     )
 
 
+@transactional
 def apply(
     *,
     actor: Actor,
@@ -122,81 +115,78 @@ def apply(
     A withdrawn application is taken up again. Raises TaskNotFound, NotAFreelancer, OwnTask,
     TaskNotOpen, AlreadyApplied, CurrencyMismatch or InvalidTask.
     """
-    with transaction.atomic():
-        task = access.locked_task(actor, task_id)
-        freelancer_id = _refuse_applicant(actor, task)
-        amount = amount or task.budget
-        if amount.currency != task.currency:
-            raise CurrencyMismatch(fields={"currency": f"This task is priced in {task.currency}."})
-        letter = text.tidy(cover_letter)
-        _refuse(
-            {
-                "cover_letter": text.complaint(letter, longest=COVER_LETTER_MAX, lines=True),
-                "proposed_amount": _amount_complaint(amount),
-            }
-        )
-        earlier = Application.objects.filter(task=task, freelancer_id=freelancer_id).first()
-        if earlier is not None and earlier.status != ApplicationStatus.WITHDRAWN:
-            raise AlreadyApplied
-        application = earlier or Application(task=task, freelancer_id=freelancer_id)
-        application.task = task
-        application.amount_minor = amount.amount_minor
-        application.cover_letter = letter
-        application.status = ApplicationStatus.PENDING
-        application.created_at, application.decided_at = now, None
-        application.save()
+    task = access.locked_task(actor, task_id)
+    freelancer_id = _refuse_applicant(actor, task)
+    amount = amount or task.budget
+    if amount.currency != task.currency:
+        raise CurrencyMismatch(fields={"currency": f"This task is priced in {task.currency}."})
+    letter = text.tidy(cover_letter)
+    _refuse(
+        {
+            "cover_letter": text.complaint(letter, longest=COVER_LETTER_MAX, lines=True),
+            "proposed_amount": _amount_complaint(amount),
+        }
+    )
+    earlier = Application.objects.filter(task=task, freelancer_id=freelancer_id).first()
+    if earlier is not None and earlier.status != ApplicationStatus.WITHDRAWN:
+        raise AlreadyApplied
+    application = earlier or Application(task=task, freelancer_id=freelancer_id)
+    application.task = task
+    application.amount_minor = amount.amount_minor
+    application.cover_letter = letter
+    application.status = ApplicationStatus.PENDING
+    application.created_at, application.decided_at = now, None
+    application.save()
     return application
 
 
+@transactional
 def withdraw_application(*, actor: Actor, now: datetime, application_id: int) -> Application:
     """Take one's own application back. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
-    with transaction.atomic():
-        application = access.locked_application(actor, application_id)
-        if not actor.is_user(application.freelancer_id):
-            raise NotYourPart
-        _decide(application, ApplicationStatus.WITHDRAWN, now=now)
+    application = access.locked_application(actor, application_id)
+    if not actor.is_user(application.freelancer_id):
+        raise NotYourPart
+    _decide(application, ApplicationStatus.WITHDRAWN, now=now)
     return application
 
 
+@transactional
 def reject(*, actor: Actor, now: datetime, application_id: int) -> Application:
     """Turn an application down. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
-    with transaction.atomic():
-        application = access.locked_application(actor, application_id)
-        if not actor.is_user(application.task.client_id):
-            raise NotYourPart
-        _decide(application, ApplicationStatus.REJECTED, now=now)
+    application = access.locked_application(actor, application_id)
+    if not actor.is_user(application.task.client_id):
+        raise NotYourPart
+    _decide(application, ApplicationStatus.REJECTED, now=now)
     return application
 
 
+@transactional
 def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
     """Assign the task to an applicant for the amount he asks, and reject the others.
 
     Raises ApplicationNotFound, NotYourPart, TaskNotOpen, ApplicationNotPending or
     FreelancerUnavailable.
     """
-    with transaction.atomic():
-        application = access.locked_application(actor, application_id)
-        task = application.task
-        if not actor.is_user(task.client_id):
-            raise NotYourPart
-        if task.status != TaskStatus.OPEN:
-            raise TaskNotOpen
-        freelancer = application.freelancer
-        if not (freelancer.is_active and freelancer.is_freelancer):
-            raise FreelancerUnavailable
-        _decide(application, ApplicationStatus.ACCEPTED, now=now)
-        reject_pending(task, now=now)
-        task.status, task.assigned_at = TaskStatus.ASSIGNED, now
-        task.freelancer_id, task.accepted_application = application.freelancer_id, application
-        task.save(update_fields=["status", "assigned_at", "freelancer", "accepted_application"])
+    application = access.locked_application(actor, application_id)
+    task = application.task
+    if not actor.is_user(task.client_id):
+        raise NotYourPart
+    if task.status != TaskStatus.OPEN:
+        raise TaskNotOpen
+    freelancer = application.freelancer
+    if not (freelancer.is_active and freelancer.is_freelancer):
+        raise FreelancerUnavailable
+    _decide(application, ApplicationStatus.ACCEPTED, now=now)
+    reject_pending(task, now=now)
+    task.status, task.assigned_at = TaskStatus.ASSIGNED, now
+    task.freelancer_id, task.accepted_application = application.freelancer_id, application
+    task.save(update_fields=["status", "assigned_at", "freelancer", "accepted_application"])
     return application
 
 
 def reject_pending(task: Task, *, now: datetime) -> None:
     """Reject what is still pending for a task whose lock the caller holds."""
-    task.applications.filter(status=ApplicationStatus.PENDING).update(
-        status=ApplicationStatus.REJECTED, decided_at=now
-    )
+    task.applications.filter(status=ApplicationStatus.PENDING).update(status=ApplicationStatus.REJECTED, decided_at=now)
 
 
 def _refuse_applicant(actor: Actor, task: Task) -> int:

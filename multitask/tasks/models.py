@@ -25,15 +25,11 @@ class Task(models.Model):
     """One piece of work that a client wants done, for at most its budget."""
 
     id = models.BigAutoField(primary_key=True)
-    client = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="posted_tasks"
-    )
+    client = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="posted_tasks")
     freelancer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="assigned_tasks"
     )
-    accepted_application = models.OneToOneField(
-        "Application", on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    accepted_application = models.OneToOneField("Application", on_delete=models.PROTECT, null=True, related_name="+")
     title = models.CharField(max_length=TITLE_MAX)
     description = models.TextField(max_length=DESCRIPTION_MAX)
     budget_minor = models.BigIntegerField()
@@ -79,8 +75,7 @@ class Task(models.Model):
                 name="tasks_task_freelancer_by_status",
             ),
             CheckConstraint(
-                condition=~Q(status__in=[TaskStatus.DELIVERED, TaskStatus.COMPLETED])
-                | Q(delivered_at__isnull=False),
+                condition=~Q(status__in=[TaskStatus.DELIVERED, TaskStatus.COMPLETED]) | Q(delivered_at__isnull=False),
                 name="tasks_task_delivered_at",
             ),
             CheckConstraint(
@@ -116,9 +111,7 @@ class Application(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="applications")
-    freelancer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="applications"
-    )
+    freelancer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="applications")
     amount_minor = models.BigIntegerField()
     cover_letter = models.TextField(max_length=COVER_LETTER_MAX, blank=True, default="")
     status = models.CharField(max_length=10, default=ApplicationStatus.PENDING)
@@ -132,9 +125,7 @@ class Application(models.Model):
             models.Index(fields=["freelancer", "-id"], name="tasks_application_by_user"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            CheckConstraint(
-                condition=Q(status__in=list(ApplicationStatus)), name="tasks_application_status"
-            ),
+            CheckConstraint(condition=Q(status__in=list(ApplicationStatus)), name="tasks_application_status"),
             CheckConstraint(condition=Q(amount_minor__gt=0), name="tasks_application_positive"),
             CheckConstraint(
                 condition=Q(status=ApplicationStatus.PENDING, decided_at=None)

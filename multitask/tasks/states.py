@@ -25,9 +25,7 @@ class ApplicationStatus(StrEnum):
 
 STEPS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.OPEN: frozenset({TaskStatus.ASSIGNED, TaskStatus.CANCELLED}),
-    TaskStatus.ASSIGNED: frozenset(
-        {TaskStatus.IN_PROGRESS, TaskStatus.DELIVERED, TaskStatus.CANCELLED}
-    ),
+    TaskStatus.ASSIGNED: frozenset({TaskStatus.IN_PROGRESS, TaskStatus.DELIVERED, TaskStatus.CANCELLED}),
     TaskStatus.IN_PROGRESS: frozenset({TaskStatus.DELIVERED, TaskStatus.CANCELLED}),
     TaskStatus.DELIVERED: frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED}),
     TaskStatus.COMPLETED: frozenset(),

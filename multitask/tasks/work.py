@@ -5,8 +5,7 @@ Whether the money allows a step is not asked here; payments asks it and then cal
 
 from datetime import datetime
 
-from django.db import transaction
-
+from multitask.database import transactional
 from multitask.tasks import access, board
 from multitask.tasks.errors import NotYourPart, TaskError
 from multitask.tasks.models import Task
@@ -21,51 +20,51 @@ class TaskStateConflict(TaskError):
     message = "The task is not in a state that allows this step."
 
 
+@transactional
 def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Begin to work, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
-    with transaction.atomic():
-        task = access.locked_task(actor, task_id)
-        if not actor.is_user(task.freelancer_id):
-            raise NotYourPart("Only the assigned freelancer can start the task.")
-        task.started_at = now
-        return _step(task, TaskStatus.IN_PROGRESS, "started_at")
+    task = access.locked_task(actor, task_id)
+    if not actor.is_user(task.freelancer_id):
+        raise NotYourPart("Only the assigned freelancer can start the task.")
+    task.started_at = now
+    return _step(task, TaskStatus.IN_PROGRESS, "started_at")
 
 
+@transactional
 def deliver(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Hand the work over, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
-    with transaction.atomic():
-        task = access.locked_task(actor, task_id)
-        if not actor.is_user(task.freelancer_id):
-            raise NotYourPart("Only the assigned freelancer can deliver the task.")
-        task.delivered_at = now
-        return _step(task, TaskStatus.DELIVERED, "delivered_at")
+    task = access.locked_task(actor, task_id)
+    if not actor.is_user(task.freelancer_id):
+        raise NotYourPart("Only the assigned freelancer can deliver the task.")
+    task.delivered_at = now
+    return _step(task, TaskStatus.DELIVERED, "delivered_at")
 
 
+@transactional
 def complete(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Confirm delivered work, as its client. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
-    with transaction.atomic():
-        task = access.locked_task(actor, task_id)
-        if not actor.is_user(task.client_id):
-            raise NotYourPart("Only the task's client can confirm that it is complete.")
-        task.completed_at = now
-        return _step(task, TaskStatus.COMPLETED, "completed_at")
+    task = access.locked_task(actor, task_id)
+    if not actor.is_user(task.client_id):
+        raise NotYourPart("Only the task's client can confirm that it is complete.")
+    task.completed_at = now
+    return _step(task, TaskStatus.COMPLETED, "completed_at")
 
 
+@transactional
 def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Call a task off.
 
     The client may until the work has started, the assigned freelancer and staff until it is
     completed. Raises TaskNotFound, NotYourPart or TaskStateConflict.
     """
-    with transaction.atomic():
-        task = access.locked_task(actor, task_id)
-        if not (_has_part(actor, task) or actor.may(Power.CANCEL_TASK)):
-            raise NotYourPart("Only the task's client, its freelancer and staff can cancel it.")
-        if not _may_cancel_now(actor, task):
-            raise TaskStateConflict(f"A task that is {_spoken(task.status)} cannot be cancelled.")
-        board.reject_pending(task, now=now)
-        task.cancelled_at = now
-        return _step(task, TaskStatus.CANCELLED, "cancelled_at")
+    task = access.locked_task(actor, task_id)
+    if not (_has_part(actor, task) or actor.may(Power.CANCEL_TASK)):
+        raise NotYourPart("Only the task's client, its freelancer and staff can cancel it.")
+    if not _may_cancel_now(actor, task):
+        raise TaskStateConflict(f"A task that is {_spoken(task.status)} cannot be cancelled.")
+    board.reject_pending(task, now=now)
+    task.cancelled_at = now
+    return _step(task, TaskStatus.CANCELLED, "cancelled_at")
 
 
 def _has_part(actor: Actor, task: Task) -> bool:
@@ -82,9 +81,7 @@ def _may_cancel_now(actor: Actor, task: Task) -> bool:
 
 def _step(task: Task, following: TaskStatus, stamp: str) -> Task:
     if not leads_to(task.status, following):
-        raise TaskStateConflict(
-            f"The task is {_spoken(task.status)}, so it cannot become {_spoken(following)}."
-        )
+        raise TaskStateConflict(f"The task is {_spoken(task.status)}, so it cannot become {_spoken(following)}.")
     task.status = following
     task.save(update_fields=["status", stamp])
     return task

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
+from multitask.database import transactional
 from multitask.users import fields, sessions, throttle
 from multitask.users.actor import Actor, Power, Role
 from multitask.users.errors import UserError
@@ -20,9 +21,7 @@ from multitask.users.models import StaffRole, User
 log = structlog.get_logger(__name__)
 
 PASSWORD_MAX = 256
-PROFILE_FIELDS = frozenset(
-    {"country", "default_currency", "language", "time_zone", "is_client", "is_freelancer"}
-)
+PROFILE_FIELDS = frozenset({"country", "default_currency", "language", "time_zone", "is_client", "is_freelancer"})
 
 
 class UsernameTaken(UserError):
@@ -108,23 +107,24 @@ def authenticate(*, actor: Actor, now: datetime, identifier: str, password: str)
     return user
 
 
+@transactional
 def change_profile(*, actor: Actor, now: datetime, changes: dict[str, Any]) -> User:
     """Change the actor's own country, currency, language, time zone or roles as client and freelancer.
 
     Raises InvalidAccount with the fields at fault; fields that are not one's own to change are such.
     """
-    with transaction.atomic():
-        user = _locked(actor.user_id)
-        wrong = {name: "This cannot be changed." for name in changes.keys() - PROFILE_FIELDS}
-        for name in changes.keys() & PROFILE_FIELDS:
-            setattr(user, name, changes[name])
-        wrong |= fields.complaints(changes) | _complaints_on_roles(user)
-        if wrong:
-            raise InvalidAccount(fields=wrong)
-        user.save(update_fields=sorted(changes))
+    user = _locked(actor.user_id)
+    wrong = {name: "This cannot be changed." for name in changes.keys() - PROFILE_FIELDS}
+    for name in changes.keys() & PROFILE_FIELDS:
+        setattr(user, name, changes[name])
+    wrong |= fields.complaints(changes) | _complaints_on_roles(user)
+    if wrong:
+        raise InvalidAccount(fields=wrong)
+    user.save(update_fields=sorted(changes))
     return user
 
 
+@transactional
 def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str) -> User:
     """Give, change or take away a staff role, with Django's own flags in step.
 
@@ -135,37 +135,36 @@ def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str
         raise NotAllowed
     if staff_role not in StaffRole.values:
         raise InvalidAccount(fields={"staff_role": "This is not a staff role."})
-    with transaction.atomic():
-        user = _locked(user_id)
-        user.staff_role = staff_role
-        user.is_staff = bool(staff_role)
-        user.is_superuser = staff_role == Role.ADMIN
-        user.save(update_fields=["staff_role", "is_staff", "is_superuser"])
+    user = _locked(user_id)
+    user.staff_role = staff_role
+    user.is_staff = bool(staff_role)
+    user.is_superuser = staff_role == Role.ADMIN
+    user.save(update_fields=["staff_role", "is_staff", "is_superuser"])
     log.info("staff_role_set", user_id=user_id, staff_role=staff_role, by=actor.user_id)
     return user
 
 
+@transactional
 def deactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
     """Close an account to its owner and end its sessions. Raises NotAllowed or UnknownUser."""
     if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
         raise NotAllowed
-    with transaction.atomic():
-        user = _locked(user_id)
-        user.is_active = False
-        user.save(update_fields=["is_active"])
-        sessions.end_all(user_id=user_id, now=now)
+    user = _locked(user_id)
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    sessions.end_all(user_id=user_id, now=now)
     log.info("user_deactivated", user_id=user_id, by=actor.user_id)
     return user
 
 
+@transactional
 def reactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
     """Open a closed account again. Raises NotAllowed or UnknownUser."""
     if not actor.may(Power.MANAGE_USERS):
         raise NotAllowed
-    with transaction.atomic():
-        user = _locked(user_id)
-        user.is_active = True
-        user.save(update_fields=["is_active"])
+    user = _locked(user_id)
+    user.is_active = True
+    user.save(update_fields=["is_active"])
     log.info("user_reactivated", user_id=user_id, by=actor.user_id)
     return user
 

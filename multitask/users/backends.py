@@ -28,8 +28,6 @@ class UsernameOrEmailBackend(ModelBackend):
             return None
         actor = Actor.visitor(ip=getattr(request, "client_ip", None))
         try:
-            return accounts.authenticate(
-                actor=actor, now=timezone.now(), identifier=username, password=password
-            )
+            return accounts.authenticate(actor=actor, now=timezone.now(), identifier=username, password=password)
         except (accounts.InvalidCredentials, throttle.TooManyAttempts):
             return None

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import cache
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import list_currencies
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from multitask.money import Currency, CurrencyUnknown
 from multitask.users.errors import UserError
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{1,149}")
@@ -37,11 +37,6 @@ def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-@cache
-def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
-
-
 def _is_username(value: str) -> bool:
     return USERNAME.fullmatch(value) is not None
 
@@ -52,6 +47,14 @@ def _is_email(value: str) -> bool:
     except ValidationError:
         return False
     return len(value) <= 254
+
+
+def _is_currency(value: str) -> bool:
+    try:
+        Currency.of(value)
+    except CurrencyUnknown:
+        return False
+    return True
 
 
 def _is_language(value: str) -> bool:
@@ -71,10 +74,7 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
     ),
     "email": (_is_email, "This is not an email address."),
     "country": (lambda v: v in countries(), "This is not an ISO 3166 country code, such as US."),
-    "default_currency": (
-        lambda v: v in _currencies(),
-        "This is not an ISO 4217 currency code, such as USD.",
-    ),
+    "default_currency": (_is_currency, "This is not an ISO 4217 currency code, such as USD."),
     "language": (_is_language, "This is not a language code, such as en or pt-BR."),
     "time_zone": (lambda v: v in _time_zones(), "This is not a time zone, such as Europe/Berlin."),
 }

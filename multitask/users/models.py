@@ -22,18 +22,14 @@ class StaffRole(models.TextChoices):
 class UserManager(BaseUserManager["User"]):
     """Makes users for Django's own commands; the API registers through `accounts`."""
 
-    def create_user(
-        self, username: str, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_user(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a user with a hashed password."""
         user = self.model(username=username, email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(
-        self, username: str, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make an administrator."""
         fields.update(staff_role=StaffRole.ADMIN, is_staff=True, is_superuser=True)
         return self.create_user(username, email, password, **fields)
@@ -47,9 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254)
     is_client = models.BooleanField(default=False)
     is_freelancer = models.BooleanField(default=False)
-    staff_role = models.CharField(
-        max_length=10, blank=True, default=StaffRole.NONE, choices=StaffRole.choices
-    )
+    staff_role = models.CharField(max_length=10, blank=True, default=StaffRole.NONE, choices=StaffRole.choices)
     is_staff = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
     country = models.CharField(max_length=2, default="US")

@@ -7,9 +7,9 @@ family ends: thief and owner both have to log in again, and only one of them can
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from multitask.database import transactional
 from multitask.users.errors import UserError
 from multitask.users.models import RefreshToken, User
 
@@ -35,15 +35,11 @@ def begin(*, user_id: int, now: datetime, lifetime: timedelta) -> RefreshToken:
 
 def rotate(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken:
     """Exchange a token for its successor. Raises SessionEnded or RefreshTokenReused."""
-    with transaction.atomic():
-        token = RefreshToken.objects.select_for_update().filter(jti=jti).first()
-        if token is None or token.revoked_at is not None or token.expires_at <= now:
-            raise SessionEnded
-        if token.used_at is None:
-            return _succeed(token, now=now, lifetime=lifetime)
-        _revoke(RefreshToken.objects.filter(family=token.family), now=now)
+    successor = _exchange(jti=jti, now=now, lifetime=lifetime)
     # Raised out here because the revocation has to be committed.
-    raise RefreshTokenReused
+    if successor is None:
+        raise RefreshTokenReused
+    return successor
 
 
 def end(*, family: uuid.UUID, now: datetime) -> None:
@@ -69,9 +65,19 @@ def purge(*, now: datetime) -> int:
 
 
 def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime) -> RefreshToken:
-    return RefreshToken.objects.create(
-        user_id=user_id, family=family, issued_at=now, expires_at=expires_at
-    )
+    return RefreshToken.objects.create(user_id=user_id, family=family, issued_at=now, expires_at=expires_at)
+
+
+@transactional
+def _exchange(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken | None:
+    """Return the successor, or None after revoking the family of a token that was used before."""
+    token = RefreshToken.objects.select_for_update().filter(jti=jti).first()
+    if token is None or token.revoked_at is not None or token.expires_at <= now:
+        raise SessionEnded
+    if token.used_at is None:
+        return _succeed(token, now=now, lifetime=lifetime)
+    _revoke(RefreshToken.objects.filter(family=token.family), now=now)
+    return None
 
 
 def _succeed(token: RefreshToken, *, now: datetime, lifetime: timedelta) -> RefreshToken:

@@ -55,9 +55,7 @@ def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LI
     ):
         # Only as many rows as the limit are ever read, however long the attack.
         times = list(
-            failures.filter(condition)
-            .order_by("-attempted_at")
-            .values_list("attempted_at", flat=True)[:limit]
+            failures.filter(condition).order_by("-attempted_at").values_list("attempted_at", flat=True)[:limit]
         )
         if len(times) >= limit:
             wait = (times[-1] + WINDOW - now).total_seconds()
