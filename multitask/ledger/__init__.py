@@ -1,0 +1,66 @@
+"""The books: append-only double entry, written by `post` alone and guarded by the database.
+
+`balance = credits - debits`: a positive leg credits an account, a negative one debits it, and the
+legs of a transaction sum to zero in each currency. This module is the room's whole public face.
+"""
+
+from multitask.ledger.errors import (
+    AccountMismatch,
+    AlreadyReversed,
+    IdempotencyConflict,
+    InsufficientBalance,
+    LedgerError,
+    NotInTransaction,
+    OutOfRange,
+    PostingInvalid,
+    Unbalanced,
+    UnknownReversal,
+    UnknownTransaction,
+)
+from multitask.ledger.posting import AccountRef, Leg, Posting, post
+from multitask.ledger.reading import (
+    Entry,
+    Statement,
+    Transaction,
+    TrialBalanceRow,
+    balance,
+    balance_as_of,
+    balances,
+    closed_until,
+    entries,
+    statement,
+    transaction,
+    trial_balance,
+    turnover,
+)
+
+__all__ = [
+    "AccountMismatch",
+    "AccountRef",
+    "AlreadyReversed",
+    "Entry",
+    "IdempotencyConflict",
+    "InsufficientBalance",
+    "LedgerError",
+    "Leg",
+    "NotInTransaction",
+    "OutOfRange",
+    "Posting",
+    "PostingInvalid",
+    "Statement",
+    "Transaction",
+    "TrialBalanceRow",
+    "Unbalanced",
+    "UnknownReversal",
+    "UnknownTransaction",
+    "balance",
+    "balance_as_of",
+    "balances",
+    "closed_until",
+    "entries",
+    "post",
+    "statement",
+    "transaction",
+    "trial_balance",
+    "turnover",
+]

@@ -1,0 +1,141 @@
+"""Posting: the only way that money moves in the books."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from multitask.ledger import errors
+from multitask.money import Money
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,200}", re.ASCII)
+# What PostgreSQL cannot store: NUL, and halves of surrogate pairs.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME: Final = 255
+_LONGEST_TEXT: Final = 2000
+_MOST_LEGS: Final = 1000
+_MOST_STRIPES: Final = 256
+
+_POST_SQL: Final = """
+SELECT posting_id, created
+  FROM ledger_post(%s, %s, %s, %s, %s, %s::jsonb, %s,
+                   %s::text[], %s::text[], %s::bigint[], %s::smallint[], %s::bigint[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """An account by its code, and the terms it is opened with when it is first posted to.
+
+    `floor_minor` is the lowest balance it may have (zero or less; None for no floor). `stripes`
+    spreads a hot account over that many rows, which have no floor.
+    """
+
+    code: str
+    floor_minor: int | None = 0
+    stripes: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a code or terms that the database would refuse."""
+        if not isinstance(self.code, str) or not _CODE.fullmatch(self.code):
+            raise errors.PostingInvalid("An account code is up to 200 letters, digits and _ . : @ -")
+        if self.floor_minor is not None and (type(self.floor_minor) is not int or self.floor_minor > 0):
+            raise errors.PostingInvalid("An account's floor is zero or less, since accounts open with nothing.")
+        if type(self.stripes) is not int or not 1 <= self.stripes <= _MOST_STRIPES:
+            raise errors.PostingInvalid(f"An account has 1 to {_MOST_STRIPES} stripes.")
+        if self.stripes > 1 and self.floor_minor is not None:
+            raise errors.PostingInvalid("A striped account has no floor: no stripe knows the whole balance.")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of a transaction: a positive amount credits the account, a negative one debits it."""
+
+    account: AccountRef
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What `post` did: the transaction's id, and whether this call made it or an earlier one."""
+
+    id: UUID
+    created: bool
+
+
+def post(
+    *,
+    kind: str,
+    scope: str,
+    key: str,
+    legs: Sequence[Leg],
+    effective_at: datetime,
+    description: str = "",
+    details: Mapping[str, str] | None = None,
+    reverses: UUID | None = None,
+) -> Posting:
+    """Post one transaction in one statement, inside the caller's database transaction.
+
+    Accounts are opened on first use. Legs of zero move nothing and are left out. The same scope
+    and key with the same kind, reversal and legs answers the earlier posting with `created` false;
+    with others it raises IdempotencyConflict. A LedgerError or a database error leaves the caller's
+    transaction aborted, as every error in PostgreSQL does; deadlocks (possible only when one
+    database transaction posts several times) and lock timeouts are raised as Django's OperationalError.
+    """
+    if not connection.in_atomic_block:
+        raise errors.NotInTransaction
+    moving = [leg for leg in legs if leg.amount.amount_minor != 0]
+    _check_legs(moving)
+    _check_texts(kind, scope, key, description, details or {})
+    if effective_at.tzinfo is None:
+        raise errors.PostingInvalid("The moment a transaction takes effect needs a time zone.")
+    parameters = [
+        kind,
+        scope,
+        key,
+        effective_at,
+        description,
+        json.dumps(dict(details or {})),
+        reverses,
+        [leg.account.code for leg in moving],
+        [leg.amount.currency for leg in moving],
+        [leg.account.floor_minor for leg in moving],
+        [leg.account.stripes for leg in moving],
+        [leg.amount.amount_minor for leg in moving],
+    ]
+    with errors.translated(), connection.cursor() as cursor:
+        cursor.execute(_POST_SQL, parameters)
+        posting_id, created = cursor.fetchone()
+    return Posting(posting_id, created)
+
+
+def _check_legs(legs: Sequence[Leg]) -> None:
+    """Refuse what the database would, before it costs a round trip and the caller's transaction."""
+    totals: defaultdict[str, int] = defaultdict(int)
+    terms: dict[tuple[str, str], AccountRef] = {}
+    for leg in legs:
+        totals[leg.amount.currency] += leg.amount.amount_minor
+        if terms.setdefault((leg.account.code, leg.amount.currency), leg.account) != leg.account:
+            refusal = errors.AccountMismatch("Two legs give one account different terms.")
+            refusal.account = leg.account.code
+            raise refusal
+    if not 2 <= len(legs) <= _MOST_LEGS:
+        raise errors.Unbalanced(f"A transaction has 2 to {_MOST_LEGS} legs that move something.")
+    if any(totals.values()):
+        raise errors.Unbalanced
+
+
+def _check_texts(kind: str, scope: str, key: str, description: str, details: Mapping[str, str]) -> None:
+    """Refuse names that are empty or too long, and text that cannot be stored."""
+    for name, value in (("kind", kind), ("scope", scope), ("key", key)):
+        if not 1 <= len(value) <= _LONGEST_NAME:
+            raise errors.PostingInvalid(f"The {name} of a transaction has 1 to {_LONGEST_NAME} characters.")
+    texts = [kind, scope, key, description, *details.keys(), *details.values()]
+    if any(not isinstance(text, str) or len(text) > _LONGEST_TEXT or _UNSTORABLE.search(text) for text in texts):
+        raise errors.PostingInvalid(f"Texts have up to {_LONGEST_TEXT} characters, without NUL or lone surrogates.")

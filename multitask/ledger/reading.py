@@ -1,0 +1,256 @@
+"""Reading the books: balances now and at a moment, statements, transactions. Nothing here writes."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from multitask.ledger import errors
+from multitask.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leg as it stands in the books.
+
+    `sequence` and `balance_after` count within the account's stripe, which is the account itself
+    unless it is a striped one. `recorded_at` is when it was posted, `effective_at` when it is said to
+    have happened.
+    """
+
+    transaction_id: UUID
+    position: int
+    account: str
+    stripe: int
+    sequence: int
+    amount: Money
+    balance_after: Money
+    kind: str
+    description: str
+    effective_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A posted transaction: its header and its entries in the order they were given."""
+
+    id: UUID
+    kind: str
+    scope: str
+    key: str
+    effective_at: datetime
+    created_at: datetime
+    reverses: UUID | None
+    description: str
+    details: dict[str, str]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What happened on an account from `start` up to but not including `end`: opening + entries = closing.
+
+    `is_final` says that no posting under way can still add to it; a statement that is not final
+    may gain entries when it is drawn again.
+    """
+
+    account: str
+    start: datetime
+    end: datetime
+    opening: Money
+    entries: tuple[Entry, ...]
+    closing: Money
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalanceRow:
+    """One account's turnover and balance (credits - debits), its stripes summed."""
+
+    account: str
+    currency: str
+    debits: Money
+    credits: Money
+    balance: Money
+
+
+def balance(code: str, currency: str) -> Money:
+    """The balance of an account now; zero when it was never posted to."""
+    return balances([code]).get((code, currency), Money.zero(currency))
+
+
+def balances(codes: Iterable[str]) -> dict[tuple[str, str], Money]:
+    """The balances of several accounts in one query, by code and currency; accounts never posted to are left out."""
+    rows = _rows(
+        """
+        SELECT account.code, account.currency, sum(balance.balance_minor)::bigint
+          FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+         WHERE account.code = ANY (%s::text[]) GROUP BY account.id
+        """,
+        [list(codes)],
+    )
+    return {(code, currency): Money(minor, currency) for code, currency, minor in rows}
+
+
+def turnover(code: str, currency: str) -> tuple[Money, Money]:
+    """All debits and all credits of an account, both as positive amounts."""
+    ((debited, credited),) = _rows(
+        """
+        SELECT coalesce(sum(balance.debits_minor), 0)::bigint, coalesce(sum(balance.credits_minor), 0)::bigint
+          FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+         WHERE account.code = %s AND account.currency = %s
+        """,
+        [code, currency],
+    )
+    return Money(debited, currency), Money(credited, currency)
+
+
+def trial_balance() -> list[TrialBalanceRow]:
+    """Every account with its turnover and balance, by currency and code; balances sum to zero per currency."""
+    rows = _rows(
+        """
+        SELECT account.code, account.currency, sum(balance.debits_minor)::bigint,
+               sum(balance.credits_minor)::bigint, sum(balance.balance_minor)::bigint
+          FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+         GROUP BY account.id ORDER BY account.currency, account.code
+        """,
+        [],
+    )
+    return [
+        TrialBalanceRow(code, currency, *(Money(minor, currency) for minor in figures))
+        for code, currency, *figures in rows
+    ]
+
+
+def closed_until() -> datetime:
+    """The moment up to which the books are closed: nothing will be recorded before it any more.
+
+    Postings that other connections have under way hold it back to the start of the oldest of them.
+    It rests on a clock that is never set back (let it be slewed), and on the caller's transaction
+    reading what others commit (READ COMMITTED).
+    """
+    ((at,),) = _rows("SELECT ledger_closed_until()", [])
+    return at  # type: ignore[no-any-return]
+
+
+def balance_as_of(code: str, currency: str, at: datetime) -> Money:
+    """The balance of what was recorded before `at`; the same whenever it is asked once `at <= closed_until()`."""
+    ((minor,),) = _rows(
+        """
+        SELECT coalesce(sum(entry.balance_after_minor), 0)::bigint
+          FROM ledger_account account
+          JOIN ledger_balance balance ON balance.account_id = account.id
+          JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
+           AND entry.sequence = ledger_sequence_before(balance.account_id, balance.stripe, %s)
+         WHERE account.code = %s AND account.currency = %s
+        """,
+        [at, code, currency],
+    )
+    return Money(minor, currency)
+
+
+def statement(code: str, currency: str, start: datetime, end: datetime) -> Statement:
+    """Draw an account's statement of what was recorded from `start` up to but not including `end`.
+
+    Entries are in the order they were recorded. Raises ValueError when it would end before it starts.
+    """
+    if end < start:
+        raise ValueError("a statement ends no earlier than it starts")
+    is_final = end <= closed_until()
+    rows = _rows(
+        """
+        WITH span AS MATERIALIZED (
+            SELECT balance.account_id, balance.stripe,
+                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS closing
+              FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+             WHERE account.code = %s AND account.currency = %s
+        )
+        SELECT line.*
+          FROM span JOIN ledger_line line ON line.account_id = span.account_id AND line.stripe = span.stripe
+           AND line.sequence > span.opening AND line.sequence <= span.closing
+         ORDER BY line.created_at, line.stripe, line.sequence
+        """,
+        [start, end, code, currency],
+    )
+    lines = tuple(_entry(row) for row in rows)
+    opening = balance_as_of(code, currency, start)
+    closing = Money(opening.amount_minor + sum(line.amount.amount_minor for line in lines), currency)
+    return Statement(code, start, end, opening, lines, closing, is_final)
+
+
+def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None = None) -> list[Entry]:
+    """The newest entries of an account, newest first; with `before`, the next ones after that one.
+
+    The cost does not grow with the number of entries, nor with how far back `before` is.
+    """
+    rows = _rows(
+        """
+        WITH stripe_top AS MATERIALIZED (
+            SELECT balance.account_id, balance.stripe, CASE
+                   WHEN %(at)s::timestamptz IS NULL THEN balance.sequence
+                   WHEN balance.stripe = %(stripe)s::smallint THEN %(sequence)s::bigint - 1
+                   ELSE ledger_sequence_before(balance.account_id, balance.stripe, %(at)s::timestamptz
+                            + CASE WHEN balance.stripe < %(stripe)s::smallint THEN interval '1 microsecond' ELSE '0' END)
+                   END AS top
+              FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+             WHERE account.code = %(code)s AND account.currency = %(currency)s
+        )
+        SELECT line.*
+          FROM stripe_top
+         CROSS JOIN LATERAL (
+                SELECT * FROM ledger_line candidate
+                 WHERE candidate.account_id = stripe_top.account_id AND candidate.stripe = stripe_top.stripe
+                   AND candidate.sequence <= stripe_top.top
+                 ORDER BY candidate.sequence DESC LIMIT %(limit)s) line
+         ORDER BY line.created_at DESC, line.stripe DESC, line.sequence DESC LIMIT %(limit)s
+        """,
+        {
+            "code": code,
+            "currency": currency,
+            "limit": limit,
+            "at": before.recorded_at if before else None,
+            "stripe": before.stripe if before else None,
+            "sequence": before.sequence if before else None,
+        },
+    )
+    return [_entry(row) for row in rows]
+
+
+def transaction(transaction_id: UUID) -> Transaction:
+    """A transaction with its entries in the order they were given; raise UnknownTransaction for another id."""
+    headers = _rows(
+        """
+        SELECT id, kind, scope, key, effective_at, created_at, reverses, description, details::text
+          FROM ledger_transaction WHERE id = %s
+        """,
+        [transaction_id],
+    )
+    if not headers:
+        raise errors.UnknownTransaction
+    ((*header, details),) = headers
+    legs = _rows(
+        "SELECT * FROM ledger_line WHERE transaction_id = %s ORDER BY position",
+        [transaction_id],
+    )
+    return Transaction(*header, details=json.loads(details), entries=tuple(_entry(row) for row in legs))
+
+
+def _rows(sql: str, parameters: Sequence[object] | dict[str, object]) -> list[tuple[Any, ...]]:
+    """Run one query on the primary."""
+    with errors.translated(), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """Read one row of the view ledger_line."""
+    transaction_id, position, code, currency, stripe, sequence, amount, after, *rest, _account_id = row
+    return Entry(
+        transaction_id, position, code, stripe, sequence, Money(amount, currency), Money(after, currency), *rest
+    )
