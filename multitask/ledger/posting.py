@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from multitask.database import in_transaction
 from multitask.ledger import errors
 from multitask.money import Money
 
@@ -80,7 +81,7 @@ def post(
     details: Mapping[str, str] | None = None,
     reverses: UUID | None = None,
 ) -> Posting:
-    """Post one transaction in one statement, inside the caller's database transaction.
+    """Post one transaction in one statement, inside the caller's database transaction (`atomic` or `database.run`).
 
     Accounts are opened on first use. Legs of zero move nothing and are left out. The same scope
     and key with the same kind, reversal and legs answers the earlier posting with `created` false;
@@ -88,7 +89,7 @@ def post(
     transaction aborted, as every error in PostgreSQL does; deadlocks (possible only when one
     database transaction posts several times) and lock timeouts are raised as Django's OperationalError.
     """
-    if not connection.in_atomic_block:
+    if not in_transaction():
         raise errors.NotInTransaction
     moving = [leg for leg in legs if leg.amount.amount_minor != 0]
     _check_legs(moving)

@@ -196,7 +196,7 @@ def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None =
                    WHEN %(at)s::timestamptz IS NULL THEN balance.sequence
                    WHEN balance.stripe = %(stripe)s::smallint THEN %(sequence)s::bigint - 1
                    ELSE ledger_sequence_before(balance.account_id, balance.stripe, %(at)s::timestamptz
-                            + CASE WHEN balance.stripe < %(stripe)s::smallint THEN interval '1 microsecond' ELSE '0' END)
+                        + (balance.stripe < %(stripe)s::smallint)::int * interval '1 microsecond')
                    END AS top
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %(code)s AND account.currency = %(currency)s

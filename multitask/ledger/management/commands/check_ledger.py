@@ -1,0 +1,44 @@
+"""`manage.py check_ledger`: prove the books, or name what is broken."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from multitask import ledger
+from multitask.ledger import checks
+
+
+class Command(BaseCommand):
+    """Prints the trial balance by currency and exits 1 naming every broken invariant."""
+
+    help = "Check every invariant of the ledger; exit 1 and name those that are broken."
+
+    def handle(self, *_arguments: Any, **_options: Any) -> None:
+        """Print the summary, then the verdict."""
+        for line in summary():
+            self.stdout.write(line)
+        violations = checks.run()
+        for violation in violations:
+            self.stderr.write(f"broken: {violation.invariant}: {violation.detail}")
+        if violations:
+            broken = sorted({violation.invariant for violation in violations})
+            raise CommandError(f"the books are not sound: {', '.join(broken)}", returncode=1)
+        self.stdout.write(f"the books are sound: {len(checks.names())} invariants hold")
+
+
+def summary() -> list[str]:
+    """One line per currency: how many accounts, all debits, all credits, and what they balance to."""
+    by_currency: defaultdict[str, list[ledger.TrialBalanceRow]] = defaultdict(list)
+    for row in ledger.trial_balance():
+        by_currency[row.currency].append(row)
+    lines = []
+    for currency, rows in by_currency.items():
+        # Minor units, since the sum over all accounts may be more than one amount of money can be.
+        debits = sum(row.debits.amount_minor for row in rows)
+        credited = sum(row.credits.amount_minor for row in rows)
+        lines.append(
+            f"{currency}: {len(rows)} accounts, debits {debits}, credits {credited}, "
+            f"balance {credited - debits} (minor units)"
+        )
+    return lines or ["the books are empty"]
