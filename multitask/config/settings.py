@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "multitask.tasks",
     "multitask.ledger",
     "multitask.payments",
+    "multitask.providers",
     "multitask.webhooks",
     "multitask.web.api",
 ]
@@ -128,6 +129,7 @@ STRIPE_PUBLISHABLE_KEY = ENV.stripe_publishable_key
 STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret.get_secret_value()
 STRIPE_CONNECT_WEBHOOK_SECRET = ENV.stripe_connect_webhook_secret.get_secret_value()
 STRIPE_API_BASE = ENV.stripe_api_base.rstrip("/")
+STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
 
 PLATFORM_FEE_PERCENTAGE = ENV.platform_fee_percentage
 AUTO_RELEASE_DAYS = ENV.auto_release_days

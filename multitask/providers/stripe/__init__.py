@@ -1,0 +1,1 @@
+"""Stripe: the only room that imports its SDK."""

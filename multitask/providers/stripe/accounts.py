@@ -1,0 +1,124 @@
+"""Freelancers' accounts: controller accounts with an Express dashboard, paid out by hand."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+
+from multitask.money import Money
+from multitask.payments.provider import AccountBalance, AccountState, OnboardingLink, Rejected
+from multitask.providers.stripe import currencies
+from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+from multitask.providers.stripe.errors import ACCOUNT_INVALID
+
+# Between these a platform may pay accounts under the full service agreement without asking Stripe first.
+_EEA = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
+SELF_SERVE = frozenset({"US", "GB", "CA", "CH", *_EEA.split()})
+
+CONTROLLER: stripe.params.AccountCreateParamsController = {
+    "stripe_dashboard": {"type": "express"},
+    "fees": {"payer": "application"},
+    "losses": {"payments": "application"},
+    "requirement_collection": "stripe",
+}
+
+
+class Accounts(Caller):
+    """Calls about connected accounts."""
+
+    def create_account(self, *, reference: str, email: str, country: str, currency: str, key: str) -> AccountState:
+        """Make an account that can receive transfers and is paid out only when we say so."""
+        params: stripe.params.AccountCreateParams = {
+            "controller": CONTROLLER,
+            "country": country.upper(),
+            "default_currency": currency.lower(),
+            "capabilities": {"transfers": {"requested": True}},
+            "settings": {"payouts": {"schedule": {"interval": "manual"}}},
+            "metadata": {"reference": reference},
+        }
+        if email:
+            params["email"] = email
+        if self._is_full_agreement(country.upper()):
+            # Under the full agreement Stripe grants transfers alone only to platforms that it approved for that.
+            params["capabilities"]["card_payments"] = {"requested": True}
+        else:
+            params["tos_acceptance"] = {"service_agreement": "recipient"}
+        return account_state(self._read(lambda: self._client.v1.accounts.create(params, {"idempotency_key": key})))
+
+    def read_account(self, account_id: str) -> AccountState:
+        """Read an account; one that has left the platform is answered as closed."""
+        try:
+            return account_state(self._read(lambda: self._client.v1.accounts.retrieve(account_id)))
+        except Rejected as refusal:
+            if refusal.code != ACCOUNT_INVALID:
+                raise
+            return _closed(account_id)
+
+    def find_account(self, *, reference: str) -> AccountState | None:
+        """Find the account made for a reference."""
+        raw = self._find(lambda: self._client.v1.accounts.list({"limit": PAGE_SIZE}), reference)
+        return account_state(raw) if raw else None
+
+    def create_onboarding_link(self, *, account_id: str, refresh_url: str, return_url: str) -> OnboardingLink:
+        """Make a link that works once, within minutes, for the account's owner alone."""
+        raw = self._read(
+            lambda: self._client.v1.account_links.create(
+                {
+                    "account": account_id,
+                    "type": "account_onboarding",
+                    "refresh_url": refresh_url,
+                    "return_url": return_url,
+                }
+            )
+        )
+        return OnboardingLink(url=raw["url"], expires_at=datetime.fromtimestamp(raw["expires_at"], UTC))
+
+    def read_account_balance(self, account_id: str, currency: str) -> AccountBalance:
+        """Read what Stripe holds for a connected account in one currency."""
+        raw = self._read(lambda: self._client.v1.balance.retrieve(None, {"stripe_account": account_id}))
+        return AccountBalance(
+            available=_sum_of(raw.get("available"), currency), pending=_sum_of(raw.get("pending"), currency)
+        )
+
+    def _is_full_agreement(self, country: str) -> bool:
+        platform = self._configuration.platform_country.upper()
+        return country == platform or {country, platform} <= SELF_SERVE
+
+
+def account_state(raw: Raw) -> AccountState:
+    """Translate an account."""
+    requirements = raw.get("requirements") or {}
+    due = [*(requirements.get("past_due") or ()), *(requirements.get("currently_due") or ())]
+    return AccountState(
+        id=raw["id"],
+        country=raw.get("country") or "",
+        currency=(raw.get("default_currency") or "").upper(),
+        charges_enabled=bool(raw.get("charges_enabled")),
+        payouts_enabled=bool(raw.get("payouts_enabled")),
+        transfers_enabled=(raw.get("capabilities") or {}).get("transfers") == "active",
+        details_submitted=bool(raw.get("details_submitted")),
+        requirements_due=tuple(dict.fromkeys(due)),
+        requirements_pending=tuple(requirements.get("pending_verification") or ()),
+        disabled_reason=requirements.get("disabled_reason") or "",
+        reference=reference_of(raw),
+    )
+
+
+def _closed(account_id: str) -> AccountState:
+    return AccountState(
+        id=account_id,
+        country="",
+        currency="",
+        charges_enabled=False,
+        payouts_enabled=False,
+        transfers_enabled=False,
+        details_submitted=False,
+        disabled_reason=ACCOUNT_INVALID,
+        closed=True,
+    )
+
+
+def _sum_of(funds: list[dict[str, Any]] | None, currency: str) -> Money:
+    wanted = currency.lower()
+    amount = sum(fund["amount"] for fund in funds or () if fund["currency"] == wanted)
+    return currencies.from_stripe(amount, currency)

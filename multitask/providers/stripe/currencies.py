@@ -1,0 +1,89 @@
+"""Stripe's integers and our ISO 4217 minor units, which differ for a dozen currencies.
+
+Everything is exact: what the other side cannot represent is refused, never rounded.
+"""
+
+from typing import Final
+
+from multitask.money import Currency, Money
+from multitask.payments.provider import Rejected
+
+# Stripe counts these in whole units; ISO 4217 gives the ariary (MGA) two decimals.
+_ZERO_DECIMAL: Final = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+# ISO 4217 gives these none, Stripe counts them in hundredths that are always zero.
+_COUNTED_IN_HUNDREDTHS: Final = frozenset({"ISK", "UGX"})
+# The last of three decimals must be zero.
+_THREE_DECIMAL: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+# Paid out by hand in whole units only.
+_WHOLE_UNIT_PAYOUTS: Final = frozenset({"HUF", "TWD"})
+# The least charge, in our minor units, of the currencies for which Stripe publishes one.
+_LEAST_CHARGE: Final = {
+    **dict.fromkeys(("USD", "EUR", "CAD", "AUD", "CHF"), 50),
+    "GBP": 30,
+    "AED": 200,
+    "JPY": 50,
+}
+
+
+def to_stripe(amount: Money) -> int:
+    """Say a positive amount in Stripe's integers.
+
+    Raises Rejected with code `amount_not_representable` when Stripe has no such amount.
+    """
+    scaled, rest = divmod(amount.amount_minor * _stripe_unit(amount.currency), _our_unit(amount.currency))
+    if rest or scaled % _step(amount.currency):
+        raise _not_representable(amount)
+    return scaled
+
+
+def charge_to_stripe(amount: Money) -> int:
+    """Say an amount to charge; refuses what Stripe finds too little with code `amount_too_small`."""
+    least = _LEAST_CHARGE.get(amount.currency, 1)
+    if amount.amount_minor < least:
+        raise Rejected("amount_too_small", f"A payment must be at least {Money(least, amount.currency)}.")
+    return to_stripe(amount)
+
+
+def payout_to_stripe(amount: Money) -> int:
+    """Say an amount to pay out to a bank, which two currencies allow in whole units only."""
+    scaled = to_stripe(amount)
+    if amount.currency in _WHOLE_UNIT_PAYOUTS and scaled % 100:
+        raise _not_representable(amount)
+    return scaled
+
+
+def from_stripe(amount: int, currency: str) -> Money:
+    """Say Stripe's integer, which may be negative, in our minor units; `currency` in any case."""
+    code = currency.upper()
+    scaled, rest = divmod(amount * _our_unit(code), _stripe_unit(code))
+    if rest:
+        raise Rejected("amount_not_representable", f"The payment provider named a fraction of the least {code}.")
+    return Money(scaled, code)
+
+
+def _our_unit(currency: str) -> int:
+    """How many of our minor units make one major unit."""
+    unit: int = 10 ** Currency.of(currency).decimals
+    return unit
+
+
+def _stripe_unit(currency: str) -> int:
+    """How many of Stripe's make one."""
+    if currency in _ZERO_DECIMAL:
+        return 1
+    if currency in _COUNTED_IN_HUNDREDTHS:
+        return 100
+    return _our_unit(currency)
+
+
+def _step(currency: str) -> int:
+    """What Stripe's integer must be a multiple of."""
+    if currency in _COUNTED_IN_HUNDREDTHS:
+        return 100
+    return 10 if currency in _THREE_DECIMAL else 1
+
+
+def _not_representable(amount: Money) -> Rejected:
+    return Rejected("amount_not_representable", f"The payment provider cannot move exactly {amount}.")

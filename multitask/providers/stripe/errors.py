@@ -1,0 +1,137 @@
+"""Stripe's errors in the words of `payments.provider`: did the call have an effect, may it be asked again?"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import stripe
+import structlog
+
+from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
+
+log = structlog.get_logger(__name__)
+
+ACCOUNT_INVALID = "account_invalid"
+MISCONFIGURED = "provider_misconfigured"
+DEFAULT_WAIT = timedelta(seconds=1)
+
+# Where Stripe's own sentence speaks to the developer, this one speaks to the person who is waiting.
+SENTENCES = {
+    "balance_insufficient": "There is not enough money available at the payment provider yet.",
+    "insufficient_capabilities_for_transfer": "The receiving account cannot take transfers at the moment.",
+    "charge_already_refunded": "This payment has already been refunded in full.",
+    "charge_disputed": "The cardholder's bank has disputed this payment, so it cannot be refunded.",
+    "payouts_not_allowed": "Payouts are not allowed for this account at the moment.",
+    "no_external_account_in_currency": "There is no bank account for this currency.",
+    "amount_too_small": "The amount is below the minimum that the payment provider accepts.",
+    "amount_too_large": "The amount is above the maximum that the payment provider accepts.",
+    "payment_intent_unexpected_state": "The payment has moved on, so this is no longer possible.",
+    "resource_missing": "The payment provider does not know this object.",
+    ACCOUNT_INVALID: "The account is no longer connected to this platform.",
+}
+
+
+@contextmanager
+def translated(*, held: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Turn every error of the SDK inside the block into ours; codes in `held` wait instead of failing for good."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        ours = translate(error, held=held)
+        log.warning(
+            "stripe call failed",
+            outcome=type(ours).__name__,
+            code=ours.code,
+            http_status=error.http_status,
+            request_id=error.request_id,
+        )
+        raise ours from error
+
+
+def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) -> ProviderError:
+    """Say what a failed call means. Whatever is not proven to have had no effect is `Unknown`."""
+    status = error.http_status
+    if isinstance(error, stripe.APIConnectionError):
+        return Unknown("connection_failed", "The payment provider did not answer in time.")
+    if isinstance(error, stripe.AuthenticationError):
+        return _misconfigured(error)
+    if isinstance(error, stripe.PermissionError):
+        return _forbidden(error)
+    if isinstance(error, stripe.RateLimitError):
+        return Unavailable("rate_limited", "The payment provider is busy.", retry_after=_wait(error))
+    if status == 409:
+        code = _detail(error, "code") or "conflict"
+        return Unavailable(code, "The same request is still being worked on.", retry_after=_wait(error))
+    if isinstance(error, stripe.IdempotencyError):
+        return _other_parameters()
+    if status is not None and 400 <= status < 500:
+        return _refused(error, held)
+    return Unknown("provider_error", "The payment provider had a problem.", replayed=is_replayed(error.headers))
+
+
+def is_replayed(headers: Mapping[str, str] | None) -> bool:
+    """Say whether Stripe answered from its memory of the idempotency key."""
+    lowered = {name.lower(): value for name, value in (headers or {}).items()}
+    return lowered.get("idempotent-replayed", "").lower() == "true"
+
+
+def _refused(error: stripe.StripeError, held: frozenset[str]) -> ProviderError:
+    code = _detail(error, "decline_code") or _detail(error, "code") or _code_of_parameter(error)
+    message = SENTENCES.get(code) or _detail(error, "message") or "The payment provider refused."
+    if code in held:
+        # Stripe remembers an execution that failed under its key: a later try needs a new one.
+        return Unavailable(code, message, key_spent=True)
+    return Rejected(code, message, object_id=_object_id(error))
+
+
+def _code_of_parameter(error: stripe.StripeError) -> str:
+    """Some refusals carry no code, only the parameter at fault, such as a refund above what is left."""
+    parameter = _detail(error, "param")
+    return f"invalid_{parameter}" if parameter else "refused"
+
+
+def _forbidden(error: stripe.StripeError) -> ProviderError:
+    """A connected account that left us is a fact about that account; any other 403 is about our key."""
+    if _detail(error, "code") == ACCOUNT_INVALID:
+        return Rejected(ACCOUNT_INVALID, SENTENCES[ACCOUNT_INVALID])
+    return _misconfigured(error)
+
+
+def _misconfigured(error: stripe.StripeError) -> Unavailable:
+    """Never final: once the key is mended the same call goes through. Stripe's text quotes the key, ours does not."""
+    log.critical("stripe refuses our key", http_status=error.http_status, request_id=error.request_id)
+    return Unavailable(MISCONFIGURED, "Payments are not available at the moment.", retry_after=timedelta(minutes=1))
+
+
+def _other_parameters() -> Unknown:
+    """The key was used before with other parameters, so something may have happened under it: never final."""
+    log.critical("an idempotency key was used twice with different parameters")
+    return Unknown("idempotency_key_reused", "This request does not match its first attempt.", replayed=True)
+
+
+def _wait(error: stripe.StripeError) -> timedelta:
+    """`Retry-After` in seconds, when Stripe says it in digits."""
+    lowered = {name.lower(): value for name, value in (error.headers or {}).items()}
+    value = lowered.get("retry-after", "").strip()
+    return timedelta(seconds=min(int(value), 3600)) if value.isascii() and value.isdigit() else DEFAULT_WAIT
+
+
+def _detail(error: stripe.StripeError, name: str) -> str:
+    """One field of the error body; `e.code` of the SDK is empty for most classes, the body is not."""
+    value = _body(error).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _object_id(error: stripe.StripeError) -> str:
+    """The payment that a declined card belongs to, or the charge."""
+    intent = _body(error).get("payment_intent")
+    if isinstance(intent, dict):
+        return str(intent.get("id", ""))
+    return _detail(error, "charge")
+
+
+def _body(error: stripe.StripeError) -> dict[str, Any]:
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    return inner if isinstance(inner, dict) else {}

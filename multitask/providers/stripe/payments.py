@@ -1,0 +1,183 @@
+"""Paying in: customers, payments on the platform's own account, and refunds."""
+
+from datetime import UTC, datetime
+
+import stripe
+
+from multitask.money import Money
+from multitask.payments.provider import PaymentState, PaymentStatus, RefundState, RefundStatus, Unknown
+from multitask.providers.stripe import currencies
+from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+
+# The charge tells what was taken; its balance transaction what Stripe kept and when the rest may be used.
+EXPAND = ["latest_charge.balance_transaction"]
+
+# A refund that the platform's balance cannot pay yet waits; everything else that Stripe refuses is final.
+HELD_REFUNDS = frozenset({"balance_insufficient"})
+
+_PAYMENT_STATUSES = {
+    "requires_payment_method": PaymentStatus.AWAITING,
+    "requires_confirmation": PaymentStatus.AWAITING,
+    "requires_action": PaymentStatus.ACTION_REQUIRED,
+    "processing": PaymentStatus.PROCESSING,
+    "requires_capture": PaymentStatus.PROCESSING,
+    "succeeded": PaymentStatus.SUCCEEDED,
+    "canceled": PaymentStatus.CANCELLED,
+}
+_REFUND_STATUSES = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.CANCELLED,
+}
+
+
+class Payments(Caller):
+    """Calls about customers, payments and refunds."""
+
+    def create_customer(self, *, reference: str, email: str, name: str, key: str) -> str:
+        """Make a customer, under whom cards can be saved."""
+        params: stripe.params.CustomerCreateParams = {"metadata": {"reference": reference}}
+        if email:
+            params["email"] = email
+        if name:
+            params["name"] = name
+        raw = self._read(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
+        return str(raw["id"])
+
+    def find_customer(self, *, reference: str) -> str | None:
+        """Find the customer made for a reference."""
+        raw = self._find(lambda: self._client.v1.customers.list({"limit": PAGE_SIZE}), reference)
+        return str(raw["id"]) if raw else None
+
+    def create_payment(
+        self, *, reference: str, amount: Money, customer_id: str, description: str, key: str
+    ) -> PaymentState:
+        """Make a payment that the client's browser confirms; Stripe picks the methods to offer."""
+        params: stripe.params.PaymentIntentCreateParams = {
+            "amount": currencies.charge_to_stripe(amount),
+            "currency": amount.currency.lower(),
+            "automatic_payment_methods": {"enabled": True},
+            "metadata": {"reference": reference},
+            "transfer_group": reference,
+            "expand": EXPAND,
+        }
+        if customer_id:
+            params["customer"] = customer_id
+        if description:
+            params["description"] = description
+        return payment_state(
+            self._read(lambda: self._client.v1.payment_intents.create(params, {"idempotency_key": key}))
+        )
+
+    def read_payment(self, payment_id: str) -> PaymentState:
+        """Read a payment with its charge, fee and date of availability."""
+        return payment_state(
+            self._read(lambda: self._client.v1.payment_intents.retrieve(payment_id, {"expand": EXPAND}))
+        )
+
+    def find_payment(self, *, reference: str, customer_id: str) -> PaymentState | None:
+        """Find the newest payment made for a reference."""
+        params: stripe.params.PaymentIntentListParams = {"limit": PAGE_SIZE}
+        if customer_id:
+            params["customer"] = customer_id
+        raw = self._find(lambda: self._client.v1.payment_intents.list(params), reference)
+        return self.read_payment(raw["id"]) if raw else None
+
+    def cancel_payment(self, *, payment_id: str, key: str) -> PaymentState:
+        """Cancel a payment that has not succeeded."""
+        return payment_state(
+            self._read(
+                lambda: self._client.v1.payment_intents.cancel(payment_id, {"expand": EXPAND}, {"idempotency_key": key})
+            )
+        )
+
+    def create_refund(self, *, reference: str, payment_id: str, amount: Money, key: str) -> RefundState:
+        """Give back a payment, or part of it."""
+        params: stripe.params.RefundCreateParams = {
+            "payment_intent": payment_id,
+            "amount": currencies.to_stripe(amount),
+            "metadata": {"reference": reference},
+        }
+        return refund_state(
+            self._read(
+                lambda: self._client.v1.refunds.create(params, {"idempotency_key": key}), held=HELD_REFUNDS
+            )
+        )
+
+    def read_refund(self, refund_id: str) -> RefundState:
+        """Read a refund."""
+        return refund_state(self._read(lambda: self._client.v1.refunds.retrieve(refund_id)))
+
+    def find_refund(self, *, reference: str, payment_id: str) -> RefundState | None:
+        """Find the refund of a payment made for a reference."""
+        params: stripe.params.RefundListParams = {"payment_intent": payment_id, "limit": PAGE_SIZE}
+        raw = self._find(lambda: self._client.v1.refunds.list(params), reference)
+        return refund_state(raw) if raw else None
+
+
+def payment_state(raw: Raw) -> PaymentState:
+    """Translate a PaymentIntent, whose charge and balance transaction are expanded."""
+    status = _PAYMENT_STATUSES.get(raw["status"])
+    if status is None:
+        raise _unexpected("payment", raw)
+    charge = raw.get("latest_charge") if status is PaymentStatus.SUCCEEDED else None
+    failure = raw.get("last_payment_error") or {}
+    state = PaymentState(
+        id=raw["id"],
+        status=status,
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+        client_secret=raw.get("client_secret") or "",
+        reference=reference_of(raw),
+        failure_code=failure.get("decline_code") or failure.get("code") or "",
+        failure_message=failure.get("message") or "",
+    )
+    return _with_charge(state, raw, charge) if isinstance(charge, dict) else state
+
+
+def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
+    """Add what only a charge knows. The balance transaction may come later, and in another currency."""
+    settled = charge.get("balance_transaction")
+    fee, available_at = _settlement(settled) if isinstance(settled, dict) else (None, None)
+    return PaymentState(
+        id=state.id,
+        status=state.status,
+        amount=state.amount,
+        client_secret=state.client_secret,
+        received=currencies.from_stripe(raw["amount_received"], raw["currency"]),
+        charge_id=charge["id"],
+        fee=fee,
+        available_at=available_at,
+        refunded=currencies.from_stripe(charge.get("amount_refunded") or 0, charge["currency"]),
+        disputed=bool(charge.get("disputed")),
+        reference=state.reference,
+    )
+
+
+def _settlement(settled: Raw) -> tuple[Money, datetime]:
+    """What Stripe kept, and when the rest may be used."""
+    fee = currencies.from_stripe(settled["fee"], settled["currency"])
+    return fee, datetime.fromtimestamp(settled["available_on"], UTC)
+
+
+def refund_state(raw: Raw) -> RefundState:
+    """Translate a refund."""
+    status = _REFUND_STATUSES.get(raw.get("status") or "pending")
+    if status is None:
+        raise _unexpected("refund", raw)
+    code = raw.get("failure_reason") or ""
+    return RefundState(
+        id=raw["id"],
+        status=status,
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+        payment_id=raw.get("payment_intent") or "",
+        reference=reference_of(raw),
+        failure_code=code,
+        failure_message=f"The refund did not arrive: {code.replace('_', ' ')}." if code else "",
+    )
+
+
+def _unexpected(what: str, raw: Raw) -> Unknown:
+    """A status that this version of the adapter does not know is no ground for moving money."""
+    return Unknown("unexpected_status", f"The {what} {raw['id']} has the unknown status {raw.get('status')!r}.")

@@ -1,0 +1,147 @@
+"""Moving money on: transfers to connected accounts and back, payouts to banks, and chargebacks."""
+
+from datetime import UTC, datetime
+
+import stripe
+
+from multitask.money import Money
+from multitask.payments.provider import (
+    DisputeState,
+    PayoutState,
+    PayoutStatus,
+    TransferState,
+    TransferStatus,
+    Unknown,
+)
+from multitask.providers.stripe import currencies
+from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+
+# Both pass by themselves: the platform's funds settle, the account's owner answers what Stripe asks.
+HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer"})
+
+_PAYOUT_STATUSES = {
+    "pending": PayoutStatus.PENDING,
+    "in_transit": PayoutStatus.IN_TRANSIT,
+    "paid": PayoutStatus.PAID,
+    "failed": PayoutStatus.FAILED,
+    "canceled": PayoutStatus.CANCELLED,
+}
+
+
+class Transfers(Caller):
+    """Calls about transfers, their reversals, payouts and disputes."""
+
+    def create_transfer(
+        self, *, reference: str, amount: Money, account_id: str, charge_id: str, key: str
+    ) -> TransferState:
+        """Move money to a connected account; from a charge it may go before that charge has settled."""
+        params: stripe.params.TransferCreateParams = {
+            "amount": currencies.to_stripe(amount),
+            "currency": amount.currency.lower(),
+            "destination": account_id,
+            "metadata": {"reference": reference},
+        }
+        if charge_id:
+            # Stripe copies the charge's transfer group, which is the payment's reference.
+            params["source_transaction"] = charge_id
+        else:
+            params["transfer_group"] = reference
+        return transfer_state(
+            self._read(
+                lambda: self._client.v1.transfers.create(params, {"idempotency_key": key}), held=HELD_TRANSFERS
+            )
+        )
+
+    def read_transfer(self, transfer_id: str) -> TransferState:
+        """Read a transfer."""
+        return transfer_state(self._read(lambda: self._client.v1.transfers.retrieve(transfer_id)))
+
+    def find_transfer(self, *, reference: str, account_id: str) -> TransferState | None:
+        """Find the transfer to an account made for a reference."""
+        params: stripe.params.TransferListParams = {"destination": account_id, "limit": PAGE_SIZE}
+        raw = self._find(lambda: self._client.v1.transfers.list(params), reference)
+        return transfer_state(raw) if raw else None
+
+    def reverse_transfer(self, *, reference: str, transfer_id: str, amount: Money, key: str) -> TransferState:
+        """Take back a transfer, or part of it, and answer the transfer as it is then."""
+        raw = self._read(
+            lambda: self._client.v1.transfers.reversals.create(
+                transfer_id,
+                {
+                    "amount": currencies.to_stripe(amount),
+                    "metadata": {"reference": reference},
+                    "expand": ["transfer"],
+                },
+                {"idempotency_key": key},
+            )
+        )
+        return transfer_state(raw["transfer"])
+
+    def find_reversal(self, *, reference: str, transfer_id: str) -> TransferState | None:
+        """Answer the transfer if a reversal of it was made for a reference."""
+        first_page = lambda: self._client.v1.transfers.reversals.list(transfer_id, {"limit": PAGE_SIZE})  # noqa: E731
+        return self.read_transfer(transfer_id) if self._find(first_page, reference) else None
+
+    def create_payout(self, *, reference: str, account_id: str, amount: Money, key: str) -> PayoutState:
+        """Send money from a connected account to its owner's bank."""
+        params: stripe.params.PayoutCreateParams = {
+            "amount": currencies.payout_to_stripe(amount),
+            "currency": amount.currency.lower(),
+            "metadata": {"reference": reference},
+        }
+        options: stripe.RequestOptions = {"idempotency_key": key, "stripe_account": account_id}
+        return payout_state(self._read(lambda: self._client.v1.payouts.create(params, options)), account_id)
+
+    def read_payout(self, *, account_id: str, payout_id: str) -> PayoutState:
+        """Read a payout of a connected account."""
+        options: stripe.RequestOptions = {"stripe_account": account_id}
+        return payout_state(self._read(lambda: self._client.v1.payouts.retrieve(payout_id, None, options)), account_id)
+
+    def find_payout(self, *, reference: str, account_id: str) -> PayoutState | None:
+        """Find the payout of a connected account made for a reference."""
+        options: stripe.RequestOptions = {"stripe_account": account_id}
+        raw = self._find(lambda: self._client.v1.payouts.list({"limit": PAGE_SIZE}, options), reference)
+        return payout_state(raw, account_id) if raw else None
+
+    def read_dispute(self, dispute_id: str) -> DisputeState:
+        """Read a chargeback; its status and reason stay Stripe's words."""
+        raw = self._read(lambda: self._client.v1.disputes.retrieve(dispute_id))
+        return DisputeState(
+            id=raw["id"],
+            status=raw["status"],
+            reason=raw.get("reason") or "",
+            amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+            payment_id=raw.get("payment_intent") or "",
+            charge_id=raw.get("charge") or "",
+        )
+
+
+def transfer_state(raw: Raw) -> TransferState:
+    """Translate a transfer, which has no status: it happened, and may have been taken back."""
+    return TransferState(
+        id=raw["id"],
+        status=TransferStatus.REVERSED if raw.get("reversed") else TransferStatus.SUCCEEDED,
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+        reversed=currencies.from_stripe(raw.get("amount_reversed") or 0, raw["currency"]),
+        account_id=raw.get("destination") or "",
+        reference=reference_of(raw),
+    )
+
+
+def payout_state(raw: Raw, account_id: str) -> PayoutState:
+    """Translate a payout of a connected account."""
+    status = _PAYOUT_STATUSES.get(raw["status"])
+    if status is None:
+        raise Unknown("unexpected_status", f"The payout {raw['id']} has the unknown status {raw['status']!r}.")
+    code = raw.get("failure_code") or ""
+    arrives = raw.get("arrival_date")
+    return PayoutState(
+        id=raw["id"],
+        status=status,
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+        account_id=account_id,
+        reference=reference_of(raw),
+        arrival_at=datetime.fromtimestamp(arrives, UTC) if arrives is not None else None,
+        failure_code=code,
+        failure_message=raw.get("failure_message") or (f"The bank said: {code.replace('_', ' ')}." if code else ""),
+    )
