@@ -1,0 +1,56 @@
+"""The address that providers post to. Anything but a stored event is answered so that they post it again."""
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from multitask.payments.provider import InvalidSignature
+from multitask.webhooks import incoming
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 1_000_000
+
+
+@csrf_exempt
+def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
+    """Answer 200 to a stored event, new or not; 400, 405, 413 or 503 with `{error, code}` otherwise."""
+    if request.method != "POST":
+        return _refuse(405, "method_not_allowed", "Post the event here.", Allow="POST")
+    try:
+        body = _body(request)
+        received = incoming.receive(
+            provider_name=provider_name,
+            body=body,
+            signature=request.META.get("HTTP_STRIPE_SIGNATURE", ""),
+            now=timezone.now(),
+        )
+    except RequestDataTooBig:
+        return _refuse(413, "body_too_large", f"The body is larger than {LARGEST_BODY} bytes.")
+    except UnreadablePostError:
+        return _refuse(400, "body_unreadable", "The body ended early.")
+    except InvalidSignature as error:
+        log.warning("webhook refused", code=error.code)
+        return _refuse(400, error.code, error.message)
+    except Error as error:
+        log.warning("webhook not stored", error=type(error).__name__)
+        return _refuse(503, "try_again", "The event could not be stored; please send it again.", Retry_After="5")
+    return JsonResponse({"received": True, "duplicate": received.is_duplicate})
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The raw bytes; a declared length above the limit is refused before anything is read."""
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isdigit() and int(declared) > LARGEST_BODY:
+        raise RequestDataTooBig
+    return request.body
+
+
+def _refuse(status: int, code: str, message: str, **headers: str) -> HttpResponse:
+    response = JsonResponse({"error": message, "code": code}, status=status)
+    for name, value in headers.items():
+        response[name.replace("_", "-")] = value
+    return response

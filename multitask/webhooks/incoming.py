@@ -1,0 +1,165 @@
+"""What happens to an event: received, processed by its job, tried again, given up, replayed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import Error
+from django.db.models import F
+from django.db.models.functions import Now
+
+from multitask import database, providers
+from multitask.payments import audit
+from multitask.payments.errors import Forbidden, NotFound, UnknownObject
+from multitask.payments.provider import ProviderError, Rejected, Subject
+from multitask.users.actor import Actor, Power
+from multitask.webhooks import routes, storage
+from multitask.webhooks.errors import EventQuarantined
+from multitask.webhooks.models import EventState, IncomingEvent
+
+log = structlog.get_logger(__name__)
+
+# Our own call, whose answer an event may overtake, ends well within the hour.
+UNKNOWN_FOR_AT_MOST: Final = timedelta(hours=1)
+# Stripe itself gives up after three days.
+UNREACHABLE_FOR_AT_MOST: Final = timedelta(days=3)
+FIRST_DELAY: Final = timedelta(seconds=1)
+LONGEST_DELAY: Final = timedelta(minutes=10)
+# An event this long overdue has lost its job with a worker.
+OVERDUE: Final = timedelta(minutes=10)
+_REREADS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedEvent:
+    """The answer to a delivery: `row_id` is None for an event that was here before."""
+
+    row_id: int | None
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Say whether the event had been stored by an earlier delivery."""
+        return self.row_id is None
+
+
+def receive(*, provider_name: str, body: bytes, signature: str, now: datetime) -> ReceivedEvent:
+    """Verify a delivery and store it once, with its job. Raises InvalidSignature."""
+    provider = providers.get(provider_name)
+    event = provider.verify_webhook(body=body, signature=signature, endpoint="", now=now)
+    state = EventState.RECEIVED
+    if event.quarantine_reason:
+        state = EventState.QUARANTINED
+        log.error("webhook quarantined", event_id=event.id, kind=event.kind, reason=event.quarantine_reason)
+    elif event.subject is Subject.NOTHING:
+        state = EventState.IGNORED
+    row_id = storage.store(provider=provider.name, event=event, payload=body.decode(), state=state, now=now)
+    return ReceivedEvent(row_id=row_id)
+
+
+def process(*, event_id: int, now: datetime) -> EventState:
+    """Read the event's object from the provider and hand its state to payments; the job's whole work.
+
+    May run twice, at once, late or out of order: what counts is the object as it is now, and payments take it
+    over idempotently. Whatever cannot be done yet is tried again later by a job of its own.
+    """
+    event = IncomingEvent.objects.annotate(read_at=Now()).filter(pk=event_id).first()
+    if event is None:
+        log.error("webhook job without its event", row_id=event_id)
+        return EventState.FAILED
+    if event.state != EventState.RECEIVED:
+        return EventState(event.state)
+    try:
+        routes.refresh(event, now=now)
+    except routes.NotOurs as error:
+        return _finish(event, EventState.QUARANTINED if error.is_suspicious else EventState.IGNORED, str(error))
+    except UnknownObject as error:
+        return _try_later(event, f"unknown_object: {error.detail}", now, UNKNOWN_FOR_AT_MOST)
+    except Rejected as error:
+        # An object that is not in the account that the event names was not sent by the provider's rules.
+        return _finish(event, EventState.QUARANTINED if event.account_id else EventState.FAILED, str(error))
+    except (ProviderError, Error) as error:
+        return _try_later(event, f"{type(error).__name__}: {error}", now, UNREACHABLE_FOR_AT_MOST)
+    except Exception as error:
+        # A refusal that no rule foresees must not lose the event: it is tried on, then left for people to see.
+        log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
+        return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
+    _finish(event, EventState.PROCESSED, "")
+    _read_again_if_overtaken(event, now)
+    return EventState.PROCESSED
+
+
+@database.transactional
+def replay(*, actor: Actor, event_id: int, now: datetime) -> IncomingEvent:
+    """Process a stored event once more. Raises Forbidden, NotFound or EventQuarantined."""
+    if not actor.may(Power.ADJUST):
+        raise Forbidden("Only finance staff may replay an event.")
+    event = IncomingEvent.objects.select_for_update(no_key=True).filter(pk=event_id).first()
+    if event is None:
+        raise NotFound
+    if event.state == EventState.QUARANTINED:
+        raise EventQuarantined
+    event.state = EventState.RECEIVED
+    event.attempts, event.last_error = 0, ""
+    event.waiting_since = event.next_attempt_at = now
+    event.save()
+    storage.defer(event.pk)
+    audit.record("webhook_replayed", actor=actor, now=now, details={"event_id": event.event_id, "kind": event.kind})
+    return event
+
+
+@database.transactional
+def sweep(*, now: datetime, limit: int = 500) -> int:
+    """Queue a job for every event whose own was lost with a worker; answer how many."""
+    overdue = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True).filter(
+        state=EventState.RECEIVED, next_attempt_at__lte=now - OVERDUE
+    )
+    rows = list(overdue.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
+    for row_id in rows:
+        storage.defer(row_id)
+    IncomingEvent.objects.filter(pk__in=rows).update(next_attempt_at=now)
+    return len(rows)
+
+
+def _finish(event: IncomingEvent, state: EventState, reason: str) -> EventState:
+    """Write the end, unless another job of the same event has written one."""
+    if state in {EventState.FAILED, EventState.QUARANTINED}:
+        log.error("webhook not processed", event_id=event.event_id, kind=event.kind, state=state, reason=reason)
+    open_event = IncomingEvent.objects.filter(pk=event.pk, state=EventState.RECEIVED)
+    open_event.update(state=state, last_error=reason, attempts=F("attempts") + 1, processed_at=Now())
+    return state
+
+
+def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelta) -> EventState:
+    """Queue another job, later each time; after `bound` leave the event failed, for people to see."""
+    if now - event.waiting_since >= bound:
+        return _finish(event, EventState.FAILED, reason)
+    at = now + min(FIRST_DELAY * 2 ** min(event.attempts, 10), LONGEST_DELAY)
+
+    def write() -> None:
+        open_event = IncomingEvent.objects.filter(pk=event.pk, state=EventState.RECEIVED)
+        if open_event.update(attempts=F("attempts") + 1, last_error=reason, next_attempt_at=at):
+            storage.defer(event.pk, at=at)
+
+    database.run(write)
+    log.info("webhook waits", event_id=event.event_id, kind=event.kind, reason=reason, until=at.isoformat())
+    return EventState.RECEIVED
+
+
+def _read_again_if_overtaken(event: IncomingEvent, now: datetime) -> None:
+    """An account goes back and forth, so of two jobs at once the one that read first may have written last.
+
+    Each marks its event before it looks for others, so at least one of them sees the other and reads anew.
+    """
+    if event.subject != Subject.ACCOUNT:
+        return
+    since = event.read_at
+    for _ in range(_REREADS):
+        others = IncomingEvent.objects.filter(
+            subject=Subject.ACCOUNT.value, object_id=event.object_id, provider=event.provider, processed_at__gte=since
+        ).exclude(pk=event.pk)
+        latest = others.order_by("-processed_at").values_list("processed_at", flat=True).first()
+        if latest is None:
+            return
+        since = latest + timedelta(microseconds=1)
+        routes.refresh(event, now=now)

@@ -1,0 +1,75 @@
+"""Events as providers sent them."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from multitask.payments.provider import Subject
+
+
+class EventState(models.TextChoices):
+    """How far an event is. Only `received` ones are worked on."""
+
+    RECEIVED = "received", "received"
+    PROCESSED = "processed", "processed"
+    IGNORED = "ignored", "ignored"
+    FAILED = "failed", "failed"
+    QUARANTINED = "quarantined", "quarantined"
+
+
+class IncomingEvent(models.Model):
+    """One verified event, stored once whatever the number of deliveries.
+
+    `event_id` is the provider's; `object_id` of kind `subject` is what changed, inside the connected account
+    `account_id` if one is named. `waiting_since` bounds the retries and starts anew with a replay;
+    `processed_at` is the database's clock, so that jobs that ran at the same time can be put in order.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    provider = models.CharField(max_length=20)
+    event_id = models.CharField(max_length=255)
+    kind = models.CharField(max_length=255)
+    account_id = models.CharField(max_length=255, blank=True, default="")
+    subject = models.CharField(max_length=20)
+    object_id = models.CharField(max_length=255, blank=True, default="")
+    payload = models.TextField()
+    received_at = models.DateTimeField()
+    waiting_since = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    state = models.CharField(max_length=11, choices=EventState.choices, default=EventState.RECEIVED)
+    attempts = models.IntegerField(default=0)
+    last_error = models.TextField(blank=True, default="")
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """The database refuses a second copy; what needs work or eyes is found without reading the rest."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "event_id"], name="webhooks_incoming_once"),
+            models.CheckConstraint(condition=models.Q(state__in=EventState.values), name="webhooks_incoming_state"),
+            models.CheckConstraint(
+                condition=models.Q(subject__in=[subject.value for subject in Subject]),
+                name="webhooks_incoming_subject",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(state=EventState.RECEIVED),
+                name="webhooks_incoming_open",
+            ),
+            models.Index(
+                fields=["state", "received_at"],
+                condition=models.Q(state__in=[EventState.FAILED, EventState.QUARANTINED]),
+                name="webhooks_incoming_to_look_at",
+            ),
+            models.Index(
+                fields=["object_id"],
+                condition=models.Q(subject=Subject.ACCOUNT.value),
+                name="webhooks_incoming_account",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the provider's id and the kind."""
+        return f"{self.event_id} ({self.kind})"

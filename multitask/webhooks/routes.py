@@ -1,0 +1,123 @@
+"""Which command of payments hears of which object: read at the provider, outside any transaction, then handed on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from multitask import providers
+from multitask.payments import (
+    chargebacks,
+    funding,
+    methods,
+    onboarding,
+    refunds,
+    settlement,
+    transfers,
+    withdrawals,
+)
+from multitask.payments.errors import UnknownObject
+from multitask.payments.provider import Provider, Subject
+from multitask.webhooks.models import IncomingEvent
+
+
+class NotOurs(Exception):
+    """The object was not made by us. `is_suspicious` when a connected account is concerned that we do not know."""
+
+    def __init__(self, message: str, *, is_suspicious: bool) -> None:
+        """Keep what is wrong."""
+        super().__init__(message)
+        self.is_suspicious = is_suspicious
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How one kind of object is read, who takes it over, and how to tell that we made it."""
+
+    read: Callable[[Provider, IncomingEvent], Any]
+    confirm: Callable[[str, Any, datetime], object]
+    is_ours: Callable[[Provider, Any], bool]
+    is_about_account: bool = False
+
+
+def refresh(event: IncomingEvent, *, now: datetime) -> None:
+    """Bring payments up to date with the event's object.
+
+    Raises NotOurs, UnknownObject for an object of ours that is not known yet, and the provider's errors.
+    """
+    provider = providers.get(event.provider)
+    route = _ROUTES[Subject(event.subject)]
+    state = route.read(provider, event)
+    try:
+        route.confirm(event.provider, state, now)
+    except UnknownObject:
+        if route.is_ours(provider, state):
+            raise
+        raise NotOurs("The object carries no reference of ours.", is_suspicious=route.is_about_account) from None
+
+
+def _has_reference(_: Provider, state: Any) -> bool:
+    return bool(state.reference)
+
+
+def _is_on_our_payment(provider: Provider, state: Any) -> bool:
+    """A chargeback, or a refund made by hand at the provider, is ours if the payment is."""
+    if getattr(state, "reference", ""):
+        return True
+    return bool(state.payment_id) and bool(provider.read_payment(state.payment_id).reference)
+
+
+def _never(_: Provider, __: Any) -> bool:
+    """Saved cards carry no reference; those that we know were made known by our own calls."""
+    return False
+
+
+_ROUTES = {
+    Subject.PAYMENT: Route(
+        read=lambda provider, event: provider.read_payment(event.object_id),
+        confirm=funding.confirm,
+        is_ours=_has_reference,
+    ),
+    Subject.ACCOUNT: Route(
+        read=lambda provider, event: provider.read_account(event.object_id),
+        confirm=onboarding.confirm,
+        is_ours=_has_reference,
+        is_about_account=True,
+    ),
+    Subject.TRANSFER: Route(
+        read=lambda provider, event: provider.read_transfer(event.object_id),
+        confirm=transfers.confirm,
+        is_ours=_has_reference,
+    ),
+    Subject.REFUND: Route(
+        read=lambda provider, event: provider.read_refund(event.object_id),
+        confirm=refunds.confirm,
+        is_ours=_is_on_our_payment,
+    ),
+    Subject.PAYOUT: Route(
+        read=lambda provider, event: provider.read_payout(account_id=event.account_id, payout_id=event.object_id),
+        confirm=withdrawals.confirm,
+        is_ours=_has_reference,
+    ),
+    Subject.DISPUTE: Route(
+        read=lambda provider, event: provider.read_dispute(event.object_id),
+        confirm=chargebacks.confirm,
+        is_ours=_is_on_our_payment,
+    ),
+    Subject.PAYMENT_METHOD: Route(
+        read=lambda provider, event: provider.read_method(event.object_id),
+        confirm=methods.confirm,
+        is_ours=_never,
+    ),
+    Subject.SETUP: Route(
+        read=lambda provider, event: provider.read_setup(event.object_id),
+        confirm=methods.confirm_setup,
+        is_ours=_never,
+    ),
+    Subject.BALANCE: Route(
+        read=lambda provider, event: event.account_id,
+        confirm=settlement.account_balance_changed,
+        is_ours=_never,
+        is_about_account=True,
+    ),
+}

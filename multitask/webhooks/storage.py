@@ -1,0 +1,86 @@
+"""Writes an event and its job in one statement, and so in one transaction and one round trip."""
+
+from datetime import datetime
+from typing import Final
+
+import psycopg
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from multitask.database.errors import OutcomeUnknown, is_replication_warning
+from multitask.payments.provider import InboundEvent
+from multitask.webhooks.models import EventState
+
+# Jobs are named, not imported: `multitask.jobs` stands to the left of this room and defines them.
+TASK: Final = "process_webhook"
+QUEUE: Final = "webhooks"
+
+# The job goes in through the function that procrastinate's own deferring calls; a test holds the two together.
+_STORE: Final = """
+WITH stored AS (
+    INSERT INTO webhooks_incomingevent (
+        provider, event_id, kind, account_id, subject, object_id, payload,
+        received_at, waiting_since, next_attempt_at, state, attempts, last_error
+    ) VALUES (
+        %(provider)s, %(event_id)s, %(kind)s, %(account_id)s, %(subject)s, %(object_id)s, %(payload)s,
+        %(now)s, %(now)s, %(now)s, %(state)s, 0, %(last_error)s
+    )
+    ON CONFLICT (provider, event_id) DO NOTHING
+    RETURNING id
+), deferred AS (
+    SELECT procrastinate_defer_jobs_v1(ARRAY[
+        ROW(%(queue)s, %(task)s, 0, NULL, NULL, jsonb_build_object('event_id', stored.id), NULL)
+    ]::procrastinate_job_to_defer_v1[]) AS jobs
+    FROM stored WHERE %(state)s = 'received'
+)
+SELECT stored.id, deferred.jobs FROM stored LEFT JOIN deferred ON true
+"""
+
+
+def store(*, provider: str, event: InboundEvent, payload: str, state: EventState, now: datetime) -> int | None:
+    """Store a new event, and defer its job if it is to be worked on; answer its row's id, None for a duplicate.
+
+    Raises OutcomeUnknown when the row may not outlive a failover.
+    """
+    values = {
+        "provider": provider,
+        "event_id": event.id,
+        "kind": event.kind,
+        "account_id": event.account_id,
+        "subject": event.subject.value,
+        "object_id": event.object_id,
+        "payload": payload,
+        "now": now,
+        "state": state.value,
+        "last_error": event.quarantine_reason,
+        "queue": QUEUE,
+        "task": TASK,
+    }
+    row = _execute_alone(values)
+    return None if row is None else int(row[0])
+
+
+def defer(event_id: int, *, at: datetime | None = None) -> None:
+    """Queue the job of a stored event inside the caller's transaction, not to start before `at`."""
+    app.configure_task(TASK, queue=QUEUE, schedule_at=at).defer(event_id=event_id)
+
+
+def _execute_alone(values: dict[str, object]) -> tuple[int, object] | None:
+    """Run the statement as its own transaction; its commit is then as honest as the backend's COMMIT."""
+    warnings: list[str] = []
+
+    def watch(notice: psycopg.errors.Diagnostic) -> None:
+        if is_replication_warning(notice):
+            warnings.append(notice.message_primary or "not replicated")
+
+    with connection.cursor() as cursor:
+        session = connection.connection
+        session.add_notice_handler(watch)
+        try:
+            cursor.execute(_STORE, values)
+            row: tuple[int, object] | None = cursor.fetchone()
+        finally:
+            session.remove_notice_handler(watch)
+    if warnings:
+        raise OutcomeUnknown(f"stored here, but not known to last: {warnings[0]}")
+    return row
