@@ -24,6 +24,14 @@ def visible_tasks(actor: Actor) -> QuerySet[Task]:
     )
 
 
+def visible_task(actor: Actor, task_id: int) -> Task:
+    """Read a task that the actor may see. Raises TaskNotFound."""
+    task = visible_tasks(actor).filter(pk=task_id).first()
+    if task is None:
+        raise TaskNotFound
+    return task
+
+
 def visible_applications(actor: Actor) -> QuerySet[Application]:
     """Select an actor's own applications, those for his tasks, and for staff all."""
     if actor.may(Power.READ_ANY):
@@ -39,10 +47,7 @@ def locked_task(actor: Actor, task_id: int) -> Task:
     locked = Task.objects.select_for_update(no_key=True).filter(pk=task_id)
     if not list(locked.values_list("pk")):
         raise TaskNotFound
-    task = visible_tasks(actor).filter(pk=task_id).first()
-    if task is None:
-        raise TaskNotFound
-    return task
+    return visible_task(actor, task_id)
 
 
 def locked_application(actor: Actor, application_id: int) -> Application:

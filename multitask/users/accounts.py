@@ -114,7 +114,7 @@ def change_profile(*, actor: Actor, now: datetime, changes: dict[str, Any]) -> U
     Raises InvalidAccount with the fields at fault; fields that are not one's own to change are such.
     """
     user = _locked(actor.user_id)
-    wrong = {name: "This cannot be changed." for name in changes.keys() - PROFILE_FIELDS}
+    wrong = dict.fromkeys(changes.keys() - PROFILE_FIELDS, "This cannot be changed.")
     for name in changes.keys() & PROFILE_FIELDS:
         setattr(user, name, changes[name])
     wrong |= fields.complaints(changes) | _complaints_on_roles(user)

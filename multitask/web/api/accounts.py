@@ -1,0 +1,199 @@
+"""`/api/auth/`: register, log in and out, refresh, and one's own profile."""
+
+from datetime import datetime
+from typing import Annotated
+
+from django.contrib.auth import logout as end_page_session
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Body as BodyParam
+from ninja import Router
+from ninja.responses import Status
+from pydantic import Field
+
+from multitask.users import accounts, sessions
+from multitask.users.models import User
+from multitask.web.api import auth, tokens
+from multitask.web.api.operations import responses
+from multitask.web.api.schemas import Body, Message, Output
+
+router = Router(tags=["auth"])
+
+Password = Annotated[str, Field(min_length=1, max_length=1_024)]
+Code = Annotated[str, Field(max_length=50)]
+
+
+class RegisterIn(Body):
+    """A new account: a client, a freelancer, or both."""
+
+    username: Annotated[str, Field(min_length=1, max_length=150)]
+    email: Annotated[str, Field(min_length=3, max_length=254)]
+    password: Password
+    is_client: bool = False
+    is_freelancer: bool = False
+    country: Code = "US"
+    default_currency: Code = "USD"
+    language: Code = "en"
+    time_zone: Code = "UTC"
+
+
+class LoginIn(Body):
+    """One of the three names, and the password."""
+
+    username_or_email: Annotated[str, Field(max_length=254)] | None = None
+    username: Annotated[str, Field(max_length=254)] | None = None
+    email: Annotated[str, Field(max_length=254)] | None = None
+    password: Password
+
+    @property
+    def identifier(self) -> str:
+        """Give the name that was sent, or an empty text, which nobody has."""
+        return self.username_or_email or self.username or self.email or ""
+
+
+class RefreshIn(Body):
+    """The refresh token of a login or of the last refresh."""
+
+    refresh: Annotated[str, Field(min_length=1, max_length=tokens.LONGEST)]
+
+
+class LogoutIn(Body):
+    """The refresh token of the session that is to end, if the access token does not say."""
+
+    refresh: Annotated[str, Field(max_length=tokens.LONGEST)] | None = None
+
+
+class ProfileIn(Body):
+    """What one may change about oneself; what is left out or null stays."""
+
+    is_client: bool | None = None
+    is_freelancer: bool | None = None
+    country: Code | None = None
+    default_currency: Code | None = None
+    language: Code | None = None
+    time_zone: Code | None = None
+
+
+class UserOut(Output):
+    """An account as its owner sees it."""
+
+    id: int
+    username: str
+    email: str
+    is_client: bool
+    is_freelancer: bool
+    staff_role: str
+    country: str
+    default_currency: str
+    language: str
+    time_zone: str
+    created_at: datetime
+
+
+class TokensOut(Output):
+    """A short-lived token for the Authorization header, and one to refresh it, which works once."""
+
+    access: str
+    refresh: str
+
+
+class LoginOut(TokensOut):
+    """The tokens, and whose they are."""
+
+    user: UserOut
+
+
+@router.post(
+    "/register/",
+    auth=None,
+    operation_id="auth_register",
+    response=responses({201: LoginOut}, 409, user=False, body=True),
+)
+def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
+    """Open an account and log it in."""
+    now = timezone.now()
+    registration = accounts.Registration(**body.model_dump())
+    user = accounts.register(actor=auth.visitor_of(request), now=now, registration=registration)
+    return Status(201, _login(user, now))
+
+
+@router.post(
+    "/login/",
+    auth=None,
+    operation_id="auth_login",
+    response=responses({200: LoginOut}, 401, 429, user=False, body=True),
+)
+def login(request: HttpRequest, body: LoginIn) -> LoginOut:
+    """Log in with a username or an email address."""
+    now = timezone.now()
+    user = accounts.authenticate(
+        actor=auth.visitor_of(request), now=now, identifier=body.identifier, password=body.password
+    )
+    return _login(user, now)
+
+
+@router.post(
+    "/token/refresh/",
+    auth=None,
+    operation_id="auth_refresh",
+    response=responses({200: TokensOut}, 401, user=False, body=True),
+)
+def refresh(request: HttpRequest, body: RefreshIn) -> TokensOut:
+    """Exchange a refresh token for a new pair; sent a second time it ends its session."""
+    now = timezone.now()
+    claims = tokens.read_refresh(body.refresh)
+    token = sessions.rotate(jti=claims.jti, now=now, lifetime=tokens.refresh_lifetime())
+    return TokensOut(access=tokens.access_for(token, now=now), refresh=tokens.refresh_for(token, now=now))
+
+
+@router.post(
+    "/logout/",
+    auth=None,
+    operation_id="auth_logout",
+    response=responses({200: Message}, body=True),
+)
+def logout(request: HttpRequest, body: LogoutIn = BodyParam(LogoutIn())) -> Message:  # noqa: B008 - the body may be left out
+    """End the session of the refresh token, the access token or the page; its tokens end with it."""
+    now = timezone.now()
+    if body.refresh is not None:
+        sessions.end(family=tokens.read_refresh(body.refresh).session, now=now)
+    else:
+        _end_own_session(request, now)
+    return Message(message="Logged out.")
+
+
+@router.get("/profile/", operation_id="auth_profile", response=responses({200: UserOut}))
+def profile(request: HttpRequest) -> UserOut:
+    """Show one's own account."""
+    return show(auth.user_of(request))
+
+
+@router.patch("/profile/", operation_id="auth_change_profile", response=responses({200: UserOut}, body=True))
+def change_profile(request: HttpRequest, body: ProfileIn) -> UserOut:
+    """Change one's own country, currency, language, time zone, or roles."""
+    changes = body.model_dump(exclude_none=True)
+    return show(accounts.change_profile(actor=auth.actor_of(request), now=timezone.now(), changes=changes))
+
+
+def show(user: User) -> UserOut:
+    """Make the answer that shows a user to himself."""
+    return UserOut(**{name: getattr(user, name) for name in UserOut.model_fields})
+
+
+def _login(user: User, now: datetime) -> LoginOut:
+    token = sessions.begin(user_id=user.pk, now=now, lifetime=tokens.refresh_lifetime())
+    return LoginOut(
+        access=tokens.access_for(token, now=now),
+        refresh=tokens.refresh_for(token, now=now),
+        user=show(user),
+    )
+
+
+def _end_own_session(request: HttpRequest, now: datetime) -> None:
+    bearer = request.headers.get("Authorization", "")
+    if bearer.lower().startswith("bearer "):
+        sessions.end(family=tokens.read_access(bearer[7:]).session, now=now)
+    elif auth.PageSession()(request) is not None:
+        end_page_session(request)
+    else:
+        raise tokens.InvalidToken

@@ -1,0 +1,11 @@
+"""Registers the API with Django, for its table of idempotency keys, its page and its styles."""
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    """Holds the HTTP API."""
+
+    name = "multitask.web.api"
+    label = "api"
+    default_auto_field = "django.db.models.BigAutoField"

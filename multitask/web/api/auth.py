@@ -1,0 +1,84 @@
+"""Finds out who is calling: a bearer token, or the session of a page.
+
+Either way the user is read from the database at each request, so a role that was taken away or
+an account that was closed counts from the next request on.
+"""
+
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import APIKeyCookie, HttpBearer
+from ninja.utils import check_csrf
+
+from multitask.users import sessions
+from multitask.users.actor import Actor
+from multitask.users.models import User
+from multitask.web.api import tokens
+from multitask.web.api.refusals import Refused
+
+
+class CsrfFailed(Refused):
+    """A page's session came without the proof that one of our pages made the request."""
+
+    code = "csrf_failed"
+    message = "The CSRF token is missing or not right. Reload the page and try again."
+
+
+class Bearer(HttpBearer):
+    """An access token in the Authorization header."""
+
+    openapi_bearerFormat = "JWT"  # noqa: N815 - the name that OpenAPI gives it
+
+    def authenticate(self, request: HttpRequest, token: str) -> User:
+        """Return the token's user. Raises InvalidToken, even if there is a page's session too."""
+        claims = tokens.read_access(token)
+        user = sessions.user_of(user_id=claims.user_id, family=claims.session)
+        if user is None:
+            raise tokens.InvalidToken
+        return user
+
+
+class PageSession(APIKeyCookie):
+    """The session of somebody who logged in on a page; anything but reading needs the CSRF token."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        """Return the session's user, or None when nobody is logged in. Raises CsrfFailed."""
+        if not request.user.is_authenticated:
+            return None
+        # Asked for after the session, as somebody who is not logged in lacks a login first of all.
+        if check_csrf(request):
+            raise CsrfFailed
+        return cast(User, request.user)
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        """Answer as the call does; the key itself is the session framework's to read."""
+        return self(request)
+
+
+AUTH = [Bearer(), PageSession()]
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return the user who was found for an operation that needs one."""
+    return cast(User, request.auth)  # type: ignore[attr-defined]
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Make the actor of an authenticated request."""
+    return Actor.of(user_of(request), ip=_ip(request), request_id=_request_id(request))
+
+
+def visitor_of(request: HttpRequest) -> Actor:
+    """Make the actor of a request by nobody in particular."""
+    return Actor.visitor(ip=_ip(request), request_id=_request_id(request))
+
+
+def _ip(request: HttpRequest) -> str | None:
+    return cast("str | None", getattr(request, "client_ip", None))
+
+
+def _request_id(request: HttpRequest) -> str:
+    return str(getattr(request, "request_id", ""))

@@ -1,0 +1,40 @@
+"""Says whether the process is up and whether it can do its work."""
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+log = structlog.get_logger(__name__)
+
+
+class _Migrations:
+    """Remembers that all migrations are applied: once true, it stays true for this process."""
+
+    applied = False
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 as long as the process answers at all."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when the database is there with all migrations applied, else 503 with what is missing."""
+    try:
+        missing = _missing()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("not_ready", fault=type(error).__name__)
+        missing = "database"
+    if missing:
+        return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def _missing() -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    if not _Migrations.applied:
+        executor = MigrationExecutor(connection)
+        _Migrations.applied = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return None if _Migrations.applied else "migrations"

@@ -1,0 +1,211 @@
+"""Answers a repeated request like the first one, so that a client may ask again whenever in doubt.
+
+A record of the key is committed before anything is done, and the answer is written into it
+afterwards. A crash in between leaves the record in flight: once its lock has run out, the next
+request with the key executes again *with the same request key*. So every command that is called
+here has to recognise a request key that it has seen and answer as it did then. That is what makes
+a repetition safe; this table only makes it quick and the answer the same to the letter.
+
+Kept are successes and conflicts (409). Not kept are answers after which nothing has happened and
+another try may do better (400, 401, 403, 404, 422, 429), and faults (5xx), whose outcome is unknown.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from pydantic import BaseModel
+
+from multitask.web.api import errors
+from multitask.web.api.auth import user_of
+from multitask.web.api.models import IdempotencyRecord, IdempotencyState
+from multitask.web.api.refusals import Refused
+
+LONGEST_KEY = 255
+# Longer than a request can take (the provider's timeout included), as two executions at once
+# are safe but pointless.
+LOCK = timedelta(seconds=90)
+KEPT = timedelta(hours=48)
+REPLAYED = "Idempotent-Replayed"
+
+Execute = Callable[[str], tuple[int, BaseModel]]
+
+
+class InvalidKey(Refused):
+    """The key is empty, too long, or not of visible ASCII characters."""
+
+    code = "invalid_idempotency_key"
+    message = f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters."
+
+
+class KeyReused(Refused):
+    """The key stands for another request."""
+
+    code = "idempotency_key_reused"
+    message = "This Idempotency-Key was used for another request. Use a new key."
+
+
+class InFlight(Refused):
+    """The first request with the key is still being worked on."""
+
+    code = "idempotency_in_flight"
+    message = "The first request with this Idempotency-Key is still being worked on. Ask again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The right to execute; `locked_until` proves it, as whoever takes over writes another one."""
+
+    record_id: int
+    request_key: uuid.UUID
+    locked_until: datetime
+    is_first: bool
+
+
+def idempotent(
+    request: HttpRequest,
+    *,
+    endpoint: str,
+    body: BaseModel | None,
+    execute: Execute,
+) -> HttpResponse:
+    """Execute a request once per Idempotency-Key and answer every repetition like the first.
+
+    `endpoint` names the operation and its object, such as `escrow/12/release`. `execute` is given
+    a request key, to hand on to the command, and returns status and payload; without an
+    Idempotency-Key the request key is a fresh one. Raises InvalidKey, KeyReused, InFlight, and
+    whatever `execute` raises.
+    """
+    key = _key(request)
+    if key is None:
+        status, payload = execute(str(uuid.uuid4()))
+        return _response(status, _json(payload))
+    claimed = _claim(user_of(request).pk, key, endpoint, _hash(endpoint, body), timezone.now())
+    if isinstance(claimed, HttpResponse):
+        return claimed
+    try:
+        status, payload = execute(str(claimed.request_key))
+    except Exception as error:
+        _settle_failure(claimed, errors.answer(error))
+        raise
+    content = _json(payload)
+    _store(claimed, status, content)
+    return _response(status, content)
+
+
+def purge(*, now: datetime, older_than: timedelta = KEPT) -> int:
+    """Delete old records; returns how many.
+
+    One statement, whose condition the database asks again for a row that a retry is just taking
+    over: either the retry finds the record gone and begins anew, or the record stays.
+    """
+    before = now - older_than
+    deleted, _ = IdempotencyRecord.objects.filter(created_at__lt=before, locked_until__lt=before).delete()
+    return deleted
+
+
+def _key(request: HttpRequest) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
+        raise InvalidKey
+    return key
+
+
+def _hash(endpoint: str, body: BaseModel | None) -> str:
+    """Hash what the request asks for; the order of its fields and white space do not count."""
+    sent: Any = None if body is None else body.model_dump(mode="json", exclude_unset=True)
+    return hashlib.sha256(json.dumps([endpoint, sent], sort_keys=True).encode()).hexdigest()
+
+
+def _claim(user_id: int, key: str, endpoint: str, request_hash: str, now: datetime) -> "_Claim | HttpResponse":
+    """Get the right to execute, or the answer that was given before."""
+    claim = _insert(user_id, key, endpoint, request_hash, now)
+    if claim is not None:
+        return claim
+    record = IdempotencyRecord.objects.filter(user_id=user_id, key=key).first()
+    if record is None:
+        # Deleted between the two statements: the next request finds the key free.
+        raise InFlight(retry_after=1)
+    if record.request_hash != request_hash:
+        raise KeyReused
+    if record.state == IdempotencyState.DONE:
+        return _replay(record)
+    return _take_over(record, now)
+
+
+def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datetime) -> _Claim | None:
+    """Write the record in a statement of its own, which commits; None when the key is there already."""
+    claim_key, locked_until = uuid.uuid4(), now + LOCK
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO api_idempotencyrecord
+                (user_id, key, endpoint, request_hash, request_key, state, attempts, created_at, locked_until)
+            VALUES (%s, %s, %s, %s, %s, %s, 1, %s, %s)
+            ON CONFLICT (user_id, key) DO NOTHING
+            RETURNING id
+            """,
+            [user_id, key, endpoint, request_hash, claim_key, IdempotencyState.IN_FLIGHT, now, locked_until],
+        )
+        row = cursor.fetchone()
+    return None if row is None else _Claim(row[0], claim_key, locked_until, is_first=True)
+
+
+def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
+    """Claim a record whose lock has run out. Raises InFlight when somebody else holds or gets it."""
+    if record.locked_until > now:
+        raise InFlight(retry_after=max(1, int((record.locked_until - now).total_seconds())))
+    locked_until = now + LOCK
+    taken = IdempotencyRecord.objects.filter(
+        pk=record.pk, state=IdempotencyState.IN_FLIGHT, locked_until=record.locked_until
+    ).update(locked_until=locked_until, attempts=F("attempts") + 1)
+    if not taken:
+        raise InFlight(retry_after=1)
+    return _Claim(record.pk, record.request_key, locked_until, is_first=False)
+
+
+def _settle_failure(claim: _Claim, answer: errors.Answer) -> None:
+    if answer.status == 409:
+        _store(claim, answer.status, json.dumps(answer.body))
+    elif answer.status < 500 and claim.is_first:
+        # Nothing has happened under this key, so it is free for a corrected request.
+        _held(claim).delete()
+    else:
+        # After a fault, or a try before this one, something may have happened: the next try has to
+        # use the same request key. It may come at once.
+        _held(claim).update(locked_until=timezone.now())
+
+
+def _store(claim: _Claim, status: int, content: str) -> None:
+    _held(claim).update(state=IdempotencyState.DONE, response_status=status, response_body=content)
+
+
+def _held(claim: _Claim) -> Any:
+    """Select the record as long as nobody has taken it over."""
+    return IdempotencyRecord.objects.filter(
+        pk=claim.record_id, state=IdempotencyState.IN_FLIGHT, locked_until=claim.locked_until
+    )
+
+
+def _replay(record: IdempotencyRecord) -> HttpResponse:
+    response = _response(record.response_status or 200, record.response_body or "")
+    response[REPLAYED] = "true"
+    return response
+
+
+def _json(payload: BaseModel) -> str:
+    return payload.model_dump_json()
+
+
+def _response(status: int, content: str) -> HttpResponse:
+    return HttpResponse(content, status=status, content_type="application/json; charset=utf-8")

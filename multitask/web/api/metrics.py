@@ -1,0 +1,41 @@
+"""Counts and times requests for Prometheus, and hands the figures to whoever may see them."""
+
+import hmac
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+
+from multitask.web.api import errors
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+REQUESTS = Counter("multitask_http_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("multitask_http_request_seconds", "Time to answer.", ["method", "route"])
+
+
+def observe(request: HttpRequest, status: int, *, seconds: float) -> None:
+    """Count one answered request under the pattern of its address, so that ids make no new series."""
+    match = request.resolver_match
+    route = match.route if match is not None else "unmatched"
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(method, route, str(status)).inc()
+    SECONDS.labels(method, route).observe(seconds)
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    """Answer with the figures: with METRICS_TOKEN set to its bearer, otherwise to this machine alone."""
+    if not _may_see(request):
+        return errors.response(errors.by_status(403))
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_see(request: HttpRequest) -> bool:
+    token: str = settings.METRICS_TOKEN
+    if token:
+        sent = request.headers.get("Authorization", "")
+        return hmac.compare_digest(sent.encode("utf-8", "replace"), f"Bearer {token}".encode())
+    # A proxy on this machine that the settings do not know of would make everybody look local.
+    is_forwarded = "X-Forwarded-For" in request.headers and not settings.TRUSTED_PROXIES
+    return getattr(request, "client_ip", None) in LOOPBACK and not is_forwarded

@@ -1,0 +1,85 @@
+"""What surrounds every request: its id, its true address, a limit on its body, and JSON errors."""
+
+import ipaddress
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from multitask.web.api import errors, metrics
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Below these addresses every answer is JSON, whoever gives it.
+JSON_PREFIXES = ("/api/", "/payments/")
+
+log = structlog.get_logger(__name__)
+
+
+class RequestContextMiddleware:
+    """Gives each request `request_id` and `client_ip`, and binds both to the log lines it causes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep what comes after."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request with its id in X-Request-ID."""
+        began = time.perf_counter()
+        request.request_id = request_id = _request_id(request)  # type: ignore[attr-defined]
+        request.client_ip = client_ip(request)  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = self._respond(request)
+        finally:
+            structlog.contextvars.unbind_contextvars("request_id")
+        response["X-Request-ID"] = request_id
+        metrics.observe(request, response.status_code, seconds=time.perf_counter() - began)
+        return response
+
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return errors.response(errors.by_status(413))
+        response = self.get_response(request)
+        return _as_json(response) if request.path.startswith(JSON_PREFIXES) else response
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Return the caller's address, believing no header that a caller can write himself.
+
+    Each proxy appends the address it was called from, so with n proxies of our own the n-th
+    entry from the right is the caller's, however many he put before it.
+    """
+    proxies: int = settings.TRUSTED_PROXIES
+    address = request.META.get("REMOTE_ADDR", "")
+    if proxies:
+        chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+        address = chain[-proxies] if len(chain) >= proxies else address
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
+
+
+def _request_id(request: HttpRequest) -> str:
+    sent = request.headers.get("X-Request-ID", "")
+    return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def _body_length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else 0
+
+
+def _as_json(response: HttpResponseBase) -> HttpResponseBase:
+    """Put our error body where Django or the router answered with a page or a bare line."""
+    if response.status_code < 400 or "json" in response.get("Content-Type", ""):
+        return response
+    replacement = errors.response(errors.by_status(response.status_code))
+    if isinstance(response, HttpResponse) and response.has_header("Allow"):
+        replacement["Allow"] = response["Allow"]
+    return replacement

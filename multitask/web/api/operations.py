@@ -1,0 +1,43 @@
+"""Which answers each operation documents, so that the OpenAPI page names every status that can occur."""
+
+from typing import Any
+
+from multitask.web.api.schemas import Error
+
+# Any request may repeat a parameter or be too large, and any may meet a database that is away.
+ALWAYS = (400, 413, 503)
+WITH_USER = (401, 403)
+WITH_BODY = (415, 422)
+WITH_KEY = (409, 422)
+
+
+def responses(
+    success: dict[int, Any],
+    *errors: int,
+    user: bool = True,
+    body: bool = False,
+    moves_money: bool = False,
+) -> dict[int, Any]:
+    """List the answers of an operation by status.
+
+    `errors` are those of its own rules (404, 409 ...); `user` says that it needs a login, `body`
+    that it reads a JSON body, `moves_money` that it honours an Idempotency-Key.
+    """
+    statuses = {*ALWAYS, *errors}
+    statuses |= set(WITH_USER) if user else set()
+    statuses |= set(WITH_BODY) if body else set()
+    statuses |= set(WITH_KEY) if moves_money else set()
+    return {**success, **{status: Error for status in sorted(statuses) if status not in success}}
+
+
+IDEMPOTENCY_KEY = {
+    "parameters": [
+        {
+            "in": "header",
+            "name": "Idempotency-Key",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7E]+$"},
+            "description": "The same key and body are answered alike, however often they are sent.",
+        }
+    ]
+}

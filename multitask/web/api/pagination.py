@@ -1,0 +1,71 @@
+"""Cuts lists into pages: `page` from 1, `page_size` (or `limit`) up to 100."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import Query
+from pydantic import BaseModel, Field
+
+from multitask.web.api.schemas import Page
+
+PAGE_SIZE = 20
+PAGE_SIZE_MAX = 100
+# Beyond this the database would count rows for minutes to skip them.
+PAGE_MAX = 100_000
+
+Row = TypeVar("Row")
+Out = TypeVar("Out")
+
+
+class Paging(BaseModel):
+    """Which page is asked for."""
+
+    page: int = Field(1, ge=1, le=PAGE_MAX)
+    page_size: int | None = Field(None, ge=1, le=PAGE_SIZE_MAX)
+    limit: int | None = Field(None, ge=1, le=PAGE_SIZE_MAX, description="The same as page_size.")
+
+    @property
+    def size(self) -> int:
+        """Say how many rows a page has."""
+        return self.page_size or self.limit or PAGE_SIZE
+
+    @property
+    def offset(self) -> int:
+        """Say how many rows come before the page."""
+        return (self.page - 1) * self.size
+
+
+PageQuery = Query[Paging]
+
+
+def page(
+    request: HttpRequest,
+    paging: Paging,
+    rows: QuerySet[Any, Row],
+    show: Callable[[Row], Out],
+    *,
+    count: int | None = None,
+) -> Page[Out]:
+    """Make the page of an ordered query; with a `count` the rows are not counted again."""
+    total = rows.count() if count is None else count
+    shown = [show(row) for row in rows[paging.offset : paging.offset + paging.size]] if total > paging.offset else []
+    return of(request, paging, shown, count=total)
+
+
+def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
+    """Make the page of rows that the caller has cut out himself."""
+    has_next = paging.offset + paging.size < count
+    return Page(
+        count=count,
+        next=_address(request, paging.page + 1) if has_next else None,
+        previous=_address(request, paging.page - 1) if paging.page > 1 else None,
+        results=results,
+    )
+
+
+def _address(request: HttpRequest, number: int) -> str:
+    query = request.GET.copy()
+    query["page"] = str(number)
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

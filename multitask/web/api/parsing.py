@@ -1,0 +1,162 @@
+"""Reads JSON bodies and query strings strictly: one meaning, or a refusal.
+
+Numbers keep the digits that were sent: a whole number becomes an int, any other a `Number`.
+"""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
+from ninja.parser import Parser
+
+from multitask.web.api.refusals import Refused
+
+DEEPEST = 32
+LONGEST_INTEGER = 1_000
+# What a double can hold; other readers of the same text would see infinity or nothing.
+LARGEST_EXPONENT = 308
+NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
+
+
+class InvalidJson(Refused):
+    """The body is not JSON as the standard has it, or could be read in two ways."""
+
+    code = "invalid_json"
+    message = "The body is not valid JSON."
+
+
+class InvalidText(Refused):
+    """Some text holds what cannot be stored."""
+
+    code = "invalid_text"
+    message = "The request holds text with characters that cannot be stored."
+
+
+class UnsupportedMediaType(Refused):
+    """The body is not said to be JSON."""
+
+    code = "unsupported_media_type"
+    message = "Send the body as JSON, with the content type application/json."
+
+
+class RepeatedParameter(Refused):
+    """A parameter of the query comes more than once, so it is not clear which one counts."""
+
+    code = "repeated_parameter"
+    message = "A query parameter may be given once."
+
+
+class Number(Decimal):
+    """A JSON number with a fraction or an exponent, exact, that remembers how it was written."""
+
+    literal: str
+
+    def __new__(cls, literal: str) -> "Number":
+        """Read the literal exactly."""
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Read a body that has to be one JSON object. Raises InvalidJson or InvalidText."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidJson(detail="The body is not UTF-8.") from None
+    try:
+        value = _decode(text)
+    except RecursionError:
+        raise InvalidJson(detail="The body is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise InvalidJson(detail=f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
+    if not isinstance(value, dict):
+        raise InvalidJson("The body has to be a JSON object.")
+    _refuse_depth_and_text(value)
+    return value
+
+
+class StrictParser(Parser):
+    """The parser that every operation uses."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """Read the body of a request that says it is JSON."""
+        if request.content_type != "application/json":
+            raise UnsupportedMediaType
+        return parse_json(request.body)
+
+    def parse_querydict(
+        self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        """Read parameters that come once each; unknown ones are left alone."""
+        for name, values in data.lists():
+            if len(values) > 1:
+                raise RepeatedParameter(fields={name[:100]: "Give this once."})
+            if NUL_OR_SURROGATE.search(name + values[0]):
+                raise InvalidText
+        return {name: values[0] for name, values in data.lists()}
+
+
+def _decode(text: str) -> Any:
+    return json.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_int=_integer,
+        parse_float=_fraction,
+        parse_constant=_constant,
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidJson(detail="A name comes twice in one object.")
+    return found
+
+
+def _integer(literal: str) -> int:
+    if len(literal) > LONGEST_INTEGER:
+        raise InvalidJson(detail="A number is too long.")
+    return int(literal)
+
+
+def _fraction(literal: str) -> Number:
+    if len(literal) > LONGEST_INTEGER:
+        raise InvalidJson(detail="A number is too long.")
+    try:
+        number = Number(literal)
+    except InvalidOperation:
+        raise InvalidJson(detail="A number is out of range.") from None
+    if abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise InvalidJson(detail="A number is out of range.")
+    return number
+
+
+def _constant(literal: str) -> NoReturn:
+    raise InvalidJson(detail=f"{literal} is not a JSON number.")
+
+
+def _refuse_depth_and_text(value: Any) -> None:
+    """Walk without recursion, so that depth is ours to limit and not the interpreter's."""
+    waiting: list[tuple[Any, int]] = [(value, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise InvalidJson(detail="The body is nested too deeply.")
+        if isinstance(item, str):
+            _refuse_text(item)
+        elif isinstance(item, dict):
+            for name, inner in item.items():
+                _refuse_text(name)
+                waiting.append((inner, depth + 1))
+        elif isinstance(item, list):
+            waiting.extend((inner, depth + 1) for inner in item)
+
+
+def _refuse_text(text: str) -> None:
+    found = NUL_OR_SURROGATE.search(text)
+    if found:
+        raise InvalidText(detail=f"The character U+{ord(found.group()):04X} cannot be stored.")

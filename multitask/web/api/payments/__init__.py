@@ -1,0 +1,5 @@
+"""`/payments/`: one file per resource, put together here."""
+
+from ninja import Router
+
+router = Router(tags=["payments"])

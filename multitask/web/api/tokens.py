@@ -1,0 +1,112 @@
+"""JSON Web Tokens: a short-lived one for access and a longer one to refresh it.
+
+Both carry the id of their session (`sid`), which the database can end at any moment. The
+audience differs, so that neither passes for the other.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from multitask.users.models import RefreshToken
+from multitask.web.api.refusals import Refused
+
+ALGORITHM = "HS256"
+ISSUER = "multitask"
+ACCESS = "multitask-access"
+REFRESH = "multitask-refresh"
+LONGEST = 2_000
+
+
+class InvalidToken(Refused):
+    """The token is not one of ours, or its time is over."""
+
+    code = "invalid_token"
+    message = "The token is not valid or has expired. Log in again."
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token that was checked says."""
+
+    user_id: int
+    session: uuid.UUID
+    jti: uuid.UUID
+
+
+def refresh_lifetime() -> timedelta:
+    """Say how long a refresh token can be used."""
+    return timedelta(days=settings.REFRESH_TOKEN_DAYS)
+
+
+def access_for(token: RefreshToken, *, now: datetime) -> str:
+    """Sign an access token for the session of a refresh token."""
+    expires_at = now + timedelta(minutes=settings.ACCESS_TOKEN_MINUTES)
+    return _sign(token, audience=ACCESS, jti=uuid.uuid4(), now=now, expires_at=expires_at)
+
+
+def refresh_for(token: RefreshToken, *, now: datetime) -> str:
+    """Sign the refresh token itself."""
+    return _sign(token, audience=REFRESH, jti=token.jti, now=now, expires_at=token.expires_at)
+
+
+def read_access(encoded: str) -> Claims:
+    """Check an access token. Raises InvalidToken."""
+    return _read(encoded, audience=ACCESS)
+
+
+def read_refresh(encoded: str) -> Claims:
+    """Check a refresh token. Raises InvalidToken."""
+    return _read(encoded, audience=REFRESH)
+
+
+def _sign(token: RefreshToken, *, audience: str, jti: uuid.UUID, now: datetime, expires_at: datetime) -> str:
+    claims = {
+        "iss": ISSUER,
+        "aud": audience,
+        "sub": str(token.user_id),
+        "sid": str(token.family),
+        "jti": str(jti),
+        "iat": now.astimezone(UTC),
+        "exp": expires_at.astimezone(UTC),
+    }
+    return jwt.encode(claims, _key(settings.SECRET_KEY), algorithm=ALGORITHM)
+
+
+def _read(encoded: str, *, audience: str) -> Claims:
+    if len(encoded) > LONGEST or not encoded.isascii():
+        raise InvalidToken
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            return _claims(_decode(encoded, secret, audience))
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.InvalidTokenError, ValueError):
+            break
+    raise InvalidToken
+
+
+def _decode(encoded: str, secret: str, audience: str) -> dict[str, Any]:
+    # The algorithm is ours to name: a token that names another one, or none, is refused.
+    return jwt.decode(
+        encoded,
+        _key(secret),
+        algorithms=[ALGORITHM],
+        audience=audience,
+        issuer=ISSUER,
+        options={"require": ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]},
+    )
+
+
+def _claims(found: dict[str, Any]) -> Claims:
+    return Claims(user_id=int(found["sub"]), session=uuid.UUID(found["sid"]), jti=uuid.UUID(found["jti"]))
+
+
+def _key(secret: str) -> bytes:
+    """Derive a key of its own, so that nothing else signed with the secret is ever a token."""
+    return salted_hmac("multitask.web.api.tokens", b"", secret=secret, algorithm="sha256").digest()

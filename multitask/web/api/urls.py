@@ -1,0 +1,62 @@
+"""The one API, built once, and the addresses around it."""
+
+from functools import partial
+
+from django.urls import include, path
+from ninja import NinjaAPI
+
+from multitask.web.api import accounts, document, errors, health, metrics, tasks
+from multitask.web.api.auth import AUTH
+from multitask.web.api.parsing import StrictParser
+
+DESCRIPTION = (
+    "Escrow payments for a marketplace: a client funds a task, confirms its completion, "
+    "the freelancer is paid. Amounts are decimal strings in major units. Errors answer "
+    "{error, code, detail, fields}. Everything under /payments/ answers under /api/payments/ too."
+)
+
+
+def build() -> NinjaAPI:
+    """Put the resources together."""
+    api = NinjaAPI(
+        title="MultiTask Payments",
+        version="1.0.0",
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        urls_namespace="multitask-api",
+        auth=AUTH,
+        parser=StrictParser(),
+    )
+    errors.install(api)
+    api.add_router("/api/auth", accounts.router)
+    api.add_router("/api/tasks", tasks.router)
+    _add_payments(api)
+    return api
+
+
+def _add_payments(api: NinjaAPI) -> None:
+    """Mount the payments twice and document them once."""
+    from multitask.web.api.payments import router
+
+    api.add_router("/payments", router)
+    api.add_router("/api/payments", router, url_name_prefix="api")
+    for bound in api._get_bound_routers():
+        if bound.url_name_prefix is not None:
+            for view in bound.path_operations.values():
+                for operation in view.operations:
+                    operation.include_in_schema = False
+
+
+api = build()
+# The router brings a page of its own for the empty path, which belongs to the pages here.
+_patterns = [pattern for pattern in api.urls[0] if pattern.name != "api-root"]
+
+urlpatterns = [
+    path("openapi.json", partial(document.json_view, api=api), name="openapi"),
+    path("docs/", partial(document.page_view, api=api), name="docs"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.view, name="metrics"),
+    path("", include((_patterns, "ninja"), namespace="api")),
+]

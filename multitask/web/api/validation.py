@@ -1,0 +1,61 @@
+"""Says in plain sentences what a request's schema found wrong with it."""
+
+from typing import Any
+
+from ninja.errors import ValidationError
+from pydantic_core import PydanticCustomError
+
+SENTENCES = {
+    "missing": "This is required.",
+    "extra_forbidden": "This field is not known.",
+    "string_type": "This has to be text.",
+    "bool_type": "This has to be true or false.",
+    "int_type": "This has to be a whole number.",
+    "int_parsing": "This has to be a whole number.",
+    "datetime_type": "This has to be a date and time, such as 2030-01-31T12:00:00Z.",
+    "model_type": "The body has to be a JSON object.",
+    "model_attributes_type": "The body has to be a JSON object.",
+}
+# What all faults being of one kind is called; a kind that names itself in our own words keeps its name.
+CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
+OWN_KINDS = frozenset({"amount_invalid", "amount_too_small", "invalid_text"})
+
+
+def own(kind: str, sentence: str) -> PydanticCustomError:
+    """Make the error that a validator of ours raises; `kind` becomes the code of the answer."""
+    # Braces would be taken for places to fill in.
+    return PydanticCustomError(kind, "{sentence}", {"sentence": sentence})  # type: ignore[type-var]
+
+
+def is_about_path(error: ValidationError) -> bool:
+    """Say whether an id in the address is at fault."""
+    return any(found["loc"][0] == "path" for found in error.errors)
+
+
+def fields(error: ValidationError) -> dict[str, str]:
+    """Say what is wrong, by field; the first fault of a field stands."""
+    sentences: dict[str, str] = {}
+    for found in error.errors:
+        sentences.setdefault(_name(found["loc"]), _sentence(found))
+    return sentences
+
+
+def code(error: ValidationError) -> str:
+    """Give the one code that stands for all the faults."""
+    kinds = {found["type"] for found in error.errors}
+    if len(kinds) != 1:
+        return "invalid"
+    kind = kinds.pop()
+    return kind if kind in OWN_KINDS else CODES.get(kind, "invalid")
+
+
+def _name(location: tuple[Any, ...]) -> str:
+    # ("body", parameter, field, ...) and ("query", field): the reader knows the field alone.
+    parts = [str(part) for part in location[1:]]
+    if location[0] == "body":
+        parts = parts[1:]
+    return ".".join(parts) or "body"
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    return SENTENCES.get(found["type"], f"{found['msg'].rstrip('.')}.")
