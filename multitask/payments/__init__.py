@@ -1,1 +1,1 @@
-
+"""The rules of escrow: funding, release, refunds, disputes, withdrawals, onboarding and the wallet."""

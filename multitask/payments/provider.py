@@ -131,7 +131,7 @@ class OnboardingLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentState:
-    """A payment. `received`, `charge_id`, `fee` and `available_at` are known once it succeeded (fee and date perhaps later)."""
+    """A payment. `received` and `charge_id` are known once it succeeded, `fee` and `available_at` perhaps later."""
 
     id: str
     status: PaymentStatus
@@ -227,7 +227,7 @@ class AccountBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundEvent:
-    """A verified webhook in our words: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
+    """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
 
     `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
     """

@@ -1,0 +1,69 @@
+"""Large decisions of the staff need a second person."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments import access, audit
+from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
+from multitask.payments.models import Approval, Escrow
+from multitask.users.actor import Actor, Power
+
+__all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "register"]
+REFUND: Final = "refund"
+SETTLE: Final = "settle"
+
+type Carrier = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
+_CARRIERS: dict[str, Carrier] = {}
+
+
+def register(kind: str, carrier: Carrier) -> None:
+    """Say what carries out an approved decision of `kind`; called with the escrow locked."""
+    _CARRIERS[kind] = carrier
+
+
+def is_large(amount: Money) -> bool:
+    """Say whether one person alone may not decide over this amount."""
+    return amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
+
+
+def ask(kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime) -> Approval:
+    """Write down a decision that waits for a second person; the caller holds the escrow's lock."""
+    if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
+        raise WrongState("This already waits for a second person.")
+    approval = Approval.objects.create(
+        kind=kind,
+        escrow=escrow,
+        arguments=arguments,
+        requested_by_id=actor.user_id,
+        requested_at=now,
+    )
+    audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow)
+    return approval
+
+
+@database.transactional
+def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime) -> Approval:
+    """Approve or turn down what somebody else asked for. Raises Forbidden, FourEyes, NotFound or WrongState."""
+    if not actor.may(Power.REFUND):
+        raise Forbidden
+    seen = Approval.objects.filter(pk=approval_id).first()
+    if seen is None:
+        raise NotFound("There is no such request.")
+    escrow = access.lock_by_id(seen.escrow_id)
+    approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
+    if approval.decided_at is not None:
+        raise WrongState("This was decided already.")
+    if actor.is_user(approval.requested_by_id):
+        raise FourEyes
+    approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
+    approval.save()
+    event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
+    audit.record(event, actor=actor, now=now, escrow=escrow)
+    if approve:
+        _CARRIERS[approval.kind](escrow, approval.arguments, actor, now)
+    return approval

@@ -1,0 +1,39 @@
+"""The audit trail: one line a deed, written in the deed's own transaction and never changed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from multitask.money import Money
+from multitask.payments.models import AuditEvent, Escrow, Withdrawal
+from multitask.users.actor import Actor
+
+
+def record(
+    event: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    escrow: Escrow | None = None,
+    withdrawal: Withdrawal | None = None,
+    user_id: int | None = None,
+    amount: Money | None = None,
+    note: str = "",
+    details: Mapping[str, str | int] | None = None,
+) -> AuditEvent:
+    """Write down who did what, when, from where and with which amount."""
+    return AuditEvent.objects.create(
+        event=event,
+        at=now,
+        actor_id=actor.user_id,
+        actor_role=actor.role.value,
+        actor_label=actor.label[:150],
+        ip=actor.ip,
+        request_id=actor.request_id[:100],
+        escrow=escrow,
+        withdrawal=withdrawal,
+        user_id=user_id,
+        amount_minor=None if amount is None else amount.amount_minor,
+        currency="" if amount is None else amount.currency,
+        note=note,
+        details=dict(details or {}),
+    )

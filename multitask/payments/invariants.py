@@ -1,0 +1,104 @@
+"""What must hold between the escrows and the books, each as a query that finds what breaks it."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from django.db import connection
+
+from multitask.ledger import checks
+
+_BALANCE = """
+SELECT account.code, sum(balance.balance_minor) AS held
+  FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+ GROUP BY account.code
+"""
+
+QUERIES: Final = {
+    "a closed escrow holds nothing": f"""
+        SELECT format('escrow %s is %s and holds %s', escrow.id, escrow.state, books.held)
+          FROM payments_escrow escrow
+          JOIN ({_BALANCE}) books ON books.code = 'escrow:' || escrow.id
+         WHERE escrow.state IN ('released', 'refunded', 'cancelled', 'pending_payment')
+           AND books.held <> 0
+    """,  # noqa: S608
+    "an open escrow holds what is left of it": f"""
+        SELECT format('escrow %s has %s left and holds %s', escrow.id,
+                      escrow.total_minor - escrow.refunded_minor - coalesce(reserved.amount, 0),
+                      coalesce(books.held, 0))
+          FROM payments_escrow escrow
+          LEFT JOIN ({_BALANCE}) books ON books.code = 'escrow:' || escrow.id
+          LEFT JOIN (SELECT escrow_id, sum(amount_minor) AS amount FROM payments_refund
+                      WHERE source = 'escrow' AND state = 'pending' GROUP BY escrow_id) reserved
+            ON reserved.escrow_id = escrow.id
+         WHERE escrow.state IN ('funded', 'disputed')
+           AND escrow.total_minor - escrow.refunded_minor - coalesce(reserved.amount, 0)
+               <> coalesce(books.held, 0)
+    """,  # noqa: S608
+    "an escrow shares out what it took in": """
+        SELECT format('escrow %s: %s in, %s released, %s refunded', id, total_minor, released_minor,
+                      refunded_minor)
+          FROM payments_escrow escrow
+         WHERE state = 'released' AND total_minor <> released_minor + refunded_minor
+               + (SELECT coalesce(sum(amount_minor), 0) FROM payments_refund refund
+                   WHERE refund.escrow_id = escrow.id AND source = 'escrow'
+                     AND (state = 'pending' OR (state = 'failed' AND NOT EXISTS (
+                          SELECT FROM payments_refund again
+                           WHERE again.request_key = 'resend:' || refund.id
+                             AND again.escrow_id = escrow.id))))
+    """,
+    "what is withdrawn is set aside until it is paid": """
+        SELECT format('user %s withdraws %s %s and has %s set aside', user_id, sum(amount), currency,
+                      sum(held))
+          FROM (SELECT user_id, currency, amount_minor AS amount, 0 AS held FROM payments_withdrawal
+                 WHERE state IN ('pending', 'processing')
+                 UNION ALL
+                SELECT split_part(account.code, ':', 2)::bigint, account.currency, 0,
+                       balance.balance_minor
+                  FROM ledger_account account
+                  JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code ~ '^user:[0-9]+:withdrawing$') sides
+         GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
+    """,
+    "what waits to settle is pending": """
+        SELECT format('user %s has %s %s released and unsettled, %s pending', user_id, sum(amount),
+                      currency, sum(held))
+          FROM (SELECT freelancer_id AS user_id, currency,
+                       released_minor - released_fee_minor AS amount, 0 AS held
+                  FROM payments_escrow WHERE state = 'released' AND settled_at IS NULL
+                 UNION ALL
+                SELECT split_part(account.code, ':', 2)::bigint, account.currency, 0,
+                       balance.balance_minor
+                  FROM ledger_account account
+                  JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code ~ '^user:[0-9]+:pending$') sides
+         GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
+    """,
+    "history totals are the sums of the history": """
+        SELECT format('user %s %s %s %s %s: totals and rows differ', user_id, currency, type, status,
+                      direction)
+          FROM (SELECT user_id, currency, type, status, direction, rows, amount_minor, fee_minor
+                  FROM payments_historytotal
+                 UNION ALL
+                SELECT user_id, currency, type, status, direction, -count(*), -sum(amount_minor),
+                       -sum(fee_minor)
+                  FROM payments_historyrow
+                 GROUP BY user_id, currency, type, status, direction) sides
+         GROUP BY user_id, currency, type, status, direction
+        HAVING sum(rows) <> 0 OR sum(amount_minor) <> 0 OR sum(fee_minor) <> 0
+    """,
+}
+
+
+def _details(sql: str) -> Iterable[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT detail FROM ({sql}) found (detail) LIMIT {checks.MOST_DETAILS}")  # noqa: S608
+        return [detail for (detail,) in cursor.fetchall()]
+
+
+def register() -> None:
+    """Let `ledger.checks` run these with its own."""
+    known = set(checks.names())
+    for name, sql in QUERIES.items():
+        if name not in known:
+            checks.register(name, partial(_details, sql))

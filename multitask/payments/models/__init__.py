@@ -1,0 +1,25 @@
+"""The tables of the payment rules."""
+
+from multitask.payments.models.account import ConnectedAccount, Customer, SavedMethod
+from multitask.payments.models.dispute import Approval, Chargeback, Dispute
+from multitask.payments.models.escrow import Escrow, Payment, Refund
+from multitask.payments.models.history import AuditEvent, HistoryRow, HistoryTotal
+from multitask.payments.models.operation import Operation
+from multitask.payments.models.withdrawal import Withdrawal
+
+__all__ = [
+    "Approval",
+    "AuditEvent",
+    "Chargeback",
+    "ConnectedAccount",
+    "Customer",
+    "Dispute",
+    "Escrow",
+    "HistoryRow",
+    "HistoryTotal",
+    "Operation",
+    "Payment",
+    "Refund",
+    "SavedMethod",
+    "Withdrawal",
+]

@@ -1,0 +1,93 @@
+"""What a provider holds for our users: accounts of freelancers, customers and their saved cards."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from multitask.payments.models.fields import currency_check
+
+
+class ConnectedAccount(models.Model):
+    """A freelancer's account at the provider. `provider_account_id` is null until it exists there."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="connected_accounts")
+    provider = models.CharField(max_length=20)
+    provider_account_id = models.CharField(max_length=255, null=True)
+    country = models.CharField(max_length=2)
+    currency = models.CharField(max_length=3)
+    charges_enabled = models.BooleanField(default=False)
+    payouts_enabled = models.BooleanField(default=False)
+    transfers_enabled = models.BooleanField(default=False)
+    details_submitted = models.BooleanField(default=False)
+    requirements = models.JSONField(default=dict)
+    disabled_reason = models.CharField(max_length=100, blank=True, default="")
+    closed = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        """One account a user and provider, one row an account."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "provider"], name="payments_account_user"),
+            models.UniqueConstraint(fields=["provider", "provider_account_id"], name="payments_account_provider_id"),
+            currency_check("payments_account_currency"),
+        ]
+
+    def __str__(self) -> str:
+        """Show the provider's id."""
+        return self.provider_account_id or f"account of user {self.user_id}"
+
+    @property
+    def can_receive(self) -> bool:
+        """Say whether money can be transferred to it."""
+        return bool(self.provider_account_id) and self.transfers_enabled and not self.closed
+
+    @property
+    def onboarding_completed(self) -> bool:
+        """Say whether it can receive and pay out."""
+        return self.can_receive and self.payouts_enabled and self.details_submitted
+
+
+class Customer(models.Model):
+    """A client as the provider's customer, who may save cards there."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=20)
+    provider_customer_id = models.CharField(max_length=255, null=True)
+    default_method_id = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        """One customer a user and provider."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "provider"], name="payments_customer_user"),
+            models.UniqueConstraint(fields=["provider", "provider_customer_id"], name="payments_customer_provider_id"),
+        ]
+
+    def __str__(self) -> str:
+        """Show the provider's id."""
+        return self.provider_customer_id or f"customer of user {self.user_id}"
+
+
+class SavedMethod(models.Model):
+    """A saved card, as far as we may know it: its number stays with the provider."""
+
+    id = models.BigAutoField(primary_key=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="methods")
+    provider_method_id = models.CharField(max_length=255, unique=True)
+    kind = models.CharField(max_length=40)
+    brand = models.CharField(max_length=40, blank=True, default="")
+    last4 = models.CharField(max_length=4, blank=True, default="")
+    expires_month = models.SmallIntegerField(null=True)
+    expires_year = models.SmallIntegerField(null=True)
+    detached_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Show what its owner would recognise."""
+        return f"{self.brand or self.kind} ending in {self.last4}"

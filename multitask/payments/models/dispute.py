@@ -1,0 +1,98 @@
+"""Disputes between the two sides, contested card payments, and what needs a second person."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from multitask.payments.models.escrow import Escrow, Payment, Refund
+from multitask.payments.models.fields import state_field, states_check
+from multitask.payments.states import DisputeState
+
+
+class Dispute(models.Model):
+    """Two sides who do not agree; finance staff settles it with a split."""
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="disputes")
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, related_name="+")
+    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    reason = models.TextField()
+    state = state_field(DisputeState, DisputeState.OPEN)
+    client_minor = models.BigIntegerField(null=True)
+    freelancer_minor = models.BigIntegerField(null=True)
+    settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    settlement_note = models.TextField(blank=True, default="")
+    opened_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """At most one open dispute an escrow."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["escrow"],
+                condition=models.Q(state=DisputeState.OPEN.value),
+                name="payments_dispute_one_open",
+            ),
+            states_check("payments_dispute_state", DisputeState),
+        ]
+
+    def __str__(self) -> str:
+        """Show the id that both sides see."""
+        return str(self.public_id)
+
+
+class Chargeback(models.Model):
+    """A cardholder's bank contests a payment; the escrow is frozen while it does."""
+
+    id = models.BigAutoField(primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="chargebacks")
+    provider = models.CharField(max_length=20)
+    provider_dispute_id = models.CharField(max_length=255, unique=True)
+    status = models.CharField(max_length=40)
+    reason = models.CharField(max_length=100, blank=True, default="")
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        """Show the provider's id."""
+        return self.provider_dispute_id
+
+
+class Approval(models.Model):
+    """A large decision of one member of the staff that waits for a second one."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=20)
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="approvals")
+    arguments = models.JSONField()
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    approved = models.BooleanField(null=True)
+
+    class Meta:
+        """One open approval of a kind an escrow; nobody decides on their own request."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["escrow", "kind"],
+                condition=models.Q(decided_at=None),
+                name="payments_approval_one_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decided_by=None) | ~models.Q(decided_by=models.F("requested_by")),
+                name="payments_approval_four_eyes",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show what waits."""
+        return f"{self.kind} of escrow {self.escrow_id}"

@@ -1,0 +1,256 @@
+"""The escrow of a task, the payments into it and the refunds out of it."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from multitask.money import Money
+from multitask.payments.models.fields import currency_check, state_field, states_check
+from multitask.payments.states import CLOSED_ESCROWS, EscrowState, PaymentState, RefundState
+from multitask.payments.terms import Terms
+from multitask.tasks.models import Application, Task
+
+
+class Escrow(models.Model):
+    """The money of one task, from the first request to pay to its release or return.
+
+    Amounts and terms are frozen at creation. `released_minor` is the gross that left for the
+    freelancer and the fee, `released_fee_minor` the fee in it; `refunded_minor` what went back.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="escrows")
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    freelancer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=20)
+    currency = models.CharField(max_length=3)
+    total_minor = models.BigIntegerField()
+    fee_basis_points = models.IntegerField()
+    fee_minor = models.BigIntegerField()
+    freelancer_minor = models.BigIntegerField()
+    auto_release_days = models.SmallIntegerField()
+    refund_answer_days = models.SmallIntegerField()
+    released_minor = models.BigIntegerField(default=0)
+    released_fee_minor = models.BigIntegerField(default=0)
+    refunded_minor = models.BigIntegerField(default=0)
+    state = state_field(EscrowState, EscrowState.PENDING_PAYMENT)
+    created_at = models.DateTimeField()
+    funded_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+    refunded_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    auto_release_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    disputed_at = models.DateTimeField(null=True)
+    dispute_reason = models.TextField(blank=True, default="")
+    frozen_at = models.DateTimeField(null=True)
+    release_key = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        """One live escrow a task; the shares always add up; nothing leaves twice."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["task"],
+                condition=~models.Q(state=EscrowState.CANCELLED.value),
+                name="payments_escrow_one_per_task",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    total_minor=models.F("fee_minor") + models.F("freelancer_minor"),
+                    total_minor__gt=0,
+                    fee_minor__gte=0,
+                    freelancer_minor__gte=0,
+                ),
+                name="payments_escrow_shares",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    released_minor__gte=0,
+                    refunded_minor__gte=0,
+                    released_fee_minor__gte=0,
+                    released_fee_minor__lte=models.F("released_minor"),
+                    total_minor__gte=models.F("released_minor") + models.F("refunded_minor"),
+                ),
+                name="payments_escrow_leaves_once",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(client=models.F("freelancer")), name="payments_escrow_two_sides"
+            ),
+            states_check("payments_escrow_state", EscrowState),
+            currency_check("payments_escrow_currency"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["client"],
+                condition=~models.Q(state__in=[s.value for s in CLOSED_ESCROWS]),
+                name="payments_escrow_open_client",
+            ),
+            models.Index(
+                fields=["freelancer"],
+                condition=~models.Q(state__in=[s.value for s in CLOSED_ESCROWS]),
+                name="payments_escrow_open_free",
+            ),
+            models.Index(
+                fields=["freelancer"],
+                condition=models.Q(state=EscrowState.RELEASED.value, settled_at=None),
+                name="payments_escrow_unsettled",
+            ),
+            models.Index(
+                fields=["auto_release_at"],
+                condition=models.Q(state=EscrowState.FUNDED.value),
+                name="payments_escrow_auto_release",
+            ),
+            models.Index(fields=["client", "-id"], name="payments_escrow_client"),
+            models.Index(fields=["freelancer", "-id"], name="payments_escrow_freelancer"),
+        ]
+
+    def __str__(self) -> str:
+        """Show the id that both sides see."""
+        return str(self.public_id)
+
+    @property
+    def escrow_state(self) -> EscrowState:
+        """The state as a word of `states`."""
+        return EscrowState(self.state)
+
+    @property
+    def total(self) -> Money:
+        """What the client pays."""
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def remaining(self) -> Money:
+        """What was neither released nor refunded; includes what a refund under way has reserved."""
+        return Money(self.total_minor - self.released_minor - self.refunded_minor, self.currency)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms frozen at creation."""
+        return Terms(
+            fee_basis_points=self.fee_basis_points,
+            auto_release_days=self.auto_release_days,
+            refund_answer_days=self.refund_answer_days,
+        )
+
+
+class Payment(models.Model):
+    """One payment of the client at the provider (a PaymentIntent)."""
+
+    id = models.BigAutoField(primary_key=True)
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="payments")
+    provider = models.CharField(max_length=20)
+    provider_payment_id = models.CharField(max_length=255, null=True)
+    client_secret = models.CharField(max_length=255, blank=True, default="")
+    provider_charge_id = models.CharField(max_length=255, blank=True, default="")
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = state_field(PaymentState, PaymentState.PENDING)
+    provider_status = models.CharField(max_length=30, blank=True, default="")
+    received_minor = models.BigIntegerField(default=0)
+    received_currency = models.CharField(max_length=3, blank=True, default="")
+    fee_minor = models.BigIntegerField(null=True)
+    fee_currency = models.CharField(max_length=3, blank=True, default="")
+    available_at = models.DateTimeField(null=True)
+    failure_code = models.CharField(max_length=100, blank=True, default="")
+    failure_reason = models.TextField(blank=True, default="")
+    review_reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One row a payment of the provider; one live and one successful payment an escrow."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "provider_payment_id"], name="payments_payment_provider_id"),
+            models.UniqueConstraint(
+                fields=["escrow"],
+                condition=models.Q(state=PaymentState.PENDING.value),
+                name="payments_payment_one_pending",
+            ),
+            models.UniqueConstraint(
+                fields=["escrow"],
+                condition=models.Q(state=PaymentState.SUCCEEDED.value),
+                name="payments_payment_one_succeeded",
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payments_payment_positive"),
+            states_check("payments_payment_state", PaymentState),
+            currency_check("payments_payment_currency"),
+        ]
+
+    def __str__(self) -> str:
+        """Show the provider's id."""
+        return self.provider_payment_id or f"payment {self.pk}"
+
+
+class Refund(models.Model):
+    """Money on its way back to the client, or the client's request for it.
+
+    `source` says where it is taken from: the escrow, or a payment that never fitted one.
+    """
+
+    SOURCES = (("escrow", "escrow"), ("unapplied", "unapplied"))
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    source = models.CharField(max_length=10, choices=SOURCES, default="escrow")
+    provider_refund_id = models.CharField(max_length=255, null=True, unique=True)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = state_field(RefundState, RefundState.PENDING)
+    reason = models.CharField(max_length=100)
+    note = models.TextField(blank=True, default="")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    answer_by_at = models.DateTimeField(null=True)
+    answer_note = models.TextField(blank=True, default="")
+    failure_code = models.CharField(max_length=100, blank=True, default="")
+    failure_reason = models.TextField(blank=True, default="")
+    request_key = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """At most one refund of an escrow is open, so that answers and amounts stay plain."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["escrow"],
+                condition=models.Q(
+                    source="escrow",
+                    state__in=[RefundState.REQUESTED.value, RefundState.PENDING.value],
+                ),
+                name="payments_refund_one_open",
+            ),
+            models.UniqueConstraint(
+                fields=["requested_by", "request_key"],
+                condition=~models.Q(request_key=""),
+                name="payments_refund_request_key",
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payments_refund_positive"),
+            states_check("payments_refund_state", RefundState),
+            currency_check("payments_refund_currency"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["answer_by_at"],
+                condition=models.Q(state=RefundState.REQUESTED.value),
+                name="payments_refund_unanswered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the id that both sides see."""
+        return str(self.public_id)
+
+    @property
+    def amount(self) -> Money:
+        """What goes back."""
+        return Money(self.amount_minor, self.currency)

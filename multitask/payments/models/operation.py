@@ -1,0 +1,74 @@
+"""Operations: one row for every call that must happen at a provider."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from multitask.payments.models.escrow import Escrow
+from multitask.payments.models.fields import state_field, states_check
+from multitask.payments.states import OPEN_OPERATIONS, OperationState
+
+
+class Operation(models.Model):
+    """An intent, committed before the call, and the outcome, committed after it.
+
+    `arguments` are frozen when the intent is committed, so that every attempt sends the same
+    request under the same `key`. A `hold` says why it must not be sent yet. `generation` counts
+    the keys used up: a new one only after the provider proved that the old one had no effect.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=30)
+    subject_id = models.BigIntegerField()
+    sequence = models.SmallIntegerField(default=1)
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, related_name="operations")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    provider = models.CharField(max_length=20)
+    arguments = models.JSONField(default=dict)
+    generation = models.SmallIntegerField(default=1)
+    state = state_field(OperationState, OperationState.PENDING)
+    hold = models.CharField(max_length=40, blank=True, default="")
+    attempts = models.IntegerField(default=0)
+    provider_reference = models.CharField(max_length=255, blank=True, default="")
+    last_error_code = models.CharField(max_length=100, blank=True, default="")
+    last_error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    first_sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One operation a kind, subject and sequence; the open ones are found at once."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["kind", "subject_id", "sequence"], name="payments_operation_once"),
+            states_check("payments_operation_state", OperationState),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(state__in=[s.value for s in OPEN_OPERATIONS]),
+                name="payments_operation_open",
+            ),
+            models.Index(
+                fields=["user"],
+                condition=~models.Q(hold=""),
+                name="payments_operation_held",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Show the key."""
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of every attempt; it is derived, so a crash cannot lose it."""
+        return f"{self.reference}:{self.generation}"
+
+    @property
+    def reference(self) -> str:
+        """What is stored at the provider, to find the object again."""
+        return f"{self.kind}:{self.subject_id}:{self.sequence}"

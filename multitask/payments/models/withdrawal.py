@@ -1,0 +1,60 @@
+"""Withdrawals: from the wallet to the freelancer's bank."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from multitask.money import Money
+from multitask.payments.models.account import ConnectedAccount
+from multitask.payments.models.fields import currency_check, state_field, states_check
+from multitask.payments.states import WithdrawalState
+
+
+class Withdrawal(models.Model):
+    """One payout to the bank. `completed` is the provider's expectation and may still turn to `failed`."""
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="withdrawals")
+    account = models.ForeignKey(ConnectedAccount, on_delete=models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=20)
+    provider_payout_id = models.CharField(max_length=255, null=True, unique=True)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = state_field(WithdrawalState, WithdrawalState.PENDING)
+    request_key = models.CharField(max_length=255, blank=True, default="")
+    failure_code = models.CharField(max_length=100, blank=True, default="")
+    failure_reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True)
+    arrival_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    paid_posting_id = models.UUIDField(null=True)
+
+    class Meta:
+        """One withdrawal a request key."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user", "request_key"],
+                condition=~models.Q(request_key=""),
+                name="payments_withdrawal_request_key",
+            ),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payments_withdrawal_positive"),
+            states_check("payments_withdrawal_state", WithdrawalState),
+            currency_check("payments_withdrawal_currency"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "-id"], name="payments_withdrawal_user"),
+        ]
+
+    def __str__(self) -> str:
+        """Show the id that its owner sees."""
+        return str(self.public_id)
+
+    @property
+    def amount(self) -> Money:
+        """What goes to the bank."""
+        return Money(self.amount_minor, self.currency)

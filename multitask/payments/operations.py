@@ -1,0 +1,325 @@
+"""Intent, call, outcome: how every call at a provider is made exactly once in effect.
+
+`begin` writes the intent inside the command's transaction and defers its job. `perform` claims
+it in a transaction of its own, calls outside any transaction, and commits the outcome. It may be
+run again at any point, by anybody, at the same time: the provider's idempotency key makes the
+call safe, the domain's states make the outcome safe.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import structlog
+from django.db.models import F, Q
+
+from multitask import database
+from multitask.payments import queue
+from multitask.payments.errors import ProviderRefused, ProviderUnavailable
+from multitask.payments.models import Escrow, Operation
+from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
+
+log = structlog.get_logger(__name__)
+
+CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
+FIRST_DELAY: Final = timedelta(seconds=2)
+LONGEST_DELAY: Final = timedelta(minutes=15)
+GIVE_UP_AFTER: Final = 8  # tries after which a payout short of funds is failed, not retried
+
+
+class Handler(Protocol):
+    """What one kind of operation does; registered by the module whose rule it is."""
+
+    def call(self, provider: Provider, operation: Operation) -> Any:
+        """Make the call under the operation's key; return the provider's object."""
+
+    def find(self, provider: Provider, operation: Operation) -> Any | None:
+        """Look for the object that an earlier attempt may have made; None when there is none."""
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Apply the provider's object to the domain, idempotently; return its id."""
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Compensate for a final refusal, idempotently."""
+
+    def hold(self, operation: Operation) -> str:
+        """Say why the operation must wait, or an empty string."""
+
+
+_HANDLERS: dict[str, Handler] = {}
+_provider: Callable[[str], Provider] | None = None
+
+
+def register(kind: str, handler: Handler) -> None:
+    """Say who performs operations of `kind`; each module does so when it is imported."""
+    _HANDLERS[kind] = handler
+
+
+def connect(provider: Callable[[str], Provider]) -> None:
+    """Say how a provider is found by name; the providers' room does so when Django starts."""
+    global _provider
+    _provider = provider
+
+
+def provider_named(name: str) -> Provider:
+    """The provider with that name."""
+    if _provider is None:
+        raise RuntimeError("no provider is connected; is multitask.providers installed?")
+    return _provider(name)
+
+
+def begin(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None = None,
+    user_id: int | None = None,
+    sequence: int = 1,
+    arguments: dict[str, Any] | None = None,
+    deferred: bool = True,
+) -> Operation:
+    """Write the intent inside the caller's transaction.
+
+    The caller holds the subject's lock and has seen that there is no such operation yet. `deferred`
+    puts a job in the queue; without it the caller performs the operation itself, and the sweeper
+    finishes what a crash leaves behind.
+    """
+    operation = Operation.objects.create(
+        kind=kind,
+        subject_id=subject_id,
+        sequence=sequence,
+        provider=provider,
+        escrow=escrow,
+        user_id=user_id,
+        arguments=arguments or {},
+        created_at=now,
+        next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
+    )
+    if deferred:
+        queue.defer(queue.PERFORM, operation_id=operation.pk)
+    return operation
+
+
+def latest(kind: str, subject_id: int) -> Operation | None:
+    """The newest operation of a kind on a subject, or None."""
+    found = Operation.objects.filter(kind=kind, subject_id=subject_id)
+    return found.order_by("-sequence").first()
+
+
+def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
+    """Read the subject and sequence back from a reference kept at the provider; None when it is not of `kind`."""
+    parts = reference.split(":")
+    if len(parts) != 3 or parts[0] != kind or not (parts[1].isdecimal() and parts[2].isdecimal()):
+        return None
+    return int(parts[1]), int(parts[2])
+
+
+def perform(operation_id: int, *, now: datetime) -> Operation:
+    """Make the call unless it is done, held or under way elsewhere; return the operation as it then is."""
+    operation, claimed = _claim(operation_id, now)
+    if not claimed:
+        return operation
+    handler = _HANDLERS[operation.kind]
+    provider = provider_named(operation.provider)
+    try:
+        state = _ask(handler, provider, operation, now)
+    except Rejected as error:
+        return _fail(handler, operation, error, now)
+    except ProviderError as error:
+        return _postpone(handler, operation, error, now)
+    return _succeed(handler, operation, state, now)
+
+
+def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
+    """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
+    operation = perform(operation_id, now=now)
+    if operation.state == OperationState.SUCCEEDED.value:
+        return operation
+    if operation.state == OperationState.FAILED.value:
+        raise ProviderRefused(operation.last_error or None, detail=operation.last_error_code)
+    raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
+
+
+@database.transactional
+def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
+    """Take the operation for this attempt; False when there is nothing to do or somebody else has it."""
+    operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    if OperationState(operation.state) not in OPEN_OPERATIONS:
+        return operation, False
+    claimed_elsewhere = (
+        operation.state == OperationState.SENT.value
+        and operation.sent_at is not None
+        and operation.sent_at > now - CLAIM
+    )
+    if claimed_elsewhere:
+        return operation, False
+    operation.hold = _HANDLERS[operation.kind].hold(operation)
+    if not operation.hold:
+        require(OperationState(operation.state), OperationState.SENT)
+        operation.state = OperationState.SENT.value
+        operation.sent_at = now
+        operation.first_sent_at = operation.first_sent_at or now
+        operation.attempts += 1
+        operation.next_attempt_at = now + CLAIM
+    operation.save()
+    return operation, not operation.hold
+
+
+def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any:
+    """Call, but look first when an earlier attempt may have had its effect under a key now forgotten."""
+    if operation.attempts > 1 and _key_is_stale(provider, operation, now):
+        found = handler.find(provider, operation)
+        if found is not None:
+            return found
+        _renew_key(operation, now)
+    try:
+        return handler.call(provider, operation)
+    except Rejected:
+        # A refusal after an unanswered attempt may be the echo of that attempt's own success.
+        found = handler.find(provider, operation) if operation.attempts > 1 else None
+        if found is None:
+            raise
+        return found
+    except Unknown as error:
+        if not error.replayed:
+            raise
+        found = handler.find(provider, operation)
+        if found is None:
+            _renew_key(operation, now)
+            raise
+        return found
+
+
+def _key_is_stale(provider: Provider, operation: Operation, now: datetime) -> bool:
+    assert operation.first_sent_at is not None  # noqa: S101
+    # A tenth of the lifetime is kept in hand: the provider's clock is not ours.
+    return now - operation.first_sent_at >= provider.key_lifetime * 0.9
+
+
+def _renew_key(operation: Operation, now: datetime) -> None:
+    """The old key is spent or forgotten and the provider has no such object: the next key may be used."""
+    operation.generation += 1
+    operation.first_sent_at = now
+    Operation.objects.filter(pk=operation.pk).update(generation=operation.generation, first_sent_at=now)
+
+
+@database.transactional
+def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
+    reference = handler.succeeded(operation, state, now)
+    return _finish(operation, OperationState.SUCCEEDED, now, reference=reference)
+
+
+@database.transactional
+def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
+    handler.failed(operation, error, now)
+    log.warning("operation_failed", operation=operation.reference, code=error.code)
+    return _finish(operation, OperationState.FAILED, now, error=error)
+
+
+def _finish(
+    operation: Operation,
+    state: OperationState,
+    now: datetime,
+    *,
+    reference: str = "",
+    error: ProviderError | None = None,
+) -> Operation:
+    """Write the outcome once; whoever comes second finds it written."""
+    Operation.objects.filter(pk=operation.pk, state__in=[s.value for s in OPEN_OPERATIONS]).update(
+        state=state.value,
+        provider_reference=reference,
+        finished_at=now,
+        next_attempt_at=None,
+        hold="",
+        last_error_code="" if error is None else error.code,
+        last_error="" if error is None else error.message,
+    )
+    operation.refresh_from_db()
+    return operation
+
+
+def _postpone(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
+    """Nothing is decided: try again later, under the same key, more and more seldom."""
+    if _is_hopeless(operation, error):
+        return _fail(handler, operation, error, now)
+    if isinstance(error, Unavailable) and error.key_spent:
+        _renew_key(operation, now)
+    delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        delay = max(delay, error.retry_after)
+    return _write_postponed(operation, error, now + delay)
+
+
+def _is_hopeless(operation: Operation, error: ProviderError) -> bool:
+    """A payout that stays short of funds is given back to its owner instead of being tried for ever."""
+    is_short = isinstance(error, Unavailable) and error.code == "balance_insufficient"
+    return is_short and operation.kind == "create_payout" and operation.attempts >= GIVE_UP_AFTER
+
+
+@database.transactional
+def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -> Operation:
+    state = OperationState.UNKNOWN if isinstance(error, Unknown) else OperationState.PENDING
+    updated = Operation.objects.filter(pk=operation.pk, state=OperationState.SENT.value).update(
+        state=state.value,
+        next_attempt_at=at,
+        last_error_code=error.code,
+        last_error=error.message,
+    )
+    if updated:
+        queue.defer(queue.PERFORM, at=at, operation_id=operation.pk)
+    log.info("operation_postponed", operation=operation.reference, code=error.code, until=str(at))
+    operation.refresh_from_db()
+    return operation
+
+
+def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
+    """Mark an operation succeeded because the provider's own word arrived by another way.
+
+    Called inside the transaction that applied that word, so that a webhook which overtakes our
+    own call leaves nothing to be swept.
+    """
+    Operation.objects.filter(
+        kind=kind,
+        subject_id=subject_id,
+        sequence=sequence,
+        state__in=[s.value for s in OPEN_OPERATIONS],
+    ).update(
+        state=OperationState.SUCCEEDED.value,
+        provider_reference=reference,
+        finished_at=now,
+        next_attempt_at=None,
+        hold="",
+    )
+
+
+@database.transactional
+def wake(user_id: int, *, now: datetime) -> int:
+    """Let the operations go on that waited for this user's account; return how many."""
+    held = list(
+        Operation.objects.select_for_update(no_key=True)
+        .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])
+        .exclude(hold="")
+        .order_by("pk")
+    )
+    for operation in held:
+        queue.defer(queue.PERFORM, operation_id=operation.pk)
+    Operation.objects.filter(pk__in=[operation.pk for operation in held]).update(hold="", next_attempt_at=now)
+    return len(held)
+
+
+@database.transactional
+def sweep(*, now: datetime, limit: int = 500) -> int:
+    """Defer a job for every operation that a crash or a lost job has left behind; return how many."""
+    stale = list(
+        Operation.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(state__in=[s.value for s in OPEN_OPERATIONS], hold="")
+        .filter(Q(next_attempt_at__lte=now) | Q(next_attempt_at=None))
+        .order_by(F("next_attempt_at").asc(nulls_first=True))[:limit]
+    )
+    for operation in stale:
+        queue.defer(queue.PERFORM, operation_id=operation.pk)
+    Operation.objects.filter(pk__in=[operation.pk for operation in stale]).update(next_attempt_at=now + CLAIM)
+    return len(stale)

@@ -1,0 +1,266 @@
+"""Refunds before release: at once by those who may, else asked for and answered.
+
+Staff and the freelancer may refund at once. The client may at once while the work has not
+started or the task is cancelled; otherwise the refund is a request that the freelancer answers,
+silence accepts it, and a refusal opens a dispute.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments import access, approvals, audit, disputes, refund_calls
+from multitask.payments.access import Identifier
+from multitask.payments.errors import (
+    AmountTooLarge,
+    CurrencyMismatch,
+    DisputeOpen,
+    EscrowFrozen,
+    Forbidden,
+    KeyReused,
+    NotFunded,
+    RefundInProgress,
+    WrongState,
+)
+from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.refund_calls import confirm
+from multitask.payments.states import (
+    OPEN_REFUNDS,
+    EscrowState,
+    PaymentState,
+    RefundState,
+    require,
+)
+from multitask.tasks.states import TaskStatus
+from multitask.users.actor import Actor, Power, Role
+
+__all__ = [
+    "answer",
+    "ask_or_refund",
+    "confirm",
+    "is_immediate",
+    "retry",
+    "start",
+    "unanswered",
+    "withdraw",
+]
+NOT_STARTED: Final = frozenset({TaskStatus.OPEN, TaskStatus.ASSIGNED, TaskStatus.CANCELLED})
+
+
+def is_immediate(actor: Actor, escrow: Escrow) -> bool:
+    """Say whether this actor's refund needs nobody's answer."""
+    role = access.party(actor, escrow)
+    if role is Role.CLIENT:
+        return TaskStatus(escrow.task.status) in NOT_STARTED
+    return role is Role.FREELANCER or actor.may(Power.REFUND)
+
+
+@database.transactional
+def ask_or_refund(
+    *,
+    actor: Actor,
+    escrow_id: Identifier,
+    amount: Money | None,
+    reason: str,
+    note: str = "",
+    now: datetime,
+    request_key: str = "",
+) -> Refund | approvals.Approval:
+    """Refund at once, or ask for it, as the actor's part in the escrow allows; `amount` None is all that is left.
+
+    A large refund by staff waits for a second person and answers the approval instead. Raises
+    NotFound, Forbidden, NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress,
+    AmountTooLarge, CurrencyMismatch or KeyReused.
+    """
+    escrow = access.locked_escrow(actor, escrow_id)
+    earlier = _earlier(actor, escrow, amount, reason, request_key)
+    if earlier is not None:
+        return earlier
+    role = access.party(actor, escrow)
+    if role not in {Role.CLIENT, Role.FREELANCER} and not actor.may(Power.REFUND):
+        raise Forbidden("Your role may not refund.")
+    wanted = _checked(escrow, amount)
+    if role not in {Role.CLIENT, Role.FREELANCER} and approvals.is_large(wanted):
+        arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
+        return approvals.ask(approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now)
+    if is_immediate(actor, escrow):
+        return start(escrow, wanted, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
+    return _request(escrow, wanted, actor, reason, note, now, request_key)
+
+
+def _earlier(actor: Actor, escrow: Escrow, amount: Money | None, reason: str, request_key: str) -> Refund | None:
+    """What the same request did before, if it was cut off after its commit."""
+    if not request_key:
+        return None
+    found = Refund.objects.filter(requested_by_id=actor.user_id, request_key=request_key).first()
+    if found is None:
+        return None
+    same_amount = amount is None or amount == found.amount
+    if found.escrow_id != escrow.pk or not same_amount or found.reason != reason:
+        raise KeyReused
+    return found
+
+
+def _checked(escrow: Escrow, amount: Money | None) -> Money:
+    """The amount to refund, if anything may be refunded now."""
+    if escrow.state == EscrowState.DISPUTED.value:
+        raise DisputeOpen
+    if escrow.frozen_at is not None:
+        raise EscrowFrozen
+    if escrow.state == EscrowState.PENDING_PAYMENT.value:
+        raise NotFunded
+    if escrow.state != EscrowState.FUNDED.value:
+        raise WrongState(f"This escrow is {escrow.state}; nothing is left to refund.")
+    if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
+        raise RefundInProgress
+    if amount is None:
+        return escrow.remaining
+    if amount.currency != escrow.currency:
+        raise CurrencyMismatch
+    if amount > escrow.remaining:
+        raise AmountTooLarge(fields={"amount": f"At most {escrow.remaining} is left."})
+    return amount
+
+
+def _payment_of(escrow: Escrow) -> Payment:
+    return escrow.payments.get(state=PaymentState.SUCCEEDED.value)
+
+
+def start(
+    escrow: Escrow,
+    amount: Money,
+    *,
+    actor: Actor,
+    reason: str,
+    note: str = "",
+    now: datetime,
+    request_key: str = "",
+) -> Refund:
+    """Reserve the money and send it back; the caller holds the lock and has checked the amount."""
+    refund = Refund.objects.create(
+        escrow=escrow,
+        payment=_payment_of(escrow),
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        state=RefundState.PENDING.value,
+        reason=reason,
+        note=note,
+        requested_by_id=actor.user_id,
+        decided_by_id=actor.user_id,
+        request_key=request_key,
+        created_at=now,
+        decided_at=now,
+    )
+    audit.record("refund_started", actor=actor, now=now, escrow=escrow, amount=amount, note=reason)
+    refund_calls.send(escrow, refund, now)
+    return refund
+
+
+def _request(
+    escrow: Escrow,
+    amount: Money,
+    actor: Actor,
+    reason: str,
+    note: str,
+    now: datetime,
+    request_key: str,
+) -> Refund:
+    refund = Refund.objects.create(
+        escrow=escrow,
+        payment=_payment_of(escrow),
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        state=RefundState.REQUESTED.value,
+        reason=reason,
+        note=note,
+        requested_by_id=actor.user_id,
+        request_key=request_key,
+        created_at=now,
+        answer_by_at=now + timedelta(days=escrow.refund_answer_days),
+    )
+    audit.record("refund_requested", actor=actor, now=now, escrow=escrow, amount=amount, note=reason)
+    return refund
+
+
+def _locked(actor: Actor, refund_id: Identifier) -> tuple[Escrow, Refund]:
+    seen = access.refund(actor, refund_id)
+    escrow = access.locked_escrow(actor, seen.escrow_id)
+    return escrow, Refund.objects.select_related("payment").get(pk=seen.pk)
+
+
+def _require_asked(refund: Refund) -> None:
+    if refund.state != RefundState.REQUESTED.value:
+        raise WrongState(f"This refund is {refund.state}; there is nothing to answer.")
+
+
+@database.transactional
+def answer(*, actor: Actor, refund_id: Identifier, accept: bool, note: str = "", now: datetime) -> Refund:
+    """Answer a client's request as its freelancer; refusing opens a dispute. Silence is the system's acceptance."""
+    escrow, refund = _locked(actor, refund_id)
+    if not (actor.is_user(escrow.freelancer_id) or actor.is_system):
+        raise Forbidden("Only the freelancer answers a refund request.")
+    _require_asked(refund)
+    if escrow.frozen_at is not None:
+        raise EscrowFrozen
+    refund.decided_by_id, refund.decided_at, refund.answer_note = actor.user_id, now, note
+    if not accept:
+        return _refuse(escrow, refund, actor, note, now)
+    require(RefundState(refund.state), RefundState.PENDING)
+    refund.state = RefundState.PENDING.value
+    refund.save()
+    audit.record("refund_accepted", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
+    refund_calls.send(escrow, refund, now)
+    return refund
+
+
+def _refuse(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
+    require(RefundState(refund.state), RefundState.REFUSED)
+    refund.state = RefundState.REFUSED.value
+    refund.save()
+    audit.record("refund_refused", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
+    disputes.open_for(escrow, actor=actor, reason=note or refund.reason, refund=refund, now=now)
+    return refund
+
+
+@database.transactional
+def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
+    """Take one's own request back."""
+    escrow, refund = _locked(actor, refund_id)
+    access.require_client(actor, escrow, "Only the client can take a refund request back.")
+    _require_asked(refund)
+    require(RefundState(refund.state), RefundState.WITHDRAWN)
+    refund.state, refund.decided_at = RefundState.WITHDRAWN.value, now
+    refund.decided_by_id = actor.user_id
+    refund.save()
+    audit.record("refund_withdrawn", actor=actor, now=now, escrow=escrow, amount=refund.amount)
+    return refund
+
+
+@database.transactional
+def retry(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
+    """Send a failed refund again as finance staff, as a new refund of the same amount and source."""
+    if not actor.may(Power.REFUND):
+        raise Forbidden
+    escrow, refund = _locked(actor, refund_id)
+    if refund.state != RefundState.FAILED.value or refund.source != "escrow":
+        raise WrongState("Only a failed refund of an escrow can be tried again.")
+    if escrow.state == EscrowState.RELEASED.value:
+        return refund_calls.resend(escrow, refund, actor=actor, now=now)
+    return start(escrow, _checked(escrow, refund.amount), actor=actor, reason=refund.reason, now=now)
+
+
+def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Carry out a large refund that a second person approved."""
+    amount = _checked(escrow, Money(arguments["amount_minor"], escrow.currency))
+    reason, note = arguments["reason"], arguments["note"]
+    start(escrow, amount, actor=actor, reason=reason, note=note, now=now)
+
+
+approvals.register(approvals.REFUND, _approved)
+
+
+def unanswered(*, now: datetime, limit: int = 200) -> list[int]:
+    """Requests that the freelancer has been silent about for as long as the terms allow."""
+    due = Refund.objects.filter(state=RefundState.REQUESTED.value, answer_by_at__lte=now, escrow__frozen_at=None)
+    return list(due.order_by("answer_by_at").values_list("pk", flat=True)[:limit])

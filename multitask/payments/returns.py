@@ -1,0 +1,67 @@
+"""Payments that arrived but fit no escrow: put to one side, and sent back."""
+
+from datetime import datetime
+from typing import Final
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments import access, audit, bookkeeping, history, refund_calls
+from multitask.payments.errors import Forbidden, NotFound, WrongState
+from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
+from multitask.users.actor import Actor, Power
+
+_SYSTEM: Final = Actor.system("provider")
+
+
+def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, now: datetime) -> None:
+    """Keep money apart that is not what the escrow waits for; the caller saves the payment."""
+    require(PaymentState(payment.state), PaymentState.REVIEW)
+    payment.state = PaymentState.REVIEW.value
+    payment.review_reason = reason
+    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_SPOKEN[reason])
+    audit.record("payment_review", actor=_SYSTEM, now=now, escrow=escrow, amount=received, note=reason)
+    bookkeeping.receive_unapplied(payment, received, now)
+
+
+_SPOKEN: Final = {
+    "amount_mismatch": "The amount received is not the amount asked for; our staff looks at it.",
+    "second_payment": "The task was paid already or called off; this payment is sent back.",
+}
+
+
+def send_back(escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime) -> Refund:
+    """Refund a payment that was set aside, whole. The caller holds the escrow's lock."""
+    refund = Refund.objects.create(
+        escrow=escrow,
+        payment=payment,
+        source="unapplied",
+        amount_minor=received.amount_minor,
+        currency=received.currency,
+        state=RefundState.PENDING.value,
+        reason=payment.review_reason,
+        requested_by_id=actor.user_id,
+        decided_by_id=actor.user_id,
+        created_at=now,
+        decided_at=now,
+    )
+    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received)
+    refund_calls.send(escrow, refund, now)
+    return refund
+
+
+@database.transactional
+def return_payment(*, actor: Actor, payment_id: int, now: datetime) -> Refund:
+    """Send back a payment that is under review, as finance staff."""
+    if not actor.may(Power.REFUND):
+        raise Forbidden
+    payment = Payment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    escrow = access.lock_by_id(payment.escrow_id)
+    payment.refresh_from_db()
+    under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
+    if payment.state != PaymentState.REVIEW.value or under_way.exists():
+        raise WrongState("Only a payment under review can be sent back, once.")
+    received = Money(payment.received_minor, payment.received_currency)
+    return send_back(escrow, payment, received, actor=actor, now=now)

@@ -1,0 +1,126 @@
+"""Every state that money goes through and every step between them: pure, without Django.
+
+States are past facts. `may` asks, `require` insists; nothing else decides what may follow what.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class EscrowState(StrEnum):
+    PENDING_PAYMENT = "pending_payment"
+    FUNDED = "funded"
+    DISPUTED = "disputed"
+    RELEASED = "released"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+
+
+class PaymentState(StrEnum):
+    PENDING = "pending"  # created here; perhaps not yet at the provider
+    SUCCEEDED = "succeeded"  # its money is in escrow
+    CANCELLED = "cancelled"
+    REVIEW = "review"  # its money arrived but does not fit the escrow; a person decides
+    RETURNED = "returned"  # its money arrived and was sent back
+
+
+class RefundState(StrEnum):
+    REQUESTED = "requested"  # the client asked, the freelancer has not answered
+    PENDING = "pending"  # reserved in the ledger, the provider has not confirmed
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"  # the freelancer said no; a dispute was opened
+    WITHDRAWN = "withdrawn"  # the client took the request back
+
+
+class WithdrawalState(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class OperationState(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class DisputeState(StrEnum):
+    OPEN = "open"
+    SETTLED = "settled"
+
+
+class HistoryStatus(StrEnum):
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class WrongStep(ValueError):
+    """A step that the states do not allow; the caller turns it into a refusal of its own."""
+
+    def __init__(self, current: StrEnum, wanted: StrEnum) -> None:
+        """Keep both ends of the step."""
+        super().__init__(f"{type(current).__name__} may not go from {current} to {wanted}")
+        self.current = current
+        self.wanted = wanted
+
+
+_E, _P, _R, _W, _O, _D = (
+    EscrowState,
+    PaymentState,
+    RefundState,
+    WithdrawalState,
+    OperationState,
+    DisputeState,
+)
+STEPS: Mapping[StrEnum, frozenset[StrEnum]] = {
+    _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),
+    _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
+    _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED}),
+    _E.RELEASED: frozenset(),
+    _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank sends a paid refund back
+    _E.CANCELLED: frozenset(),
+    _P.PENDING: frozenset({_P.SUCCEEDED, _P.CANCELLED, _P.REVIEW}),
+    _P.CANCELLED: frozenset({_P.REVIEW}),  # the provider took the money before it heard of it
+    _P.REVIEW: frozenset({_P.RETURNED}),
+    _P.SUCCEEDED: frozenset(),
+    _P.RETURNED: frozenset({_P.REVIEW}),
+    _R.REQUESTED: frozenset({_R.PENDING, _R.REFUSED, _R.WITHDRAWN}),
+    _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
+    _R.SUCCEEDED: frozenset({_R.FAILED}),  # a bank may send it back days later
+    _R.FAILED: frozenset(),
+    _R.REFUSED: frozenset(),
+    _R.WITHDRAWN: frozenset(),
+    _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED}),
+    _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED}),
+    _W.COMPLETED: frozenset({_W.FAILED}),  # "paid" is an expectation: the bank may still refuse
+    _W.FAILED: frozenset(),
+    _O.PENDING: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
+    _O.SENT: frozenset({_O.PENDING, _O.UNKNOWN, _O.SUCCEEDED, _O.FAILED, _O.SENT}),
+    _O.UNKNOWN: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
+    _O.SUCCEEDED: frozenset(),
+    _O.FAILED: frozenset(),
+    _D.OPEN: frozenset({_D.SETTLED}),
+    _D.SETTLED: frozenset(),
+}
+
+OPEN_OPERATIONS = frozenset({_O.PENDING, _O.SENT, _O.UNKNOWN})
+OPEN_REFUNDS = frozenset({_R.REQUESTED, _R.PENDING})
+HOLDING_ESCROWS = frozenset({_E.FUNDED, _E.DISPUTED})
+CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED})
+
+
+def may(current: StrEnum, wanted: StrEnum) -> bool:
+    """Say whether `wanted` may follow `current`."""
+    return wanted in STEPS[current]
+
+
+def require(current: StrEnum, wanted: StrEnum) -> None:
+    """Raise `WrongStep` unless `wanted` may follow `current`."""
+    if not may(current, wanted):
+        raise WrongStep(current, wanted)

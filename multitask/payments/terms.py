@@ -1,0 +1,57 @@
+"""The terms of an escrow: pure arithmetic on money, without Django."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from multitask.money import Money
+
+BASIS_POINTS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How a total is shared; `fee` and `freelancer` always add up to it exactly."""
+
+    total: Money
+    fee: Money
+    freelancer: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What both sides agreed to; frozen on the escrow when it is created.
+
+    `fee_basis_points` are hundredths of a percent: 1500 is 15.00%.
+    """
+
+    fee_basis_points: int
+    auto_release_days: int
+    refund_answer_days: int
+
+    def __post_init__(self) -> None:
+        """Refuse terms that no agreement could have."""
+        if not 0 <= self.fee_basis_points <= BASIS_POINTS:
+            raise ValueError(f"a fee of {self.fee_basis_points} basis points is outside 0..10000")
+        if self.auto_release_days < 1 or self.refund_answer_days < 1:
+            raise ValueError("periods of silence are at least one day")
+
+    def split(self, total: Money) -> Split:
+        """Share `total`: the fee rounded half up to the minor unit, the freelancer gets the rest."""
+        if total.amount_minor < 0:
+            raise ValueError(f"a negative total cannot be shared: {total}")
+        doubled = 2 * total.amount_minor * self.fee_basis_points + BASIS_POINTS
+        fee = Money(doubled // (2 * BASIS_POINTS), total.currency)
+        return Split(total=total, fee=fee, freelancer=total - fee)
+
+
+def basis_points(percentage: str) -> int:
+    """Read "15.00" as 1500; more than two decimals cannot be kept exactly and are refused."""
+    scaled = Decimal(percentage) * 100
+    if scaled != scaled.to_integral_value():
+        raise ValueError(f"a fee of {percentage}% is finer than a hundredth of a percent")
+    return int(scaled)
+
+
+def percentage(fee_basis_points: int) -> str:
+    """Write 1500 as "15.00"."""
+    return f"{fee_basis_points // 100}.{fee_basis_points % 100:02d}"

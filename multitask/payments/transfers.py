@@ -1,0 +1,153 @@
+"""The freelancer's share leaves for the connected account, and settles there."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments import audit, bookkeeping, onboarding, operations, queue
+from multitask.payments.access import lock_by_id
+from multitask.payments.errors import UnknownObject
+from multitask.payments.models import Escrow, Operation
+from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import TransferState as ProviderTransfer
+from multitask.payments.states import EscrowState, OperationState, PaymentState
+from multitask.users.actor import Actor
+
+CREATE_TRANSFER: Final = "create_transfer"
+AWAITS_ACCOUNT: Final = "awaits_account"
+_SYSTEM: Final = Actor.system("provider")
+
+
+def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
+    """Begin the transfer of a release; it waits by itself until the freelancer's account can receive."""
+    operations.begin(
+        CREATE_TRANSFER,
+        subject_id=escrow.pk,
+        provider=escrow.provider,
+        escrow=escrow,
+        user_id=escrow.freelancer_id,
+        now=now,
+        arguments={"amount_minor": amount.amount_minor, "currency": amount.currency},
+    )
+
+
+@database.transactional
+def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
+    """Take over what the provider says of a transfer. Raises UnknownObject."""
+    operation = _known(provider, state)
+    if operation is None or operation.escrow_id is None:
+        raise UnknownObject(detail=state.id)
+    _transferred(lock_by_id(operation.escrow_id), state, now)
+    operations.resolve(
+        CREATE_TRANSFER,
+        operation.subject_id,
+        sequence=operation.sequence,
+        now=now,
+        reference=state.id,
+    )
+
+
+def _known(provider: str, state: ProviderTransfer) -> Operation | None:
+    transfers = Operation.objects.filter(kind=CREATE_TRANSFER, provider=provider)
+    known = transfers.filter(provider_reference=state.id).first()
+    subject = operations.subject_of(state.reference, CREATE_TRANSFER)
+    if known is not None or subject is None:
+        return known
+    return transfers.filter(subject_id=subject[0], sequence=subject[1]).first()
+
+
+def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None:
+    """Book the transfer once: the posting's key is the escrow's."""
+    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    if account is None:
+        raise UnknownObject(detail=state.account_id)
+    posting = bookkeeping.transfer(escrow, account.pk, state.amount, now)
+    if posting.created:
+        audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
+        available_at = _available_at(escrow)
+        queue.defer(queue.SETTLE, at=available_at, escrow_id=escrow.pk)
+
+
+def _available_at(escrow: Escrow) -> datetime | None:
+    payments = escrow.payments.filter(state=PaymentState.SUCCEEDED.value)
+    return payments.values_list("available_at", flat=True).first()
+
+
+class CreateTransfer:
+    """Performs `create_transfer`."""
+
+    def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
+        """Create it."""
+        assert operation.escrow is not None  # noqa: S101
+        payment = operation.escrow.payments.get(state=PaymentState.SUCCEEDED.value)
+        return provider.create_transfer(
+            reference=operation.reference,
+            amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
+            account_id=self._account_id(operation),
+            charge_id=payment.provider_charge_id,
+            key=operation.key,
+        )
+
+    def find(self, provider: Provider, operation: Operation) -> ProviderTransfer | None:
+        """Look for the transfer of an earlier attempt."""
+        return provider.find_transfer(reference=operation.reference, account_id=self._account_id(operation))
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Book it."""
+        assert operation.escrow_id is not None  # noqa: S101
+        _transferred(lock_by_id(operation.escrow_id), state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """The money stays pending; staff sees why and tries again."""
+        audit.record(
+            "transfer_failed",
+            actor=_SYSTEM,
+            now=now,
+            escrow=operation.escrow,
+            note=f"{error.code}: {error.message}",
+        )
+
+    def hold(self, operation: Operation) -> str:
+        """Wait while there is no account that can receive."""
+        account = onboarding.account_of(operation.user_id, operation.provider)
+        return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
+
+    def _account_id(self, operation: Operation) -> str:
+        account = onboarding.account_of(operation.user_id, operation.provider)
+        assert account is not None  # noqa: S101
+        assert account.provider_account_id is not None  # noqa: S101
+        return account.provider_account_id
+
+
+operations.register(CREATE_TRANSFER, CreateTransfer())
+
+
+def is_transferred(escrow: Escrow) -> bool:
+    """Say whether the freelancer's share has reached the connected account."""
+    transfers = Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow.pk)
+    return transfers.filter(state=OperationState.SUCCEEDED.value).exists()
+
+
+@database.transactional
+def retry(*, actor: Actor, escrow_id: int, now: datetime) -> bool:
+    """Try a transfer again that the provider had refused for good; False when none was refused."""
+    escrow = lock_by_id(escrow_id)
+    latest = operations.latest(CREATE_TRANSFER, escrow.pk)
+    if latest is None or latest.state != OperationState.FAILED.value:
+        return False
+    if escrow.state != EscrowState.RELEASED.value:
+        return False
+    audit.record("transfer_retried", actor=actor, now=now, escrow=escrow)
+    operations.begin(
+        CREATE_TRANSFER,
+        subject_id=escrow.pk,
+        provider=escrow.provider,
+        escrow=escrow,
+        user_id=escrow.freelancer_id,
+        now=now,
+        sequence=latest.sequence + 1,
+        arguments=latest.arguments,
+    )
+    return True
