@@ -43,9 +43,6 @@ class Task(models.Model):
     completed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
 
-    # No column: the queries of `listing` count it.
-    applications_count: int
-
     class Meta:
         """Lists come newest first, so each index ends with the id."""
 

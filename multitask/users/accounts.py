@@ -176,7 +176,7 @@ def _find(identifier: str) -> User | None:
 
 
 def _locked(user_id: int | None) -> User:
-    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    user = None if user_id is None else User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise UnknownUser
     return user

@@ -28,7 +28,7 @@ class InvalidAccount(UserError):
 @cache
 def countries() -> frozenset[str]:
     """List the ISO 3166 alpha-2 codes."""
-    codes = Locale("en").territories
+    codes = {str(code) for code in Locale("en").territories}
     return frozenset(code for code in codes if len(code) == 2 and code.isalpha()) - NOT_A_COUNTRY
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 from django.contrib.auth import logout as end_page_session
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Body as BodyParam
 from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
@@ -61,6 +60,9 @@ class LogoutIn(Body):
     """The refresh token of the session that is to end, if the access token does not say."""
 
     refresh: Annotated[str, Field(max_length=tokens.LONGEST)] | None = None
+
+
+THIS_SESSION = LogoutIn()
 
 
 class ProfileIn(Body):
@@ -152,7 +154,7 @@ def refresh(request: HttpRequest, body: RefreshIn) -> TokensOut:
     operation_id="auth_logout",
     response=responses({200: Message}, body=True),
 )
-def logout(request: HttpRequest, body: LogoutIn = BodyParam(LogoutIn())) -> Message:  # noqa: B008 - the body may be left out
+def logout(request: HttpRequest, body: LogoutIn = THIS_SESSION) -> Message:
     """End the session of the refresh token, the access token or the page; its tokens end with it."""
     now = timezone.now()
     if body.refresh is not None:

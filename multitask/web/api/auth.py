@@ -51,7 +51,7 @@ class PageSession(APIKeyCookie):
         # Asked for after the session, as somebody who is not logged in lacks a login first of all.
         if check_csrf(request):
             raise CsrfFailed
-        return cast(User, request.user)
+        return request.user
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         """Answer as the call does; the key itself is the session framework's to read."""

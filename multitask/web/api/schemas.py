@@ -33,6 +33,9 @@ class Empty(Body):
     """The body of a request that says everything in its address."""
 
 
+NOTHING = Empty()
+
+
 class Output(BaseModel):
     """What an answer holds."""
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Body as BodyParam
 from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
@@ -20,6 +19,7 @@ from multitask.web.api import auth, pagination
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery
 from multitask.web.api.schemas import (
+    NOTHING,
     AmountIn,
     AmountOut,
     Body,
@@ -97,6 +97,7 @@ class ApplicationOut(Output):
     decided_at: datetime | None
 
 
+FOR_THE_BUDGET = ApplyIn()
 Search = Annotated[str, Field(max_length=100)]
 
 
@@ -153,7 +154,7 @@ def get(request: HttpRequest, task_id: Id) -> TaskOut:
     operation_id="tasks_apply",
     response=responses({201: ApplicationOut}, 404, 409, body=True),
 )
-def apply(request: HttpRequest, task_id: Id, body: ApplyIn = BodyParam(ApplyIn())) -> Status[ApplicationOut]:  # noqa: B008
+def apply(request: HttpRequest, task_id: Id, body: ApplyIn = FOR_THE_BUDGET) -> Status[ApplicationOut]:
     """Apply for an open task, as a freelancer."""
     actor = auth.actor_of(request)
     application = board.apply(
@@ -180,7 +181,7 @@ def applications(request: HttpRequest, task_id: Id, paging: PageQuery) -> Page[A
 def _deciding(path: str, name: str, command: Callable[..., Application], summary: str) -> None:
     """Add an operation that decides on an application."""
 
-    def decide(request: HttpRequest, application_id: Id, body: Empty = BodyParam(Empty())) -> ApplicationOut:  # noqa: B008
+    def decide(request: HttpRequest, application_id: Id, body: Empty = NOTHING) -> ApplicationOut:
         command(actor=auth.actor_of(request), now=timezone.now(), application_id=application_id)
         return _application(request, application_id)
 
@@ -195,7 +196,7 @@ def _deciding(path: str, name: str, command: Callable[..., Application], summary
 def _working(name: str, command: Callable[..., Task], summary: str) -> None:
     """Add an operation that takes a task one step on."""
 
-    def step(request: HttpRequest, task_id: Id, body: Empty = BodyParam(Empty())) -> TaskOut:  # noqa: B008
+    def step(request: HttpRequest, task_id: Id, body: Empty = NOTHING) -> TaskOut:
         command(actor=auth.actor_of(request), now=timezone.now(), task_id=task_id)
         return _task(request, task_id)
 
@@ -232,7 +233,7 @@ def show_task(task: Task) -> TaskOut:
         freelancer_username=task.freelancer.username if task.freelancer else None,
         accepted_application=task.accepted_application_id,
         agreed_price=amount_out(price) if price else None,
-        applications_count=task.applications_count,
+        applications_count=listing.applications_count(task),
         deadline=task.deadline_at,
         created_at=task.created_at,
         assigned_at=task.assigned_at,

@@ -50,7 +50,7 @@ def _add_payments(api: NinjaAPI) -> None:
 
 api = build()
 # The router brings a page of its own for the empty path, which belongs to the pages here.
-_patterns = [pattern for pattern in api.urls[0] if pattern.name != "api-root"]
+_patterns = [pattern for pattern in api.urls[0] if getattr(pattern, "name", None) != "api-root"]
 
 urlpatterns = [
     path("openapi.json", partial(document.json_view, api=api), name="openapi"),

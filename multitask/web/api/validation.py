@@ -24,7 +24,7 @@ OWN_KINDS = frozenset({"amount_invalid", "amount_too_small", "invalid_text"})
 def own(kind: str, sentence: str) -> PydanticCustomError:
     """Make the error that a validator of ours raises; `kind` becomes the code of the answer."""
     # Braces would be taken for places to fill in.
-    return PydanticCustomError(kind, "{sentence}", {"sentence": sentence})  # type: ignore[type-var]
+    return PydanticCustomError(kind, "{sentence}", {"sentence": sentence})
 
 
 def is_about_path(error: ValidationError) -> bool:
