@@ -72,9 +72,16 @@ def test_a_negative_balance_is_read_exactly() -> None:
 )
 def test_every_amount_survives_the_way_there_and_back_or_is_refused(amount_minor: int, currency: str) -> None:
     amount = Money(amount_minor, currency)
+
+    stripes = stripes_integer(amount)
+
+    assert stripes is None or currencies.from_stripe(stripes, currency) == amount
+    assert stripes is not None or currency in {"KWD", "BHD", "JOD", "OMR", "TND", "MGA"}
+
+
+def stripes_integer(amount: Money) -> int | None:
+    """None for an amount that Stripe has no integer for."""
     try:
-        stripes = currencies.to_stripe(amount)
-    except Rejected as refusal:
-        assert refusal.code == "amount_not_representable"
-    else:
-        assert currencies.from_stripe(stripes, currency) == amount
+        return currencies.to_stripe(amount)
+    except Rejected:
+        return None

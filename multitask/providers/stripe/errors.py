@@ -14,6 +14,7 @@ log = structlog.get_logger(__name__)
 
 ACCOUNT_INVALID = "account_invalid"
 MISCONFIGURED = "provider_misconfigured"
+PROBLEM = "The payment provider had a problem."
 DEFAULT_WAIT = timedelta(seconds=1)
 
 # Where Stripe's own sentence speaks to the developer, this one speaks to the person who is waiting.
@@ -47,6 +48,10 @@ def translated(*, held: frozenset[str] = frozenset()) -> Iterator[None]:
             request_id=error.request_id,
         )
         raise ours from error
+    except Exception as error:
+        # The SDK stumbles over bodies that are not Stripe's, such as a proxy's; the call itself may have gone through.
+        log.exception("stripe answered what the SDK cannot read")
+        raise Unknown("provider_error", PROBLEM) from error
 
 
 def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) -> ProviderError:
@@ -67,7 +72,7 @@ def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) 
         return _other_parameters()
     if status is not None and 400 <= status < 500:
         return _refused(error, held)
-    return Unknown("provider_error", "The payment provider had a problem.", replayed=is_replayed(error.headers))
+    return Unknown("provider_error", PROBLEM, replayed=is_replayed(error.headers))
 
 
 def is_replayed(headers: Mapping[str, str] | None) -> bool:

@@ -101,9 +101,7 @@ class Payments(Caller):
             "metadata": {"reference": reference},
         }
         return refund_state(
-            self._read(
-                lambda: self._client.v1.refunds.create(params, {"idempotency_key": key}), held=HELD_REFUNDS
-            )
+            self._read(lambda: self._client.v1.refunds.create(params, {"idempotency_key": key}), held=HELD_REFUNDS)
         )
 
     def read_refund(self, refund_id: str) -> RefundState:

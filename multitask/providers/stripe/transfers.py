@@ -47,9 +47,7 @@ class Transfers(Caller):
         else:
             params["transfer_group"] = reference
         return transfer_state(
-            self._read(
-                lambda: self._client.v1.transfers.create(params, {"idempotency_key": key}), held=HELD_TRANSFERS
-            )
+            self._read(lambda: self._client.v1.transfers.create(params, {"idempotency_key": key}), held=HELD_TRANSFERS)
         )
 
     def read_transfer(self, transfer_id: str) -> TransferState:
