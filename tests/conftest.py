@@ -4,15 +4,23 @@ import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
-# Before Django reads its settings: pytest-django sets Django up when every conftest has been imported.
+# Here, since conftests further down import models: only now is the rest of the environment settled.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "multitask.config.settings")
 os.environ.setdefault("MULTITASK_ENV", "test")
 
+import django
+
+django.setup()
+
+from django.conf import settings
+from django.db import connection
+
 from stack import postgres
+from tests import fresh_database
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +29,6 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
 
     The embedded server is shared by all runs that go on at once; the last to leave stops it.
     """
-    from django.conf import settings
-
     worker = getattr(request.config, "workerinput", {"workerid": "main", "testrunuid": str(os.getpid())})
     named = os.environ.get("DATABASE_URL", "")
     with nullcontext() if named else postgres.tests().held() as server:
@@ -36,14 +42,18 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make the test database once per worker, by its migrations."""
+    with django_db_blocker.unblock():
+        kept = fresh_database.kept_as_template(connection.settings_dict["NAME"])
+        kept.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        kept.__exit__(None, None, None)
+
+
 @pytest.fixture
 def database_url(transactional_db: None) -> str:
     """The address of the test database, for programs that a test starts."""
-    from django.db import connection
-
-    chosen = connection.settings_dict
-    password = f":{quote(chosen['PASSWORD'], safe='')}" if chosen["PASSWORD"] else ""
-    port = f":{chosen['PORT']}" if chosen["PORT"] else ""
-    if chosen["HOST"].startswith("/"):
-        return f"postgresql://{chosen['USER']}{password}@/{chosen['NAME']}?host={quote(chosen['HOST'])}&port={chosen['PORT']}"
-    return f"postgresql://{chosen['USER']}{password}@{chosen['HOST']}{port}/{chosen['NAME']}"
+    return fresh_database.url(connection.settings_dict["NAME"])

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import psycopg
+import psycopg_pool
 from django.db import DatabaseError, Error, OperationalError
 
 # The database chose this transaction to fail, or a lock was not to be had in time; nothing of it remains.
@@ -12,6 +13,8 @@ SHUTDOWN = frozenset({"57P01", "57P02", "57P03", "57P05"})
 # At COMMIT these say nothing definite: connection (08), operator (57), system (58), internal error (XX).
 INDEFINITE_CLASSES = frozenset({"08", "57", "58", "XX", "F0"})
 COMPLETION_UNKNOWN = "40003"
+# Whoever waited this long for a connection does not wait again.
+WAITED_IN_VAIN = (psycopg.errors.ConnectionTimeout, psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
 WARNING = "01000"
 REPLICATION_WAIT = "SyncRepWaitForLSN"
 
@@ -68,5 +71,5 @@ def is_lost_connection(error: Error) -> bool:
     state = sqlstate(error)
     cause = error.__cause__
     if state is None:
-        return isinstance(cause, psycopg.OperationalError) and not isinstance(cause, psycopg.errors.ConnectionTimeout)
+        return isinstance(cause, psycopg.OperationalError) and not isinstance(cause, WAITED_IN_VAIN)
     return state[:2] == "08" or state in SHUTDOWN or state in {"25P03", "25P04"}
