@@ -3,5 +3,7 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("multitask.webhooks.urls")),
+    path("api/", include("multitask.webhooks.urls")),
     path("", include("multitask.web.api.urls")),
 ]
