@@ -1,8 +1,10 @@
 """What an error at COMMIT means."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -166,38 +168,45 @@ def lonely_primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgre
 
 
 def test_a_commit_that_gave_up_its_standby_is_an_unknown_outcome(db: None, lonely_primary: postgres.Server) -> None:
-    wrapper, watcher = connect(lonely_primary), connect(lonely_primary)
-    with watcher.cursor() as cursor:
-        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        cursor.execute("SELECT pg_reload_conf()")
-    canceller = threading.Thread(target=cancel_the_wait, args=(watcher,))
+    wrapper = connect(lonely_primary)
+    await_a_standby(wrapper)
+    canceller = threading.Thread(target=cancel_the_wait, args=(lonely_primary,), daemon=True)
     with wrapper.cursor() as cursor:
-        cursor.execute("SELECT 1")
         wrapper.set_autocommit(False)
         cursor.execute("SET LOCAL synchronous_commit = on")
         cursor.execute("CREATE TABLE kept (id int)")
         canceller.start()
         with pytest.raises(database.OutcomeUnknown, match="synchronous replication"):
             wrapper.commit()
-    canceller.join()
-    with watcher.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM kept")
         assert cursor.fetchone()[0] == 0, "the table is there: the commit stands on this server"
+    canceller.join(timeout=30)
     wrapper.close()
-    watcher.close()
 
 
-def cancel_the_wait(watcher: DatabaseWrapper) -> None:
-    """Cancel whoever waits for the standby, as soon as someone does."""
-    with watcher.cursor() as cursor:
-        for _ in range(3000):
-            cursor.execute(
-                "SELECT pg_cancel_backend(pid), pg_sleep(0.01) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-            )
-            if cursor.fetchall():
-                return
+def await_a_standby(wrapper: DatabaseWrapper) -> None:
+    """Make commits wait for a standby, and wait until this session knows."""
+    deadline = time.monotonic() + 30
+    with wrapper.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = local")
+        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        cursor.execute("SELECT pg_reload_conf()")
+        cursor.execute("SHOW synchronous_standby_names")
+        while cursor.fetchone()[0] != "nobody":
+            assert time.monotonic() < deadline
             cursor.execute("SELECT pg_sleep(0.01)")
-    raise AssertionError("nobody waited for the standby")
+            cursor.execute("SHOW synchronous_standby_names")
+
+
+def cancel_the_wait(server: postgres.Server) -> None:
+    """Cancel whoever waits for the standby, as soon as someone does."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(server.url(), autocommit=True) as watcher:
+        while time.monotonic() < deadline:
+            waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            if watcher.execute(waiting).fetchall():
+                return
+            watcher.execute("SELECT pg_sleep(0.01)")
 
 
 def connect(server: postgres.Server) -> DatabaseWrapper:
