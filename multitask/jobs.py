@@ -1,14 +1,21 @@
 """Thin jobs: each calls one command. They run in the worker (`manage.py procrastinate worker`)."""
 
-from typing import Any
+from datetime import datetime
+from typing import Final
 
 import structlog
 from django.utils import timezone
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from multitask.ledger import checks
 from multitask.payments import escrow, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
 from multitask.users.actor import Actor
+from multitask.webhooks import incoming
+
+# Workers report every ten seconds; who has been silent for three times as long is gone.
+STALLED_SECONDS: Final = 30
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +66,41 @@ def accept_silent(timestamp: int) -> None:
         _accept(refund_id, now)
 
 
-def _accept(refund_id: int, now: Any) -> None:
+@app.task(name="process_webhook", queue="webhooks")
+def process_webhook(event_id: int) -> None:
+    """Take over what a stored event says."""
+    incoming.process(event_id=event_id, now=timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="sweep_webhooks", queue="webhooks", queueing_lock="sweep_webhooks")
+def sweep_webhooks(timestamp: int) -> None:
+    """Pick up events whose job was lost."""
+    incoming.sweep(now=timezone.now())
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="retry_stalled", queue="operations", queueing_lock="retry_stalled", pass_context=True)
+async def retry_stalled(context: JobContext, timestamp: int) -> None:
+    """Run again what a killed worker has left half done; every job bears that."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        log.warning("job_stalled", job=job.id, task=job.task_name)
+        await manager.retry_job(job)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="check_books", queue="operations", queueing_lock="check_books")
+def check_books(timestamp: int) -> None:
+    """Prove the books; what is broken fails the job and stands in the log."""
+    broken = checks.run()
+    for violation in broken:
+        log.critical("books_broken", invariant=violation.invariant, detail=violation.detail)
+    if broken:
+        raise RuntimeError(f"{len(broken)} violations of the books' invariants")
+
+
+def _accept(refund_id: int, now: datetime) -> None:
     try:
         refunds.answer(
             actor=Actor.system("silence"),

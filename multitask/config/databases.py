@@ -6,8 +6,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from multitask.config.environment import Environment
 
-APPLICATION_OPTIONS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-
 
 def databases(environment: Environment, root: Path) -> dict[str, Any]:
     """`DATABASES` for Django; without `DATABASE_URL` the address that the local stack wrote into its data folder."""
@@ -35,7 +33,7 @@ def _from_url(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", unquote(parts.hostname or "")),
         "PORT": str(parts.port or query.pop("port", "")),
-        "OPTIONS": {"options": APPLICATION_OPTIONS, **query},
+        "OPTIONS": dict(query),
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }

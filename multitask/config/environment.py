@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"  # noqa: S105
+DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
 STRIPE_API = "https://api.stripe.com"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

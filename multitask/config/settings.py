@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog
 
-from multitask.config.environment import Environment
 from multitask.config.databases import databases
+from multitask.config.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = Environment()

@@ -5,6 +5,7 @@ the ledger's balances last, inside `ledger.post`.
 """
 
 import uuid
+from typing import TypeAlias
 
 from django.db.models import Q, QuerySet
 
@@ -12,7 +13,7 @@ from multitask.payments.errors import Forbidden, NotFound
 from multitask.payments.models import Dispute, Escrow, Refund, Withdrawal
 from multitask.users.actor import Actor, Power, Role
 
-type Identifier = int | uuid.UUID
+Identifier: TypeAlias = int | uuid.UUID
 
 
 def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
@@ -83,6 +84,8 @@ def dispute(actor: Actor, dispute_id: Identifier) -> Dispute:
 
 def visible_withdrawals(actor: Actor) -> QuerySet[Withdrawal]:
     """Select the actor's own withdrawals; staff finds others' through the back office."""
+    if actor.user_id is None:
+        return Withdrawal.objects.none()
     return Withdrawal.objects.filter(user_id=actor.user_id)
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from multitask import database
 from multitask.money import Money
@@ -17,7 +18,7 @@ __all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "registe
 REFUND: Final = "refund"
 SETTLE: Final = "settle"
 
-type Carrier = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
+Carrier: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
 _CARRIERS: dict[str, Carrier] = {}
 
 
@@ -31,23 +32,42 @@ def is_large(amount: Money) -> bool:
     return amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
 
 
-def ask(kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime) -> Approval:
+def asked(escrow: Escrow, request_key: str) -> Approval | None:
+    """What the same request asked for before, if it was cut off after its commit."""
+    if not request_key:
+        return None
+    return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
+
+
+def ask(
+    kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
+) -> Approval:
     """Write down a decision that waits for a second person; the caller holds the escrow's lock."""
     if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
         raise WrongState("This already waits for a second person.")
+    if actor.user_id is None:
+        raise Forbidden("Only a person can ask for approval.")
     approval = Approval.objects.create(
         kind=kind,
         escrow=escrow,
         arguments=arguments,
         requested_by_id=actor.user_id,
         requested_at=now,
+        ask_key=request_key,
     )
     audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow)
     return approval
 
 
+def visible(actor: Actor) -> QuerySet[Approval]:
+    """What waits for a second person or had its answer; for staff alone. Raises Forbidden."""
+    if not actor.may(Power.READ_ANY):
+        raise Forbidden
+    return Approval.objects.all()
+
+
 @database.transactional
-def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime) -> Approval:
+def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "") -> Approval:
     """Approve or turn down what somebody else asked for. Raises Forbidden, FourEyes, NotFound or WrongState."""
     if not actor.may(Power.REFUND):
         raise Forbidden
@@ -56,11 +76,14 @@ def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime) -> A
         raise NotFound("There is no such request.")
     escrow = access.lock_by_id(seen.escrow_id)
     approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
+    if request_key and approval.decide_key == request_key:
+        return approval
     if approval.decided_at is not None:
         raise WrongState("This was decided already.")
     if actor.is_user(approval.requested_by_id):
         raise FourEyes
     approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
+    approval.decide_key = request_key
     approval.save()
     event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
     audit.record(event, actor=actor, now=now, escrow=escrow)

@@ -28,28 +28,35 @@ from multitask.users.actor import Actor, Power, Role
 
 
 @database.transactional
-def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datetime) -> Dispute:
+def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datetime, request_key: str = "") -> Dispute:
     """Open a dispute as one of the two sides. Raises NotFound, Forbidden, NotFunded, WrongState or RefundInProgress."""
     held = access.locked_escrow(actor, escrow_id)
     if access.party(actor, held) not in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("Only the client or the freelancer can open a dispute.")
+    earlier = held.disputes.filter(open_key=request_key).first() if request_key else None
+    if earlier is not None:
+        return earlier
     if held.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded
     if held.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {held.state}; a dispute cannot be opened.")
     if held.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
         raise RefundInProgress
-    return open_for(held, actor=actor, reason=reason, refund=None, now=now)
+    return open_for(held, actor=actor, reason=reason, refund=None, now=now, request_key=request_key)
 
 
-def open_for(held: Escrow, *, actor: Actor, reason: str, refund: Refund | None, now: datetime) -> Dispute:
+def open_for(
+    held: Escrow, *, actor: Actor, reason: str, refund: Refund | None, now: datetime, request_key: str = ""
+) -> Dispute:
     """Hold the money; the caller has locked the escrow."""
     require(held.escrow_state, EscrowState.DISPUTED)
     held.state = EscrowState.DISPUTED.value
     held.disputed_at, held.dispute_reason = now, reason
     held.save(update_fields=["state", "disputed_at", "dispute_reason"])
     audit.record("dispute_opened", actor=actor, now=now, escrow=held, note=reason)
-    return Dispute.objects.create(escrow=held, refund=refund, opened_by_id=actor.user_id, reason=reason, opened_at=now)
+    return Dispute.objects.create(
+        escrow=held, refund=refund, opened_by_id=actor.user_id, reason=reason, opened_at=now, open_key=request_key
+    )
 
 
 @database.transactional
@@ -61,6 +68,7 @@ def settle(
     freelancer_amount: Money,
     note: str = "",
     now: datetime,
+    request_key: str = "",
 ) -> Dispute | Approval:
     """Share what is in escrow between the two sides, as finance staff; a large one waits for a second person.
 
@@ -75,15 +83,21 @@ def settle(
     if access.party(actor, held) in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("Nobody settles a dispute of their own.")
     dispute = Dispute.objects.get(pk=seen.pk)
+    if request_key and dispute.settle_key == request_key:
+        return dispute
+    earlier = approvals.asked(held, request_key)
+    if earlier is not None:
+        return earlier
     _require_settleable(held, dispute, client_amount, freelancer_amount)
     arguments = {
         "dispute_id": dispute.pk,
         "client_minor": client_amount.amount_minor,
         "freelancer_minor": freelancer_amount.amount_minor,
         "note": note,
+        "request_key": request_key,
     }
     if approvals.is_large(held.remaining):
-        return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now)
+        return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
     _settle(held, arguments, actor, now)
     dispute.refresh_from_db()
     return dispute
@@ -113,6 +127,7 @@ def _settle(held: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime
         to_freelancer.amount_minor,
     )
     dispute.settlement_note = arguments["note"]
+    dispute.settle_key = arguments["request_key"]
     dispute.save()
     audit.record(
         "dispute_settled", actor=actor, now=now, escrow=held, amount=held.remaining, note=dispute.settlement_note

@@ -193,6 +193,7 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
     escrow = access.lock_by_id(Payment.objects.values_list("escrow_id", flat=True).get(pk=payment_id))
     payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
     _note(payment, state)
+    _name(escrow, payment)
     if state.status is PaymentStatus.SUCCEEDED:
         _received(escrow, payment, state, now)
         _record_fee(payment, state, now)
@@ -229,6 +230,14 @@ def _note(payment: Payment, state: ProviderPayment) -> None:
         payment.provider_status = state.status.value
 
 
+def _name(escrow: Escrow, payment: Payment) -> None:
+    """Show with the escrow the payment that counts for it: the one that funded it, until then the newest."""
+    assert payment.provider_payment_id is not None  # noqa: S101
+    if _awaits(escrow) and escrow.provider_payment_id != payment.provider_payment_id:
+        escrow.provider_payment_id = payment.provider_payment_id
+        escrow.save(update_fields=["provider_payment_id"])
+
+
 def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
     """Money has arrived: into escrow if it is what was asked for, else to one side."""
     if payment.state not in {PaymentState.PENDING.value, PaymentState.CANCELLED.value}:
@@ -248,7 +257,7 @@ def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: dat
 
 
 def _awaits(escrow: Escrow) -> bool:
-    return escrow.state == EscrowState.PENDING_PAYMENT.value
+    return escrow.escrow_state is EscrowState.PENDING_PAYMENT
 
 
 def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> None:

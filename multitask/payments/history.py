@@ -94,7 +94,6 @@ def deposit_became(escrow: Escrow, payment: Payment, status: HistoryStatus, now:
 
 def released(escrow: Escrow, split: Split, now: datetime) -> None:
     """The freelancer earns the gross and pays the fee; the client sees where the money went."""
-    people = {"sender_id": escrow.client_id, "recipient_id": escrow.freelancer_id}
     reference, title = f"escrow:{escrow.pk}:release", escrow.task.title
     rows = [
         _row(
@@ -107,7 +106,8 @@ def released(escrow: Escrow, split: Split, now: datetime) -> None:
             direction="neutral",
             description=f"Released to {escrow.freelancer.username} for “{title}”",
             escrow=escrow,
-            **people,
+            sender_id=escrow.client_id,
+            recipient_id=escrow.freelancer_id,
         ),
         _row(
             escrow.freelancer_id,
@@ -119,7 +119,8 @@ def released(escrow: Escrow, split: Split, now: datetime) -> None:
             direction="in",
             description=f"Earned for “{title}”",
             escrow=escrow,
-            **people,
+            sender_id=escrow.client_id,
+            recipient_id=escrow.freelancer_id,
         ),
     ]
     if split.fee.amount_minor:

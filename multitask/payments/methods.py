@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from multitask import database
 from multitask.payments import audit, customers, operations
@@ -23,12 +24,6 @@ from multitask.payments.provider import (
 )
 from multitask.users.actor import Actor
 from multitask.users.models import User
-
-
-def listed(actor: Actor) -> list[SavedMethod]:
-    """The actor's saved cards, newest first."""
-    methods = SavedMethod.objects.filter(customer__user_id=actor.user_id, detached_at=None)
-    return list(methods.select_related("customer").order_by("-pk"))
 
 
 def _customer(actor: Actor, now: datetime) -> Customer:
@@ -111,9 +106,15 @@ def _keep(customer: Customer, state: MethodState, actor: Actor, now: datetime) -
     return saved
 
 
+def owned(actor: Actor) -> QuerySet[SavedMethod]:
+    """The actor's saved cards."""
+    if actor.user_id is None:
+        return SavedMethod.objects.none()
+    return SavedMethod.objects.filter(customer__user_id=actor.user_id, detached_at=None)
+
+
 def _own(actor: Actor, method_id: int) -> SavedMethod:
-    found = SavedMethod.objects.filter(pk=method_id, customer__user_id=actor.user_id, detached_at=None)
-    method = found.select_related("customer").first()
+    method = owned(actor).filter(pk=method_id).select_related("customer").first()
     if method is None:
         raise NotFound("There is no such card.")
     return method

@@ -30,7 +30,7 @@ CREATE_ACCOUNT: Final = "create_account"
 _SYSTEM = Actor.system("provider")
 
 
-def account_of(user_id: int | None, provider: str | None = None) -> ConnectedAccount | None:
+def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
     """The user's account at the provider in use, once it exists there."""
     return ConnectedAccount.objects.filter(
         user_id=user_id,
@@ -43,14 +43,14 @@ def create(*, actor: Actor, country: str, currency: str, now: datetime) -> Conne
     """Create the freelancer's account. Raises Forbidden, AccountExists, ProviderRefused or ProviderUnavailable."""
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can have a payout account.")
-    operation = _intend(actor, country, currency, now)
+    operation = _intend(actor, actor.user_id, country, currency, now)
     operations.perform_or_raise(operation.pk, now=now)
     return ConnectedAccount.objects.get(pk=operation.subject_id)
 
 
 @database.transactional
-def _intend(actor: Actor, country: str, currency: str, now: datetime) -> Operation:
-    user = User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> Operation:
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     provider = settings.PAYMENT_PROVIDER
     account, created = ConnectedAccount.objects.get_or_create(
         user=user,
@@ -86,7 +86,7 @@ def _intend(actor: Actor, country: str, currency: str, now: datetime) -> Operati
 
 def link(*, actor: Actor, refresh_url: str, return_url: str) -> OnboardingLink:
     """Make a fresh link to the provider's onboarding page. Raises NoAccount or the provider's refusal."""
-    account = account_of(actor.user_id)
+    account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
     try:

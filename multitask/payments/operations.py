@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import structlog
+from django.conf import settings
 from django.db.models import F, Q
 
 from multitask import database
@@ -67,6 +68,11 @@ def provider_named(name: str) -> Provider:
     if _provider is None:
         raise RuntimeError("no provider is connected; is multitask.providers installed?")
     return _provider(name)
+
+
+def default_provider() -> Provider:
+    """The provider that new payments use."""
+    return provider_named(settings.PAYMENT_PROVIDER)
 
 
 def begin(

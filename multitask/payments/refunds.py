@@ -74,7 +74,7 @@ def ask_or_refund(
     AmountTooLarge, CurrencyMismatch or KeyReused.
     """
     escrow = access.locked_escrow(actor, escrow_id)
-    earlier = _earlier(actor, escrow, amount, reason, request_key)
+    earlier = _earlier(actor, escrow, amount, reason, request_key) or approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
     role = access.party(actor, escrow)
@@ -83,7 +83,9 @@ def ask_or_refund(
     wanted = _checked(escrow, amount)
     if role not in {Role.CLIENT, Role.FREELANCER} and approvals.is_large(wanted):
         arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
-        return approvals.ask(approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now)
+        return approvals.ask(
+            approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+        )
     if is_immediate(actor, escrow):
         return start(escrow, wanted, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
     return _request(escrow, wanted, actor, reason, note, now, request_key)
@@ -195,15 +197,20 @@ def _require_asked(refund: Refund) -> None:
 
 
 @database.transactional
-def answer(*, actor: Actor, refund_id: Identifier, accept: bool, note: str = "", now: datetime) -> Refund:
+def answer(
+    *, actor: Actor, refund_id: Identifier, accept: bool, note: str = "", now: datetime, request_key: str = ""
+) -> Refund:
     """Answer a client's request as its freelancer; refusing opens a dispute. Silence is the system's acceptance."""
     escrow, refund = _locked(actor, refund_id)
     if not (actor.is_user(escrow.freelancer_id) or actor.is_system):
         raise Forbidden("Only the freelancer answers a refund request.")
+    if request_key and refund.answer_key == request_key:
+        return refund
     _require_asked(refund)
     if escrow.frozen_at is not None:
         raise EscrowFrozen
     refund.decided_by_id, refund.decided_at, refund.answer_note = actor.user_id, now, note
+    refund.answer_key = request_key
     if not accept:
         return _refuse(escrow, refund, actor, note, now)
     require(RefundState(refund.state), RefundState.PENDING)

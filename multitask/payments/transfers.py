@@ -8,7 +8,7 @@ from multitask.money import Money
 from multitask.payments import audit, bookkeeping, onboarding, operations, queue
 from multitask.payments.access import lock_by_id
 from multitask.payments.errors import UnknownObject
-from multitask.payments.models import Escrow, Operation
+from multitask.payments.models import ConnectedAccount, Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import EscrowState, OperationState, PaymentState
@@ -74,6 +74,11 @@ def _available_at(escrow: Escrow) -> datetime | None:
     return payments.values_list("available_at", flat=True).first()
 
 
+def _account(operation: Operation) -> ConnectedAccount | None:
+    assert operation.user_id is not None  # noqa: S101
+    return onboarding.account_of(operation.user_id, operation.provider)
+
+
 class CreateTransfer:
     """Performs `create_transfer`."""
 
@@ -111,11 +116,11 @@ class CreateTransfer:
 
     def hold(self, operation: Operation) -> str:
         """Wait while there is no account that can receive."""
-        account = onboarding.account_of(operation.user_id, operation.provider)
+        account = _account(operation)
         return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
 
     def _account_id(self, operation: Operation) -> str:
-        account = onboarding.account_of(operation.user_id, operation.provider)
+        account = _account(operation)
         assert account is not None  # noqa: S101
         assert account.provider_account_id is not None  # noqa: S101
         return account.provider_account_id

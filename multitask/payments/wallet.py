@@ -12,7 +12,6 @@ from multitask.payments import bookkeeping
 from multitask.payments.history import HistoryType
 from multitask.payments.models import Escrow, HistoryRow, HistoryTotal
 from multitask.payments.states import HOLDING_ESCROWS, HistoryStatus
-from multitask.users.actor import Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +101,9 @@ class Filter:
     search: str = ""
 
 
-def rows(actor: Actor, wanted: Filter) -> QuerySet[HistoryRow]:
-    """The actor's own history, newest first."""
-    found = HistoryRow.objects.filter(user_id=actor.user_id, **_exact(wanted))
+def rows(user_id: int, wanted: Filter) -> QuerySet[HistoryRow]:
+    """A person's own history, newest first."""
+    found = HistoryRow.objects.filter(user_id=user_id, **_exact(wanted))
     if wanted.start is not None:
         found = found.filter(created_at__gte=wanted.start)
     if wanted.end is not None:
@@ -120,11 +119,11 @@ def rows(actor: Actor, wanted: Filter) -> QuerySet[HistoryRow]:
     return found.select_related(*related).order_by("-pk")
 
 
-def count(actor: Actor, wanted: Filter) -> int:
+def count(user_id: int, wanted: Filter) -> int:
     """How many rows the filter matches: from the totals where they can tell, else counted."""
     if wanted.search or wanted.start is not None or wanted.end is not None:
-        return rows(actor, wanted).count()
-    totals = HistoryTotal.objects.filter(user_id=actor.user_id, **_exact(wanted))
+        return rows(user_id, wanted).count()
+    totals = HistoryTotal.objects.filter(user_id=user_id, **_exact(wanted))
     return totals.aggregate(rows=Sum("rows"))["rows"] or 0
 
 

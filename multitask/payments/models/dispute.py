@@ -25,6 +25,8 @@ class Dispute(models.Model):
     freelancer_minor = models.BigIntegerField(null=True)
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     settlement_note = models.TextField(blank=True, default="")
+    open_key = models.CharField(max_length=255, blank=True, default="")
+    settle_key = models.CharField(max_length=255, blank=True, default="")
     opened_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
 
@@ -77,6 +79,8 @@ class Approval(models.Model):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     approved = models.BooleanField(null=True)
+    ask_key = models.CharField(max_length=255, blank=True, default="")
+    decide_key = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
         """One open approval of a kind an escrow; nobody decides on their own request."""

@@ -1,6 +1,6 @@
 """The shapes that every resource is made of: bodies, amounts, ids, lists, errors."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
@@ -106,13 +106,13 @@ AmountOut = Annotated[
 ]
 
 
-def money(amount: str, currency: str, *, field: str = "amount") -> Money:
+def money(amount: str, currency: str, *, field: str = "amount", minimum_minor: int = 1) -> Money:
     """Read an amount that was sent, in the currency that it turned out to be in.
 
     Raises the MoneyError that fits, with the field named.
     """
     try:
-        return Money.parse(amount, currency)
+        return Money.parse(amount, currency, minimum_minor=minimum_minor)
     except MoneyError as error:
         at_fault = "currency" if error.code == "currency_unknown" else field
         error.fields.setdefault(at_fault, error.message)
@@ -127,8 +127,16 @@ def amount_out(value: Money) -> str:
 CurrencyIn = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["USD"])]
 CurrencyOut = Annotated[str, Field(description="ISO 4217 code.", examples=["USD"])]
 
+
 # Sent as text, since JSON has no dates; without a time zone it would mean another moment to everybody.
-MomentIn = Annotated[AwareDatetime, Field(strict=False)]
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise validation.own("invalid", "This is not a moment that can be kept.") from None
+
+
+MomentIn = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
 MomentOut = datetime
 
 

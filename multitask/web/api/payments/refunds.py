@@ -1,0 +1,139 @@
+"""`/payments/refunds/`: refund requests and their answers."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Router
+from pydantic import BaseModel, Field
+
+from multitask.payments import access, refunds
+from multitask.payments.models import Refund
+from multitask.users.actor import Actor
+from multitask.web.api import auth, pagination
+from multitask.web.api.idempotency import idempotent
+from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
+from multitask.web.api.pagination import PageQuery
+from multitask.web.api.payments.shared import identifier
+from multitask.web.api.schemas import (
+    NOTHING,
+    AmountOut,
+    Body,
+    CurrencyOut,
+    Empty,
+    Lines,
+    Output,
+    Page,
+    amount_out,
+)
+
+router = Router(tags=["refunds"])
+
+
+class RefundOut(Output):
+    """A refund, or the request for one."""
+
+    id: int
+    refund_id: uuid.UUID
+    escrow: int
+    amount: AmountOut
+    currency: CurrencyOut
+    status: str
+    reason: str
+    note: str
+    answer_by: datetime | None
+    answer_note: str
+    stripe_refund_id: str
+    created_at: datetime
+    decided_at: datetime | None
+    processed_at: datetime | None
+    failure_reason: str
+
+
+class AnswerIn(Body):
+    """What the freelancer wants to say to the request."""
+
+    note: Annotated[Lines, Field(max_length=2000)] = ""
+
+
+WITHOUT_WORDS = AnswerIn()
+
+
+@router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}, 422))
+def listed(request: HttpRequest, paging: PageQuery) -> Page[RefundOut]:
+    """List the refunds of the escrows that one is a party to, newest first."""
+    escrows = access.visible_escrows(auth.actor_of(request))
+    found = Refund.objects.filter(escrow__in=escrows).order_by("-pk")
+    return pagination.page(request, paging, found, show_refund)
+
+
+@router.get("/refunds/{refund_id}/", operation_id="refunds_get", response=responses({200: RefundOut}, 404))
+def get(request: HttpRequest, refund_id: str) -> RefundOut:
+    """Show one refund."""
+    return show_refund(access.refund(auth.actor_of(request), identifier(refund_id)))
+
+
+def _answering(name: str, *, accept: bool, summary: str) -> None:
+    """Add an operation that answers a request."""
+
+    def answer(request: HttpRequest, refund_id: str, body: AnswerIn = WITHOUT_WORDS) -> HttpResponse:
+        actor, found = auth.actor_of(request), identifier(refund_id)
+
+        def execute(request_key: str) -> tuple[int, BaseModel]:
+            answered = refunds.answer(
+                actor=actor,
+                refund_id=found,
+                accept=accept,
+                note=body.note,
+                now=timezone.now(),
+                request_key=request_key,
+            )
+            return 200, show_refund(answered)
+
+        return idempotent(request, endpoint=f"refunds/{found}/{name}", body=body, execute=execute)
+
+    router.post(
+        f"/refunds/{{refund_id}}/{name}/",
+        operation_id=f"refunds_{name}",
+        summary=summary,
+        response=responses({200: RefundOut}, 404, body=True, moves_money=True),
+        openapi_extra=IDEMPOTENCY_KEY,
+    )(answer)
+
+
+_answering("accept", accept=True, summary="Agree to a refund, as the freelancer")
+_answering("refuse", accept=False, summary="Refuse a refund, as the freelancer, which opens a dispute")
+
+
+@router.post(
+    "/refunds/{refund_id}/withdraw/",
+    operation_id="refunds_withdraw",
+    response=responses({200: RefundOut}, 404, 409, body=True),
+)
+def withdraw(request: HttpRequest, refund_id: str, body: Empty = NOTHING) -> RefundOut:
+    """Take one's own refund request back, as the client."""
+    actor: Actor = auth.actor_of(request)
+    return show_refund(refunds.withdraw(actor=actor, refund_id=identifier(refund_id), now=timezone.now()))
+
+
+def show_refund(refund: Refund) -> RefundOut:
+    """Make the answer that shows a refund."""
+    return RefundOut(
+        id=refund.pk,
+        refund_id=refund.public_id,
+        escrow=refund.escrow_id,
+        amount=amount_out(refund.amount),
+        currency=refund.currency,
+        status=refund.state,
+        reason=refund.reason,
+        note=refund.note,
+        answer_by=refund.answer_by_at,
+        answer_note=refund.answer_note,
+        stripe_refund_id=refund.provider_refund_id or "",
+        created_at=refund.created_at,
+        decided_at=refund.decided_at,
+        processed_at=refund.processed_at,
+        failure_reason=refund.failure_reason,
+    )

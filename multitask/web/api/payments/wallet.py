@@ -1,0 +1,167 @@
+"""`/payments/wallet/`: balances and history."""
+
+import uuid
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from multitask import text
+from multitask.money import Money
+from multitask.payments import wallet
+from multitask.payments.history import HistoryType
+from multitask.payments.models import HistoryRow
+from multitask.payments.states import HistoryStatus
+from multitask.payments.wallet import Balances, Filter
+from multitask.web.api import auth, pagination, validation
+from multitask.web.api.operations import responses
+from multitask.web.api.pagination import PageQuery
+from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amount_out
+
+router = Router(tags=["wallet"])
+
+
+class BalanceOut(Output):
+    """One's money in one currency."""
+
+    currency: CurrencyOut
+    available_balance: AmountOut
+    pending_balance: AmountOut
+    escrowed_balance: AmountOut
+    withdrawing_balance: AmountOut
+    lifetime_earnings: AmountOut
+    lifetime_spent: AmountOut
+
+
+class WalletOut(BalanceOut):
+    """One's wallet: the default currency above, every currency in `balances`."""
+
+    balances: list[BalanceOut]
+
+
+class HistoryOut(Output):
+    """One event of the history."""
+
+    id: int
+    transaction_id: uuid.UUID
+    transaction_type: HistoryType
+    status: HistoryStatus
+    direction: Literal["in", "out", "neutral"]
+    amount: AmountOut
+    platform_fee: AmountOut
+    net_amount: AmountOut
+    currency: CurrencyOut
+    task: int | None
+    task_title: str | None
+    escrow: int | None
+    sender_username: str | None
+    recipient_username: str | None
+    description: str
+    created_at: datetime
+    processed_at: datetime | None
+    failure_reason: str
+
+
+class HistoryQuery(BaseModel):
+    """Which rows are wanted; `from` and `to` are days in one's own time zone, both included."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    type: HistoryType | None = None
+    status: HistoryStatus | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    start: date | None = Field(None, alias="from")
+    end: date | None = Field(None, alias="to")
+    search: Annotated[str, Field(max_length=100)] = ""
+
+    @field_validator("search")
+    @classmethod
+    def storable(cls, value: str) -> str:
+        """Refuse text that cannot be looked for."""
+        found = text.complaint(value, longest=100)
+        if found:
+            raise validation.own("invalid_text", found)
+        return value
+
+
+@router.get("/wallet/", operation_id="wallet_get", response=responses({200: WalletOut}))
+def get(request: HttpRequest) -> WalletOut:
+    """Show one's balances."""
+    user = auth.user_of(request)
+    found = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
+    shown = [show_balances(each) for each in found]
+    return WalletOut(**shown[0].model_dump(), balances=shown)
+
+
+@router.get(
+    "/wallet/transactions/",
+    operation_id="wallet_transactions",
+    response=responses({200: Page[HistoryOut]}, 422),
+)
+def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
+    """List everything that happened in one's wallet, newest first."""
+    user = auth.user_of(request)
+    wanted = _filter(query, ZoneInfo(user.time_zone))
+    rows = wallet.rows(user.pk, wanted)
+    return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
+
+
+def _filter(query: HistoryQuery, zone: ZoneInfo) -> Filter:
+    return Filter(
+        type=query.type.value if query.type else "",
+        status=query.status.value if query.status else "",
+        currency=query.currency or "",
+        start=_midnight(query.start, zone),
+        end=_midnight(_next_day(query.end), zone),
+        search=query.search.strip(),
+    )
+
+
+def _next_day(day: date | None) -> date | None:
+    return None if day is None or day == date.max else day + timedelta(days=1)
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
+    return None if day is None else datetime.combine(day, time.min, tzinfo=zone)
+
+
+def show_balances(found: Balances) -> BalanceOut:
+    """Make the answer that shows one currency."""
+    return BalanceOut(
+        currency=found.available.currency,
+        available_balance=amount_out(found.available),
+        pending_balance=amount_out(found.pending),
+        escrowed_balance=amount_out(found.escrowed),
+        withdrawing_balance=amount_out(found.withdrawing),
+        lifetime_earnings=amount_out(found.lifetime_earnings),
+        lifetime_spent=amount_out(found.lifetime_spent),
+    )
+
+
+def show_row(row: HistoryRow) -> HistoryOut:
+    """Make the answer that shows one event."""
+    task = row.escrow.task if row.escrow else None
+    net_minor = row.amount_minor - row.fee_minor
+    return HistoryOut(
+        id=row.pk,
+        transaction_id=row.public_id,
+        transaction_type=HistoryType(row.type),
+        status=HistoryStatus(row.status),
+        direction=row.direction,
+        amount=amount_out(Money(row.amount_minor, row.currency)),
+        platform_fee=amount_out(Money(row.fee_minor, row.currency)),
+        net_amount=amount_out(Money(net_minor, row.currency)),
+        currency=row.currency,
+        task=task.pk if task else None,
+        task_title=task.title if task else None,
+        escrow=row.escrow_id,
+        sender_username=row.sender.username if row.sender else None,
+        recipient_username=row.recipient.username if row.recipient else None,
+        description=row.description,
+        created_at=row.created_at,
+        processed_at=row.processed_at,
+        failure_reason=row.failure_reason,
+    )
