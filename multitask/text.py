@@ -25,8 +25,11 @@ def complaint(value: str, *, longest: int, shortest: int = 0, lines: bool = Fals
 
 
 def tidy(value: str) -> str:
-    """Drop white space around a text and write every line break as one line feed."""
-    return value.replace("\r\n", "\n").strip()
+    """Drop white space around a text and write every line break as one line feed.
+
+    Only what may stand inside is dropped: a hidden character at an end stays, to be refused.
+    """
+    return value.replace("\r\n", "\n").strip(" \n\t")
 
 
 def _is_hidden(character: str) -> bool:
