@@ -1,0 +1,99 @@
+"""The sandbox's parts together, and what every endpoint needs of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from stripe_sandbox import errors, shaping
+from stripe_sandbox.call import Call
+from stripe_sandbox.clock import Clock
+from stripe_sandbox.documents import Doc, public
+from stripe_sandbox.faults import Faults
+from stripe_sandbox.identifiers import Identifiers
+from stripe_sandbox.money import Money
+from stripe_sandbox.settings import Settings
+from stripe_sandbox.store import Store
+
+Renderer = Callable[["Box", Doc], Doc]
+Timer = Callable[["Box", str], None]
+
+RENDERERS: dict[str, Renderer] = {}
+TIMERS: dict[str, Timer] = {}
+
+
+def renders(kind: str) -> Callable[[Renderer], Renderer]:
+    """Register what computes the changing fields of one kind of object."""
+
+    def register(function: Renderer) -> Renderer:
+        RENDERERS[kind] = function
+        return function
+
+    return register
+
+
+def timer(kind: str) -> Callable[[Timer], Timer]:
+    """Register what happens when a timer of one kind falls due."""
+
+    def register(function: Timer) -> Timer:
+        TIMERS[kind] = function
+        return function
+
+    return register
+
+
+class Box:
+    """State, clock, money, ids and faults of one sandbox."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.data)
+        with self.store.transaction():
+            self.seed = _remembered(self.store, "seed", settings.seed)
+            self.clock = Clock(self.store)
+            self.ids = Identifiers(self.store, self.seed)
+            self.money = Money(self.store, self.clock)
+            self.faults = Faults(self.store, self.seed)
+            self.platform = str(self.store.meta("platform") or self._new_platform())
+        self.call: Call | None = None
+        self.wake: Callable[[], None] = lambda: None
+        self.base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+
+    def _new_platform(self) -> str:
+        ident = self.ids.new("acct_1", 15)
+        self.store.remember("platform", ident)
+        return ident
+
+    def find(self, kind: str, ident: str, *, account: str | None = None, param: str = "id") -> Doc:
+        """Return a document of a kind. Raises resource_missing."""
+        doc = self.store.get(ident, kind, account)
+        if doc is None:
+            raise errors.missing(kind, ident, param=param)
+        return doc
+
+    def add(self, doc: Doc, account: str, *, parent: str | None = None) -> Doc:
+        """Insert a document."""
+        return self.store.insert(doc, account, parent)
+
+    def render(self, doc: Doc) -> Doc:
+        """Return the object as the API answers it, with every declared field."""
+        renderer = RENDERERS.get(doc["object"])
+        return shaping.complete(public(renderer(self, dict(doc)) if renderer else doc))
+
+    def run_due(self) -> None:
+        """Run every timer that is due, each in a transaction of its own, at its own moment."""
+        while (next_due := self.clock.next_due()) is not None and next_due <= self.clock.exact():
+            with self.store.transaction():
+                moment, kind, subject = self.clock.take_first()
+                with self.clock.pinned(moment):
+                    TIMERS[kind](self, subject)
+        self.wake()
+
+
+def _remembered(store: Store, name: str, given: Any) -> str:
+    kept = store.meta(name)
+    if kept is None:
+        kept = str(given) if given is not None else secrets.token_hex(8)
+        store.remember(name, kept)
+    return str(kept)

@@ -1,0 +1,64 @@
+"""Routes of the control API, and how it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from stripe_sandbox.box import Box
+from stripe_sandbox.control import clock, faults, happenings, money, webhooks
+from stripe_sandbox.deliveries import Deliverer
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.errors import ApiError
+from stripe_sandbox.faults import RuleRefused
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Control:
+    """What the handlers of the control API share."""
+
+    def __init__(self, box: Box, deliverer: Deliverer) -> None:
+        self.box = box
+        self.deliverer = deliverer
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the table of routes."""
+        table: list[tuple[str, str, Callable[..., Any]]] = [
+            ("GET", "/_sandbox/health", self._health),
+            *clock.ROUTES,
+            *faults.ROUTES,
+            *money.ROUTES,
+            *webhooks.ROUTES,
+            *happenings.ROUTES,
+        ]
+        return [web.route(method, path, self._wrapped(function)) for method, path, function in table]
+
+    def _wrapped(self, function: Callable[..., Any]) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                given = await _json(request)
+                answer = await function(self, given, **request.match_info)
+            except (ApiError, RuleRefused, ValueError) as error:
+                status = error.status if isinstance(error, ApiError) else 400
+                return web.json_response({"error": str(error)}, status=status)
+            self.deliverer.wake()
+            return web.json_response(answer)
+
+        return handle
+
+    async def _health(self, _control: Control, _given: Doc) -> Doc:
+        return {"ok": True, "platform": self.box.platform, "seed": self.box.seed, "now": self.box.clock.now()}
+
+
+async def _json(request: web.Request) -> Doc:
+    if request.method in ("GET", "DELETE"):
+        return dict(request.query)
+    text = await request.text()
+    given = json.loads(text) if text.strip() else {}
+    if not isinstance(given, dict):
+        raise ValueError("the body must be a JSON object")
+    return given

@@ -1,0 +1,131 @@
+"""What banks, card holders and Stripe's reviewers do: payouts end, disputes open and close, accounts are stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stripe_sandbox import banks
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.objects import account as accounts
+from stripe_sandbox.objects import balance_transaction, payment_intent, setup_intent
+from stripe_sandbox.objects import dispute as disputes
+from stripe_sandbox.objects import payout as payouts
+from stripe_sandbox.objects import refund as refunds
+
+if TYPE_CHECKING:
+    from stripe_sandbox.control.app import Control
+
+
+async def settle_payout(control: Control, _given: Doc, ident: str) -> Doc:
+    """Let a payout arrive now."""
+    box = control.box
+    with box.store.transaction():
+        payouts.arrive(box, box.find("payout", ident)["id"])
+        return box.render(box.find("payout", ident))
+
+
+async def fail_payout(control: Control, given: Doc, ident: str) -> Doc:
+    """Let a payout fail now, also one that was paid, with `code`."""
+    box = control.box
+    with box.store.transaction():
+        payout = box.find("payout", ident)
+        if payout["status"] not in ("pending", "in_transit", "paid"):
+            raise ValueError(f"the payout is {payout['status']}")
+        return box.render(payouts.fail(box, payout, str(given.get("code", "could_not_process"))))
+
+
+async def settle_funds(control: Control, given: Doc) -> Doc:
+    """Make all pending funds of `account`, or of every account, available now."""
+    box = control.box
+    with box.store.transaction():
+        moved = balance_transaction.settle_now(box, given.get("account"))
+    box.run_due()
+    return {"settled": moved}
+
+
+async def open_dispute(control: Control, given: Doc) -> Doc:
+    """Open a dispute on `charge` with `reason`; `inquiry` takes no money yet; `amount` disputes a part."""
+    box = control.box
+    with box.store.transaction():
+        charge = box.find("charge", str(given.get("charge", "")))
+        dispute = disputes.open_dispute(
+            box,
+            charge,
+            reason=str(given.get("reason", "fraudulent")),
+            inquiry=bool(given.get("inquiry", False)),
+            amount=given.get("amount"),
+        )
+        return box.render(dispute)
+
+
+async def close_dispute(control: Control, given: Doc, ident: str) -> Doc:
+    """Close a dispute with `outcome` won or lost, or turn an inquiry into a chargeback with `escalated`."""
+    box = control.box
+    outcome = given.get("outcome")
+    if outcome not in ("won", "lost", "escalated"):
+        raise ValueError("outcome must be won, lost or escalated")
+    with box.store.transaction():
+        dispute = box.find("dispute", ident)
+        if outcome == "escalated":
+            return box.render(disputes.escalate(box, dispute))
+        return box.render(disputes.conclude(box, dispute, outcome))
+
+
+async def fail_refund(control: Control, given: Doc, ident: str) -> Doc:
+    """Let a refund fail now, also one that succeeded."""
+    box = control.box
+    with box.store.transaction():
+        refund = box.find("refund", ident)
+        if refund["status"] not in ("pending", "succeeded"):
+            raise ValueError(f"the refund is {refund['status']}")
+        return box.render(refunds.fail(box, refund, str(given.get("reason", "unknown"))))
+
+
+async def restrict(control: Control, given: Doc, ident: str) -> Doc:
+    """Stop an account with `disabled_reason` (null lets it go on), or ask it for `currently_due` again."""
+    box = control.box
+    with box.store.transaction():
+        account = box.find("account", ident)
+        before = box.render(account)
+        if "disabled_reason" in given:
+            account["_disabled"] = given["disabled_reason"]
+        if "currently_due" in given:
+            account["_asked"] = list(given["currently_due"])
+        accounts.reassess(box, account, before)
+        return box.render(account)
+
+
+async def authenticate(control: Control, given: Doc, ident: str) -> Doc:
+    """Finish the 3-D Secure step of an intent: `passed` true or false."""
+    box = control.box
+    with box.store.transaction():
+        kind = "setup_intent" if ident.startswith("seti_") else "payment_intent"
+        intent = box.find(kind, ident)
+        module = setup_intent if kind == "setup_intent" else payment_intent
+        intent = module.authenticate(box, intent, passed=bool(given.get("passed", True)))
+        answer = box.render(intent)
+    box.run_due()
+    return answer
+
+
+async def test_banks(_control: Control, _given: Doc) -> Doc:
+    """Return the test bank numbers and what each does."""
+    return {
+        "ok": banks.OK_NUMBER,
+        "failing": banks.FAILING,
+        "failing_instant": banks.FAILING_INSTANT,
+        "paid_then_failed": banks.PAID_THEN_FAILED,
+    }
+
+
+ROUTES = [
+    ("POST", "/_sandbox/payouts/{ident}/settle", settle_payout),
+    ("POST", "/_sandbox/payouts/{ident}/fail", fail_payout),
+    ("POST", "/_sandbox/settle", settle_funds),
+    ("POST", "/_sandbox/disputes", open_dispute),
+    ("POST", "/_sandbox/disputes/{ident}", close_dispute),
+    ("POST", "/_sandbox/refunds/{ident}/fail", fail_refund),
+    ("POST", "/_sandbox/accounts/{ident}", restrict),
+    ("POST", "/_sandbox/intents/{ident}/authenticate", authenticate),
+    ("GET", "/_sandbox/banks", test_banks),
+]

@@ -1,0 +1,102 @@
+"""The sandbox's own record of all money, for comparison with another ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.objects import charge
+
+if TYPE_CHECKING:
+    from stripe_sandbox.control.app import Control
+
+
+async def read(control: Control, _given: Doc) -> Doc:
+    """Return balances per account, what cards paid, what banks got, Stripe's fees, and the sums of the journal."""
+    box = control.box
+    books = box.money.balances()
+    return {
+        "platform": box.platform,
+        "sums": box.money.sums(),
+        "accounts": _accounts(books),
+        "cards": {
+            book.removeprefix("card/"): _negated(sums) for book, sums in books.items() if book.startswith("card/")
+        },
+        "bank_deposits": _deposits(control, books),
+        "stripe": {book.removeprefix("stripe/"): sums for book, sums in books.items() if book.startswith("stripe/")},
+        "charges": _charges(control),
+    }
+
+
+def _accounts(books: Doc) -> Doc:
+    accounts: Doc = {}
+    for book, sums in books.items():
+        owner, _, column = book.partition("/")
+        if owner.startswith("acct_"):
+            accounts.setdefault(owner, {"available": {}, "pending": {}, "payouts": {}})[column] = sums
+    return accounts
+
+
+def _negated(sums: Doc) -> Doc:
+    return {currency: -amount for currency, amount in sums.items()}
+
+
+def _deposits(control: Control, books: Doc) -> Doc:
+    """What arrived in banks, per connected account and currency."""
+    deposits: Doc = {}
+    with control.box.store.transaction():
+        for payout in control.box.store.find("payout", where={"status": "paid"}):
+            owner = control.box.store.account_of(payout["id"])
+            sums = deposits.setdefault(owner, {})
+            sums[payout["currency"]] = sums.get(payout["currency"], 0) + payout["amount"]
+    held: dict[str, int] = {}
+    for book, sums in books.items():
+        if book.startswith("bank/"):
+            for currency, amount in sums.items():
+                held[currency] = held.get(currency, 0) + amount
+    told: dict[str, int] = {}
+    for sums in deposits.values():
+        for currency, amount in sums.items():
+            told[currency] = told.get(currency, 0) + amount
+    if {c: a for c, a in held.items() if a} != {c: a for c, a in told.items() if a}:
+        raise AssertionError(f"the banks' books {held} differ from the paid payouts {told}")
+    return deposits
+
+
+def _charges(control: Control) -> list[Doc]:
+    box = control.box
+    with box.store.transaction():
+        return [
+            {
+                "id": doc["id"],
+                "payment_intent": doc["payment_intent"],
+                "card": charge.card_book(doc).removeprefix("card/"),
+                "currency": doc["currency"],
+                "captured": doc["amount_captured"],
+                "refunded": doc["amount_refunded"],
+                "metadata": doc["metadata"],
+                "disputed": doc["disputed"],
+            }
+            for doc in box.store.find("charge", account=box.platform)
+            if doc["captured"] and doc.get("_card")
+        ]
+
+
+async def journal(control: Control, given: Doc) -> Doc:
+    """Return the entries of the journal, all or those of `object`."""
+    return {"entries": control.box.money.entries(given.get("object"))}
+
+
+async def objects(control: Control, given: Doc, kind: str) -> Doc:
+    """Return every object of a kind, whatever its account, as the API shows it: the effects that there are."""
+    box = control.box
+    with box.store.transaction():
+        found = box.store.find(kind)
+        return {"data": [{"account": box.store.account_of(doc["id"]), "object": box.render(doc)} for doc in found]}
+
+
+ROUTES = [
+    ("GET", "/_sandbox/money", read),
+    ("GET", "/_sandbox/money/journal", journal),
+    ("GET", "/_sandbox/objects/{kind}", objects),
+]

@@ -1,0 +1,30 @@
+"""The shape of stored state: one JSON document per object, private fields prefixed with an underscore."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Doc = dict[str, Any]
+
+
+def public(doc: Doc) -> Doc:
+    """Return a copy without the private fields."""
+    return {name: value for name, value in doc.items() if not name.startswith("_")}
+
+
+def listed(data: list[Any], url: str, *, has_more: bool = False) -> Doc:
+    """Return Stripe's list shape around some objects."""
+    return {"object": "list", "data": data, "has_more": has_more, "url": url}
+
+
+def changes(before: Doc, after: Doc) -> Doc:
+    """Return the earlier values of what differs: nested objects by their changed names, lists whole."""
+    changed: Doc = {}
+    for name, value in after.items():
+        old = before.get(name)
+        if old == value:
+            continue
+        nested = isinstance(old, dict) and isinstance(value, dict)
+        changed[name] = changes(old, value) if nested else old  # type: ignore[arg-type]
+    changed.update({name: before[name] for name in before.keys() - after.keys()})
+    return changed

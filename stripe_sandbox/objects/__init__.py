@@ -1,0 +1,1 @@
+"""What each object is made of, and what happens to it."""

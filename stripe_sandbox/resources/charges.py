@@ -1,0 +1,57 @@
+"""`/v1/charges`: read, change the words on them, refunds of one charge."""
+
+from __future__ import annotations
+
+from stripe_sandbox import listing, params
+from stripe_sandbox.box import Box
+from stripe_sandbox.call import Call
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.objects import charge as charges
+from stripe_sandbox.params import Email, Metadata, Str
+from stripe_sandbox.resources.payment_intents import SHIPPING
+from stripe_sandbox.routing import route
+
+
+@route(
+    "GET",
+    "/v1/charges",
+    {
+        **params.PAGE,
+        "created": params.created(),
+        "customer": Str(),
+        "payment_intent": Str(),
+        "transfer_group": Str(),
+    },
+)
+def list_all(box: Box, call: Call) -> Doc:
+    """List charges."""
+    return listing.page(box, call, "charge", where=listing.filters(call, "customer", "payment_intent", "transfer_group"))
+
+
+@route("GET", "/v1/charges/{ident}")
+def retrieve(box: Box, call: Call, ident: str) -> Doc:
+    """Read a charge."""
+    return box.find("charge", ident, account=call.account)
+
+
+@route(
+    "POST",
+    "/v1/charges/{ident}",
+    {
+        "description": Str(),
+        "metadata": Metadata(),
+        "receipt_email": Email(),
+        "shipping": SHIPPING,
+        "transfer_group": Str(),
+    },
+)
+def update(box: Box, call: Call, ident: str) -> Doc:
+    """Change the words on a charge."""
+    return charges.update(box, box.find("charge", ident, account=call.account), call.params)
+
+
+@route("GET", "/v1/charges/{ident}/refunds", params.PAGE)
+def list_refunds(box: Box, call: Call, ident: str) -> Doc:
+    """List the refunds of a charge."""
+    box.find("charge", ident, account=call.account)
+    return listing.page(box, call, "refund", parent=ident)

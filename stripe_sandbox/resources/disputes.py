@@ -1,0 +1,53 @@
+"""`/v1/disputes`."""
+
+from __future__ import annotations
+
+from stripe_sandbox import listing, params
+from stripe_sandbox.box import Box
+from stripe_sandbox.call import Call
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.objects import dispute as disputes
+from stripe_sandbox.params import Bool, Hash, Metadata, Str
+from stripe_sandbox.routing import route
+
+
+@route(
+    "GET",
+    "/v1/disputes",
+    {**params.PAGE, "created": params.created(), "charge": Str(), "payment_intent": Str()},
+)
+def list_all(box: Box, call: Call) -> Doc:
+    """List disputes."""
+    return listing.page(box, call, "dispute", where=listing.filters(call, "charge", "payment_intent"))
+
+
+@route("GET", "/v1/disputes/{ident}")
+def retrieve(box: Box, call: Call, ident: str) -> Doc:
+    """Read a dispute."""
+    return box.find("dispute", ident, account=call.account)
+
+
+@route(
+    "POST",
+    "/v1/disputes/{ident}",
+    {
+        "evidence": Hash({name: Str(longest=20_000) for name in disputes.EVIDENCE}),
+        "metadata": Metadata(),
+        "submit": Bool(),
+    },
+)
+def update(box: Box, call: Call, ident: str) -> Doc:
+    """Answer a dispute; evidence is sent to the bank at once unless submit=false."""
+    dispute = box.find("dispute", ident, account=call.account)
+    if "metadata" in call.params:
+        dispute["metadata"] = params.merge_metadata(dispute["metadata"], call.params["metadata"])
+        box.store.save(dispute)
+    if "evidence" in call.params or call.get("submit"):
+        disputes.answer(box, dispute, call.get("evidence", {}), submit=call.get("submit", True))
+    return dispute
+
+
+@route("POST", "/v1/disputes/{ident}/close")
+def close(box: Box, call: Call, ident: str) -> Doc:
+    """Accept a dispute as lost, for good."""
+    return disputes.conclude(box, box.find("dispute", ident, account=call.account), "lost")

@@ -1,0 +1,75 @@
+"""`/v1/webhook_endpoints`."""
+
+from __future__ import annotations
+
+from stripe_sandbox import listing, params
+from stripe_sandbox.box import Box
+from stripe_sandbox.call import Call
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.objects import webhook_endpoint as endpoints
+from stripe_sandbox.params import Array, Bool, Metadata, Str, Url
+from stripe_sandbox.routing import route
+
+UPDATE = {
+    "description": Str(),
+    "enabled_events": Array(Str(), most=300),
+    "metadata": Metadata(),
+    "url": Url(),
+}
+
+
+@route(
+    "POST",
+    "/v1/webhook_endpoints",
+    {
+        **UPDATE,
+        "api_version": Str(),
+        "connect": Bool(),
+        "enabled_events": Array(Str(), most=300, required=True),
+        "url": Url(required=True),
+    },
+)
+def create(box: Box, call: Call) -> Doc:
+    """Create an endpoint; its secret is in this answer alone."""
+    endpoint = endpoints.new(
+        box, call.params["url"], call.params["enabled_events"], connect=bool(call.get("connect"))
+    )
+    call.taken(endpoint, "description")
+    endpoint["metadata"] = params.merge_metadata({}, call.get("metadata", {}))
+    box.add(endpoint, call.account)
+    return {**endpoint, "secret": endpoint["_secret"]}
+
+
+@route("GET", "/v1/webhook_endpoints", params.PAGE)
+def list_all(box: Box, call: Call) -> Doc:
+    """List endpoints."""
+    return listing.page(box, call, "webhook_endpoint")
+
+
+@route("GET", "/v1/webhook_endpoints/{ident}")
+def retrieve(box: Box, call: Call, ident: str) -> Doc:
+    """Read an endpoint."""
+    return box.find("webhook_endpoint", ident, account=call.account)
+
+
+@route("POST", "/v1/webhook_endpoints/{ident}", {**UPDATE, "disabled": Bool()})
+def update(box: Box, call: Call, ident: str) -> Doc:
+    """Change or disable an endpoint."""
+    endpoint = box.find("webhook_endpoint", ident, account=call.account)
+    call.taken(endpoint, "description")
+    for name in ("url", "enabled_events"):
+        if call.get(name):
+            endpoint[name] = call.params[name]
+    if call.get("disabled") is not None:
+        endpoint["status"] = "disabled" if call.params["disabled"] else "enabled"
+    if "metadata" in call.params:
+        endpoint["metadata"] = params.merge_metadata(endpoint["metadata"], call.params["metadata"])
+    return box.store.save(endpoint)
+
+
+@route("DELETE", "/v1/webhook_endpoints/{ident}")
+def delete(box: Box, call: Call, ident: str) -> Doc:
+    """Delete an endpoint."""
+    box.find("webhook_endpoint", ident, account=call.account)
+    box.store.delete(ident)
+    return {"id": ident, "object": "webhook_endpoint", "deleted": True}

@@ -1,0 +1,74 @@
+"""The server: one process, one event loop, API, control and pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
+from stripe_sandbox.box import Box
+from stripe_sandbox.control.app import Control
+from stripe_sandbox.deliveries import Deliverer
+from stripe_sandbox.objects import account as accounts
+from stripe_sandbox.objects import webhook_endpoint
+from stripe_sandbox.pages.app import Pages
+from stripe_sandbox.pipeline import Pipeline
+from stripe_sandbox.settings import Settings
+
+log = logging.getLogger("stripe_sandbox")
+MAX_BODY = 1024 * 1024
+TICK_SECONDS = 0.2
+
+
+def build(settings: Settings) -> web.Application:
+    """Open the state and return the application."""
+    box = Box(settings)
+    _prepare(box)
+    deliverer = Deliverer(box)
+    app = web.Application(client_max_size=MAX_BODY)
+    pipeline = Pipeline(box)
+    app.add_routes(Control(box, deliverer).routes())
+    app.add_routes(Pages(box).routes())
+    app.router.add_route("*", "/v1/{tail:.*}", pipeline.handle)
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        box.wake = deliverer.wake
+        await deliverer.start()
+        ticking = asyncio.create_task(_tick(box))
+        yield
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
+        await deliverer.stop()
+        box.store.close()
+
+    app.cleanup_ctx.append(running)
+    return app
+
+
+def _prepare(box: Box) -> None:
+    with box.store.transaction():
+        if box.store.get(box.platform) is None:
+            controller = {"type": "account", "fees": None, "losses": None, "stripe_dashboard": {"type": "full"}}
+            platform = accounts.new(
+                box, box.platform, country=box.settings.platform_country, kind="standard", controller=controller
+            )
+            for name in ("card_payments", "transfers"):
+                platform["_capabilities"][name] = {"requested": True, "requested_at": platform["created"]}
+            platform["business_profile"]["name"] = "Sandbox platform"
+            box.add(platform, box.platform)
+        webhook_endpoint.configure(box, box.settings.webhooks)
+
+
+async def _tick(box: Box) -> None:
+    """Fire what falls due in real time."""
+    while True:
+        try:
+            due = box.clock.next_due()
+            if due is not None and due <= box.clock.exact():
+                box.run_due()
+        except Exception:
+            log.exception("a timer failed")
+        await asyncio.sleep(TICK_SECONDS)

@@ -1,0 +1,39 @@
+"""A running sandbox per test, and a client of the official SDK for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stripe
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.sandbox_process import SandboxProcess  # noqa: E402
+
+stripe.enable_telemetry = False
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxProcess]:
+    """A sandbox of the test's own."""
+    with SandboxProcess(seed=1) as process:
+        yield process
+
+
+@pytest.fixture
+def client(sandbox: SandboxProcess) -> stripe.StripeClient:
+    """The SDK, pointed at the sandbox."""
+    return sdk(sandbox)
+
+
+def sdk(sandbox: SandboxProcess, key: str = "sk_test_sandbox", retries: int = 0) -> stripe.StripeClient:
+    """Return an SDK client for a sandbox."""
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": sandbox.base_url},
+        max_network_retries=retries,
+        http_client=stripe.RequestsClient(timeout=(3, 20)),
+    )
