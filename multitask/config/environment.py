@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
 STRIPE_API = "https://api.stripe.com"
+SANDBOX_API = "http://127.0.0.1:12111"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,7 +34,7 @@ class Environment(BaseSettings):
     stripe_publishable_key: str = ""
     stripe_webhook_secret: SecretStr = SecretStr("")
     stripe_connect_webhook_secret: SecretStr = SecretStr("")
-    stripe_api_base: str = STRIPE_API
+    stripe_api_base: str = Field(default="", description="Stripe itself in production, else the sandbox.")
     stripe_platform_country: str = "US"
 
     platform_fee_percentage: str = "15.00"
@@ -50,9 +51,11 @@ class Environment(BaseSettings):
     @model_validator(mode="after")
     def refuse_what_would_lose_money(self) -> Self:
         """A live key must never meet a sandbox, and production never starts with an empty secret."""
+        default = STRIPE_API if self.is_production else SANDBOX_API
+        self.stripe_api_base = (self.stripe_api_base or default).rstrip("/")
         host = urlsplit(self.stripe_api_base).hostname or ""
         key = self.stripe_secret_key.get_secret_value()
-        if key.startswith(("sk_live_", "rk_live_")) and self.stripe_api_base.rstrip("/") != STRIPE_API:
+        if key.startswith(("sk_live_", "rk_live_")) and self.stripe_api_base != STRIPE_API:
             raise ValueError(f"STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is {host!r}, which is not Stripe")
         if self.stripe_api_base != STRIPE_API and host not in LOOPBACK and self.is_production:
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")

@@ -128,7 +128,7 @@ STRIPE_SECRET_KEY = ENV.stripe_secret_key.get_secret_value()
 STRIPE_PUBLISHABLE_KEY = ENV.stripe_publishable_key
 STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret.get_secret_value()
 STRIPE_CONNECT_WEBHOOK_SECRET = ENV.stripe_connect_webhook_secret.get_secret_value()
-STRIPE_API_BASE = ENV.stripe_api_base.rstrip("/")
+STRIPE_API_BASE = ENV.stripe_api_base
 STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
 
 PLATFORM_FEE_PERCENTAGE = ENV.platform_fee_percentage

@@ -70,43 +70,49 @@ class WrongStep(ValueError):
         self.wanted = wanted
 
 
-_E, _P, _R, _W, _O, _D = (
-    EscrowState,
-    PaymentState,
-    RefundState,
-    WithdrawalState,
-    OperationState,
-    DisputeState,
-)
-STEPS: Mapping[StrEnum, frozenset[StrEnum]] = {
-    _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),
-    _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
-    _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED}),
-    _E.RELEASED: frozenset(),
-    _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank sends a paid refund back
-    _E.CANCELLED: frozenset(),
-    _P.PENDING: frozenset({_P.SUCCEEDED, _P.CANCELLED, _P.REVIEW}),
-    _P.CANCELLED: frozenset({_P.REVIEW}),  # the provider took the money before it heard of it
-    _P.REVIEW: frozenset({_P.RETURNED}),
-    _P.SUCCEEDED: frozenset(),
-    _P.RETURNED: frozenset({_P.REVIEW}),
-    _R.REQUESTED: frozenset({_R.PENDING, _R.REFUSED, _R.WITHDRAWN}),
-    _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
-    _R.SUCCEEDED: frozenset({_R.FAILED}),  # a bank may send it back days later
-    _R.FAILED: frozenset(),
-    _R.REFUSED: frozenset(),
-    _R.WITHDRAWN: frozenset(),
-    _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED}),
-    _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED}),
-    _W.COMPLETED: frozenset({_W.FAILED}),  # "paid" is an expectation: the bank may still refuse
-    _W.FAILED: frozenset(),
-    _O.PENDING: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
-    _O.SENT: frozenset({_O.PENDING, _O.UNKNOWN, _O.SUCCEEDED, _O.FAILED, _O.SENT}),
-    _O.UNKNOWN: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
-    _O.SUCCEEDED: frozenset(),
-    _O.FAILED: frozenset(),
-    _D.OPEN: frozenset({_D.SETTLED}),
-    _D.SETTLED: frozenset(),
+_E, _P, _R, _W, _O, _D = EscrowState, PaymentState, RefundState, WithdrawalState, OperationState, DisputeState
+# By kind first: words of two kinds are equal as strings, so one flat table would mix them up.
+STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
+    _E: {
+        _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),
+        _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
+        _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED}),
+        _E.RELEASED: frozenset(),
+        _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank sends a paid refund back
+        _E.CANCELLED: frozenset(),
+    },
+    _P: {
+        _P.PENDING: frozenset({_P.SUCCEEDED, _P.CANCELLED, _P.REVIEW}),
+        _P.CANCELLED: frozenset({_P.REVIEW}),  # the provider took the money before it heard of it
+        _P.REVIEW: frozenset({_P.RETURNED}),
+        _P.SUCCEEDED: frozenset(),
+        _P.RETURNED: frozenset({_P.REVIEW}),
+    },
+    _R: {
+        _R.REQUESTED: frozenset({_R.PENDING, _R.REFUSED, _R.WITHDRAWN}),
+        _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
+        _R.SUCCEEDED: frozenset({_R.FAILED}),  # a bank may send it back days later
+        _R.FAILED: frozenset(),
+        _R.REFUSED: frozenset(),
+        _R.WITHDRAWN: frozenset(),
+    },
+    _W: {
+        _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED}),
+        _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED}),
+        _W.COMPLETED: frozenset({_W.FAILED}),  # "paid" is an expectation: the bank may still refuse
+        _W.FAILED: frozenset(),
+    },
+    _O: {
+        _O.PENDING: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
+        _O.SENT: frozenset({_O.PENDING, _O.UNKNOWN, _O.SUCCEEDED, _O.FAILED, _O.SENT}),
+        _O.UNKNOWN: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
+        _O.SUCCEEDED: frozenset(),
+        _O.FAILED: frozenset(),
+    },
+    _D: {
+        _D.OPEN: frozenset({_D.SETTLED}),
+        _D.SETTLED: frozenset(),
+    },
 }
 
 OPEN_OPERATIONS = frozenset({_O.PENDING, _O.SENT, _O.UNKNOWN})
@@ -117,7 +123,7 @@ CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED})
 
 def may(current: StrEnum, wanted: StrEnum) -> bool:
     """Say whether `wanted` may follow `current`."""
-    return wanted in STEPS[current]
+    return type(wanted) is type(current) and wanted in STEPS[type(current)][current]
 
 
 def require(current: StrEnum, wanted: StrEnum) -> None:

@@ -8,519 +8,968 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tasks', '0002_guards'),
+        ("tasks", "0002_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ConnectedAccount',
+            name="ConnectedAccount",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_account_id', models.CharField(max_length=255, null=True)),
-                ('country', models.CharField(max_length=2)),
-                ('currency', models.CharField(max_length=3)),
-                ('charges_enabled', models.BooleanField(default=False)),
-                ('payouts_enabled', models.BooleanField(default=False)),
-                ('transfers_enabled', models.BooleanField(default=False)),
-                ('details_submitted', models.BooleanField(default=False)),
-                ('requirements', models.JSONField(default=dict)),
-                ('disabled_reason', models.CharField(blank=True, default='', max_length=100)),
-                ('closed', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connected_accounts', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_account_id", models.CharField(max_length=255, null=True)),
+                ("country", models.CharField(max_length=2)),
+                ("currency", models.CharField(max_length=3)),
+                ("charges_enabled", models.BooleanField(default=False)),
+                ("payouts_enabled", models.BooleanField(default=False)),
+                ("transfers_enabled", models.BooleanField(default=False)),
+                ("details_submitted", models.BooleanField(default=False)),
+                ("requirements", models.JSONField(default=dict)),
+                ("disabled_reason", models.CharField(blank=True, default="", max_length=100)),
+                ("closed", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="connected_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_customer_id', models.CharField(max_length=255, null=True)),
-                ('default_method_id', models.CharField(blank=True, default='', max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_customer_id", models.CharField(max_length=255, null=True)),
+                ("default_method_id", models.CharField(blank=True, default="", max_length=255)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Escrow',
+            name="Escrow",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_payment_id', models.CharField(blank=True, default='', max_length=255)),
-                ('currency', models.CharField(max_length=3)),
-                ('total_minor', models.BigIntegerField()),
-                ('fee_basis_points', models.IntegerField()),
-                ('fee_minor', models.BigIntegerField()),
-                ('freelancer_minor', models.BigIntegerField()),
-                ('auto_release_days', models.SmallIntegerField()),
-                ('refund_answer_days', models.SmallIntegerField()),
-                ('released_minor', models.BigIntegerField(default=0)),
-                ('released_fee_minor', models.BigIntegerField(default=0)),
-                ('refunded_minor', models.BigIntegerField(default=0)),
-                ('state', models.CharField(choices=[('pending_payment', 'pending_payment'), ('funded', 'funded'), ('disputed', 'disputed'), ('released', 'released'), ('refunded', 'refunded'), ('cancelled', 'cancelled')], default='pending_payment', max_length=20)),
-                ('created_at', models.DateTimeField()),
-                ('funded_at', models.DateTimeField(null=True)),
-                ('released_at', models.DateTimeField(null=True)),
-                ('refunded_at', models.DateTimeField(null=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('auto_release_at', models.DateTimeField(null=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('disputed_at', models.DateTimeField(null=True)),
-                ('dispute_reason', models.TextField(blank=True, default='')),
-                ('frozen_at', models.DateTimeField(null=True)),
-                ('release_key', models.CharField(blank=True, default='', max_length=255)),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tasks.application')),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('freelancer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='escrows', to='tasks.task')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_payment_id", models.CharField(blank=True, default="", max_length=255)),
+                ("currency", models.CharField(max_length=3)),
+                ("total_minor", models.BigIntegerField()),
+                ("fee_basis_points", models.IntegerField()),
+                ("fee_minor", models.BigIntegerField()),
+                ("freelancer_minor", models.BigIntegerField()),
+                ("auto_release_days", models.SmallIntegerField()),
+                ("refund_answer_days", models.SmallIntegerField()),
+                ("released_minor", models.BigIntegerField(default=0)),
+                ("released_fee_minor", models.BigIntegerField(default=0)),
+                ("refunded_minor", models.BigIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending_payment", "pending_payment"),
+                            ("funded", "funded"),
+                            ("disputed", "disputed"),
+                            ("released", "released"),
+                            ("refunded", "refunded"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="pending_payment",
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("funded_at", models.DateTimeField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
+                ("refunded_at", models.DateTimeField(null=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("auto_release_at", models.DateTimeField(null=True)),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("disputed_at", models.DateTimeField(null=True)),
+                ("dispute_reason", models.TextField(blank=True, default="")),
+                ("frozen_at", models.DateTimeField(null=True)),
+                ("release_key", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tasks.application"
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "freelancer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="escrows", to="tasks.task"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('arguments', models.JSONField()),
-                ('requested_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('approved', models.BooleanField(null=True)),
-                ('ask_key', models.CharField(blank=True, default='', max_length=255)),
-                ('decide_key', models.CharField(blank=True, default='', max_length=255)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='payments.escrow')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=20)),
+                ("arguments", models.JSONField()),
+                ("requested_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("approved", models.BooleanField(null=True)),
+                ("ask_key", models.CharField(blank=True, default="", max_length=255)),
+                ("decide_key", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="approvals", to="payments.escrow"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='HistoryTotal',
+            name="HistoryTotal",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('currency', models.CharField(max_length=3)),
-                ('type', models.CharField(max_length=20)),
-                ('status', models.CharField(max_length=20)),
-                ('direction', models.CharField(max_length=7)),
-                ('rows', models.BigIntegerField()),
-                ('amount_minor', models.BigIntegerField()),
-                ('fee_minor', models.BigIntegerField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("currency", models.CharField(max_length=3)),
+                ("type", models.CharField(max_length=20)),
+                ("status", models.CharField(max_length=20)),
+                ("direction", models.CharField(max_length=7)),
+                ("rows", models.BigIntegerField()),
+                ("amount_minor", models.BigIntegerField()),
+                ("fee_minor", models.BigIntegerField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Operation',
+            name="Operation",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=30)),
-                ('subject_id', models.BigIntegerField()),
-                ('sequence', models.SmallIntegerField(default=1)),
-                ('provider', models.CharField(max_length=20)),
-                ('arguments', models.JSONField(default=dict)),
-                ('generation', models.SmallIntegerField(default=1)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('sent', 'sent'), ('unknown', 'unknown'), ('succeeded', 'succeeded'), ('failed', 'failed')], default='pending', max_length=20)),
-                ('hold', models.CharField(blank=True, default='', max_length=40)),
-                ('attempts', models.IntegerField(default=0)),
-                ('provider_reference', models.CharField(blank=True, default='', max_length=255)),
-                ('last_error_code', models.CharField(blank=True, default='', max_length=100)),
-                ('last_error', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField()),
-                ('first_sent_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('next_attempt_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('escrow', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='operations', to='payments.escrow')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=30)),
+                ("subject_id", models.BigIntegerField()),
+                ("sequence", models.SmallIntegerField(default=1)),
+                ("provider", models.CharField(max_length=20)),
+                ("arguments", models.JSONField(default=dict)),
+                ("generation", models.SmallIntegerField(default=1)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sent", "sent"),
+                            ("unknown", "unknown"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("hold", models.CharField(blank=True, default="", max_length=40)),
+                ("attempts", models.IntegerField(default=0)),
+                ("provider_reference", models.CharField(blank=True, default="", max_length=255)),
+                ("last_error_code", models.CharField(blank=True, default="", max_length=100)),
+                ("last_error", models.TextField(blank=True, default="")),
+                ("created_at", models.DateTimeField()),
+                ("first_sent_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("next_attempt_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="operations",
+                        to="payments.escrow",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_payment_id', models.CharField(max_length=255, null=True)),
-                ('client_secret', models.CharField(blank=True, default='', max_length=255)),
-                ('provider_charge_id', models.CharField(blank=True, default='', max_length=255)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('succeeded', 'succeeded'), ('cancelled', 'cancelled'), ('review', 'review'), ('returned', 'returned')], default='pending', max_length=20)),
-                ('provider_status', models.CharField(blank=True, default='', max_length=30)),
-                ('received_minor', models.BigIntegerField(default=0)),
-                ('received_currency', models.CharField(blank=True, default='', max_length=3)),
-                ('fee_minor', models.BigIntegerField(null=True)),
-                ('fee_currency', models.CharField(blank=True, default='', max_length=3)),
-                ('available_at', models.DateTimeField(null=True)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=100)),
-                ('failure_reason', models.TextField(blank=True, default='')),
-                ('review_reason', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField()),
-                ('succeeded_at', models.DateTimeField(null=True)),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='payments.escrow')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_payment_id", models.CharField(max_length=255, null=True)),
+                ("client_secret", models.CharField(blank=True, default="", max_length=255)),
+                ("provider_charge_id", models.CharField(blank=True, default="", max_length=255)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("succeeded", "succeeded"),
+                            ("cancelled", "cancelled"),
+                            ("review", "review"),
+                            ("returned", "returned"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("provider_status", models.CharField(blank=True, default="", max_length=30)),
+                ("received_minor", models.BigIntegerField(default=0)),
+                ("received_currency", models.CharField(blank=True, default="", max_length=3)),
+                ("fee_minor", models.BigIntegerField(null=True)),
+                ("fee_currency", models.CharField(blank=True, default="", max_length=3)),
+                ("available_at", models.DateTimeField(null=True)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=100)),
+                ("failure_reason", models.TextField(blank=True, default="")),
+                ("review_reason", models.TextField(blank=True, default="")),
+                ("created_at", models.DateTimeField()),
+                ("succeeded_at", models.DateTimeField(null=True)),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="payments.escrow"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Chargeback',
+            name="Chargeback",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_dispute_id', models.CharField(max_length=255, unique=True)),
-                ('status', models.CharField(max_length=40)),
-                ('reason', models.CharField(blank=True, default='', max_length=100)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='chargebacks', to='payments.escrow')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='chargebacks', to='payments.payment')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_dispute_id", models.CharField(max_length=255, unique=True)),
+                ("status", models.CharField(max_length=40)),
+                ("reason", models.CharField(blank=True, default="", max_length=100)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="chargebacks", to="payments.escrow"
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="chargebacks", to="payments.payment"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Refund',
+            name="Refund",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('source', models.CharField(choices=[('escrow', 'escrow'), ('unapplied', 'unapplied')], default='escrow', max_length=10)),
-                ('provider_refund_id', models.CharField(max_length=255, null=True, unique=True)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('requested', 'requested'), ('pending', 'pending'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('refused', 'refused'), ('withdrawn', 'withdrawn')], default='pending', max_length=20)),
-                ('reason', models.CharField(max_length=100)),
-                ('note', models.TextField(blank=True, default='')),
-                ('answer_by_at', models.DateTimeField(null=True)),
-                ('answer_note', models.TextField(blank=True, default='')),
-                ('failure_code', models.CharField(blank=True, default='', max_length=100)),
-                ('failure_reason', models.TextField(blank=True, default='')),
-                ('request_key', models.CharField(blank=True, default='', max_length=255)),
-                ('answer_key', models.CharField(blank=True, default='', max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('processed_at', models.DateTimeField(null=True)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.escrow')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("escrow", "escrow"), ("unapplied", "unapplied")], default="escrow", max_length=10
+                    ),
+                ),
+                ("provider_refund_id", models.CharField(max_length=255, null=True, unique=True)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "requested"),
+                            ("pending", "pending"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                            ("refused", "refused"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("reason", models.CharField(max_length=100)),
+                ("note", models.TextField(blank=True, default="")),
+                ("answer_by_at", models.DateTimeField(null=True)),
+                ("answer_note", models.TextField(blank=True, default="")),
+                ("failure_code", models.CharField(blank=True, default="", max_length=100)),
+                ("failure_reason", models.TextField(blank=True, default="")),
+                ("request_key", models.CharField(blank=True, default="", max_length=255)),
+                ("answer_key", models.CharField(blank=True, default="", max_length=255)),
+                ("created_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("processed_at", models.DateTimeField(null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="refunds", to="payments.escrow"
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="refunds", to="payments.payment"
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Dispute',
+            name="Dispute",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('reason', models.TextField()),
-                ('state', models.CharField(choices=[('open', 'open'), ('settled', 'settled')], default='open', max_length=20)),
-                ('client_minor', models.BigIntegerField(null=True)),
-                ('freelancer_minor', models.BigIntegerField(null=True)),
-                ('settlement_note', models.TextField(blank=True, default='')),
-                ('open_key', models.CharField(blank=True, default='', max_length=255)),
-                ('settle_key', models.CharField(blank=True, default='', max_length=255)),
-                ('opened_at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('opened_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('settled_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('escrow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.escrow')),
-                ('refund', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.refund')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("reason", models.TextField()),
+                (
+                    "state",
+                    models.CharField(choices=[("open", "open"), ("settled", "settled")], default="open", max_length=20),
+                ),
+                ("client_minor", models.BigIntegerField(null=True)),
+                ("freelancer_minor", models.BigIntegerField(null=True)),
+                ("settlement_note", models.TextField(blank=True, default="")),
+                ("open_key", models.CharField(blank=True, default="", max_length=255)),
+                ("settle_key", models.CharField(blank=True, default="", max_length=255)),
+                ("opened_at", models.DateTimeField()),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "settled_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="disputes", to="payments.escrow"
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.refund"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SavedMethod',
+            name="SavedMethod",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('provider_method_id', models.CharField(max_length=255, unique=True)),
-                ('kind', models.CharField(max_length=40)),
-                ('brand', models.CharField(blank=True, default='', max_length=40)),
-                ('last4', models.CharField(blank=True, default='', max_length=4)),
-                ('expires_month', models.SmallIntegerField(null=True)),
-                ('expires_year', models.SmallIntegerField(null=True)),
-                ('detached_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='methods', to='payments.customer')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("provider_method_id", models.CharField(max_length=255, unique=True)),
+                ("kind", models.CharField(max_length=40)),
+                ("brand", models.CharField(blank=True, default="", max_length=40)),
+                ("last4", models.CharField(blank=True, default="", max_length=4)),
+                ("expires_month", models.SmallIntegerField(null=True)),
+                ("expires_year", models.SmallIntegerField(null=True)),
+                ("detached_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="methods", to="payments.customer"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Withdrawal',
+            name="Withdrawal",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('provider', models.CharField(max_length=20)),
-                ('provider_payout_id', models.CharField(max_length=255, null=True, unique=True)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('processing', 'processing'), ('completed', 'completed'), ('failed', 'failed')], default='pending', max_length=20)),
-                ('request_key', models.CharField(blank=True, default='', max_length=255)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=100)),
-                ('failure_reason', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField()),
-                ('processed_at', models.DateTimeField(null=True)),
-                ('arrival_at', models.DateTimeField(null=True)),
-                ('failed_at', models.DateTimeField(null=True)),
-                ('paid_posting_id', models.UUIDField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.connectedaccount')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("provider", models.CharField(max_length=20)),
+                ("provider_payout_id", models.CharField(max_length=255, null=True, unique=True)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("processing", "processing"),
+                            ("completed", "completed"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("request_key", models.CharField(blank=True, default="", max_length=255)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=100)),
+                ("failure_reason", models.TextField(blank=True, default="")),
+                ("created_at", models.DateTimeField()),
+                ("processed_at", models.DateTimeField(null=True)),
+                ("arrival_at", models.DateTimeField(null=True)),
+                ("failed_at", models.DateTimeField(null=True)),
+                ("paid_posting_id", models.UUIDField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.connectedaccount"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="withdrawals",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='HistoryRow',
+            name="HistoryRow",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('type', models.CharField(max_length=20)),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('completed', 'completed'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='pending', max_length=20)),
-                ('direction', models.CharField(max_length=7)),
-                ('amount_minor', models.BigIntegerField()),
-                ('fee_minor', models.BigIntegerField(default=0)),
-                ('currency', models.CharField(max_length=3)),
-                ('reference', models.CharField(max_length=60)),
-                ('description', models.CharField(max_length=300)),
-                ('created_at', models.DateTimeField()),
-                ('processed_at', models.DateTimeField(null=True)),
-                ('failure_reason', models.TextField(blank=True, default='')),
-                ('escrow', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.escrow')),
-                ('recipient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('sender', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('refund', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.refund')),
-                ('withdrawal', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.withdrawal')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("type", models.CharField(max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("completed", "completed"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("direction", models.CharField(max_length=7)),
+                ("amount_minor", models.BigIntegerField()),
+                ("fee_minor", models.BigIntegerField(default=0)),
+                ("currency", models.CharField(max_length=3)),
+                ("reference", models.CharField(max_length=60)),
+                ("description", models.CharField(max_length=300)),
+                ("created_at", models.DateTimeField()),
+                ("processed_at", models.DateTimeField(null=True)),
+                ("failure_reason", models.TextField(blank=True, default="")),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.escrow"
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.refund"
+                    ),
+                ),
+                (
+                    "withdrawal",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.withdrawal",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event', models.CharField(max_length=40)),
-                ('at', models.DateTimeField()),
-                ('actor_role', models.CharField(max_length=20)),
-                ('actor_label', models.CharField(max_length=150)),
-                ('ip', models.GenericIPAddressField(null=True)),
-                ('request_id', models.CharField(blank=True, default='', max_length=100)),
-                ('amount_minor', models.BigIntegerField(null=True)),
-                ('currency', models.CharField(blank=True, default='', max_length=3)),
-                ('note', models.TextField(blank=True, default='')),
-                ('details', models.JSONField(default=dict)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('escrow', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit_events', to='payments.escrow')),
-                ('withdrawal', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit_events', to='payments.withdrawal')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event", models.CharField(max_length=40)),
+                ("at", models.DateTimeField()),
+                ("actor_role", models.CharField(max_length=20)),
+                ("actor_label", models.CharField(max_length=150)),
+                ("ip", models.GenericIPAddressField(null=True)),
+                ("request_id", models.CharField(blank=True, default="", max_length=100)),
+                ("amount_minor", models.BigIntegerField(null=True)),
+                ("currency", models.CharField(blank=True, default="", max_length=3)),
+                ("note", models.TextField(blank=True, default="")),
+                ("details", models.JSONField(default=dict)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit_events",
+                        to="payments.escrow",
+                    ),
+                ),
+                (
+                    "withdrawal",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit_events",
+                        to="payments.withdrawal",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='connectedaccount',
-            constraint=models.UniqueConstraint(fields=('user', 'provider'), name='payments_account_user'),
+            model_name="connectedaccount",
+            constraint=models.UniqueConstraint(fields=("user", "provider"), name="payments_account_user"),
         ),
         migrations.AddConstraint(
-            model_name='connectedaccount',
-            constraint=models.UniqueConstraint(fields=('provider', 'provider_account_id'), name='payments_account_provider_id'),
+            model_name="connectedaccount",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "provider_account_id"), name="payments_account_provider_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='connectedaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_account_currency'),
+            model_name="connectedaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_account_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('user', 'provider'), name='payments_customer_user'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(fields=("user", "provider"), name="payments_customer_user"),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('provider', 'provider_customer_id'), name='payments_customer_provider_id'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "provider_customer_id"), name="payments_customer_provider_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(condition=models.Q(('state__in', ['released', 'refunded', 'cancelled']), _negated=True), fields=['client'], name='payments_escrow_open_client'),
+            model_name="escrow",
+            index=models.Index(
+                condition=models.Q(("state__in", ["released", "refunded", "cancelled"]), _negated=True),
+                fields=["client"],
+                name="payments_escrow_open_client",
+            ),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(condition=models.Q(('state__in', ['released', 'refunded', 'cancelled']), _negated=True), fields=['freelancer'], name='payments_escrow_open_free'),
+            model_name="escrow",
+            index=models.Index(
+                condition=models.Q(("state__in", ["released", "refunded", "cancelled"]), _negated=True),
+                fields=["freelancer"],
+                name="payments_escrow_open_free",
+            ),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(condition=models.Q(('settled_at', None), ('state', 'released')), fields=['freelancer'], name='payments_escrow_unsettled'),
+            model_name="escrow",
+            index=models.Index(
+                condition=models.Q(("settled_at", None), ("state", "released")),
+                fields=["freelancer"],
+                name="payments_escrow_unsettled",
+            ),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(condition=models.Q(('state', 'funded')), fields=['auto_release_at'], name='payments_escrow_auto_release'),
+            model_name="escrow",
+            index=models.Index(
+                condition=models.Q(("state", "funded")), fields=["auto_release_at"], name="payments_escrow_auto_release"
+            ),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(fields=['client', '-id'], name='payments_escrow_client'),
+            model_name="escrow",
+            index=models.Index(fields=["client", "-id"], name="payments_escrow_client"),
         ),
         migrations.AddIndex(
-            model_name='escrow',
-            index=models.Index(fields=['freelancer', '-id'], name='payments_escrow_freelancer'),
+            model_name="escrow",
+            index=models.Index(fields=["freelancer", "-id"], name="payments_escrow_freelancer"),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'cancelled'), _negated=True), fields=('task',), name='payments_escrow_one_per_task'),
+            model_name="escrow",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "cancelled"), _negated=True),
+                fields=("task",),
+                name="payments_escrow_one_per_task",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.CheckConstraint(condition=models.Q(('fee_minor__gte', 0), ('freelancer_minor__gte', 0), ('total_minor', django.db.models.expressions.CombinedExpression(models.F('fee_minor'), '+', models.F('freelancer_minor'))), ('total_minor__gt', 0)), name='payments_escrow_shares'),
+            model_name="escrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("fee_minor__gte", 0),
+                    ("freelancer_minor__gte", 0),
+                    (
+                        "total_minor",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("fee_minor"), "+", models.F("freelancer_minor")
+                        ),
+                    ),
+                    ("total_minor__gt", 0),
+                ),
+                name="payments_escrow_shares",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_minor__gte', 0), ('released_fee_minor__gte', 0), ('released_fee_minor__lte', models.F('released_minor')), ('released_minor__gte', 0), ('total_minor__gte', django.db.models.expressions.CombinedExpression(models.F('released_minor'), '+', models.F('refunded_minor')))), name='payments_escrow_leaves_once'),
+            model_name="escrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("refunded_minor__gte", 0),
+                    ("released_fee_minor__gte", 0),
+                    ("released_fee_minor__lte", models.F("released_minor")),
+                    ("released_minor__gte", 0),
+                    (
+                        "total_minor__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("released_minor"), "+", models.F("refunded_minor")
+                        ),
+                    ),
+                ),
+                name="payments_escrow_leaves_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.CheckConstraint(condition=models.Q(('client', models.F('freelancer')), _negated=True), name='payments_escrow_two_sides'),
+            model_name="escrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("client", models.F("freelancer")), _negated=True), name="payments_escrow_two_sides"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending_payment', 'funded', 'disputed', 'released', 'refunded', 'cancelled'])), name='payments_escrow_state'),
+            model_name="escrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["pending_payment", "funded", "disputed", "released", "refunded", "cancelled"])
+                ),
+                name="payments_escrow_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_escrow_currency'),
+            model_name="escrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_escrow_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('decided_at', None)), fields=('escrow', 'kind'), name='payments_approval_one_open'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("decided_at", None)), fields=("escrow", "kind"), name="payments_approval_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='payments_approval_four_eyes'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by", None),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="payments_approval_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='historytotal',
-            constraint=models.UniqueConstraint(fields=('user', 'currency', 'type', 'status', 'direction'), name='payments_historytotal_once'),
+            model_name="historytotal",
+            constraint=models.UniqueConstraint(
+                fields=("user", "currency", "type", "status", "direction"), name="payments_historytotal_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='operation',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'sent', 'unknown'])), fields=['next_attempt_at'], name='payments_operation_open'),
+            model_name="operation",
+            index=models.Index(
+                condition=models.Q(("state__in", ["pending", "sent", "unknown"])),
+                fields=["next_attempt_at"],
+                name="payments_operation_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='operation',
-            index=models.Index(condition=models.Q(('hold', ''), _negated=True), fields=['user'], name='payments_operation_held'),
+            model_name="operation",
+            index=models.Index(
+                condition=models.Q(("hold", ""), _negated=True), fields=["user"], name="payments_operation_held"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(fields=('kind', 'subject_id', 'sequence'), name='payments_operation_once'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "subject_id", "sequence"), name="payments_operation_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'sent', 'unknown', 'succeeded', 'failed'])), name='payments_operation_state'),
+            model_name="operation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "sent", "unknown", "succeeded", "failed"])),
+                name="payments_operation_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('provider', 'provider_payment_id'), name='payments_payment_provider_id'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "provider_payment_id"), name="payments_payment_provider_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'pending')), fields=('escrow',), name='payments_payment_one_pending'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "pending")), fields=("escrow",), name="payments_payment_one_pending"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'succeeded')), fields=('escrow',), name='payments_payment_one_succeeded'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "succeeded")), fields=("escrow",), name="payments_payment_one_succeeded"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payments_payment_positive'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="payments_payment_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'succeeded', 'cancelled', 'review', 'returned'])), name='payments_payment_state'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "succeeded", "cancelled", "review", "returned"])),
+                name="payments_payment_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_payment_currency'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_payment_currency"
+            ),
         ),
         migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('state', 'requested')), fields=['answer_by_at'], name='payments_refund_unanswered'),
+            model_name="refund",
+            index=models.Index(
+                condition=models.Q(("state", "requested")), fields=["answer_by_at"], name="payments_refund_unanswered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(condition=models.Q(('source', 'escrow'), ('state__in', ['requested', 'pending'])), fields=('escrow',), name='payments_refund_one_open'),
+            model_name="refund",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("source", "escrow"), ("state__in", ["requested", "pending"])),
+                fields=("escrow",),
+                name="payments_refund_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(condition=models.Q(('request_key', ''), _negated=True), fields=('requested_by', 'request_key'), name='payments_refund_request_key'),
+            model_name="refund",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("request_key", ""), _negated=True),
+                fields=("requested_by", "request_key"),
+                name="payments_refund_request_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payments_refund_positive'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="payments_refund_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'pending', 'succeeded', 'failed', 'refused', 'withdrawn'])), name='payments_refund_state'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["requested", "pending", "succeeded", "failed", "refused", "withdrawn"])
+                ),
+                name="payments_refund_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_refund_currency'),
+            model_name="refund",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_refund_currency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('escrow',), name='payments_dispute_one_open'),
+            model_name="dispute",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")), fields=("escrow",), name="payments_dispute_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'settled'])), name='payments_dispute_state'),
+            model_name="dispute",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "settled"])), name="payments_dispute_state"
+            ),
         ),
         migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['user', '-id'], name='payments_withdrawal_user'),
+            model_name="withdrawal",
+            index=models.Index(fields=["user", "-id"], name="payments_withdrawal_user"),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.UniqueConstraint(condition=models.Q(('request_key', ''), _negated=True), fields=('user', 'request_key'), name='payments_withdrawal_request_key'),
+            model_name="withdrawal",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("request_key", ""), _negated=True),
+                fields=("user", "request_key"),
+                name="payments_withdrawal_request_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payments_withdrawal_positive'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="payments_withdrawal_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'processing', 'completed', 'failed'])), name='payments_withdrawal_state'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "processing", "completed", "failed"])),
+                name="payments_withdrawal_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_withdrawal_currency'),
+            model_name="withdrawal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_withdrawal_currency"
+            ),
         ),
         migrations.AddIndex(
-            model_name='historyrow',
-            index=models.Index(fields=['user', '-id'], name='payments_history_newest'),
+            model_name="historyrow",
+            index=models.Index(fields=["user", "-id"], name="payments_history_newest"),
         ),
         migrations.AddIndex(
-            model_name='historyrow',
-            index=models.Index(fields=['user', 'type', '-id'], name='payments_history_type'),
+            model_name="historyrow",
+            index=models.Index(fields=["user", "type", "-id"], name="payments_history_type"),
         ),
         migrations.AddIndex(
-            model_name='historyrow',
-            index=models.Index(fields=['user', 'status', '-id'], name='payments_history_status'),
+            model_name="historyrow",
+            index=models.Index(fields=["user", "status", "-id"], name="payments_history_status"),
         ),
         migrations.AddIndex(
-            model_name='historyrow',
-            index=models.Index(fields=['user', '-created_at'], name='payments_history_created'),
+            model_name="historyrow",
+            index=models.Index(fields=["user", "-created_at"], name="payments_history_created"),
         ),
         migrations.AddConstraint(
-            model_name='historyrow',
-            constraint=models.UniqueConstraint(fields=('user', 'reference'), name='payments_history_once'),
+            model_name="historyrow",
+            constraint=models.UniqueConstraint(fields=("user", "reference"), name="payments_history_once"),
         ),
         migrations.AddConstraint(
-            model_name='historyrow',
-            constraint=models.CheckConstraint(condition=models.Q(('direction__in', ['in', 'out', 'neutral'])), name='payments_history_direction'),
+            model_name="historyrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("direction__in", ["in", "out", "neutral"])), name="payments_history_direction"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='historyrow',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('fee_minor__gte', 0)), name='payments_history_amounts'),
+            model_name="historyrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0), ("fee_minor__gte", 0)), name="payments_history_amounts"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='historyrow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed', 'cancelled'])), name='payments_history_status'),
+            model_name="historyrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["pending", "completed", "failed", "cancelled"])),
+                name="payments_history_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='historyrow',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='payments_history_currency'),
+            model_name="historyrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payments_history_currency"
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['escrow', 'id'], name='payments_audit_escrow'),
+            model_name="auditevent",
+            index=models.Index(fields=["escrow", "id"], name="payments_audit_escrow"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['user', 'id'], name='payments_audit_user'),
+            model_name="auditevent",
+            index=models.Index(fields=["user", "id"], name="payments_audit_user"),
         ),
     ]
