@@ -21,6 +21,7 @@ INSTALL = "pginstall18"
 ACCOUNT = "multitask-pg"
 STATE = "multitask-payments"
 NO_LOGIN = ("--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin")
+ENOUGH_MEMORY = 2 * 1024**3
 PROGRAMS = ("postgres", "initdb", "pg_ctl")
 
 
@@ -103,18 +104,30 @@ def _create_account() -> None:
 def state_folder() -> Path:
     """Root's folder for clusters and copied programs: it is made here, owned by root and listed by no one else."""
     for parent in (Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - its owner is checked.
-        folder = parent / STATE
-        try:
-            folder.mkdir(mode=0o711)
-            folder.chmod(0o711)  # The umask may have taken the account's way through.
-        except FileExistsError:
-            pass
-        except OSError:
-            continue
-        # /var/tmp is open to all: a folder that another user prepared there is not trusted.
-        if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == 0:
-            return folder
+        if _is_own_folder(parent / STATE):
+            return parent / STATE
     raise StackError("no place for the embedded PostgreSQL's data: neither /var/lib nor /var/tmp can be written")
+
+
+def memory_folder() -> Path | None:
+    """A folder in memory for data that may be lost, or None where memory for files is small or absent."""
+    memory = Path("/dev/shm")  # noqa: S108 - its owner is checked.
+    if not memory.is_dir() or shutil.disk_usage(memory).total < ENOUGH_MEMORY:
+        return None
+    folder = memory / f"{STATE}-{os.geteuid()}"
+    return folder if _is_own_folder(folder) else None
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Make a folder that others may pass but not list; a folder that another user put there is not trusted."""
+    try:
+        folder.mkdir(mode=0o711)
+        folder.chmod(0o711)  # The umask may have taken the server's account its way through.
+    except FileExistsError:
+        pass
+    except OSError:
+        return False
+    return folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
 
 
 def reachable_programs(account: Account) -> Path:
