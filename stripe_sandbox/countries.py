@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split()
+_EURO_WORDS = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK"
+_EURO = _EURO_WORDS.split()
+_OTHER_WORDS = "US GB CA CH BG CZ DK HU LI NO PL RO SE"
 CURRENCIES = {
     **dict.fromkeys(_EURO, "eur"),
     "US": "usd", "GB": "gbp", "CA": "cad", "AU": "aud", "NZ": "nzd", "CH": "chf", "DK": "dkk", "NO": "nok",
@@ -12,8 +14,7 @@ CURRENCIES = {
     "HK": "hkd", "MX": "mxn", "BR": "brl", "AE": "aed", "TH": "thb", "MY": "myr", "LI": "chf", "GI": "gbp",
 }  # fmt: skip
 # Where a platform of one of these may pay a connected account of another without Stripe's sales team.
-CROSS_BORDER = {*_EURO, *"US GB CA CH BG CZ DK HU LI NO PL RO SE".split()}
-IBAN_COUNTRIES = {*_EURO, *"GB CH DK NO SE PL CZ HU RO BG LI GI AE".split()} - {"GB"}
+CROSS_BORDER = {*_EURO, *_OTHER_WORDS.split()}
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+_ZERO_WORDS = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"
+ZERO_DECIMAL = frozenset(_ZERO_WORDS.split())
+THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 # Charged in whole units although they are counted in hundredths.
 WHOLE_UNITS = frozenset(("isk", "ugx"))
 # Paid out by hand in whole units only.
 WHOLE_UNIT_PAYOUTS = frozenset(("huf", "twd"))
-_TWO_DECIMAL = frozenset(
+_TWO_WORDS = (
     "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop crc "
     "cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils inr isk jmd kes kgs khr "
     "kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk "
     "php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx usd "
-    "uyu uzs wst xcd yer zar zmw".split()
+    "uyu uzs wst xcd yer zar zmw"
 )
+_TWO_DECIMAL = frozenset(_TWO_WORDS.split())
 _LEAST = {
     **dict.fromkeys(("usd", "eur", "cad", "aud", "chf", "brl", "inr", "nzd", "sgd"), 50),
     **dict.fromkeys(("dkk",), 250),

@@ -53,8 +53,7 @@ class Faults:
 
     def remove(self, ident: int | None = None) -> int:
         """Remove one rule, or all; return how many."""
-        clause = "" if ident is None else "WHERE id = ?"
-        return self._store.db.execute(f"DELETE FROM faults {clause}", () if ident is None else (ident,)).rowcount
+        return self._store.db.execute("DELETE FROM faults WHERE ? IS NULL OR id = ?", (ident, ident)).rowcount
 
     def for_request(self, method: str, path: str) -> Fault | None:
         """Return what happens to a request: the first rule that fires."""

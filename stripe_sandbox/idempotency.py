@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from stripe_sandbox.box import Box
+from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError
 
 LIFETIME = 86_400
@@ -73,7 +74,7 @@ class Keys:
             (account, key, mark, self._box.clock.exact(), answer.status, answer.body, answer.request_id),
         )
 
-    def _saved(self, account: str, key: str) -> dict[str, str | int] | None:  # type: ignore[type-arg]
+    def _saved(self, account: str, key: str) -> Doc | None:
         row = self._box.store.db.execute(
             "SELECT * FROM keys WHERE account = ? AND key = ? AND created > ?",
             (account, key, self._box.clock.exact() - LIFETIME),

@@ -30,7 +30,8 @@ class Money:
             if amount == 0:
                 continue
             db.execute(
-                "INSERT INTO journal (entry, kind, object, book, currency, amount, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO journal (entry, kind, object, book, currency, amount, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (entry, kind, subject, book, currency, amount, self._clock.now()),
             )
             db.execute(
@@ -59,10 +60,10 @@ class Money:
 
     def entries(self, subject: str | None = None) -> list[Doc]:
         """Return the journal's entries, oldest first, all or those of one object."""
-        clause = "WHERE object = ?" if subject else ""
         rows = self._store.db.execute(
-            f"SELECT entry, kind, object, book, currency, amount, created FROM journal {clause} ORDER BY seq",
-            (subject,) if subject else (),
+            "SELECT entry, kind, object, book, currency, amount, created FROM journal"
+            " WHERE ? IS NULL OR object = ? ORDER BY seq",
+            (subject, subject),
         )
         grouped: dict[int, Doc] = {}
         for row in rows:

@@ -183,5 +183,3 @@ def _response(request: web.Request, answer: Answer, request_id: str) -> web.Resp
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-

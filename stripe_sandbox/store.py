@@ -149,7 +149,7 @@ class Store:
         order = "DESC" if newest_first else "ASC"
         tail = f" LIMIT {int(limit)}" if limit is not None else ""
         # Only column names and operators of our own are joined into the text; every value is bound.
-        sql = f"SELECT id, doc FROM docs WHERE {' AND '.join(clauses)} ORDER BY seq {order}{tail}"
+        sql = f"SELECT id, doc FROM docs WHERE {' AND '.join(clauses)} ORDER BY seq {order}{tail}"  # noqa: S608
         return [self._loaded(row) for row in self.db.execute(sql, values)]
 
     def _loaded(self, row: sqlite3.Row) -> Doc:
@@ -181,5 +181,5 @@ def _lock(folder: Path) -> Any:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         handle.close()
-        raise FolderTaken(f"the data folder {folder} is in use by another sandbox; choose another with --data") from error
+        raise FolderTaken(f"{folder} is in use by another sandbox; name another folder with --data") from error
     return handle

@@ -130,9 +130,10 @@ class SandboxProcess:
         if process.stdout:
             process.stdout.close()
 
-    def control(self, method: str, path: str, body: Doc | None = None, **query: str) -> Any:
+    def control(self, method: str, path: str, body: Doc | None = None, **query: str | None) -> Any:
         """Call the control API below `/_sandbox/`. Raises ControlRefused, or OSError when nobody answers."""
-        url = f"{self.base_url}/_sandbox/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
+        url = f"{self.base_url}/_sandbox/{path}?{asked}"
         data = json.dumps(body or {}).encode() if method == "POST" else None
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
         try:
@@ -175,8 +176,7 @@ class SandboxProcess:
 
     def journal(self, object_id: str | None = None) -> list[Doc]:
         """Return the journal's entries."""
-        query = {"object": object_id} if object_id else {}
-        return list(self.control("GET", "money/journal", **query)["entries"])
+        return list(self.control("GET", "money/journal", object=object_id)["entries"])
 
     def objects(self, kind: str) -> list[Doc]:
         """Return every object of a kind with the account it belongs to: [{account, object}]."""
@@ -184,7 +184,7 @@ class SandboxProcess:
 
     def deliveries(self, event: str | None = None) -> list[Doc]:
         """Return the webhook deliveries."""
-        return list(self.control("GET", "webhooks", **({"event": event} if event else {}))["deliveries"])
+        return list(self.control("GET", "webhooks", event=event)["deliveries"])
 
     def drain(self, seconds: float = 30) -> bool:
         """Wait until every webhook that is due has been sent."""

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from stripe_sandbox.box import Box
-from stripe_sandbox.control import clock, faults, happenings, money, webhooks
+from stripe_sandbox.control import Endpoint, clock, faults, happenings, money, webhooks
 from stripe_sandbox.deliveries import Deliverer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError
@@ -27,7 +27,7 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
-        table: list[tuple[str, str, Callable[..., Any]]] = [
+        table: list[Endpoint] = [
             ("GET", "/_sandbox/health", self._health),
             *clock.ROUTES,
             *faults.ROUTES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 
 if TYPE_CHECKING:
@@ -31,4 +32,4 @@ async def advance(control: Control, given: Doc) -> Doc:
     return {**await read(control, given), "webhooks_drained": drained}
 
 
-ROUTES = [("GET", "/_sandbox/clock", read), ("POST", "/_sandbox/clock", advance)]
+ROUTES: list[Endpoint] = [("GET", "/_sandbox/clock", read), ("POST", "/_sandbox/clock", advance)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.faults import DEFAULTS, REQUEST_KINDS, WEBHOOK_KINDS
 
@@ -38,7 +39,7 @@ async def remove(control: Control, _given: Doc, ident: str) -> Doc:
         return {"removed": control.box.faults.remove(int(ident))}
 
 
-ROUTES = [
+ROUTES: list[Endpoint] = [
     ("POST", "/_sandbox/faults", add),
     ("GET", "/_sandbox/faults", read),
     ("DELETE", "/_sandbox/faults", clear),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_sandbox import banks
+from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import balance_transaction, payment_intent, setup_intent
@@ -108,7 +109,7 @@ async def authenticate(control: Control, given: Doc, ident: str) -> Doc:
     return answer
 
 
-async def test_banks(_control: Control, _given: Doc) -> Doc:
+async def list_banks(_control: Control, _given: Doc) -> Doc:
     """Return the test bank numbers and what each does."""
     return {
         "ok": banks.OK_NUMBER,
@@ -118,7 +119,7 @@ async def test_banks(_control: Control, _given: Doc) -> Doc:
     }
 
 
-ROUTES = [
+ROUTES: list[Endpoint] = [
     ("POST", "/_sandbox/payouts/{ident}/settle", settle_payout),
     ("POST", "/_sandbox/payouts/{ident}/fail", fail_payout),
     ("POST", "/_sandbox/settle", settle_funds),
@@ -127,5 +128,5 @@ ROUTES = [
     ("POST", "/_sandbox/refunds/{ident}/fail", fail_refund),
     ("POST", "/_sandbox/accounts/{ident}", restrict),
     ("POST", "/_sandbox/intents/{ident}/authenticate", authenticate),
-    ("GET", "/_sandbox/banks", test_banks),
+    ("GET", "/_sandbox/banks", list_banks),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import charge
 
@@ -95,7 +96,7 @@ async def objects(control: Control, given: Doc, kind: str) -> Doc:
         return {"data": [{"account": box.store.account_of(doc["id"]), "object": box.render(doc)} for doc in found]}
 
 
-ROUTES = [
+ROUTES: list[Endpoint] = [
     ("GET", "/_sandbox/money", read),
     ("GET", "/_sandbox/money/journal", journal),
     ("GET", "/_sandbox/objects/{kind}", objects),

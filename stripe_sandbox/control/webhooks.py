@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_sandbox import events
+from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import webhook_endpoint
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 async def deliveries(control: Control, given: Doc) -> Doc:
     """Return the deliveries, all or those of `event`, with attempts and the last failure."""
-    clause, values = ("WHERE d.event = ?", (given["event"],)) if given.get("event") else ("", ())
+    event = given.get("event")
     rows = control.box.store.db.execute(
         "SELECT d.id, d.event, json_extract(docs.doc, '$.type') AS type, d.endpoint, d.status, d.attempts, d.due,"
-        f" d.note FROM deliveries d LEFT JOIN docs ON docs.id = d.event {clause} ORDER BY d.id",
-        values,
+        " d.note FROM deliveries d LEFT JOIN docs ON docs.id = d.event WHERE ? IS NULL OR d.event = ? ORDER BY d.id",
+        (event, event),
     )
     return {"deliveries": [dict(row) for row in rows]}
 
@@ -60,7 +61,7 @@ async def roll(control: Control, given: Doc, ident: str) -> Doc:
         return {"id": ident, "secret": webhook_endpoint.roll(box, endpoint, float(given.get("keep_seconds", 86_400)))}
 
 
-ROUTES = [
+ROUTES: list[Endpoint] = [
     ("GET", "/_sandbox/webhooks", deliveries),
     ("POST", "/_sandbox/webhooks/drain", drain),
     ("POST", "/_sandbox/webhooks/resend", resend_all),

@@ -80,7 +80,7 @@ def _provided(box: Box, account: Doc, name: str) -> bool:
         return bool(profile.get("product_description") or profile.get("url"))
     if name == "individual.ssn_last_4" and _value(account["_given"], "individual.id_number"):
         return True
-    source = account["_given"] if name.split(".")[0] in ("individual", "company") else account
+    source = account["_given"] if name.partition(".")[0] in ("individual", "company") else account
     return _value(source, name) is not None
 
 

@@ -22,9 +22,7 @@ def details(box: Box, token_or_hash: str | Doc, param: str) -> Doc:
     if token is None or token["type"] != "bank_account":
         raise bad_param(f"No such token: '{token_or_hash}'", param, "resource_missing")
     if token["used"]:
-        raise bad_param(
-            f"You cannot use a token more than once: {token_or_hash}.", param, "token_already_used"
-        )
+        raise bad_param(f"You cannot use a token more than once: {token_or_hash}.", param, "token_already_used")
     token["used"] = True
     box.store.save(token)
     return dict(token["_details"])
@@ -39,9 +37,7 @@ def checked(given: Doc, param: str) -> Doc:
     if country not in countries.CURRENCIES:
         raise bad_param(f"Country '{country}' is unknown or takes no payouts.", f"{param}[country]")
     if country == "US" and not re.fullmatch(r"\d{9}", given.get("routing_number") or ""):
-        raise bad_param(
-            "The routing number must have 9 digits.", f"{param}[routing_number]", "routing_number_invalid"
-        )
+        raise bad_param("The routing number must have 9 digits.", f"{param}[routing_number]", "routing_number_invalid")
     if not re.fullmatch(r"[A-Za-z0-9]{4,34}", number) or (country == "US" and not number.isdigit()):
         raise bad_param("The bank account number is not valid.", f"{param}[account_number]", "account_number_invalid")
     return {**given, "country": country, "account_number": number}

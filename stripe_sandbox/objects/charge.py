@@ -6,7 +6,6 @@ from stripe_sandbox import cards, events, params
 from stripe_sandbox.box import Box, renders, timer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import balance_transaction
-from stripe_sandbox.objects.payment_method import fingerprint
 
 
 def new(box: Box, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
@@ -180,6 +179,3 @@ def _rendered(box: Box, charge: Doc) -> Doc:
     if charge["billing_details"] is not None and not charge["billing_details"].get("address"):
         charge["billing_details"] = {**charge["billing_details"], "address": {}}
     return charge
-
-
-__all__ = ["approve", "card_book", "card_of", "collect", "decline", "fingerprint", "new", "unrefunded", "update"]

@@ -101,7 +101,7 @@ def withdraw(box: Box, dispute: Doc) -> None:
 def _fee(box: Box, dispute: Doc) -> int:
     """The fee is set in hundredths; other currencies count in their own minor units."""
     places = currencies.decimals(dispute["currency"])
-    return box.settings.dispute_fee * 10**places // 100
+    return int(box.settings.dispute_fee * 10**places // 100)
 
 
 def _move(box: Box, dispute: Doc, amount: int, *, fee: int = 0, words: str, category: str = "dispute") -> None:

@@ -84,9 +84,7 @@ def _check(box: Box, account: Doc, amount: int, currency: str) -> None:
             param="amount",
         )
     if amount % currencies.payout_step(currency):
-        raise refused(
-            f"Payouts in {currency} must be divisible by {currencies.payout_step(currency)}.", param="amount"
-        )
+        raise refused(f"Payouts in {currency} must be divisible by {currencies.payout_step(currency)}.", param="amount")
     if balance_transaction.available(box, account["id"], currency) < amount:
         raise refused(
             f"You have insufficient funds in your Stripe account for this payout in {currency}.",

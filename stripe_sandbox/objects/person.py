@@ -37,7 +37,7 @@ def render(box: Box, account: Doc) -> Doc:
     """Return the Person object of an account's individual; numbers are told as given, never shown."""
     given = account["_given"]["individual"]
     shown = {name: value for name, value in given.items() if name not in _SECRET}
-    nothing = {"alternatives": [], "currently_due": [], "errors": [], "eventually_due": [], "past_due": [],
+    nothing: Doc = {"alternatives": [], "currently_due": [], "errors": [], "eventually_due": [], "past_due": [],
                "pending_verification": []}  # fmt: skip
     return shaping.complete({
         "metadata": {},

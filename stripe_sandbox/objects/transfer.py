@@ -17,7 +17,8 @@ def check_destination(box: Box, ident: str, account: str) -> Doc:
         raise refused(f"No such destination: '{ident}'", code="resource_missing", param="destination")
     if ident == account:
         raise refused("Cannot transfer to your own account.", param="destination")
-    if "active" not in (accounts.capability_status(box, destination, name) for name in ("transfers", "legacy_payments")):
+    names = ("transfers", "legacy_payments")
+    if "active" not in (accounts.capability_status(box, destination, name) for name in names):
         raise refused(
             "Your destination account needs to have at least one of the following capabilities enabled:"
             " transfers, legacy_payments",
@@ -124,9 +125,7 @@ def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
     pending = inward["status"] == "pending"
     column = balance_transaction.pending if pending else balance_transaction.available
     if column(box, transfer["destination"], currency) < amount:
-        raise refused(
-            "The connected account has insufficient funds for this reversal.", code="balance_insufficient"
-        )
+        raise refused("The connected account has insufficient funds for this reversal.", code="balance_insufficient")
     _bring_back(box, account, transfer, reversal, payment, inward["available_on"] if pending else None)
     before = box.render(transfer)
     transfer["amount_reversed"] += amount
@@ -136,9 +135,7 @@ def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
     return reversal
 
 
-def _bring_back(
-    box: Box, account: str, transfer: Doc, reversal: Doc, payment: Doc, available_on: int | None
-) -> None:
+def _bring_back(box: Box, account: str, transfer: Doc, reversal: Doc, payment: Doc, available_on: int | None) -> None:
     amount, currency, middle = reversal["amount"], transfer["currency"], f"transit/{reversal['id']}"
     refund = {
         "id": box.ids.new("pyr_1"),

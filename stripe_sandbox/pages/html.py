@@ -38,7 +38,8 @@ def page(title: str, body: str, *, status: int = 200, frames: str = "'none'", sc
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{text(title)}</title><style nonce="{nonce}">{STYLE}</style></head>'
         f"<body><main><h1>{text(title)}</h1>"
-        f'<p class="test">Sandbox: no real money, no real banks. Never type real data.</p>{body}</main>{code}</body></html>'
+        '<p class="test">Sandbox: no real money, no real banks. Never type real data.</p>'
+        f"{body}</main>{code}</body></html>"
     )
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self';"

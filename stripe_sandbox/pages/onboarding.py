@@ -117,7 +117,8 @@ class Onboarding:
             )
         parts.append(
             '<button type="submit">Submit</button>'
-            '<button class="plain" type="submit" name="action" value="leave" formnovalidate>Save and exit</button></form>'
+            '<button class="plain" type="submit" name="action" value="leave" formnovalidate>Save and exit</button>'
+            "</form>"
         )
         return page("Set up your payouts", "".join(parts), status=400 if error else 200)
 

@@ -8,7 +8,7 @@ from stripe_sandbox import countries, listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
-from stripe_sandbox.errors import ApiError, bad_param, refused
+from stripe_sandbox.errors import ApiError, bad_param, refused, unknown_params
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import bank_account, person
 from stripe_sandbox.params import AnyHash, Array, Bool, Choice, Currency, Either, Email, Hash, Int, Metadata, Str
@@ -33,7 +33,7 @@ SETTINGS = Hash(
     payouts=Hash(debit_negative_balances=Bool(), schedule=SCHEDULE, statement_descriptor=Str(longest=22)),
 )
 PROFILE = Hash(
-    **{name: Str() for name in ("mcc", "name", "product_description", "support_phone", "support_url", "url")},
+    {name: Str() for name in ("mcc", "name", "product_description", "support_phone", "support_url", "url")},
     estimated_worker_count=Int(),
     support_email=Email(),
     support_address=Hash(params.ADDRESS),
@@ -256,7 +256,7 @@ def _request_capabilities(box: Box, account: Doc, given: Doc) -> None:
 
     for name, asked in given.items():
         if name not in NAMES:
-            raise params.unknown_params([f"capabilities[{name}]"])
+            raise unknown_params([f"capabilities[{name}]"])
         wanted = params.read({"requested": Bool()}, asked if isinstance(asked, dict) else {}, f"capabilities[{name}]")
         if name == "transfers" and not countries.reachable(box.settings.platform_country, account["country"]):
             raise refused(

@@ -25,7 +25,8 @@ from stripe_sandbox.routing import route
 )
 def list_all(box: Box, call: Call) -> Doc:
     """List charges."""
-    return listing.page(box, call, "charge", where=listing.filters(call, "customer", "payment_intent", "transfer_group"))
+    where = listing.filters(call, "customer", "payment_intent", "transfer_group")
+    return listing.page(box, call, "charge", where=where)
 
 
 @route("GET", "/v1/charges/{ident}")

@@ -6,6 +6,7 @@ from stripe_sandbox import events, listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
+from stripe_sandbox.errors import missing, refused
 from stripe_sandbox.identifiers import letters
 from stripe_sandbox.objects import payment_method as methods
 from stripe_sandbox.params import Array, Choice, Email, Hash, Metadata, Str
@@ -74,7 +75,7 @@ def _choose_default(box: Box, call: Call, customer: Doc) -> None:
     if default:
         method = box.find("payment_method", default, account=call.account, param="invoice_settings")
         if method["customer"] != customer["id"]:
-            raise methods.refused(
+            raise refused(
                 "The customer does not have a payment method with the ID"
                 f" {default}. The payment method must be attached to the customer.",
                 code="resource_missing",
@@ -130,7 +131,7 @@ def living(box: Box, call: Call, ident: str, *, param: str) -> Doc:
     """Return a customer that was not deleted. Raises resource_missing."""
     customer = box.find("customer", ident, account=call.account, param=param)
     if customer.get("_deleted"):
-        raise methods.missing("customer", ident, param=param)
+        raise missing("customer", ident, param=param)
     return customer
 
 
@@ -148,5 +149,5 @@ def retrieve_method(box: Box, call: Call, ident: str, method: str) -> Doc:
     living(box, call, ident, param="id")
     doc = box.find("payment_method", method, account=call.account)
     if doc["customer"] != ident:
-        raise methods.missing("payment_method", method)
+        raise missing("payment_method", method)
     return doc

@@ -51,4 +51,3 @@ def retrieve(box: Box, call: Call, ident: str) -> Doc:
     if event["created"] < box.clock.now() - KEPT_SECONDS:
         raise missing("event", ident)
     return event
-

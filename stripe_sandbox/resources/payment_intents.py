@@ -28,9 +28,7 @@ from stripe_sandbox.params import (
 )
 from stripe_sandbox.routing import route
 
-SHIPPING = Hash(
-    address=Hash(params.ADDRESS), name=Str(), phone=Str(), carrier=Str(), tracking_number=Str()
-)
+SHIPPING = Hash(address=Hash(params.ADDRESS), name=Str(), phone=Str(), carrier=Str(), tracking_number=Str())
 USAGE = Choice("off_session", "on_session")
 CARD_OPTIONS = Hash(
     card=Hash(
@@ -164,10 +162,9 @@ def _choose_types(intent: Doc, call: Call) -> None:
         )
     if allowed and "card" not in allowed:
         raise refused("This sandbox takes cards only; allow the type card.", param="allowed_payment_method_types")
-    enabled = automatic or {"enabled": True}
     intent["allowed_payment_method_types"] = allowed
     intent["automatic_payment_methods"] = (
-        None if allowed else {"allow_redirects": enabled.get("allow_redirects", "always"), "enabled": enabled["enabled"]}
+        None if allowed else {"allow_redirects": "always", "enabled": True, **(automatic or {})}
     )
     intent["payment_method_types"] = allowed or ["card"]
 

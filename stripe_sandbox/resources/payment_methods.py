@@ -69,9 +69,9 @@ def attach(box: Box, call: Call, ident: str) -> Doc:
         return method
     if method["customer"] or method["_used"]:
         raise refused(
-            "The payment method you provided has already been attached to a customer"
+            "The payment method you provided has already been attached to a customer."
             if method["customer"]
-            else "This PaymentMethod was previously used without being attached to a Customer and may not be used again."
+            else "This PaymentMethod was used without being attached to a Customer and may not be used again."
         )
     return methods.attach(box, method, customer)
 

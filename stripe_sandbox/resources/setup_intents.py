@@ -48,14 +48,13 @@ def create(box: Box, call: Call) -> Doc:
             "allowed_payment_method_types",
         )
     ident = box.ids.new("seti_1")
-    enabled = automatic or {"enabled": True}
     intent: Doc = {
         "id": ident,
         "object": "setup_intent",
         "allowed_payment_method_types": allowed,
-        "automatic_payment_methods": None
-        if allowed
-        else {"allow_redirects": enabled.get("allow_redirects", "always"), "enabled": enabled["enabled"]},
+        "automatic_payment_methods": (
+            None if allowed else {"allow_redirects": "always", "enabled": True, **(automatic or {})}
+        ),
         "client_secret": f"{ident}_secret_{box.ids.new('', 31)}",
         "created": box.clock.now(),
         "customer": None,

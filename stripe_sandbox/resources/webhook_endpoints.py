@@ -31,9 +31,7 @@ UPDATE = {
 )
 def create(box: Box, call: Call) -> Doc:
     """Create an endpoint; its secret is in this answer alone."""
-    endpoint = endpoints.new(
-        box, call.params["url"], call.params["enabled_events"], connect=bool(call.get("connect"))
-    )
+    endpoint = endpoints.new(box, call.params["url"], call.params["enabled_events"], connect=bool(call.get("connect")))
     call.taken(endpoint, "description")
     endpoint["metadata"] = params.merge_metadata({}, call.get("metadata", {}))
     box.add(endpoint, call.account)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import stripe
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.sandbox_process import SandboxProcess  # noqa: E402
+from tests.sandbox_process import SandboxProcess
 
 stripe.enable_telemetry = False
 

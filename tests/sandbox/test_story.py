@@ -18,6 +18,7 @@ def test_a_freelancer_is_paid_from_a_card_to_the_bank(sandbox: SandboxProcess, c
         {"amount": 8_500, "currency": "usd", "destination": freelancer, "source_transaction": charge.id}
     )
 
+    assert isinstance(charge.balance_transaction, stripe.BalanceTransaction)
     assert charge.balance_transaction.fee == 320
     assert transfer.transfer_group == f"group_{paid.id}"
     sandbox.advance(2 * DAY)

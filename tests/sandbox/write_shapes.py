@@ -15,11 +15,12 @@ import stripe
 from stripe import ListObject, StripeObject
 
 FOLDER = Path(__file__).parents[2] / "stripe_sandbox" / "shapes"
-CLASSES = (
+_WORDS = (
     "Account AccountLink AccountSession Balance BalanceSettings BalanceTransaction BankAccount Capability Card "
     "Charge Customer Dispute Event LoginLink PaymentIntent PaymentMethod Payout Person Refund SetupAttempt "
     "SetupIntent Token Transfer TransferReversal WebhookEndpoint"
-).split()
+)
+CLASSES = _WORDS.split()
 # `deleted` is declared by every class that can be deleted, and present on deleted objects alone.
 ABSENT = {"OBJECT_NAME", "deleted"}
 Shape = dict[str, Any]
