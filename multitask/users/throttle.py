@@ -42,25 +42,22 @@ class TooManyAttempts(UserError):
 
 
 def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LIMITS) -> int:
-    """Count one attempt and return its id; raises TooManyAttempts when there were too many."""
+    """Count one attempt and return its id; raises TooManyAttempts when there were too many.
+
+    The attempt is written first and counted with the others: of any number at once, no more than
+    the limit get through. One that is refused leaves no trace, so nobody is locked out for ever.
+    """
     identifier = identifier.lower()[:254]
-    since = now - WINDOW
-    failures = LoginAttempt.objects.filter(attempted_at__gt=since, succeeded=False)
-    here = Q(ip=ip)
-    account = Q(identifier=identifier)
-    for condition, limit in (
-        (account & here, limits.same_account_same_address),
-        (here, limits.same_address),
-        (account, limits.same_account),
-    ):
-        # Only as many rows as the limit are ever read, however long the attack.
-        times = list(
-            failures.filter(condition).order_by("-attempted_at").values_list("attempted_at", flat=True)[:limit]
-        )
-        if len(times) >= limit:
-            wait = (times[-1] + WINDOW - now).total_seconds()
-            raise TooManyAttempts(retry_after=max(1, int(wait)))
     attempt = LoginAttempt.objects.create(identifier=identifier, ip=ip, attempted_at=now)
+    for condition, limit in (
+        (Q(identifier=identifier, ip=ip), limits.same_account_same_address),
+        (Q(ip=ip), limits.same_address),
+        (Q(identifier=identifier), limits.same_account),
+    ):
+        oldest = _beyond(condition, limit, now)
+        if oldest is not None:
+            attempt.delete()
+            raise TooManyAttempts(retry_after=max(1, int((oldest + WINDOW - now).total_seconds())))
     return attempt.pk
 
 
@@ -73,3 +70,10 @@ def purge(*, now: datetime) -> int:
     """Delete attempts that are older than a month; returns how many."""
     deleted, _ = LoginAttempt.objects.filter(attempted_at__lt=now - KEEP).delete()
     return deleted
+
+
+def _beyond(condition: Q, limit: int, now: datetime) -> datetime | None:
+    """Return when the failure was whose ageing makes room again, or None while there is room."""
+    failures = LoginAttempt.objects.filter(condition, attempted_at__gt=now - WINDOW, succeeded=False)
+    # Only as many rows as the limit are ever read, however long the attack.
+    return failures.order_by("-attempted_at", "-pk").values_list("attempted_at", flat=True)[limit : limit + 1].first()

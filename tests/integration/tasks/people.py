@@ -1,0 +1,46 @@
+"""Users and tasks as these tests need them, made by the commands themselves."""
+
+import itertools
+from datetime import UTC, datetime
+
+from multitask.money import Money
+from multitask.tasks import board
+from multitask.tasks.models import Application, Task
+from multitask.users.actor import Actor
+from multitask.users.models import User
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def actor(*, client: bool = False, freelancer: bool = False, staff_role: str = "") -> Actor:
+    """Make a user and let him act."""
+    name = f"user{next(_numbers)}"
+    user = User.objects.create_user(
+        name,
+        f"{name}@example.com",
+        is_client=client,
+        is_freelancer=freelancer,
+        staff_role=staff_role,
+        is_staff=bool(staff_role),
+    )
+    return Actor.of(user)
+
+
+def open_task(client: Actor, *, budget_minor: int = 10_000) -> Task:
+    """Post a task."""
+    return board.post_task(
+        actor=client, now=NOW, title="Draw a logo", description="Round.", budget=Money(budget_minor, "USD")
+    )
+
+
+def assigned_task(client: Actor, freelancer: Actor) -> Task:
+    """Post a task, apply for it, accept."""
+    task = open_task(client)
+    application = board.apply(actor=freelancer, now=NOW, task_id=task.pk)
+    return accept(client, application).task
+
+
+def accept(client: Actor, application: Application) -> Application:
+    """Accept an application."""
+    return board.accept(actor=client, now=NOW, application_id=application.pk)
