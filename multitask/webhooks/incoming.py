@@ -85,7 +85,7 @@ def process(*, event_id: int, now: datetime) -> EventState:
         log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
     _finish(event, EventState.PROCESSED, "")
-    _read_again_if_overtaken(event, now)
+    _read_again_if_overtaken(event, event.read_at, now)
     return EventState.PROCESSED
 
 
@@ -146,14 +146,13 @@ def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelt
     return EventState.RECEIVED
 
 
-def _read_again_if_overtaken(event: IncomingEvent, now: datetime) -> None:
+def _read_again_if_overtaken(event: IncomingEvent, since: datetime, now: datetime) -> None:
     """An account goes back and forth, so of two jobs at once the one that read first may have written last.
 
     Each marks its event before it looks for others, so at least one of them sees the other and reads anew.
     """
     if event.subject != Subject.ACCOUNT:
         return
-    since = event.read_at
     for _ in range(_REREADS):
         others = IncomingEvent.objects.filter(
             subject=Subject.ACCOUNT.value, object_id=event.object_id, provider=event.provider, processed_at__gte=since

@@ -1,5 +1,6 @@
 """Writes an event and its job in one statement, and so in one transaction and one round trip."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -65,7 +66,7 @@ def defer(event_id: int, *, at: datetime | None = None) -> None:
     app.configure_task(TASK, queue=QUEUE, schedule_at=at).defer(event_id=event_id)
 
 
-def _execute_alone(values: dict[str, object]) -> tuple[int, object] | None:
+def _execute_alone(values: Mapping[str, str | datetime]) -> tuple[int, object] | None:
     """Run the statement as its own transaction; its commit is then as honest as the backend's COMMIT."""
     warnings: list[str] = []
 

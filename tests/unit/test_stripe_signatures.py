@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,14 +27,14 @@ EVENT: dict[str, Any] = {
 
 
 def provider(**changes: str) -> StripeProvider:
-    values = {
-        "secret_key": "sk_test_1",
-        "publishable_key": "pk_test_1",
-        "webhook_secret": PLATFORM_SECRET,
-        "connect_webhook_secret": CONNECT_SECRET,
-        "api_base": "http://127.0.0.1:1",
-    }
-    return StripeProvider(Configuration(**{**values, **changes}))
+    configuration = Configuration(
+        secret_key="sk_test_1",
+        publishable_key="pk_test_1",
+        webhook_secret=PLATFORM_SECRET,
+        connect_webhook_secret=CONNECT_SECRET,
+        api_base="http://127.0.0.1:1",
+    )
+    return StripeProvider(replace(configuration, **changes))  # type: ignore[arg-type]
 
 
 def signature(body: bytes, *, secret: str = PLATFORM_SECRET, at: datetime = NOW) -> str:
