@@ -19,6 +19,7 @@ django.setup()
 from django.conf import settings
 from django.db import connection
 
+from multitask.ledger import checks
 from stack import postgres
 from tests import fresh_database
 
@@ -51,6 +52,21 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     yield
     with django_db_blocker.unblock():
         kept.__exit__(None, None, None)
+
+
+DATABASE_FIXTURES = ("transactional_db", "db")
+
+
+@pytest.fixture(autouse=True)
+def books_stay_sound(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
+    """Prove the books after every test that has a database; `breaks_the_books` marks those that break them."""
+    used = [name for name in DATABASE_FIXTURES if name in request.fixturenames]
+    for name in used[:1]:
+        request.getfixturevalue(name)  # So that the database outlives this fixture.
+    yield
+    if (used or request.node.get_closest_marker("django_db")) and not connection.needs_rollback:
+        broken = [] if request.node.get_closest_marker("breaks_the_books") else checks.run()
+        assert not broken, f"this test left broken books: {broken}"
 
 
 @pytest.fixture
