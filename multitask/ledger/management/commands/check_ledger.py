@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from multitask import ledger
 from multitask.ledger import checks
@@ -14,9 +14,13 @@ class Command(BaseCommand):
 
     help = "Check every invariant of the ledger; exit 1 and name those that are broken."
 
-    def handle(self, *_arguments: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take `--accounts`."""
+        parser.add_argument("--accounts", action="store_true", help="print the trial balance, account by account")
+
+    def handle(self, *_arguments: Any, accounts: bool = False, **_options: Any) -> None:
         """Print the summary, then the verdict."""
-        for line in summary():
+        for line in [*(account_lines() if accounts else []), *summary()]:
             self.stdout.write(line)
         violations = checks.run()
         for violation in violations:
@@ -25,6 +29,14 @@ class Command(BaseCommand):
             broken = sorted({violation.invariant for violation in violations})
             raise CommandError(f"the books are not sound: {', '.join(broken)}", returncode=1)
         self.stdout.write(f"the books are sound: {len(checks.names())} invariants hold")
+
+
+def account_lines() -> list[str]:
+    """The trial balance: account, currency, debits, credits and balance in minor units, a line each."""
+    return [
+        f"{row.account} {row.currency} {row.debits.amount_minor} {row.credits.amount_minor} {row.balance.amount_minor}"
+        for row in ledger.trial_balance()
+    ]
 
 
 def summary() -> list[str]:
