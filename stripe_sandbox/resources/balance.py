@@ -98,7 +98,7 @@ def _settings(box: Box, account: Doc) -> Doc:
         "payments": {
             "debit_negative_balances": payouts["debit_negative_balances"],
             "payouts": {
-                "automatic_transfer_rules_by_currency": None,
+                "automatic_transfer_rules_by_currency": {},
                 "minimum_balance_by_currency": payouts.get("_minimum"),
                 "schedule": {
                     name: schedule.get(name) for name in ("interval", "monthly_payout_days", "weekly_payout_days")
