@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 
 import stripe
+import structlog
 
 from multitask.money import Money
-from multitask.payments.provider import PaymentState, PaymentStatus, RefundState, RefundStatus, Unknown
+from multitask.payments.provider import PaymentState, PaymentStatus, RefundState, RefundStatus, Rejected, Unknown
 from multitask.providers.stripe import currencies
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+
+log = structlog.get_logger(__name__)
 
 # The charge tells what was taken; its balance transaction what Stripe kept and when the rest may be used.
 EXPAND = ["latest_charge.balance_transaction"]
@@ -153,10 +156,17 @@ def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
     )
 
 
-def _settlement(settled: Raw) -> tuple[Money, datetime]:
-    """What Stripe kept, and when the rest may be used."""
-    fee = currencies.from_stripe(settled["fee"], settled["currency"])
-    return fee, datetime.fromtimestamp(settled["available_on"], UTC)
+def _settlement(settled: Raw) -> tuple[Money | None, datetime]:
+    """What Stripe kept, and when the rest may be used.
+
+    A fee in fractions of our least unit stays unknown: it must not keep the payment itself from being read.
+    """
+    available_at = datetime.fromtimestamp(settled["available_on"], UTC)
+    try:
+        return currencies.from_stripe(settled["fee"], settled["currency"]), available_at
+    except Rejected:
+        log.exception("fee not representable", fee=settled["fee"], currency=settled["currency"])
+        return None, available_at
 
 
 def refund_state(raw: Raw) -> RefundState:

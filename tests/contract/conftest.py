@@ -1,0 +1,93 @@
+"""Runs the suite once for every provider."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from multitask.money import Money
+from multitask.payments.provider import AccountState, PaymentState, Provider
+from tests.contract.rigs import GOOD_BANK, GOOD_CARD, RIGS, Rig
+
+HUNDRED = Money(10_000, "USD")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", params=sorted(RIGS))
+def started(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """One provider, running for the whole session."""
+    with RIGS[request.param]() as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(started: Rig) -> Iterator[Rig]:
+    """The provider with a network that works, whatever the test before did."""
+    yield started
+    started.heal()
+
+
+@pytest.fixture
+def provider(rig: Rig) -> Provider:
+    """The adapter under test."""
+    return rig.provider
+
+
+@pytest.fixture
+def name() -> str:
+    """A reference and key that no other test uses."""
+    return f"contract:{next(_numbers)}:1"
+
+
+@dataclass
+class People:
+    """A client and a freelancer, brought as far as a test needs them."""
+
+    rig: Rig
+
+    @property
+    def provider(self) -> Provider:
+        return self.rig.provider
+
+    def freelancer(self, *, bank: str = GOOD_BANK) -> AccountState:
+        """An account that may receive and pay out."""
+        fresh = self.account()
+        link = self.provider.create_onboarding_link(
+            account_id=fresh.id, refresh_url="http://127.0.0.1/refresh", return_url="http://127.0.0.1/return"
+        )
+        self.rig.onboard(link.url, bank=bank)
+        return self.provider.read_account(fresh.id)
+
+    def account(self, **changes: str) -> AccountState:
+        """An account that has filled in nothing."""
+        reference = f"create_account:{next(_numbers)}:1"
+        given = {"email": "freelancer@example.com", "country": "US", "currency": "USD", **changes}
+        return self.provider.create_account(reference=reference, key=reference, **given)
+
+    def customer(self) -> str:
+        """A client."""
+        reference = f"create_customer:{next(_numbers)}:1"
+        return self.provider.create_customer(
+            reference=reference, email="client@example.com", name="Client", key=reference
+        )
+
+    def payment(self, amount: Money = HUNDRED) -> PaymentState:
+        """A payment that waits to be paid."""
+        reference = f"create_payment:{next(_numbers)}:1"
+        return self.provider.create_payment(
+            reference=reference, amount=amount, customer_id=self.customer(), description="A task", key=reference
+        )
+
+    def paid(self, amount: Money = HUNDRED, card: str = GOOD_CARD) -> PaymentState:
+        """A payment after the client's try to pay it."""
+        payment = self.payment(amount)
+        self.rig.pay(payment.client_secret, card)
+        return self.provider.read_payment(payment.id)
+
+
+@pytest.fixture
+def people(rig: Rig) -> People:
+    """Clients and freelancers."""
+    return People(rig)

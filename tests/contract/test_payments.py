@@ -1,0 +1,192 @@
+"""Paying in, and giving back."""
+
+import pytest
+
+from multitask.money import Money
+from multitask.payments.provider import PaymentStatus, Provider, RefundStatus, Rejected
+from tests.contract.conftest import HUNDRED, People
+from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, DISPUTED_CARD, Rig
+
+
+def test_a_new_payment_waits(provider: Provider, people: People, name: str) -> None:
+    payment = provider.create_payment(
+        reference=name, amount=HUNDRED, customer_id=people.customer(), description="A task", key=name
+    )
+
+    assert (payment.status, payment.amount, payment.reference) == (PaymentStatus.AWAITING, HUNDRED, name)
+    assert payment.client_secret
+    assert (payment.received, payment.charge_id, payment.fee, payment.available_at) == (None, "", None, None)
+
+
+def test_a_payment_needs_no_customer_and_no_description(provider: Provider, name: str) -> None:
+    payment = provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
+
+    assert provider.find_payment(reference=name, customer_id="") == payment
+
+
+def test_the_same_key_makes_one_payment(provider: Provider, name: str) -> None:
+    first, second = (
+        provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
+        for _ in range(2)
+    )
+
+    assert first == second
+
+
+def test_a_paid_payment_tells_what_came_of_it(people: People, rig: Rig) -> None:
+    payment = people.paid()
+
+    assert payment.status is PaymentStatus.SUCCEEDED
+    assert payment.received == HUNDRED
+    assert payment.charge_id
+    assert payment.fee == Money(320, "USD")
+    assert payment.available_at is not None
+    assert payment.available_at > rig.now()
+    assert payment.refunded == Money(0, "USD")
+    assert not payment.disputed
+
+
+def test_a_yen_is_a_yen(people: People) -> None:
+    payment = people.paid(Money(5_000, "JPY"))
+
+    assert payment.received == Money(5_000, "JPY")
+    assert payment.fee is not None
+
+
+def test_a_krona_without_cents_is_charged_exactly(people: People) -> None:
+    payment = people.paid(Money(1_500, "ISK"))
+
+    assert payment.received == Money(1_500, "ISK")
+
+
+def test_a_declined_card_leaves_the_payment_waiting_and_says_why(people: People, rig: Rig) -> None:
+    payment = people.paid(card=DECLINED_CARD)
+
+    assert payment.status is PaymentStatus.AWAITING
+    assert payment.failure_code == "generic_decline"
+    assert payment.failure_message
+    assert (payment.charge_id, payment.received) == ("", None)
+
+    rig.pay(payment.client_secret)
+    assert rig.provider.read_payment(payment.id).status is PaymentStatus.SUCCEEDED
+
+
+def test_a_challenge_asks_the_client_to_act(people: People) -> None:
+    assert people.paid(card=CHALLENGED_CARD).status is PaymentStatus.ACTION_REQUIRED
+
+
+def test_a_payment_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
+    customer = people.customer()
+    made = provider.create_payment(reference=name, amount=HUNDRED, customer_id=customer, description="", key=name)
+
+    assert provider.find_payment(reference=name, customer_id=customer) == made
+    assert provider.find_payment(reference=f"{name}0", customer_id=customer) is None
+    assert provider.find_payment(reference=name, customer_id=people.customer()) is None
+
+
+def test_a_customer_is_found_by_its_reference(provider: Provider, name: str) -> None:
+    made = provider.create_customer(reference=name, email="", name="", key=name)
+
+    assert provider.find_customer(reference=name) == made
+    assert provider.find_customer(reference=f"{name}0") is None
+
+
+def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, name: str) -> None:
+    payment = people.payment()
+
+    assert provider.cancel_payment(payment_id=payment.id, key=name).status is PaymentStatus.CANCELLED
+    assert provider.cancel_payment(payment_id=payment.id, key=name).status is PaymentStatus.CANCELLED
+    with pytest.raises(Rejected):
+        provider.cancel_payment(payment_id=payment.id, key=f"{name}:again")
+
+
+def test_a_paid_payment_cannot_be_cancelled(people: People, provider: Provider, name: str) -> None:
+    with pytest.raises(Rejected):
+        provider.cancel_payment(payment_id=people.paid().id, key=name)
+
+
+@pytest.mark.parametrize("amount", [Money(49, "USD"), Money(1, "JPY"), Money(1_234, "KWD")])
+def test_an_amount_that_cannot_be_charged_is_refused(provider: Provider, name: str, amount: Money) -> None:
+    with pytest.raises(Rejected) as refusal:
+        provider.create_payment(reference=name, amount=amount, customer_id="", description="", key=name)
+
+    assert refusal.value.code in {"amount_too_small", "amount_not_representable"}
+    assert provider.find_payment(reference=name, customer_id="") is None
+
+
+def test_a_payment_that_does_not_exist_is_refused(provider: Provider) -> None:
+    with pytest.raises(Rejected) as refusal:
+        provider.read_payment("pi_1DoesNotExist")
+
+    assert refusal.value.code == "resource_missing"
+
+
+def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    payment = people.paid()
+    rig.settle()
+
+    part = provider.create_refund(reference=name, payment_id=payment.id, amount=Money(2_500, "USD"), key=name)
+
+    assert (part.status, part.amount, part.payment_id) == (RefundStatus.SUCCEEDED, Money(2_500, "USD"), payment.id)
+    assert part.reference == name
+    assert provider.read_refund(part.id) == part
+    assert provider.read_payment(payment.id).refunded == Money(2_500, "USD")
+
+    rest = f"{name}:rest"
+    provider.create_refund(reference=rest, payment_id=payment.id, amount=Money(7_500, "USD"), key=rest)
+    assert provider.read_payment(payment.id).refunded == HUNDRED
+
+
+def test_the_same_key_refunds_once(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    payment = people.paid()
+    rig.settle()
+
+    first, second = (
+        provider.create_refund(reference=name, payment_id=payment.id, amount=Money(100, "USD"), key=name)
+        for _ in range(2)
+    )
+
+    assert first.id == second.id
+    assert provider.read_payment(payment.id).refunded == Money(100, "USD")
+
+
+def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    payment = people.paid()
+    rig.settle()
+
+    with pytest.raises(Rejected) as refusal:
+        provider.create_refund(reference=name, payment_id=payment.id, amount=Money(10_001, "USD"), key=name)
+
+    assert refusal.value.message
+    assert provider.find_refund(reference=name, payment_id=payment.id) is None
+
+
+def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    payment = people.paid()
+    rig.settle()
+    made = provider.create_refund(reference=name, payment_id=payment.id, amount=Money(100, "USD"), key=name)
+
+    assert provider.find_refund(reference=name, payment_id=payment.id) == made
+    assert provider.find_refund(reference=f"{name}0", payment_id=payment.id) is None
+
+
+@pytest.mark.parametrize(
+    ("card", "then"), [("4000000000007726", RefundStatus.SUCCEEDED), ("4000000000005126", RefundStatus.FAILED)]
+)
+def test_a_refund_may_change_its_mind(
+    people: People, rig: Rig, provider: Provider, name: str, card: str, then: RefundStatus
+) -> None:
+    payment = people.paid(card=card)
+    rig.settle()
+    refund = provider.create_refund(reference=name, payment_id=payment.id, amount=HUNDRED, key=name)
+    assert refund.status is not then
+
+    rig.pass_time(8 * 86_400)
+
+    changed = provider.read_refund(refund.id)
+    assert changed.status is then
+    assert bool(changed.failure_code) == bool(changed.failure_message) == (then is RefundStatus.FAILED)
+
+
+def test_a_disputed_payment_says_so(people: People) -> None:
+    assert people.paid(card=DISPUTED_CARD).disputed

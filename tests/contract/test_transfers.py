@@ -1,0 +1,216 @@
+"""To the freelancer's account and back, to the bank, and chargebacks."""
+
+from datetime import timedelta
+
+import pytest
+
+from multitask.money import Money
+from multitask.payments.provider import PayoutStatus, Provider, Rejected, TransferStatus, Unavailable
+from tests.contract.conftest import HUNDRED, People
+from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, Rig
+
+SHARE = Money(8_500, "USD")
+
+
+def test_a_share_goes_to_the_account_before_its_charge_has_settled(
+    people: People, provider: Provider, name: str
+) -> None:
+    account, payment = people.freelancer(), people.paid()
+
+    transfer = provider.create_transfer(
+        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+    )
+
+    assert (transfer.status, transfer.amount, transfer.reversed) == (
+        TransferStatus.SUCCEEDED,
+        SHARE,
+        Money(0, "USD"),
+    )
+    assert (transfer.account_id, transfer.reference) == (account.id, name)
+    assert provider.read_transfer(transfer.id) == transfer
+    balance = provider.read_account_balance(account.id, "USD")
+    assert (balance.available, balance.pending) == (Money(0, "USD"), SHARE)
+
+
+def test_the_same_key_transfers_once(people: People, provider: Provider, name: str) -> None:
+    account, payment = people.freelancer(), people.paid()
+
+    first, second = (
+        provider.create_transfer(
+            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        )
+        for _ in range(2)
+    )
+
+    assert first == second
+    assert provider.read_account_balance(account.id, "USD").pending == SHARE
+
+
+def test_no_more_than_the_charge_is_transferred(people: People, provider: Provider, name: str) -> None:
+    account, payment = people.freelancer(), people.paid()
+
+    with pytest.raises(Rejected) as refusal:
+        provider.create_transfer(
+            reference=name,
+            amount=HUNDRED + Money(1, "USD"),
+            account_id=account.id,
+            charge_id=payment.charge_id,
+            key=name,
+        )
+    assert refusal.value.message
+
+
+def test_a_transfer_without_funds_waits_and_needs_a_new_key(
+    people: People, rig: Rig, provider: Provider, name: str
+) -> None:
+    account = people.freelancer()
+    wanted = Money(90_000_000, "USD")
+
+    with pytest.raises(Unavailable) as refusal:
+        provider.create_transfer(reference=name, amount=wanted, account_id=account.id, charge_id="", key=name)
+
+    assert refusal.value.code == "balance_insufficient"
+    assert refusal.value.key_spent
+    assert provider.find_transfer(reference=name, account_id=account.id) is None
+
+
+def test_a_transfer_goes_from_available_funds_when_no_charge_is_named(
+    people: People, rig: Rig, provider: Provider, name: str
+) -> None:
+    account = people.freelancer()
+    people.paid()
+    rig.settle()
+
+    transfer = provider.create_transfer(reference=name, amount=SHARE, account_id=account.id, charge_id="", key=name)
+
+    assert transfer.amount == SHARE
+
+
+def test_a_transfer_to_an_account_that_may_not_receive_waits(people: People, provider: Provider, name: str) -> None:
+    account, payment = people.account(), people.paid()
+
+    with pytest.raises(Unavailable) as refusal:
+        provider.create_transfer(
+            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        )
+    assert refusal.value.key_spent
+
+
+def test_a_transfer_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
+    account, payment = people.freelancer(), people.paid()
+    made = provider.create_transfer(
+        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+    )
+
+    assert provider.find_transfer(reference=name, account_id=account.id) == made
+    assert provider.find_transfer(reference=f"{name}0", account_id=account.id) is None
+
+
+def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    account, payment = people.freelancer(), people.paid()
+    transfer = provider.create_transfer(
+        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+    )
+    rig.settle()
+
+    part = provider.reverse_transfer(
+        reference=f"{name}:a", transfer_id=transfer.id, amount=Money(500, "USD"), key=f"{name}:a"
+    )
+    assert (part.id, part.status, part.reversed) == (transfer.id, TransferStatus.SUCCEEDED, Money(500, "USD"))
+
+    whole = provider.reverse_transfer(
+        reference=f"{name}:b", transfer_id=transfer.id, amount=Money(8_000, "USD"), key=f"{name}:b"
+    )
+    assert (whole.status, whole.reversed) == (TransferStatus.REVERSED, SHARE)
+    assert provider.find_reversal(reference=f"{name}:a", transfer_id=transfer.id) == whole
+    assert provider.find_reversal(reference=f"{name}:c", transfer_id=transfer.id) is None
+    with pytest.raises(Rejected):
+        provider.reverse_transfer(
+            reference=f"{name}:d", transfer_id=transfer.id, amount=Money(1, "USD"), key=f"{name}:d"
+        )
+
+
+def with_funds(people: People, rig: Rig, name: str, *, bank: str) -> str:
+    """A freelancer whose share is available; answers the account."""
+    account, payment = people.freelancer(bank=bank), people.paid()
+    people.provider.create_transfer(
+        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+    )
+    rig.settle()
+    return account.id
+
+
+def test_a_payout_reaches_the_bank(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+    assert provider.read_account_balance(account, "USD").available == SHARE
+
+    payout = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
+
+    assert (payout.amount, payout.account_id, payout.reference) == (SHARE, account, name)
+    assert payout.status in {PayoutStatus.PENDING, PayoutStatus.IN_TRANSIT}
+    assert payout.arrival_at is not None
+    assert payout.arrival_at >= rig.now() - timedelta(days=1)
+    assert provider.read_account_balance(account, "USD").available == Money(0, "USD")
+
+    rig.pass_time(3 * 86_400)
+    assert provider.read_payout(account_id=account, payout_id=payout.id).status is PayoutStatus.PAID
+
+
+def test_the_same_key_pays_out_once(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+
+    first, second = (
+        provider.create_payout(reference=name, account_id=account, amount=Money(100, "USD"), key=name) for _ in range(2)
+    )
+
+    assert first.id == second.id
+    assert provider.read_account_balance(account, "USD").available == Money(8_400, "USD")
+
+
+@pytest.mark.parametrize("bank", [CLOSED_BANK, RETURNING_BANK])
+def test_a_payout_that_the_bank_returns_says_why(
+    people: People, rig: Rig, provider: Provider, name: str, bank: str
+) -> None:
+    account = with_funds(people, rig, name, bank=bank)
+    payout = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
+
+    rig.pass_time(10 * 86_400)
+
+    failed = provider.read_payout(account_id=account, payout_id=payout.id)
+    assert (failed.status, failed.failure_code) == (PayoutStatus.FAILED, "account_closed")
+    assert failed.failure_message
+    assert provider.read_account_balance(account, "USD").available == SHARE
+
+
+def test_a_payout_beyond_the_balance_is_refused(people: People, provider: Provider, name: str) -> None:
+    account = people.freelancer()
+
+    with pytest.raises(Rejected) as refusal:
+        provider.create_payout(reference=name, account_id=account.id, amount=SHARE, key=name)
+
+    assert refusal.value.code == "balance_insufficient"
+
+
+def test_nothing_is_paid_out_by_itself(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+
+    rig.pass_time(30 * 86_400)
+
+    assert provider.read_account_balance(account, "USD").available == SHARE
+
+
+def test_a_payout_is_found_by_its_reference(people: People, rig: Rig, provider: Provider, name: str) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+    made = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
+
+    assert provider.find_payout(reference=name, account_id=account) == made
+    assert provider.find_payout(reference=f"{name}0", account_id=account) is None
+
+
+def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Provider) -> None:
+    payment = people.paid(card=DISPUTED_CARD)
+
+    dispute = provider.read_dispute(rig.newest("dispute"))
+
+    assert (dispute.payment_id, dispute.charge_id, dispute.amount) == (payment.id, payment.charge_id, HUNDRED)
+    assert (dispute.reason, dispute.status) == ("fraudulent", "needs_response")
