@@ -9,6 +9,7 @@ from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError, refused
 from stripe_sandbox.objects import charge as charges
 from stripe_sandbox.objects import payment_method as methods
+from stripe_sandbox.objects.challenge import challenge
 
 AUTHORIZATION_LIFETIME = 7 * 86_400
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
@@ -49,7 +50,15 @@ def choose_method(box: Box, intent: Doc, account: str, given: Doc) -> None:
         intent["next_action"] = None
 
 
-def confirm(box: Box, intent: Doc, *, return_url: str | None, off_session: bool, error_on_action: bool) -> Doc:
+def confirm(
+    box: Box,
+    intent: Doc,
+    *,
+    return_url: str | None,
+    off_session: bool,
+    error_on_action: bool,
+    by_script: bool = False,
+) -> Doc:
     """Try to pay. Raises 402 when the card declines; the failed attempt stays."""
     if intent["status"] not in OPEN:
         raise unexpected(intent, "confirm")
@@ -67,7 +76,7 @@ def confirm(box: Box, intent: Doc, *, return_url: str | None, off_session: bool,
         return _fail(box, intent, method, Decline(
             "authentication_required", "authentication_required", "Your card was declined. It requires authentication."
         ))  # fmt: skip
-    return _challenge(box, intent, return_url)
+    return challenge(box, intent, return_url, by_script=by_script)
 
 
 def _must_challenge(intent: Doc, card: Card, method: Doc, off_session: bool) -> bool:
@@ -75,20 +84,6 @@ def _must_challenge(intent: Doc, card: Card, method: Doc, off_session: bool) -> 
     if card.challenge == "unless_saved":
         return not method["_authenticated"]
     return card.challenge == "always" or (asked in ("any", "challenge") and not off_session)
-
-
-def _challenge(box: Box, intent: Doc, return_url: str | None) -> Doc:
-    token = box.ids.new("payatt_3")
-    url = f"{box.base_url}/3ds/{intent['id']}/{token}"
-    if return_url:
-        action: Doc = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
-    else:
-        sdk = {"type": "three_d_secure_redirect", "stripe_js": url, "source": token}
-        action = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
-    intent |= {"status": "requires_action", "next_action": action, "_challenge": token, "_return_url": return_url}
-    box.store.save(intent)
-    events.emit(box, "payment_intent.requires_action", intent)
-    return intent
 
 
 def authenticate(box: Box, intent: Doc, *, passed: bool) -> Doc:

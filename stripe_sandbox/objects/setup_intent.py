@@ -7,6 +7,7 @@ from stripe_sandbox.box import Box
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError, refused
 from stripe_sandbox.objects import payment_method as methods
+from stripe_sandbox.objects.challenge import challenge
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
@@ -41,7 +42,7 @@ def choose_method(box: Box, intent: Doc, account: str, given: Doc) -> None:
     }
 
 
-def confirm(box: Box, intent: Doc, *, return_url: str | None) -> Doc:
+def confirm(box: Box, intent: Doc, *, return_url: str | None, by_script: bool = False) -> Doc:
     """Try to save the card. Raises 402 when its bank declines."""
     require_open(intent, "confirm")
     if not intent["payment_method"]:
@@ -53,22 +54,8 @@ def confirm(box: Box, intent: Doc, *, return_url: str | None) -> Doc:
     card = cards.named(method["_card"])
     asked = intent["payment_method_options"]["card"]["request_three_d_secure"] in ("any", "challenge")
     if (card.challenge or asked) and not method["_authenticated"]:
-        return _challenge(box, intent, return_url)
+        return challenge(box, intent, return_url, by_script=by_script)
     return _save(box, intent, method)
-
-
-def _challenge(box: Box, intent: Doc, return_url: str | None) -> Doc:
-    token = box.ids.new("setatt_1")
-    url = f"{box.base_url}/3ds/{intent['id']}/{token}"
-    if return_url:
-        action: Doc = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
-    else:
-        sdk = {"type": "three_d_secure_redirect", "stripe_js": url, "source": token}
-        action = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
-    intent |= {"status": "requires_action", "next_action": action, "_challenge": token, "_return_url": return_url}
-    box.store.save(intent)
-    events.emit(box, "setup_intent.requires_action", intent)
-    return intent
 
 
 def authenticate(box: Box, intent: Doc, *, passed: bool) -> Doc:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from stripe_sandbox.box import Box
+from stripe_sandbox.pages.elements import ElementPages
 from stripe_sandbox.pages.onboarding import Onboarding
+from stripe_sandbox.pages.payment import PaymentPages
 
 
 class Pages:
@@ -16,4 +18,4 @@ class Pages:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
-        return [*Onboarding(self.box).routes()]
+        return [*Onboarding(self.box).routes(), *PaymentPages(self.box).routes(), *ElementPages().routes()]

@@ -192,6 +192,7 @@ def _confirm(box: Box, call: Call, intent: Doc) -> Doc:
         box,
         intent,
         return_url=call.get("return_url"),
+        by_script=bool(call.get("use_stripe_sdk")),
         off_session=bool(call.get("off_session")),
         error_on_action=bool(call.get("error_on_requires_action")),
     )

@@ -74,8 +74,14 @@ def create(box: Box, call: Call) -> Doc:
     _change(box, call, intent)
     events.emit(box, "setup_intent.created", intent)
     if call.get("confirm"):
-        return intents.confirm(box, intent, return_url=call.get("return_url"))
+        return intents.confirm(
+            box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))
+        )
     return intent
+
+
+def _confirm(box: Box, call: Call, intent: Doc) -> Doc:
+    return intents.confirm(box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk")))
 
 
 def _change(box: Box, call: Call, intent: Doc) -> None:
@@ -127,7 +133,10 @@ def confirm(box: Box, call: Call, ident: str) -> Doc:
     intent = known(box, call, "setup_intent", ident)
     intents.require_open(intent, "confirm")
     _change(box, call, intent)
-    return shown_to(call, intents.confirm(box, intent, return_url=call.get("return_url")))
+    return shown_to(
+        call,
+        intents.confirm(box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))),
+    )
 
 
 @route(
