@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from stack import checks, postgres
+from stack import checks, postgres, run
 from stack.errors import StackError
 
 
@@ -11,6 +11,8 @@ def main(arguments: list[str]) -> int:
     """Carry out one command; answer the exit status. Errors are one line, not a traceback."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The local stack of MultiTask Payments.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything, play the story, stay up")
+    commands.add_parser("demo", help="start everything, play the story, stop")
     commands.add_parser("check", help="what `make check` runs")
     database = commands.add_parser("postgres", help="the embedded PostgreSQL by hand")
     database.add_argument("action", choices=["start", "stop", "url", "remove"])
@@ -18,6 +20,8 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.command == "check":
             return checks.run()
+        if chosen.command in {"run", "demo"}:
+            return run.run(stays=chosen.command == "run")
         return _postgres(chosen.action)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

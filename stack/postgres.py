@@ -49,7 +49,7 @@ def data_folder() -> Path:
 
 def development() -> "Server":
     """The server that `make run` and a bare `manage.py` use: durable, on PG_PORT if that is set."""
-    return Server(data_folder() / "postgres", port=wanted_port())
+    return Server(data_folder() / "postgres", port=port_setting("PG_PORT"))
 
 
 def tests() -> "Server":
@@ -70,13 +70,13 @@ def publish(server: "Server") -> None:
     draft.replace(address_file())
 
 
-def wanted_port() -> int | None:
-    """PG_PORT as a number, or None when it is unset and any free port will do."""
-    text = os.environ.get("PG_PORT", "")
+def port_setting(name: str) -> int | None:
+    """A port from the environment, or None when it is unset."""
+    text = os.environ.get(name, "")
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:
-        raise StackError(f"PG_PORT must be a port number from 1 to 65535, not {text!r}")
+        raise StackError(f"{name} must be a port number from 1 to 65535, not {text!r}")
     return int(text)
 
 

@@ -1,0 +1,117 @@
+"""A person's HTTP client: JSON to our API, forms to the provider's pages; every call is printed."""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from stack import console
+from stack.errors import StackError
+
+Answer = dict[str, Any]
+TIMEOUT_SECONDS = 30
+PATIENCE_SECONDS = 90
+PAUSE_SECONDS = 0.2
+
+
+class CallError(StackError):
+    """A call was answered otherwise than the story needs."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Shows redirects instead of following them."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect())
+
+
+class Caller:
+    """Calls `base` as one person; `check` says between calls whether waiting still makes sense."""
+
+    def __init__(self, base: str, *, token: str = "", check: Callable[[], None] = lambda: None) -> None:
+        self.base = base
+        self.token = token
+        self.check = check
+
+    def get(self, path: str) -> Answer:
+        return self._json("GET", path, None, (200,), {})
+
+    def post(
+        self, path: str, body: Answer | None = None, *, expect: tuple[int, ...] = (200, 201), key: str = ""
+    ) -> Answer:
+        """Send JSON; `key` makes the call safe to repeat. Errors: CallError for any other status than expected."""
+        return self._json("POST", path, body or {}, expect, {"Idempotency-Key": key} if key else {})
+
+    def until(self, path: str, holds: Callable[[Answer], bool], *, wanted: str) -> Answer:
+        """Ask again until `holds`; only the last time is printed. Errors: CallError when patience ends."""
+        began = time.monotonic()
+        for times in range(1, 1_000_000):
+            status, text = self._send("GET", path, None, {})
+            answer = _read(text)
+            waited = time.monotonic() - began
+            if status == 200 and holds(answer):
+                console.say(f"     GET {self.base}{path} -> 200  (asked {times} times in {waited:.1f} s)")
+                return answer
+            if waited > PATIENCE_SECONDS:
+                raise CallError(
+                    f"GET {path} did not show {wanted} in {PATIENCE_SECONDS} s; it shows {status}: {text[:500]}"
+                )
+            time.sleep(PAUSE_SECONDS)
+        raise AssertionError("patience ends before the count")
+
+    def form(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
+        """Send a form as a page does; answer the status, and where it leads or what it says."""
+        data = urllib.parse.urlencode(fields).encode()
+        status, text = self._send("POST", path, data, {"Content-Type": "application/x-www-form-urlencoded"})
+        self._print("POST", path, status)
+        return status, text
+
+    def page(self, path: str) -> str:
+        """Read a page. Errors: CallError unless it is there."""
+        status, text = self._send("GET", path, None, {})
+        self._print("GET", path, status)
+        if status != 200:
+            raise CallError(f"GET {path} answered {status}: {text[:500]}")
+        return text
+
+    def _json(
+        self, method: str, path: str, body: Answer | None, expect: tuple[int, ...], headers: dict[str, str]
+    ) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        status, text = self._send(method, path, data, {"Content-Type": "application/json", **headers})
+        self._print(method, path, status)
+        if status not in expect:
+            raise CallError(f"{method} {path} answered {status}: {text[:500]}")
+        return _read(text)
+
+    def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
+        self.check()
+        authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        request = urllib.request.Request(  # noqa: S310 - the address is our own.
+            self.base + path, data, {"Accept": "application/json", **authorization, **headers}, method=method
+        )
+        try:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get("Location") or error.read().decode(errors="replace")
+        except OSError as error:
+            self.check()
+            raise CallError(f"{method} {self.base}{path} was not answered: {error}") from error
+
+    def _print(self, method: str, path: str, status: int) -> None:
+        console.say(f"     {method} {self.base}{path} -> {status}")
+
+
+def _read(text: str) -> Answer:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,109 @@
+"""The programs of a local run: each in a process group of its own, with a log, stopped together."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from stack import postgres
+from stack.errors import StackError
+
+START_SECONDS = 60
+STOP_SECONDS = 10
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2).
+LIBC = ctypes.CDLL(None)
+
+
+class Programs:
+    """Starts programs, notices when one ends on its own, and stops what it has started."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(mode=0o700, exist_ok=True)
+
+    def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        """Start a program whose output goes to its log. It ends with us even when we are killed."""
+        with self._log(name).open("wb") as log:
+            self.running[name] = subprocess.Popen(
+                command,
+                cwd=postgres.project_folder(),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread runs here.
+            )
+
+    def finish(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        """Run a program to its end. Errors: StackError with the end of its log."""
+        self.start(name, command, environment)
+        status = self.running[name].wait()
+        del self.running[name]
+        if status != 0:
+            raise StackError(self._obituary(name, status))
+
+    def await_answer(self, name: str, url: str) -> None:
+        """Wait until a started program answers 200 at `url`."""
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(url):
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{name} did not answer at {url} in {START_SECONDS} s\n{self._last_words(name)}")
+            time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raise StackError, with the end of its log, if a program has ended on its own."""
+        for name, process in self.running.items():
+            status = process.poll()
+            if status is not None:
+                raise StackError(self._obituary(name, status))
+
+    def stop(self) -> None:
+        """Ask every program to stop, last started first; end whole groups that do not."""
+        for process in reversed(self.running.values()):
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self.running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+        for process in self.running.values():
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self.running.clear()
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name.replace(' ', '-')}.log"
+
+    def _obituary(self, name: str, status: int) -> str:
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return f"{name} {how}\n{self._last_words(name)}"
+
+    def _last_words(self, name: str) -> str:
+        lines = self._log(name).read_text(errors="replace").splitlines()[-15:]
+        return "\n".join([*(f"  | {line}" for line in lines), f"  (all of it: {self._log(name)})"])
+
+
+def _die_with_parent() -> None:
+    LIBC.prctl(DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # The group outlives its leader when a grandchild hangs on.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False

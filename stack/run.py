@@ -1,0 +1,148 @@
+"""`make run` and `make demo`: bring the stack up, play the story, stay up or stop."""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from stack import console, local, postgres
+from stack.errors import StackError
+from stack.local import Local
+from stack.processes import Programs
+from stack.story import Story
+
+SETTLE_SECONDS = 2
+WEB_THREADS = 8
+
+
+def run(*, stays: bool) -> int:
+    """Play the story on a stack of our own; with `stays` keep it up until Ctrl-C. Answers the exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with _alone(), _up() as (here, programs):
+            story = Story(here, programs.check)
+            story.play()
+            console.title(
+                "\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, books equal."
+            )
+            if stays:
+                _stay(here, programs, story)
+    except StackError as error:
+        console.complain(f"\nerror: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 0 if stays else 130
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the data folder: two stacks on one would mix their records."""
+    data = postgres.data_folder()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / "run.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StackError(
+                f"this project's stack is running already (process {lock.read().strip()}): stop it first, "
+                "or set MULTITASK_DATA, WEB_PORT and SANDBOX_PORT for a second one"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _up() -> Iterator[tuple[Local, Programs]]:
+    """Bring up database, sandbox, worker and web server; take everything down at the end, whatever happened."""
+    data = postgres.data_folder()
+    web_port, sandbox_port = local.ports()
+    programs = Programs(data / "logs")
+    with _database() as url:
+        here = Local(data, web_port, sandbox_port, url, local.keys(data))
+        try:
+            _start(here, programs)
+            yield here, programs
+        finally:
+            # A second Ctrl-C must not leave anything behind.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            programs.stop()
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """The address of the database: the server that DATABASE_URL names, or the embedded one, up for this while."""
+    named = os.environ.get("DATABASE_URL", "")
+    if named:
+        yield named
+        return
+    console.say("Starting the embedded PostgreSQL ...")
+    with postgres.development().held() as server:
+        postgres.publish(server)
+        yield server.url()
+
+
+def _start(here: Local, programs: Programs) -> None:
+    environment, manage = here.environment(), [sys.executable, "manage.py"]
+    console.say("Applying migrations ...")
+    programs.finish("migrate", [*manage, "migrate", "--noinput"], environment)
+    programs.finish("collectstatic", [*manage, "collectstatic", "--noinput"], environment)
+    console.say("Starting the offline Stripe, the worker and the web server ...")
+    programs.start("sandbox", _sandbox_command(here), environment)
+    programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
+    programs.start("web", _web_command(here), environment)
+    programs.start("worker", [*manage, "procrastinate", "worker"], environment)
+    programs.await_answer("web", f"{here.web}/readyz")
+
+
+def _sandbox_command(here: Local) -> list[str]:
+    hook, keys = f"{here.web}/payments/webhooks/stripe/", here.keys
+    return [
+        *(sys.executable, "-m", "stripe_sandbox", "--port", str(here.sandbox_port), "--data", str(here.sandbox_data)),
+        *("--settle-after", str(SETTLE_SECONDS), "--payout-after", str(SETTLE_SECONDS)),
+        *("--webhook", f"{hook}={keys['STRIPE_WEBHOOK_SECRET']}"),
+        *("--connect-webhook", f"{hook}={keys['STRIPE_CONNECT_WEBHOOK_SECRET']}"),
+    ]
+
+
+def _web_command(here: Local) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", local.HOST, "--port", str(here.web_port)),
+        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "multitask.config.wsgi:application"),
+    ]
+
+
+def _stay(here: Local, programs: Programs, story: Story) -> None:
+    console.say()
+    addresses = {
+        "API": f"{here.web}/docs/",
+        "OpenAPI": f"{here.web}/openapi.json",
+        "Offline Stripe": f"{here.sandbox}/_sandbox/money",
+        "Logs": f"{_shown(programs.logs)}/",
+    }
+    for name, address in addresses.items():
+        console.say(f"  {name:<16} {address}")
+    for person in (story.client, story.freelancer):
+        console.say(f"  {person.role.capitalize() + ' login':<16} {person.username}  password {person.password}")
+    console.say("\nEverything stays up; Ctrl-C stops it.")
+    while True:
+        programs.check()
+        time.sleep(0.5)
+
+
+def _shown(path: Path) -> str:
+    root = postgres.project_folder()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
