@@ -1,11 +1,30 @@
 """The people of the acceptance tests, and the things they have done before a test begins."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[SandboxProcess]:
+    """One offline Stripe for the tests of this folder; `sandbox` points the application at it."""
+    with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess, settings: LazySettings) -> SandboxProcess:
+    """The offline Stripe, as the application's provider for one test."""
+    settings.STRIPE_API_BASE = sandbox_process.base_url
+    settings.STRIPE_SECRET_KEY = "sk_test_sandbox"
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_sandbox"
+    return sandbox_process
 
 
 @pytest.fixture

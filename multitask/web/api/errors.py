@@ -42,7 +42,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         application_not_pending freelancer_unavailable idempotency_in_flight wrong_state
         task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
         onboarding_incomplete account_exists application_not_accepted provider_refused refused
-        user_refused ledger_refused unknown_reversal already_reversed
+        user_refused ledger_refused event_quarantined unknown_reversal already_reversed
     """,
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -193,6 +193,8 @@ def _note(request: HttpRequest, error: BaseException, found: Answer) -> None:
 
     The body and the headers stay out of the log: they may hold passwords and tokens.
     """
-    if found.status >= 500:
+    if isinstance(error, DomainError) and found.status == 503:
+        log.warning("request_put_off", code=found.code, method=request.method, path=request.path)
+    elif found.status >= 500:
         fault = (type(error), error, error.__traceback__)
         log.error("request_failed", code=found.code, method=request.method, path=request.path, exc_info=fault)

@@ -1,0 +1,26 @@
+"""`manage.py purge_expired`: delete answers, sessions and login attempts whose time is over."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from multitask.users import sessions, throttle
+from multitask.web.api import idempotency
+
+
+class Command(BaseCommand):
+    """Safe to run at any time, as often as one likes; nothing that is still in use is touched."""
+
+    help = "Delete idempotency records, refresh tokens and login attempts whose time is over."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Delete, and say how many of each."""
+        now = timezone.now()
+        deleted = {
+            "idempotency records": idempotency.purge(now=now),
+            "refresh tokens": sessions.purge(now=now),
+            "login attempts": throttle.purge(now=now),
+        }
+        for kind, count in deleted.items():
+            self.stdout.write(f"{kind}: {count}")

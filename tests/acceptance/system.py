@@ -1,0 +1,240 @@
+"""The whole system as real processes on free ports: sandbox, web server and worker on a database of their own."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+
+from tests.sandbox_process import ROOT, SandboxProcess, free_port
+
+START_SECONDS = 60
+# What the slowest recovery may take: a request's lock or a claim runs out, a sweep follows.
+PATIENCE = 90.0
+WEBHOOK_SECRET = "whsec_of_the_platform_in_tests"
+CONNECT_SECRET = "whsec_of_the_accounts_in_tests"
+SECRET_KEY = "sk_test_acceptance"
+PUBLISHABLE_KEY = "pk_test_acceptance"
+
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T], what: str, *, seconds: float = PATIENCE, pause: float = 0.1) -> T:
+    """Ask until the answer is true, and return it; fail with `what` was waited for when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:.0f} s in vain for {what}; last answer {answer!r}")
+        time.sleep(pause)
+    return answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the web server said."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
+
+
+class NoAnswer(Exception):
+    """The server is not there, or went away before it answered."""
+
+
+class Process:
+    """One of our programs in a process group of its own."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.name, self.command, self.environment, self.log = name, command, environment, log
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """End it and its children at once, as a power cut would (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def has_ended(self) -> bool:
+        return self.running is None or self.running.poll() is not None
+
+    def _end(self, number: int) -> None:
+        process, self.running = self.running, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(15)
+
+
+class System:
+    """Sandbox, web server and worker, started as they are in production, but for the addresses.
+
+    `database_url` names a migrated database. `web_database_url` leads the web server alone elsewhere,
+    such as through a proxy.
+    """
+
+    def __init__(self, folder: Path, database_url: str, *, web_database_url: str = "") -> None:
+        self.folder = folder
+        self.database_url = database_url
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.sandbox = SandboxProcess()
+        web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        web += ["--workers", "1", "--blocking-threads", "16", "--no-ws", "multitask.config.wsgi:application"]
+        worker = [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency", "8"]
+        self._sandbox_port = free_port()
+        self.web = self._process("web", web, web_database_url or database_url)
+        self.worker = self._process("worker", worker, database_url)
+
+    def _process(self, name: str, command: list[str], database_url: str) -> Process:
+        environment = {**self.settings(), "DATABASE_URL": database_url}
+        return Process(name, command, environment, self.folder / f"{name}.log")
+
+    def settings(self) -> dict[str, str]:
+        """The environment variables that point our processes at each other."""
+        return {
+            "MULTITASK_ENV": "test",
+            "DJANGO_SETTINGS_MODULE": "multitask.config.settings",
+            "DATABASE_URL": self.database_url,
+            "DATABASE_POOL_SIZE": "20",
+            "PUBLIC_URL": self.url,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{self._sandbox_port}",
+            "STRIPE_SECRET_KEY": SECRET_KEY,
+            "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+            "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "STRIPE_CONNECT_WEBHOOK_SECRET": CONNECT_SECRET,
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def __enter__(self) -> Self:
+        hook = f"{self.url}/payments/webhooks/stripe/"
+        self.sandbox.start(
+            self._sandbox_port,
+            self.folder / "sandbox",
+            settle_after=0,
+            payout_after=0,
+            seed=1,
+            webhooks={hook: WEBHOOK_SECRET},
+            connect_webhooks={hook + "?connect": CONNECT_SECRET},
+            arguments=("--webhook-retries=1,2,4,8,15,30",),
+        )
+        self.web.start()
+        self.worker.start()
+        try:
+            self.until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for process in (self.worker, self.web):
+            process.kill()
+        self.sandbox.stop()
+
+    def until_ready(self) -> None:
+        """Wait until the web server answers and the worker has registered."""
+        eventually(self._answers, f"the web server to answer; see {self.web.log}", seconds=START_SECONDS)
+        eventually(self._works, f"the worker to register; see {self.worker.log}", seconds=START_SECONDS)
+
+    def _answers(self) -> bool:
+        if self.web.has_ended():
+            raise AssertionError(f"the web server ended: {self.web.log.read_text()[-2000:]}")
+        try:
+            return self.call("GET", "/readyz").status == 200
+        except NoAnswer:
+            return False
+
+    def _works(self) -> bool:
+        if self.worker.has_ended():
+            raise AssertionError(f"the worker ended: {self.worker.log.read_text()[-2000:]}")
+        fresh = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '15 seconds'"
+        return bool(self.query(fresh)[0][0])
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str = "",
+        key: str = "",
+        seconds: float = 60,
+    ) -> Answer:
+        """Make one request. Raises NoAnswer."""
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"Idempotency-Key": key} if key else {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        try:
+            sent = json.dumps({} if body is None else body) if method != "GET" else None
+            connection.request(method, path, sent, headers)
+            response = connection.getresponse()
+            raw = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(f"{method} {path}: {type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
+        is_json = "json" in (response.headers.get("Content-Type") or "")
+        return Answer(response.status, dict(response.headers), json.loads(raw) if is_json else raw.decode())
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database directly; the connection lasts for this statement alone."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            done = connection.execute(statement.encode(), values or None)
+            return done.fetchall() if done.description else []
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` on this system's database."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.settings()},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is left to do: no open operation, no event, no job that is due, no delivery under way."""
+        left = self.query(
+            """
+            SELECT (SELECT count(*) FROM payments_operation
+                     WHERE state IN ('pending', 'sent', 'unknown') AND hold = '')
+                 + (SELECT count(*) FROM webhooks_incomingevent WHERE state = 'received')
+                 + (SELECT count(*) FROM procrastinate_jobs
+                     WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL)
+            """
+        )
+        return left[0][0] == 0 and self.sandbox.drain(5)

@@ -1,0 +1,66 @@
+"""Requests made up from the OpenAPI document: no fault, and no answer that it does not name."""
+
+import os
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from multitask.web.api import document, urls
+from tests.acceptance import clients
+from tests.acceptance.clients import Caller
+from tests.sandbox_process import SandboxProcess
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+# The same requests in each run, so that a failure stays one; FUZZ_EXAMPLES asks for more of them.
+SEARCH = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "12")),
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+# The same document that /openapi.json answers with, and the application without a network between.
+schema = schemathesis.openapi.from_dict(document.openapi(urls.api))
+schema.app = WSGIHandler()
+
+
+@pytest.fixture
+def callers(transactional_db: None, sandbox: SandboxProcess) -> list[Caller]:
+    """A client, a freelancer, somebody of the staff, and nobody; with tasks in different states."""
+    client, freelancer = clients.person(client=True), clients.person(freelancer=True)
+    for accepted in (False, True):
+        body = {"title": "Draw a logo", "description": "A round one.", "budget": "100.00"}
+        task = client.post("/api/tasks/create/", body).json
+        application = freelancer.post(f"/api/tasks/{task['id']}/apply/").json
+        if accepted:
+            client.post(f"/api/tasks/applications/{application['id']}/accept/")
+            client.post("/payments/intents/create/", {"application_id": application["id"]})
+    return [client, freelancer, clients.person(staff_role="finance"), clients.visitor()]
+
+
+def _aim(case: schemathesis.Case) -> None:
+    """Let most ids name something: one made up at random would never get past the 404."""
+    for name, value in (case.path_parameters or {}).items():
+        if isinstance(value, int) and value % 4:
+            case.path_parameters[name] = value % 4
+
+
+@schema.parametrize()
+@SEARCH
+def test_no_request_is_a_fault_or_answered_with_what_is_not_documented(
+    case: schemathesis.Case, callers: list[Caller]
+) -> None:
+    _aim(case)
+    for caller in callers:
+        headers = {} if caller.token is None else {"Authorization": f"Bearer {caller.token}"}
+        case.call_and_validate(headers=headers, checks=CHECKS)
