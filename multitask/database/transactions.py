@@ -21,7 +21,7 @@ P = ParamSpec("P")
 def in_transaction() -> bool:
     """Whether a transaction is open that the caller would join; the one around a test case does not count."""
     blocks = connection.atomic_blocks
-    return bool(blocks) and not blocks[-1]._from_testcase
+    return bool(blocks) and not getattr(blocks[-1], "_from_testcase", False)
 
 
 def run(function: Callable[[], T], *, attempts: int = ATTEMPTS, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> T:
