@@ -48,6 +48,11 @@ class Environment(BaseSettings):
     def is_production(self) -> bool:
         return self.multitask_env == "production"
 
+    @property
+    def is_real_stripe(self) -> bool:
+        """Say whether payments go to Stripe itself rather than to a sandbox."""
+        return self.stripe_api_base == STRIPE_API
+
     @model_validator(mode="after")
     def refuse_what_would_lose_money(self) -> Self:
         """A live key must never meet a sandbox, and production never starts with an empty secret."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from csp.constants import NONCE
 
 from multitask.config.databases import databases
 from multitask.config.environment import Environment
@@ -23,12 +24,17 @@ AUTH_USER_MODEL = "users.User"
 APPEND_SLASH = True
 
 INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "procrastinate.contrib.django",
     "multitask.users",
     "multitask.tasks",
@@ -37,6 +43,7 @@ INSTALLED_APPS = [
     "multitask.providers",
     "multitask.webhooks",
     "multitask.web.api",
+    "multitask.web.pages",
 ]
 
 MIDDLEWARE = [
@@ -44,10 +51,13 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "multitask.web.api.middleware.RequestContextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -76,17 +86,25 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "multitask.web.pages.context.everywhere",
             ],
         },
     },
 ]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ar", "العربية")]
+LOCALE_PATHS = [ROOT / "multitask/web/pages/locale"]
+LOGIN_URL = "pages:sign-in"
+LOGIN_REDIRECT_URL = "pages:home"
+OTP_TOTP_ISSUER = "MultiTask Payments"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static-collected"
+# Outside production the files are served from where they are written, without a collecting step.
+WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
 # Security: what `check --deploy` asks for holds in production; on loopback there is no TLS to insist on.
@@ -100,9 +118,18 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENV.is_production
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The provider's script and its frames are the only things that come from elsewhere.
+PAYMENT_SCRIPTS = ["https://js.stripe.com", "https://hooks.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
+PAYMENT_CONNECTIONS = ["https://api.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
+PAYMENT_SCRIPT_URL = "https://js.stripe.com/v3/" if ENV.is_real_stripe else f"{ENV.stripe_api_base}/v1/stripe.js"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
+        "script-src": ["'self'", NONCE, *PAYMENT_SCRIPTS],
+        "style-src": ["'self'", NONCE],
+        "frame-src": ["'self'", *PAYMENT_SCRIPTS],
+        "connect-src": ["'self'", *PAYMENT_CONNECTIONS],
+        "img-src": ["'self'", "data:"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],

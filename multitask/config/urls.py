@@ -6,4 +6,5 @@ urlpatterns = [
     path("", include("multitask.webhooks.urls")),
     path("api/", include("multitask.webhooks.urls")),
     path("", include("multitask.web.api.urls")),
+    path("", include("multitask.web.pages.urls")),
 ]

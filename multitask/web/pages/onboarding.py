@@ -1,0 +1,18 @@
+"""Onboarding of freelancers."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from multitask.web.pages.shell import page
+
+
+def show(request: HttpRequest, **kwargs: object) -> HttpResponse:
+    """Show the page."""
+    return page(request, "base.html")
+
+
+urlpatterns = [
+    path("onboarding/", show, name="onboarding"),
+    path("onboarding/return/", show, name="onboarding-return"),
+    path("onboarding/refresh/", show, name="onboarding-refresh"),
+]

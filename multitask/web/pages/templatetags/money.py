@@ -1,0 +1,93 @@
+"""Amounts and moments as the reader's language writes them, in the reader's time zone."""
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel import dates as babel_dates
+from babel import numbers as babel_numbers
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from multitask.money import Money
+from multitask.web.pages import statuses
+
+register = template.Library()
+
+
+def _locale() -> Locale:
+    try:
+        return Locale.parse((get_language() or "en").replace("-", "_"))
+    except (ValueError, UnknownLocaleError):
+        return Locale("en")
+
+
+@register.filter
+def money(value: Money | None) -> str:
+    """Write an amount with its currency, all decimals shown: 1,234.50 USD as $1,234.50."""
+    if value is None:
+        return ""
+    return str(
+        babel_numbers.format_currency(
+            Decimal(value.to_major_string()), value.currency, locale=_locale(), currency_digits=True
+        )
+    )
+
+
+@register.filter
+def major(value: Money | None) -> str:
+    """Write an amount as a form field takes it: 1234.50."""
+    return "" if value is None else value.to_major_string()
+
+
+@register.filter
+def day(value: datetime | date | None) -> str:
+    """Write a day: 23 Nov 2026."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    return str(babel_dates.format_date(local, "medium", locale=_locale()))
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Write a day and a time, readable by machines too."""
+    if value is None:
+        return ""
+    zone = timezone.get_current_timezone()
+    shown = babel_dates.format_datetime(
+        value, "medium", tzinfo=zone if isinstance(zone, ZoneInfo) else None, locale=_locale()
+    )
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+
+
+@register.filter
+def ago(value: datetime | None) -> str:
+    """Write how long ago, or in how long: "in 3 days"."""
+    if value is None:
+        return ""
+    delta = value - timezone.now()
+    return str(babel_dates.format_timedelta(delta, add_direction=True, locale=_locale()))
+
+
+@register.filter
+def spoken(word: str) -> str:
+    """Say a state in the reader's language."""
+    return statuses.spoken(word)
+
+
+@register.filter
+def tone(word: str) -> str:
+    """Say how a state is to be coloured: good, waiting, bad or plain."""
+    return statuses.tone(word)
+
+
+@register.simple_tag
+def request_key() -> SafeString:
+    """Write the hidden field that makes a form which is sent twice count once."""
+    return format_html('<input type="hidden" name="request_key" value="{}">', uuid.uuid4())

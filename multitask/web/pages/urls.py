@@ -1,0 +1,26 @@
+"""The addresses of the pages; each resource brings its own."""
+
+from multitask.web.pages import (
+    account,
+    checkout,
+    home,
+    onboarding,
+    payment,
+    preferences,
+    tasks,
+    transactions,
+    wallet,
+)
+
+app_name = "pages"
+urlpatterns = [
+    *home.urlpatterns,
+    *account.urlpatterns,
+    *tasks.urlpatterns,
+    *payment.urlpatterns,
+    *checkout.urlpatterns,
+    *onboarding.urlpatterns,
+    *wallet.urlpatterns,
+    *transactions.urlpatterns,
+    *preferences.urlpatterns,
+]
