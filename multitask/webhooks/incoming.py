@@ -28,7 +28,7 @@ FIRST_DELAY: Final = timedelta(seconds=1)
 LONGEST_DELAY: Final = timedelta(minutes=10)
 # An event this long overdue has lost its job with a worker.
 OVERDUE: Final = timedelta(minutes=10)
-_REREADS: Final = 5
+_MOST_ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,8 @@ def process(*, event_id: int, now: datetime) -> EventState:
         # A refusal that no rule foresees must not lose the event: it is tried on, then left for people to see.
         log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
-    _finish(event, EventState.PROCESSED, "")
-    _read_again_if_overtaken(event, event.read_at, now)
-    return EventState.PROCESSED
+    done = _finish(event, EventState.PROCESSED, "")
+    return _reopen(event, now) if _is_overtaken(event, event.read_at) else done
 
 
 @database.transactional
@@ -146,19 +145,22 @@ def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelt
     return EventState.RECEIVED
 
 
-def _read_again_if_overtaken(event: IncomingEvent, since: datetime, now: datetime) -> None:
-    """An account goes back and forth, so of two jobs at once the one that read first may have written last.
+def _is_overtaken(event: IncomingEvent, read_at: datetime) -> bool:
+    """Say whether another job took over the same account while this one worked.
 
-    Each marks its event before it looks for others, so at least one of them sees the other and reads anew.
+    An account goes back and forth, so of two jobs at once the one that read first may have written last. Each
+    marks its event before it looks for others, so at least one of them sees the other and works once more.
     """
-    if event.subject != Subject.ACCOUNT:
-        return
-    for _ in range(_REREADS):
-        others = IncomingEvent.objects.filter(
-            subject=Subject.ACCOUNT.value, object_id=event.object_id, provider=event.provider, processed_at__gte=since
-        ).exclude(pk=event.pk)
-        latest = others.order_by("-processed_at").values_list("processed_at", flat=True).first()
-        if latest is None:
-            return
-        since = latest + timedelta(microseconds=1)
-        routes.refresh(event, now=now)
+    if event.subject != Subject.ACCOUNT or event.attempts >= _MOST_ROUNDS:
+        return False
+    same_account = IncomingEvent.objects.filter(
+        subject=Subject.ACCOUNT.value, provider=event.provider, object_id=event.object_id
+    )
+    return same_account.filter(state=EventState.PROCESSED, processed_at__gte=read_at).exclude(pk=event.pk).exists()
+
+
+@database.transactional
+def _reopen(event: IncomingEvent, now: datetime) -> EventState:
+    IncomingEvent.objects.filter(pk=event.pk).update(state=EventState.RECEIVED, next_attempt_at=now)
+    storage.defer(event.pk)
+    return EventState.RECEIVED

@@ -88,6 +88,19 @@ class StripeRig:
         self._sandbox = sandbox
         self.provider: Provider = self._make(read_timeout_seconds=20)
 
+    @property
+    def base_url(self) -> str:
+        """Where the sandbox answers."""
+        return self._sandbox.base_url
+
+    def events(self, account: str = "") -> list[dict[str, Any]]:
+        """The newest hundred events of the platform or of one account, oldest first."""
+        headers = {"Authorization": "Bearer sk_test_contract"} | ({"Stripe-Account": account} if account else {})
+        request = urllib.request.Request(f"{self.base_url}/v1/events?limit=100", headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            listed: list[dict[str, Any]] = json.load(reply)["data"]
+        return [{**event, "account": account} if account else event for event in reversed(listed)]
+
     def impatient(self) -> Provider:
         return self._make(read_timeout_seconds=0.3)
 

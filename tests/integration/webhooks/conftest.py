@@ -5,12 +5,14 @@ import hmac
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
+
+from tests.contract.rigs import StripeRig, stripe_rig
 
 PLATFORM_SECRET = "whsec_platform_of_these_tests"
 CONNECT_SECRET = "whsec_connect_of_these_tests"
@@ -64,3 +66,19 @@ def post(client: Client) -> Post:
         return client.post(URL, body, content_type="application/json", headers={"Stripe-Signature": header})
 
     return send
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[StripeRig]:
+    """One sandbox for all these tests; each looks at its own objects only."""
+    with stripe_rig() as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(sandbox: StripeRig, settings: Settings) -> Iterator[StripeRig]:
+    """The sandbox as the provider of the settings, without faults."""
+    settings.STRIPE_SECRET_KEY = "sk_test_contract"
+    settings.STRIPE_API_BASE = sandbox.base_url
+    yield sandbox
+    sandbox.heal()
