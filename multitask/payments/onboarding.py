@@ -136,6 +136,8 @@ def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
 
 
 def _take_over(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
+    if account.provider_account_id is None:
+        audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
     account.provider_account_id = state.id
     account.charges_enabled = state.charges_enabled
     account.payouts_enabled = state.payouts_enabled
@@ -168,7 +170,6 @@ class CreateAccount:
         account = ConnectedAccount.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         if account.provider_account_id is None:
             _take_over(account, state, now)
-            audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
