@@ -48,7 +48,9 @@ def _expand(box: Box, value: Any, parts: list[str], path: str) -> None:
         value[field] = _included(box, value, str(kind), field)
     elif isinstance(value.get(field), str):
         value[field] = _opened(box, value, field, path)
-    elif field not in value or (value[field] is None and not rest and not _may(value, field)):
+    elif not isinstance(value.get(field), dict) and not (
+        field in value and value[field] is None and _may(value, field)
+    ):
         raise bad_param(f"This property cannot be expanded ({path}).", "expand")
     _expand(box, value[field], rest, path)
 

@@ -1,4 +1,4 @@
-"""A running sandbox per test, and a client of the official SDK for it."""
+"""A running sandbox, and a client of the official SDK for it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,23 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[SandboxProcess]:
+    """A sandbox that the tests of a module share; each makes objects of its own in it."""
+    with SandboxProcess(seed=2) as process:
+        yield process
+
+
 @pytest.fixture
 def client(sandbox: SandboxProcess) -> stripe.StripeClient:
-    """The SDK, pointed at the sandbox."""
+    """The SDK, pointed at the test's own sandbox."""
     return sdk(sandbox)
+
+
+@pytest.fixture
+def api(shared: SandboxProcess) -> stripe.StripeClient:
+    """The SDK, pointed at the shared sandbox."""
+    return sdk(shared)
 
 
 def sdk(sandbox: SandboxProcess, key: str = "sk_test_sandbox", retries: int = 0) -> stripe.StripeClient:
