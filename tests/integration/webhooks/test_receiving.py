@@ -2,16 +2,17 @@
 
 import json
 import threading
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
-from multitask.webhooks import storage
+from multitask.webhooks import entry, storage
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.integration.webhooks.conftest import CONNECT_SECRET, URL, Post, make_event, sign
 
@@ -190,6 +191,52 @@ def test_no_csrf_token_is_asked_for(settings: Settings) -> None:
     answer = Client(enforce_csrf_checks=True).post(URL, b"{}", content_type="application/json")
 
     assert answer.json()["code"] == "signature_missing"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_may_not_outlive_a_failover_is_asked_for_again(post: Post) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            CREATE FUNCTION warn_of_replication() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE WARNING 'canceling wait for synchronous replication due to user request';
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER warn AFTER INSERT ON webhooks_incomingevent EXECUTE FUNCTION warn_of_replication();
+            """
+        )
+    event = make_event()
+
+    first = post(event)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER warn ON webhooks_incomingevent; DROP FUNCTION warn_of_replication")
+    second = post(event)
+
+    assert (first.status_code, first.json()["code"]) == (503, "try_again")
+    assert second.json() == {"received": True, "duplicate": True}
+    assert (IncomingEvent.objects.count(), ProcrastinateJob.objects.count()) == (1, 1)
+
+
+def test_the_view_itself_refuses_a_large_body_unread() -> None:
+    request = RequestFactory().post(URL, b"{}", content_type="application/json", CONTENT_LENGTH="1000001")
+
+    answer = entry.receive(request, "stripe")
+
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (413, "body_too_large")
+
+
+def test_a_body_that_ends_early_is_refused() -> None:
+    class Ending(BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise OSError("the connection was reset")
+
+    request = RequestFactory().post(URL, b"{}", content_type="application/json")
+    request._stream = Ending()  # type: ignore[attr-defined]
+
+    answer = entry.receive(request, "stripe")
+
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (400, "body_unreadable")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,31 @@
+"""Which provider the settings name."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from multitask import providers
+from multitask.payments import operations
+
+
+def test_the_settings_name_the_provider() -> None:
+    assert providers.default().name == "stripe"
+    assert providers.get("stripe") is providers.get()
+    assert operations.provider_named("stripe") is providers.get()
+
+
+def test_other_settings_make_another_provider(settings: Settings) -> None:
+    before = providers.get()
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_other"
+
+    assert providers.get() is not before
+    assert providers.get().publishable_key == "pk_test_other"
+
+
+@pytest.mark.parametrize("name", ["", "paypal", "Stripe"])
+def test_an_unknown_provider_is_refused_by_name(name: str, settings: Settings) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"named '{name}'; known: stripe"):
+        providers.get(name)
+    settings.PAYMENT_PROVIDER = "paypal"
+    with pytest.raises(ImproperlyConfigured, match="paypal"):
+        providers.default()
