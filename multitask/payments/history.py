@@ -141,14 +141,17 @@ def released(escrow: Escrow, split: Split, now: datetime) -> None:
 
 
 def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
-    """Money is on its way back to the client."""
+    """Money is on its way back to the client.
+
+    What comes back from a payment that never counted as spent is neutral, or it would be earned by failing.
+    """
     row = _row(
         escrow.client_id,
         HistoryType.REFUND,
         f"refund:{refund.pk}",
         refund.amount,
         now=now,
-        direction="in",
+        direction="neutral" if refund.source == "unapplied" else "in",
         status=HistoryStatus.PENDING,
         description=f"Refund for “{escrow.task.title}”",
         escrow=escrow,

@@ -96,7 +96,10 @@ def test_what_freelancers_earn_in_two_currencies_is_kept_apart(world: World) -> 
     from multitask.payments import wallet
 
     dollars_first = wallet.balances(user_id=user_id(job.freelancer), default_currency="USD")
-    assert [(b.available.amount_minor, b.available.currency) for b in dollars_first] == [(8_500, "USD"), (17_000, "EUR")]
+    assert [(b.available.amount_minor, b.available.currency) for b in dollars_first] == [
+        (8_500, "USD"),
+        (17_000, "EUR"),
+    ]
     assert world.wallet(job.freelancer, "EUR").lifetime_earnings == Money(17_000, "EUR")
 
 
