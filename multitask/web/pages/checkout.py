@@ -1,16 +1,101 @@
-"""Checkout."""
+"""Checkout: the provider's own form takes the card; whether it is paid, only its webhook says."""
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
-from multitask.web.pages.shell import page
+from multitask.errors import DomainError
+from multitask.money import Money
+from multitask.payments import access, funding, operations
+from multitask.payments.models import Escrow, Payment
+from multitask.payments.states import EscrowState, PaymentState
+from multitask.tasks import listing
+from multitask.web.pages import sentences
+from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+
+FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
 
-def show(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    """Show the page."""
-    return page(request, "base.html")
+@require_POST
+@signed_in
+def begin(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Create the payment of the task's accepted application, then show the form that takes it."""
+    actor = actor_of(request)
+    try:
+        task = listing.task(actor, task_id=task_id)
+        if task.accepted_application_id is None:
+            raise Http404
+        funding.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, sentences.of(refusal))
+        return redirect("pages:task", task_id=task_id)
+    return redirect("pages:checkout", task_id=task_id)
+
+
+@require_GET
+@signed_in
+def show(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Show what is paid for and the provider's form; somebody else's task is not found."""
+    escrow = _escrow(request, task_id)
+    if escrow is None:
+        return redirect("pages:task", task_id=task_id)
+    payment = _payment(escrow)
+    if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
+        return redirect("pages:payment", task_id=task_id)
+    context = {
+        "escrow": escrow,
+        "payment": payment,
+        "task": escrow.task,
+        "fee": Money(escrow.fee_minor, escrow.currency),
+        "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
+        "publishable_key": operations.provider_named(escrow.provider).publishable_key,
+        "script": settings.PAYMENT_SCRIPT_URL,
+        "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
+    }
+    return page(request, "checkout.html", context)
+
+
+@require_GET
+@signed_in
+def wait(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Wait for the provider's word; the page turns by itself, and never says "paid" before."""
+    escrow = _escrow(request, task_id)
+    if escrow is None:
+        raise Http404
+    payment = _payment(escrow)
+    context = {"escrow": escrow, "payment": payment, "task": escrow.task, "state": _state(escrow, payment)}
+    template = "parts/checkout_state.html" if request.htmx else "checkout_wait.html"  # type: ignore[attr-defined]
+    return page(request, template, context)
+
+
+def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:
+    """The live escrow of a task whose client is looking."""
+    mine = access.visible_escrows(actor_of(request)).filter(task_id=task_id, client_id=user_of(request).pk)
+    live = mine.exclude(state=EscrowState.CANCELLED.value)
+    return live.select_related("task", "client", "freelancer").order_by("-pk").first()
+
+
+def _payment(escrow: Escrow) -> Payment | None:
+    """The payment that the form is for: the newest that exists at the provider."""
+    return escrow.payments.filter(provider_payment_id__isnull=False).order_by("-pk").first()
+
+
+def _state(escrow: Escrow, payment: Payment | None) -> str:
+    if escrow.state != EscrowState.PENDING_PAYMENT.value:
+        return "paid"
+    if payment is None or payment.state in FAILED_STATES:
+        return "failed"
+    if payment.failure_code and payment.provider_status != "processing":
+        return "declined"
+    return "waiting"
 
 
 urlpatterns = [
     path("tasks/<int:task_id>/pay/", show, name="checkout"),
+    path("tasks/<int:task_id>/pay/begin/", begin, name="checkout-begin"),
+    path("tasks/<int:task_id>/pay/wait/", wait, name="checkout-wait"),
 ]

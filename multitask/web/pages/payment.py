@@ -1,16 +1,224 @@
-"""Payment details of a task."""
+"""Payment details of a task: where every cent is, what happened, what is next, who can do what."""
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from collections.abc import Callable
+from typing import Any
 
-from multitask.web.pages.shell import page
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from multitask.money import Money
+from multitask.payments import access, actions, disputes, fulfilment, refunds, whereabouts
+from multitask.payments import escrow as escrows
+from multitask.payments.models import Escrow, Refund
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
+from multitask.payments.terms import percentage
+from multitask.web.pages import events, forms, next_steps
+from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in
 
 
-def show(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    """Show the page."""
-    return page(request, "base.html")
+def _escrow(request: HttpRequest, task_id: int) -> Escrow:
+    """The newest escrow of the task, if the reader is one of its sides or staff."""
+    visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
+    found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_GET
+@signed_in
+def show(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Show everything about the money of one task."""
+    return _page(request, _escrow(request, task_id))
+
+
+def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
+    actor = actor_of(request)
+    parts = whereabouts.parts(escrow)
+    open_refund = _open_refund(escrow)
+    allowed = actions.allowed(actor, escrow)
+    context: dict[str, Any] = {
+        "escrow": escrow,
+        "task": escrow.task,
+        "fee": Money(escrow.fee_minor, escrow.currency),
+        "share": Money(escrow.freelancer_minor, escrow.currency),
+        "percentage": percentage(escrow.fee_basis_points),
+        "parts": events.places(parts, escrow.total_minor),
+        "timeline": [events.spoken(event, actor) for event in escrows.timeline(escrow)],
+        "next": next_steps.of(escrow, actor, open_refund),
+        "allowed": allowed,
+        "open_refund": open_refund,
+        "refund_form": bound.get("refund") or forms.RefundForm(escrow=escrow),
+        "answer_form": bound.get("answer") or forms.AnswerForm(),
+        "dispute_form": bound.get("dispute") or forms.DisputeForm(),
+        "opened": next(iter(bound), ""),
+    }
+    return page(request, "payment.html", context, status=status)
+
+
+def _open_refund(escrow: Escrow) -> Refund | None:
+    states = [state.value for state in OPEN_REFUNDS]
+    return escrow.refunds.filter(source="escrow", state__in=states).first()
+
+
+def _back(task_id: int) -> str:
+    return reverse("pages:payment", args=[task_id])
+
+
+@require_POST
+@signed_in
+def release(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Release the money to the freelancer."""
+    escrow, actor = _escrow(request, task_id), actor_of(request)
+    return carry_out(
+        request,
+        lambda: escrows.release(actor=actor, escrow_id=escrow.pk, now=timezone.now(), request_key=request_key(request)),
+        done=_("Released. %(name)s was told.") % {"name": escrow.freelancer.username},
+        to=_back(task_id),
+    )
+
+
+@require_POST
+@signed_in
+def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Confirm the work and release the money: two deeds, asked for with one button that names both."""
+    escrow, actor, now = _escrow(request, task_id), actor_of(request), timezone.now()
+
+    def both() -> None:
+        fulfilment.complete(actor=actor, task_id=task_id, now=now)
+        escrows.release(actor=actor, escrow_id=escrow.pk, now=now, request_key=request_key(request))
+
+    done = _("Confirmed and released. %(name)s was told.") % {"name": escrow.freelancer.username}
+    return carry_out(request, both, done=done, to=_back(task_id))
+
+
+@require_POST
+@signed_in
+def refund(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Refund, or ask for a refund, whichever the actor's part in the escrow allows."""
+    escrow, actor = _escrow(request, task_id), actor_of(request)
+    form = forms.RefundForm(request.POST, escrow=escrow)
+    if not form.is_valid():
+        return _page(request, escrow, status=UNPROCESSABLE, refund=form)
+
+    def command() -> object:
+        return refunds.ask_or_refund(
+            actor=actor,
+            escrow_id=escrow.pk,
+            amount=form.cleaned_data["amount"],
+            reason=form.cleaned_data["reason"],
+            note=form.cleaned_data["note"],
+            now=timezone.now(),
+            request_key=request_key(request),
+        )
+
+    done = _("The refund is on its way.") if refunds.is_immediate(actor, escrow) else _("The freelancer was asked.")
+    return carry_out(request, command, done=done, to=_back(task_id))
+
+
+def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpResponse]:
+    @require_POST
+    @signed_in
+    def answer(request: HttpRequest, task_id: int) -> HttpResponse:
+        escrow, actor = _escrow(request, task_id), actor_of(request)
+        asked = escrow.refunds.filter(state=RefundState.REQUESTED.value).first()
+        form = forms.AnswerForm(request.POST)
+        if not form.is_valid():
+            return _page(request, escrow, status=UNPROCESSABLE, answer=form)
+        # Answered meanwhile: the newest refund is asked for its state, so that the refusal says what it is.
+        asked = asked or escrow.refunds.order_by("-pk").first()
+        if asked is None:
+            raise Http404
+        return carry_out(
+            request,
+            lambda: refunds.answer(
+                actor=actor,
+                refund_id=asked.pk,
+                accept=accept,
+                note=form.cleaned_data["note"],
+                now=timezone.now(),
+                request_key=request_key(request),
+            ),
+            done=done(),
+            to=_back(task_id),
+        )
+
+    return answer
+
+
+accept_refund = _answering(True, lambda: _("You agreed. The refund is on its way to the client."))
+refuse_refund = _answering(False, lambda: _("You refused. Our staff will settle it; the money stays where it is."))
+
+
+@require_POST
+@signed_in
+def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Take one's own refund request back."""
+    escrow, actor = _escrow(request, task_id), actor_of(request)
+    asked = escrow.refunds.order_by("-pk").first()
+    if asked is None:
+        raise Http404
+    return carry_out(
+        request,
+        lambda: refunds.withdraw(actor=actor, refund_id=asked.pk, now=timezone.now()),
+        done=_("You took the request back."),
+        to=_back(task_id),
+    )
+
+
+@require_POST
+@signed_in
+def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Open a dispute."""
+    escrow, actor = _escrow(request, task_id), actor_of(request)
+    form = forms.DisputeForm(request.POST)
+    if not form.is_valid():
+        return _page(request, escrow, status=UNPROCESSABLE, dispute=form)
+    return carry_out(
+        request,
+        lambda: disputes.open_dispute(
+            actor=actor,
+            escrow_id=escrow.pk,
+            reason=form.cleaned_data["reason"],
+            now=timezone.now(),
+            request_key=request_key(request),
+        ),
+        done=_("The dispute is open. The money stays where it is until our staff has settled it."),
+        to=_back(task_id),
+    )
+
+
+@require_GET
+@signed_in
+def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
+    """A printable receipt of what was paid, released and refunded, for either side."""
+    escrow = _escrow(request, task_id)
+    if escrow.funded_at is None:
+        raise Http404
+    context = {
+        "escrow": escrow,
+        "task": escrow.task,
+        "percentage": percentage(escrow.fee_basis_points),
+        "released": Money(escrow.released_minor, escrow.currency),
+        "released_fee": Money(escrow.released_fee_minor, escrow.currency),
+        "released_share": Money(escrow.released_minor - escrow.released_fee_minor, escrow.currency),
+        "refunded": Money(escrow.refunded_minor, escrow.currency),
+        "is_open": escrow.state in {EscrowState.FUNDED.value, EscrowState.DISPUTED.value},
+    }
+    return page(request, "receipt.html", context)
 
 
 urlpatterns = [
     path("tasks/<int:task_id>/payment/", show, name="payment"),
+    path("tasks/<int:task_id>/payment/receipt/", receipt, name="receipt"),
+    path("tasks/<int:task_id>/payment/release/", release, name="payment-release"),
+    path("tasks/<int:task_id>/payment/confirm/", complete_and_release, name="payment-confirm"),
+    path("tasks/<int:task_id>/payment/refund/", refund, name="payment-refund"),
+    path("tasks/<int:task_id>/payment/refund/accept/", accept_refund, name="refund-accept"),
+    path("tasks/<int:task_id>/payment/refund/refuse/", refuse_refund, name="refund-refuse"),
+    path("tasks/<int:task_id>/payment/refund/withdraw/", withdraw_refund, name="refund-withdraw"),
+    path("tasks/<int:task_id>/payment/dispute/", dispute, name="payment-dispute"),
 ]

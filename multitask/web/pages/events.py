@@ -1,0 +1,139 @@
+"""The audit trail in words: what happened to an escrow, as its sides and the staff read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from multitask.money import Money
+from multitask.payments.models import AuditEvent
+from multitask.payments.whereabouts import Part, Place
+from multitask.users.actor import STAFF_ROLES, Actor, Role
+
+_WORDS: Final = {
+    "payment_requested": _("The client began to pay"),
+    "payment_refused": _("The payment could not be created"),
+    "payment_failed": _("A payment attempt was declined"),
+    "payment_cancelled": _("A payment attempt was given up"),
+    "payment_review": _("A payment arrived that does not fit and is looked at"),
+    "payment_sent_back": _("A payment that does not fit is sent back"),
+    "funded": _("The money is in escrow"),
+    "started": _("Work began"),
+    "delivered": _("The work was delivered"),
+    "completed": _("The client confirmed the work"),
+    "released": _("The money was released"),
+    "transferred": _("The freelancer's share left for their account"),
+    "transfer_failed": _("The transfer was refused; our staff looks at it"),
+    "transfer_retried": _("The transfer is tried again"),
+    "settled": _("The freelancer can withdraw it"),
+    "refund_requested": _("The client asked for a refund"),
+    "refund_started": _("A refund began"),
+    "refund_accepted": _("The freelancer agreed to the refund"),
+    "refund_refused": _("The freelancer refused the refund"),
+    "refund_withdrawn": _("The client took the request back"),
+    "refund_needs_approval": _("A refund waits for a second person's approval"),
+    "refund_approved": _("The refund was approved"),
+    "refund_turned_down": _("The refund was not approved"),
+    "refund_retried": _("The refund is tried again"),
+    "refunded": _("The client was refunded"),
+    "refund_failed": _("The refund failed"),
+    "dispute_opened": _("A dispute was opened"),
+    "dispute_settled": _("The dispute was settled"),
+    "settle_needs_approval": _("The settlement waits for a second person's approval"),
+    "settle_approved": _("The settlement was approved"),
+    "settle_turned_down": _("The settlement was not approved"),
+    "task_cancelled": _("The task was called off"),
+    "cancelled": _("The escrow was closed before it was paid"),
+    "chargeback_opened": _("The cardholder's bank contests the payment"),
+    "chargeback_won": _("The bank decided for us"),
+    "chargeback_lost": _("The bank decided for the cardholder"),
+    "chargeback_warning_closed": _("The bank's inquiry was closed"),
+    "frozen": _("The money is held where it is"),
+    "unfrozen": _("The money is free again"),
+}
+_BAD: Final = {
+    "payment_failed",
+    "payment_refused",
+    "payment_review",
+    "transfer_failed",
+    "refund_failed",
+    "refund_refused",
+    "dispute_opened",
+    "chargeback_opened",
+    "chargeback_lost",
+    "frozen",
+}
+_PLACES: Final = {
+    Place.UNPAID: (_("Not paid yet"), "provider"),
+    Place.PROVIDER: (_("With the payment provider, being confirmed"), "provider"),
+    Place.ESCROW: (_("In escrow"), "escrow"),
+    Place.REFUNDING: (_("On its way back to the client"), "refunded"),
+    Place.REFUNDED: (_("Refunded to the client"), "refunded"),
+    Place.PENDING: (_("Released, settling"), "pending"),
+    Place.AVAILABLE: (_("Available to the freelancer"), "available"),
+    Place.WITHDRAWING: (_("On its way to the freelancer's bank"), "bank"),
+    Place.BANK: (_("Paid to the freelancer's bank"), "bank"),
+    Place.FEE: (_("Platform fee"), "fee"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One line of the timeline."""
+
+    words: str
+    at: datetime
+    by: str
+    amount: Money | None
+    note: str
+    is_bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One part of the money, with where its stretch of the bar begins and how long it is, in thousandths."""
+
+    words: str
+    tone: str
+    amount: Money
+    start: int
+    length: int
+
+
+def spoken(event: AuditEvent, reader: Actor) -> Spoken:
+    """Say one event; members of the staff are named to the staff alone."""
+    words = _WORDS.get(event.event)
+    amount = None if event.amount_minor is None else Money(event.amount_minor, event.currency)
+    return Spoken(
+        words=str(words) if words is not None else event.event.replace("_", " ").capitalize(),
+        at=event.at,
+        by=_by(event, reader),
+        amount=amount,
+        note=event.note if _is_readable(event) else "",
+        is_bad=event.event in _BAD,
+    )
+
+
+def _by(event: AuditEvent, reader: Actor) -> str:
+    if event.actor_role == Role.SYSTEM.value:
+        return ""
+    by_staff = event.actor_role in {role.value for role in STAFF_ROLES}
+    return str(_("our staff")) if by_staff and not reader.is_staff else event.actor_label
+
+
+def _is_readable(event: AuditEvent) -> bool:
+    """Notes that people wrote; the system's own notes are codes, which the words above say better."""
+    return event.actor_role != Role.SYSTEM.value or event.event in {"refund_failed", "payment_failed"}
+
+
+def places(parts: Sequence[Part], total_minor: int) -> list[Shown]:
+    """Say where the money is, with the stretches of a bar."""
+    shown, start = [], 0
+    for part in parts:
+        words, tone = _PLACES[part.place]
+        length = part.amount.amount_minor * 1000 // total_minor
+        shown.append(Shown(str(words), tone, part.amount, start, max(length, 6)))
+        start += length
+    return shown

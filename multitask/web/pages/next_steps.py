@@ -1,0 +1,69 @@
+"""What happens next with an escrow, and when: the question that this product answers best."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from multitask.payments import access, onboarding
+from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.states import EscrowState, PaymentState, RefundState
+from multitask.tasks.states import TaskStatus
+from multitask.users.actor import Actor, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """One sentence about what is next, and the moment at which it happens by itself, if there is one."""
+
+    words: str
+    at: datetime | None = None
+
+
+def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
+    """Say what is next, to this reader; None when all is done."""
+    if escrow.frozen_at is not None:
+        return Next(_("The cardholder's bank decides; the money is held until then."))
+    if escrow.state == EscrowState.DISPUTED.value:
+        return Next(_("Our staff settles the dispute; the money stays in escrow until then."))
+    if open_refund is not None:
+        return _about_refund(open_refund)
+    if escrow.state == EscrowState.PENDING_PAYMENT.value:
+        return Next(_("The client pays; then the money is in escrow."))
+    if escrow.state == EscrowState.FUNDED.value:
+        return _about_work(escrow, access.party(actor, escrow))
+    if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
+        return _about_settling(escrow)
+    return None
+
+
+def _about_refund(refund: Refund) -> Next:
+    if refund.state == RefundState.REQUESTED.value:
+        return Next(
+            _("The freelancer answers the refund request; without an answer it is accepted."), refund.answer_by_at
+        )
+    return Next(_("The refund reaches the client's card in 5 to 10 days."))
+
+
+def _about_work(escrow: Escrow, role: Role) -> Next:
+    status = TaskStatus(escrow.task.status)
+    if status is TaskStatus.CANCELLED:
+        return Next(_("The task was called off: the client can take the money back at once."))
+    if status is TaskStatus.COMPLETED:
+        return Next(_("The client releases the money."), escrow.auto_release_at)
+    if status is TaskStatus.DELIVERED:
+        words = (
+            _("You confirm the work and release the money; if you say nothing, it is released by itself.")
+            if role is Role.CLIENT
+            else _("The client confirms the work; without a word from them the money is released by itself.")
+        )
+        return Next(words, escrow.auto_release_at)
+    return Next(_("The freelancer does the work and delivers it."))
+
+
+def _about_settling(escrow: Escrow) -> Next:
+    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    if account is None or not account.can_receive:
+        return Next(_("The freelancer sets up their payout account; the money waits for them until then."))
+    payment = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value).first()
+    return Next(_("The money settles; then the freelancer can withdraw it."), payment.available_at if payment else None)
