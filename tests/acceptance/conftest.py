@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
+from tests.acceptance.system import System, copied_database
 from tests.sandbox_process import SandboxProcess
 
 
@@ -83,3 +85,19 @@ def assigned_task(application: dict[str, Any], client_user: Caller) -> dict[str,
     answer = client_user.post(f"/api/tasks/applications/{application['id']}/accept/")
     assert answer.status == 200, answer.json
     return dict(client_user.get(f"/api/tasks/{application['task']}/").json)
+
+
+@pytest.fixture(scope="module")
+def own_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The address of a migrated database that the programs of one module share."""
+    with django_db_blocker.unblock():
+        template = f"{connection.settings_dict['NAME']}_template"
+    with copied_database(template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def system(own_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Sandbox, web server and worker as processes, for the tests of one module."""
+    with System(tmp_path_factory.mktemp("system"), own_database) as running:
+        yield running

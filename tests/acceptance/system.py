@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import psycopg
+from django.db import connections
+from django.test import override_settings
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
+from tests import fresh_database
 from tests.sandbox_process import ROOT, SandboxProcess, free_port
 
 START_SECONDS = 60
@@ -165,16 +171,18 @@ class System:
 
     def until_ready(self) -> None:
         """Wait until the web server answers and the worker has registered."""
-        eventually(self._answers, f"the web server to answer; see {self.web.log}", seconds=START_SECONDS)
-        eventually(self._works, f"the worker to register; see {self.worker.log}", seconds=START_SECONDS)
+        eventually(self._answers, "the web server to answer", seconds=START_SECONDS)
+        eventually(self._works, "the worker to register", seconds=START_SECONDS)
 
     def _answers(self) -> bool:
         if self.web.has_ended():
             raise AssertionError(f"the web server ended: {self.web.log.read_text()[-2000:]}")
         try:
-            return self.call("GET", "/readyz").status == 200
+            answer = self.call("GET", "/readyz")
         except NoAnswer:
             return False
+        assert answer.status in {200, 503}, answer
+        return answer.status == 200
 
     def _works(self) -> bool:
         if self.worker.has_ended():
@@ -238,3 +246,42 @@ class System:
             """
         )
         return left[0][0] == 0 and self.sandbox.drain(5)
+
+
+@contextlib.contextmanager
+def copied_database(template: str) -> Iterator[str]:
+    """A copy of the migrated test database, under a name that no other run has; yields its address."""
+    name = f"{template.removesuffix('_template')}_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(fresh_database.url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+    try:
+        yield fresh_database.url(name)
+    finally:
+        with psycopg.connect(fresh_database.url("postgres"), autocommit=True) as server:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextlib.contextmanager
+def in_process(system: System) -> Iterator[None]:
+    """Lead this very process to the system's database and sandbox, as if it were one of the system's own."""
+    ours = connections["default"]
+    parts = conninfo_to_dict(system.database_url)
+    theirs = connections.create_connection("default")
+    options = {name: value for name, value in ours.settings_dict["OPTIONS"].items() if name != "pool"}
+    theirs.settings_dict = {
+        **ours.settings_dict,
+        "HOST": str(parts["host"]),
+        "PORT": str(parts["port"]),
+        "USER": str(parts["user"]),
+        "PASSWORD": str(parts.get("password", "")),
+        "NAME": str(parts["dbname"]),
+        "OPTIONS": options,
+    }
+    names = ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY")
+    connections["default"] = theirs
+    try:
+        with override_settings(**{name: system.settings()[name] for name in names}):
+            yield
+    finally:
+        theirs.close()
+        connections["default"] = ours

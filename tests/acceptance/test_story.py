@@ -1,9 +1,16 @@
 """The story of a task, end to end: HTTP in, sandbox out, with nothing between that is not the real thing."""
 
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.acceptance import books
 from tests.acceptance.story import Story
-from tests.acceptance.system import System
+from tests.acceptance.system import System, in_process
+
+pytestmark = pytest.mark.django_db
+MOST_STATEMENTS = 12
 
 
 def test_a_task_is_paid_from_the_card_to_the_bank(system: System) -> None:
@@ -18,6 +25,23 @@ def test_a_task_is_paid_from_the_card_to_the_bank(system: System) -> None:
     account = story.freelancer.get("/payments/connect/status/")["stripe_account_id"]
     assert system.sandbox.money()["bank_deposits"][account] == {"usd": 104_938}
     assert fees(system) == 18_518
+
+
+@pytest.mark.parametrize("key", ["", "once-and-for-all"])
+def test_a_release_takes_few_statements(system: System, key: str) -> None:
+    story = Story(system).to_work_done()
+    headers = {"Authorization": f"Bearer {story.client.token}"} | ({"Idempotency-Key": key} if key else {})
+
+    with in_process(system):
+        with CaptureQueriesContext(connection) as captured:
+            path = f"/payments/escrow/{story.escrow_id}/release/"
+            answer = Client().post(path, "{}", content_type="application/json", headers=headers)
+        statements = [query["sql"] for query in captured.captured_queries]
+
+    assert answer.status_code == 200, answer.content
+    assert len([statement for statement in statements if "ledger_post(" in statement]) == 1
+    assert len(statements) <= MOST_STATEMENTS, "\n".join(statement[:150] for statement in statements)
+    story.until_available()
 
 
 def fees(system: System) -> int:
