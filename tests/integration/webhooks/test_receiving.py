@@ -232,7 +232,7 @@ def test_a_body_that_ends_early_is_refused() -> None:
             raise OSError("the connection was reset")
 
     request = RequestFactory().post(URL, b"{}", content_type="application/json")
-    request._stream = Ending()  # type: ignore[attr-defined]
+    request._stream = Ending()
 
     answer = entry.receive(request, "stripe")
 
