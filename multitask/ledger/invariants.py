@@ -141,11 +141,10 @@ SELECT format('%s of transaction %s is on account %s stripe %s, which does not e
 
 GUARDS_STAND = """
 SELECT format('trigger %s on %s is missing or does not always fire', guard.name, guard.relation)
-  FROM (VALUES ('ledger_account', 'append_only'),
+  FROM (VALUES ('ledger_account', 'append_only'), ('ledger_account', 'one_writer'),
                ('ledger_transaction', 'append_only'), ('ledger_transaction', 'has_legs'),
-               ('ledger_entry', 'append_only'), ('ledger_entry', 'complete_and_balanced'),
-               ('ledger_balance', 'never_removed'), ('ledger_balance', 'moves_with_entries'),
-               ('ledger_balance', 'opens_at_zero')) guard (relation, name)
+               ('ledger_entry', 'append_only'), ('ledger_entry', 'whole_and_balanced'),
+               ('ledger_balance', 'never_removed'), ('ledger_balance', 'one_writer')) guard (relation, name)
  WHERE NOT EXISTS (SELECT FROM pg_trigger
                     WHERE tgrelid = to_regclass(guard.relation) AND tgname = guard.name AND tgenabled = 'A')
 UNION ALL
@@ -158,7 +157,7 @@ SELECT format('constraint %s on %s is missing or does not hold for every row', g
                ('ledger_transaction', 'ledger_transaction_reverses_fkey'),
                ('ledger_entry', 'ledger_entry_pkey'),
                ('ledger_entry', 'ledger_entry_account_sequence'),
-               ('ledger_entry', 'ledger_entry_amount_minor_check'),
+               ('ledger_entry', 'ledger_entry_moves_something'),
                ('ledger_balance', 'ledger_balance_pkey'),
                ('ledger_balance', 'ledger_balance_adds_up'),
                ('ledger_balance', 'ledger_balance_floor')) guard (relation, name)

@@ -16,28 +16,12 @@ CREATE FUNCTION ledger_request_hash(
     SELECT sha256(convert_to(ROW(p_kind, p_reverses, p_codes, p_currencies, p_amounts)::text, 'UTF8'))
 $$;
 
--- The accounts of the legs, in the order of the legs: ids (NULL where not opened yet), the stripe
--- of each that this connection writes to, and one account that exists with other terms, if any.
-CREATE FUNCTION ledger_find_accounts(
-    p_codes text[], p_currencies text[], p_floors bigint[], p_stripes smallint[],
-    OUT accounts bigint[], OUT places smallint[], OUT changed text
-) LANGUAGE sql STABLE AS $$
-    SELECT array_agg(account.id ORDER BY position),
-           array_agg((pg_backend_pid() % leg.stripes)::smallint ORDER BY position),
-           min(account.code) FILTER (WHERE account.stripes <> leg.stripes
-                               OR account.floor_minor IS DISTINCT FROM leg.floor_minor)
-      FROM unnest(p_codes, p_currencies, p_floors, p_stripes)
-           WITH ORDINALITY AS leg (code, currency, floor_minor, stripes, position)
-      LEFT JOIN ledger_account account ON account.code = leg.code
-                                      AND account.currency = leg.currency
-$$;
-
 -- Opens the accounts of a posting that do not exist yet, with every stripe of each, in code order.
 -- Called before any balance is locked: it waits only for others who are opening accounts, and they
--- insert in the same order.
+-- insert in the same order. Returns the account of each leg as ledger_post wants it.
 CREATE FUNCTION ledger_open_accounts(
     p_codes text[], p_currencies text[], p_floors bigint[], p_stripes smallint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     v_opened bigint[];
 BEGIN
@@ -52,116 +36,144 @@ BEGIN
         ON CONFLICT (code, currency) DO NOTHING
         RETURNING id
     )
-    SELECT array_agg(id ORDER BY id) FROM opened INTO v_opened;
+    SELECT array_agg(id) INTO v_opened FROM opened;
     INSERT INTO ledger_balance (account_id, stripe, floor_minor)
     SELECT account.id, stripe, account.floor_minor
       FROM ledger_account account, generate_series(0, account.stripes - 1) AS stripe
      WHERE account.id = ANY (v_opened);
+    RETURN ARRAY(
+        SELECT CASE WHEN account.stripes = leg.stripes
+                     AND account.floor_minor IS NOT DISTINCT FROM leg.floor_minor
+                    THEN account.id ELSE 0 END
+          FROM unnest(p_codes, p_currencies, p_floors, p_stripes)
+               WITH ORDINALITY AS leg (code, currency, floor_minor, stripes, position)
+          JOIN ledger_account account ON account.code = leg.code AND account.currency = leg.currency
+         ORDER BY leg.position);
 END $$;
 
--- Posts one transaction of two or more legs inside the caller's transaction.
+-- The earlier posting under a key, if it was of the same request.
+CREATE FUNCTION ledger_earlier_posting(p_scope text, p_key text, p_hash bytea) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_id uuid;
+    v_hash bytea;
+BEGIN
+    SELECT id, request_hash INTO v_id, v_hash FROM ledger_transaction
+     WHERE scope = p_scope AND key = p_key;
+    IF v_id IS NULL THEN
+        RAISE EXCEPTION 'the key was taken by a transaction that this one cannot see'
+            USING ERRCODE = 'serialization_failure';
+    ELSIF v_hash <> p_hash THEN
+        RAISE EXCEPTION 'key % of % was used for another request', p_key, p_scope
+            USING ERRCODE = 'ML004', DETAIL = v_id::text;
+    END IF;
+    RETURN v_id;
+END $$;
+
+-- Posts one transaction of two or more legs, on as many accounts, inside the caller's transaction.
 -- Leg n is p_codes[n], p_currencies[n], p_floors[n], p_stripes[n], p_amounts[n].
 -- Returns the id and true, or the id of the earlier posting of the same request and false.
 -- Each statement below takes a fresh snapshot, so that what is read after waiting is what holds.
+-- The settings make every session plan once, for index lookups, however full the tables were when it
+-- began: replanning per call costs more than the posting.
 CREATE FUNCTION ledger_post(
     p_kind text, p_scope text, p_key text, p_effective_at timestamptz,
     p_description text, p_details jsonb, p_reverses uuid,
     p_codes text[], p_currencies text[], p_floors bigint[], p_stripes smallint[],
     p_amounts bigint[], OUT posting_id uuid, OUT created boolean
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SECURITY DEFINER
+    SET ledger.writer = 'ledger_post'
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 DECLARE
     v_hash bytea := ledger_request_hash(p_kind, p_reverses, p_codes, p_currencies, p_amounts);
-    v_earlier_hash bytea;
     v_accounts bigint[];
-    v_places smallint[];
-    v_changed text;
-    v_short text;
     v_recorded_at timestamptz;
+    v_short text;
 BEGIN
     -- The header first: whoever posts under the same key waits here, holding no balance.
-    WITH header AS (
-        INSERT INTO ledger_transaction (id, kind, scope, key, request_hash, legs, effective_at,
-                                        created_at, reverses, description, details)
-        VALUES (ledger_new_id(), p_kind, p_scope, p_key, v_hash, cardinality(p_codes),
-                p_effective_at, clock_timestamp(), p_reverses, p_description, p_details)
-        ON CONFLICT (scope, key) DO NOTHING
-        RETURNING id
-    )
-    SELECT (SELECT id FROM header), accounts, places, changed
-      INTO posting_id, v_accounts, v_places, v_changed
-      FROM ledger_find_accounts(p_codes, p_currencies, p_floors, p_stripes);
-
-    IF posting_id IS NULL THEN
-        SELECT id, request_hash INTO posting_id, v_earlier_hash
-          FROM ledger_transaction WHERE scope = p_scope AND key = p_key;
-        IF posting_id IS NULL THEN
-            RAISE EXCEPTION 'the key was taken by a transaction this one cannot see'
-                USING ERRCODE = 'serialization_failure';
-        ELSIF v_earlier_hash <> v_hash THEN
-            RAISE EXCEPTION 'key % of % was used for another request', p_key, p_scope
-                USING ERRCODE = 'ML004', DETAIL = posting_id::text;
-        END IF;
-        created := false;
+    -- Along with it comes the account of each leg, in order: its id, NULL where it is not opened yet, and
+    -- 0 where it exists with other terms.
+    INSERT INTO ledger_transaction (id, kind, scope, key, request_hash, legs, effective_at,
+                                    created_at, reverses, description, details)
+    VALUES (ledger_new_id(), p_kind, p_scope, p_key, v_hash, cardinality(p_codes),
+            p_effective_at, clock_timestamp(), p_reverses, p_description, p_details)
+    ON CONFLICT (scope, key) DO NOTHING
+    RETURNING id, ARRAY(
+        SELECT (SELECT CASE WHEN account.stripes = leg.stripes
+                             AND account.floor_minor IS NOT DISTINCT FROM leg.floor_minor
+                            THEN account.id ELSE 0 END
+                  FROM ledger_account account
+                 WHERE account.code = leg.code AND account.currency = leg.currency)
+          FROM unnest(p_codes, p_currencies, p_floors, p_stripes)
+               AS leg (code, currency, floor_minor, stripes))
+    INTO posting_id, v_accounts;
+    created := posting_id IS NOT NULL;
+    IF NOT created THEN
+        posting_id := ledger_earlier_posting(p_scope, p_key, v_hash);
         RETURN;
     END IF;
 
     IF array_position(v_accounts, NULL) IS NOT NULL THEN
-        PERFORM ledger_open_accounts(p_codes, p_currencies, p_floors, p_stripes);
-        SELECT accounts, places, changed INTO v_accounts, v_places, v_changed
-          FROM ledger_find_accounts(p_codes, p_currencies, p_floors, p_stripes);
+        v_accounts := ledger_open_accounts(p_codes, p_currencies, p_floors, p_stripes);
     END IF;
-    IF v_changed IS NOT NULL THEN
-        RAISE EXCEPTION 'account % exists with another floor or number of stripes', v_changed
-            USING ERRCODE = 'ML005', DETAIL = v_changed;
+    IF 0 = ANY (v_accounts) THEN
+        RAISE EXCEPTION 'account % exists with another floor or number of stripes',
+            p_codes[array_position(v_accounts, 0::bigint)]
+            USING ERRCODE = 'ML005', DETAIL = p_codes[array_position(v_accounts, 0::bigint)];
     END IF;
 
     -- Lock in one order for all, the rows that most others want last, so that nobody deadlocks
     -- and the hot rows are held shortest.
-    SELECT greatest(max(locked.recorded_at), clock_timestamp()), min(locked.code) FILTER (WHERE short)
+    SELECT greatest(max(recorded_at), clock_timestamp()), min(code) FILTER (WHERE is_short)
       INTO v_recorded_at, v_short
-      FROM (SELECT balance.recorded_at, net.code,
-                   balance.balance_minor + net.amount_minor < balance.floor_minor AS short
-              FROM (SELECT account_id, place, stripes, min(code) AS code,
-                           sum(amount_minor)::bigint AS amount_minor
-                      FROM unnest(v_accounts, v_places, p_stripes, p_codes, p_amounts)
-                           AS leg (account_id, place, stripes, code, amount_minor)
-                     GROUP BY account_id, place, stripes) net
-              JOIN ledger_balance balance ON balance.account_id = net.account_id
-                                         AND balance.stripe = net.place
-             ORDER BY net.stripes > 1, net.account_id, net.place
+      FROM (SELECT balance.recorded_at, leg.code,
+                   balance.balance_minor + leg.amount_minor < balance.floor_minor AS is_short
+              FROM unnest(v_accounts, p_stripes, p_codes, p_amounts)
+                   AS leg (account_id, stripes, code, amount_minor)
+              JOIN ledger_balance balance ON balance.account_id = leg.account_id
+                   AND balance.stripe = (pg_backend_pid() % leg.stripes)::smallint
+             ORDER BY leg.stripes > 1, leg.account_id
                FOR UPDATE OF balance) locked;
     IF v_short IS NOT NULL THEN
         RAISE EXCEPTION 'account % does not hold enough', v_short
             USING ERRCODE = 'ML006', DETAIL = v_short;
     END IF;
 
-    -- Legs on one account are entered credits first, so that no sequence dips below the floor.
-    WITH leg AS (
-        SELECT account_id, place, position, amount_minor,
-               row_number() OVER entered AS nth, sum(amount_minor) OVER entered AS running_minor
-          FROM unnest(v_accounts, v_places, p_amounts)
-               WITH ORDINALITY AS leg (account_id, place, amount_minor, position)
-        WINDOW entered AS (PARTITION BY account_id, place ORDER BY amount_minor DESC, position)
-    ), moved AS (
+    WITH moved AS (
         UPDATE ledger_balance balance
-           SET debits_minor = balance.debits_minor + net.debits_minor,
-               credits_minor = balance.credits_minor + net.credits_minor,
-               balance_minor = balance.balance_minor + net.credits_minor - net.debits_minor,
-               sequence = balance.sequence + net.legs,
+           SET debits_minor = balance.debits_minor + greatest(-leg.amount_minor, 0),
+               credits_minor = balance.credits_minor + greatest(leg.amount_minor, 0),
+               balance_minor = balance.balance_minor + leg.amount_minor,
+               sequence = balance.sequence + 1,
                recorded_at = v_recorded_at
-          FROM (SELECT account_id, place, count(*) AS legs,
-                       coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0) AS credits_minor,
-                       coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0) AS debits_minor
-                  FROM leg GROUP BY account_id, place) net
-         WHERE balance.account_id = net.account_id AND balance.stripe = net.place
-        RETURNING balance.account_id, balance.stripe,
-                  balance.sequence - net.legs AS sequence,
-                  balance.balance_minor - net.credits_minor + net.debits_minor AS balance_minor
+          FROM unnest(v_accounts, p_stripes, p_amounts)
+               WITH ORDINALITY AS leg (account_id, stripes, amount_minor, position)
+         WHERE balance.account_id = leg.account_id
+           AND balance.stripe = (pg_backend_pid() % leg.stripes)::smallint
+        RETURNING leg.position, leg.amount_minor,
+                  balance.account_id, balance.stripe, balance.sequence, balance.balance_minor
     )
     INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence,
                               amount_minor, balance_after_minor, created_at)
-    SELECT posting_id, leg.position, leg.account_id, leg.place, moved.sequence + leg.nth,
-           leg.amount_minor, moved.balance_minor + leg.running_minor, v_recorded_at
-      FROM leg JOIN moved ON moved.account_id = leg.account_id AND moved.stripe = leg.place;
-    created := true;
+    SELECT posting_id, position, account_id, stripe, sequence,
+           amount_minor, balance_minor, v_recorded_at
+      FROM moved;
+END $$;
+
+-- Whoever may post is named one by one. The functions look for their tables in this schema alone, so
+-- that nobody slips another table under their names.
+REVOKE EXECUTE ON FUNCTION ledger_post FROM PUBLIC;
+DO $$
+DECLARE
+    v_function regprocedure;
+BEGIN
+    FOREACH v_function IN ARRAY ARRAY(
+        SELECT oid::regprocedure FROM pg_proc
+         WHERE pronamespace = current_schema()::regnamespace
+           AND proname IN ('ledger_post', 'ledger_check_added_entries', 'ledger_check_header_has_legs'))
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', v_function, current_schema());
+    END LOOP;
 END $$;
