@@ -1,0 +1,10 @@
+"""The least that a job could cost: one that does nothing."""
+
+from procrastinate.contrib.django import app
+
+NOTHING = "bench_nothing"
+
+
+@app.task(name=NOTHING, queue="operations")
+def nothing(number: int) -> None:
+    """Do nothing."""

@@ -1,0 +1,144 @@
+-- A freelancer's past, written straight into the tables: far too much of it to live through over the API.
+-- The table `past` has one row: client_id, freelancer_id and escrows, how many there are to be. Each escrow is
+-- funded and released, and every second one settled, so that n escrows make 2n rows of history and 2n entries
+-- on the freelancer's own accounts, as the application would have written them.
+
+-- What is older in the books stays older: this past begins where the last one ended.
+-- Foreign keys and deferred checks look at every row; the books are proved as a whole afterwards.
+SET LOCAL session_replication_role = replica;
+SET LOCAL ledger.writer = 'ledger_post';
+SET LOCAL work_mem = '256MB';
+SET LOCAL maintenance_work_mem = '256MB';
+ALTER TABLE ledger_transaction DISABLE TRIGGER has_legs;
+ALTER TABLE ledger_entry DISABLE TRIGGER whole_and_balanced;
+ALTER TABLE payments_historyrow ENABLE ALWAYS TRIGGER payments_history_added;
+
+-- Indexes are cheaper made at once than row by row.
+CREATE TEMPORARY TABLE set_aside ON COMMIT DROP AS
+SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+  FROM pg_index
+ WHERE NOT indisunique AND indrelid IN (
+       'payments_historyrow'::regclass, 'payments_escrow'::regclass,
+       'tasks_task'::regclass, 'tasks_application'::regclass);
+DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || string_agg(name, ', ') FROM set_aside); END $$;
+
+CREATE TEMPORARY TABLE plan ON COMMIT DROP AS
+SELECT n, client_id, freelancer_id, n % 2 = 0 AS settled,
+       1000 + 100 * (n % 90) AS total, 150 + 15 * (n % 90) AS fee,  -- exactly 15 percent
+       began_at + (now() - began_at) / (escrows + 1) * n AS at, (now() - began_at) / (escrows + 1) / 4 AS pause,
+       n + (SELECT coalesce(max(id), 0) FROM tasks_task) AS task_id,
+       n + (SELECT coalesce(max(id), 0) FROM tasks_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_escrow) AS escrow_id
+  FROM past, generate_series(1, escrows::bigint) AS n,
+       (SELECT coalesce(max(created_at), now() - interval '1 year') AS began_at FROM ledger_transaction) AS books;
+ANALYZE plan;
+
+INSERT INTO tasks_application
+       (id, task_id, freelancer_id, amount_minor, cover_letter, status, created_at, decided_at)
+SELECT application_id, task_id, freelancer_id, total, '', 'accepted', at, at FROM plan;
+
+INSERT INTO tasks_task
+       (id, client_id, freelancer_id, accepted_application_id, title, description, budget_minor, currency,
+        status, created_at, assigned_at, started_at, delivered_at, completed_at)
+SELECT task_id, client_id, freelancer_id, application_id, 'Task ' || n, 'One of many.', total, 'USD',
+       'completed', at, at, at, at, at
+  FROM plan;
+
+INSERT INTO payments_escrow
+       (id, public_id, task_id, application_id, client_id, freelancer_id, provider, provider_payment_id, currency,
+        total_minor, fee_basis_points, fee_minor, freelancer_minor, auto_release_days, refund_answer_days,
+        released_minor, released_fee_minor, refunded_minor, state, created_at, funded_at, released_at,
+        settled_at, dispute_reason, release_key)
+SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe',
+       'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 14, 7, total, fee, 0, 'released', at, at, at,
+       CASE WHEN settled THEN at END, '', ''
+  FROM plan;
+
+-- Long ago there were a few of kinds that are rare since: whoever looks for them from the newest back goes far.
+INSERT INTO payments_historyrow
+       (public_id, user_id, type, status, direction, amount_minor, fee_minor, currency, reference, description,
+        created_at, processed_at, failure_reason)
+SELECT gen_random_uuid(), freelancer_id, kind, status, direction, 5000, 0, currency, kind || ':long ago:' || number,
+       'Long ago', now() - interval '2 years', now() - interval '2 years', ''
+  FROM past, generate_series(1, 5) AS number, (VALUES
+       ('withdrawal', 'failed', 'out', 'USD'), ('escrow_release', 'completed', 'in', 'EUR'),
+       ('platform_fee', 'cancelled', 'out', 'USD')) AS rare (kind, status, direction, currency);
+
+INSERT INTO payments_historyrow
+       (public_id, user_id, type, status, direction, amount_minor, fee_minor, currency, escrow_id, sender_id,
+        recipient_id, reference, description, created_at, processed_at, failure_reason)
+SELECT gen_random_uuid(), freelancer_id, kind, 'completed', direction, amount, taken, 'USD', escrow_id,
+       sender, recipient, 'escrow:' || escrow_id || ending, words || n || '”', at, at, ''
+  FROM plan CROSS JOIN LATERAL (VALUES
+       ('escrow_release', 'in', total, fee, client_id, freelancer_id, ':release', 'Earned for “Task '),
+       ('platform_fee', 'out', fee, 0, freelancer_id, NULL, ':fee', 'Platform fee for “Task ')
+       ) AS line (kind, direction, amount, taken, sender, recipient, ending, words)
+ ORDER BY n, ending DESC;
+
+SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
+       setval(pg_get_serial_sequence('tasks_application', 'id'), max(application_id)),
+       setval(pg_get_serial_sequence('payments_escrow', 'id'), max(escrow_id))
+  FROM plan;
+
+-- The books. The shared accounts may be there from another person's past.
+INSERT INTO ledger_account (code, currency, floor_minor, stripes)
+SELECT code, 'USD', floor_minor, stripes
+  FROM past CROSS JOIN LATERAL (VALUES
+       ('user:' || freelancer_id || ':pending', 0, 1), ('user:' || freelancer_id || ':available', 0, 1),
+       ('platform:fees', NULL, 32), ('provider:stripe:balance', NULL, 32)) AS account (code, floor_minor, stripes)
+ UNION ALL
+SELECT 'escrow:' || escrow_id, 'USD', 0, 1 FROM plan
+    ON CONFLICT (code, currency) DO NOTHING;
+INSERT INTO ledger_balance (account_id, stripe, floor_minor)
+SELECT account.id, stripe, floor_minor FROM ledger_account account, generate_series(0, stripes - 1) AS stripe
+    ON CONFLICT DO NOTHING;
+
+CREATE TEMPORARY TABLE leg ON COMMIT DROP AS
+SELECT n, step, position, planned.code, amount, account.id AS account_id, (n % account.stripes)::smallint AS stripe
+  FROM plan CROSS JOIN LATERAL (VALUES
+       (1, 1, 'provider:stripe:balance', -total), (1, 2, 'escrow:' || escrow_id, total),
+       (2, 1, 'escrow:' || escrow_id, -total), (2, 2, 'user:' || freelancer_id || ':pending', total - fee),
+       (2, 3, 'platform:fees', fee),
+       (3, 1, 'user:' || freelancer_id || ':pending', -(total - fee)),
+       (3, 2, 'user:' || freelancer_id || ':available', total - fee)
+       ) AS planned (step, position, code, amount)
+  JOIN ledger_account account ON account.code = planned.code AND account.currency = 'USD'
+ WHERE step < 3 OR settled;
+
+CREATE TEMPORARY TABLE posting ON COMMIT DROP AS
+SELECT ledger_new_id() AS id, n, step, kind, legs, at + step * pause AS at,
+       'escrow:' || escrow_id || ':' || kind AS key, hash
+  FROM plan
+  JOIN (SELECT n, step, count(*) AS legs, (ARRAY['escrow_funded', 'escrow_released', 'settled'])[step] AS kind,
+               ledger_request_hash((ARRAY['escrow_funded', 'escrow_released', 'settled'])[step], NULL,
+                   array_agg(code ORDER BY position), array_agg('USD'::text ORDER BY position),
+                   array_agg(amount ORDER BY position)) AS hash
+          FROM leg GROUP BY n, step) AS posted USING (n)
+ ORDER BY n, step;
+
+INSERT INTO ledger_transaction
+       (id, kind, scope, key, request_hash, legs, effective_at, created_at, description, details)
+SELECT id, kind, 'payments', key, hash, legs, at, at, 'Written by a benchmark', '{}' FROM posting ORDER BY n, step;
+
+INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+                          balance_after_minor, created_at)
+SELECT posting.id, position, account_id, leg.stripe,
+       balance.sequence + row_number() OVER earlier, amount,
+       balance.balance_minor + sum(amount) OVER earlier, at
+  FROM leg JOIN posting USING (n, step) JOIN ledger_balance balance USING (account_id, stripe)
+WINDOW earlier AS (PARTITION BY account_id, stripe ORDER BY n, step ROWS UNBOUNDED PRECEDING);
+
+UPDATE ledger_balance balance
+   SET debits_minor = debits_minor + debited, credits_minor = credits_minor + credited,
+       balance_minor = balance_minor + credited - debited, sequence = sequence + entries, recorded_at = latest
+  FROM (SELECT account_id, stripe, count(*) AS entries, max(at) AS latest,
+               coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS debited,
+               coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS credited
+          FROM leg JOIN posting USING (n, step)
+         GROUP BY account_id, stripe) AS moved
+ WHERE balance.account_id = moved.account_id AND balance.stripe = moved.stripe;
+
+DO $$ BEGIN EXECUTE (SELECT string_agg(definition, '; ') FROM set_aside); END $$;
+ALTER TABLE ledger_transaction ENABLE ALWAYS TRIGGER has_legs;
+ALTER TABLE ledger_entry ENABLE ALWAYS TRIGGER whole_and_balanced;
+ALTER TABLE payments_historyrow ENABLE TRIGGER payments_history_added;

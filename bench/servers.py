@@ -1,0 +1,136 @@
+"""The programs that benchmarks measure, as the stack starts them: database, sandbox, web server, worker.
+
+The database is new for each benchmark, on the server that DATABASE_URL names or on an embedded one of the
+benchmarks' own, which is as durable as the one of `make run`: a commit waits for the disk.
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from stack import local, postgres
+from stack.processes import Programs
+from stack.run import WEB_THREADS
+
+SETTINGS = "bench.settings"
+MANAGE = [sys.executable, "manage.py"]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of one process now and at its highest, in bytes."""
+
+    now: int
+    peak: int
+
+
+class Servers:
+    """A database with every migration applied, and whatever is started beside it; all of it ends with `running`."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        """Take free ports; nothing runs yet."""
+        self.programs = Programs(folder / "logs")
+        self.here = local.Local(folder, _free_port(), _free_port(), database_url, local.keys(folder))
+        self.environment = {**self.here.environment(), "DJANGO_SETTINGS_MODULE": SETTINGS}
+
+    def migrate(self) -> None:
+        """Apply every migration."""
+        self.programs.finish("migrate", [*MANAGE, "migrate", "--noinput"], self.environment)
+
+    def start_sandbox(self) -> None:
+        """Start the offline Stripe, its state in memory; it knows no address to send webhooks to."""
+        command = [sys.executable, "-m", "stripe_sandbox", "--port", str(self.here.sandbox_port), "--memory"]
+        self.programs.start("sandbox", command, self.environment)
+        self.programs.await_answer("sandbox", f"{self.here.sandbox}/_sandbox/health")
+
+    def start_web(self) -> None:
+        """Start the web server with the workers and threads of the stack."""
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", local.HOST]
+        command += ["--port", str(self.here.web_port), "--workers", "1", "--blocking-threads", str(WEB_THREADS)]
+        self.programs.start("web", [*command, "multitask.config.wsgi:application"], self.environment)
+        self.programs.await_answer("web", f"{self.here.web}/readyz")
+
+    def start_worker(self) -> None:
+        """Start the worker as the stack does."""
+        self.programs.start("worker", [*MANAGE, "procrastinate", "worker"], self.environment)
+
+    def stop(self, name: str) -> None:
+        """Stop one program and wait for its end."""
+        process = self.programs.running.pop(name)
+        process.terminate()
+        process.wait(30)
+
+    def memory(self, name: str) -> dict[int, Memory]:
+        """The memory of a program and of its children, by process id, the program itself first."""
+        root = self.programs.running[name].pid
+        return {pid: _memory(pid) for pid in _family(root)}
+
+    @contextmanager
+    def connected(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+        """A connection to the database that commits each statement."""
+        with psycopg.connect(self.here.database_url, autocommit=True) as connection:
+            yield connection
+
+
+@contextmanager
+def running() -> Iterator[Servers]:
+    """A migrated database and nothing else yet; at the end every program is stopped and the database dropped."""
+    with tempfile.TemporaryDirectory(prefix="multitask-bench-") as folder, _database() as url:
+        servers = Servers(Path(folder), url)
+        try:
+            servers.migrate()
+            yield servers
+        finally:
+            servers.programs.stop()
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """The address of a new database, dropped at the end."""
+    with contextlib.ExitStack() as held:
+        server = os.environ.get("DATABASE_URL", "")
+        if not server:
+            embedded = postgres.Server(postgres.data_folder() / "postgres-bench")
+            server = held.enter_context(embedded.held()).url()
+        name = f"bench_{secrets.token_hex(4)}"
+        _execute(server, "CREATE DATABASE {}", name)
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            _execute(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _execute(server: str, statement: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind((local.HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _memory(pid: int) -> Memory:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    figures = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    now, peak = (int(figures[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+    return Memory(now, peak)
