@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -83,9 +83,9 @@ def post(
 ) -> Posting:
     """Post one transaction in one statement, inside the caller's database transaction (`atomic` or `database.run`).
 
-    Accounts are opened on first use. Legs of zero move nothing and are left out. The same scope
-    and key with the same kind, reversal and legs answers the earlier posting with `created` false;
-    with others it raises IdempotencyConflict. A LedgerError or a database error leaves the caller's
+    Accounts are opened on first use; each has one leg. Legs of zero move nothing and are left out. The
+    same scope and key with the same kind, reversal and legs answers the earlier posting with `created`
+    false; with others it raises IdempotencyConflict. A LedgerError or a database error leaves the caller's
     transaction aborted, as every error in PostgreSQL does; deadlocks (possible only when one
     database transaction posts several times) and lock timeouts are raised as Django's OperationalError.
     """
@@ -96,7 +96,7 @@ def post(
     _check_texts(kind, scope, key, description, details or {})
     if effective_at.tzinfo is None:
         raise errors.PostingInvalid("The moment a transaction takes effect needs a time zone.")
-    parameters = [
+    parameters: list[Any] = [
         kind,
         scope,
         key,
@@ -119,13 +119,10 @@ def post(
 def _check_legs(legs: Sequence[Leg]) -> None:
     """Refuse what the database would, before it costs a round trip and the caller's transaction."""
     totals: defaultdict[str, int] = defaultdict(int)
-    terms: dict[tuple[str, str], AccountRef] = {}
     for leg in legs:
         totals[leg.amount.currency] += leg.amount.amount_minor
-        if terms.setdefault((leg.account.code, leg.amount.currency), leg.account) != leg.account:
-            refusal = errors.AccountMismatch("Two legs give one account different terms.")
-            refusal.account = leg.account.code
-            raise refusal
+    if len({(leg.account.code, leg.amount.currency) for leg in legs}) < len(legs):
+        raise errors.PostingInvalid("An account has one leg in a transaction; add its amounts, or post twice.")
     if not 2 <= len(legs) <= _MOST_LEGS:
         raise errors.Unbalanced(f"A transaction has 2 to {_MOST_LEGS} legs that move something.")
     if any(totals.values()):

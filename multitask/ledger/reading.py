@@ -233,19 +233,28 @@ def transaction(transaction_id: UUID) -> Transaction:
     )
     if not headers:
         raise errors.UnknownTransaction
-    ((*header, details),) = headers
-    legs = _rows(
-        "SELECT * FROM ledger_line WHERE transaction_id = %s ORDER BY position",
-        [transaction_id],
+    legs = _rows("SELECT * FROM ledger_line WHERE transaction_id = %s ORDER BY position", [transaction_id])
+    ((found_id, kind, scope, key, effective_at, created_at, reverses, description, details),) = headers
+    return Transaction(
+        found_id,
+        kind,
+        scope,
+        key,
+        effective_at,
+        created_at,
+        reverses,
+        description,
+        json.loads(details),
+        tuple(_entry(row) for row in legs),
     )
-    return Transaction(*header, details=json.loads(details), entries=tuple(_entry(row) for row in legs))
 
 
-def _rows(sql: str, parameters: Sequence[object] | dict[str, object]) -> list[tuple[Any, ...]]:
+def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run one query on the primary."""
     with errors.translated(), connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
