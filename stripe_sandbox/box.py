@@ -49,16 +49,20 @@ class Box:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.data)
-        with self.store.transaction():
-            self.seed = _remembered(self.store, "seed", settings.seed)
-            self.clock = Clock(self.store)
-            self.ids = Identifiers(self.store, self.seed)
-            self.money = Money(self.store, self.clock)
-            self.faults = Faults(self.store, self.seed)
-            self.platform = str(self.store.meta("platform") or self._new_platform())
         self.call: Call | None = None
         self.wake: Callable[[], None] = lambda: None
         self.base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+        with self.store.transaction():
+            self.open()
+
+    def open(self) -> None:
+        """Read the state, or begin one: seed, clock, platform."""
+        self.seed = _remembered(self.store, "seed", self.settings.seed)
+        self.clock = Clock(self.store)
+        self.ids = Identifiers(self.store, self.seed)
+        self.money = Money(self.store, self.clock)
+        self.faults = Faults(self.store, self.seed)
+        self.platform = str(self.store.meta("platform") or self._new_platform())
 
     def _new_platform(self) -> str:
         ident = self.ids.new("acct_1", 15)

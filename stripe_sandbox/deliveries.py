@@ -57,6 +57,13 @@ class Deliverer:
         if self._session:
             await self._session.close()
 
+    async def forget(self) -> None:
+        """Cut what is on its way."""
+        flying = list(self._flying.values())
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+
     def wake(self) -> None:
         """Look again for what is due."""
         self._wake.set()

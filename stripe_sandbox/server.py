@@ -12,8 +12,7 @@ import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
 from stripe_sandbox.box import Box
 from stripe_sandbox.control.app import Control
 from stripe_sandbox.deliveries import Deliverer
-from stripe_sandbox.objects import account as accounts
-from stripe_sandbox.objects import webhook_endpoint
+from stripe_sandbox.objects import beginning
 from stripe_sandbox.pages.app import Pages
 from stripe_sandbox.pipeline import Pipeline
 from stripe_sandbox.settings import Settings
@@ -26,7 +25,8 @@ TICK_SECONDS = 0.2
 def build(settings: Settings) -> web.Application:
     """Open the state and return the application."""
     box = Box(settings)
-    _prepare(box)
+    with box.store.transaction():
+        beginning.prepare(box)
     deliverer = Deliverer(box)
     app = web.Application(client_max_size=MAX_BODY)
     pipeline = Pipeline(box)
@@ -46,20 +46,6 @@ def build(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(running)
     return app
-
-
-def _prepare(box: Box) -> None:
-    with box.store.transaction():
-        if box.store.get(box.platform) is None:
-            controller = {"type": "account", "fees": None, "losses": None, "stripe_dashboard": {"type": "full"}}
-            platform = accounts.new(
-                box, box.platform, country=box.settings.platform_country, kind="standard", controller=controller
-            )
-            for name in ("card_payments", "transfers"):
-                platform["_capabilities"][name] = {"requested": True, "requested_at": platform["created"]}
-            platform["business_profile"]["name"] = "Sandbox platform"
-            box.add(platform, box.platform)
-        webhook_endpoint.configure(box, box.settings.webhooks)
 
 
 async def _tick(box: Box) -> None:

@@ -79,6 +79,12 @@ class Store:
         finally:
             self._read.clear()
 
+    def empty(self) -> None:
+        """Forget everything."""
+        for table in ("docs", "meta", "timers", "keys", "journal", "books", "deliveries", "faults"):
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._read.clear()
+
     def insert(self, doc: Doc, account: str, parent: str | None = None) -> Doc:
         """Add a document under its id."""
         self.db.execute(

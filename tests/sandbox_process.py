@@ -146,6 +146,10 @@ class SandboxProcess:
         """Return whether it runs, and the platform's account id."""
         return dict(self.control("GET", "health"))
 
+    def reset(self) -> None:
+        """Forget everything and begin anew: no objects, no faults, the clock at real time."""
+        self.control("POST", "reset")
+
     def now(self) -> int:
         """Return the virtual moment in seconds."""
         return int(self.control("GET", "clock")["now"])

@@ -14,6 +14,7 @@ from stripe_sandbox.deliveries import Deliverer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError
 from stripe_sandbox.faults import RuleRefused
+from stripe_sandbox.objects import beginning
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -29,6 +30,7 @@ class Control:
         """Return the table of routes."""
         table: list[Endpoint] = [
             ("GET", "/_sandbox/health", self._health),
+            ("POST", "/_sandbox/reset", self._reset),
             *clock.ROUTES,
             *faults.ROUTES,
             *money.ROUTES,
@@ -52,6 +54,15 @@ class Control:
 
     async def _health(self, _control: Control, _given: Doc) -> Doc:
         return {"ok": True, "platform": self.box.platform, "seed": self.box.seed, "now": self.box.clock.now()}
+
+    async def _reset(self, _control: Control, _given: Doc) -> Doc:
+        """Forget everything and begin anew, as with an empty folder."""
+        await self.deliverer.forget()
+        with self.box.store.transaction():
+            self.box.store.empty()
+            self.box.open()
+            beginning.prepare(self.box)
+        return {"ok": True, "platform": self.box.platform}
 
 
 async def _json(request: web.Request) -> Doc:

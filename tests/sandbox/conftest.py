@@ -12,9 +12,23 @@ from tests.sandbox_process import SandboxProcess
 stripe.enable_telemetry = False
 
 
+@pytest.fixture(scope="session")
+def running() -> Iterator[SandboxProcess]:
+    """One process for all tests that begin with an empty sandbox."""
+    with SandboxProcess(seed=1) as process:
+        yield process
+
+
 @pytest.fixture
-def sandbox() -> Iterator[SandboxProcess]:
-    """A sandbox of the test's own."""
+def sandbox(running: SandboxProcess) -> SandboxProcess:
+    """An empty sandbox."""
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def own() -> Iterator[SandboxProcess]:
+    """A sandbox in a process of the test's own, which may be killed."""
     with SandboxProcess(seed=1) as process:
         yield process
 
