@@ -93,7 +93,7 @@ def begin(
     puts a job in the queue; without it the caller performs the operation itself, and the sweeper
     finishes what a crash leaves behind.
     """
-    operation = Operation.objects.create(
+    operation = Operation(
         kind=kind,
         subject_id=subject_id,
         sequence=sequence,
@@ -105,7 +105,8 @@ def begin(
         next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
     )
     if deferred:
-        queue.defer(queue.PERFORM, operation_id=operation.pk)
+        return queue.insert_with_job(operation)
+    operation.save(force_insert=True)
     return operation
 
 

@@ -6,10 +6,22 @@ Jobs are named, not imported: `multitask.jobs` stands to the left of this room a
 from datetime import datetime
 from typing import Final
 
+from django.db import connection
 from procrastinate.contrib.django import app
+
+from multitask.payments.models import Operation
 
 PERFORM: Final = "perform_operation"
 SETTLE: Final = "settle_escrow"
+
+# The job goes in through the function that procrastinate's own deferring calls.
+_WITH_JOB: Final = """
+WITH made AS (INSERT INTO payments_operation ({columns}) VALUES ({marks}) RETURNING id)
+SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
+       ROW(%s, %s, 0, NULL, NULL, jsonb_build_object('operation_id', made.id), NULL)
+       ]::procrastinate_job_to_defer_v1[])
+  FROM made
+"""
 
 _QUEUES = {PERFORM: "operations", SETTLE: "operations"}
 
@@ -17,3 +29,16 @@ _QUEUES = {PERFORM: "operations", SETTLE: "operations"}
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:
     """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`."""
     app.configure_task(name, queue=_QUEUES[name], schedule_at=at).defer(**arguments)
+
+
+def insert_with_job(operation: Operation) -> Operation:
+    """Insert an operation together with the job that performs it, in one statement, as every release waits for it."""
+    fields = [field for field in Operation._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    values = [field.get_db_prep_save(field.pre_save(operation, True), connection) for field in fields]
+    statement = _WITH_JOB.format(columns=columns, marks=", ".join(["%s"] * len(fields)))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, _QUEUES[PERFORM], PERFORM])
+        operation.pk = cursor.fetchone()[0]
+    operation._state.adding = False
+    return operation

@@ -36,7 +36,8 @@ def test_a_release_takes_few_statements(system: System, key: str) -> None:
         with CaptureQueriesContext(connection) as captured:
             path = f"/payments/escrow/{story.escrow_id}/release/"
             answer = Client().post(path, "{}", content_type="application/json", headers=headers)
-        statements = [query["sql"] for query in captured.captured_queries]
+        # A transaction's own brackets are not counted: they neither read nor write.
+        statements = [query["sql"] for query in captured.captured_queries if query["sql"] not in {"BEGIN", "COMMIT"}]
 
     assert answer.status_code == 200, answer.content
     assert len([statement for statement in statements if "ledger_post(" in statement]) == 1
