@@ -1,0 +1,183 @@
+"""`make run` and `make demo` as a person meets them: the story, its end, and what can go wrong."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.stack.conftest import ROOT, stack_command
+
+PATIENCE_SECONDS = 180
+
+
+def free_ports() -> dict[str, str]:
+    with socket.create_server(("127.0.0.1", 0)) as web, socket.create_server(("127.0.0.1", 0)) as sandbox:
+        return {"WEB_PORT": str(web.getsockname()[1]), "SANDBOX_PORT": str(sandbox.getsockname()[1])}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One data folder for all stories here, each of which must bear what the ones before have left."""
+    folder = str(tmp_path_factory.mktemp("stack") / "data")
+    yield folder
+    stack_command("postgres", "remove", MULTITASK_DATA=folder)
+
+
+@pytest.fixture
+def settings(data: str) -> dict[str, str]:
+    """Settings of a stack of the test's own."""
+    return {"MULTITASK_DATA": data, **free_ports()}
+
+
+class Running:
+    """`python -m stack run` in a session of its own, read line by line."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        self.settings = settings
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "stack", "run"],
+            cwd=ROOT,
+            env={**inherited, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said: list[str] = []
+
+    def read_until(self, words: str) -> None:
+        """Read its output up to a line with these words."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line)
+            if words in line:
+                return
+        raise AssertionError(f"it ended without saying {words!r}:\n{''.join(self.said)}")
+
+    def end(self) -> int:
+        """Wait until it has ended; answer its status."""
+        assert self.process.stdout is not None
+        self.said += self.process.stdout.readlines()
+        return self.process.wait(PATIENCE_SECONDS)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.said)
+
+
+@contextmanager
+def running(settings: dict[str, str]) -> Iterator[Running]:
+    started = Running(settings)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.communicate()
+
+
+def programs_of(settings: dict[str, str]) -> dict[int, str]:
+    """Every living process that this stack has started, wherever it hangs, by its command line."""
+    mark = f"MULTITASK_DATA={settings['MULTITASK_DATA']}".encode()
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # It has ended, or is not ours to look at.
+    return found
+
+
+def await_none(settings: dict[str, str]) -> None:
+    deadline = time.monotonic() + 30
+    while left := programs_of(settings):
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(0.1)
+
+
+def server_is_up(settings: dict[str, str]) -> bool:
+    return stack_command("postgres", "url", **settings).returncode == 0
+
+
+def test_the_story_is_told_with_every_step_and_equal_books_and_then_told_again(settings: dict[str, str]) -> None:
+    told = stack_command("demo", **settings)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert steps(told.stdout) == [str(number) for number in range(1, 18)]
+    assert "the freelancer's bank: 85.00 USD" in told.stdout
+    assert "the platform's fees of this task: 15.00 USD" in told.stdout
+    assert "\033[" not in told.stdout, "no colours where there is no terminal"
+    assert programs_of(settings) == {}
+    assert not server_is_up(settings)
+    assert_secrets_kept(settings, told.stdout + told.stderr)
+
+    with running(settings) as stack:
+        stack.read_until("Ctrl-C stops it")
+        assert steps(stack.output) == steps(told.stdout)
+        address = f"http://127.0.0.1:{settings['WEB_PORT']}/readyz"
+        assert urllib.request.urlopen(address, timeout=10).status == 200
+        assert re.search(r"Client login +client-\w+ +password \S+", stack.output)
+        assert re.search(r"Freelancer login +freelancer-\w+ +password \S+", stack.output)
+
+        second = stack_command("demo", **{**settings, **free_ports()})
+        assert second.returncode == 1
+        assert f"running already (process {stack.process.pid})" in second.stderr
+
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.end() == 0
+    await_none(settings)
+    assert not server_is_up(settings)
+
+
+def steps(output: str) -> list[str]:
+    return re.findall(r"^ ?(\d+)\. ", output, re.MULTILINE)
+
+
+def assert_secrets_kept(settings: dict[str, str], printed: str) -> None:
+    path = Path(settings["MULTITASK_DATA"]) / "secrets.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = json.loads(path.read_text())
+    assert len(kept) == 5
+    assert [name for name, secret in kept.items() if secret in printed and "PUBLISHABLE" not in name] == []
+
+
+def test_a_program_that_dies_is_named_and_takes_the_rest_down(settings: dict[str, str]) -> None:
+    with running(settings) as stack:
+        stack.read_until(" 1. ")
+        for process, command in programs_of(settings).items():
+            if "procrastinate worker" in command:
+                os.kill(process, signal.SIGKILL)
+        assert stack.end() == 1
+    assert re.search(r"error: step \d+, .* failed: worker was ended by SIGKILL", stack.output), stack.output
+    assert "worker.log" in stack.output
+    await_none(settings)
+
+
+def test_when_the_stack_itself_is_killed_its_programs_end_too(settings: dict[str, str]) -> None:
+    with running(settings) as stack:
+        stack.read_until(" 1. ")
+        stack.process.kill()
+        stack.end()
+    await_none(settings)
+
+
+@pytest.mark.parametrize("setting", ["WEB_PORT", "SANDBOX_PORT"])
+def test_a_taken_port_is_named_with_its_setting(settings: dict[str, str], setting: str) -> None:
+    with socket.create_server(("127.0.0.1", int(settings[setting]))):
+        refused = stack_command("demo", **settings)
+
+    assert refused.returncode == 1
+    assert refused.stderr.strip().startswith(f"error: port {settings[setting]} is taken: set {setting} to a free one")
+    assert "Traceback" not in refused.stderr
