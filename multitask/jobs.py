@@ -7,6 +7,7 @@ import structlog
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Status
 
 from multitask.ledger import checks
 from multitask.payments import escrow, operations, refunds, settlement
@@ -86,7 +87,11 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         log.warning("job_stalled", job=job.id, task=job.task_name)
-        await manager.retry_job(job)
+        if job.queueing_lock is None:
+            await manager.retry_job(job)
+        else:
+            # A chore comes again by itself, and a second one that waits would be refused.
+            await manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
 
 @app.periodic(cron="7 * * * *")

@@ -30,9 +30,9 @@ from multitask.web.api.models import IdempotencyRecord, IdempotencyState
 from multitask.web.api.refusals import Refused
 
 LONGEST_KEY = 255
-# Longer than a request can take (the provider's timeout included), as two executions at once
-# are safe but pointless.
-LOCK = timedelta(seconds=90)
+# Longer than a request can take (two calls at the provider included), as two executions at once
+# are safe but pointless; short enough that a crash is healed within a minute.
+LOCK = timedelta(seconds=50)
 KEPT = timedelta(hours=48)
 REPLAYED = "Idempotent-Replayed"
 
