@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stripe_sandbox import banks
 from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
+from stripe_sandbox.errors import ApiError
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import balance_transaction, payment_intent, setup_intent
 from stripe_sandbox.objects import dispute as disputes
@@ -99,14 +100,18 @@ async def restrict(control: Control, given: Doc, ident: str) -> Doc:
 async def authenticate(control: Control, given: Doc, ident: str) -> Doc:
     """Finish the 3-D Secure step of an intent: `passed` true or false."""
     box = control.box
-    with box.store.transaction():
-        kind = "setup_intent" if ident.startswith("seti_") else "payment_intent"
-        intent = box.find(kind, ident)
-        module = setup_intent if kind == "setup_intent" else payment_intent
-        intent = module.authenticate(box, intent, passed=bool(given.get("passed", True)))
-        answer = box.render(intent)
+    module = setup_intent if ident.startswith("seti_") else payment_intent
+    kind = "setup_intent" if module is setup_intent else "payment_intent"
+    try:
+        with box.store.transaction():
+            module.authenticate(box, box.find(kind, ident), passed=bool(given.get("passed", True)))
+    except ApiError as error:
+        # A decline after a passed authentication is an outcome, told by the intent itself.
+        if not error.keep_effects:
+            raise
     box.run_due()
-    return answer
+    with box.store.transaction():
+        return box.render(box.find(kind, ident))
 
 
 async def list_banks(_control: Control, _given: Doc) -> Doc:

@@ -1,4 +1,4 @@
-"""Webhooks: who gets them, how they are signed, retried, lost, doubled, delayed and reordered; events and their list."""
+"""Webhooks: who gets them, how they are signed, retried, lost, doubled, delayed, reordered; the list of events."""
 
 from __future__ import annotations
 
