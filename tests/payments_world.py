@@ -265,9 +265,9 @@ class World:
         refund.refresh_from_db()
         return refund
 
-    def at_provider(self, path: str, **form: str) -> dict[str, Any]:
+    def at_provider(self, path: str, *, account: str = "", **form: str) -> dict[str, Any]:
         """Do something in the provider's own dashboard, which is to say behind our back."""
-        return self._call(path, urllib.parse.urlencode(form).encode())
+        return self._call(path, urllib.parse.urlencode(form).encode(), account)
 
     def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
         headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})

@@ -7,12 +7,12 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments import audit, bookkeeping, onboarding, operations, queue
 from multitask.payments.access import lock_by_id
-from multitask.payments.errors import UnknownObject
+from multitask.payments.errors import Forbidden, UnknownObject
 from multitask.payments.models import ConnectedAccount, Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError
 from multitask.payments.provider import TransferState as ProviderTransfer
-from multitask.payments.states import EscrowState, OperationState, PaymentState
-from multitask.users.actor import Actor
+from multitask.payments.states import OperationState, PaymentState
+from multitask.users.actor import Actor, Power
 
 CREATE_TRANSFER: Final = "create_transfer"
 AWAITS_ACCOUNT: Final = "awaits_account"
@@ -137,12 +137,12 @@ def is_transferred(escrow: Escrow) -> bool:
 
 @database.transactional
 def retry(*, actor: Actor, escrow_id: int, now: datetime) -> bool:
-    """Try a transfer again that the provider had refused for good; False when none was refused."""
+    """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused."""
+    if not actor.may(Power.RELEASE):
+        raise Forbidden("Only finance staff tries a transfer again.")
     escrow = lock_by_id(escrow_id)
     latest = operations.latest(CREATE_TRANSFER, escrow.pk)
     if latest is None or latest.state != OperationState.FAILED.value:
-        return False
-    if escrow.state != EscrowState.RELEASED.value:
         return False
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow)
     operations.begin(
