@@ -1,16 +1,134 @@
-"""Home: what this is, or what needs you now."""
+"""Home: what this is and how the money moves; signed in, what needs you now."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
-from multitask.web.pages.shell import page
+from multitask.payments import onboarding, wallet
+from multitask.payments.models import Escrow, Refund
+from multitask.payments.states import EscrowState, RefundState
+from multitask.tasks.models import Application, Task
+from multitask.tasks.states import ApplicationStatus, TaskStatus
+from multitask.users.models import User
+from multitask.web.pages.shell import page, user_of
+
+MOST = 20
 
 
-def show(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    """Show the page."""
-    return page(request, "base.html")
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that waits for the reader, with the one button that does it; `is_post` for a form."""
+
+    what: str
+    about: str
+    button: str
+    address: str
+    is_post: bool = False
 
 
-urlpatterns = [
-    path("", show, name="home"),
-]
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Show what this is, or what needs you now."""
+    if not request.user.is_authenticated:
+        is_development = settings.ENV.multitask_env == "development"
+        return page(request, "welcome.html", {"logins": _demo_logins() if is_development else []})
+    user = user_of(request)
+    context: dict[str, Any] = {
+        "needs": needs_of(user),
+        "wallets": wallet.balances(user_id=user.pk, default_currency=user.default_currency),
+        "is_client": user.is_client,
+        "is_freelancer": user.is_freelancer,
+    }
+    return page(request, "home.html", context)
+
+
+def _demo_logins() -> list[User]:
+    """The accounts that the local stack's story has made; they exist in development alone."""
+    return list(User.objects.filter(username__startswith="demo_").order_by("-pk")[:6])
+
+
+def needs_of(user: User) -> list[Need]:
+    """What waits for this person, the most urgent first."""
+    found = _of_client(user) if user.is_client else []
+    return [*found, *(_of_freelancer(user) if user.is_freelancer else [])]
+
+
+def _of_client(user: User) -> list[Need]:
+    mine = Escrow.objects.filter(client=user).select_related("task", "freelancer")
+    funded = mine.filter(state=EscrowState.FUNDED.value)
+    delivered = funded.filter(task__status=TaskStatus.DELIVERED).order_by("auto_release_at")
+    completed = funded.filter(task__status=TaskStatus.COMPLETED)
+    return [
+        *[_payment_need(_("Confirm and release"), found) for found in delivered[:MOST]],
+        *[_payment_need(_("Release the money"), found) for found in completed[:MOST]],
+        *[_fund_need(task) for task in _unpaid(user)[:MOST]],
+        *[_choose_need(task) for task in _with_applicants(user)[:MOST]],
+    ]
+
+
+def _payment_need(button: str, escrow: Escrow) -> Need:
+    what = _("%(name)s has delivered") % {"name": escrow.freelancer.username}
+    return Need(what, escrow.task.title, button, reverse("pages:payment", args=[escrow.task_id]))
+
+
+def _unpaid(user: User) -> Any:
+    paid = Escrow.objects.filter(task=OuterRef("pk")).exclude(
+        state__in=[EscrowState.PENDING_PAYMENT.value, EscrowState.CANCELLED.value]
+    )
+    payable = Task.objects.filter(client=user, status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS])
+    return payable.filter(~Exists(paid)).select_related("freelancer").order_by("assigned_at")
+
+
+def _fund_need(task: Task) -> Need:
+    name = task.freelancer.username if task.freelancer else ""
+    what = _("Pay into escrow, so that %(name)s can start") % {"name": name}
+    return Need(what, task.title, _("Pay into escrow"), reverse("pages:checkout-begin", args=[task.pk]), True)
+
+
+def _with_applicants(user: User) -> Any:
+    waiting = Application.objects.filter(task=OuterRef("pk"), status=ApplicationStatus.PENDING)
+    return Task.objects.filter(Exists(waiting), client=user, status=TaskStatus.OPEN).order_by("created_at")
+
+
+def _choose_need(task: Task) -> Need:
+    return Need(_("Somebody has applied"), task.title, _("Choose"), reverse("pages:task", args=[task.pk]))
+
+
+def _of_freelancer(user: User) -> list[Need]:
+    asked = Refund.objects.filter(escrow__freelancer=user, state=RefundState.REQUESTED.value)
+    asked = asked.select_related("escrow__task", "escrow__client").order_by("answer_by_at")
+    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("task")
+    to_do = funded.filter(task__status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS]).order_by("funded_at")
+    return [
+        *[_answer_need(refund) for refund in asked[:MOST]],
+        *_onboarding_need(user),
+        *[_deliver_need(escrow) for escrow in to_do[:MOST]],
+    ]
+
+
+def _answer_need(refund: Refund) -> Need:
+    what = _("%(name)s asks for a refund") % {"name": refund.escrow.client.username}
+    address = reverse("pages:payment", args=[refund.escrow.task_id])
+    return Need(what, refund.escrow.task.title, _("Answer"), address)
+
+
+def _onboarding_need(user: User) -> list[Need]:
+    account = onboarding.account_of(user.pk)
+    if account is not None and account.onboarding_completed:
+        return []
+    about = _("Your earnings wait for you until then.")
+    return [Need(_("Set up your payouts"), about, _("Set up"), reverse("pages:onboarding"))]
+
+
+def _deliver_need(escrow: Escrow) -> Need:
+    address = reverse("pages:task", args=[escrow.task_id])
+    return Need(_("The money is in escrow: do the work and deliver it"), escrow.task.title, _("Deliver"), address)
+
+
+urlpatterns = [path("", show, name="home")]

@@ -7,6 +7,7 @@ from multitask.web.pages import (
     onboarding,
     payment,
     preferences,
+    profile,
     tasks,
     transactions,
     wallet,
@@ -23,4 +24,5 @@ urlpatterns = [
     *wallet.urlpatterns,
     *transactions.urlpatterns,
     *preferences.urlpatterns,
+    *profile.urlpatterns,
 ]
