@@ -88,12 +88,12 @@ class Escrow(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["client"],
-                condition=~models.Q(state__in=[s.value for s in CLOSED_ESCROWS]),
+                condition=~models.Q(state__in=sorted(s.value for s in CLOSED_ESCROWS)),
                 name="payments_escrow_open_client",
             ),
             models.Index(
                 fields=["freelancer"],
-                condition=~models.Q(state__in=[s.value for s in CLOSED_ESCROWS]),
+                condition=~models.Q(state__in=sorted(s.value for s in CLOSED_ESCROWS)),
                 name="payments_escrow_open_free",
             ),
             models.Index(

@@ -57,8 +57,7 @@ class HistoryRow(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "-id"], name="payments_history_newest"),
-            models.Index(fields=["user", "type", "-id"], name="payments_history_type"),
-            models.Index(fields=["user", "status", "-id"], name="payments_history_status"),
+            models.Index(fields=["user", "type", "status", "currency", "-id"], name="payments_history_kind"),
             models.Index(fields=["user", "-created_at"], name="payments_history_created"),
         ]
 

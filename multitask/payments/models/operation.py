@@ -49,7 +49,7 @@ class Operation(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["next_attempt_at"],
-                condition=models.Q(state__in=[s.value for s in OPEN_OPERATIONS]),
+                condition=models.Q(state__in=sorted(s.value for s in OPEN_OPERATIONS)),
                 name="payments_operation_open",
             ),
             models.Index(

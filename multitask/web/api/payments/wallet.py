@@ -105,7 +105,7 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
     """List everything that happened in one's wallet, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, ZoneInfo(user.time_zone))
-    rows = wallet.rows(user.pk, wanted)
+    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size)
     return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
 
 

@@ -1,0 +1,128 @@
+"""Pages that everybody opens all the time need few statements, and no more when there is more to show."""
+
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from multitask import database
+from multitask.payments import audit, bookkeeping, wallet
+from multitask.payments.history import HistoryType
+from multitask.payments.models import Escrow, HistoryRow, Payment
+from multitask.payments.states import HistoryStatus
+from multitask.payments.wallet import Filter
+from multitask.tasks import board
+from multitask.users.actor import Actor
+from tests.acceptance import clients
+from tests.acceptance.clients import Caller
+from tests.integration.tasks import people
+
+WALLET = "/payments/wallet/"
+HISTORY = "/payments/wallet/transactions/"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def freelancer() -> Caller:
+    return clients.person(freelancer=True)
+
+
+@pytest.fixture
+def employer() -> Caller:
+    return clients.person(client=True)
+
+
+def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
+    """An escrow that holds the money of a new task, without a provider."""
+    client, worker, now = Actor.of(employer.user), Actor.of(freelancer.user), timezone.now()
+    application = board.apply(actor=worker, now=now, task_id=people.open_task(client).pk)
+    task = people.accept(client, application).task
+    escrow = Escrow.objects.create(
+        task=task, application=application, client=employer.user, freelancer=freelancer.user, provider="stripe",
+        currency="USD", total_minor=10_000, fee_basis_points=1500, fee_minor=1_500, freelancer_minor=8_500,
+        auto_release_days=14, refund_answer_days=7, state="funded", created_at=now, funded_at=now,
+    )  # fmt: skip
+    payment = Payment.objects.create(
+        escrow=escrow, provider="stripe", amount_minor=10_000, currency="USD", state="succeeded", created_at=now
+    )
+    database.run(lambda: bookkeeping.fund(escrow, payment, escrow.total, now))
+    return escrow
+
+
+def add_rows(person: Caller, number: int, *, escrow: Escrow | None = None, **fields: Any) -> None:
+    """Write rows into a person's history, as their events would."""
+    values: dict[str, Any] = {"type": "escrow_release", "status": "completed", "direction": "in", "currency": "USD"}
+    values |= fields
+    now, known = timezone.now(), HistoryRow.objects.count()
+    HistoryRow.objects.bulk_create(
+        HistoryRow(
+            user=person.user, amount_minor=100, escrow=escrow, sender=person.user, recipient=person.user,
+            reference=f"test:{known + each}", description="Earned", created_at=now + timedelta(seconds=each), **values,
+        )
+        for each in range(number)
+    )  # fmt: skip
+
+
+def statements(person: Caller, path: str) -> int:
+    """How many statements one answer needs, the one that finds out who asks included."""
+    with CaptureQueriesContext(connection) as queries:
+        answer = person.get(path)
+    assert answer.status == 200, answer.json
+    return len(queries)
+
+
+def test_the_wallet_needs_few_statements_however_much_is_in_it(employer: Caller, freelancer: Caller) -> None:
+    fund_escrow(employer, freelancer)
+    add_rows(freelancer, 1)
+    few = statements(freelancer, WALLET)
+
+    for _ in range(5):
+        fund_escrow(employer, freelancer)
+    add_rows(freelancer, 500)
+    add_rows(freelancer, 5, currency="EUR")
+
+    assert statements(freelancer, WALLET) == few <= 6
+
+
+@pytest.mark.parametrize("query", ["", "?type=escrow_release", "?type=escrow_release&status=completed&currency=USD"])
+def test_the_first_page_of_history_needs_few_statements(employer: Caller, freelancer: Caller, query: str) -> None:
+    add_rows(freelancer, 1, escrow=fund_escrow(employer, freelancer))
+    few = statements(freelancer, HISTORY + query)
+
+    for _ in range(3):
+        add_rows(freelancer, 200, escrow=fund_escrow(employer, freelancer))
+
+    assert statements(freelancer, HISTORY + query) == few <= 5
+
+
+def test_an_escrow_needs_few_statements_however_long_its_timeline(employer: Caller, freelancer: Caller) -> None:
+    escrow = fund_escrow(employer, freelancer)
+    path = f"/payments/escrow/{escrow.pk}/"
+    few = statements(employer, path)
+
+    for _ in range(30):
+        audit.record("noted", actor=Actor.of(employer.user), now=timezone.now(), escrow=escrow, amount=escrow.total)
+
+    assert len(employer.get(path).json["timeline"]) == 30
+    assert statements(employer, path) == few <= 5
+
+
+def test_every_filter_finds_the_same_rows_by_kind_as_row_by_row(freelancer: Caller) -> None:
+    kinds = [("escrow_release", "in"), ("escrow_release", "neutral"), ("withdrawal", "out")]
+    for (kind, direction), status, currency in product(kinds, ["completed", "failed"], ["USD", "EUR"]):
+        add_rows(freelancer, 3, type=kind, direction=direction, status=status, currency=currency)
+    add_rows(clients.person(freelancer=True), 3)
+    user_id = freelancer.user.pk
+
+    for kind, status, currency in product(["", *HistoryType], ["", *HistoryStatus], ["", "USD", "EUR", "GBP"]):
+        wanted = Filter(type=kind, status=status, currency=currency)
+        everything = list(wallet.rows(user_id, wanted).values_list("pk", flat=True))
+        assert wallet.count(user_id, wanted) == len(everything)
+        for reach in (1, 5, 100):
+            found = wallet.rows(user_id, wanted, reach=reach).values_list("pk", flat=True)
+            assert list(found[:reach]) == everything[:reach], wanted
