@@ -1,6 +1,7 @@
 """Requests made up from the OpenAPI document: no fault, and no answer that it does not name."""
 
 import os
+from typing import Any
 
 import pytest
 import schemathesis
@@ -52,7 +53,7 @@ def callers(transactional_db: None, sandbox: SandboxProcess, settings: LazySetti
     return [client, freelancer, clients.person(staff_role="finance"), clients.visitor()]
 
 
-def _aim(case: schemathesis.Case) -> None:
+def _aim(case: schemathesis.Case[Any]) -> None:
     """Let most ids name something: one made up at random would never get past the 404."""
     for name, value in (case.path_parameters or {}).items():
         near = (value if isinstance(value, int) else len(str(value))) % 4
@@ -60,7 +61,7 @@ def _aim(case: schemathesis.Case) -> None:
             case.path_parameters[name] = near if isinstance(value, int) else str(near)
 
 
-def _senders(case: schemathesis.Case, callers: list[Caller]) -> list[Caller]:
+def _senders(case: schemathesis.Case[Any], callers: list[Caller]) -> list[Caller]:
     """Everybody sends what the document allows; what it does not is refused alike whoever sends it."""
     is_allowed = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     return callers if is_allowed else callers[:1]
@@ -69,7 +70,7 @@ def _senders(case: schemathesis.Case, callers: list[Caller]) -> list[Caller]:
 @schema.parametrize()
 @SEARCH
 def test_no_request_is_a_fault_or_answered_with_what_is_not_documented(
-    case: schemathesis.Case, callers: list[Caller]
+    case: schemathesis.Case[Any], callers: list[Caller]
 ) -> None:
     _aim(case)
     for caller in _senders(case, callers):

@@ -14,6 +14,7 @@ from multitask.users import accounts, sessions
 from multitask.users.models import User
 from multitask.web.api import auth, tokens
 from multitask.web.api.operations import responses
+from multitask.web.api.refusals import Refused
 from multitask.web.api.schemas import Body, Message, Output
 
 router = Router(tags=["auth"])
@@ -48,6 +49,13 @@ class LoginIn(Body):
     def identifier(self) -> str:
         """Give the name that was sent, or an empty text, which nobody has."""
         return self.username_or_email or self.username or self.email or ""
+
+
+class NameMissing(Refused):
+    """A login that does not say who."""
+
+    code = "required"
+    message = "Say who you are: send username_or_email, username or email."
 
 
 class RefreshIn(Body):
@@ -128,6 +136,8 @@ def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
 def login(request: HttpRequest, body: LoginIn) -> LoginOut:
     """Log in with a username or an email address."""
     now = timezone.now()
+    if not body.identifier:
+        raise NameMissing(fields={"username_or_email": "This is required."})
     user = accounts.authenticate(
         actor=auth.visitor_of(request), now=now, identifier=body.identifier, password=body.password
     )
