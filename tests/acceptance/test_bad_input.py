@@ -152,6 +152,16 @@ def test_a_body_over_a_megabyte_is_413(client_user: Caller) -> None:
     assert _is_error(answer)
 
 
+def test_a_body_of_unknown_length_is_411_and_not_taken_for_an_empty_one(client_user: Caller) -> None:
+    answer = client_user.http.post(CREATE, headers={"Transfer-Encoding": "chunked"}, CONTENT_LENGTH="")
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+
+
+def test_an_address_without_its_slash_keeps_the_method_on_the_way(client_user: Caller) -> None:
+    answer = client_user.post(CREATE.rstrip("/"), TASK)
+    assert (answer.status, answer.headers["Location"]) == (308, CREATE)
+
+
 @pytest.mark.parametrize("field", ["status", "client", "freelancer", "fee", "owner", "id"])
 def test_fields_that_are_not_the_callers_to_set_are_refused(client_user: Caller, field: str) -> None:
     answer = client_user.post(CREATE, TASK | {field: "1"})

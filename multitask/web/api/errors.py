@@ -98,6 +98,7 @@ BY_STATUS = {
     403: Answer(status=403, code="forbidden", message="You may not do this."),
     404: Answer(status=404, code="not_found", message="There is nothing here."),
     405: Answer(status=405, code="method_not_allowed", message="This address does not take that method."),
+    411: Answer(status=411, code="length_required", message="Send the body with its Content-Length."),
     413: Answer(status=413, code="body_too_large", message="The body is larger than is accepted."),
     503: UNAVAILABLE,
 }

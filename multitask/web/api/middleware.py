@@ -42,10 +42,13 @@ class RequestContextMiddleware:
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+            # Such a body would be read as empty, which can be a valid request with another meaning.
+            return errors.response(errors.by_status(411))
         if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return errors.response(errors.by_status(413))
         response = self.get_response(request)
-        return _as_json(response) if request.path.startswith(JSON_PREFIXES) else response
+        return _for_programs(response) if request.path.startswith(JSON_PREFIXES) else response
 
 
 def client_ip(request: HttpRequest) -> str | None:
@@ -75,8 +78,11 @@ def _body_length(request: HttpRequest) -> int:
     return int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else 0
 
 
-def _as_json(response: HttpResponseBase) -> HttpResponseBase:
+def _for_programs(response: HttpResponseBase) -> HttpResponseBase:
     """Put our error body where Django or the router answered with a page or a bare line."""
+    if response.status_code == 301:
+        # To the same address with its slash; this status keeps the method and the body on the way.
+        response.status_code = 308
     if response.status_code < 400 or "json" in response.get("Content-Type", ""):
         return response
     replacement = errors.response(errors.by_status(response.status_code))

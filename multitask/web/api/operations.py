@@ -7,7 +7,7 @@ from multitask.web.api.schemas import Error
 # Any request may repeat a parameter or be too large, and any may meet a database that is away.
 ALWAYS = (400, 413, 503)
 WITH_USER = (401, 403)
-WITH_BODY = (415, 422)
+WITH_BODY = (411, 415, 422)
 WITH_KEY = (409, 422)
 
 
