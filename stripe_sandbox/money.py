@@ -74,6 +74,19 @@ class Money:
             entry["legs"].append({"book": row["book"], "amount": row["amount"]})
         return list(grouped.values())
 
+    def cards(self) -> Doc:
+        """Return what each card was charged and given back: {fingerprint: {currency: {charged, refunded}}}."""
+        rows = self._store.db.execute(
+            "SELECT book, currency, -sum(iif(kind = 'charge', amount, 0)) AS charged,"
+            " sum(iif(kind = 'charge', 0, amount)) AS refunded FROM journal"
+            " WHERE book >= 'card/' AND book < 'card0' GROUP BY book, currency"
+        )
+        totals: Doc = {}
+        for row in rows:
+            amounts = {"charged": row["charged"], "refunded": row["refunded"]}
+            totals.setdefault(row["book"].removeprefix("card/"), {})[row["currency"]] = amounts
+        return totals
+
     def sums(self) -> dict[str, int]:
         """Return the sum of the whole journal per currency: always zero."""
         rows = self._store.db.execute("SELECT currency, sum(amount) AS total FROM journal GROUP BY currency")

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS docs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, account TEXT NOT NULL,
     parent TEXT, created INTEGER NOT NULL, doc TEXT NOT NULL, retired INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS docs_listing ON docs (kind, account, seq);
+CREATE INDEX IF NOT EXISTS docs_pending ON docs (kind, account)
+    WHERE json_extract(doc, '$.status') = 'pending';
 CREATE INDEX IF NOT EXISTS docs_parent ON docs (parent, kind, seq);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS timers (

@@ -20,9 +20,7 @@ async def read(control: Control, _given: Doc) -> Doc:
         "platform": box.platform,
         "sums": box.money.sums(),
         "accounts": _accounts(books),
-        "cards": {
-            book.removeprefix("card/"): _negated(sums) for book, sums in books.items() if book.startswith("card/")
-        },
+        "cards": box.money.cards(),
         "bank_deposits": _deposits(control, books),
         "stripe": {book.removeprefix("stripe/"): sums for book, sums in books.items() if book.startswith("stripe/")},
         "charges": _charges(control),
@@ -36,10 +34,6 @@ def _accounts(books: Doc) -> Doc:
         if owner.startswith("acct_"):
             accounts.setdefault(owner, {"available": {}, "pending": {}, "payouts": {}})[column] = sums
     return accounts
-
-
-def _negated(sums: Doc) -> Doc:
-    return {currency: -amount for currency, amount in sums.items()}
 
 
 def _deposits(control: Control, books: Doc) -> Doc:

@@ -106,7 +106,10 @@ def _pay_back(box: Box, account: str, refund: Doc, paid: Doc) -> None:
 def _retry(box: Box, account: str) -> None:
     """Pay the refunds that waited for money, oldest first, as far as it goes."""
     waiting = box.store.find(
-        "refund", account=account, where={"status": "pending", "pending_reason": "insufficient_funds"}
+        "refund",
+        account=account,
+        where={"pending_reason": "insufficient_funds"},
+        conditions=((balance_transaction.PENDING, 0),),
     )
     for refund in waiting:
         paid = box.find("charge", refund["charge"])

@@ -47,7 +47,7 @@ class Market:
 
     def _chosen(self, kind: str, pick: int) -> Any:
         if not self.made[kind]:
-            raise stripe.InvalidRequestError("nothing yet", None)
+            raise stripe.InvalidRequestError("nothing yet", None)  # type: ignore[no-untyped-call]
         return self.made[kind][pick % len(self.made[kind])]
 
     def _transfer(self, pick: int, amount: int) -> Any:
@@ -88,7 +88,10 @@ class Market:
         held = sum(sums.get("usd", 0) for columns in money["accounts"].values() for sums in columns.values())
         banks = sum(sums.get("usd", 0) for sums in money["bank_deposits"].values())
         stripes = sum(sums.get("usd", 0) for sums in money["stripe"].values())
-        assert sum(sums.get("usd", 0) for sums in money["cards"].values()) == held + banks + stripes
+        assert (
+            sum(card["usd"]["charged"] - card["usd"]["refunded"] for card in money["cards"].values())
+            == held + banks + stripes
+        )
         self._check_balances(money)
 
     def _check_balances(self, money: Any) -> None:

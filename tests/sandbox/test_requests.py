@@ -105,8 +105,9 @@ def test_automatic_and_allowed_types_exclude_each_other(api: stripe.StripeClient
     params: Any = {"amount": 100, "currency": "usd", "allowed_payment_method_types": ["card"]}
 
     assert api.v1.payment_intents.create(params).payment_method_types == ["card"]
+    params["automatic_payment_methods"] = {"enabled": True}
     with pytest.raises(stripe.InvalidRequestError):
-        api.v1.payment_intents.create({**params, "automatic_payment_methods": {"enabled": True}})
+        api.v1.payment_intents.create(params)
 
 
 def test_what_does_not_exist_is_404_in_the_path(api: stripe.StripeClient) -> None:
@@ -194,7 +195,7 @@ def test_a_publishable_key_reads_an_intent_by_its_secret(shared: SandboxProcess,
     intent = api.v1.payment_intents.create({"amount": 500, "currency": "usd", "metadata": {"a": "b"}})
     page = sdk(shared, "pk_test_page")
 
-    shown = page.v1.payment_intents.retrieve(intent.id, {"client_secret": str(intent.client_secret)})
+    shown: Any = page.v1.payment_intents.retrieve(intent.id, {"client_secret": str(intent.client_secret)})
     assert (shown.id, shown.metadata) == (intent.id, None)
     for params in ({}, {"client_secret": "pi_x_secret_y"}):
         with pytest.raises(stripe.InvalidRequestError):

@@ -32,7 +32,8 @@ def listen(
 
 def verified(receiver: Receiver, secret: str, at: int = 0) -> stripe.Event:
     headers, body = receiver.received[at]
-    return stripe.Webhook.construct_event(body, headers["Stripe-Signature"], secret)
+    event: stripe.Event = stripe.Webhook.construct_event(body, headers["Stripe-Signature"], secret)
+    return event
 
 
 def test_an_event_is_signed_so_that_the_sdk_accepts_it(
