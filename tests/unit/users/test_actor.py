@@ -1,0 +1,53 @@
+"""Who an actor is and what his role lets him do, without a database."""
+
+from dataclasses import FrozenInstanceError, dataclass
+
+import pytest
+
+from multitask.users.actor import POWERS, STAFF_ROLES, Actor, Power, Role
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """As much of a user as an actor is made of."""
+
+    pk: int = 7
+    username: str = "ada"
+    staff_role: str = ""
+    is_client: bool = False
+    is_freelancer: bool = False
+
+
+@pytest.mark.parametrize(
+    ("person", "role"),
+    [
+        (Somebody(is_client=True), Role.CLIENT),
+        (Somebody(is_freelancer=True), Role.FREELANCER),
+        (Somebody(is_client=True, is_freelancer=True), Role.CLIENT),
+        (Somebody(is_client=True, staff_role="finance"), Role.FINANCE),
+        (Somebody(), Role.CLIENT),
+    ],
+)
+def test_the_staff_role_comes_first(person: Somebody, role: Role) -> None:
+    actor = Actor.of(person, ip="203.0.113.9", request_id="r1")
+    assert (actor.role, actor.user_id, actor.label) == (role, 7, "ada")
+    assert (actor.ip, actor.request_id) == ("203.0.113.9", "r1")
+    assert actor.is_staff is (role in STAFF_ROLES)
+
+
+def test_every_role_has_its_powers_named_and_the_public_has_none() -> None:
+    assert POWERS.keys() == set(Role)
+    assert not POWERS[Role.CLIENT] | POWERS[Role.FREELANCER] | POWERS[Role.VISITOR]
+
+
+def test_the_system_is_nobody_and_staff_may_not_change_anything_by_reading() -> None:
+    system = Actor.system("auto_release")
+    assert (system.user_id, system.is_system, system.is_staff) == (None, True, False)
+    assert not system.is_user(None)
+    support = Actor.of(Somebody(staff_role="support"))
+    assert [power for power in Power if support.may(power)] == [Power.READ_ANY]
+
+
+def test_an_actor_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Actor.visitor().role = Role.ADMIN  # type: ignore[misc]
