@@ -41,6 +41,8 @@ def _about_refund(role: Role, refund: Refund) -> list[str]:
 def _about_money(actor: Actor, role: Role, escrow: Escrow) -> list[str]:
     actions = []
     completed = escrow.task.status == TaskStatus.COMPLETED
+    if role is Role.CLIENT and escrow.task.status == TaskStatus.DELIVERED:
+        actions.append("complete")
     if (role is Role.CLIENT and completed) or (role not in {Role.CLIENT, Role.FREELANCER} and actor.may(Power.RELEASE)):
         actions.append("release")
     if refunds.is_immediate(actor, escrow):
