@@ -115,6 +115,7 @@ def auto_release(*, escrow_id: int, now: datetime) -> bool:
         return False
     if held.task.status == TaskStatus.DELIVERED:
         work.complete(actor=AUTO_RELEASE, now=now, task_id=held.task_id)
+        audit.record("completed", actor=AUTO_RELEASE, now=now, escrow=held)
     elif held.task.status != TaskStatus.COMPLETED:
         return False
     silence = f"No answer within {held.auto_release_days} days of delivery"

@@ -35,18 +35,17 @@ QUERIES: Final = {
            AND escrow.total_minor - escrow.refunded_minor - coalesce(reserved.amount, 0)
                <> coalesce(books.held, 0)
     """,  # noqa: S608
-    "an escrow shares out what it took in": """
-        SELECT format('escrow %s: %s in, %s released, %s refunded', id, total_minor, released_minor,
-                      refunded_minor)
+    "an escrow shares out what it took in": f"""
+        SELECT format('escrow %s: %s in, %s released, %s refunded, %s on its way back', escrow.id,
+                      escrow.total_minor, escrow.released_minor, escrow.refunded_minor, coalesce(back.held, 0))
           FROM payments_escrow escrow
-         WHERE state = 'released' AND total_minor <> released_minor + refunded_minor
-               + (SELECT coalesce(sum(amount_minor), 0) FROM payments_refund refund
-                   WHERE refund.escrow_id = escrow.id AND source = 'escrow'
-                     AND (state = 'pending' OR (state = 'failed' AND NOT EXISTS (
-                          SELECT FROM payments_refund again
-                           WHERE again.request_key = 'resend:' || refund.id
-                             AND again.escrow_id = escrow.id))))
-    """,
+          LEFT JOIN (SELECT refund.escrow_id, sum(books.held) AS held FROM payments_refund refund
+                       JOIN ({_BALANCE}) books ON books.code = 'refund:' || refund.id
+                      WHERE refund.source = 'escrow' GROUP BY refund.escrow_id) back
+            ON back.escrow_id = escrow.id
+         WHERE escrow.state = 'released'
+           AND escrow.total_minor <> escrow.released_minor + escrow.refunded_minor + coalesce(back.held, 0)
+    """,  # noqa: S608
     "what is withdrawn is set aside until it is paid": """
         SELECT format('user %s withdraws %s %s and has %s set aside', user_id, sum(amount), currency,
                       sum(held))

@@ -93,6 +93,10 @@ def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) 
     refund.save()
     if was_paid:
         _undo(escrow, refund, now)
+    if refund.source == "escrow" and escrow.auto_release_at is not None:
+        # Somebody decided that money goes back to the client: silence must not send it the other way.
+        escrow.auto_release_at = None
+        escrow.save(update_fields=["auto_release_at"])
     history.refund_became(escrow, refund, HistoryStatus.FAILED, now, reason=refund.failure_reason)
     audit.record(
         "refund_failed",
@@ -111,10 +115,10 @@ def _undo(escrow: Escrow, refund: Refund, now: datetime) -> None:
         _payment_became(refund, PaymentState.REVIEW)
     else:
         escrow.refunded_minor -= refund.amount_minor
+        escrow.refunded_at = None
         if escrow.state == EscrowState.REFUNDED.value:
             require(escrow.escrow_state, EscrowState.FUNDED)
             escrow.state = EscrowState.FUNDED.value
-            escrow.refunded_at = None
         escrow.save()
     bookkeeping.unpay_refund(refund, escrow.provider, now)
 
@@ -146,6 +150,11 @@ def send(escrow: Escrow, refund: Refund, now: datetime, *, carried_from: Refund 
         bookkeeping.carry_refund(carried_from, refund, now)
 
 
+def retry_key(refund: Refund) -> str:
+    """The request key of the one refund that may try a failed one again."""
+    return f"resend:{refund.pk}"
+
+
 def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime) -> Refund:
     """Try once more with money that waits in the failed refund's own account, under a new refund."""
     again = Refund.objects.create(
@@ -157,7 +166,7 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime) -> Re
         reason=refund.reason,
         requested_by_id=actor.user_id,
         decided_by_id=actor.user_id,
-        request_key=f"resend:{refund.pk}",
+        request_key=retry_key(refund),
         created_at=now,
         decided_at=now,
     )

@@ -108,14 +108,11 @@ def _checked(escrow: Escrow, amount: Money | None) -> Money:
     """The amount to refund, if anything may be refunded now."""
     if escrow.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
-    if escrow.frozen_at is not None:
-        raise EscrowFrozen
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded
     if escrow.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {escrow.state}; nothing is left to refund.")
-    if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
-        raise RefundInProgress
+    _require_free(escrow)
     if amount is None:
         return escrow.remaining
     if amount.currency != escrow.currency:
@@ -123,6 +120,13 @@ def _checked(escrow: Escrow, amount: Money | None) -> Money:
     if amount > escrow.remaining:
         raise AmountTooLarge(fields={"amount": f"At most {escrow.remaining} is left."})
     return amount
+
+
+def _require_free(escrow: Escrow) -> None:
+    if escrow.frozen_at is not None:
+        raise EscrowFrozen
+    if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
+        raise RefundInProgress
 
 
 def _payment_of(escrow: Escrow) -> Payment:
@@ -246,15 +250,20 @@ def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
 
 @database.transactional
 def retry(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
-    """Send a failed refund again as finance staff, as a new refund of the same amount and source."""
+    """Send a failed refund again as finance staff, once, as a new refund of the same amount and source."""
     if not actor.may(Power.REFUND):
         raise Forbidden
     escrow, refund = _locked(actor, refund_id)
     if refund.state != RefundState.FAILED.value or refund.source != "escrow":
         raise WrongState("Only a failed refund of an escrow can be tried again.")
+    key = refund_calls.retry_key(refund)
+    if Refund.objects.filter(escrow=escrow, request_key=key).exists():
+        raise WrongState("This refund was tried again already.")
     if escrow.state == EscrowState.RELEASED.value:
+        _require_free(escrow)
         return refund_calls.resend(escrow, refund, actor=actor, now=now)
-    return start(escrow, _checked(escrow, refund.amount), actor=actor, reason=refund.reason, now=now)
+    amount = _checked(escrow, refund.amount)
+    return start(escrow, amount, actor=actor, reason=refund.reason, now=now, request_key=key)
 
 
 def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
