@@ -31,7 +31,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "axes",
     "django_htmx",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -42,6 +41,7 @@ INSTALLED_APPS = [
     "multitask.payments",
     "multitask.providers",
     "multitask.webhooks",
+    "multitask.config",
     "multitask.web.api",
     "multitask.web.pages",
 ]
@@ -60,10 +60,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "multitask.users.backends.UsernameOrEmailBackend"]
+AUTHENTICATION_BACKENDS = ["multitask.users.backends.UsernameOrEmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -120,6 +119,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # The provider's script and its frames are the only things that come from elsewhere.
 PAYMENT_SCRIPTS = ["https://js.stripe.com", "https://hooks.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
+PROVIDER_PAGES = "https://connect.stripe.com" if ENV.is_real_stripe else ENV.stripe_api_base
 PAYMENT_CONNECTIONS = ["https://api.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
 PAYMENT_SCRIPT_URL = "https://js.stripe.com/v3/" if ENV.is_real_stripe else f"{ENV.stripe_api_base}/v1/stripe.js"
 CONTENT_SECURITY_POLICY = {
@@ -131,18 +131,13 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'", *PAYMENT_CONNECTIONS],
         "img-src": ["'self'", "data:"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'"],
+        # A form may end on the provider's own pages, where freelancers are onboarded.
+        "form-action": ["'self'", PROVIDER_PAGES],
         "frame-ancestors": ["'none'"],
         "object-src": ["'none'"],
     }
 }
 
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_IPWARE_PROXY_COUNT = ENV.trusted_proxies or None
-AXES_ENABLE_ACCESS_FAILURE_LOG = False
-AXES_RESET_ON_SUCCESS = True
 
 PUBLIC_URL = ENV.public_url.rstrip("/")
 TRUSTED_PROXIES = ENV.trusted_proxies
@@ -183,5 +178,6 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"stripe": {"level": "WARNING"}, "procrastinate": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
 }

@@ -1,13 +1,11 @@
 """The API's own chore; it is found by name, as `web` and `multitask.jobs` do not know each other."""
 
-from django.utils import timezone
+from django.core.management import call_command
 from procrastinate.contrib.django import app
-
-from multitask.web.api import idempotency
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(name="purge_idempotency", queue="operations", queueing_lock="purge_idempotency")
-def purge_idempotency(timestamp: int) -> None:
-    """Forget idempotency keys that are older than they are promised to be kept."""
-    idempotency.purge(now=timezone.now())
+@app.task(name="purge_expired", queue="operations", queueing_lock="purge_expired")
+def purge_expired(timestamp: int) -> None:
+    """Forget answers, sessions and login attempts whose time is over."""
+    call_command("purge_expired")
