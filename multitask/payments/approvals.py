@@ -12,7 +12,7 @@ from multitask.money import Money
 from multitask.payments import access, audit
 from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow
-from multitask.users.actor import Actor, Power
+from multitask.users.actor import Actor, Power, Role
 
 __all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "register"]
 REFUND: Final = "refund"
@@ -82,6 +82,8 @@ def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime, requ
         raise WrongState("This was decided already.")
     if actor.is_user(approval.requested_by_id):
         raise FourEyes
+    if access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
+        raise Forbidden("Nobody decides over money of their own.")
     approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
     approval.decide_key = request_key
     approval.save()
