@@ -8,7 +8,9 @@ from stripe_sandbox import countries, events
 from stripe_sandbox.box import Box, renders, timer
 from stripe_sandbox.documents import Doc, listed
 from stripe_sandbox.objects import person
+from stripe_sandbox.shaping import shape
 
+CAPABILITIES = frozenset((shape("account") or {})["capabilities"])
 NO_REQUIREMENTS: Doc = {
     "alternatives": [], "current_deadline": None, "currently_due": [], "disabled_reason": None,
     "errors": [], "eventually_due": [], "past_due": [], "pending_verification": [],

@@ -7,6 +7,7 @@ from stripe_sandbox.box import Box, timer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import refused
 from stripe_sandbox.objects import balance_transaction
+from stripe_sandbox.objects import charge as charges
 from stripe_sandbox.shaping import shape
 
 ANSWER_WITHIN = 9 * 86_400
@@ -17,9 +18,7 @@ WINNING, LOSING = "winning_evidence", "losing_evidence"
 @timer("dispute.open")
 def _open(box: Box, ident: str) -> None:
     charge = box.find("charge", ident)
-    from stripe_sandbox.objects.charge import card_of
-
-    card = card_of(charge)
+    card = charges.card_of(charge)
     if card is None:
         return
     if card.dispute == "early_fraud_warning":

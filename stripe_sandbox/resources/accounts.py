@@ -252,10 +252,8 @@ def _accept_terms(account: Doc, given: Doc) -> None:
 
 
 def _request_capabilities(box: Box, account: Doc, given: Doc) -> None:
-    from stripe_sandbox.resources.capabilities import NAMES
-
     for name, asked in given.items():
-        if name not in NAMES:
+        if name not in accounts.CAPABILITIES:
             raise unknown_params([f"capabilities[{name}]"])
         wanted = params.read({"requested": Bool()}, asked if isinstance(asked, dict) else {}, f"capabilities[{name}]")
         if name == "transfers" and not countries.reachable(box.settings.platform_country, account["country"]):

@@ -10,9 +10,6 @@ from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.params import Bool
 from stripe_sandbox.resources.accounts import reachable, request_capability
 from stripe_sandbox.routing import route
-from stripe_sandbox.shaping import shape
-
-NAMES = frozenset((shape("account") or {})["capabilities"])
 
 
 @route("GET", "/v1/accounts/{ident}/capabilities")
@@ -27,7 +24,7 @@ def list_all(box: Box, call: Call, ident: str) -> Doc:
 def retrieve(box: Box, call: Call, ident: str, name: str) -> Doc:
     """Read one capability."""
     account = reachable(box, call, ident)
-    if name not in NAMES:
+    if name not in accounts.CAPABILITIES:
         raise missing("capability", name)
     return accounts.capability(box, account, name)
 
@@ -36,7 +33,7 @@ def retrieve(box: Box, call: Call, ident: str, name: str) -> Doc:
 def update(box: Box, call: Call, ident: str, name: str) -> Doc:
     """Ask for a capability, or give it up."""
     account = reachable(box, call, ident)
-    if name not in NAMES:
+    if name not in accounts.CAPABILITIES:
         raise missing("capability", name)
     before = box.render(account)
     if "requested" in call.params:

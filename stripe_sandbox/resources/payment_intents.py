@@ -9,6 +9,7 @@ from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError, bad_param, refused
+from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import payment_intent as intents
 from stripe_sandbox.objects import payment_method as methods
 from stripe_sandbox.params import (
@@ -111,6 +112,7 @@ _HIDDEN = (
 def create(box: Box, call: Call) -> Doc:
     """Create an intent, and confirm it when asked."""
     _check_amount(call.params["amount"], call.params["currency"])
+    _check_seller(box, call.account)
     intent = _fresh(box, call)
     _check_references(box, call, intent)
     box.add(intent, call.account)
@@ -167,6 +169,16 @@ def _choose_types(intent: Doc, call: Call) -> None:
         None if allowed else {"allow_redirects": "always", "enabled": True, **(automatic or {})}
     )
     intent["payment_method_types"] = allowed or ["card"]
+
+
+def _check_seller(box: Box, account: str) -> None:
+    """A connected account sells in its own name only with the capability for it."""
+    seller = box.find("account", account)
+    if account != box.platform and accounts.capability_status(box, seller, "card_payments") != "active":
+        raise refused(
+            "Your account cannot currently make charges: its capability card_payments is not active.",
+            code="insufficient_capabilities_for_charge",
+        )
 
 
 def _check_amount(amount: int, currency: str) -> None:

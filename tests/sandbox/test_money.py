@@ -393,3 +393,17 @@ def test_currencies_keep_their_own_minor_units(sandbox: SandboxProcess, client: 
 
     balance = client.v1.balance.retrieve()
     assert {row.currency: row.amount for row in balance.pending} == {"jpy": 455, "kwd": 4_825, "eur": 455, "usd": 0}
+
+
+def test_an_account_sells_in_its_own_name_only_when_it_may(
+    sandbox: SandboxProcess, client: stripe.StripeClient
+) -> None:
+    account = scenes.freelancer(sandbox, client)
+    own: Any = {"stripe_account": account}
+    params: Any = {"amount": 1_000, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.create(params, own)
+    client.v1.accounts.update(account, {"capabilities": {"card_payments": {"requested": True}}})
+
+    assert client.v1.payment_intents.create(params, own).status == "succeeded"
+    assert (usd(sandbox, account), usd(sandbox)) == ((941, 0), (0, 0))
