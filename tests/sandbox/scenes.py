@@ -58,3 +58,11 @@ def pay(client: stripe.StripeClient, amount: int, card: str = "pm_card_visa", **
         **more,
     }
     return client.v1.payment_intents.create(params)
+
+
+def usd(sandbox: SandboxProcess, account: str | None = None) -> tuple[int, int]:
+    """Return the pending and the available dollars of an account, the platform's by default."""
+    money = sandbox.money()
+    assert set(money["sums"].values()) <= {0}
+    held = money["accounts"].get(account or money["platform"], {"pending": {}, "available": {}})
+    return held["pending"].get("usd", 0), held["available"].get("usd", 0)
