@@ -84,6 +84,11 @@ class Process:
         """End it and its children at once, as a power cut would (SIGKILL)."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let it do nothing more, not even read an answer that has arrived (SIGSTOP)."""
+        assert self.running is not None
+        os.killpg(self.running.pid, signal.SIGSTOP)
+
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
@@ -118,7 +123,7 @@ class System:
         self.sandbox = SandboxProcess()
         web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         web += ["--workers", "1", "--blocking-threads", "16", "--no-ws", "multitask.config.wsgi:application"]
-        worker = [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency", "8"]
+        worker = [sys.executable, "manage.py", "worker", "--concurrency", "16"]
         self._sandbox_port = free_port()
         self.web = self._process("web", web, web_database_url or database_url)
         self.worker = self._process("worker", worker, database_url)
