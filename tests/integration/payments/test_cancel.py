@@ -1,0 +1,209 @@
+"""A task called off, with its escrow in every state."""
+
+import pytest
+
+from multitask.payments import disputes, fulfilment, operations
+from multitask.payments.errors import ProviderUnavailable, WrongState
+from multitask.payments.models import AuditEvent, Escrow, HistoryRow, Operation
+from multitask.tasks import board
+from multitask.tasks.errors import NotYourPart, TaskNotFound
+from multitask.tasks.work import TaskStateConflict
+from multitask.users.actor import Actor
+from tests.payments_world import Job, World, dollars, held
+
+
+def cancel(world: World, job: Job, actor: Actor | None = None) -> None:
+    fulfilment.cancel(actor=actor or job.client, task_id=job.task_id, now=world.now)
+
+
+def cancelling(job: Job) -> Operation:
+    return Operation.objects.get(kind="cancel_payment", subject_id=job.payment.pk)
+
+
+def test_a_task_without_an_escrow_is_simply_cancelled(world: World) -> None:
+    job = world.hired()
+    cancel(world, job)
+    assert job.task.status == "cancelled"
+    assert not Escrow.objects.exists()
+    assert not AuditEvent.objects.filter(event="task_cancelled").exists()
+
+
+def test_an_open_task_is_simply_cancelled(world: World) -> None:
+    client = world.client()
+    task = board.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("10"))
+    assert fulfilment.cancel(actor=client, task_id=task.pk, now=world.now).status == "cancelled"
+
+
+def test_an_unpaid_escrow_is_cancelled_with_its_payment(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    cancel(world, job)
+    assert (job.escrow.state, job.escrow.cancelled_at) == ("cancelled", world.now)
+    assert job.history() == ["payment_requested", "task_cancelled", "cancelled"]
+    world.work()
+    assert job.payment.state == "cancelled"
+    assert world.provider.read_payment(str(job.payment.provider_payment_id)).status.value == "cancelled"
+    assert HistoryRow.objects.get().status == "cancelled"
+    assert cancelling(job).state == "succeeded"
+
+
+def test_a_payment_that_was_never_created_needs_no_cancelling(world: World) -> None:
+    job = world.hired()
+    world.sandbox.add_fault("drop_request", method="POST", path="/v1/customers", count=1)
+    with pytest.raises(ProviderUnavailable):
+        world.ask_to_pay(job)
+    cancel(world, job)
+    world.work()
+    assert (job.payment.state, cancelling(job).state) == ("cancelled", "failed")
+    assert HistoryRow.objects.get().status == "cancelled"
+
+
+def test_a_payment_whose_creation_is_unanswered_is_cancelled_once_it_is_known(world: World) -> None:
+    job = world.hired()
+    world.sandbox.add_fault("drop_response", method="POST", path="/v1/payment_intents", count=1)
+    with pytest.raises(ProviderUnavailable):
+        world.ask_to_pay(job)
+    cancel(world, job)
+    world.work()
+    assert (cancelling(job).state, cancelling(job).last_error_code) == ("pending", "awaits_creation")
+    world.wait(minutes=1)
+    operations.perform(Operation.objects.get(kind="create_payment").pk, now=world.now)
+    world.work()
+    assert (job.payment.state, cancelling(job).state) == ("cancelled", "succeeded")
+
+
+def test_a_lost_answer_to_the_cancelling_is_asked_for_again(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    cancel(world, job)
+    world.sandbox.add_fault("drop_response", method="POST", path="*/cancel", count=1)
+    world.work()
+    assert cancelling(job).state == "unknown"
+    world.wait(minutes=1)
+    world.work()
+    assert (cancelling(job).state, job.payment.state) == ("succeeded", "cancelled")
+
+
+def test_a_cancelling_that_comes_too_late_ends_and_the_money_comes_back(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    world.pay(job)
+    cancel(world, job)
+    world.work()
+    assert (cancelling(job).state, job.payment.state) == ("failed", "pending")
+    world.hear()
+    assert (job.payment.state, job.refund.state) == ("returned", "succeeded")
+
+
+@pytest.mark.parametrize(("provider_says", "state"), [("canceled", "cancelled"), ("succeeded", "returned")])
+def test_a_cancelling_tried_after_a_day_reads_what_was_decided(world: World, provider_says: str, state: str) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    cancel(world, job)
+    world.sandbox.add_fault("drop_request", method="POST", path="*/cancel", count=1)
+    world.work()
+    if provider_says == "succeeded":
+        world.pay(job)
+    else:
+        world.at_provider(f"payment_intents/{job.payment.provider_payment_id}/cancel")
+    world.wait(days=1)
+    world.work()
+    assert cancelling(job).state == "succeeded"
+    assert job.payment.state == state
+
+
+def test_after_a_day_a_payment_still_open_is_cancelled_under_a_new_key(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    cancel(world, job)
+    world.sandbox.add_fault("drop_request", method="POST", path="*/cancel", count=1)
+    world.work()
+    world.wait(days=1)
+    world.work()
+    assert (cancelling(job).state, cancelling(job).generation, job.payment.state) == ("succeeded", 2, "cancelled")
+
+
+def test_a_creation_still_unknown_after_a_day_is_waited_for(world: World) -> None:
+    job = world.hired()
+    world.sandbox.add_fault("drop_response", method="POST", path="/v1/payment_intents", count=1)
+    with pytest.raises(ProviderUnavailable):
+        world.ask_to_pay(job)
+    cancel(world, job)
+    operations.perform(cancelling(job).pk, now=world.now)
+    world.wait(days=1)
+    operations.perform(cancelling(job).pk, now=world.now)
+    assert (cancelling(job).state, cancelling(job).last_error_code) == ("pending", "awaits_creation")
+    world.work()
+    world.wait(days=1)
+    world.work()
+    assert (cancelling(job).state, job.payment.state) == ("succeeded", "cancelled")
+
+
+def test_a_funded_escrow_stays_until_it_is_refunded(world: World) -> None:
+    job = world.funded()
+    cancel(world, job)
+    assert (job.task.status, job.escrow.state) == ("cancelled", "funded")
+    assert held(f"escrow:{job.escrow.pk}") == 10_000
+    assert world.refund(job).state == "pending"
+    world.work()
+    assert job.escrow.state == "refunded"
+
+
+def test_a_delivery_that_is_cancelled_stops_the_clock(world: World) -> None:
+    job = world.delivered()
+    cancel(world, job, job.freelancer)
+    assert job.escrow.auto_release_at is None
+
+
+def test_a_disputed_task_may_be_cancelled_and_the_dispute_stays(world: World) -> None:
+    job = world.started()
+    disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
+    cancel(world, job, job.freelancer)
+    assert (job.task.status, job.escrow.state) == ("cancelled", "disputed")
+
+
+def test_a_refunded_task_may_be_cancelled(world: World) -> None:
+    job = world.started()
+    world.refund(job, job.freelancer)
+    world.work()
+    cancel(world, job, job.freelancer)
+    assert (job.task.status, job.escrow.state) == ("cancelled", "refunded")
+
+
+def test_who_may_not_cancel(world: World) -> None:
+    job = world.started()
+    with pytest.raises(TaskStateConflict):
+        cancel(world, job)
+    with pytest.raises(NotYourPart):
+        cancel(world, job, world.staff("support"))
+    with pytest.raises(TaskNotFound):
+        cancel(world, job, world.client())
+    done = world.completed()
+    with pytest.raises(TaskStateConflict):
+        cancel(world, done, done.freelancer)
+
+
+def test_a_cancelled_task_makes_no_room_for_another_payment(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    cancel(world, job)
+    with pytest.raises(WrongState):
+        world.ask_to_pay(job)
+    assert Escrow.objects.count() == 1
+
+
+def test_each_step_of_the_work_is_written_down(world: World) -> None:
+    job = world.started()
+    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    fulfilment.complete(actor=job.client, task_id=job.task_id, now=world.now)
+    assert job.history()[-3:] == ["started", "delivered", "completed"]
+
+
+def test_work_may_start_before_the_payment(world: World) -> None:
+    job = world.hired()
+    fulfilment.start(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    assert job.task.status == "in_progress"
+    world.ask_to_pay(job)
+    world.pay(job)
+    world.hear()
+    assert job.escrow.state == "funded"
