@@ -5,8 +5,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
-TABLE = "CREATE TABLE bench_floor (id bigserial PRIMARY KEY, event_id text NOT NULL UNIQUE, payload text NOT NULL)"
-
 
 @csrf_exempt
 def insert(request: HttpRequest) -> HttpResponse:

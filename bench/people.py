@@ -23,7 +23,7 @@ class Person:
 def register(web: Connection, *, client: bool = False, freelancer: bool = False) -> Person:
     """Make an account and log it in."""
     name = f"bench{next(_numbers)}{secrets.token_hex(3)}"
-    body = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+    body: dict[str, Any] = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
     body |= {"is_client": client, "is_freelancer": freelancer}
     made = web.call("POST", "/api/auth/register/", body=body).expect(201).json()
     return Person(made["user"]["id"], name, made["access"])

@@ -1,0 +1,54 @@
+"""Events about real payments at the sandbox, signed as Stripe signs them."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+import urllib.request
+from typing import Any
+
+from bench import client, people
+from bench.servers import Servers
+
+WEBHOOKS = "/payments/webhooks/stripe/"
+
+
+def payments(up: Servers, number: int) -> list[dict[str, Any]]:
+    """Make payments through the API; as they are at the sandbox."""
+    web = client.Connection(up.here.web)
+    payer, worker = people.register(web, client=True), people.register(web, freelancer=True)
+    intents = [people.intend(web, payer, worker) for _ in range(number)]
+    web.close()
+    return [_at_provider(up, intent["payment_intent_id"]) for intent in intents]
+
+
+def _at_provider(up: Servers, payment_id: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {up.here.keys['STRIPE_SECRET_KEY']}"}
+    asked = urllib.request.Request(f"{up.here.sandbox}/v1/payment_intents/{payment_id}", headers=headers)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return dict(json.load(answer))
+
+
+def make(payment: dict[str, Any]) -> tuple[str, bytes]:
+    """A new event about a payment: its id and its body."""
+    event = {
+        "id": f"evt_{secrets.token_hex(12)}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": int(time.time()),
+        "data": {"object": payment},
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": "payment_intent.created",
+    }
+    return str(event["id"]), json.dumps(event, indent=2).encode()
+
+
+def delivery(up: Servers, body: bytes) -> bytes:
+    """The request that delivers an event, signed now."""
+    stamp = str(int(time.time()))
+    secret = up.here.keys["STRIPE_WEBHOOK_SECRET"].encode()
+    digest = hmac.new(secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return client.request("POST", WEBHOOKS, body=body, headers={"Stripe-Signature": f"t={stamp},v1={digest}"})
