@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
 from multitask.ledger import checks
-from multitask.payments import escrow, operations, refunds, settlement
+from multitask.payments import emails, escrow, notices, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming
@@ -103,6 +103,26 @@ def check_books(timestamp: int) -> None:
         log.critical("books_broken", invariant=violation.invariant, detail=violation.detail)
     if broken:
         raise RuntimeError(f"{len(broken)} violations of the books' invariants")
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="collect_notices", queue="emails", queueing_lock="collect_notices")
+def collect_notices(timestamp: int) -> None:
+    """Tell people what happened since the last look."""
+    notices.collect(now=timezone.now())
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="remind_clients", queue="emails", queueing_lock="remind_clients")
+def remind_clients(timestamp: int) -> None:
+    """Tell clients whose silence is about to release money."""
+    notices.remind(now=timezone.now())
+
+
+@app.task(name="send_email", queue="emails")
+def send_email(notice_id: int) -> None:
+    """Send one notice by email."""
+    emails.send(notice_id=notice_id, now=timezone.now())
 
 
 def _accept(refund_id: int, now: datetime) -> None:

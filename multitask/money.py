@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final, Self
 
 from babel.core import get_global
+from babel.numbers import format_currency
 
 from multitask.errors import DomainError
 
@@ -163,6 +164,12 @@ class Money:
         point = len(digits) - self.decimals
         text = f"{digits[:point]}.{digits[point:]}" if self.decimals else digits
         return f"-{text}" if self.amount_minor < 0 else text
+
+    def localized(self, locale: str) -> str:
+        """Write the amount with its currency as a language does: "$1,250.00", all decimals shown."""
+        spelling = locale.replace("-", "_")
+        exact = Decimal(self.to_major_string())
+        return str(format_currency(exact, self.currency, locale=spelling, decimal_quantization=False))
 
     def allocate(self, weights: Sequence[int]) -> tuple[Self, ...]:
         """Split by whole-number weights into parts that add up exactly.

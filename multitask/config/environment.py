@@ -29,6 +29,9 @@ class Environment(BaseSettings):
     metrics_token: SecretStr = SecretStr("")
     log_level: str = "INFO"
 
+    email_url: str = Field(default="", description="smtp://user:password@host:587; empty writes files or discards.")
+    email_from: str = "MultiTask Payments <payments@multitask.example>"
+
     payment_provider: str = "stripe"
     stripe_secret_key: SecretStr = SecretStr("")
     stripe_publishable_key: str = ""
@@ -47,6 +50,11 @@ class Environment(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.multitask_env == "production"
+
+    @property
+    def public_host(self) -> str:
+        """The host name that people know us by."""
+        return urlsplit(self.public_url).hostname or "localhost"
 
     @property
     def is_real_stripe(self) -> bool:

@@ -7,6 +7,7 @@ import structlog
 from csp.constants import NONCE
 
 from multitask.config.databases import databases
+from multitask.config.emails import email_settings
 from multitask.config.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,6 +145,10 @@ TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 ACCESS_TOKEN_MINUTES = ENV.access_token_minutes
 REFRESH_TOKEN_DAYS = ENV.refresh_token_days
+
+EMAIL_DOMAIN = ENV.public_host
+DEFAULT_FROM_EMAIL = ENV.email_from
+vars().update(email_settings(ENV, ROOT))
 
 PAYMENT_PROVIDER = ENV.payment_provider
 STRIPE_SECRET_KEY = ENV.stripe_secret_key.get_secret_value()

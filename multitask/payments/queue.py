@@ -3,18 +3,24 @@
 Jobs are named, not imported: `multitask.jobs` stands to the left of this room and defines them.
 """
 
+import json
 from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from procrastinate.contrib.django import app
 
 from multitask.payments.models import Operation
 
 PERFORM: Final = "perform_operation"
 SETTLE: Final = "settle_escrow"
+EMAIL: Final = "send_email"
 
-# The job goes in through the function that procrastinate's own deferring calls.
+# Jobs go in through the function that procrastinate's own deferring calls.
+_JOB: Final = """
+SELECT procrastinate_defer_jobs_v1(ARRAY[
+       ROW(%s, %s, 0, NULL, NULL, %s::jsonb, %s::timestamptz)
+       ]::procrastinate_job_to_defer_v1[])
+"""
 _WITH_JOB: Final = """
 WITH made AS (INSERT INTO payments_operation ({columns}) VALUES ({marks}) RETURNING id)
 SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
@@ -23,12 +29,16 @@ SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
   FROM made
 """
 
-_QUEUES = {PERFORM: "operations", SETTLE: "operations"}
+_QUEUES = {PERFORM: "operations", SETTLE: "operations", EMAIL: "emails"}
 
 
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:
-    """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`."""
-    app.configure_task(name, queue=_QUEUES[name], schedule_at=at).defer(**arguments)
+    """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`.
+
+    Errors are Django's, so that a transaction which lost its connection here runs again like any other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_JOB, [_QUEUES[name], name, json.dumps(arguments), at])
 
 
 def insert_with_job(operation: Operation) -> Operation:

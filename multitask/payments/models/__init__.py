@@ -4,6 +4,7 @@ from multitask.payments.models.account import ConnectedAccount, Customer, SavedM
 from multitask.payments.models.dispute import Approval, Chargeback, Dispute
 from multitask.payments.models.escrow import Escrow, Payment, Refund
 from multitask.payments.models.history import AuditEvent, HistoryRow, HistoryTotal
+from multitask.payments.models.notice import EmailState, Notice, NoticeCursor
 from multitask.payments.models.operation import Operation
 from multitask.payments.models.withdrawal import Withdrawal
 
@@ -14,9 +15,12 @@ __all__ = [
     "ConnectedAccount",
     "Customer",
     "Dispute",
+    "EmailState",
     "Escrow",
     "HistoryRow",
     "HistoryTotal",
+    "Notice",
+    "NoticeCursor",
     "Operation",
     "Payment",
     "Refund",

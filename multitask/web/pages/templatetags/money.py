@@ -2,12 +2,10 @@
 
 import uuid
 from datetime import date, datetime
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel import dates as babel_dates
-from babel import numbers as babel_numbers
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
@@ -32,11 +30,7 @@ def money(value: Money | None) -> str:
     """Write an amount with its currency, all decimals shown: 1,234.50 USD as $1,234.50."""
     if value is None:
         return ""
-    return str(
-        babel_numbers.format_currency(
-            Decimal(value.to_major_string()), value.currency, locale=_locale(), currency_digits=True
-        )
-    )
+    return value.localized(str(_locale()))
 
 
 @register.filter

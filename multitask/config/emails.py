@@ -1,0 +1,34 @@
+"""How emails leave, from one address in the environment."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from multitask.config.environment import Environment
+
+TIMEOUT_SECONDS = 20
+_BACKENDS = "django.core.mail.backends"
+
+
+def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
+    """Django's `EMAIL_*`; without an address they are written to files in development and discarded otherwise."""
+    if not environment.email_url:
+        if environment.multitask_env == "development":
+            return {
+                "EMAIL_BACKEND": f"{_BACKENDS}.filebased.EmailBackend",
+                "EMAIL_FILE_PATH": root / ".data" / "emails",
+            }
+        return {"EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
+    parts = urlsplit(environment.email_url)
+    if parts.scheme not in {"smtp", "smtps"}:
+        raise ValueError(f"EMAIL_URL must begin with smtp:// or smtps://, not {parts.scheme!r}")
+    return {
+        "EMAIL_BACKEND": f"{_BACKENDS}.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "localhost",
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp",
+        "EMAIL_TIMEOUT": TIMEOUT_SECONDS,
+    }
