@@ -178,7 +178,7 @@ def statement(code: str, currency: str, start: datetime, end: datetime) -> State
         """,
         [start, end, code, currency],
     )
-    lines = tuple(_entry(row) for row in rows)
+    lines = tuple(entry_of_line(row) for row in rows)
     opening = balance_as_of(code, currency, start)
     closing = Money(opening.amount_minor + sum(line.amount.amount_minor for line in lines), currency)
     return Statement(code, start, end, opening, lines, closing, is_final)
@@ -219,7 +219,7 @@ def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None =
             "sequence": before.sequence if before else None,
         },
     )
-    return [_entry(row) for row in rows]
+    return [entry_of_line(row) for row in rows]
 
 
 def transaction(transaction_id: UUID) -> Transaction:
@@ -245,7 +245,7 @@ def transaction(transaction_id: UUID) -> Transaction:
         reverses,
         description,
         json.loads(details),
-        tuple(_entry(row) for row in legs),
+        tuple(entry_of_line(row) for row in legs),
     )
 
 
@@ -257,7 +257,7 @@ def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[An
         return rows
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def entry_of_line(row: tuple[Any, ...]) -> Entry:
     """Read one row of the view ledger_line."""
     transaction_id, position, code, currency, stripe, sequence, amount, after, *rest, _account_id = row
     return Entry(

@@ -1,0 +1,149 @@
+"""Accounts over time: readings at moments and the entries of a period, of several accounts together.
+
+A reading costs the logarithm of an account's length; entries are read at most as many as were asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from multitask.ledger import errors
+from multitask.ledger.reading import Entry, entry_of_line
+from multitask.money import Money
+
+BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an account held just before `at`, and how many entries it had by then."""
+
+    at: datetime
+    balance: Money
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What moved between each two moments; `complete_since` is when the looking began, if not at the first moment."""
+
+    sums: tuple[Money, ...]
+    complete_since: datetime | None
+
+
+def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -> dict[str, list[Reading]]:
+    """Read several accounts at several moments in one query; an account never posted to reads zero."""
+    found = _rows(
+        """
+        SELECT held.code, moment.number, coalesce(found.sequence, 0), coalesce(entry.balance_after_minor, 0)
+          FROM (SELECT account.code, balance.account_id, balance.stripe
+                  FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code = ANY (%s::text[]) AND account.currency = %s) AS held
+         CROSS JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS moment (at, number)
+         CROSS JOIN LATERAL (
+               SELECT ledger_sequence_before(held.account_id, held.stripe, moment.at) AS sequence OFFSET 0) AS found
+          LEFT JOIN LATERAL (
+               SELECT candidate.balance_after_minor FROM ledger_entry candidate
+                WHERE candidate.account_id = held.account_id AND candidate.stripe = held.stripe
+                  AND candidate.sequence = found.sequence LIMIT 1) AS entry ON true
+        """,
+        [list(codes), currency, list(moments)],
+    )
+    counts = {code: [[0, 0] for _ in moments] for code in codes}
+    for code, number, entries, balance in found:  # A striped account comes once per stripe.
+        counts[code][number - 1][0] += entries
+        counts[code][number - 1][1] += balance
+    return {
+        code: [Reading(at, Money(minor, currency), n) for at, (n, minor) in zip(moments, each, strict=True)]
+        for code, each in counts.items()
+    }
+
+
+def movement(
+    code: str, currency: str, kinds: Sequence[str], moments: Sequence[datetime], *, most: int = 3000
+) -> Movement:
+    """Add up what transactions of these kinds moved on an unstriped account, from each moment to the next.
+
+    Looks at no more than the `most` newest entries of the whole stretch and says how far back they reach.
+    """
+    found = _rows(
+        """
+        WITH span AS MATERIALIZED (
+            SELECT balance.account_id, balance.stripe,
+                   ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+              FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+             WHERE account.code = %(code)s AND account.currency = %(currency)s
+        )
+        SELECT width_bucket(entry.created_at, %(moments)s::timestamptz[]) AS bucket, min(entry.created_at),
+               coalesce(sum(entry.amount_minor) FILTER (WHERE header.kind = ANY (%(kinds)s::text[])), 0)::bigint,
+               bool_or(span.closing - span.opening > %(most)s)
+          FROM span
+          JOIN ledger_entry entry ON entry.account_id = span.account_id AND entry.stripe = span.stripe
+           AND entry.sequence > greatest(span.opening, span.closing - %(most)s) AND entry.sequence <= span.closing
+          JOIN ledger_transaction header ON header.id = entry.transaction_id
+         GROUP BY bucket ORDER BY bucket
+        """,
+        {
+            "code": code,
+            "currency": currency,
+            "kinds": list(kinds),
+            "moments": list(moments),
+            "start": moments[0],
+            "end": moments[-1],
+            "most": most,
+        },
+    )
+    sums = [0] * (len(moments) - 1)
+    for bucket, _earliest, moved, _is_cut in found:
+        sums[bucket - 1] += moved
+    is_cut = bool(found) and found[0][3]
+    return Movement(tuple(Money(minor, currency) for minor in sums), found[0][1] if is_cut else None)
+
+
+def entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime, *, limit: int) -> list[Entry]:
+    """The first `limit` entries of several accounts recorded from `start` up to but not including `end`."""
+    rows = _rows(
+        """
+        SELECT line.*
+          FROM (SELECT balance.account_id, balance.stripe,
+                       ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
+                       ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+                  FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code = ANY (%(codes)s::text[]) AND account.currency = %(currency)s
+                OFFSET 0) AS span
+         CROSS JOIN LATERAL (
+               SELECT * FROM ledger_line candidate
+                WHERE candidate.account_id = span.account_id AND candidate.stripe = span.stripe
+                  AND candidate.sequence > span.opening AND candidate.sequence <= span.closing
+                ORDER BY candidate.sequence LIMIT %(limit)s) AS line
+         ORDER BY line.created_at, line.transaction_id, line.position LIMIT %(limit)s
+        """,
+        {"codes": list(codes), "currency": currency, "start": start, "end": end, "limit": limit},
+    )
+    return [entry_of_line(row) for row in rows]
+
+
+def all_entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime) -> Iterator[Entry]:
+    """Every entry of a period, read batch by batch, so that any number of them fits into memory."""
+    seen: set[tuple[object, int]] = set()
+    while True:
+        batch = entries_between(codes, currency, start, end, limit=BATCH)
+        fresh = [entry for entry in batch if (entry.transaction_id, entry.position) not in seen]
+        yield from fresh
+        if len(batch) < BATCH or not fresh:
+            return
+        # The next batch begins at the moment of the last entry; those of that very moment have been seen.
+        start = batch[-1].recorded_at
+        seen = {(entry.transaction_id, entry.position) for entry in batch if entry.recorded_at == start}
+
+
+def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Run one query on the primary."""
+    with errors.translated(), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
