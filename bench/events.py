@@ -20,10 +20,11 @@ def payments(up: Servers, number: int) -> list[dict[str, Any]]:
     payer, worker = people.register(web, client=True), people.register(web, freelancer=True)
     intents = [people.intend(web, payer, worker) for _ in range(number)]
     web.close()
-    return [_at_provider(up, intent["payment_intent_id"]) for intent in intents]
+    return [at_provider(up, intent["payment_intent_id"]) for intent in intents]
 
 
-def _at_provider(up: Servers, payment_id: str) -> dict[str, Any]:
+def at_provider(up: Servers, payment_id: str) -> dict[str, Any]:
+    """A payment as it is at the sandbox."""
     headers = {"Authorization": f"Bearer {up.here.keys['STRIPE_SECRET_KEY']}"}
     asked = urllib.request.Request(f"{up.here.sandbox}/v1/payment_intents/{payment_id}", headers=headers)
     with urllib.request.urlopen(asked, timeout=30) as answer:

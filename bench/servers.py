@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -62,7 +63,7 @@ class Servers:
 
     def start_worker(self) -> None:
         """Start the worker as the stack does."""
-        self.programs.start("worker", [*MANAGE, "procrastinate", "worker"], self.environment)
+        self.programs.start("worker", [*MANAGE, "worker"], self.environment)
 
     def stop(self, name: str) -> None:
         """Stop one program and wait for its end."""
@@ -76,7 +77,7 @@ class Servers:
         return {pid: _memory(pid) for pid in _family(root)}
 
     @contextmanager
-    def connected(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    def connected(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection to the database that commits each statement."""
         with psycopg.connect(self.here.database_url, autocommit=True) as connection:
             yield connection
@@ -108,6 +109,11 @@ def _database() -> Iterator[str]:
             yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         finally:
             _execute(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def megabytes(family: dict[int, Memory]) -> str:
+    """The resident memory of some processes, each for itself, in millions of bytes."""
+    return " + ".join(f"{each.now / 1e6:.0f} MB" for each in family.values())
 
 
 def _execute(server: str, statement: str, name: str) -> None:

@@ -111,7 +111,7 @@ def _process(up: Servers, report: Report, accepted: Mapping[str, bytes]) -> None
         time.sleep(0.2)
     seconds = time.perf_counter() - began
     with up.connected() as database:
-        stored = dict(database.execute("SELECT event_id, state FROM webhooks_incomingevent").fetchall())
+        stored: dict[str, str] = dict(database.execute("SELECT event_id, state FROM webhooks_incomingevent").fetchall())
     processed = sum(state == "processed" for state in stored.values())
     jobs = _count(up, "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'process_webhook'")
     report.figure("accepted, stored, jobs, processed", f"{len(accepted)}, {len(stored)}, {jobs}, {processed}")
@@ -122,7 +122,7 @@ def _process(up: Servers, report: Report, accepted: Mapping[str, bytes]) -> None
 def _count(up: Servers, query: str) -> int:
     with up.connected() as database:
         ((number,),) = database.execute(query).fetchall()
-    return int(str(number))
+    return int(number)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+-- Work for the worker, as the application would have left it: escrows whose payment still has to be created at
+-- the provider, each with its operation and its job. The table `work` has one row: client_id, freelancer_id,
+-- customer_id (the provider's) and number, how many there are to be.
+
+SET LOCAL session_replication_role = replica;
+SET LOCAL synchronous_commit = off;
+
+CREATE TEMPORARY TABLE plan ON COMMIT DROP AS
+SELECT n, client_id, freelancer_id, customer_id, now() AS at,
+       n + (SELECT coalesce(max(id), 0) FROM tasks_task) AS task_id,
+       n + (SELECT coalesce(max(id), 0) FROM tasks_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_escrow) AS escrow_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_payment) AS payment_id
+  FROM work, generate_series(1, number::bigint) AS n;
+
+INSERT INTO tasks_application
+       (id, task_id, freelancer_id, amount_minor, cover_letter, status, created_at, decided_at)
+SELECT application_id, task_id, freelancer_id, 10000, '', 'accepted', at, at FROM plan;
+
+INSERT INTO tasks_task
+       (id, client_id, freelancer_id, accepted_application_id, title, description, budget_minor, currency,
+        status, created_at, assigned_at)
+SELECT task_id, client_id, freelancer_id, application_id, 'Draw a logo', 'Round.', 10000, 'USD', 'assigned', at, at
+  FROM plan;
+
+INSERT INTO payments_escrow
+       (id, public_id, task_id, application_id, client_id, freelancer_id, provider, provider_payment_id, currency,
+        total_minor, fee_basis_points, fee_minor, freelancer_minor, auto_release_days, refund_answer_days,
+        released_minor, released_fee_minor, refunded_minor, state, created_at, dispute_reason, release_key)
+SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe', '', 'USD', 10000,
+       1500, 1500, 8500, 14, 7, 0, 0, 0, 'pending_payment', at, '', ''
+  FROM plan;
+
+INSERT INTO payments_payment
+       (id, escrow_id, provider, client_secret, provider_charge_id, amount_minor, currency, state, provider_status,
+        received_minor, received_currency, fee_currency, failure_code, failure_reason, review_reason, created_at)
+SELECT payment_id, escrow_id, 'stripe', '', '', 10000, 'USD', 'pending', '', 0, '', '', '', '', '', at FROM plan;
+
+SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
+       setval(pg_get_serial_sequence('tasks_application', 'id'), max(application_id)),
+       setval(pg_get_serial_sequence('payments_escrow', 'id'), max(escrow_id)),
+       setval(pg_get_serial_sequence('payments_payment', 'id'), max(payment_id))
+  FROM plan;
+
+SET LOCAL session_replication_role = origin;
+WITH made AS (
+    INSERT INTO payments_operation
+           (kind, subject_id, sequence, escrow_id, provider, arguments, generation, state, hold, attempts,
+            provider_reference, last_error_code, last_error, created_at, next_attempt_at)
+    SELECT 'create_payment', payment_id, 1, escrow_id, 'stripe',
+           jsonb_build_object('amount_minor', 10000, 'currency', 'USD', 'customer_id', customer_id,
+                              'description', 'Escrow for “Draw a logo”'),
+           1, 'pending', '', 0, '', '', '', at, at + interval '1 hour'
+      FROM plan
+    RETURNING id
+)
+SELECT procrastinate_defer_jobs_v1(array_agg(
+       ROW('operations', 'perform_operation', 0, NULL, NULL, jsonb_build_object('operation_id', id), NULL)
+       ::procrastinate_job_to_defer_v1)) FROM made;
