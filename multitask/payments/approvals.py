@@ -55,7 +55,7 @@ def ask(
         requested_at=now,
         ask_key=request_key,
     )
-    audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow)
+    audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow, note=str(arguments.get("note", "")))
     return approval
 
 
@@ -67,7 +67,9 @@ def visible(actor: Actor) -> QuerySet[Approval]:
 
 
 @database.transactional
-def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "") -> Approval:
+def decide(
+    *, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "", note: str = ""
+) -> Approval:
     """Approve or turn down what somebody else asked for. Raises Forbidden, FourEyes, NotFound or WrongState."""
     if not actor.may(Power.REFUND):
         raise Forbidden
@@ -88,7 +90,7 @@ def decide(*, actor: Actor, approval_id: int, approve: bool, now: datetime, requ
     approval.decide_key = request_key
     approval.save()
     event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
-    audit.record(event, actor=actor, now=now, escrow=escrow)
+    audit.record(event, actor=actor, now=now, escrow=escrow, note=note)
     if approve:
         _CARRIERS[approval.kind](escrow, approval.arguments, actor, now)
     return approval

@@ -27,7 +27,7 @@ AUTO_RELEASE: Final = Actor.system("auto_release")
 
 
 @database.transactional
-def release(*, actor: Actor, escrow_id: Identifier, now: datetime, request_key: str = "") -> Escrow:
+def release(*, actor: Actor, escrow_id: Identifier, now: datetime, request_key: str = "", note: str = "") -> Escrow:
     """Release what is left to the freelancer: as its client after completion, or as finance staff.
 
     The same `request_key` again answers the released escrow. Raises NotFound, Forbidden,
@@ -43,7 +43,7 @@ def release(*, actor: Actor, escrow_id: Identifier, now: datetime, request_key: 
     if is_client and held.task.status != TaskStatus.COMPLETED:
         raise TaskNotCompleted
     held.release_key = f"{actor.user_id}:{request_key}" if request_key else ""
-    share_out(held, held.remaining, actor=actor, now=now)
+    share_out(held, held.remaining, actor=actor, now=now, note=note)
     return held
 
 

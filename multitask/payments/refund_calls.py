@@ -155,7 +155,7 @@ def retry_key(refund: Refund) -> str:
     return f"resend:{refund.pk}"
 
 
-def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime) -> Refund:
+def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note: str = "") -> Refund:
     """Try once more with money that waits in the failed refund's own account, under a new refund."""
     again = Refund.objects.create(
         escrow=escrow,
@@ -164,13 +164,14 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime) -> Re
         currency=refund.currency,
         state=RefundState.PENDING.value,
         reason=refund.reason,
+        note=note,
         requested_by_id=actor.user_id,
         decided_by_id=actor.user_id,
         request_key=retry_key(refund),
         created_at=now,
         decided_at=now,
     )
-    audit.record("refund_retried", actor=actor, now=now, escrow=escrow, amount=refund.amount)
+    audit.record("refund_retried", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
     send(escrow, again, now, carried_from=refund)
     return again
 

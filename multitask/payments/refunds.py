@@ -158,7 +158,7 @@ def start(
         created_at=now,
         decided_at=now,
     )
-    audit.record("refund_started", actor=actor, now=now, escrow=escrow, amount=amount, note=reason)
+    audit.record("refund_started", actor=actor, now=now, escrow=escrow, amount=amount, note=note or reason)
     refund_calls.send(escrow, refund, now)
     return refund
 
@@ -249,7 +249,7 @@ def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
 
 
 @database.transactional
-def retry(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
+def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "") -> Refund:
     """Send a failed refund again as finance staff, once, as a new refund of the same amount and source."""
     if not actor.may(Power.REFUND):
         raise Forbidden
@@ -261,9 +261,9 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
         raise WrongState("This refund was tried again already.")
     if escrow.state == EscrowState.RELEASED.value:
         _require_free(escrow)
-        return refund_calls.resend(escrow, refund, actor=actor, now=now)
+        return refund_calls.resend(escrow, refund, actor=actor, now=now, note=note)
     amount = _checked(escrow, refund.amount)
-    return start(escrow, amount, actor=actor, reason=refund.reason, now=now, request_key=key)
+    return start(escrow, amount, actor=actor, reason=refund.reason, note=note, now=now, request_key=key)
 
 
 def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:

@@ -30,7 +30,9 @@ _SPOKEN: Final = {
 }
 
 
-def send_back(escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime) -> Refund:
+def send_back(
+    escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
+) -> Refund:
     """Refund a payment that was set aside, whole. The caller holds the escrow's lock."""
     refund = Refund.objects.create(
         escrow=escrow,
@@ -40,18 +42,19 @@ def send_back(escrow: Escrow, payment: Payment, received: Money, *, actor: Actor
         currency=received.currency,
         state=RefundState.PENDING.value,
         reason=payment.review_reason,
+        note=note,
         requested_by_id=actor.user_id,
         decided_by_id=actor.user_id,
         created_at=now,
         decided_at=now,
     )
-    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received)
+    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received, note=note)
     refund_calls.send(escrow, refund, now)
     return refund
 
 
 @database.transactional
-def return_payment(*, actor: Actor, payment_id: int, now: datetime) -> Refund:
+def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund:
     """Send back a payment that is under review, as finance staff."""
     if not actor.may(Power.REFUND):
         raise Forbidden
@@ -64,4 +67,4 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime) -> Refund:
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
         raise WrongState("Only a payment under review can be sent back, once.")
     received = Money(payment.received_minor, payment.received_currency)
-    return send_back(escrow, payment, received, actor=actor, now=now)
+    return send_back(escrow, payment, received, actor=actor, now=now, note=note)

@@ -136,7 +136,7 @@ def is_transferred(escrow: Escrow) -> bool:
 
 
 @database.transactional
-def retry(*, actor: Actor, escrow_id: int, now: datetime) -> bool:
+def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool:
     """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused."""
     if not actor.may(Power.RELEASE):
         raise Forbidden("Only finance staff tries a transfer again.")
@@ -144,7 +144,7 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime) -> bool:
     latest = operations.latest(CREATE_TRANSFER, escrow.pk)
     if latest is None or latest.state != OperationState.FAILED.value:
         return False
-    audit.record("transfer_retried", actor=actor, now=now, escrow=escrow)
+    audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
     operations.begin(
         CREATE_TRANSFER,
         subject_id=escrow.pk,

@@ -89,7 +89,7 @@ def process(*, event_id: int, now: datetime) -> EventState:
 
 
 @database.transactional
-def replay(*, actor: Actor, event_id: int, now: datetime) -> IncomingEvent:
+def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> IncomingEvent:
     """Process a stored event once more. Raises Forbidden, NotFound or EventQuarantined."""
     if not actor.may(Power.ADJUST):
         raise Forbidden("Only finance staff may replay an event.")
@@ -103,7 +103,8 @@ def replay(*, actor: Actor, event_id: int, now: datetime) -> IncomingEvent:
     event.waiting_since = event.next_attempt_at = now
     event.save()
     storage.defer(event.pk)
-    audit.record("webhook_replayed", actor=actor, now=now, details={"event_id": event.event_id, "kind": event.kind})
+    told = {"event_id": event.event_id, "kind": event.kind}
+    audit.record("webhook_replayed", actor=actor, now=now, note=note, details=told)
     return event
 
 
