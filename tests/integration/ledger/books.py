@@ -1,0 +1,68 @@
+"""Words for tests that post: amounts, accounts, and postings of a few legs."""
+
+import itertools
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from multitask import ledger
+from multitask.ledger import AccountRef, Leg, Posting
+from multitask.money import Money
+
+SCOPE = "test"
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+BANK = AccountRef("bank", floor_minor=None)
+HOT_BANK = AccountRef("bank:hot", floor_minor=None, stripes=32)
+FEES = AccountRef("fees", floor_minor=None, stripes=32)
+
+_numbers = itertools.count(1)
+
+
+def usd(amount_minor: int) -> Money:
+    """So many cents."""
+    return Money(amount_minor, "USD")
+
+
+def fresh_key() -> str:
+    """A key that no other posting has."""
+    return f"{next(_numbers)}:{uuid.uuid4().hex[:8]}"
+
+
+def post(moves: Mapping[AccountRef, Money], key: str | None = None, kind: str = "moved", **more: Any) -> Posting:
+    """Post one leg per account, in a database transaction of its own."""
+    legs = [Leg(account, amount) for account, amount in moves.items()]
+    with transaction.atomic():
+        return ledger.post(
+            **{"kind": kind, "scope": SCOPE, "key": key or fresh_key(), "legs": legs, "effective_at": NOON, **more}
+        )
+
+
+def move(source: AccountRef, target: AccountRef, amount_minor: int, key: str | None = None, **more: Any) -> Posting:
+    """Move cents from one account to another."""
+    return post({source: usd(-amount_minor), target: usd(amount_minor)}, key, **more)
+
+
+def cents(account: AccountRef) -> int:
+    """What an account holds in USD."""
+    return ledger.balance(account.code, "USD").amount_minor
+
+
+def rows(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    """What a query answers."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def count_of(table: str) -> int:
+    """How many rows a table of the books has."""
+    return int(rows(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def settle_constraints() -> None:
+    """Run what waits for the commit now, and let later postings wait again."""
+    rows("SET CONSTRAINTS ALL IMMEDIATE")
+    rows("SET CONSTRAINTS ALL DEFERRED")

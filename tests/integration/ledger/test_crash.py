@@ -1,0 +1,151 @@
+"""Backends killed while they post: what was acknowledged stays, the rest happened wholly or not at all."""
+
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+import pytest
+from django.db import Error, connection
+
+from multitask.ledger import AccountRef, invariants
+from stack import postgres
+from tests.integration.ledger.books import BANK, FEES, cents, post, rows, usd
+from tests.integration.ledger.connections import together
+
+KILLS = 5
+WRITERS = 8
+DEADLINE_SECONDS = 90
+T = TypeVar("T")
+SQL = Path(invariants.__file__).parent / "sql"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]]:
+    """Where to reach a server of the test's own, since killing one backend ends every session; with empty books."""
+    server = postgres.Server(tmp_path / "data" / "postgres")
+    server.start()
+    try:
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            for name in ("tables", "guards", "post", "reads"):
+                admin.execute((SQL / f"0001_{name}.sql").read_bytes())
+        parts = urlsplit(server.url())
+        with django_db_blocker.unblock():
+            yield {
+                "HOST": parts.hostname or "",
+                "PORT": str(parts.port),
+                "USER": parts.username or "",
+                "PASSWORD": unquote(parts.password or ""),
+                "NAME": parts.path.lstrip("/"),
+            }
+    finally:
+        server.remove()
+
+
+def test_acknowledged_postings_survive_and_no_posting_is_half_done(elsewhere: dict[str, str]) -> None:
+    acknowledged: dict[str, int] = {}
+    finished = threading.Event()
+
+    def write(writer: int) -> list[tuple[str, int]]:
+        dice = random.Random(writer)
+        asked: list[tuple[str, int]] = []
+        for number in itertools.count():
+            if finished.is_set():
+                return asked
+            key, amount = f"{writer}:{number}", dice.randint(1, 99)
+            asked.append((key, amount))
+            if survived(partial(pay, writer, key, amount)):
+                acknowledged[key] = amount
+        raise AssertionError("never finished")
+
+    def kill() -> list[tuple[str, int]]:
+        try:
+            for _ in range(KILLS):
+                enough = len(acknowledged) + 40
+                wait_for(partial(reached, acknowledged, enough), "the writers stand still")
+                os.kill(a_busy_backend(), signal.SIGKILL)
+                wait_for(lambda: not reachable(), "the server did not notice")
+                wait_for(reachable, "the server did not come back")
+        finally:
+            finished.set()
+        return []
+
+    answers = together([kill, *(partial(write, writer) for writer in range(WRITERS))], **elsewhere)
+    failures = [answer for answer in answers if not isinstance(answer, list)]
+    assert not failures
+    asked = dict(pair for pairs in answers for pair in pairs)
+    assert together([lambda: books_are_whole(asked, acknowledged)], **elsewhere) == ["whole"]
+    assert len(acknowledged) > KILLS * 40
+
+
+def pay(writer: int, key: str, amount: int) -> bool:
+    """Three legs, the fees shared by all."""
+    moves = {AccountRef(f"purse:{writer}", None): usd(-amount), FEES: usd(amount - 1), BANK: usd(1)}
+    return post(moves if amount > 1 else {BANK: usd(-1), FEES: usd(1)}, key).created
+
+
+def survived(call: Callable[[], T]) -> T | None:
+    """Try, and if the server dies under it, wait for it to come back; None says that nobody knows what happened."""
+    try:
+        return call()
+    except Error:
+        connection.close()
+        wait_for(reachable, "the server did not come back")
+        return None
+
+
+def reachable() -> bool:
+    """Whether the server takes connections again."""
+    try:
+        connection.ensure_connection()
+        rows("SELECT 1")
+    except Error:
+        connection.close()
+        return False
+    return True
+
+
+def reached(acknowledged: dict[str, int], count: int) -> bool:
+    """Whether so many postings are acknowledged."""
+    return len(acknowledged) >= count
+
+
+def a_busy_backend() -> int:
+    """A backend that is in the middle of a posting."""
+    busy = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE %s AND state = 'active'"
+    found: list[int] = []
+
+    def look() -> bool:
+        found.extend(pid for (pid,) in rows(busy, ["%ledger_post%"]))
+        return bool(found)
+
+    wait_for(look, "nobody is posting")
+    return found[0]
+
+
+def wait_for(condition: Callable[[], bool], complaint: str) -> None:
+    """Look again and again until it holds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.01)
+
+
+def books_are_whole(asked: dict[str, int], acknowledged: dict[str, int]) -> str:
+    """Every acknowledged key is there, every invariant holds, and asking again for every key completes the books."""
+    posted = {key for (key,) in rows("SELECT key FROM ledger_transaction")}
+    assert acknowledged.keys() <= posted <= asked.keys()
+    for name, query in invariants.QUERIES.items():
+        assert rows(query) == [], name
+    for key, amount in asked.items():
+        assert pay(int(key.partition(":")[0]), key, amount) == (key not in posted)
+    assert cents(FEES) == sum(amount - 1 if amount > 1 else 1 for amount in asked.values())
+    return "whole"

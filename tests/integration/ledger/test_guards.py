@@ -1,0 +1,268 @@
+"""What the database refuses by itself, also to a superuser's raw SQL and in the role of a replica."""
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from multitask.ledger import AccountRef
+from tests.integration.ledger.books import BANK, FEES, fresh_key, move, post, rows, settle_constraints, usd
+
+pytestmark = pytest.mark.django_db
+
+ESCROW = AccountRef("held:1")
+APPEND_ONLY, UNBALANCED, NOT_THE_WRITER = "ML001", "ML002", "ML003"
+CHECK, UNIQUE, NOT_NULL = "23514", "23505", "23502"
+HEADER = """
+    INSERT INTO ledger_transaction
+           (id, kind, scope, key, request_hash, legs, effective_at, created_at, description, details)
+    VALUES ('{id}', 'raw', 'raw', '{id}', sha256('raw'), {legs}, now(), now(), '', '{{}}')
+"""
+ENTRIES = """
+    INSERT INTO ledger_entry
+           (transaction_id, position, account_id, stripe, sequence, amount_minor, balance_after_minor, created_at)
+    SELECT transaction_id::uuid, position, coalesce(account.id, 0), 0, 1000 + row_number() OVER (), amount, 0, now()
+      FROM (VALUES {values}) leg (transaction_id, position, code, currency, amount)
+      LEFT JOIN ledger_account account ON account.code = leg.code AND account.currency = leg.currency
+"""
+
+
+@pytest.fixture(params=["origin", "replica"])
+def role(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The replication role that the session says it has; `replica` switches ordinary triggers off."""
+    rows(f"SET LOCAL session_replication_role = {request.param}")
+    yield request.param
+    rows("SET LOCAL session_replication_role = origin")
+
+
+@pytest.fixture
+def posted(role: str) -> uuid.UUID:
+    """A transaction of two legs, with nothing left to check at commit."""
+    posting = move(BANK, ESCROW, 500)
+    settle_constraints()
+    return posting.id
+
+
+def refused(*statements: str, as_writer: bool = False) -> str:
+    """Run statements in a transaction of their own up to its commit; answer the SQLSTATE that stopped them."""
+
+    def run() -> None:
+        with transaction.atomic():
+            if as_writer:
+                rows("SET LOCAL ledger.writer = 'ledger_post'")
+            for statement in statements:
+                rows(statement)
+            settle_constraints()
+
+    with pytest.raises(DatabaseError) as error:
+        run()
+    cause = error.value.__cause__
+    assert isinstance(cause, psycopg.Error)
+    return cause.sqlstate or ""
+
+
+def entries(*legs: tuple[object, int, str, int]) -> str:
+    """An INSERT of (transaction, position, account, amount) legs in USD, or in another currency after a slash."""
+    parts = []
+    for transaction_id, position, account, amount in legs:
+        code, _, currency = account.partition("/")
+        parts.append(f"('{transaction_id}', {position}, '{code}', '{currency or 'USD'}', {amount}::bigint)")
+    return ENTRIES.format(values=", ".join(parts))
+
+
+@pytest.mark.parametrize("table", ["ledger_account", "ledger_transaction", "ledger_entry"])
+@pytest.mark.parametrize("writer", [False, True])
+def test_nothing_posted_is_changed_or_removed(posted: uuid.UUID, table: str, writer: bool) -> None:
+    assert refused(f"UPDATE {table} SET created_at = now()", as_writer=writer) == APPEND_ONLY
+    assert refused(f"DELETE FROM {table}", as_writer=writer) == APPEND_ONLY
+    assert refused(f"TRUNCATE {table} CASCADE", as_writer=writer) == APPEND_ONLY
+
+
+def test_no_statement_gets_around_by_merging(posted: uuid.UUID) -> None:
+    merge = "MERGE INTO ledger_entry USING (SELECT 1) one ON true WHEN MATCHED THEN DELETE"
+    upsert = HEADER.format(id=posted, legs=2) + " ON CONFLICT (id) DO UPDATE SET kind = 'raw'"
+    assert refused(merge) == APPEND_ONLY
+    assert refused(upsert, as_writer=True) == APPEND_ONLY
+
+
+def test_an_account_keeps_its_currency_and_its_floor(posted: uuid.UUID) -> None:
+    assert refused("UPDATE ledger_account SET currency = 'EUR' WHERE code = 'held:1'") == APPEND_ONLY
+    assert refused("UPDATE ledger_account SET floor_minor = NULL WHERE code = 'held:1'") == APPEND_ONLY
+    assert refused("DELETE FROM ledger_account WHERE code = 'held:1'") == APPEND_ONLY
+
+
+def test_a_balance_is_moved_by_posting_alone(posted: uuid.UUID) -> None:
+    assert refused("UPDATE ledger_balance SET balance_minor = 1, credits_minor = 1, debits_minor = 0") == NOT_THE_WRITER
+    assert refused("DELETE FROM ledger_balance") == APPEND_ONLY
+    assert refused("TRUNCATE ledger_balance") == APPEND_ONLY
+    assert refused("INSERT INTO ledger_balance (account_id, stripe) VALUES (1, 99)") == NOT_THE_WRITER
+
+
+def test_an_account_is_opened_by_posting_alone(role: str) -> None:
+    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 1)"
+    assert refused(insert) == NOT_THE_WRITER
+
+
+def test_entries_are_written_by_posting_alone(posted: uuid.UUID) -> None:
+    raw = uuid.uuid4()
+    legs = entries((raw, 1, "bank", -5), (raw, 2, "held:1", 5))
+    assert refused(HEADER.format(id=raw, legs=2), legs) == NOT_THE_WRITER
+
+
+def test_a_balance_never_falls_below_its_floor(posted: uuid.UUID) -> None:
+    account = "account_id = (SELECT id FROM ledger_account WHERE code = 'held:1')"
+    move_down = f"UPDATE ledger_balance SET balance_minor = -1, debits_minor = credits_minor + 1 WHERE {account}"
+    assert refused(move_down, as_writer=True) == CHECK
+    assert refused(f"UPDATE ledger_balance SET balance_minor = 7 WHERE {account}", as_writer=True) == CHECK
+
+
+def test_a_striped_account_has_no_floor(role: str) -> None:
+    insert = "INSERT INTO ledger_account (code, currency, stripes, floor_minor) VALUES ('raw', 'USD', 2, 0)"
+    assert refused(insert, as_writer=True) == CHECK
+
+
+@pytest.mark.parametrize(
+    "legs",
+    [
+        [(1, "bank", -5), (2, "held:1", 4)],
+        [(1, "bank", -5), (2, "held:1", 5), (3, "bank", 1)],
+        [(1, "bank", -5), (2, "held:1/EUR", 5)],
+        [(1, "bank", 9223372036854775807), (2, "held:1", 9223372036854775807)],
+    ],
+)
+def test_legs_that_do_not_sum_to_zero_are_refused(posted: uuid.UUID, legs: list[tuple[int, str, int]]) -> None:
+    move_euros()
+    raw = uuid.uuid4()
+    header = HEADER.format(id=raw, legs=len(legs))
+    assert refused(header, entries(*((raw, *leg) for leg in legs)), as_writer=True) == UNBALANCED
+
+
+def test_legs_in_two_currencies_pass_when_each_sums_to_zero(posted: uuid.UUID) -> None:
+    move_euros()
+    raw = uuid.uuid4()
+    legs = [(1, "bank", -5), (2, "held:1", 5), (3, "bank/EUR", -4), (4, "held:1/EUR", 4)]
+    with transaction.atomic():
+        rows("SET LOCAL ledger.writer = 'ledger_post'")
+        rows(HEADER.format(id=raw, legs=4))
+        rows(entries(*((raw, *leg) for leg in legs)))
+        settle_constraints()
+        transaction.set_rollback(True)
+
+
+def test_two_transactions_do_not_lend_each_other_legs(posted: uuid.UUID) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    headers = [HEADER.format(id=one, legs=2), HEADER.format(id=other, legs=2)]
+    crossed = entries((one, 1, "bank", -5), (one, 2, "held:1", 4), (other, 1, "bank", -4), (other, 2, "held:1", 5))
+    assert refused(*headers, crossed, as_writer=True) == UNBALANCED
+
+
+@pytest.mark.parametrize("legs", [-1, 0, 1])
+def test_a_header_announces_two_legs_or_more(role: str, legs: int) -> None:
+    assert refused(HEADER.format(id=uuid.uuid4(), legs=legs)) == CHECK
+
+
+def test_a_header_is_not_committed_without_its_legs(role: str) -> None:
+    assert refused(HEADER.format(id=uuid.uuid4(), legs=2)) == UNBALANCED
+
+
+@pytest.mark.parametrize("positions", [[1], [1, 2, 3], [2, 3], [1, 3], [0, 1]])
+def test_the_legs_are_those_that_the_header_announced(posted: uuid.UUID, positions: list[int]) -> None:
+    raw = uuid.uuid4()
+    amounts = {1: [0], 2: [-5, 5], 3: [-5, 2, 3]}[len(positions)]
+    legs = [(raw, place, "held:1", amount or 1) for place, amount in zip(positions, amounts, strict=True)]
+    assert refused(HEADER.format(id=raw, legs=2), entries(*legs), as_writer=True) == UNBALANCED
+
+
+def test_no_leg_is_added_later(posted: uuid.UUID) -> None:
+    later = entries((posted, 3, "bank", -5), (posted, 4, "held:1", 5))
+    again = entries((posted, 1, "bank", -5), (posted, 2, "held:1", 5))
+    assert refused(later, as_writer=True) == UNBALANCED
+    assert refused(again, as_writer=True) == UNIQUE
+
+
+def test_no_leg_is_added_in_the_same_database_transaction(role: str) -> None:
+    with transaction.atomic():
+        posting = move(BANK, ESCROW, 500)
+        assert refused(entries((posting.id, 3, "bank", -5), (posting.id, 4, "held:1", 5)), as_writer=True) == UNBALANCED
+
+
+def test_legs_need_a_header_and_an_account(posted: uuid.UUID) -> None:
+    raw = uuid.uuid4()
+    assert refused(entries((raw, 1, "bank", -5), (raw, 2, "held:1", 5)), as_writer=True) == UNBALANCED
+    nobody = entries((raw, 1, "bank", -5), (raw, 2, "nobody", 5))
+    assert refused(HEADER.format(id=raw, legs=2), nobody, as_writer=True) == UNBALANCED
+
+
+def test_a_leg_moves_something(posted: uuid.UUID) -> None:
+    raw = uuid.uuid4()
+    legs = entries((raw, 1, "bank", 0), (raw, 2, "held:1", 0))
+    assert refused(HEADER.format(id=raw, legs=2), legs, as_writer=True) == CHECK
+
+
+def test_copied_rows_are_held_to_the_same(posted: uuid.UUID) -> None:
+    ((account,),) = rows("SELECT id FROM ledger_account WHERE code = 'bank'")
+    columns = "transaction_id, position, account_id, stripe, sequence, amount_minor, balance_after_minor, created_at"
+
+    def copy() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL ledger.writer = 'ledger_post'")
+            with cursor.copy(f"COPY ledger_entry ({columns}) FROM STDIN") as stream:
+                stream.write_row((uuid.uuid4(), 1, account, 0, 1001, 5, 5, "2026-01-01"))
+
+    with pytest.raises(psycopg.Error) as error:
+        copy()
+    assert error.value.sqlstate == UNBALANCED
+
+
+def test_another_table_under_the_name_of_the_entries_deceives_no_guard(posted: uuid.UUID) -> None:
+    """A temporary table comes first in the search path, unless a function looks elsewhere."""
+    raw = uuid.uuid4()
+    shadow = "CREATE TEMPORARY TABLE ledger_entry (transaction_id uuid) ON COMMIT DROP"
+    filled = f"INSERT INTO pg_temp.ledger_entry VALUES ('{raw}')"
+    assert refused(shadow, filled, HEADER.format(id=raw, legs=2), as_writer=True) == UNBALANCED
+
+
+def test_the_function_itself_refuses_legs_that_do_not_sum_to_zero(role: str) -> None:
+    assert refused(call("'bank', 'held:1'", "-5, 4")) == UNBALANCED
+    assert refused(call("'bank'", "-5")) == CHECK
+    assert refused(call("'bank', 'bank'", "-5, 5")) == UNBALANCED
+    assert refused(call("'bank', 'user 1'", "-5, 5")) == CHECK
+    assert refused(call("'bank', NULL", "-5, 5")) == NOT_NULL
+
+
+def call(codes: str, amounts: str) -> str:
+    """A raw call of the function with plain USD accounts."""
+    legs = amounts.count(",") + 1
+    return f"""SELECT ledger_post('raw', 'raw', '{fresh_key()}', now(), '', '{{}}', NULL, ARRAY[{codes}],
+        array_fill('USD'::text, ARRAY[{legs}]), array_fill(NULL::bigint, ARRAY[{legs}]),
+        array_fill(1::smallint, ARRAY[{legs}]), ARRAY[{amounts}]::bigint[])"""
+
+
+def test_a_role_that_may_only_post_cannot_write_otherwise(role: str) -> None:
+    """The rights that docs/decisions/0011 gives to the application's role are enough, and no more than that."""
+    move(BANK, FEES, 5)
+    settle_constraints()
+    rows("CREATE ROLE ledger_test_poster")
+    for grant in (
+        "GRANT SELECT ON ledger_account, ledger_transaction, ledger_entry, ledger_balance, ledger_line TO",
+        "GRANT EXECUTE ON FUNCTION ledger_post TO",
+    ):
+        rows(f"{grant} ledger_test_poster")
+    rows("SET LOCAL ROLE ledger_test_poster")
+    post({BANK: usd(-7), FEES: usd(7), AccountRef("new"): usd(3), AccountRef("bank:2", None): usd(-3)})
+    raw = uuid.uuid4()
+    denied = "42501"
+    assert refused(HEADER.format(id=raw, legs=2), as_writer=True) == denied
+    assert refused("UPDATE ledger_balance SET floor_minor = NULL", as_writer=True) == denied
+    assert refused("TRUNCATE ledger_entry") == denied
+    assert refused("ALTER TABLE ledger_entry DISABLE TRIGGER ALL") == denied
+    rows("RESET ROLE")
+
+
+def move_euros() -> None:
+    """Open the same accounts in euros."""
+    rows(f"""SELECT ledger_post('raw', 'raw', '{fresh_key()}', now(), '', '{{}}', NULL, ARRAY['bank', 'held:1'],
+        ARRAY['EUR', 'EUR'], ARRAY[NULL, 0]::bigint[], ARRAY[1, 1]::smallint[], ARRAY[-9, 9]::bigint[])""")
+    settle_constraints()

@@ -1,0 +1,256 @@
+"""Posting: what moves, what is refused, and what asking twice does."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from multitask import ledger
+from multitask.ledger import AccountRef, Leg
+from multitask.money import MAX_MINOR, Money
+from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, usd
+
+pytestmark = pytest.mark.django_db
+
+ESCROW = AccountRef("held:1")
+FREELANCER = AccountRef("payee:1")
+
+
+def test_a_released_escrow_is_split_between_freelancer_and_platform() -> None:
+    move(HOT_BANK, ESCROW, 10_000)
+    post({ESCROW: usd(-10_000), FREELANCER: usd(8_500), FEES: usd(1_500)}, kind="escrow_released")
+    assert (cents(ESCROW), cents(FREELANCER), cents(FEES), cents(HOT_BANK)) == (0, 8_500, 1_500, -10_000)
+    assert ledger.turnover("held:1", "USD") == (usd(10_000), usd(10_000))
+    assert ledger.turnover("fees", "USD") == (usd(0), usd(1_500))
+
+
+def test_one_posting_is_one_statement() -> None:
+    move(BANK, ESCROW, 500)
+    with transaction.atomic(), CaptureQueriesContext(connection) as statements:
+        legs = [Leg(ESCROW, usd(-500)), Leg(FREELANCER, usd(425)), Leg(FEES, usd(75))]
+        ledger.post(kind="released", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
+    assert len(statements) == 1
+
+
+def test_the_header_keeps_what_was_said() -> None:
+    posting = move(BANK, ESCROW, 500, "k1", description="Für 5 €", details={"by": "Zoë"}, kind="funded")
+    found = ledger.transaction(posting.id)
+    assert (found.kind, found.scope, found.key, found.effective_at) == ("funded", "test", "k1", NOON)
+    assert (found.description, found.details, found.reverses) == ("Für 5 €", {"by": "Zoë"}, None)
+    assert [(leg.account, leg.amount, leg.balance_after) for leg in found.entries] == [
+        ("bank", usd(-500), usd(-500)),
+        ("held:1", usd(500), usd(500)),
+    ]
+    assert posting.id.version == 7
+
+
+def test_two_currencies_balance_each_on_its_own() -> None:
+    euro = Money(700, "EUR")
+    legs = [Leg(BANK, usd(-800)), Leg(ESCROW, usd(800)), Leg(BANK, -euro), Leg(ESCROW, euro)]
+    with transaction.atomic():
+        ledger.post(kind="funded", scope="test", key="two", legs=legs, effective_at=NOON)
+    assert ledger.balances(["held:1", "nobody"]) == {("held:1", "USD"): usd(800), ("held:1", "EUR"): euro}
+
+
+def test_a_leg_of_nothing_is_left_out() -> None:
+    posting = post({BANK: usd(-3), FREELANCER: usd(3), FEES: usd(0)})
+    assert [leg.account for leg in ledger.transaction(posting.id).entries] == ["bank", "payee:1"]
+    assert ledger.balances(["fees"]) == {}
+
+
+def test_a_negative_floor_lends_so_much_and_no_more() -> None:
+    lender = AccountRef("lender:1", floor_minor=-100)
+    move(lender, BANK, 100)
+    with pytest.raises(ledger.InsufficientBalance):
+        move(lender, BANK, 1)
+    assert cents(lender) == -100
+
+
+def test_a_debit_below_the_floor_names_the_account_and_leaves_nothing() -> None:
+    move(BANK, ESCROW, 99)
+    before = [count_of(table) for table in ("ledger_transaction", "ledger_entry", "ledger_account")]
+    with pytest.raises(ledger.InsufficientBalance) as refused:
+        move(ESCROW, AccountRef("payee:2"), 100)
+    assert (refused.value.code, refused.value.account) == ("insufficient_funds", "held:1")
+    assert [count_of(table) for table in ("ledger_transaction", "ledger_entry", "ledger_account")] == before
+
+
+def test_asked_twice_it_answers_the_first_posting() -> None:
+    first = move(BANK, ESCROW, 500, "same", description="first words", details={"try": "1"})
+    again = move(
+        BANK,
+        ESCROW,
+        500,
+        "same",
+        description="other words",
+        details={"try": "2"},
+        effective_at=datetime.now(NOON.tzinfo),
+    )
+    assert (first.created, again.created, again.id) == (True, False, first.id)
+    assert cents(ESCROW) == 500
+
+
+def test_asked_again_for_all_that_an_account_held_it_answers_the_first_posting() -> None:
+    move(BANK, ESCROW, 500)
+    first = move(ESCROW, FREELANCER, 500, "all")
+    assert move(ESCROW, FREELANCER, 500, "all") == ledger.Posting(first.id, False)
+
+
+def test_a_key_is_for_one_request_in_its_scope() -> None:
+    move(BANK, ESCROW, 500, "key")
+    reversed_one = move(BANK, ESCROW, 1)
+    others: list[Callable[[], ledger.Posting]] = [
+        lambda: move(BANK, ESCROW, 501, "key"),
+        lambda: move(BANK, FREELANCER, 500, "key"),
+        lambda: move(BANK, ESCROW, 500, "key", kind="other"),
+        lambda: move(BANK, ESCROW, 500, "key", reverses=reversed_one.id),
+        lambda: post({BANK: Money(-500, "EUR"), ESCROW: Money(500, "EUR")}, "key"),
+    ]
+    for other in others:
+        with pytest.raises(ledger.IdempotencyConflict) as refused:
+            other()
+        assert refused.value.code == "idempotency_conflict"
+    assert move(BANK, ESCROW, 500, "key", scope="another").created
+
+
+def test_a_transaction_is_reversed_once() -> None:
+    posted = move(BANK, ESCROW, 500)
+    reversal = move(ESCROW, BANK, 500, reverses=posted.id)
+    assert ledger.transaction(reversal.id).reverses == posted.id
+    move(BANK, ESCROW, 500)
+    with pytest.raises(ledger.AlreadyReversed):
+        move(ESCROW, BANK, 500, reverses=posted.id)
+
+
+def test_a_reversal_needs_a_transaction() -> None:
+    with pytest.raises(ledger.UnknownReversal):
+        move(BANK, ESCROW, 500, reverses=uuid.uuid4())
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [AccountRef("held:1", None), AccountRef("held:1", -5), AccountRef("held:1", None, stripes=4)],
+)
+def test_an_account_keeps_the_terms_it_was_opened_with(terms: AccountRef) -> None:
+    move(BANK, ESCROW, 500)
+    with pytest.raises(ledger.AccountMismatch) as refused:
+        move(BANK, terms, 500)
+    assert refused.value.account == "held:1"
+
+
+def test_a_striped_account_does_not_become_a_plain_one() -> None:
+    move(BANK, FEES, 5)
+    with pytest.raises(ledger.AccountMismatch):
+        move(BANK, AccountRef("fees", None), 5)
+
+
+def test_new_and_known_accounts_with_other_terms_are_told_apart() -> None:
+    move(BANK, ESCROW, 500)
+    with pytest.raises(ledger.AccountMismatch) as refused:
+        post({AccountRef("held:1", None): usd(-1), AccountRef("brand:new"): usd(1)})
+    assert refused.value.account == "held:1"
+
+
+def test_a_posting_outside_a_transaction_is_refused() -> None:
+    legs = [Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))]
+    with pytest.raises(ledger.NotInTransaction):
+        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("moves", "refusal"),
+    [
+        ({}, ledger.Unbalanced),
+        ({BANK: usd(0), ESCROW: usd(0)}, ledger.Unbalanced),
+        ({BANK: usd(5)}, ledger.Unbalanced),
+        ({BANK: usd(-5), ESCROW: usd(4)}, ledger.Unbalanced),
+        ({BANK: usd(-5), ESCROW: Money(5, "EUR")}, ledger.Unbalanced),
+        ({AccountRef(f"payee:{n}"): usd(1 if n else -1000) for n in range(1001)}, ledger.Unbalanced),
+    ],
+)
+def test_legs_that_do_not_balance_are_refused(moves: dict[AccountRef, Money], refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        post(moves)
+    assert count_of("ledger_transaction") == 0
+
+
+def test_an_account_has_one_leg() -> None:
+    legs = [Leg(BANK, usd(-5)), Leg(ESCROW, usd(3)), Leg(ESCROW, usd(2))]
+    with transaction.atomic(), pytest.raises(ledger.PostingInvalid):
+        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+
+
+def test_a_thousand_legs_balance() -> None:
+    payees = {AccountRef(f"payee:{n}"): usd(1) for n in range(999)}
+    posting = post({BANK: usd(-999), **payees})
+    assert len(ledger.transaction(posting.id).entries) == 1000
+
+
+@pytest.mark.parametrize("text", ["with\x00nul", "half \ud800", "x" * 2001])
+@pytest.mark.parametrize("place", ["description", "kind", "key", "scope", "name", "value"])
+def test_text_that_cannot_be_stored_is_refused(place: str, text: str) -> None:
+    more: dict[str, Any] = {place: text}
+    if place == "name":
+        more = {"details": {text: "x"}}
+    elif place == "value":
+        more = {"details": {"x": text}}
+    with pytest.raises(ledger.PostingInvalid) as refused:
+        move(BANK, ESCROW, 1, **more)
+    assert refused.value.code == "posting_invalid"
+
+
+@pytest.mark.parametrize("place", ["kind", "key", "scope"])
+def test_a_posting_has_a_kind_a_scope_and_a_key(place: str) -> None:
+    legs = [Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))]
+    names = {"kind": "k", "scope": "s", "key": "k", place: ""}
+    with transaction.atomic(), pytest.raises(ledger.PostingInvalid):
+        ledger.post(**names, legs=legs, effective_at=NOON)  # type: ignore[arg-type]
+
+
+def test_a_moment_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ledger.PostingInvalid):
+        move(BANK, ESCROW, 1, effective_at=datetime(2026, 5, 4))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"code": ""},
+        {"code": "a" * 201},
+        {"code": "user 1"},
+        {"code": "usér"},
+        {"code": "user\n"},
+        {"code": 7},
+        {"code": "a", "floor_minor": 1},
+        {"code": "a", "floor_minor": True},
+        {"code": "a", "floor_minor": 0.0},
+        {"code": "a", "stripes": 0},
+        {"code": "a", "stripes": 257, "floor_minor": None},
+        {"code": "a", "stripes": True},
+        {"code": "a", "stripes": 2},
+    ],
+)
+def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> None:
+    with pytest.raises(ledger.PostingInvalid):
+        AccountRef(**terms)  # type: ignore[arg-type]
+
+
+def test_a_balance_stays_within_what_can_be_kept() -> None:
+    move(BANK, ESCROW, MAX_MINOR)
+    assert cents(ESCROW) == MAX_MINOR
+    with pytest.raises(ledger.OutOfRange) as refused:
+        move(BANK, ESCROW, 1)
+    assert refused.value.code == "balance_out_of_range"
+
+
+def test_a_posting_waits_for_a_lock_no_longer_than_it_is_told() -> None:
+    """The function sets nothing that would lengthen the caller's own lock_timeout."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '1234ms'")
+        ledger.post(kind="m", scope="test", key="k", legs=[Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))], effective_at=NOON)
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("1234ms",)

@@ -1,0 +1,201 @@
+"""Many at once: no deadlock, one effect per key, no more paid out than there is."""
+
+import random
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from multitask import ledger
+from multitask.ledger import AccountRef, Leg, Posting, checks
+from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, rows, usd
+from tests.integration.ledger.connections import together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HELD = AccountRef("held:1")
+
+
+def test_32_connections_in_opposite_directions_over_12_accounts_never_deadlock() -> None:
+    """The accounts do not exist yet, so that opening them is part of the race."""
+    accounts = [AccountRef(f"purse:{number}", None) for number in range(9)]
+    accounts += [FEES, HOT_BANK, AccountRef("stripes", None, stripes=2)]
+    expected: Counter[str] = Counter()
+    counting = threading.Lock()
+
+    def churn(seed: int) -> int:
+        dice = random.Random(seed)
+        for _ in range(20):
+            chosen = dice.sample(accounts, dice.choice([2, 2, 3, 5]))
+            amounts = [dice.randint(1, 900) for _ in chosen[1:]]
+            moves = dict(zip(chosen, [-sum(amounts), *amounts], strict=True))
+            post({account: usd(amount) for account, amount in moves.items()}, f"{seed}:{fresh_key()}")
+            with counting:
+                expected.update({account.code: amount for account, amount in moves.items()})
+        return seed
+
+    seeds = list(range(32))
+    assert together([lambda seed=seed: churn(seed) for seed in seeds]) == seeds  # type: ignore[misc]
+    assert {row.account: row.balance.amount_minor for row in ledger.trial_balance()} == dict(expected)
+    assert count_of("ledger_transaction") == 32 * 20
+    assert checks.run() == []
+
+
+def test_of_50_debits_of_the_whole_balance_one_is_paid() -> None:
+    move(BANK, HELD, 10_000)
+    answers = together([lambda: move(HELD, BANK, 10_000)] * 50)
+    assert [type(answer).__name__ for answer in answers].count("Posting") == 1
+    assert sum(isinstance(answer, ledger.InsufficientBalance) for answer in answers) == 49
+    assert cents(HELD) == 0
+
+
+def test_debits_of_a_part_are_paid_as_often_as_they_fit() -> None:
+    move(BANK, HELD, 1_000)
+    answers = together([lambda: move(HELD, BANK, 150)] * 16)
+    assert sum(isinstance(answer, Posting) for answer in answers) == 6
+    assert cents(HELD) == 100
+
+
+def test_one_key_has_one_effect_and_one_answer() -> None:
+    """The losers debit an account that the winner emptied, and still learn of the winner's posting."""
+    move(BANK, HELD, 500)
+    answers = together([lambda: move(HELD, FEES, 500, "same")] * 24)
+    assert {answer.id for answer in answers} == {answers[0].id}
+    assert sorted(answer.created for answer in answers) == [False] * 23 + [True]
+    assert (cents(HELD), cents(FEES)) == (0, 500)
+
+
+def test_one_key_for_two_requests_goes_to_one_of_them() -> None:
+    answers = together([lambda amount=amount: move(BANK, HELD, amount, "same") for amount in (5, 7) * 8])  # type: ignore[misc]
+    winners = {answer.id for answer in answers if isinstance(answer, Posting)}
+    assert len(winners) == 1
+    assert sum(isinstance(answer, ledger.IdempotencyConflict) for answer in answers) == 8
+    assert cents(HELD) in (5, 7)
+
+
+def test_whoever_waited_for_a_posting_that_failed_posts_itself() -> None:
+    holding, may_fail = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        with transaction.atomic():
+            legs = [Leg(BANK, usd(-5)), Leg(HELD, usd(5))]
+            ledger.post(kind="moved", scope="test", key="same", legs=legs, effective_at=NOON)
+            holding.set()
+            assert may_fail.wait(30)
+            transaction.set_rollback(True)
+
+    def follow() -> Posting:
+        assert holding.wait(30)
+        return move(BANK, HELD, 5, "same")
+
+    def release() -> None:
+        assert holding.wait(30)
+        wait_for_a_waiter()
+        may_fail.set()
+
+    _, posting, _ = together([fail, follow, release])
+    assert posting.created
+    assert cents(HELD) == 5
+
+
+def test_one_transaction_is_reversed_by_one_of_many() -> None:
+    posted = move(BANK, HELD, 500)
+    move(BANK, HELD, 5_000)
+    answers = together([lambda: move(HELD, BANK, 500, reverses=posted.id)] * 12)
+    assert sum(isinstance(answer, Posting) for answer in answers) == 1
+    assert sum(isinstance(answer, ledger.AlreadyReversed) for answer in answers) == 11
+    assert cents(HELD) == 5_000
+
+
+def test_an_account_is_opened_by_one_of_many() -> None:
+    together([lambda: move(HOT_BANK, HELD, 5)] * 24)
+    assert (cents(HELD), cents(HOT_BANK)) == (24 * 5, -24 * 5)
+    assert count_of("ledger_account") == 2
+    assert count_of("ledger_balance") == 33
+
+
+def test_a_hot_account_is_not_waited_for() -> None:
+    """While one transaction holds its stripe of the fees, others post to theirs."""
+    move(BANK, FEES, 1)
+    holding, others_done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            legs = [Leg(AccountRef("purse:slow", None), usd(-5)), Leg(FEES, usd(5))]
+            ledger.post(kind="slow", scope="test", key="slow", legs=legs, effective_at=NOON)
+            holding.set()
+            assert others_done.wait(60), "the others waited for the hot account"
+
+    def others() -> bool:
+        assert holding.wait(30)
+        ((mine,),) = rows("SELECT pg_backend_pid() % 32")
+        ((theirs,),) = rows("SELECT pid % 32 FROM pg_stat_activity WHERE state = 'idle in transaction' LIMIT 1")
+        if mine == theirs:
+            return False
+        rows("SET lock_timeout = '20s'")
+        move(AccountRef(f"purse:{mine}", None), FEES, 5)
+        others_done.set()
+        return True
+
+    held, *posted = together([hold, others, others])
+    assert held is None
+    assert True in posted, "two connections in a row do not share a stripe with a third"
+
+
+def test_a_lock_timeout_of_the_caller_is_kept() -> None:
+    move(BANK, HELD, 500)
+    holding, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            ledger.post(
+                kind="m", scope="test", key="k", legs=[Leg(HELD, usd(-5)), Leg(BANK, usd(5))], effective_at=NOON
+            )
+            holding.set()
+            assert done.wait(60)
+
+    def hurry() -> None:
+        assert holding.wait(30)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '50ms'")
+                legs = [Leg(HELD, usd(-5)), Leg(FEES, usd(5))]
+                ledger.post(kind="m", scope="test", key="h", legs=legs, effective_at=NOON)
+        finally:
+            done.set()
+
+    held, hurried = together([hold, hurry])
+    assert held is None
+    assert isinstance(hurried, OperationalError)
+    assert "lock timeout" in str(hurried)
+    assert cents(FEES) == 0
+
+
+def test_moments_do_not_go_back_while_many_wait() -> None:
+    together([lambda: [move(BANK, HELD, 1) for _ in range(5)]] * 12)
+    moments = [entry.recorded_at for entry in reversed(ledger.entries("held:1", "USD", limit=100))]
+    assert len(moments) == 60
+    assert moments == sorted(moments)
+
+
+def test_a_clock_that_was_set_back_does_not_turn_the_books_back() -> None:
+    """As if the server's clock had been an hour ahead before."""
+    move(BANK, HELD, 5)
+    rows("BEGIN; SET LOCAL ledger.writer = 'ledger_post';"
+         " UPDATE ledger_balance SET recorded_at = recorded_at + interval '1 hour'; COMMIT")  # fmt: skip
+    posting = move(BANK, HELD, 7)
+    fees = move(HELD, FEES, 1)
+    first, *_ = ledger.transaction(posting.id).entries
+    assert first.recorded_at > ledger.closed_until() + timedelta(minutes=50)
+    assert {entry.recorded_at for entry in ledger.transaction(fees.id).entries} == {first.recorded_at}
+
+
+def wait_for_a_waiter() -> None:
+    """Return once some connection waits for another's transaction."""
+    deadline = 30.0
+    while not rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+        threading.Event().wait(0.01)
+        deadline -= 0.01
+        assert deadline > 0, "nobody ever waited"

@@ -1,0 +1,235 @@
+"""Reading the books: at a moment, over a period, page by page."""
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from multitask import ledger
+from multitask.ledger import AccountRef, Entry, Leg
+from multitask.money import Money
+from tests.integration.ledger.books import BANK, FEES, NOON, fresh_key, move, post, rows, usd
+
+HELD = AccountRef("held:1")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def recorded_at(code: str) -> list[datetime]:
+    """When each entry of an account was recorded, oldest first."""
+    return [entry.recorded_at for entry in reversed(ledger.entries(code, "USD", limit=1000))]
+
+
+def later() -> datetime:
+    """A moment after everything posted so far."""
+    return datetime.now(UTC) + timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_an_account_that_nobody_posted_to_holds_nothing() -> None:
+    assert ledger.balance("nobody", "USD") == usd(0)
+    assert ledger.balances(["nobody"]) == {}
+    assert ledger.turnover("nobody", "USD") == (usd(0), usd(0))
+    assert ledger.balance_as_of("nobody", "USD", later()) == usd(0)
+    assert ledger.entries("nobody", "USD") == []
+    drawn = ledger.statement("nobody", "USD", LONG_AGO, later())
+    assert (drawn.opening, drawn.entries, drawn.closing) == (usd(0), (), usd(0))
+    assert ledger.trial_balance() == []
+
+
+@pytest.mark.django_db
+def test_many_balances_cost_one_query() -> None:
+    move(BANK, HELD, 500)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(ledger.balances(["bank", "held:1", "fees"])) == 2
+    assert len(queries) == 1
+
+
+@pytest.mark.django_db
+def test_the_balance_at_a_moment_is_of_what_was_recorded_before_it() -> None:
+    amounts = [100, -30, 5, -75, 1000]
+    for amount in amounts:
+        move(BANK, HELD, amount) if amount > 0 else move(HELD, BANK, -amount)
+    moments = recorded_at("held:1")
+    for number, moment in enumerate(moments):
+        assert ledger.balance_as_of("held:1", "USD", moment) == usd(sum(amounts[:number]))
+        after = moment + timedelta(microseconds=1)
+        assert ledger.balance_as_of("held:1", "USD", after) == usd(sum(amounts[: number + 1]))
+    assert ledger.balance_as_of("held:1", "USD", LONG_AGO) == usd(0)
+
+
+@pytest.mark.django_db
+def test_it_is_recording_that_counts_not_the_moment_of_effect() -> None:
+    move(BANK, HELD, 100, effective_at=LONG_AGO)
+    assert ledger.balance_as_of("held:1", "USD", LONG_AGO + timedelta(days=1)) == usd(0)
+
+
+@pytest.mark.django_db
+def test_a_statement_opens_adds_up_and_closes() -> None:
+    for amount in (100, 20, 3):
+        move(BANK, HELD, amount)
+    first, second, third = recorded_at("held:1")
+    drawn = ledger.statement("held:1", "USD", second, third)
+    assert (drawn.opening, drawn.closing) == (usd(100), usd(120))
+    assert [entry.amount for entry in drawn.entries] == [usd(20)]
+    assert drawn.closing == ledger.balance_as_of("held:1", "USD", third)
+    whole = ledger.statement("held:1", "USD", first, later())
+    assert ([entry.sequence for entry in whole.entries], whole.closing) == ([1, 2, 3], usd(123))
+    assert not whole.is_final, "it reaches into the future"
+    assert ledger.statement("held:1", "USD", first, third).is_final
+    with pytest.raises(ValueError, match="no earlier"):
+        ledger.statement("held:1", "USD", third, first)
+
+
+@pytest.mark.django_db
+def test_a_striped_account_reads_as_one() -> None:
+    striped_rows(50)
+    drawn = ledger.statement("fees", "USD", LONG_AGO, later())
+    assert [entry.amount.amount_minor for entry in drawn.entries] == list(range(1, 51))
+    assert drawn.closing == ledger.balance("fees", "USD") == usd(sum(range(1, 51)))
+    moment = drawn.entries[20].recorded_at
+    assert ledger.balance_as_of("fees", "USD", moment) == usd(sum(range(1, 21)))
+    (row,) = [row for row in ledger.trial_balance() if row.account == "fees"]
+    assert (row.debits, row.credits, row.balance) == (usd(0), usd(1275), usd(1275))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("size", [1, 7, 50, 60])
+def test_pages_follow_each_other_without_gap_or_repeat(size: int) -> None:
+    striped_rows(50)
+    seen: list[Entry] = []
+    while page := ledger.entries("fees", "USD", limit=size, before=seen[-1] if seen else None):
+        assert len(page) <= size
+        seen += page
+    assert [entry.amount.amount_minor for entry in seen] == list(range(50, 0, -1))
+
+
+def striped_rows(count: int) -> None:
+    """Credit 1, 2, 3 ... to the fees, on changing stripes, some at the same moment."""
+    legs = [Leg(BANK, usd(-1)), Leg(FEES, usd(1))]
+    with transaction.atomic():
+        ledger.post(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
+    ((account, bank),) = rows("""
+        SELECT max(id) FILTER (WHERE code = 'fees'), max(id) FILTER (WHERE code = 'bank') FROM ledger_account""")
+    rows("SET CONSTRAINTS ALL IMMEDIATE")
+    rows("SET CONSTRAINTS ALL DEFERRED")
+    rows("SET LOCAL ledger.writer = 'ledger_post'")
+    ((home,),) = rows("SELECT stripe FROM ledger_balance WHERE account_id = %s AND sequence = 1", [account])
+    ((begin,),) = rows("SELECT recorded_at FROM ledger_balance WHERE account_id = %s AND stripe = %s", [account, home])
+    for number in range(2, count + 1):
+        # Three in a row share a moment; within it, readers see higher stripes as the later ones.
+        stripe = (home + 1 + number % 3) % 32 if home < 28 else number % 3
+        one_posting(account, bank, stripe, number, begin + timedelta(milliseconds=number // 3))
+    rows("RESET ledger.writer")
+
+
+def one_posting(account: int, bank: int, stripe: int, amount: int, moment: datetime) -> None:
+    """What ledger_post writes, on a stripe and at a moment of the test's choice."""
+    transaction_id = uuid.uuid4()
+    rows(
+        """
+        WITH header AS (
+            INSERT INTO ledger_transaction (id, kind, scope, key, request_hash, legs, effective_at, created_at,
+                                            description, details)
+            VALUES (%(id)s, 'm', 'test', %(id)s,
+                    ledger_request_hash('m', NULL, ARRAY['bank', 'fees'], ARRAY['USD', 'USD'],
+                                        ARRAY[-%(amount)s, %(amount)s]::bigint[]),
+                    2, now(), %(moment)s, '', '{}')),
+        moved AS (
+            UPDATE ledger_balance balance
+               SET credits_minor = credits_minor + greatest(leg.amount, 0),
+                   debits_minor = debits_minor + greatest(-leg.amount, 0),
+                   balance_minor = balance_minor + leg.amount, sequence = sequence + 1, recorded_at = %(moment)s
+              FROM (VALUES (1, %(bank)s, 0, -%(amount)s), (2, %(account)s, %(stripe)s, %(amount)s))
+                   leg (position, account, stripe, amount)
+             WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
+            RETURNING leg.*, balance.balance_minor, balance.sequence)
+        INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+                                  balance_after_minor, created_at)
+        SELECT %(id)s, position, account, stripe, sequence, amount, balance_minor, %(moment)s FROM moved
+        """,
+        {
+            "id": str(transaction_id),
+            "account": account,
+            "bank": bank,
+            "stripe": stripe,
+            "amount": amount,
+            "moment": moment,
+        },
+    )
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_is_not_there_is_unknown() -> None:
+    with pytest.raises(ledger.UnknownTransaction) as refused:
+        ledger.transaction(uuid.uuid4())
+    assert refused.value.code == "unknown_transaction"
+
+
+@pytest.mark.django_db
+def test_the_trial_balance_sums_to_zero_in_each_currency() -> None:
+    post({BANK: usd(-100), HELD: usd(85), FEES: usd(15)})
+    post({BANK: Money(-7, "JPY"), HELD: Money(7, "JPY")})
+    found = {(row.currency, row.account): row.balance.amount_minor for row in ledger.trial_balance()}
+    assert found == {
+        ("JPY", "bank"): -7,
+        ("JPY", "held:1"): 7,
+        ("USD", "bank"): -100,
+        ("USD", "fees"): 15,
+        ("USD", "held:1"): 85,
+    }
+
+
+@pytest.mark.django_db
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moves=st.lists(st.integers(-50, 50).filter(bool), min_size=1, max_size=25), cut=st.integers(0, 25))
+def test_opening_and_entries_make_the_closing_wherever_it_is_cut(moves: list[int], cut: int) -> None:
+    with transaction.atomic():
+        account = AccountRef(f"held:{fresh_key()}", floor_minor=None)
+        for amount in moves:
+            post({account: usd(amount), BANK: usd(-amount)})
+        moments = [*recorded_at(account.code), later()]
+        at = moments[min(cut, len(moves))]
+        before = ledger.statement(account.code, "USD", LONG_AGO, at)
+        after = ledger.statement(account.code, "USD", at, later())
+        assert before.closing == after.opening == ledger.balance_as_of(account.code, "USD", at)
+        assert after.closing == usd(sum(moves)) == ledger.balance(account.code, "USD")
+        transaction.set_rollback(True)
+
+
+def test_the_books_close_only_behind_those_who_are_posting(transactional_db: None) -> None:
+    move(BANK, HELD, 100)
+    posted, may_end = threading.Event(), threading.Event()
+    answers: list[datetime] = []
+
+    def slow_posting() -> None:
+        try:
+            with transaction.atomic():
+                answers.append(datetime.now(UTC))
+                legs = [Leg(BANK, usd(-5)), Leg(HELD, usd(5))]
+                ledger.post(kind="slow", scope="test", key="slow", legs=legs, effective_at=NOON)
+                posted.set()
+                assert may_end.wait(30)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=slow_posting)
+    thread.start()
+    assert posted.wait(30)
+    moment = datetime.now(UTC)
+    held_back = ledger.closed_until()
+    open_statement = ledger.statement("held:1", "USD", LONG_AGO, moment)
+    may_end.set()
+    thread.join(30)
+    assert answers[0] - timedelta(seconds=5) < held_back < moment
+    assert (open_statement.is_final, open_statement.closing) == (False, usd(100))
+    assert ledger.closed_until() > moment
+    closed = ledger.statement("held:1", "USD", LONG_AGO, moment)
+    assert (closed.is_final, closed.closing) == (True, usd(105))
+    move(BANK, HELD, 1000)
+    assert ledger.balance_as_of("held:1", "USD", moment) == usd(105)
+    assert ledger.statement("held:1", "USD", LONG_AGO, moment).entries == closed.entries
