@@ -68,6 +68,11 @@ class IncomingEvent(models.Model):
                 condition=models.Q(subject=Subject.ACCOUNT.value),
                 name="webhooks_incoming_account",
             ),
+            models.Index(
+                fields=["object_id"],
+                condition=~models.Q(object_id=""),
+                name="webhooks_incoming_object",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -182,6 +182,18 @@ class Payment(models.Model):
             states_check("payments_payment_state", PaymentState),
             currency_check("payments_payment_currency"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["provider_charge_id"],
+                condition=~models.Q(provider_charge_id=""),
+                name="payments_payment_charge",
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(state=PaymentState.REVIEW.value),
+                name="payments_payment_review",
+            ),
+        ]
 
     def __str__(self) -> str:
         """Show the provider's id."""
@@ -245,6 +257,11 @@ class Refund(models.Model):
                 fields=["answer_by_at"],
                 condition=models.Q(state=RefundState.REQUESTED.value),
                 name="payments_refund_unanswered",
+            ),
+            models.Index(
+                fields=["processed_at"],
+                condition=models.Q(state=RefundState.FAILED.value),
+                name="payments_refund_failed",
             ),
         ]
 

@@ -40,7 +40,7 @@ class Operation(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One operation a kind, subject and sequence; the open ones are found at once."""
+        """One operation a kind, subject and sequence; the open, the failed and a provider's id are found at once."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["kind", "subject_id", "sequence"], name="payments_operation_once"),
@@ -56,6 +56,16 @@ class Operation(models.Model):
                 fields=["user"],
                 condition=~models.Q(hold=""),
                 name="payments_operation_held",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(state=OperationState.FAILED.value),
+                name="payments_operation_failed",
+            ),
+            models.Index(
+                fields=["provider_reference"],
+                condition=~models.Q(provider_reference=""),
+                name="payments_operation_reference",
             ),
         ]
 

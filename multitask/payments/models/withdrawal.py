@@ -48,6 +48,11 @@ class Withdrawal(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "-id"], name="payments_withdrawal_user"),
+            models.Index(
+                fields=["failed_at"],
+                condition=models.Q(state=WithdrawalState.FAILED.value),
+                name="payments_withdrawal_failed",
+            ),
         ]
 
     def __str__(self) -> str:
