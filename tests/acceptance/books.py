@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tests.acceptance.system import System, eventually
+from multitask.ledger import checks
+from tests.acceptance.system import System, eventually, in_process
 
 Sums = dict[str, int]
 
@@ -55,10 +56,9 @@ def differences(system: System) -> list[str]:
 def assert_equal(system: System, *, context: object = "") -> None:
     """Insist that the books are sound in themselves and the same as the provider's, each effect made once."""
     settle_down(system)
-    wrong = differences(system)
+    with in_process(system):
+        wrong = [*differences(system), *map(str, checks.run())]
     assert not wrong, f"{context} {wrong}"
-    checked = system.manage("check_ledger")
-    assert checked.returncode == 0, f"{context} {checked.stdout}{checked.stderr}"
 
 
 def _balances(system: System, money: dict[str, Any]) -> Iterable[str]:

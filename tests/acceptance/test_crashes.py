@@ -61,9 +61,7 @@ class Crash:
             self.sent[name] += 1
             self.effects[name] += seconds < FOR_EVER
 
-    def hold_both(
-        self, name: str, stories: list[Story], step: StoryStep, end: StoryStep, *, requests: int = 1
-    ) -> None:
+    def hold_both(self, name: str, stories: list[Story], step: StoryStep, end: StoryStep, *, requests: int = 1) -> None:
         """Hold the same step of two stories: one request never has its effect, the other loses its answer."""
         for story, seconds in zip(stories, BOTH_WAYS, strict=True):
             self.hold(name, seconds, partial(step, story), partial(end, story), requests=requests)
@@ -216,10 +214,12 @@ _ROWS = {
 }
 _DONE = {
     "release": "SELECT 1 FROM payments_escrow WHERE public_id::text = %s AND state = 'released'",
-    "refund": "SELECT 1 FROM payments_escrow e JOIN payments_refund r ON r.escrow_id = e.id WHERE e.public_id::text = %s",
+    "refund": "SELECT 1 FROM payments_refund WHERE (SELECT public_id::text FROM payments_escrow e WHERE e.id = escrow_id) = %s",
     "withdraw": "SELECT 1 FROM payments_withdrawal WHERE user_id = %s",
 }
-_WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pg_blocking_pids(pid) @> ARRAY[%s::int]"
+_WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pg_blocking_pids(pid) @> ARRAY[%s::int]"
+)
 
 
 def hold_intents(crash: Crash, intended: list[Story]) -> None:
@@ -239,9 +239,7 @@ def hold_commands(crash: Crash, command: str, both: list[Story], end: StoryStep)
     eventually(lambda: crash.system.query(_DONE[command], subject(second, command)), f"{command} to commit", seconds=10)
 
 
-def hold_before_commit(
-    crash: Crash, story: Story, command: str, end: Call
-) -> psycopg.Connection[tuple[object, ...]]:
+def hold_before_commit(crash: Crash, story: Story, command: str, end: Call) -> psycopg.Connection[tuple[object, ...]]:
     row = crash.lock(_ROWS[command], subject(story, command))
     crash.begin(getattr(story, command), end)
     waiting = partial(crash.system.query, _WAITING, row.info.backend_pid)

@@ -19,6 +19,8 @@ def test_a_task_is_paid_from_the_card_to_the_bank(system: System) -> None:
     story.play()
     books.assert_equal(system)
 
+    checked = system.manage("check_ledger")
+    assert checked.returncode == 0, checked.stderr
     escrow = story.escrow()
     assert escrow["status"] == "released"
     assert (escrow["platform_fee_amount"], escrow["freelancer_amount"]) == ("185.18", "1049.38")

@@ -1,0 +1,93 @@
+"""Reads again what the provider may have told us and we may never have heard: every webhook can be lost.
+
+The younger an object, the more often it is asked about: whoever waits for it looks at the page now. A read
+does what the webhook would have done, so both may come, in any order.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from django.db import Error
+from django.db.models import Q, QuerySet
+
+from multitask.payments.errors import UnknownObject
+from multitask.payments.models import ConnectedAccount, Payment, Refund, Withdrawal
+from multitask.payments.provider import ProviderError, Subject
+from multitask.payments.states import PaymentState, RefundState, WithdrawalState
+from multitask.webhooks import routes
+from multitask.webhooks.models import IncomingEvent
+
+log = structlog.get_logger(__name__)
+
+# A webhook is hardly later than this, so nothing younger is asked about.
+GRACE: Final = timedelta(seconds=30)
+# How old an object may be to be asked about every so many minutes.
+CADENCE: Final = (
+    (1, timedelta(minutes=15)),
+    (15, timedelta(days=1)),
+    (60, timedelta(days=30)),
+)
+# A bank may send back what has arrived; that is asked once a day.
+SENT_BACK_WITHIN: Final = timedelta(days=14)
+_MINUTES_A_DAY: Final = 24 * 60
+_AT_MOST: Final = 1_000
+
+
+def refresh_open(*, now: datetime) -> int:
+    """Read every open object that is due at this minute; answer how many were read."""
+    return sum(_refresh(wanted, now) for wanted in due(now=now))
+
+
+def due(*, now: datetime) -> Iterator[IncomingEvent]:
+    """Objects to read at this minute, each as the event that may have been lost."""
+    minute = int(now.timestamp() // 60)
+    oldest = max(age for every, age in CADENCE if minute % every == 0)
+    yield from _open(Q(created_at__gte=now - oldest, created_at__lte=now - GRACE))
+    if minute % _MINUTES_A_DAY == 0:
+        yield from _closed(now - SENT_BACK_WITHIN)
+
+
+def _open(young: Q) -> Iterator[IncomingEvent]:
+    # A payment that has succeeded is complete once it is known when its money may be used.
+    unpaid = Q(state=PaymentState.PENDING.value) | Q(state=PaymentState.SUCCEEDED.value, available_at=None)
+    payments = Payment.objects.filter(young, unpaid).exclude(provider_payment_id=None)
+    yield from _events(payments, Subject.PAYMENT, "provider_payment_id")
+    refunds = Refund.objects.filter(young, state=RefundState.PENDING.value).exclude(provider_refund_id=None)
+    yield from _events(refunds, Subject.REFUND, "provider_refund_id", provider="payment__provider")
+    on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
+    yield from _payouts(Withdrawal.objects.filter(young, state__in=on_their_way))
+    accounts = ConnectedAccount.objects.filter(young, closed=False).exclude(provider_account_id=None)
+    accounts = accounts.filter(Q(payouts_enabled=False) | Q(transfers_enabled=False))
+    yield from _events(accounts, Subject.ACCOUNT, "provider_account_id")
+
+
+def _closed(since: datetime) -> Iterator[IncomingEvent]:
+    refunds = Refund.objects.filter(state=RefundState.SUCCEEDED.value, processed_at__gte=since)
+    yield from _events(refunds, Subject.REFUND, "provider_refund_id", provider="payment__provider")
+    yield from _payouts(Withdrawal.objects.filter(state=WithdrawalState.COMPLETED.value, processed_at__gte=since))
+
+
+def _payouts(withdrawals: QuerySet[Withdrawal]) -> Iterator[IncomingEvent]:
+    known = withdrawals.exclude(provider_payout_id=None)
+    yield from _events(known, Subject.PAYOUT, "provider_payout_id", account="account__provider_account_id")
+
+
+def _events(
+    rows: QuerySet[Any], subject: Subject, object_id: str, *, provider: str = "provider", account: str = ""
+) -> Iterator[IncomingEvent]:
+    """The newest first: should there be too many, the oldest wait for their next turn."""
+    columns = [provider, object_id, *([account] if account else [])]
+    for name, found, *owner in rows.order_by("-pk").values_list(*columns)[:_AT_MOST]:
+        yield IncomingEvent(provider=name, subject=subject.value, object_id=found, account_id="".join(owner))
+
+
+def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
+    """Read one object; whatever goes wrong with it is left for its next turn, and keeps no other waiting."""
+    try:
+        routes.refresh(wanted, now=now)
+    except (routes.NotOurs, UnknownObject, ProviderError, Error) as error:
+        log.warning("poll_failed", subject=wanted.subject, object=wanted.object_id, fault=str(error))
+        return False
+    return True
