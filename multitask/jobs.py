@@ -13,7 +13,7 @@ from multitask.ledger import checks
 from multitask.payments import emails, escrow, notices, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
 from multitask.users.actor import Actor
-from multitask.webhooks import incoming
+from multitask.webhooks import incoming, polling
 
 # Workers report every ten seconds; who has been silent for three times as long is gone.
 STALLED_SECONDS: Final = 30
@@ -78,6 +78,13 @@ def process_webhook(event_id: int) -> None:
 def sweep_webhooks(timestamp: int) -> None:
     """Pick up events whose job was lost."""
     incoming.sweep(now=timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="refresh_open", queue="webhooks", queueing_lock="refresh_open")
+def refresh_open(timestamp: int) -> None:
+    """Ask the provider about what is open, since any webhook can be lost."""
+    polling.refresh_open(now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */10")

@@ -214,7 +214,8 @@ _ROWS = {
 }
 _DONE = {
     "release": "SELECT 1 FROM payments_escrow WHERE public_id::text = %s AND state = 'released'",
-    "refund": "SELECT 1 FROM payments_refund WHERE (SELECT public_id::text FROM payments_escrow e WHERE e.id = escrow_id) = %s",
+    "refund": "SELECT 1 FROM payments_refund refund JOIN payments_escrow escrow ON escrow.id = refund.escrow_id"
+    " WHERE escrow.public_id::text = %s",
     "withdraw": "SELECT 1 FROM payments_withdrawal WHERE user_id = %s",
 }
 _WAITING = (
