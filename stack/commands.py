@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from stack import checks, postgres, run
+from stack import checks, mutation, postgres, run
 from stack.errors import StackError
 
 
@@ -14,6 +14,8 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("run", help="start everything, play the story, stay up")
     commands.add_parser("demo", help="start everything, play the story, stop")
     commands.add_parser("check", help="what `make check` runs")
+    breaking = commands.add_parser("mutation", help="what `make mutation` runs")
+    breaking.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(mutation.TARGETS)} (default: all)")
     database = commands.add_parser("postgres", help="the embedded PostgreSQL by hand")
     database.add_argument("action", choices=["start", "stop", "url", "remove"])
     chosen = parser.parse_args(arguments)
@@ -22,6 +24,8 @@ def main(arguments: list[str]) -> int:
             return checks.run()
         if chosen.command in {"run", "demo"}:
             return run.run(stays=chosen.command == "run")
+        if chosen.command == "mutation":
+            return mutation.run(chosen.targets)
         return _postgres(chosen.action)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -104,7 +104,7 @@ def _start(here: Local, programs: Programs) -> None:
     programs.start("sandbox", _sandbox_command(here), environment)
     programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
     programs.start("web", _web_command(here), environment)
-    programs.start("worker", [*manage, "procrastinate", "worker"], environment)
+    programs.start("worker", [*manage, "worker"], environment)
     programs.await_answer("web", f"{here.web}/readyz")
 
 

@@ -38,7 +38,8 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
             parts = urlsplit(server.url())
             database.update(HOST=parts.hostname, PORT=str(parts.port), USER=parts.username, NAME=postgres.DATABASE)
             database["PASSWORD"] = unquote(parts.password or "")
-        name = f"test_multitask_{worker['testrunuid'][-12:]}_{worker['workerid']}"
+        run = os.environ.get("MULTITASK_TEST_RUN") or worker["testrunuid"][-12:]  # A name of its own, to be used again.
+        name = f"test_multitask_{run}_{worker['workerid']}"
         database["TEST"] = {**database.get("TEST", {}), "NAME": name}
         yield
 

@@ -157,7 +157,7 @@ def test_a_program_that_dies_is_named_and_takes_the_rest_down(settings: dict[str
     with running(settings) as stack:
         stack.read_until(" 1. ")
         for process, command in programs_of(settings).items():
-            if "procrastinate worker" in command:
+            if "manage.py worker" in command:
                 os.kill(process, signal.SIGKILL)
         assert stack.end() == 1
     assert re.search(r"error: step \d+, .* failed: worker was ended by SIGKILL", stack.output), stack.output

@@ -1,0 +1,82 @@
+"""`make mutation`: break the money's rules on purpose, one change at a time, and count how many the tests notice."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack import console, postgres
+from stack.errors import StackError
+
+LEFT_OUT = (".git", ".venv", ".data", "*_cache", ".hypothesis", "__pycache__", "static-collected")
+SECONDS_PER_CHANGE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Files to break, and the tests that must notice."""
+
+    paths: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+TARGETS = {
+    "rules": Target(("multitask/payments/terms.py", "multitask/payments/states.py"), ("tests/unit/payments",)),
+    "ledger": Target(
+        tuple(f"multitask/ledger/{name}.py" for name in ("checks", "errors", "invariants", "posting", "reading")),
+        ("tests/integration/ledger",),
+    ),
+}
+
+
+def run(names: list[str]) -> int:
+    """Break each target in a copy of the project; print its score. Errors: StackError for an unknown target."""
+    unknown = [name for name in names if name not in TARGETS]
+    if unknown:
+        raise StackError(f"there is no target {unknown[0]!r}: choose from {', '.join(TARGETS)}")
+    folder = postgres.data_folder() / "mutation"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(
+        postgres.project_folder(), folder / "project", ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True
+    )
+    with postgres.tests().held() as server:
+        environment = {**os.environ, "DATABASE_URL": server.url("postgres"), "MULTITASK_TEST_RUN": "mutation"}
+        for name in names or list(TARGETS):
+            _score(name, TARGETS[name], folder, environment)
+    return 0
+
+
+def _score(name: str, target: Target, folder: Path, environment: Mapping[str, str]) -> None:
+    config, session = folder / f"{name}.toml", folder / f"{name}.sqlite"
+    config.write_text(_configuration(target))
+    console.title(f"{name}: {', '.join(target.paths)}")
+    _cosmic_ray(["init", str(config), str(session)], folder, environment)
+    _cosmic_ray(["baseline", str(config)], folder, environment)
+    _cosmic_ray(["exec", str(config), str(session)], folder, environment)
+    for report in ("cr-report", "cr-rate"):
+        options = ["--show-diff", "--surviving-only"] if report == "cr-report" else []
+        done = subprocess.run([str(Path(sys.executable).with_name(report)), *options, str(session)], text=True)
+        if done.returncode != 0:
+            raise StackError(f"{report} ended with {done.returncode}")
+
+
+def _configuration(target: Target) -> str:
+    """What cosmic-ray is told; the tests stop at the first one that notices, and reuse the migrated database."""
+    tests = " ".join(target.tests)
+    paths = ", ".join(f'"{path}"' for path in target.paths)
+    command = f"'{sys.executable}' -m pytest -x -q --reuse-db -p no:cacheprovider {tests}"
+    return (
+        f'[cosmic-ray]\nmodule-path = [{paths}]\ntimeout = {SECONDS_PER_CHANGE}\ntest-command = "{command}"\n'
+        'excluded-modules = []\n[cosmic-ray.distributor]\nname = "local"\n'
+    )
+
+
+def _cosmic_ray(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cosmic_ray.cli", *arguments], cwd=folder / "project", env=dict(environment)
+    )
+    if done.returncode != 0:
+        raise StackError(f"cosmic-ray {arguments[0]} ended with {done.returncode}")
