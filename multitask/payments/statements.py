@@ -116,7 +116,10 @@ def draw(*, user_id: int, about: About, currency: str, moments: Sequence[datetim
 def every_line(*, user_id: int, about: About, currency: str, start: datetime, end: datetime) -> Iterator[Line]:
     """Every line of a period however many there are, oldest first. Raises PeriodTooLong."""
     places = _places(user_id, about, currency, start, end)
-    codes = [code for each in places.values() for code in each]
+    return _every_line([code for each in places.values() for code in each], currency, start, end)
+
+
+def _every_line(codes: list[str], currency: str, start: datetime, end: datetime) -> Iterator[Line]:
     found = ledger.readings(codes, currency, [start])
     balance = sum((each[0].balance for each in found.values()), Money.zero(currency))
     entries = ledger.all_entries_between(codes, currency, start, end)

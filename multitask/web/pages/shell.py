@@ -7,12 +7,14 @@ goes on to the page that shows what became of it.
 import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from multitask.errors import DomainError
@@ -20,20 +22,21 @@ from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.web.pages import sentences
 
-View = Callable[..., HttpResponse]
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 UNPROCESSABLE = 422
 CONFLICT = 409
 
 
-def signed_in(view: View) -> View:
-    """Let only people in who have signed in; others sign in first and come back."""
+def signed_in(view: Callable[..., Answer]) -> Callable[..., Answer | HttpResponseRedirect]:
+    """Let only people in who have signed in; others sign in first and come back. Times are in their own zone."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer | HttpResponseRedirect:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return view(request, *args, **kwargs)
+        with timezone.override(user_of(request).time_zone):
+            return view(request, *args, **kwargs)
 
     return guarded
 

@@ -1,16 +1,108 @@
-"""The wallet."""
+"""The wallet: what is where, what it waits for, how it grew, and what went to the bank."""
+
+from datetime import timedelta
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_GET
 
-from multitask.web.pages.shell import page
+from multitask.money import Money
+from multitask.payments import access, browsing, holds, onboarding, trends, wallet
+from multitask.payments.browsing import Cursor
+from multitask.payments.models import ConnectedAccount
+from multitask.payments.wallet import Balances, Filter
+from multitask.users.models import User
+from multitask.web.pages import calendars, charts, narration, withdrawing
+from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+
+LATEST: Final = 6
+CURVE_DAYS: Final = 90
+CURVE_STEP: Final = timedelta(days=3)
+MONTHS: Final = 12
+# The parts of the bar, in the order in which money passes through them.
+_BAR: Final = (("escrow", "escrowed"), ("pending", "pending"), ("available", "available"), ("bank", "withdrawing"))
 
 
-def show(request: HttpRequest, **kwargs: object) -> HttpResponse:
-    """Show the page."""
-    return page(request, "base.html")
+@require_GET
+@signed_in
+def show(request: HttpRequest) -> HttpResponse:
+    """Show the wallet, with the charts of one currency."""
+    user, now = user_of(request), timezone.now()
+    balances = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
+    charted = _charted(request, balances)
+    account = onboarding.account_of(user.pk) if user.is_freelancer else None
+    context: dict[str, Any] = {
+        "balances": [{"held": held, "bar": _bar(held), "is_empty": not _all(held)} for held in balances],
+        "charted": charted.available.currency,
+        "account": account,
+        "latest": [narration.row(row) for row in browsing.page(user.pk, Filter(), Cursor(), size=LATEST).rows],
+        **_charts(user, charted),
+        **(_of_freelancer(request, account) if user.is_freelancer else {}),
+        "is_freelancer": user.is_freelancer,
+        "can_withdraw": account is not None and account.onboarding_completed,
+        "now": now,
+    }
+    return page(request, "wallet.html", context)
+
+
+def _charted(request: HttpRequest, balances: list[Balances]) -> Balances:
+    """The currency that the charts are about: the one that was asked for, else the first that has a past."""
+    wanted = request.GET.get("currency", "")
+    named = [held for held in balances if held.available.currency == wanted]
+    lived = [held for held in balances if held.lifetime_earnings.amount_minor or held.lifetime_spent.amount_minor]
+    return (named or lived or balances)[0]
+
+
+def _all(held: Balances) -> int:
+    """Everything that the person has or had, to tell an empty wallet."""
+    amounts = (held.available, held.pending, held.escrowed, held.withdrawing)
+    return sum(amount.amount_minor for amount in (*amounts, held.lifetime_earnings, held.lifetime_spent))
+
+
+def _bar(held: Balances) -> list[dict[str, Any]]:
+    """The stretches of the bar, in thousandths."""
+    amounts: list[tuple[str, Money]] = [(tone, getattr(held, name)) for tone, name in _BAR]
+    total, start, parts = sum(amount.amount_minor for _, amount in amounts), 0, []
+    for tone, amount in amounts:
+        if amount.amount_minor:
+            length = max(6, amount.amount_minor * 1000 // total)
+            parts.append({"tone": tone, "start": start, "length": length})
+            start += length
+    return parts
+
+
+def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> dict[str, Any]:
+    """What pending money waits for, and the newest withdrawals."""
+    user = user_of(request)
+    standing = holds.standing(user_id=user.pk, account=account, now=timezone.now(), zone=calendars.own_zone())
+    newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
+    return {
+        "holds": [{"hold": hold, "words": narration.hold(hold.reason)} for hold in standing.holds],
+        "blocks": standing.blocks,
+        "is_cut": standing.is_cut,
+        "withdrawals": [withdrawing.told(withdrawal) for withdrawal in newest],
+    }
+
+
+def _charts(user: User, held: Balances) -> dict[str, Any]:
+    """The wallet's past for those who have earned or hold something, spending for those who have only paid."""
+    today = timezone.localdate()
+    starts = [calendars.midnight(day) for day in calendars.month_starts(today, MONTHS)]
+    months = [*starts, timezone.now()]
+    currency = held.available.currency
+    in_wallet = (held.lifetime_earnings, held.available, held.pending, held.withdrawing)
+    if user.is_freelancer and any(amount.amount_minor for amount in in_wallet):
+        moments = [months[-1] - CURVE_STEP * back for back in range(CURVE_DAYS // CURVE_STEP.days, -1, -1)]
+        found = trends.of_wallet(user.pk, currency, moments=moments, months=months)
+        return {"curve": charts.curve(found.balance), "months": charts.columns(found.earned), "is_earned": True}
+    if held.lifetime_spent.amount_minor:
+        return {"months": charts.columns(trends.spent(user.pk, currency, months=months)), "is_earned": False}
+    return {}
 
 
 urlpatterns = [
     path("wallet/", show, name="wallet"),
+    *withdrawing.urlpatterns,
 ]

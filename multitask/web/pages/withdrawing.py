@@ -1,0 +1,197 @@
+"""Withdrawing: how much, a look at what it does, one withdrawal however often it is sent, and what became of it."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from multitask.database import OutcomeUnknown
+from multitask.errors import DomainError
+from multitask.money import Money
+from multitask.payments import access, onboarding, previews, wallet, withdrawals
+from multitask.payments.models import Withdrawal
+from multitask.payments.states import WithdrawalState
+from multitask.web.pages import calendars, narration, sentences
+from multitask.web.pages.fields import AmountField
+from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
+
+PER_PAGE: Final = 20
+_UNDER_WAY: Final = (WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A withdrawal with what is to be said of it."""
+
+    withdrawal: Withdrawal
+    failure: str
+    needs_bank_details: bool
+
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether its state will still change by itself."""
+        return self.withdrawal.state in _UNDER_WAY
+
+
+def told(withdrawal: Withdrawal) -> Told:
+    """Put a withdrawal into words."""
+    is_failed = withdrawal.state == WithdrawalState.FAILED.value
+    failure = narration.failed_withdrawal(withdrawal) if is_failed else ""
+    return Told(withdrawal, failure, is_failed and narration.needs_bank_details(withdrawal))
+
+
+class WithdrawForm(forms.Form):
+    """How much of one currency."""
+
+    def __init__(self, *args: Any, available: Money, **options: Any) -> None:
+        """Take amounts in the currency of what is available."""
+        super().__init__(*args, **options)
+        self.available = available
+        label = _("Amount in %(currency)s") % {"currency": available.currency}
+        self.fields["amount"] = AmountField(currency=available.currency, label=label)
+
+    def clean_amount(self) -> Money:
+        """Refuse what is not there, beside the field."""
+        amount: Money = self.cleaned_data["amount"]
+        if amount > self.available:
+            raise forms.ValidationError(_("Your available balance does not cover this amount."))
+        return amount
+
+
+def _currency(request: HttpRequest) -> str:
+    """The currency that is asked for, if the wallet has it, else the one with money in it."""
+    user = user_of(request)
+    held = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
+    wanted = request.GET.get("currency") or request.POST.get("currency")
+    known = [each.available.currency for each in held]
+    if wanted in known:
+        return str(wanted)
+    return next((each.available.currency for each in held if each.available.amount_minor), known[0])
+
+
+def _key(request: HttpRequest) -> str:
+    """The request key, which stays in the address: whoever goes back and forth takes the same one along."""
+    try:
+        return str(uuid.UUID(request.GET.get("request_key", "")))
+    except ValueError:
+        return str(uuid.uuid4())
+
+
+@require_GET
+@signed_in
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask how much."""
+    available = previews.available(user_of(request).pk, _currency(request))
+    initial = {"amount": request.GET.get("amount", "")[:40]}
+    return _form(request, WithdrawForm(available=available, initial=initial))
+
+
+def _form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
+    account = onboarding.account_of(user_of(request).pk)
+    under_way = access.visible_withdrawals(actor_of(request)).filter(state__in=_UNDER_WAY).order_by("-pk")[:3]
+    context = {
+        "form": form,
+        "available": form.available,
+        "can_withdraw": account is not None and account.onboarding_completed,
+        "under_way": list(under_way),
+    }
+    return page(request, "wallet_withdraw.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Show what the withdrawal does before it is asked for; on POST, ask for it."""
+    return _carry_out(request) if request.method == "POST" else _preview(request)
+
+
+def _preview(request: HttpRequest) -> HttpResponse:
+    key = _key(request)
+    earlier = access.visible_withdrawals(actor_of(request)).filter(request_key=key).first()
+    if earlier is not None:
+        messages.info(request, _("This withdrawal was asked for already. It is not asked for twice."))
+        return redirect("pages:withdrawal", withdrawal_id=earlier.public_id)
+    available = previews.available(user_of(request).pk, _currency(request))
+    form = WithdrawForm(request.GET, available=available)
+    if not form.is_valid():
+        return _form(request, form, status=UNPROCESSABLE)
+    try:
+        preview = previews.withdrawal(
+            actor=actor_of(request),
+            amount=form.cleaned_data["amount"],
+            now=timezone.now(),
+            zone=calendars.own_zone(),
+        )
+    except DomainError as refusal:
+        form.add_error("amount" if refusal.code == "insufficient_funds" else None, sentences.of(refusal))
+        return _form(request, form, status=UNPROCESSABLE)
+    return page(request, "wallet_confirm.html", {"preview": preview, "request_key": key})
+
+
+def _carry_out(request: HttpRequest) -> HttpResponse:
+    """Ask for the withdrawal; the request key makes one of however many times it is sent."""
+    available = Money.zero(_currency(request))
+    field, key = AmountField(currency=available.currency), request_key(request)
+    written = request.POST.get("amount", "")[:40]
+    again = urlencode({"currency": available.currency, "amount": written})
+    try:
+        amount = field.clean(written)
+        withdrawal = withdrawals.create(actor=actor_of(request), amount=amount, now=timezone.now(), request_key=key)
+    except forms.ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    except DomainError as refusal:
+        messages.error(request, sentences.of(refusal))
+    except OutcomeUnknown:
+        messages.warning(
+            request, _("We do not know yet whether this took effect. Send it again: it is never done twice.")
+        )
+        return redirect(f"{reverse('pages:withdraw-confirm')}?{again}&{urlencode({'request_key': key})}")
+    else:
+        messages.success(request, _("Your money is on its way."))
+        return redirect("pages:withdrawal", withdrawal_id=withdrawal.public_id)
+    return redirect(f"{reverse('pages:withdraw')}?{again}")
+
+
+@require_GET
+@signed_in
+def listed(request: HttpRequest) -> HttpResponse:
+    """List all withdrawals, newest first."""
+    found = access.visible_withdrawals(actor_of(request))
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        found = found.filter(pk__lt=int(before))
+    rows = list(found.order_by("-pk")[: PER_PAGE + 1])
+    older = f"?before={rows[PER_PAGE - 1].pk}" if len(rows) > PER_PAGE else ""
+    context = {
+        "withdrawals": [told(row) for row in rows[:PER_PAGE]],
+        "pager": {"newer": reverse("pages:withdrawals") if before else "", "older": older},
+    }
+    return page(request, "wallet_withdrawals.html", context)
+
+
+@require_GET
+@signed_in
+def show(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
+    """Show one withdrawal: where it is now, and the reason in words when it failed."""
+    found = access.visible_withdrawals(actor_of(request)).filter(public_id=withdrawal_id).first()
+    if found is None:
+        raise Http404
+    template = "wallet_withdrawal_state.html" if request.htmx else "wallet_withdrawal.html"  # type: ignore[attr-defined]
+    return page(request, template, {"told": told(found), "withdrawal": found})
+
+
+urlpatterns = [
+    path("wallet/withdraw/", ask, name="withdraw"),
+    path("wallet/withdraw/confirm/", confirm, name="withdraw-confirm"),
+    path("wallet/withdrawals/", listed, name="withdrawals"),
+    path("wallet/withdrawals/<uuid:withdrawal_id>/", show, name="withdrawal"),
+]
