@@ -23,7 +23,7 @@ PRODUCTION = {
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_check_connect",
 }
 CHECKS: dict[str, tuple[list[str], Mapping[str, str]]] = {
-    "ruff check": (["-m", "ruff", "check", "."], {}),
+    "ruff check": (["-m", "ruff", "check", "--output-format", "concise", "."], {}),
     "ruff format": (["-m", "ruff", "format", "--check", "--quiet", "."], {}),
     "mypy": (["-m", "mypy", *PACKAGES], {}),
     "import contracts": (["-c", LINT_IMPORTS, "--no-cache"], {}),

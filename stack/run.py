@@ -128,6 +128,7 @@ def _web_command(here: Local) -> list[str]:
 def _stay(here: Local, programs: Programs, story: Story) -> None:
     console.say()
     addresses = {
+        "Pages": f"{here.web}/",
         "API": f"{here.web}/docs/",
         "OpenAPI": f"{here.web}/openapi.json",
         "Offline Stripe": f"{here.sandbox}/_sandbox/money",
