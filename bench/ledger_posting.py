@@ -1,0 +1,167 @@
+"""Posting: the release of an escrow (3 legs) against the least that writing the same rows could cost.
+
+The floor is one prepared statement that writes 1 header, 3 entries and 3 balances with the same indexes, on
+accounts that it knows by id: no account is looked up, no row locked first, nothing checked. Both are driven by
+pgbench, in turns, so that whatever else the machine does falls on both.
+"""
+
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from bench import machine, servers
+from bench.report import Report
+from stack import binaries
+
+CLIENTS = 16
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
+FLOOR_SHARE = 0.5
+ONE_ACCOUNT_SHARE = 0.9
+SETUP = Path(__file__).with_name("ledger_posting.sql")
+
+DICE = r"""
+\set held random(1, 10000)
+\set payee random(1, 10000)
+\set key random(1, 9000000000000000000)
+"""
+POST = """
+SELECT posting_id, created FROM ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
+    NULL, ARRAY['bench-held:' || ({held}), 'bench-payee:' || ({payee}), {fees}], '{{USD,USD,USD}}',
+    '{{0,0,NULL}}', '{{1,1,{stripes}}}', '{{-10000,8500,1500}}')
+"""
+FLOOR = """
+WITH header AS (
+    INSERT INTO bench_transaction (id, kind, scope, key, request_hash, legs, effective_at, created_at,
+                                   description, details)
+    VALUES (gen_random_uuid(), 'escrow_released', 'bench', 'release:' || :key,
+            '\\x0000000000000000000000000000000000000000000000000000000000000000', 3, now(), now(), 'Release', '{{}}')
+    RETURNING id),
+moved AS (
+    UPDATE bench_balance balance
+       SET debits_minor = balance.debits_minor + leg.debit, credits_minor = balance.credits_minor + leg.credit,
+           balance_minor = balance.balance_minor + leg.credit - leg.debit,
+           sequence = balance.sequence + 1, recorded_at = now()
+      FROM (VALUES (1::smallint, {held} + :held::bigint, 0::smallint, 10000::bigint, 0::bigint),
+                   (2, {payee} + :payee, 0, 0, 8500),
+                   (3, {fees}, (pg_backend_pid() % 32)::smallint, 0, 1500))
+                   leg (position, account, stripe, debit, credit)
+     WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
+    RETURNING leg.position, leg.credit - leg.debit AS amount,
+              balance.account_id, balance.stripe, balance.sequence, balance.balance_minor)
+INSERT INTO bench_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+                         balance_after_minor, created_at)
+SELECT header.id, position, account_id, stripe, sequence, amount, balance_minor, now() FROM header, moved;
+"""
+
+
+def main() -> int:
+    """Run it; 1 if a bound was missed."""
+    with servers.running() as up, tempfile.TemporaryDirectory() as folder:
+        url = up.here.database_url
+        report = Report("Ledger: posting a release", clients=CLIENTS, rounds=ROUNDS, seconds_per_round=SECONDS)
+        machine.show(url)
+        scripts = write_scripts(Path(folder), prepare(url))
+        measure(report, url, scripts)
+        report.figure("one fee account, psycopg, 16 threads of one process", f"{through_psycopg(url):.0f} per second")
+        began = time.perf_counter()
+        up.programs.finish("check_ledger", [*servers.MANAGE, "check_ledger"], up.environment)
+        report.figure("books proved afterwards (check_ledger)", f"{time.perf_counter() - began:.1f} s")
+        return report.status()
+
+
+def prepare(url: str) -> Mapping[str, int]:
+    """Open the accounts; answer the id before the first of each kind, and that of the shared fees."""
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(SETUP.read_bytes())
+        database.execute("VACUUM ANALYZE")
+        database.execute("CHECKPOINT")
+        rows = database.execute(
+            "SELECT regexp_replace(code, ':.*', ''), min(id) - 1 FROM ledger_account"
+            " WHERE code LIKE 'bench-%:%' GROUP BY 1 UNION ALL"
+            " SELECT 'one', id FROM ledger_account WHERE code = 'bench-fees'"
+        ).fetchall()
+    return dict(rows)
+
+
+def write_scripts(folder: Path, ids: Mapping[str, int]) -> dict[str, Path]:
+    """pgbench's scripts, by what they measure."""
+    variables = {"key": ":key", "held": ":held", "payee": ":payee"}
+    texts = {
+        "floor": FLOOR.format(held=ids["bench-held"], payee=ids["bench-payee"], fees=ids["one"]),
+        "one fee account": POST.format(fees="'bench-fees'", stripes=32, **variables),
+        "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", stripes=1, **variables),
+    }
+    scripts = {}
+    for number, (name, text) in enumerate(texts.items()):
+        scripts[name] = folder / f"{number}.sql"
+        scripts[name].write_text(f"{DICE}{text.strip().rstrip(';')};\n")
+    return scripts
+
+
+def measure(report: Report, url: str, scripts: Mapping[str, Path]) -> None:
+    """Run all in turns, the order turned round each time; compare each with the floor of its own round."""
+    rates: dict[str, list[float]] = {name: [] for name in scripts}
+    for number in range(ROUNDS + 1):
+        for name in list(scripts)[:: -1 if number % 2 else 1]:
+            rate = pgbench(url, scripts[name])
+            if number:  # The first round warms up.
+                rates[name].append(rate)
+    for name, found in rates.items():
+        spread = f"({min(found):.0f} to {max(found):.0f})"
+        report.figure(f"{name}, pgbench", f"median {statistics.median(found):.0f} per second {spread}")
+    report.at_least("one fee account / floor", _ratio(rates, "one fee account", "floor"), FLOOR_SHARE)
+    shared = _ratio(rates, "one fee account", "32 fee accounts")
+    report.at_least("one fee account / 32 fee accounts", shared, ONE_ACCOUNT_SHARE)
+
+
+def _ratio(rates: Mapping[str, list[float]], name: str, base: str) -> float:
+    """The median over the rounds of one rate as a share of another."""
+    return statistics.median(one / other for one, other in zip(rates[name], rates[base], strict=True))
+
+
+def pgbench(url: str, script: Path) -> float:
+    """Transactions per second of a script; raises RuntimeError if any of them failed."""
+    command = [str(binaries.wheel_install() / "bin" / "pgbench"), "--no-vacuum", "--protocol=prepared"]
+    command += [f"--client={CLIENTS}", "--jobs=2", f"--time={SECONDS}", f"--file={script}", url]
+    done = subprocess.run(command, capture_output=True, text=True)
+    rate = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+    if done.returncode or rate is None or "ERROR" in done.stderr:
+        raise RuntimeError(f"pgbench ended with {done.returncode}: {done.stderr.strip()}")
+    return float(rate[1])
+
+
+def through_psycopg(url: str) -> float:
+    """Postings per second of threads that each commit one after the other."""
+    anyone = "1 + %s %% 10000"
+    statement = POST.format(key="%s::text", held=anyone, payee=anyone, fees="'bench-fees'", stripes=32)
+    counts = [0] * CLIENTS
+    end = time.perf_counter() + 2 * SECONDS
+
+    def post(client: int) -> None:
+        with psycopg.connect(url, autocommit=True) as database:
+            while time.perf_counter() < end:
+                seed = client * 1_000_003 + counts[client] * 7919
+                database.execute(statement, [str(uuid4()), seed, seed // 3], prepare=True)
+                counts[client] += 1
+
+    threads = [threading.Thread(target=post, args=(client,)) for client in range(CLIENTS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
