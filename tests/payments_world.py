@@ -4,13 +4,8 @@ Everything is real: commands on PostgreSQL, the SDK over the wire, jobs taken fr
 tests hold in their hands is `now`, which every command is given.
 """
 
-import hashlib
-import hmac
 import itertools
 import json
-import time
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,10 +36,9 @@ from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.webhooks import incoming
 from tests.contract.rigs import StripeRig
+from tests.provider_dashboard import CONNECT_SECRET, PLATFORM_SECRET, Dashboard
 from tests.sandbox_process import SandboxProcess
 
-PLATFORM_SECRET = "whsec_platform_of_the_world"
-CONNECT_SECRET = "whsec_connect_of_the_world"
 SETTLING = timedelta(days=2, minutes=1)
 
 VISA = "4242424242424242"
@@ -102,14 +96,13 @@ class Job:
         return [event.event for event in escrow.timeline(self.escrow)]
 
 
-class World:
+class World(Dashboard):
     """One test's marketplace."""
 
     def __init__(self, sandbox: SandboxProcess) -> None:
-        self.sandbox = sandbox
+        super().__init__(sandbox)
         self.browser = StripeRig(sandbox)
         self.now: datetime = timezone.now()
-        self._heard = {"": self._newest_event()}
 
     @property
     def provider(self) -> Provider:
@@ -136,7 +129,7 @@ class World:
 
     def create_account(self, freelancer: Actor, country: str = "US", currency: str = "USD") -> ConnectedAccount:
         account = onboarding.create(actor=freelancer, country=country, currency=currency, now=self.now)
-        self._heard.setdefault(str(account.provider_account_id), "")
+        self.listen_to(str(account.provider_account_id))
         return account
 
     def onboard(self, freelancer: Actor, *, bank: str = "000123456789") -> ConnectedAccount:
@@ -153,7 +146,7 @@ class World:
         self.sandbox.onboard(link.url, account_number=bank)
 
     def account(self, freelancer: Actor) -> ConnectedAccount:
-        return ConnectedAccount.objects.get(user_id=freelancer.user_id)
+        return ConnectedAccount.objects.get(user_id=user_id(freelancer))
 
     # -- work
 
@@ -265,17 +258,6 @@ class World:
         refund.refresh_from_db()
         return refund
 
-    def at_provider(self, path: str, *, account: str = "", **form: str) -> dict[str, Any]:
-        """Do something in the provider's own dashboard, which is to say behind our back."""
-        return self._call(path, urllib.parse.urlencode(form).encode(), account)
-
-    def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
-        headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})
-        request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers)
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            answer: dict[str, Any] = json.load(reply)
-        return answer
-
     # -- time, jobs and news
 
     def wait(self, period: timedelta | None = None, **parts: float) -> None:
@@ -291,21 +273,6 @@ class World:
             done.append(name)
         return done
 
-    def _newest_event(self) -> str:
-        newest = self._call("events?limit=1")["data"]
-        return str(newest[0]["id"]) if newest else ""
-
-    def events(self) -> list[dict[str, Any]]:
-        """What the provider has to tell since the last time it was asked, oldest first; connected accounts last."""
-        return [event for account in list(self._heard) for event in self._fresh_events(account)]
-
-    def _fresh_events(self, account: str) -> list[dict[str, Any]]:
-        since = f"&ending_before={self._heard[account]}" if self._heard[account] else ""
-        fresh = self._call(f"events?limit=100{since}", account=account)["data"]
-        if fresh:
-            self._heard[account] = fresh[0]["id"]
-        return [{**event, "account": account} if account else event for event in reversed(fresh)]
-
     def hear(self) -> list[str]:
         """Receive everything that the provider has to tell, and work it off; return the kinds of the events."""
         fresh = self.events()
@@ -313,16 +280,6 @@ class World:
             self.receive(event)
         self.work()
         return [event["type"] for event in fresh]
-
-    def receive(self, event: dict[str, Any]) -> incoming.ReceivedEvent:
-        """Take one delivery in, signed as the provider signs it."""
-        body = json.dumps(event).encode()
-        secret = CONNECT_SECRET if event.get("account") else PLATFORM_SECRET
-        stamp = str(int(time.time()))
-        mark = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        return incoming.receive(
-            provider_name="stripe", body=body, signature=f"t={stamp},v1={mark}", now=timezone.now()
-        )
 
     # -- what can be seen
 

@@ -45,7 +45,7 @@ class Handler(Protocol):
         """Compensate for a final refusal, idempotently."""
 
     def hold(self, operation: Operation) -> str:
-        """Say why the operation must wait, or an empty string."""
+        """Say why the operation must wait, or an empty string; lock what that depends on."""
 
 
 _HANDLERS: dict[str, Handler] = {}
@@ -153,6 +153,9 @@ def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
 @database.transactional
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     """Take the operation for this attempt; False when there is nothing to do or somebody else has it."""
+    seen = Operation.objects.get(pk=operation_id)
+    # Before the operation's own lock, in the order of those who wake it; so none of them is missed.
+    hold = _HANDLERS[seen.kind].hold(seen)
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
     if OperationState(operation.state) not in OPEN_OPERATIONS:
         return operation, False
@@ -163,7 +166,7 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     )
     if claimed_elsewhere:
         return operation, False
-    operation.hold = _HANDLERS[operation.kind].hold(operation)
+    operation.hold = hold
     if not operation.hold:
         require(OperationState(operation.state), OperationState.SENT)
         operation.state = OperationState.SENT.value

@@ -79,6 +79,12 @@ def _account(operation: Operation) -> ConnectedAccount | None:
     return onboarding.account_of(operation.user_id, operation.provider)
 
 
+def _locked_account(operation: Operation) -> ConnectedAccount | None:
+    assert operation.user_id is not None  # noqa: S101
+    locked = ConnectedAccount.objects.select_for_update(no_key=True)
+    return locked.filter(user_id=operation.user_id, provider=operation.provider).first()
+
+
 class CreateTransfer:
     """Performs `create_transfer`."""
 
@@ -115,8 +121,8 @@ class CreateTransfer:
         )
 
     def hold(self, operation: Operation) -> str:
-        """Wait while there is no account that can receive."""
-        account = _account(operation)
+        """Wait while there is no account that can receive; locked, so that its news comes before or after."""
+        account = _locked_account(operation)
         return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
 
     def _account_id(self, operation: Operation) -> str:

@@ -7,7 +7,7 @@ from multitask.payments.errors import Forbidden, NotFound, ProviderRefused, Prov
 from multitask.payments.models import AuditEvent, Customer, SavedMethod
 from multitask.payments.provider import MethodState
 from multitask.users.actor import Actor
-from tests.payments_world import DECLINED, World
+from tests.payments_world import DECLINED, World, user_id
 
 
 def save(world: World, client: Actor, card: str = "4242424242424242", *, make_default: bool = False) -> SavedMethod:
@@ -16,7 +16,7 @@ def save(world: World, client: Actor, card: str = "4242424242424242", *, make_de
 
 
 def default_of(client: Actor) -> str:
-    return Customer.objects.get(user_id=client.user_id).default_method_id
+    return Customer.objects.get(user_id=user_id(client)).default_method_id
 
 
 def test_a_card_is_saved_by_what_its_owner_recognises(world: World) -> None:
@@ -103,7 +103,7 @@ def test_a_card_detached_at_the_provider_is_forgotten_here(world: World) -> None
 def test_a_card_attached_at_the_provider_is_kept_here(world: World) -> None:
     client = world.client()
     save(world, client)
-    customer = str(Customer.objects.get(user_id=client.user_id).provider_customer_id)
+    customer = str(Customer.objects.get(user_id=user_id(client)).provider_customer_id)
     method = world.browser.new_method("5555555555554444")
     world.at_provider(f"payment_methods/{method}/attach", customer=customer)
     world.hear()

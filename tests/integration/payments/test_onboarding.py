@@ -10,7 +10,7 @@ from tests.payments_world import World, held, user_id
 
 
 def audited(actor: Actor) -> list[str]:
-    return list(AuditEvent.objects.filter(user_id=actor.user_id).order_by("pk").values_list("event", flat=True))
+    return list(AuditEvent.objects.filter(user_id=user_id(actor)).order_by("pk").values_list("event", flat=True))
 
 
 def test_an_account_is_created_at_the_provider(world: World) -> None:
@@ -27,7 +27,7 @@ def test_a_second_account_is_refused(world: World) -> None:
     freelancer = world.freelancer()
     with pytest.raises(AccountExists):
         world.create_account(freelancer)
-    assert ConnectedAccount.objects.filter(user_id=freelancer.user_id).count() == 1
+    assert ConnectedAccount.objects.filter(user_id=user_id(freelancer)).count() == 1
 
 
 def test_only_freelancers_get_accounts(world: World) -> None:
@@ -62,7 +62,7 @@ def test_a_webhook_that_overtakes_the_answer_is_believed(world: World) -> None:
     world.sandbox.add_fault("drop_response", method="POST", path="/v1/accounts", count=1)
     with pytest.raises(ProviderUnavailable):
         world.create_account(freelancer)
-    intent = ConnectedAccount.objects.get(user_id=freelancer.user_id)
+    intent = ConnectedAccount.objects.get(user_id=user_id(freelancer))
     (made,) = world.made("account", f"create_account:{intent.pk}:1")
 
     onboarding.confirm("stripe", world.provider.read_account(made["id"]), world.now)
@@ -109,7 +109,7 @@ def test_a_link_that_the_provider_does_not_give(world: World, fault: str, error:
 def test_a_link_to_a_vanished_account_is_refused_for_good(world: World) -> None:
     freelancer = world.freelancer(onboarded=False)
     world.create_account(freelancer)
-    ConnectedAccount.objects.filter(user_id=freelancer.user_id).update(provider_account_id="acct_gone")
+    ConnectedAccount.objects.filter(user_id=user_id(freelancer)).update(provider_account_id="acct_gone")
     with pytest.raises(ProviderRefused):
         world.fill_in(freelancer)
 
@@ -133,7 +133,7 @@ def test_an_account_may_be_disabled_again(world: World) -> None:
 
 def test_an_account_that_left_the_platform_is_closed(world: World) -> None:
     freelancer = world.freelancer()
-    ConnectedAccount.objects.filter(user_id=freelancer.user_id).update(provider_account_id="acct_gone")
+    ConnectedAccount.objects.filter(user_id=user_id(freelancer)).update(provider_account_id="acct_gone")
     onboarding.refresh(user_id=user_id(freelancer), now=world.now)
     account = world.account(freelancer)
     assert account.closed

@@ -26,9 +26,7 @@ from tests.payments_world import Job, World, dollars, held
 
 
 def answer(world: World, job: Job, *, accept: bool, actor: Actor | None = None, **more: Any) -> Refund:
-    return refunds.answer(
-        actor=actor or job.freelancer, refund_id=job.refund.pk, accept=accept, now=world.now, **more
-    )
+    return refunds.answer(actor=actor or job.freelancer, refund_id=job.refund.pk, accept=accept, now=world.now, **more)
 
 
 def test_a_client_takes_the_money_back_before_the_work_has_started(world: World) -> None:
@@ -208,7 +206,11 @@ def test_the_freelancer_accepts_and_the_money_goes_back(world: World) -> None:
     job = world.started()
     world.refund(job, amount=dollars("70.00"))
     refund = answer(world, job, accept=True, note="Fair enough")
-    assert (refund.state, refund.answer_note, refund.decided_by_id) == ("pending", "Fair enough", job.freelancer.user_id)
+    assert (refund.state, refund.answer_note, refund.decided_by_id) == (
+        "pending",
+        "Fair enough",
+        job.freelancer.user_id,
+    )
     world.work()
     assert job.refund.state == "succeeded"
     assert job.escrow.remaining == dollars("30.00")

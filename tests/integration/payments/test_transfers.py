@@ -182,10 +182,10 @@ def test_nothing_settles_that_was_not_transferred(world: World) -> None:
 
 def test_nothing_settles_for_an_account_that_was_disabled(world: World) -> None:
     job = world.released()
-    ConnectedAccount.objects.filter(user_id=job.freelancer.user_id).update(transfers_enabled=False)
+    ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=False)
     world.wait(SETTLING)
     assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
-    ConnectedAccount.objects.filter(user_id=job.freelancer.user_id).update(transfers_enabled=True)
+    ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=True)
     assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
 
 

@@ -110,7 +110,7 @@ def test_nobody_withdraws_before_onboarding(world: World) -> None:
 
 def test_an_account_without_payouts_cannot_withdraw(world: World) -> None:
     freelancer = world.settled().freelancer
-    ConnectedAccount.objects.filter(user_id=freelancer.user_id).update(payouts_enabled=False)
+    ConnectedAccount.objects.filter(user_id=user_id(freelancer)).update(payouts_enabled=False)
     with pytest.raises(OnboardingIncomplete):
         world.withdraw(freelancer, dollars("1.00"))
 
