@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import client, people, servers
+from bench import client, machine, people, servers
 from bench.people import Person
 from bench.report import Report, milliseconds
 from bench.servers import Servers
@@ -43,6 +43,7 @@ def main() -> int:
         web="granian, 1 worker",
     )
     with servers.running() as up:
+        machine.show(up.here.database_url)
         up.start_web()
         small, large = _people(up, chosen.small, chosen.large, report)
         for name, path in PAGES.items():

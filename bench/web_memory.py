@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from bench import client, events, people
+from bench import client, events, machine, people
 from bench.client import Connection, request
 from bench.people import PASSWORD, Person
 from bench.report import Report
@@ -59,6 +59,7 @@ def main() -> int:
         web=f"granian, 1 worker, {WEB_THREADS} threads",
     )
     with running() as up:
+        machine.show(up.here.database_url)
         up.start_sandbox()
         up.start_web()
         report.figure("resident before (server + worker process)", megabytes(up.memory("web")))

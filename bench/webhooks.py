@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from bench import client, events
+from bench import client, events, machine
 from bench.report import Report
 from bench.servers import Servers, running
 from stack.run import WEB_THREADS
@@ -30,6 +30,7 @@ def main() -> int:
         database="commits wait for the disk",
     )
     with running() as up:
+        machine.show(up.here.database_url)
         up.start_sandbox()
         up.start_web()
         with up.connected() as database:

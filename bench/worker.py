@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from bench import client, events, people
+from bench import client, events, machine, people
 from bench.jobs import NOTHING
 from bench.report import Report
 from bench.servers import Servers, megabytes, running
@@ -72,6 +72,7 @@ def main() -> int:
     batch = max(1, chosen.jobs // (3 * chosen.rounds))
     report = Report("Worker: real jobs beside a job that does nothing", rounds=chosen.rounds, jobs_per_batch=batch)
     with running() as up:
+        machine.show(up.here.database_url)
         up.start_sandbox()
         up.start_web()
         scene = _set_scene(up)
