@@ -36,7 +36,9 @@ class Transaction(models.Model):
     legs = models.SmallIntegerField()
     effective_at = models.DateTimeField()
     created_at = models.DateTimeField()
-    reverses = models.OneToOneField("self", models.DO_NOTHING, null=True, related_name="reversed_by")
+    reverses = models.OneToOneField(
+        "self", models.DO_NOTHING, null=True, related_name="reversed_by", db_column="reverses"
+    )
     description = models.TextField()
     details = models.JSONField()
 
