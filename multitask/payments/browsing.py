@@ -116,7 +116,8 @@ def _added(groups: Any) -> list[Totals]:
     for currency, status, direction, rows, amount_minor in groups:
         earlier = sums.setdefault(currency, {}).get((status, direction), (0, 0))
         sums[currency][status, direction] = (earlier[0] + rows, earlier[1] + amount_minor)
-    return [_total(currency, parts) for currency, parts in sorted(sums.items())]
+    found = [_total(currency, parts) for currency, parts in sums.items()]
+    return sorted(found, key=lambda total: (-total.rows, total.currency))
 
 
 def _total(currency: str, parts: dict[tuple[str, str], tuple[int, int]]) -> Totals:

@@ -109,7 +109,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "form": form,
         "drawn": drawn,
         "asked": found,
-        "places": [{"words": narration.place(place.name), "place": place} for place in drawn.places],
+        "held_in": [{"words": narration.place(place.name), "place": place} for place in drawn.places],
         "lines": [_told(line, drawn) for line in drawn.lines],
         "sums_by": "hour" if found["start"] == found["end"] else "day",
         "now": timezone.now(),
