@@ -48,6 +48,8 @@ is_installed && exit 0
 echo "Installing the packages of $locked into .venv ..."
 if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    # Whatever is left of one that does not work, its links to a Python that is gone above all, is in the way.
+    rm -rf .venv/bin .venv/lib .venv/lib64 .venv/include .venv/pyvenv.cfg
     "$python" -m venv .venv
 fi
 PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install --quiet --require-hashes -r "$locked" ||

@@ -50,6 +50,8 @@ class Local:
             "DATABASE_URL": self.database_url,
             "PUBLIC_URL": self.web,
             "STRIPE_API_BASE": self.sandbox,
+            # Everybody has the same address here.
+            "REGISTRATIONS_PER_ADDRESS": "0",
             "PYTHONUNBUFFERED": "1",
             **self.keys,
         }

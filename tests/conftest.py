@@ -13,8 +13,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "multitask.config.settings")
 os.environ.setdefault("MULTITASK_ENV", "test")
 
 import django
+from hypothesis import HealthCheck
+from hypothesis import settings as made_up
 
 django.setup()
+# How long something takes says nothing on a machine that others use too.
+made_up.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+made_up.load_profile("house")
 
 from django.conf import settings
 from django.db import connection
