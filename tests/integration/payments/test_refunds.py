@@ -320,7 +320,7 @@ def allowed(actor: Actor, job: Job) -> list[str]:
     [
         ("funded", ["refund", "dispute"], ["refund", "dispute"]),
         ("started", ["request_refund", "dispute"], ["refund", "dispute"]),
-        ("delivered", ["request_refund", "dispute"], ["refund", "dispute"]),
+        ("delivered", ["complete", "request_refund", "dispute"], ["refund", "dispute"]),
         ("completed", ["release", "request_refund", "dispute"], ["refund", "dispute"]),
         ("released", [], []),
     ],

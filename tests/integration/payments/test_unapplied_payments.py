@@ -1,6 +1,5 @@
 """Payments that arrive but fit no escrow: another amount than asked for, a second one, one too late."""
 
-
 from multitask.payments import fulfilment
 from multitask.payments.models import HistoryRow, Payment, Refund
 from tests.payments_world import Job, World, dollars, held, user_id
