@@ -6,6 +6,7 @@ run again at any point, by anybody, at the same time: the provider's idempotency
 call safe, the domain's states make the outcome safe.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -24,6 +25,8 @@ from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
 log = structlog.get_logger(__name__)
 
 CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
+PATIENCE_SECONDS: Final = 3.0  # for somebody else's call, by a request that needs its answer
+PAUSE_SECONDS: Final = 0.05
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
 GIVE_UP_AFTER: Final = 8  # tries after which a payout short of funds is failed, not retried
@@ -142,12 +145,21 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
 
 def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
     """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
-    operation = perform(operation_id, now=now)
+    operation = _outcome_elsewhere(perform(operation_id, now=now))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:
         raise ProviderRefused(operation.last_error or None, detail=operation.last_error_code)
     raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
+
+
+def _outcome_elsewhere(operation: Operation) -> Operation:
+    """Wait a little for the answer to the same call that another request has under way, as after a double click."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while operation.state == OperationState.SENT.value and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+        operation.refresh_from_db()
+    return operation
 
 
 @database.transactional

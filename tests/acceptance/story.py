@@ -1,5 +1,6 @@
 """The story of one task, played over HTTP as its client and its freelancer would play it."""
 
+import ipaddress
 import itertools
 import json
 import urllib.error
@@ -24,15 +25,16 @@ class Person:
     def __init__(self, system: System, role: str) -> None:
         self.system = system
         self.name = f"{role}{next(_numbers)}{uuid.uuid4().hex[:6]}"
+        self.address = str(ipaddress.IPv6Address(0x2001_0DB8 << 96 | uuid.uuid4().int >> 32))
         body = {"username": self.name, "email": f"{self.name}@example.com", "password": PASSWORD, f"is_{role}": True}
-        answer = system.call("POST", "/api/auth/register/", body)
+        answer = system.call("POST", "/api/auth/register/", body, address=self.address)
         assert answer.status == 201, answer
         self.token = answer.body["access"]
         self.id = answer.body["user"]["id"]
 
     def ask(self, method: str, path: str, body: Any = None, *, key: str = "", seconds: float = 60) -> Answer:
         """Ask once. Raises NoAnswer."""
-        return self.system.call(method, path, body, token=self.token, key=key, seconds=seconds)
+        return self.system.call(method, path, body, token=self.token, key=key, address=self.address, seconds=seconds)
 
     def get(self, path: str) -> Any:
         """Read something that one may read, as soon as the server is there."""

@@ -145,6 +145,8 @@ class System:
             "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_CONNECT_WEBHOOK_SECRET": CONNECT_SECRET,
+            # Everybody comes from an address of their own, as through a proxy in front of us.
+            "TRUSTED_PROXIES": "1",
             "LOG_LEVEL": "WARNING",
         }
 
@@ -203,10 +205,11 @@ class System:
         *,
         token: str = "",
         key: str = "",
+        address: str = "127.0.0.1",
         seconds: float = 60,
     ) -> Answer:
         """Make one request. Raises NoAnswer."""
-        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json", "Connection": "close", "X-Forwarded-For": address}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         headers |= {"Idempotency-Key": key} if key else {}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)

@@ -1,0 +1,71 @@
+"""What would lose money keeps the programs from starting, with one line that says why."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.sandbox_process import ROOT, free_port
+
+PRODUCTION = {
+    "MULTITASK_ENV": "production",
+    "SECRET_KEY": "a-key-that-is-long-enough-for-everybody-0123456789-abcdefghij",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+    "ALLOWED_HOSTS": '["pay.example.com"]',
+    "STRIPE_SECRET_KEY": "sk_live_canary_never_shown",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1",
+    "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_2",
+    "STRIPE_API_BASE": "https://api.stripe.com",
+}
+SECRETS = [name for name in PRODUCTION if name not in {"MULTITASK_ENV", "STRIPE_API_BASE"}]
+SANDBOX = "http://127.0.0.1:12111"
+CHECK = [sys.executable, "manage.py", "check"]
+WEB = [
+    *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "1"),
+    *("--port", "{port}", "multitask.config.wsgi:application"),
+]
+WORKER = [sys.executable, "manage.py", "worker"]
+
+
+def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a program with these variables beside those that every program needs."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [part.format(port=free_port()) for part in command]
+    return subprocess.run(
+        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert reason in said
+    assert "canary" not in said
+
+
+def test_production_starts_with_everything_set() -> None:
+    done = run(CHECK, **PRODUCTION)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_production_refuses_an_empty_secret(missing: str) -> None:
+    assert_refused(run(CHECK, **{**PRODUCTION, missing: ""}), f"production does not start without {missing}")
+
+
+@pytest.mark.parametrize("command", [WEB, WORKER], ids=["web", "worker"])
+def test_no_program_starts_without_a_secret(command: list[str]) -> None:
+    done = run(command, **{**PRODUCTION, "STRIPE_WEBHOOK_SECRET": ""})
+
+    assert_refused(done, "production does not start without STRIPE_WEBHOOK_SECRET")
+
+
+@pytest.mark.parametrize("command", [CHECK, WEB, WORKER], ids=["check", "web", "worker"])
+@pytest.mark.parametrize("mode", ["production", "development"])
+def test_a_live_key_never_meets_a_sandbox(command: list[str], mode: str) -> None:
+    done = run(command, **{**PRODUCTION, "MULTITASK_ENV": mode, "STRIPE_API_BASE": SANDBOX})
+
+    assert_refused(done, "STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is '127.0.0.1', which is not Stripe")
