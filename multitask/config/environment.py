@@ -3,7 +3,9 @@
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
@@ -92,3 +94,17 @@ class Environment(BaseSettings):
 
     def _is_development_key(self) -> bool:
         return self.secret_key.get_secret_value() == DEVELOPMENT_KEY
+
+
+def read() -> Environment:
+    """Read the settings of this process. Raises ImproperlyConfigured with one line that says what is wrong."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        raise ImproperlyConfigured("; ".join(map(_spoken, error.errors(include_input=False)))) from None
+
+
+def _spoken(problem: ErrorDetails) -> str:
+    names = ", ".join(str(name).upper() for name in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{names}: {message}" if names else message
