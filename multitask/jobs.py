@@ -12,6 +12,7 @@ from procrastinate.jobs import Status
 from multitask.ledger import checks
 from multitask.payments import emails, escrow, notices, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
+from multitask.users import letters
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming, polling
 
@@ -130,6 +131,20 @@ def remind_clients(timestamp: int) -> None:
 def send_email(notice_id: int) -> None:
     """Send one notice by email."""
     emails.send(notice_id=notice_id, now=timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="sweep_emails", queue="emails", queueing_lock="sweep_emails")
+def sweep_emails(timestamp: int) -> None:
+    """Pick up emails whose job was lost, or that the mail server refused for a while."""
+    emails.sweep(now=timezone.now())
+
+
+@app.task(name="send_letter", queue="emails", pass_context=True)
+def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int) -> None:
+    """Send one letter about an account; a second run follows a worker that died, perhaps after sending."""
+    if context.job.attempts == 0:
+        letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, now=timezone.now())
 
 
 def _accept(refund_id: int, now: datetime) -> None:

@@ -22,6 +22,7 @@ class Environment(BaseSettings):
     multitask_env: Literal["development", "test", "production"] = "development"
     secret_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
     secret_key_fallbacks: list[str] = []
+    multitask_data: str = ""
     database_url: str = ""
     database_pool_size: int = Field(default=20, ge=1, le=500)
     allowed_hosts: list[str] = []
@@ -46,6 +47,7 @@ class Environment(BaseSettings):
     auto_release_days: int = Field(default=14, ge=1, le=365)
     refund_answer_days: int = Field(default=7, ge=1, le=90)
     second_person_above_minor: int = Field(default=100_000, ge=0)
+    registrations_per_address: int = Field(default=30, ge=0, description="In fifteen minutes; 0 for any number.")
     access_token_minutes: int = Field(default=30, ge=1)
     refresh_token_days: int = Field(default=14, ge=1)
 

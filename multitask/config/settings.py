@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "procrastinate.contrib.django",
     "multitask.users",
     "multitask.tasks",
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "multitask.config",
     "multitask.web.api",
     "multitask.web.pages",
+    "multitask.web.backoffice",
 ]
 
 MIDDLEWARE = [
@@ -56,7 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
+    "multitask.web.pages.middleware.PersonalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -140,9 +142,24 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
+# The back office's clothes; everything else of it is in its room.
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "MultiTask back office",
+    "SITE_HEADER": "MultiTask",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "lock",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [f"{STATIC_URL}backoffice/office.css"],
+}
+
 PUBLIC_URL = ENV.public_url.rstrip("/")
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()
+REGISTRATIONS_PER_ADDRESS = ENV.registrations_per_address
+# A link to reset a password is good for an hour, in seconds.
+PASSWORD_RESET_TIMEOUT = 3_600
 ACCESS_TOKEN_MINUTES = ENV.access_token_minutes
 REFRESH_TOKEN_DAYS = ENV.refresh_token_days
 

@@ -1,59 +1,67 @@
-"""Notices by email: text and HTML, in the reader's language, sent by jobs, never twice."""
+"""Notices by email: written in the reader's language, sent by jobs, never twice."""
 
 import smtplib
 from datetime import datetime
-from typing import Final
 
 import structlog
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
-from multitask.payments import notice_words, notices
-from multitask.payments.models import Notice
+from multitask import database
+from multitask.payments import notice_words, notices, queue
+from multitask.payments.models import EmailState, Notice
+from multitask.users import mail
 
 log = structlog.get_logger(__name__)
-
-# The server answered that it will not take the message: it certainly was not sent.
-REFUSED: Final = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, ConnectionRefusedError)
 
 
 def compose(notice: Notice) -> EmailMultiAlternatives:
     """Write the email of a notice in its reader's language and time zone."""
-    with translation.override(notice.user.language), timezone.override(notice.user.time_zone):
-        said = notice_words.of(notice)
-        context = {
-            "said": said,
-            "user": notice.user,
-            "address": f"{settings.PUBLIC_URL}{said.address}",
-            "direction": "rtl" if translation.get_language_bidi() else "ltr",
-            "language": translation.get_language(),
-        }
-        message = EmailMultiAlternatives(
-            subject=said.title,
-            body=render_to_string("payments/email.txt", context),
-            to=[notice.user.email],
-            headers={"Message-ID": f"<notice-{notice.pk}@{settings.EMAIL_DOMAIN}>", "Auto-Submitted": "auto-generated"},
+    with mail.spoken_to(notice.user):
+        return mail.compose(
+            user=notice.user,
+            said=notice_words.of(notice),
+            why=_("You get this message because it is about your money."),
+            message_id=f"notice-{notice.pk}",
         )
-        message.attach_alternative(render_to_string("payments/email.html", context), "text/html")
-        return message
 
 
 def send(*, notice_id: int, now: datetime) -> bool:
-    """Send a notice's email once.
+    """Send a notice's email once; answers whether it went out.
 
-    It is claimed before it is sent: a crash in between leaves it unsent rather than sent twice,
+    It is taken before it is sent: a crash in between leaves it unsent rather than sent twice,
     since the notice itself stands on the pages.
     """
-    notice = notices.claim_email(notice_id=notice_id)
+    notice = notices.with_email(notice_id)
     if notice is None:
         return False
-    try:
-        compose(notice).send()
-    except REFUSED as error:
-        log.warning("email_refused", notice=notice.pk, reason=type(error).__name__)
-        notices.email_ended(notice, sent=False, now=now)
+    message = compose(notice)
+    if not notices.claim_email(notice, now=now):
         return False
-    notices.email_ended(notice, sent=True, now=now)
-    return True
+    state = _deliver(notice, message) if notice.user.is_active else EmailState.FAILED
+    if state is not None:
+        notices.email_ended(notice, state)
+    return state is EmailState.SENT
+
+
+def _deliver(notice: Notice, message: EmailMultiAlternatives) -> EmailState | None:
+    """Hand it to the server; None when nobody knows what became of it."""
+    try:
+        mail.deliver(message)
+    except mail.NotTaken as refusal:
+        is_last = refusal.is_final or notice.email_attempts >= len(notices.PAUSES)
+        log.warning("email_refused", notice=notice.pk, is_last=is_last)
+        return EmailState.FAILED if is_last else EmailState.PENDING
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("email_outcome_unknown", notice=notice.pk, reason=type(error).__name__)
+        return None
+    return EmailState.SENT
+
+
+@database.transactional
+def sweep(*, now: datetime, limit: int = 200) -> int:
+    """Defer again what was lost, or refused for now; answers how many."""
+    due = notices.unsent(now=now, limit=limit)
+    for notice_id in due:
+        queue.defer(queue.EMAIL, notice_id=notice_id)
+    return len(due)

@@ -1,100 +1,98 @@
 """What a notice says, in the reader's language: a title, a sentence, and where to go."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Final
 
-from django.utils.translation import get_language
+from babel.dates import format_date
+from django.utils.translation import get_language, get_language_bidi
 from django.utils.translation import gettext as _
 
 from multitask.money import Money
-from multitask.payments.models import Notice
+from multitask.payments.models import AuditEvent, Escrow, Notice
+from multitask.users.mail import Said
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A notice in words; `address` is a path on our pages, `button` what its link is called."""
-
-    title: str
-    text: str
-    address: str
-    button: str
+# What is written from left to right or of unknown direction stands on its own within a line from right to left.
+_ISOLATE: Final = "\u2068{}\u2069"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the sentences are made of."""
 
-    title: str
+    task: str
     client: str
     freelancer: str
     amount: str
     reason: str
-    is_client: bool
+    day: str
+
+
+Say = Callable[[Notice, dict[str, str]], tuple[str, str]]
 
 
 def of(notice: Notice) -> Said:
     """Say a notice in the language that is active."""
-    facts = _facts(notice)
-    title, text = _SENTENCES[notice.kind](facts)
-    if notice.withdrawal_id is not None:
-        return Said(title, text, "/wallet/", _("Open the wallet"))
+    facts = asdict(_facts(notice))
+    if get_language_bidi():
+        facts = {name: _ISOLATE.format(value) if value else "" for name, value in facts.items()}
+    title, text = _SENTENCES[notice.kind](notice, facts)
+    if notice.withdrawal is not None:
+        address = f"/wallet/withdrawals/{notice.withdrawal.public_id}/"
+        return Said(title, text.strip(), address, _("See the withdrawal"))
     if notice.escrow is None:
         return Said(title, text, "/onboarding/", _("Open your payout account"))
     return Said(title, text, f"/tasks/{notice.escrow.task_id}/payment/", _("See the payment"))
 
 
+def reminder_reference(escrow: Escrow) -> str:
+    """What tells one reminder of a release from another: its day, which the words take from here."""
+    return f"auto_release:{escrow.pk}:{escrow.auto_release_at:%Y-%m-%d}"
+
+
 def _facts(notice: Notice) -> Facts:
-    escrow = notice.escrow
+    escrow, withdrawal, event = notice.escrow, notice.withdrawal, notice.event
+    locale = (get_language() or "en").replace("-", "_")
+    reason = withdrawal.failure_reason if withdrawal is not None else ""
     return Facts(
-        title=escrow.task.title if escrow else "",
+        task=escrow.task.title if escrow else "",
         client=escrow.client.username if escrow else "",
         freelancer=escrow.freelancer.username if escrow else "",
-        amount=_amount(notice),
-        reason=notice.withdrawal.failure_reason if notice.withdrawal else "",
-        is_client=escrow is not None and escrow.client_id == notice.user_id,
+        amount=_amount(event).localized(locale) if event is not None and event.currency else "",
+        reason=_(reason) if reason else "",
+        day=format_date(_day(notice), "long", locale=locale) if notice.kind == "auto_release_nearing" else "",
     )
 
 
-def _amount(notice: Notice) -> str:
-    event = notice.event
-    if event is not None and event.amount_minor is not None:
-        amount = Money(event.amount_minor, event.currency)
-    elif notice.escrow is not None:
-        amount = notice.escrow.remaining
-    else:
-        return ""
-    return amount.localized(get_language() or "en")
+def _amount(event: AuditEvent) -> Money:
+    return Money(event.amount_minor or 0, event.currency)
 
 
-def _sentence(title: Callable[[], str], text: Callable[[], str]) -> Callable[[Facts], tuple[str, str]]:
+def _day(notice: Notice) -> date:
+    return date.fromisoformat(notice.reference.rpartition(":")[2])
+
+
+def _sentence(title: Callable[[], str], text: Callable[[], str]) -> Say:
     """Fill the same facts into a title and a text."""
+    return lambda notice, facts: (title() % facts, text() % facts)
 
-    def say(facts: Facts) -> tuple[str, str]:
-        values = {
-            "task": facts.title,
-            "client": facts.client,
-            "freelancer": facts.freelancer,
-            "amount": facts.amount,
-            "reason": facts.reason,
-        }
-        return title() % values, text() % values
+
+def _by_side(client: Say, freelancer: Say) -> Say:
+    """Say it to each side in its own words."""
+
+    def say(notice: Notice, facts: dict[str, str]) -> tuple[str, str]:
+        is_client = notice.escrow is not None and notice.escrow.client_id == notice.user_id
+        return (client if is_client else freelancer)(notice, facts)
 
     return say
 
 
-def _by_side(
-    client: Callable[[Facts], tuple[str, str]], freelancer: Callable[[Facts], tuple[str, str]]
-) -> Callable[[Facts], tuple[str, str]]:
-    """Say it to each side in its own words."""
-    return lambda facts: client(facts) if facts.is_client else freelancer(facts)
-
-
-_SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
+_SENTENCES: Final[dict[str, Say]] = {
     "funded": _by_side(
         _sentence(
             lambda: _("Your payment is in escrow"),
-            lambda: _("%(amount)s for “%(task)s” wait in escrow. %(freelancer)s can start."),
+            lambda: _("%(amount)s for “%(task)s” waits in escrow. %(freelancer)s can start."),
         ),
         _sentence(
             lambda: _("“%(task)s” is funded"),
@@ -107,16 +105,16 @@ _SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     ),
     "auto_release_nearing": _sentence(
         lambda: _("“%(task)s” is released soon"),
-        lambda: _("If you say nothing, %(amount)s are released to %(freelancer)s in less than two days."),
+        lambda: _("If you say nothing, the money is released to %(freelancer)s on %(day)s."),
     ),
     "released": _by_side(
         _sentence(
-            lambda: _("You released “%(task)s”"),
+            lambda: _("The money for “%(task)s” was released"),
             lambda: _("%(amount)s left escrow for %(freelancer)s, less the platform's fee."),
         ),
         _sentence(
             lambda: _("You earned money for “%(task)s”"),
-            lambda: _("%(client)s's payment of %(amount)s was released. It reaches your wallet once it has settled."),
+            lambda: _("%(amount)s was released. Your share, less the platform's fee, is yours once it settles."),
         ),
     ),
     "settled": _sentence(
@@ -129,7 +127,7 @@ _SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     ),
     "refund_accepted": _sentence(
         lambda: _("Your refund was agreed to"),
-        lambda: _("%(freelancer)s agreed to refund %(amount)s for “%(task)s”. It is on its way."),
+        lambda: _("The refund of %(amount)s for “%(task)s” is on its way."),
     ),
     "refund_refused": _sentence(
         lambda: _("Your refund was refused"),
@@ -141,10 +139,10 @@ _SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     ),
     "refund_started": _sentence(
         lambda: _("A refund is on its way"),
-        lambda: _("%(amount)s for “%(task)s” go back to %(client)s."),
+        lambda: _("%(amount)s for “%(task)s” goes back to %(client)s."),
     ),
     "refunded": _sentence(
-        lambda: _("%(amount)s were refunded"),
+        lambda: _("%(amount)s was refunded"),
         lambda: _("%(amount)s for “%(task)s” went back to %(client)s's card. Banks take 5 to 10 days to show it."),
     ),
     "refund_failed": _sentence(
@@ -157,7 +155,7 @@ _SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
     ),
     "dispute_settled": _sentence(
         lambda: _("The dispute about “%(task)s” is settled"),
-        lambda: _("Our staff has decided how the %(amount)s are shared. The payment page shows it."),
+        lambda: _("Our staff has decided how %(amount)s is shared. The payment page shows it."),
     ),
     "task_cancelled": _sentence(
         lambda: _("“%(task)s” was called off"),
@@ -168,12 +166,12 @@ _SENTENCES: Final[dict[str, Callable[[Facts], tuple[str, str]]]] = {
         lambda: _("The money is held where it is until the cardholder's bank has decided."),
     ),
     "withdrawal_completed": _sentence(
-        lambda: _("%(amount)s are on your bank account"),
+        lambda: _("%(amount)s is on your bank account"),
         lambda: _("Your withdrawal of %(amount)s was paid."),
     ),
     "withdrawal_failed": _sentence(
         lambda: _("Your withdrawal failed"),
-        lambda: _("%(amount)s could not be paid to your bank and are in your wallet again. %(reason)s"),
+        lambda: _("%(amount)s could not be paid to your bank and is in your wallet again. %(reason)s"),
     ),
     "account_enabled": _sentence(
         lambda: _("Your payouts are set up"),

@@ -2,23 +2,27 @@
 
 A job reads new events and writes a notice for each person concerned, once. Ids do not commit in
 order, so the cursor stays an hour behind, longer than any transaction lives, and what lies in
-between is looked at again; the unique reference makes looking twice harmless.
+between is looked at again; the cursor's lock lets one look at a time, and the unique reference
+makes looking twice harmless.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Max
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
-from multitask.payments import queue
+from multitask.payments import notice_words, queue
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor
 from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor
 
 BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
+# A job that has not come by then is deferred once more, and how long to wait after each refusal for now.
+LOST: Final = timedelta(minutes=5)
+PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
 
@@ -66,24 +70,27 @@ _ABOUT_MONEY: Final = frozenset({"funded", "released", "refunded", "settled", "d
 
 @database.transactional
 def collect(*, now: datetime, limit: int = 500) -> int:
-    """Make the notices of new events and defer their emails; answers how many."""
+    """Make the notices of new events and defer their emails; answers how many. Reads `limit` events at a time."""
     cursor, _ = NoticeCursor.objects.select_for_update().get_or_create(pk=1)
-    events = list(_untold(cursor.audit_event_id, limit))
-    wanted = [notice for event in events for notice in _notices(event, now)]
-    made = _write(wanted)
-    if len(events) < limit:
-        # Everything older than the margin was looked at; what commits late is younger than that.
-        settled = AuditEvent.objects.filter(pk__gt=cursor.audit_event_id, at__lt=now - BEHIND)
-        cursor.audit_event_id = settled.aggregate(last=Max("pk"))["last"] or cursor.audit_event_id
+    # Decided before looking: what is that old by now has committed, so the look below sees it.
+    settled = AuditEvent.objects.filter(pk__gt=cursor.audit_event_id, at__lt=now - BEHIND).aggregate(last=Max("pk"))
+    made = sum(
+        _write([notice for event in events for notice in _notices(event, now)])
+        for events in _untold(cursor.audit_event_id, limit)
+    )
+    if settled["last"] is not None:
+        cursor.audit_event_id = settled["last"]
         cursor.save()
     return made
 
 
-def _untold(after: int, limit: int) -> Iterable[AuditEvent]:
-    """Events that somebody is to be told of and nobody was yet."""
-    told = Notice.objects.filter(event_id__gt=after).values("event_id")
-    fresh = AuditEvent.objects.filter(pk__gt=after, event__in=RULES).exclude(pk__in=told)
-    return fresh.select_related("escrow").order_by("pk")[:limit]
+def _untold(after: int, limit: int) -> Iterator[list[AuditEvent]]:
+    """Events that somebody may have to be told of and nobody was yet, oldest first, some at a time."""
+    told = Notice.objects.filter(event_id=OuterRef("pk"))
+    fresh = AuditEvent.objects.filter(~Exists(told), event__in=RULES).select_related("escrow").order_by("pk")
+    while events := list(fresh.filter(pk__gt=after)[:limit]):
+        yield events
+        after = events[-1].pk
 
 
 def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
@@ -130,7 +137,7 @@ def remind(*, now: datetime, limit: int = 500) -> int:
             Notice(
                 user_id=escrow.client_id,
                 kind="auto_release_nearing",
-                reference=f"auto_release:{escrow.pk}:{escrow.auto_release_at:%Y-%m-%d}",
+                reference=notice_words.reminder_reference(escrow),
                 escrow=escrow,
                 created_at=now,
             )
@@ -139,30 +146,57 @@ def remind(*, now: datetime, limit: int = 500) -> int:
     )
 
 
-def unread(user_id: int) -> int:
-    """How many notices somebody has not read."""
-    return Notice.objects.filter(user_id=user_id, read_at=None).count()
+def unread(user_id: int, *, at_most: int = 100) -> int:
+    """How many notices somebody has not read; it counts no further than `at_most`."""
+    return len(Notice.objects.filter(user_id=user_id, read_at=None).values_list("pk")[:at_most])
+
+
+def inbox(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Notice]:
+    """Somebody's notices, newest first, with what their words are made of; those older than `before`."""
+    mine = _with_facts().filter(user_id=user_id)
+    if before is not None:
+        mine = mine.filter(pk__lt=before)
+    return list(mine.order_by("-pk")[:limit])
 
 
 @database.transactional
-def mark_read(*, actor: Actor, now: datetime) -> int:
-    """Mark all of one's own notices read; answers how many."""
+def mark_read(*, actor: Actor, now: datetime, up_to: int) -> int:
+    """Mark one's own notices read up to the newest that was shown; answers how many."""
     if actor.user_id is None:
         return 0
-    return Notice.objects.filter(user_id=actor.user_id, read_at=None).update(read_at=now)
+    return Notice.objects.filter(user_id=actor.user_id, read_at=None, pk__lte=up_to).update(read_at=now)
+
+
+def with_email(notice_id: int) -> Notice | None:
+    """The notice whose email has not been taken for sending, with what it is written from."""
+    return _with_facts().filter(pk=notice_id, email_state=EmailState.PENDING.value).first()
 
 
 @database.transactional
-def claim_email(*, notice_id: int) -> Notice | None:
-    """Take a notice's email for sending, once and for all; None when it is taken or sent already."""
-    related = Notice.objects.select_related("user", "event", "escrow__task", "escrow__client", "escrow__freelancer")
-    taken = Notice.objects.filter(pk=notice_id, email_state=EmailState.PENDING.value).update(
-        email_state=EmailState.SENDING.value
+def claim_email(notice: Notice, *, now: datetime) -> bool:
+    """Take a notice's email for sending; one of many who ask at once is answered True."""
+    taken = Notice.objects.filter(pk=notice.pk, email_state=EmailState.PENDING.value)
+    count = taken.update(email_state=EmailState.SENDING.value, email_attempts=F("email_attempts") + 1, emailed_at=now)
+    return count == 1
+
+
+@database.transactional
+def email_ended(notice: Notice, state: EmailState) -> None:
+    """Write down what became of an email that was taken for sending."""
+    ours = Notice.objects.filter(pk=notice.pk, email_state=EmailState.SENDING.value)
+    ours.update(email_state=state.value)
+
+
+def _with_facts() -> QuerySet[Notice]:
+    return Notice.objects.select_related(
+        "user", "event", "withdrawal", "escrow__task", "escrow__client", "escrow__freelancer"
     )
-    return related.select_related("withdrawal").get(pk=notice_id) if taken else None
 
 
-def email_ended(notice: Notice, *, sent: bool, now: datetime) -> None:
-    """Write down that the email went out, or was refused for good."""
-    state = EmailState.SENT if sent else EmailState.FAILED
-    Notice.objects.filter(pk=notice.pk).update(email_state=state.value, emailed_at=now if sent else None)
+def unsent(*, now: datetime, limit: int) -> list[int]:
+    """Notices whose email is due again: its job was lost, or the server had refused it for now."""
+    due = Q(email_attempts=0, created_at__lte=now - LOST)
+    for attempts, pause in enumerate(PAUSES, start=1):
+        due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
+    waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.auth import hashers, password_validation
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -75,14 +76,17 @@ class Registration:
 
 
 def register(*, actor: Actor, now: datetime, registration: Registration) -> User:
-    """Make an account. Raises InvalidAccount, UsernameTaken or EmailTaken."""
+    """Make an account. Raises InvalidAccount, TooManyAttempts, UsernameTaken or EmailTaken."""
     values: dict[str, Any] = asdict(registration)
     password = values.pop("password")
     values["email"] = registration.email.lower()
     user = User(created_at=now, **values)
-    wrong = fields.complaints(values) | _complaints_on_roles(user) | _weakness(password, user)
+    wrong = fields.complaints(values) | _complaints_on_roles(user) | weakness(password, user)
     if wrong:
         raise InvalidAccount(fields=wrong)
+    if settings.REGISTRATIONS_PER_ADDRESS:
+        limits = throttle.Limits(settings.REGISTRATIONS_PER_ADDRESS, same_address=None, same_account=None)
+        throttle.begin(identifier="", ip=actor.ip, now=now, limits=limits, purpose="registration")
     user.password = hashers.make_password(password)
     _insert(user)
     log.info("user_registered", user_id=user.pk, ip=actor.ip, request_id=actor.request_id)
@@ -113,7 +117,7 @@ def change_profile(*, actor: Actor, now: datetime, changes: dict[str, Any]) -> U
 
     Raises InvalidAccount with the fields at fault; fields that are not one's own to change are such.
     """
-    user = _locked(actor.user_id)
+    user = locked(actor.user_id)
     wrong = dict.fromkeys(changes.keys() - PROFILE_FIELDS, "This cannot be changed.")
     for name in changes.keys() & PROFILE_FIELDS:
         setattr(user, name, changes[name])
@@ -135,7 +139,7 @@ def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str
         raise NotAllowed
     if staff_role not in StaffRole.values:
         raise InvalidAccount(fields={"staff_role": "This is not a staff role."})
-    user = _locked(user_id)
+    user = locked(user_id)
     user.staff_role = staff_role
     user.is_staff = bool(staff_role)
     user.is_superuser = staff_role == Role.ADMIN
@@ -149,7 +153,7 @@ def deactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
     """Close an account to its owner and end its sessions. Raises NotAllowed or UnknownUser."""
     if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
         raise NotAllowed
-    user = _locked(user_id)
+    user = locked(user_id)
     user.is_active = False
     user.save(update_fields=["is_active"])
     sessions.end_all(user_id=user_id, now=now)
@@ -162,7 +166,7 @@ def reactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
     """Open a closed account again. Raises NotAllowed or UnknownUser."""
     if not actor.may(Power.MANAGE_USERS):
         raise NotAllowed
-    user = _locked(user_id)
+    user = locked(user_id)
     user.is_active = True
     user.save(update_fields=["is_active"])
     log.info("user_reactivated", user_id=user_id, by=actor.user_id)
@@ -175,7 +179,16 @@ def _find(identifier: str) -> User | None:
     return User.objects.filter(Exact(Lower(field), identifier.lower())).first()
 
 
-def _locked(user_id: int | None) -> User:
+def present(actor: Actor) -> User:
+    """Read the user who acts. Raises UnknownUser."""
+    user = None if actor.user_id is None else User.objects.filter(pk=actor.user_id, is_active=True).first()
+    if user is None:
+        raise UnknownUser
+    return user
+
+
+def locked(user_id: int | None) -> User:
+    """Read a user for a change, in the caller's transaction. Raises UnknownUser."""
     user = None if user_id is None else User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise UnknownUser
@@ -200,7 +213,8 @@ def _complaints_on_roles(user: User) -> dict[str, str]:
     return {"is_client": "Be a client, a freelancer or both."}
 
 
-def _weakness(password: str, user: User) -> dict[str, str]:
+def weakness(password: str, user: User) -> dict[str, str]:
+    """Say what is wrong with a new password, by field."""
     if len(password) > PASSWORD_MAX:
         return {"password": f"At most {PASSWORD_MAX} characters."}
     try:

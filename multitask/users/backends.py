@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.utils import timezone
 
-from multitask.users import accounts, throttle
+from multitask.users import accounts, second_factor, throttle
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
@@ -13,7 +13,9 @@ from multitask.users.models import User
 class UsernameOrEmailBackend(ModelBackend):
     """The same rules as the API's login: both names, the same throttle, active users alone.
 
-    The request, typed loosely as views' types belong to other rooms, says the address.
+    A form that knows only names and passwords lets nobody in who has a second factor: they sign in
+    on our own page, which asks for it. The request, typed loosely as views' types belong to other
+    rooms, says the address.
     """
 
     def authenticate(
@@ -28,6 +30,7 @@ class UsernameOrEmailBackend(ModelBackend):
             return None
         actor = Actor.visitor(ip=getattr(request, "client_ip", None))
         try:
-            return accounts.authenticate(actor=actor, now=timezone.now(), identifier=username, password=password)
+            user = accounts.authenticate(actor=actor, now=timezone.now(), identifier=username, password=password)
         except (accounts.InvalidCredentials, throttle.TooManyAttempts):
             return None
+        return None if second_factor.is_on(user.pk) else user

@@ -124,9 +124,10 @@ class RefreshToken(models.Model):
 
 
 class LoginAttempt(models.Model):
-    """One attempt to log in, kept so that guessing can be slowed down."""
+    """One attempt to log in, or at something else that can be guessed or flooded; each `purpose` counts apart."""
 
     id = models.BigAutoField(primary_key=True)
+    purpose = models.CharField(max_length=20, default="login", db_default="login")
     identifier = models.CharField(max_length=254)
     ip = models.GenericIPAddressField(null=True)
     attempted_at = models.DateTimeField(db_index=True)

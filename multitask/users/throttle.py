@@ -1,4 +1,4 @@
-"""Slows down those who guess passwords, by counting attempts in the database.
+"""Slows down those who guess passwords and codes, or flood us, by counting attempts in the database.
 
 An attempt is written down as failed before the password is looked at and marked afterwards,
 so a thousand guesses sent at once are counted like a thousand in a row.
@@ -18,12 +18,12 @@ KEEP = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many failures within the window are borne, counting the one now tried."""
+    """How many failures within the window are borne, counting the one now tried; None is any number."""
 
     same_account_same_address: int = 10
-    same_address: int = 60
+    same_address: int | None = 60
     # High, as anybody can reach it for somebody else's account; it stops a spread-out search.
-    same_account: int = 200
+    same_account: int | None = 200
 
 
 LIMITS = Limits()
@@ -41,20 +41,20 @@ class TooManyAttempts(UserError):
         self.retry_after = retry_after
 
 
-def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LIMITS) -> int:
-    """Count one attempt and return its id; raises TooManyAttempts when there were too many.
+def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LIMITS, purpose: str = "login") -> int:
+    """Count one attempt and return its id; raises TooManyAttempts when there were too many for its purpose.
 
     The attempt is written first and counted with the others: of any number at once, no more than
     the limit get through. One that is refused leaves no trace, so nobody is locked out for ever.
     """
     identifier = identifier.lower()[:254]
-    attempt = LoginAttempt.objects.create(identifier=identifier, ip=ip, attempted_at=now)
+    attempt = LoginAttempt.objects.create(purpose=purpose, identifier=identifier, ip=ip, attempted_at=now)
     for condition, limit in (
         (Q(identifier=identifier, ip=ip), limits.same_account_same_address),
         (Q(ip=ip), limits.same_address),
         (Q(identifier=identifier), limits.same_account),
     ):
-        oldest = _beyond(condition, limit, now)
+        oldest = None if limit is None else _beyond(condition & Q(purpose=purpose), limit, now)
         if oldest is not None:
             attempt.delete()
             raise TooManyAttempts(retry_after=max(1, int((oldest + WINDOW - now).total_seconds())))

@@ -13,7 +13,11 @@ from multitask.payments.models.withdrawal import Withdrawal
 
 
 class EmailState(StrEnum):
-    """Where a notice's email is. From `sending` there is no way back: it is never sent twice."""
+    """Where a notice's email is.
+
+    From `sending` it goes back to `pending` only when the mail server certainly has not taken it;
+    where nobody knows it stays there, so that nothing is ever sent twice.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
@@ -35,6 +39,7 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True)
     email_state = state_field(EmailState, EmailState.PENDING)
     email_attempts = models.SmallIntegerField(default=0)
+    # When it was last taken for sending; the moment it went out, once it is sent.
     emailed_at = models.DateTimeField(null=True)
 
     class Meta:

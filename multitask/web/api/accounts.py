@@ -10,7 +10,7 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.users import accounts, sessions
+from multitask.users import accounts, second_factor, sessions
 from multitask.users.models import User
 from multitask.web.api import auth, tokens
 from multitask.web.api.operations import responses
@@ -21,6 +21,7 @@ router = Router(tags=["auth"])
 
 Password = Annotated[str, Field(min_length=1, max_length=1_024)]
 Code = Annotated[str, Field(max_length=50)]
+Otp = Annotated[str, Field(min_length=1, max_length=50)]
 
 
 class RegisterIn(Body):
@@ -38,12 +39,13 @@ class RegisterIn(Body):
 
 
 class LoginIn(Body):
-    """One of the three names, and the password."""
+    """One of the three names, the password, and the code of a second factor for those who have one."""
 
     username_or_email: Annotated[str, Field(max_length=254)] | None = None
     username: Annotated[str, Field(max_length=254)] | None = None
     email: Annotated[str, Field(max_length=254)] | None = None
     password: Password
+    otp: Otp | None = None
 
     @property
     def identifier(self) -> str:
@@ -107,6 +109,18 @@ class TokensOut(Output):
     refresh: str
 
 
+class ProofIn(Body):
+    """A code from the app, or a recovery code; either works once."""
+
+    otp: Otp
+
+
+class ProofOut(Output):
+    """An access token that says when the second factor was proved."""
+
+    access: str
+
+
 class LoginOut(TokensOut):
     """The tokens, and whose they are."""
 
@@ -117,7 +131,7 @@ class LoginOut(TokensOut):
     "/register/",
     auth=None,
     operation_id="auth_register",
-    response=responses({201: LoginOut}, 409, user=False, body=True),
+    response=responses({201: LoginOut}, 409, 429, user=False, body=True),
 )
 def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
     """Open an account and log it in."""
@@ -131,17 +145,35 @@ def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
     "/login/",
     auth=None,
     operation_id="auth_login",
-    response=responses({200: LoginOut}, 401, 429, user=False, body=True),
+    response=responses({200: LoginOut}, 401, 403, 429, user=False, body=True),
 )
 def login(request: HttpRequest, body: LoginIn) -> LoginOut:
-    """Log in with a username or an email address."""
+    """Log in with a username or an email address, and with `otp` where there is a second factor."""
     now = timezone.now()
     if not body.identifier:
         raise NameMissing(fields={"username_or_email": "This is required."})
     user = accounts.authenticate(
         actor=auth.visitor_of(request), now=now, identifier=body.identifier, password=body.password
     )
-    return _login(user, now)
+    if not second_factor.is_on(user.pk):
+        return _login(user, now)
+    if body.otp is None:
+        raise second_factor.CodeRequired(fields={"otp": "This is required."})
+    second_factor.prove(user_id=user.pk, actor=auth.visitor_of(request), now=now, code=body.otp)
+    return _login(user, now, proved_at=now)
+
+
+@router.post(
+    "/second-factor/",
+    auth=auth.Bearer(),
+    operation_id="auth_second_factor",
+    response=responses({200: ProofOut}, 409, 429, body=True),
+)
+def prove(request: HttpRequest, body: ProofIn) -> ProofOut:
+    """Prove the second factor again, for what asks for a fresh proof: the new token counts for five minutes there."""
+    user, now = auth.user_of(request), timezone.now()
+    second_factor.prove(user_id=user.pk, actor=auth.actor_of(request), now=now, code=body.otp)
+    return ProofOut(access=tokens.access(user_id=user.pk, session=auth.session_of(request), now=now, proved_at=now))
 
 
 @router.post(
@@ -192,10 +224,10 @@ def show(user: User) -> UserOut:
     return UserOut(**{name: getattr(user, name) for name in UserOut.model_fields})
 
 
-def _login(user: User, now: datetime) -> LoginOut:
+def _login(user: User, now: datetime, *, proved_at: datetime | None = None) -> LoginOut:
     token = sessions.begin(user_id=user.pk, now=now, lifetime=tokens.refresh_lifetime())
     return LoginOut(
-        access=tokens.access_for(token, now=now),
+        access=tokens.access_for(token, now=now, proved_at=proved_at),
         refresh=tokens.refresh_for(token, now=now),
         user=show(user),
     )

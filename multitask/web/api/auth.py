@@ -4,16 +4,19 @@ Either way the user is read from the database at each request, so a role that wa
 an account that was closed counts from the next request on.
 """
 
+import uuid
 from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from multitask.users import sessions
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from multitask.web import proofs
 from multitask.web.api import tokens
 from multitask.web.api.refusals import Refused
 
@@ -36,6 +39,8 @@ class Bearer(HttpBearer):
         user = sessions.user_of(user_id=claims.user_id, family=claims.session)
         if user is None:
             raise tokens.InvalidToken
+        request.token_proved_at = claims.proved_at  # type: ignore[attr-defined]
+        request.token_session = claims.session  # type: ignore[attr-defined]
         return user
 
 
@@ -74,6 +79,16 @@ def actor_of(request: HttpRequest) -> Actor:
 def visitor_of(request: HttpRequest) -> Actor:
     """Make the actor of a request by nobody in particular."""
     return Actor.visitor(ip=_ip(request), request_id=_request_id(request))
+
+
+def session_of(request: HttpRequest) -> uuid.UUID:
+    """Return the session of a request that came with a token."""
+    return cast(uuid.UUID, request.token_session)  # type: ignore[attr-defined]
+
+
+def require_fresh_proof(request: HttpRequest) -> None:
+    """Insist on a fresh proof from a caller who has a second factor. Raises ProofNeeded."""
+    proofs.require_fresh(request, user_of(request), timezone.now())
 
 
 def _ip(request: HttpRequest) -> str | None:

@@ -29,9 +29,11 @@ _CODES_BY_STATUS: dict[int, str] = {
     """,
     401: """
         not_authenticated invalid_token invalid_credentials session_ended refresh_token_reused
+        otp_required
     """,
     403: """
         forbidden not_allowed not_your_part not_a_client not_a_freelancer csrf_failed four_eyes
+        otp_invalid reauth_required wrong_password
     """,
     404: """
         not_found user_not_found task_not_found application_not_found unknown_transaction
@@ -43,6 +45,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
         onboarding_incomplete account_exists application_not_accepted provider_refused refused
         user_refused ledger_refused event_quarantined unknown_reversal already_reversed
+        second_factor_on second_factor_off
     """,
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -50,6 +53,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         invalid required unknown_field invalid_account invalid_task invalid_text own_task
         amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
+        link_invalid period_too_long
     """,
     429: "too_many_attempts too_many_requests",
     # Rules that our own code broke: the message is for the log, not for the caller.

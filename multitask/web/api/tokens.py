@@ -37,6 +37,7 @@ class Claims:
     user_id: int
     session: uuid.UUID
     jti: uuid.UUID
+    proved_at: datetime | None = None
 
 
 def refresh_lifetime() -> timedelta:
@@ -44,15 +45,24 @@ def refresh_lifetime() -> timedelta:
     return timedelta(days=settings.REFRESH_TOKEN_DAYS)
 
 
-def access_for(token: RefreshToken, *, now: datetime) -> str:
-    """Sign an access token for the session of a refresh token."""
+def access_for(token: RefreshToken, *, now: datetime, proved_at: datetime | None = None) -> str:
+    """Sign an access token for the session of a refresh token; it says when a second factor was proved."""
+    return access(user_id=token.user_id, session=token.family, now=now, proved_at=proved_at)
+
+
+def access(*, user_id: int, session: uuid.UUID, now: datetime, proved_at: datetime | None) -> str:
+    """Sign an access token for a session."""
     expires_at = now + timedelta(minutes=settings.ACCESS_TOKEN_MINUTES)
-    return _sign(token, audience=ACCESS, jti=uuid.uuid4(), now=now, expires_at=expires_at)
+    claims = {"sub": str(user_id), "sid": str(session), "jti": str(uuid.uuid4())}
+    if proved_at is not None:
+        claims["otp_at"] = str(int(proved_at.timestamp()))
+    return _sign(claims, audience=ACCESS, now=now, expires_at=expires_at)
 
 
 def refresh_for(token: RefreshToken, *, now: datetime) -> str:
     """Sign the refresh token itself."""
-    return _sign(token, audience=REFRESH, jti=token.jti, now=now, expires_at=token.expires_at)
+    claims = {"sub": str(token.user_id), "sid": str(token.family), "jti": str(token.jti)}
+    return _sign(claims, audience=REFRESH, now=now, expires_at=token.expires_at)
 
 
 def read_access(encoded: str) -> Claims:
@@ -65,17 +75,9 @@ def read_refresh(encoded: str) -> Claims:
     return _read(encoded, audience=REFRESH)
 
 
-def _sign(token: RefreshToken, *, audience: str, jti: uuid.UUID, now: datetime, expires_at: datetime) -> str:
-    claims = {
-        "iss": ISSUER,
-        "aud": audience,
-        "sub": str(token.user_id),
-        "sid": str(token.family),
-        "jti": str(jti),
-        "iat": now.astimezone(UTC),
-        "exp": expires_at.astimezone(UTC),
-    }
-    return jwt.encode(claims, _key(settings.SECRET_KEY), algorithm=ALGORITHM)
+def _sign(claims: dict[str, str], *, audience: str, now: datetime, expires_at: datetime) -> str:
+    frame = {"iss": ISSUER, "aud": audience, "iat": now.astimezone(UTC), "exp": expires_at.astimezone(UTC)}
+    return jwt.encode({**frame, **claims}, _key(settings.SECRET_KEY), algorithm=ALGORITHM)
 
 
 def _read(encoded: str, *, audience: str) -> Claims:
@@ -104,7 +106,13 @@ def _decode(encoded: str, secret: str, audience: str) -> dict[str, Any]:
 
 
 def _claims(found: dict[str, Any]) -> Claims:
-    return Claims(user_id=int(found["sub"]), session=uuid.UUID(found["sid"]), jti=uuid.UUID(found["jti"]))
+    proved = found.get("otp_at")
+    return Claims(
+        user_id=int(found["sub"]),
+        session=uuid.UUID(found["sid"]),
+        jti=uuid.UUID(found["jti"]),
+        proved_at=None if proved is None else datetime.fromtimestamp(int(proved), UTC),
+    )
 
 
 def _key(secret: str) -> bytes:

@@ -1,27 +1,36 @@
-"""Sign in, register, sign out."""
+"""Sign in, with a second step for those who have set one up; register, sign out."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import available_timezones
 
 from django import forms
-from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
-from multitask.users import accounts
+from multitask.users import accounts, second_factor
 from multitask.users.accounts import Registration
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from multitask.web import proofs
 from multitask.web.pages import sentences
+from multitask.web.pages.codes import CodeForm
 from multitask.web.pages.shell import UNPROCESSABLE, page
 
-BACKEND = "multitask.users.backends.UsernameOrEmailBackend"
+BACKEND: Final = "multitask.users.backends.UsernameOrEmailBackend"
+# Whoever has given the password may take this long to give the code.
+SECOND_STEP: Final = timedelta(minutes=10)
+_HALF_WAY: Final = "half_way_in"
 
 
 class SignInForm(forms.Form):
@@ -65,12 +74,24 @@ class RegisterForm(forms.Form):
         choices=[("is_client", gettext_lazy("hire people")), ("is_freelancer", gettext_lazy("work for others"))],
         widget=forms.CheckboxSelectMultiple,
     )
+    # Filled in by the browser where scripts run.
+    time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
+
+    def clean_time_zone(self) -> str:
+        """Take a zone that we know, else UTC: nobody has typed it."""
+        zone: str = self.cleaned_data["time_zone"]
+        return zone if zone in available_timezones() else "UTC"
 
     def registration(self) -> Registration:
         """What the command takes."""
         found = dict(self.cleaned_data)
         roles: list[str] = found.pop("roles")
-        return Registration(**found, is_client="is_client" in roles, is_freelancer="is_freelancer" in roles)
+        return Registration(
+            **found,
+            language=get_language() or "en",
+            is_client="is_client" in roles,
+            is_freelancer="is_freelancer" in roles,
+        )
 
 
 def visitor_of(request: HttpRequest) -> Actor:
@@ -88,12 +109,9 @@ def after(request: HttpRequest) -> str:
 
 
 def welcome(request: HttpRequest, user: User) -> HttpResponse:
-    """Begin a session and speak the language of the profile from now on."""
+    """Begin a session and go on."""
     login(request, user, backend=BACKEND)
-    response = redirect(after(request))
-    if user.language in dict(settings.LANGUAGES):
-        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, user.language, samesite="Lax", httponly=True)
-    return response
+    return redirect(after(request))
 
 
 @sensitive_post_parameters("password")
@@ -101,21 +119,59 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in with a user name or an email address."""
     if request.user.is_authenticated:
         return redirect(after(request))
-    form = SignInForm(request.POST or None)
+    form, now = SignInForm(request.POST or None), timezone.now()
     if request.method == "POST" and form.is_valid():
         try:
-            user = accounts.authenticate(
-                actor=visitor_of(request),
-                now=timezone.now(),
-                identifier=form.cleaned_data["identifier"],
-                password=form.cleaned_data["password"],
-            )
+            user = accounts.authenticate(actor=visitor_of(request), now=now, **form.cleaned_data)
         except DomainError as refusal:
             form.add_error(None, sentences.of(refusal))
         else:
-            return welcome(request, user)
+            return _second_step(request, user, now) if second_factor.is_on(user.pk) else welcome(request, user)
     status = UNPROCESSABLE if form.is_bound else 200
     return page(request, "sign_in.html", {"form": form, "next": after(request)}, status=status)
+
+
+def _second_step(request: HttpRequest, user: User, now: datetime) -> HttpResponse:
+    """Remember who gave the right password, and ask for the code; nobody is signed in yet."""
+    request.session.cycle_key()
+    request.session[_HALF_WAY] = {
+        "user": user.pk,
+        "password": user.get_session_auth_hash(),
+        "at": int(now.timestamp()),
+    }
+    return redirect(f"{reverse('pages:sign-in-code')}?{urlencode({'next': after(request)})}")
+
+
+def _half_way(request: HttpRequest, now: datetime) -> User | None:
+    """Who gave the right password in this session not long ago; a password changed since counts no more."""
+    found = request.session.get(_HALF_WAY)
+    if not isinstance(found, dict) or not 0 <= now.timestamp() - found["at"] < SECOND_STEP.total_seconds():
+        return None
+    user = User.objects.filter(pk=found["user"], is_active=True).first()
+    return user if user is not None and user.get_session_auth_hash() == found["password"] else None
+
+
+@sensitive_post_parameters("otp")
+def sign_in_code(request: HttpRequest) -> HttpResponse:
+    """Take the code that completes signing in."""
+    now = timezone.now()
+    user = _half_way(request, now)
+    if user is None:
+        messages.info(request, _("That took too long. Please sign in again."))
+        return redirect(f"{reverse('pages:sign-in')}?{urlencode({'next': after(request)})}")
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            second_factor.prove(user_id=user.pk, actor=visitor_of(request), now=now, code=form.cleaned_data["otp"])
+        except DomainError as refusal:
+            form.refuse(refusal)
+        else:
+            del request.session[_HALF_WAY]
+            response = welcome(request, user)
+            proofs.keep(request, now)
+            return response
+    status = UNPROCESSABLE if form.is_bound else 200
+    return page(request, "sign_in_code.html", {"form": form, "next": after(request)}, status=status)
 
 
 @sensitive_post_parameters("password")
@@ -149,6 +205,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("sign-in/", sign_in, name="sign-in"),
+    path("sign-in/code/", sign_in_code, name="sign-in-code"),
     path("register/", register, name="register"),
     path("sign-out/", sign_out, name="sign-out"),
 ]

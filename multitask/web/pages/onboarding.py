@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from multitask.errors import DomainError
 from multitask.payments import onboarding
 from multitask.web.pages import requirements, sentences
+from multitask.web.pages.proof import fresh_second_factor
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
 
@@ -33,6 +34,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
+@fresh_second_factor(back="pages:onboarding")
 def start(request: HttpRequest) -> HttpResponse:
     """Create the account if there is none, then go to the provider's own pages."""
     user, actor = user_of(request), actor_of(request)
@@ -53,6 +55,7 @@ def _link(request: HttpRequest) -> str:
 
 @require_GET
 @signed_in
+@fresh_second_factor()
 def resume(request: HttpRequest) -> HttpResponse:
     """Make a fresh link for somebody whose link was used up or too old."""
     try:

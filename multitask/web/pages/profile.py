@@ -1,4 +1,4 @@
-"""One's own profile: language, time zone, currency, country, and what one wants to do here."""
+"""One's own profile: language, time zone, currency, what one wants to do here, and the email address."""
 
 from zoneinfo import available_timezones
 
@@ -8,14 +8,17 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 
 from multitask.errors import DomainError
 from multitask.money import Currency
-from multitask.users import accounts
+from multitask.users import accounts, credentials, second_factor
 from multitask.web.pages import sentences
+from multitask.web.pages.account import visitor_of
+from multitask.web.pages.codes import ChangeEmailForm
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
 
 
@@ -48,15 +51,56 @@ def show(request: HttpRequest) -> HttpResponse:
             accounts.change_profile(actor=actor_of(request), now=timezone.now(), changes=dict(form.cleaned_data))
         except DomainError as refusal:
             for name, sentence in (refusal.fields or {"": sentences.of(refusal)}).items():
-                form.add_error(name if name in form.fields else None, sentence)
+                form.add_error(name if name in form.fields else None, _(sentence))
         else:
-            messages.success(request, _("Saved."))
-            response = redirect("pages:profile")
-            language = form.cleaned_data["language"]
-            response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, samesite="Lax", httponly=True)
-            return response
+            return _saved(request, form.cleaned_data["language"])
     status = UNPROCESSABLE if form.is_bound else 200
-    return page(request, "profile.html", {"form": form, "user": user}, status=status)
+    context = {"form": form, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
+    return page(request, "profile.html", context, status=status)
 
 
-urlpatterns = [path("profile/", show, name="profile")]
+def _saved(request: HttpRequest, language: str) -> HttpResponse:
+    """Say so in the language just chosen, which from now on counts on this device too."""
+    with translation.override(language):
+        messages.success(request, _("Saved."))
+    response = redirect("pages:profile")
+    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
+    return response
+
+
+@signed_in
+@sensitive_post_parameters("current")
+def change_email(request: HttpRequest) -> HttpResponse:
+    """Have a link sent to a new address, which counts once it is confirmed."""
+    form = ChangeEmailForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            credentials.ask_for_email(actor=actor_of(request), now=timezone.now(), **form.cleaned_data)
+        except DomainError as refusal:
+            form.refuse(refusal)
+        else:
+            words = _("We have written to %(address)s. Open the link in that message to confirm the address.")
+            messages.success(request, words % {"address": form.cleaned_data["email"]})
+            return redirect("pages:profile")
+    return page(request, "email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+
+
+def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
+    """Take a new address over; a button does it, as programs that scan mail follow every link."""
+    try:
+        address = credentials.email_asked_for(token)["to"]
+        if request.method == "POST":
+            credentials.confirm_email(actor=visitor_of(request), now=timezone.now(), token=token)
+            messages.success(request, _("Your new email address is confirmed."))
+            return redirect("pages:profile" if request.user.is_authenticated else "pages:sign-in")
+    except DomainError as refusal:
+        context = {"reason": sentences.of(refusal)}
+        return page(request, "email_link_invalid.html", context, status=404)
+    return page(request, "email_confirm.html", {"address": address})
+
+
+urlpatterns = [
+    path("profile/", show, name="profile"),
+    path("profile/email/", change_email, name="email-change"),
+    path("profile/email/confirm/<str:token>/", confirm_email, name="email-confirm"),
+]

@@ -42,21 +42,27 @@ BY_CODE: Final = {
     "insufficient_funds": gettext_lazy("Your available balance does not cover this amount."),
     "invalid_credentials": gettext_lazy("The name or the password is not right."),
     "no_account": gettext_lazy("Set up your payout account first."),
+    "link_invalid": gettext_lazy("This link was used already or is too old. Ask for a new one."),
     "not_found": gettext_lazy("There is nothing here that you may see."),
     "not_funded": gettext_lazy("There is no money in escrow for this task yet."),
     "onboarding_incomplete": gettext_lazy("Finish setting up your payout account first."),
     "outcome_unknown": gettext_lazy("We do not know yet whether this took effect. Look at the page again in a moment."),
+    "otp_invalid": gettext_lazy("This code is not right, or was used already. Wait for the next one."),
     "own_task": gettext_lazy("You cannot apply for your own task."),
     "provider_refused": gettext_lazy("The payment provider refused this."),
     "provider_unavailable": gettext_lazy(
         "The payment provider did not answer in time. Nothing is lost: please try again."
     ),
+    "reauth_required": gettext_lazy("Confirm with a code first."),
     "refund_in_progress": gettext_lazy("A refund of this escrow has been asked for or is on its way."),
+    "second_factor_off": gettext_lazy("Two-step sign-in is off."),
+    "second_factor_on": gettext_lazy("Two-step sign-in is on already."),
     "task_not_completed": gettext_lazy("Confirm that the task is complete first."),
     "task_not_open": gettext_lazy("This task is not open any more."),
     "task_state_conflict": gettext_lazy("The task is not in a state that allows this step."),
     "too_many_attempts": gettext_lazy("Too many attempts. Wait a while and try again."),
     "username_taken": gettext_lazy("This user name is taken."),
+    "wrong_password": gettext_lazy("Your present password is not right."),
     "wrong_state": gettext_lazy("This cannot be done in the present state."),
 }
 

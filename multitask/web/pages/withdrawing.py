@@ -16,12 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
-from multitask.money import Money
-from multitask.payments import access, onboarding, previews, wallet, withdrawals
+from multitask.money import Currency, Money, MoneyError
+from multitask.payments import access, onboarding, previews, withdrawals
 from multitask.payments.models import Withdrawal
 from multitask.payments.states import WithdrawalState
 from multitask.web.pages import calendars, narration, sentences
 from multitask.web.pages.fields import AmountField
+from multitask.web.pages.proof import fresh_second_factor
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
 
 PER_PAGE: Final = 20
@@ -68,14 +69,12 @@ class WithdrawForm(forms.Form):
 
 
 def _currency(request: HttpRequest) -> str:
-    """The currency that is asked for, if the wallet has it, else the one with money in it."""
-    user = user_of(request)
-    held = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
-    wanted = request.GET.get("currency") or request.POST.get("currency")
-    known = [each.available.currency for each in held]
-    if wanted in known:
-        return str(wanted)
-    return next((each.available.currency for each in held if each.available.amount_minor), known[0])
+    """The currency that is asked for, else the person's own."""
+    wanted = request.GET.get("currency") or request.POST.get("currency") or ""
+    try:
+        return Currency.of(wanted).code
+    except MoneyError:
+        return user_of(request).default_currency
 
 
 def _key(request: HttpRequest) -> str:
@@ -109,6 +108,7 @@ def _form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> Htt
 
 @require_http_methods(["GET", "POST"])
 @signed_in
+@fresh_second_factor()
 def confirm(request: HttpRequest) -> HttpResponse:
     """Show what the withdrawal does before it is asked for; on POST, ask for it."""
     return _carry_out(request) if request.method == "POST" else _preview(request)

@@ -82,7 +82,11 @@ def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[Acc
     response=responses({200: LinkOut}, 404, 409, body=True),
 )
 def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
-    """Make a fresh link to the provider's onboarding pages."""
+    """Make a fresh link to the provider's onboarding pages, where bank details are changed.
+
+    Whoever has a second factor proves it within the five minutes before (`reauth_required`).
+    """
+    auth.require_fresh_proof(request)
     made = onboarding.link(
         actor=auth.actor_of(request),
         refresh_url=own_url("/onboarding/refresh/"),

@@ -77,7 +77,11 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def create(request: HttpRequest, body: WithdrawalIn) -> HttpResponse:
-    """Withdraw from the available balance to one's bank, as an onboarded freelancer."""
+    """Withdraw from the available balance to one's bank, as an onboarded freelancer.
+
+    Whoever has a second factor proves it within the five minutes before (`reauth_required`).
+    """
+    auth.require_fresh_proof(request)
     user = auth.user_of(request)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:

@@ -35,6 +35,11 @@ document.addEventListener("click", (event) => {
   field.focus();
 });
 
+// Times are shown in the zone that the browser is in, unless another is chosen in the profile.
+for (const field of document.querySelectorAll("input[data-time-zone]")) {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+}
+
 // htmx sends the CSRF token with whatever it posts.
 document.addEventListener("htmx:configRequest", (event) => {
   const token = document.querySelector("input[name=csrfmiddlewaretoken]");

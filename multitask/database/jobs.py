@@ -1,0 +1,26 @@
+"""Puts a job into the queue, in the caller's own transaction: it exists if and only if the change does.
+
+Jobs are named, not imported: `multitask.jobs` stands to the left of every room that defers one.
+"""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+# Jobs go in through the function that procrastinate's own deferring calls.
+_JOB: Final = """
+SELECT procrastinate_defer_jobs_v1(ARRAY[
+       ROW(%s, %s, 0, NULL, NULL, %s::jsonb, %s::timestamptz)
+       ]::procrastinate_job_to_defer_v1[])
+"""
+
+
+def defer(name: str, *, queue: str, at: datetime | None = None, **arguments: int | str) -> None:
+    """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`.
+
+    Errors are Django's, so that a transaction which lost its connection here runs again like any other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_JOB, [queue, name, json.dumps(arguments), at])

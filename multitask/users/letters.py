@@ -1,0 +1,149 @@
+"""Letters about an account itself: links that prove an address, and news of what concerns its safety.
+
+Each is written by a job. A letter whose worker died is not sent again: it may have left already,
+and every link can be asked for once more.
+"""
+
+import smtplib
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.contrib.auth.tokens import default_token_generator
+from django.core import signing
+from django.core.mail import EmailMultiAlternatives
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
+
+from multitask.database import jobs
+from multitask.users import mail
+from multitask.users.mail import Said
+from multitask.users.models import User
+
+JOB: Final = "send_letter"
+RESET: Final = "password_reset"
+EMAIL_CONFIRMATION: Final = "email_confirmation"
+EMAIL_CHANGED: Final = "email_changed"
+PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a letter
+SECOND_FACTOR_ON: Final = "second_factor_on"
+SECOND_FACTOR_OFF: Final = "second_factor_off"
+RECOVERY_CODE_USED: Final = "recovery_code_used"
+
+EMAIL_SALT: Final = "multitask.users.email"
+Words = Callable[[], str]
+
+# How long to wait before each further try, when the server has refused for now.
+PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
+
+log = structlog.get_logger(__name__)
+
+
+def post(kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None) -> None:
+    """Defer a letter in the caller's transaction; one to nobody in particular (0) finds its reader by the address."""
+    jobs.defer(JOB, queue="emails", at=at, kind=kind, address=address, user_id=user_id, attempt=attempt)
+
+
+def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime) -> bool:
+    """Write and send one letter, unless it has lost its reader. Answers whether it went out."""
+    user = _reader(kind, address, user_id)
+    if user is None:
+        return False
+    with mail.spoken_to(user):
+        message = written(user, said(kind, user, address), message_id=uuid.uuid4().hex, to=address)
+    try:
+        mail.deliver(message)
+    except mail.NotTaken as refusal:
+        log.warning("letter_refused", kind=kind, user_id=user.pk, is_final=refusal.is_final)
+        if not refusal.is_final and attempt < len(PAUSES):
+            post(kind, address=address, user_id=user_id, attempt=attempt + 1, at=now + PAUSES[attempt])
+        return False
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("letter_outcome_unknown", kind=kind, user_id=user.pk, reason=type(error).__name__)
+        return False
+    return True
+
+
+def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailMultiAlternatives:
+    """Write the email of a letter."""
+    why = _("You get this message because it is about the safety of your account.")
+    return mail.compose(user=user, said=words, why=why, message_id=message_id, to=to)
+
+
+def _reader(kind: str, address: str, user_id: int) -> User | None:
+    active = User.objects.filter(is_active=True)
+    if kind == RESET:
+        return active.filter(Exact(Lower("email"), address.lower())).first()
+    is_taken = kind == EMAIL_CONFIRMATION and User.objects.filter(Exact(Lower("email"), address.lower())).exists()
+    return None if is_taken else active.filter(pk=user_id).first()
+
+
+def said(kind: str, user: User, address: str) -> Said:
+    """Say a letter in the language that is active; a link in it is made for this user and address."""
+    return _WORDS[kind](user, address)
+
+
+def _reset(user: User, address: str) -> Said:
+    name, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+    return Said(
+        _("Choose a new password"),
+        _("Somebody, probably you, has asked to reset your password. The link works once, for one hour. ")
+        + _("If it was not you, ignore this message: your password stays as it is."),
+        f"/password/reset/{name}/{token}/",
+        _("Choose a new password"),
+    )
+
+
+def _confirmation(user: User, address: str) -> Said:
+    token = signing.dumps({"user": user.pk, "from": user.email, "to": address.lower()}, salt=EMAIL_SALT)
+    return Said(
+        _("Confirm your new email address"),
+        _("From now on you want to get our messages at this address. The link works for one day."),
+        f"/profile/email/confirm/{token}/",
+        _("Confirm this address"),
+    )
+
+
+def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str], Said]:
+    return lambda user, address: Said(title(), text(), path, button())
+
+
+_WORDS: Final[dict[str, Callable[[User, str], Said]]] = {
+    RESET: _reset,
+    EMAIL_CONFIRMATION: _confirmation,
+    EMAIL_CHANGED: _news(
+        lambda: _("Your email address was changed"),
+        lambda: _("Our messages go to another address from now on. If it was not you, write to our support at once."),
+        "/profile/",
+        lambda: _("Open your profile"),
+    ),
+    PASSWORD_CHANGED: _news(
+        lambda: _("Your password was changed"),
+        lambda: _("Every other session has ended. If it was not you, choose a new password at once."),
+        "/password/forgotten/",
+        lambda: _("It was not me"),
+    ),
+    SECOND_FACTOR_ON: _news(
+        lambda: _("Two-step sign-in is on"),
+        lambda: _("From now on we ask for a code from your phone when you sign in and before money leaves."),
+        "/security/",
+        lambda: _("See your security settings"),
+    ),
+    SECOND_FACTOR_OFF: _news(
+        lambda: _("Two-step sign-in is off"),
+        lambda: _("Your password alone is enough to sign in again. If it was not you, choose a new password at once."),
+        "/security/",
+        lambda: _("See your security settings"),
+    ),
+    RECOVERY_CODE_USED: _news(
+        lambda: _("A recovery code was used"),
+        lambda: _("One of your recovery codes was used in place of your phone. It does not work again."),
+        "/security/",
+        lambda: _("See your security settings"),
+    ),
+}
+KINDS: Final = tuple(_WORDS)

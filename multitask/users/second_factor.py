@@ -1,0 +1,244 @@
+"""A second factor: codes from an app on one's phone (TOTP), and recovery codes for when the phone is lost.
+
+The library keeps the secrets and computes the codes; counting tries, using each code once and
+choosing the moment are done here, as commands are given theirs.
+"""
+
+import base64
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import segno
+import structlog
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from multitask.database import transactional
+from multitask.users import accounts, credentials, letters, throttle
+from multitask.users.actor import Actor, Power
+from multitask.users.errors import UserError
+
+# How long a proof counts where it is asked for again: before a withdrawal, before a change of bank details.
+FRESH: Final = timedelta(minutes=5)
+RECOVERY_CODES: Final = 10
+_LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10)
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # Without what looks alike on paper.
+_GROUPS, _GROUP = 4, 4
+
+log = structlog.get_logger(__name__)
+
+
+class CodeRequired(UserError):
+    """The password alone is not enough for this account."""
+
+    code = "otp_required"
+    message = "This account has a second factor: send its code as well."
+
+
+class CodeRefused(UserError):
+    """The code is wrong, too old, or was used before."""
+
+    code = "otp_invalid"
+    message = "This code is not right, or was used already. Wait for the next one."
+
+
+class ProofNeeded(UserError):
+    """What is asked for needs a proof by the second factor that is fresh."""
+
+    code = "reauth_required"
+    message = "Prove your second factor again first."
+
+
+class AlreadyOn(UserError):
+    """There is a second factor."""
+
+    code = "second_factor_on"
+    message = "Two-step sign-in is on already."
+
+
+class NotOn(UserError):
+    """There is no second factor, or no secret that waits to be confirmed."""
+
+    code = "second_factor_off"
+    message = "Two-step sign-in is off."
+
+
+def is_on(user_id: int) -> bool:
+    """Say whether somebody has a second factor."""
+    return bool(TOTPDevice.objects.filter(user_id=user_id, confirmed=True).exists())
+
+
+def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) -> None:
+    """Insist on a fresh proof from whoever has a second factor. Raises ProofNeeded."""
+    is_fresh = proved_at is not None and now - FRESH <= proved_at <= now
+    if not is_fresh and is_on(user_id):
+        raise ProofNeeded
+
+
+def waiting(user_id: int) -> Any | None:
+    """The secret that waits to be confirmed, if there is one: `config_url` for an app, `bin_key` for a person."""
+    return TOTPDevice.objects.filter(user_id=user_id, confirmed=False).first()
+
+
+def picture(device: Any) -> str:
+    """Draw a secret for a phone's camera: an SVG as a data address, dark on white whatever the theme."""
+    drawn: str = segno.make(device.config_url, error="m").svg_data_uri(scale=5, border=3, light="white")
+    return drawn
+
+
+def begin(*, actor: Actor, now: datetime, password: str) -> None:
+    """Make a secret that waits to be confirmed. Raises AlreadyOn, WrongPassword or TooManyAttempts."""
+    user = credentials.require_password(actor=actor, now=now, password=password)
+    _make_secret(user.pk)
+
+
+def cancel(*, actor: Actor, now: datetime) -> None:
+    """Forget a secret that was never confirmed."""
+    TOTPDevice.objects.filter(user_id=actor.user_id, confirmed=False).delete()
+
+
+def confirm(*, actor: Actor, now: datetime, code: str) -> list[str]:
+    """Switch it on by a first code; answers the recovery codes, which are never shown again.
+
+    Raises AlreadyOn, NotOn, CodeRefused or TooManyAttempts.
+    """
+    user_id = accounts.present(actor).pk
+    attempt_id = _count(user_id, actor, now)
+    codes = _confirm(user_id, code, now)
+    throttle.succeeded(attempt_id)
+    return codes
+
+
+def prove(*, user_id: int, actor: Actor, now: datetime, code: str) -> None:
+    """Take a code from the app, or a recovery code; either works once.
+
+    `actor` is the user, or the visitor who is signing in. Raises NotOn, CodeRefused or TooManyAttempts.
+    """
+    attempt_id = _count(user_id, actor, now)
+    if not _take(user_id, code, now):
+        raise CodeRefused(fields={"otp": CodeRefused.message})
+    throttle.succeeded(attempt_id)
+
+
+def renew_codes(*, actor: Actor, now: datetime, code: str) -> list[str]:
+    """Make new recovery codes, which end the earlier ones. Raises as `prove` does."""
+    user_id = accounts.present(actor).pk
+    prove(user_id=user_id, actor=actor, now=now, code=code)
+    return _new_codes(user_id)
+
+
+def codes_left(user_id: int) -> int:
+    """How many recovery codes have not been used."""
+    return int(StaticToken.objects.filter(device__user_id=user_id).count())
+
+
+def switch_off(*, actor: Actor, now: datetime, code: str) -> None:
+    """Go back to the password alone. Raises as `prove` does."""
+    user_id = accounts.present(actor).pk
+    prove(user_id=user_id, actor=actor, now=now, code=code)
+    _remove(user_id)
+
+
+def remove(*, actor: Actor, now: datetime, user_id: int) -> None:
+    """Take somebody's second factor away who has lost it, once staff knows who asks. Raises NotAllowed, UnknownUser."""
+    if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
+        raise accounts.NotAllowed
+    _remove(user_id)
+    log.info("second_factor_removed", user_id=user_id, by=actor.user_id)
+
+
+def _count(user_id: int, actor: Actor, now: datetime) -> int:
+    return throttle.begin(identifier=str(user_id), ip=actor.ip, now=now, limits=_LIMITS, purpose="second factor")
+
+
+@transactional
+def _make_secret(user_id: int) -> None:
+    accounts.locked(user_id)
+    if is_on(user_id):
+        raise AlreadyOn
+    TOTPDevice.objects.filter(user_id=user_id).delete()
+    TOTPDevice.objects.create(user_id=user_id, name="phone", confirmed=False)
+
+
+@transactional
+def _confirm(user_id: int, code: str, now: datetime) -> list[str]:
+    user = accounts.locked(user_id)
+    if is_on(user_id):
+        raise AlreadyOn
+    device = waiting(user_id)
+    if device is None:
+        raise NotOn
+    if not _is_current(device, _plain(code), now):
+        raise CodeRefused(fields={"otp": CodeRefused.message})
+    device.confirmed = True
+    device.save()
+    letters.post(letters.SECOND_FACTOR_ON, address=user.email, user_id=user_id)
+    log.info("second_factor_on", user_id=user_id)
+    return _new_codes(user_id)
+
+
+@transactional
+def _take(user_id: int, code: str, now: datetime) -> bool:
+    # The lock makes one of two that bring the same code at once.
+    device = TOTPDevice.objects.select_for_update().filter(user_id=user_id, confirmed=True).first()
+    if device is None:
+        raise NotOn
+    plain = _plain(code)
+    if re.fullmatch(r"[0-9]{6}", plain):
+        is_right = _is_current(device, plain, now)
+        device.save()
+        return is_right
+    return _spend(user_id, plain)
+
+
+def _is_current(device: Any, code: str, now: datetime) -> bool:
+    """Compare with the codes of the last, this and the next half minute, none of them used before."""
+    if not re.fullmatch(r"[0-9]{6}", code):
+        return False
+    clock = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    clock.time = now.timestamp()
+    if not clock.verify(int(code), device.tolerance, device.last_t + 1):
+        return False
+    device.last_t, device.drift, device.last_used_at = clock.t(), clock.drift, now
+    return True
+
+
+def _spend(user_id: int, code: str) -> bool:
+    used, _ = StaticToken.objects.filter(device__user_id=user_id, token=_digest(user_id, code)).delete()
+    if used:
+        user = accounts.locked(user_id)
+        letters.post(letters.RECOVERY_CODE_USED, address=user.email, user_id=user_id)
+        log.info("recovery_code_used", user_id=user_id)
+    return bool(used)
+
+
+@transactional
+def _new_codes(user_id: int) -> list[str]:
+    codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP)) for _ in range(RECOVERY_CODES)]
+    StaticDevice.objects.filter(user_id=user_id).delete()
+    device = StaticDevice.objects.create(user_id=user_id, name="recovery")
+    StaticToken.objects.bulk_create(StaticToken(device=device, token=_digest(user_id, code)) for code in codes)
+    return ["-".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP)) for code in codes]
+
+
+@transactional
+def _remove(user_id: int) -> None:
+    user = accounts.locked(user_id)
+    TOTPDevice.objects.filter(user_id=user_id).delete()
+    StaticDevice.objects.filter(user_id=user_id).delete()
+    letters.post(letters.SECOND_FACTOR_OFF, address=user.email, user_id=user_id)
+    log.info("second_factor_off", user_id=user_id)
+
+
+def _plain(code: str) -> str:
+    """Read a code as people write it: in groups, with capitals."""
+    return re.sub(r"[\s-]", "", code).lower()
+
+
+def _digest(user_id: int, code: str) -> str:
+    """What is kept of a recovery code, in 80 bits. It is as long itself, so no slow hash is needed to hide it."""
+    return base64.b32encode(hashlib.sha256(f"{user_id}:{code}".encode()).digest()[:10]).decode()

@@ -1,0 +1,93 @@
+"""Emails as they look, from real notices; on developers' machines alone, elsewhere there is no such page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import translation
+from django.views.decorators.http import require_safe
+
+from multitask.payments import emails, notice_words
+from multitask.payments.models import Notice
+from multitask.users import letters, mail
+from multitask.users.models import User
+from multitask.web.pages.shell import page
+
+_FORMS: Final = {"text": "text/plain; charset=utf-8", "html": "text/html; charset=utf-8"}
+
+
+def _developers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if settings.ENV.multitask_env != "development":
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_safe
+@_developers_only
+def show(request: HttpRequest) -> HttpResponse:
+    """List every kind of notice with its newest, and every kind of letter."""
+    newest = dict(Notice.objects.values_list("kind").annotate(newest=Max("pk")))
+    context = {
+        "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(notice_words.KINDS)],
+        "letters": letters.KINDS if User.objects.exists() else [],
+    }
+    return page(request, "dev_emails.html", context)
+
+
+@require_safe
+@_developers_only
+def notice(request: HttpRequest, notice_id: int, form: str, language: str) -> HttpResponse:
+    """Show one notice's email as text or as HTML, in a language of one's choice."""
+    found = Notice.objects.filter(pk=notice_id).first()
+    if found is None:
+        raise Http404
+    found.user.language = _known(language)
+    return _shown(emails.compose(found), form)
+
+
+@require_safe
+@_developers_only
+def letter(request: HttpRequest, kind: str, form: str, language: str) -> HttpResponse:
+    """Show a letter as it would be written to the newest user; its link leads nowhere."""
+    user = User.objects.order_by("pk").last()
+    if user is None or kind not in letters.KINDS:
+        raise Http404
+    user.language = _known(language)
+    with mail.spoken_to(user):
+        said = letters.said(kind, user, user.email)
+        harmless = mail.Said(said.title, said.text, f"/dev/emails/#{kind}", said.button)
+        return _shown(letters.written(user, harmless, message_id="preview"), form)
+
+
+def _known(language: str) -> str:
+    if not translation.check_for_language(language) or language not in dict(settings.LANGUAGES):
+        raise Http404
+    return language
+
+
+def _shown(message: EmailMultiAlternatives, form: str) -> HttpResponse:
+    if form not in _FORMS:
+        raise Http404
+    if form == "html":
+        response = HttpResponse(str(message.alternatives[0][0]), content_type=_FORMS[form])
+        # Emails bring their style with them, and nothing else.
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return response
+    head = f"Subject: {message.subject}\nTo: {', '.join(message.to)}\n\n"
+    return HttpResponse(head + str(message.body), content_type=_FORMS[form])
+
+
+urlpatterns = [
+    path("dev/emails/", show, name="dev-emails"),
+    path("dev/emails/notice/<int:notice_id>/<str:form>/<str:language>/", notice, name="dev-notice"),
+    path("dev/emails/letter/<str:kind>/<str:form>/<str:language>/", letter, name="dev-letter"),
+]

@@ -1,0 +1,84 @@
+"""Passwords: changing one's own, and choosing a new one by a link from an email."""
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from multitask.errors import DomainError
+from multitask.users import credentials
+from multitask.web.pages.account import visitor_of
+from multitask.web.pages.codes import AddressForm, ChangePasswordForm, NewPasswordForm
+from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in
+
+
+@signed_in
+@sensitive_post_parameters("current", "password")
+def change(request: HttpRequest) -> HttpResponse:
+    """Change one's own password; this session stays, every other one ends."""
+    form = ChangePasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = credentials.change_password(actor=actor_of(request), now=timezone.now(), **form.cleaned_data)
+        except DomainError as refusal:
+            form.refuse(refusal)
+        else:
+            update_session_auth_hash(request, user)
+            messages.success(request, _("Your password is changed. Every other session has ended."))
+            return redirect("pages:profile")
+    return page(request, "password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+
+
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Have a link sent; whether anybody has the address is not said."""
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            credentials.ask_for_reset(actor=visitor_of(request), now=timezone.now(), address=form.cleaned_data["email"])
+        except DomainError as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("pages:password-sent")
+    return page(request, "password_forgotten.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+
+
+def sent(request: HttpRequest) -> HttpResponse:
+    """Say to look into the mailbox."""
+    return page(request, "password_sent.html")
+
+
+@sensitive_post_parameters("password")
+def reset(request: HttpRequest, name: str, token: str) -> HttpResponse:
+    """Choose a new password by a link."""
+    user = credentials.resettable(name=name, token=token)
+    if user is None:
+        return page(request, "password_link_invalid.html", status=404)
+    form = NewPasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            credentials.reset_password(
+                actor=visitor_of(request),
+                now=timezone.now(),
+                name=name,
+                token=token,
+                password=form.cleaned_data["password"],
+            )
+        except DomainError as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, _("Your password is changed. Sign in with the new one."))
+            return redirect("pages:sign-in")
+    context = {"form": form, "username": user.username}
+    return page(request, "password_reset.html", context, status=UNPROCESSABLE if form.is_bound else 200)
+
+
+urlpatterns = [
+    path("password/change/", change, name="password-change"),
+    path("password/forgotten/", forgotten, name="password-forgotten"),
+    path("password/forgotten/sent/", sent, name="password-sent"),
+    path("password/reset/<str:name>/<str:token>/", reset, name="password-reset"),
+]
