@@ -6,12 +6,12 @@ from typing import Any
 import structlog
 from csp.constants import NONCE
 
+from multitask.config import environment
 from multitask.config.databases import databases
 from multitask.config.emails import email_settings
-from multitask.config.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-ENV = Environment()
+ENV = environment.read()
 
 DEBUG = False
 SECRET_KEY = ENV.secret_key.get_secret_value()
