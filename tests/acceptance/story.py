@@ -47,6 +47,7 @@ class Person:
             return answer if answer.status < 500 else None
 
         answer = eventually(read, f"{path} to answer")
+        assert answer is not None
         assert answer.status == 200, answer
         return answer.body
 
@@ -71,6 +72,7 @@ class Person:
             answer = eventually(post, f"POST {path} to be answered", seconds=seconds, pause=0.3)
         except AssertionError as error:
             raise AssertionError(f"{error}; {last}") from error
+        assert answer is not None
         assert answer.status < 300 or answer.code in done, answer
         return answer
 
@@ -129,12 +131,13 @@ class Story:
 
     def request(self, command: str) -> tuple[str, dict[str, Any]]:
         """The address and the body of a command that moves money."""
-        return {
+        known: dict[str, tuple[str, dict[str, Any]]] = {
             "intend": ("/payments/intents/create/", {"application_id": self.application}),
             "release": (f"/payments/escrow/{self.escrow_id}/release/", {}),
             "refund": (f"/payments/escrow/{self.escrow_id}/refund/", {"reason": "Changed my mind"}),
             "withdraw": ("/payments/withdrawals/create/", {"amount": self.share}),
-        }[command]
+        }
+        return known[command]
 
     def intend(self) -> None:
         path, body = self.request("intend")

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -77,7 +78,7 @@ def minute_passed(system: System, played: list[Future[object]]) -> bool:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_faults_end_with_equal_books(system: System, seed: int) -> None:
     drawn = random.Random(seed)
-    rules = [
+    rules: list[dict[str, Any]] = [
         {
             "kind": kind,
             "path": drawn.choice(PATHS),

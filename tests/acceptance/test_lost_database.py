@@ -105,7 +105,7 @@ def test_a_restarted_database_is_found_again(fragile_server: postgres.Server, tm
             "SELECT 1 FROM payments_operation WHERE kind = 'create_payout'",
         ):
             happened = time.monotonic()
-            eventually(lambda moment=moment: seen(system, moment), f"{moment}", pause=0.01)
+            eventually(partial(seen, system, moment), moment, pause=0.01)
             crash_and_start(fragile_server)
             assert time.monotonic() - happened < START_SECONDS
         for story in played:
