@@ -1,0 +1,27 @@
+"""The page of a freelancer's account at the provider."""
+
+from django.http import HttpRequest, HttpResponse
+
+from multitask import ledger
+from multitask.payments import bookkeeping
+from multitask.payments.models import ConnectedAccount, Operation
+from multitask.web.backoffice import site
+from multitask.web.pages import requirements
+from multitask.webhooks.models import IncomingEvent
+
+NEWEST = 20
+
+
+def show(request: HttpRequest, account: ConnectedAccount) -> HttpResponse:
+    """What the provider says of the account, what it holds, and what waits for it."""
+    code = bookkeeping.connected_account(account.provider, account.pk).code
+    held = [-money for (_code, _currency), money in sorted(ledger.balances([code]).items())]
+    events = IncomingEvent.objects.filter(object_id=account.provider_account_id or "-").defer("payload")
+    context = {
+        "account": account,
+        "held": held,
+        "due": requirements.spoken(account.requirements.get("currently_due", [])),
+        "held_calls": Operation.objects.filter(user_id=account.user_id).exclude(hold="").order_by("pk")[:NEWEST],
+        "events": events.order_by("-pk")[:NEWEST],
+    }
+    return site.page(request, "payout_account.html", str(account), context)
