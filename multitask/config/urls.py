@@ -2,9 +2,12 @@
 
 from django.urls import include, path
 
+from multitask.web.backoffice.site import site as backoffice
+
 urlpatterns = [
     path("", include("multitask.webhooks.urls")),
     path("api/", include("multitask.webhooks.urls")),
+    path("backoffice/", backoffice.urls),
     path("", include("multitask.web.api.urls")),
     path("", include("multitask.web.pages.urls")),
 ]
