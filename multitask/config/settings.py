@@ -154,18 +154,6 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [f"{STATIC_URL}backoffice/office.css"],
 }
 
-# The back office's clothes; everything else of it is in its room.
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "MultiTask back office",
-    "SITE_HEADER": "MultiTask",
-    "SITE_SUBHEADER": "Back office",
-    "SITE_SYMBOL": "lock",
-    "SITE_URL": "/",
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [f"{STATIC_URL}backoffice/office.css"],
-}
-
 PUBLIC_URL = ENV.public_url.rstrip("/")
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()
