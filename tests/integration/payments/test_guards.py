@@ -1,0 +1,170 @@
+"""What the database and the books' own check say about rows that no command would write."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from multitask.ledger import checks
+from multitask.payments import disputes
+from multitask.payments.models import Escrow, HistoryTotal, Refund, Withdrawal
+from tests.payments_world import Job, World, dollars
+
+
+def found() -> set[str]:
+    """The names of the invariants that are broken."""
+    return {violation.invariant for violation in checks.run()}
+
+
+def plant(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("state", ["released", "refunded", "cancelled", "pending_payment"])
+def test_a_closed_escrow_that_holds_money_is_found(world: World, state: str) -> None:
+    job = world.funded()
+    Escrow.objects.filter(pk=job.escrow.pk).update(state=state)
+    assert "a closed escrow holds nothing" in found()
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("state", ["funded", "disputed"])
+def test_an_open_escrow_that_holds_too_little_is_found(world: World, state: str) -> None:
+    job = world.completed()
+    world.release(job)
+    Escrow.objects.filter(pk=job.escrow.pk).update(state=state)
+    assert "an open escrow holds what is left of it" in found()
+
+
+@pytest.mark.breaks_the_books
+def test_an_open_escrow_that_was_never_funded_is_found(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    Escrow.objects.update(state="funded")
+    assert found() == {"an open escrow holds what is left of it"}
+
+
+@pytest.mark.breaks_the_books
+def test_an_escrow_that_shared_out_less_than_it_took_in_is_found(world: World) -> None:
+    job = world.completed()
+    world.release(job)
+    Escrow.objects.update(released_minor=9_000)
+    assert "an escrow shares out what it took in" in found()
+
+
+@pytest.mark.breaks_the_books
+def test_a_withdrawal_that_nothing_was_set_aside_for_is_found(world: World) -> None:
+    freelancer = world.settled().freelancer
+    world.withdraw(freelancer, dollars("50.00"))
+    Withdrawal.objects.update(amount_minor=6_000)
+    assert found() == {"what is withdrawn is set aside until it is paid"}
+
+
+@pytest.mark.breaks_the_books
+def test_money_that_is_set_aside_for_nothing_is_found(world: World) -> None:
+    freelancer = world.settled().freelancer
+    world.withdraw(freelancer, dollars("50.00"))
+    Withdrawal.objects.update(state="completed")
+    assert found() == {"what is withdrawn is set aside until it is paid"}
+
+
+@pytest.mark.breaks_the_books
+def test_a_share_that_is_marked_settled_and_still_pending_is_found(world: World) -> None:
+    world.released()
+    Escrow.objects.update(settled_at=world.now)
+    assert found() == {"what waits to settle is pending"}
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("change", [{"rows": 7}, {"amount_minor": 7}, {"fee_minor": 7}])
+def test_a_total_that_is_not_the_sum_of_its_rows_is_found(world: World, change: dict[str, Any]) -> None:
+    world.funded()
+    HistoryTotal.objects.filter(rows=1).update(**change)
+    assert found() == {"history totals are the sums of the history"}
+
+
+def test_sound_books_have_nothing_to_find_at_any_stage(world: World) -> None:
+    stages: list[Callable[[], Job]] = [
+        world.hired, world.funded, world.started, world.delivered, world.completed, world.released, world.settled,
+    ]  # fmt: skip
+    for stage in stages:
+        stage()
+        assert found() == set()
+
+
+# -- constraints
+
+
+REFUSED = [
+    ("a fee of more than the whole", "UPDATE payments_escrow SET fee_minor = 20000"),
+    ("shares that do not add up", "UPDATE payments_escrow SET freelancer_minor = freelancer_minor + 1"),
+    ("a total of nothing", "UPDATE payments_escrow SET total_minor = 0, fee_minor = 0, freelancer_minor = 0"),
+    ("more out than in", "UPDATE payments_escrow SET released_minor = 6000, refunded_minor = 6000"),
+    ("a negative refund", "UPDATE payments_escrow SET refunded_minor = -1"),
+    ("a fee of more than was released", "UPDATE payments_escrow SET released_fee_minor = 1"),
+    ("both sides in one person", "UPDATE payments_escrow SET freelancer_id = client_id"),
+    ("a state that is none", "UPDATE payments_escrow SET state = 'lost'"),
+    ("a currency in small letters", "UPDATE payments_escrow SET currency = 'usd'"),
+    ("a payment of nothing", "UPDATE payments_payment SET amount_minor = 0"),
+    ("a payment in a state that is none", "UPDATE payments_payment SET state = 'lost'"),
+]
+
+
+@pytest.mark.parametrize("statement", [sql for _, sql in REFUSED], ids=[name for name, _ in REFUSED])
+def test_the_database_refuses(world: World, statement: str) -> None:
+    world.funded()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        plant(statement)
+
+
+def again(model: type[Any], **changed: Any) -> None:
+    """Insert a copy of the newest row."""
+    row = model.objects.latest("pk")
+    row.pk = None
+    for name, value in changed.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+
+
+def test_a_task_has_one_living_escrow(world: World) -> None:
+    import uuid
+
+    world.funded()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        again(Escrow, public_id=uuid.uuid4())
+    again(Escrow, public_id=uuid.uuid4(), state="cancelled")
+
+
+def test_an_escrow_has_one_open_refund(world: World) -> None:
+    import uuid
+
+    job = world.started()
+    world.refund(job, amount=dollars("10.00"))
+    for state in ("requested", "pending"):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            again(Refund, public_id=uuid.uuid4(), state=state)
+    again(Refund, public_id=uuid.uuid4(), state="withdrawn")
+
+
+def test_an_escrow_has_one_open_dispute(world: World) -> None:
+    import uuid
+
+    from multitask.payments.models import Dispute
+
+    job = world.started()
+    disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        again(Dispute, public_id=uuid.uuid4())
+
+
+def test_the_database_too_insists_on_four_eyes(world: World) -> None:
+    from multitask.payments.models import Approval
+
+    world.refund(world.funded(dollars("2000")), world.staff())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        plant("UPDATE payments_approval SET decided_by_id = requested_by_id")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        again(Approval)
