@@ -130,13 +130,14 @@ def entries_between(codes: Sequence[str], currency: str, start: datetime, end: d
 def all_entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime) -> Iterator[Entry]:
     """Every entry of a period, read batch by batch, so that any number of them fits into memory."""
     seen: set[tuple[object, int]] = set()
+    limit = BATCH
     while True:
-        batch = entries_between(codes, currency, start, end, limit=BATCH)
-        fresh = [entry for entry in batch if (entry.transaction_id, entry.position) not in seen]
-        yield from fresh
-        if len(batch) < BATCH or not fresh:
+        batch = entries_between(codes, currency, start, end, limit=limit)
+        yield from (entry for entry in batch if (entry.transaction_id, entry.position) not in seen)
+        if len(batch) < limit:
             return
         # The next batch begins at the moment of the last entry; those of that very moment have been seen.
+        limit = limit * 2 if batch[-1].recorded_at == batch[0].recorded_at else BATCH
         start = batch[-1].recorded_at
         seen = {(entry.transaction_id, entry.position) for entry in batch if entry.recorded_at == start}
 

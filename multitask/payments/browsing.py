@@ -2,16 +2,17 @@
 
 The kinds of rows that a person has are few and the totals name them; of each kind the rows are side by
 side in the index, the newest first. A page is therefore the newest few of each kind, whatever is asked for.
+Their ids are read first and the rows by their ids, so that no plan can take another way.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
-from django.db.models.expressions import RawSQL
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Sum
 
 from multitask.money import Currency, Money, MoneyError
 from multitask.payments.models import HistoryRow, HistoryTotal
@@ -21,10 +22,14 @@ from multitask.payments.wallet import Filter
 PAGE_SIZE: Final = 25
 BATCH: Final = 1000
 # How many rows a search looks through for one page, and how many are added up unless all are asked for.
-WINDOW: Final = 5_000
-MOST_ADDED: Final = 10_000
-# Rows are numbered in the order of their moments, but for commands that took a while.
-_SLACK: Final = timedelta(days=1)
+WINDOW: Final = 2_000
+MOST_ADDED: Final = 5_000
+# Rows are numbered in the order of their moments, but for commands that took a while and were overtaken.
+_OVERTAKEN: Final = 50
+_EDGE: Final = 1_000
+BIGGEST_ID: Final = 2**63 - 1
+_FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,11 @@ class Totals:
 
 
 def page(user_id: int, wanted: Filter, cursor: Cursor, *, size: int = PAGE_SIZE) -> Rows:
-    """Read one page. One query; a second when a search has not filled its page."""
+    """Read one page. Two queries; a third for a period."""
     is_upwards = cursor.after is not None
     reach = WINDOW if wanted.search else size + 1
-    matching = _matching(user_id, wanted, cursor, reach)
-    found = list(matching.order_by("pk" if is_upwards else "-pk")[: size + 1])
+    ids = _ids(user_id, wanted, cursor, reach)
+    found = list(_related(_matching(ids, wanted)).order_by("pk" if is_upwards else "-pk")[: size + 1])
     has_more, rows = len(found) > size, found[:size]
     if is_upwards:
         if not has_more:
@@ -78,10 +83,15 @@ def page(user_id: int, wanted: Filter, cursor: Cursor, *, size: int = PAGE_SIZE)
         rows.reverse()
         return Rows(rows, Cursor(after=rows[0].pk), Cursor(before=rows[-1].pk))
     newer = Cursor(after=rows[0].pk) if rows and cursor.before is not None else None
-    if has_more or not wanted.search:
-        return Rows(rows, newer, Cursor(before=rows[-1].pk) if has_more else None)
-    last = _last_looked_at(user_id, wanted, cursor)
-    return Rows(rows, newer, None if last is None else Cursor(before=last), is_cut=last is not None)
+    if has_more:
+        return Rows(rows, newer, Cursor(before=rows[-1].pk))
+    is_cut = bool(wanted.search) and len(ids) >= WINDOW
+    return Rows(rows, newer, Cursor(before=ids[-1]) if is_cut else None, is_cut=is_cut)
+
+
+def newest(user_id: int, size: int) -> list[HistoryRow]:
+    """The newest rows of all. One query."""
+    return list(_related(HistoryRow.objects.filter(user_id=user_id)).order_by("-pk")[:size])
 
 
 def all_rows(user_id: int, wanted: Filter) -> Iterator[HistoryRow]:
@@ -94,7 +104,7 @@ def all_rows(user_id: int, wanted: Filter) -> Iterator[HistoryRow]:
 
 
 def totals(user_id: int, wanted: Filter, *, is_exact: bool = False) -> tuple[list[Totals], bool]:
-    """Add up what matches, by currency; False when there is more than was added up. One query.
+    """Add up what matches, by currency; False when there is more than was added up. Three queries at most.
 
     Without a period or a search the kept totals answer; else the newest rows are added up, all with `is_exact`.
     """
@@ -102,13 +112,17 @@ def totals(user_id: int, wanted: Filter, *, is_exact: bool = False) -> tuple[lis
         kept = HistoryTotal.objects.filter(user_id=user_id, **_exact(wanted), rows__gt=0)
         columns = kept.values_list("currency", "status", "direction", "rows", "amount_minor")
         return _added(columns), True
-    reach = None if is_exact else (WINDOW if wanted.search else MOST_ADDED) + 1
-    groups = _matching(user_id, wanted, Cursor(), reach).order_by().values_list("currency", "status", "direction")
-    counted = list(groups.annotate(rows=Count("pk"), amount=Sum("amount_minor")))
-    # A search that has looked through its whole window may have left something out.
-    cut = WINDOW + 1 if wanted.search and not is_exact else None
-    looked_at = _looked_at(user_id, wanted, cut) if cut else sum(row[3] for row in counted)
-    return _added(counted), is_exact or looked_at < (reach or 0)
+    if is_exact:
+        whole = HistoryRow.objects.filter(user_id=user_id, **_exact(wanted))
+        return _added(_grouped(_narrowed(whole, wanted))), True
+    most = WINDOW if wanted.search else MOST_ADDED
+    ids = _ids(user_id, wanted, Cursor(), most + 1)
+    return _added(_grouped(_matching(ids[:most], wanted))), len(ids) <= most
+
+
+def _grouped(rows: QuerySet[HistoryRow]) -> QuerySet[HistoryRow, Any]:
+    groups = rows.order_by().values_list("currency", "status", "direction")
+    return groups.annotate(rows=Count("pk"), amount=Sum("amount_minor"))
 
 
 def _added(groups: Any) -> list[Totals]:
@@ -148,52 +162,67 @@ def _exact(wanted: Filter) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _candidates(user_id: int, wanted: Filter, cursor: Cursor, reach: int | None) -> tuple[str, list[Any]]:
-    """Select the ids of the first `reach` rows that match all but the search."""
-    bounds, values = _bounds(user_id, wanted, cursor)
-    order = "ASC" if cursor.after is not None else "DESC"
-    limit = "" if reach is None else f"ORDER BY row.id {order} LIMIT {reach:d}"
-    kinds = [user_id, wanted.type, wanted.status, wanted.currency]
-    sql = f"""
-    SELECT newest.id
-      FROM (SELECT DISTINCT user_id, type, status, currency FROM payments_historytotal
-             WHERE user_id = %s AND %s IN (type, '') AND %s IN (status, '') AND %s IN (currency, '')
-               AND rows > 0) AS kind
-     CROSS JOIN LATERAL (
-           SELECT row.id FROM payments_historyrow AS row
-            WHERE row.user_id = kind.user_id AND row.type = kind.type AND row.status = kind.status
-              AND row.currency = kind.currency {bounds} {limit}) AS newest
-     {limit.replace("row.id", "newest.id")}
-    """  # noqa: S608 - only words of our own; values go in as parameters
-    return sql, [*kinds, *values]
+_NEWEST: Final = """
+SELECT newest.id
+  FROM (SELECT DISTINCT user_id, type, status, currency FROM payments_historytotal
+         WHERE user_id = %s AND %s IN (type, '') AND %s IN (status, '') AND %s IN (currency, '')
+           AND rows > 0) AS kind
+ CROSS JOIN LATERAL (
+       SELECT row.id FROM payments_historyrow AS row
+        WHERE row.user_id = kind.user_id AND row.type = kind.type AND row.status = kind.status
+          AND row.currency = kind.currency AND row.id > %s AND row.id < %s
+        ORDER BY row.id {order} LIMIT %s) AS newest
+ ORDER BY newest.id {order} LIMIT %s
+"""
 
 
-def _bounds(user_id: int, wanted: Filter, cursor: Cursor) -> tuple[str, list[Any]]:
-    """The cursor and the period as conditions; the period also as ids, so that the index leads straight to it."""
-    conditions: list[str] = []
-    values: list[Any] = []
-    edge = "(SELECT edge.id FROM payments_historyrow AS edge WHERE edge.user_id = %s AND edge.created_at {} %s"
-    if cursor.before is not None:
-        conditions, values = ["row.id < %s"], [cursor.before]
-    if cursor.after is not None:
-        conditions, values = [*conditions, "row.id > %s"], [*values, cursor.after]
+def _ids(user_id: int, wanted: Filter, cursor: Cursor, reach: int) -> list[int]:
+    """The ids of the first `reach` rows that match all but the search; for a period a few more than match."""
+    lowest, highest = _span(user_id, wanted)
+    above = max(lowest - 1, cursor.after or 0)
+    below = min(highest + 1, cursor.before or BIGGEST_ID)
+    limit = reach + (_OVERTAKEN if wanted.start or wanted.end else 0)
+    sql = _NEWEST.format(order="ASC" if cursor.after is not None else "DESC")
+    values: list[int | str] = [user_id, wanted.type, wanted.status, wanted.currency, above, below, limit, limit]
+    with connection.cursor() as database:
+        database.execute(sql, values)
+        return [row[0] for row in database.fetchall()]
+
+
+_EDGES: Final = """
+SELECT (SELECT min(id) FROM (SELECT id FROM payments_historyrow
+         WHERE user_id = %(user)s AND created_at >= %(start)s ORDER BY created_at LIMIT %(edge)s) AS first),
+       (SELECT max(id) FROM (SELECT id FROM payments_historyrow
+         WHERE user_id = %(user)s AND created_at < %(end)s ORDER BY created_at DESC LIMIT %(edge)s) AS last)
+"""
+
+
+def _span(user_id: int, wanted: Filter) -> tuple[int, int]:
+    """The lowest and the highest id that the period can have, so that the index leads straight to it."""
+    if wanted.start is None and wanted.end is None:
+        return 1, BIGGEST_ID - 1
+    moments = {"start": wanted.start or _FIRST, "end": wanted.end or _LAST}
+    with connection.cursor() as database:
+        database.execute(_EDGES, {"user": user_id, "edge": _EDGE, **moments})
+        ((lowest, highest),) = database.fetchall()
+    return (1, 0) if lowest is None or highest is None else (lowest, highest)
+
+
+def _matching(ids: list[int], wanted: Filter) -> QuerySet[HistoryRow]:
+    return _narrowed(HistoryRow.objects.filter(pk__in=ids), wanted)
+
+
+def _narrowed(rows: QuerySet[HistoryRow], wanted: Filter) -> QuerySet[HistoryRow]:
+    """Those of the period that match the search."""
     if wanted.start is not None:
-        first = f"row.id >= {edge.format('>=')} ORDER BY edge.created_at, edge.id LIMIT 1)"
-        conditions += ["row.created_at >= %s", first]
-        values += [wanted.start, user_id, wanted.start - _SLACK]
+        rows = rows.filter(created_at__gte=wanted.start)
     if wanted.end is not None:
-        last = f"row.id <= {edge.format('<')} ORDER BY edge.created_at DESC, edge.id DESC LIMIT 1)"
-        conditions += ["row.created_at < %s", last]
-        values += [wanted.end, user_id, wanted.end + _SLACK]
-    return "".join(f" AND {condition}" for condition in conditions), values
+        rows = rows.filter(created_at__lt=wanted.end)
+    return rows.filter(_search(wanted.search)) if wanted.search else rows
 
 
-def _matching(user_id: int, wanted: Filter, cursor: Cursor, reach: int | None) -> QuerySet[HistoryRow]:
-    sql, values = _candidates(user_id, wanted, cursor, reach)
-    found = HistoryRow.objects.filter(pk__in=RawSQL(sql, values))  # noqa: S611 - values go in as parameters
-    if wanted.search:
-        found = found.filter(_search(wanted.search))
-    return found.select_related("escrow__task", "sender", "recipient", "withdrawal")
+def _related(rows: QuerySet[HistoryRow]) -> QuerySet[HistoryRow]:
+    return rows.select_related("escrow__task", "sender", "recipient", "withdrawal")
 
 
 def _search(words: str) -> Q:
@@ -224,16 +253,3 @@ _BY_DECIMALS: Final = {
     "USD": ~_with_decimals(0) & ~_with_decimals(3) & ~_with_decimals(4),
     "KWD": _with_decimals(3),
 }
-
-
-def _looked_at(user_id: int, wanted: Filter, reach: int) -> int:
-    sql, values = _candidates(user_id, wanted, Cursor(), reach)
-    return HistoryRow.objects.filter(pk__in=RawSQL(sql, values)).count()  # noqa: S611
-
-
-def _last_looked_at(user_id: int, wanted: Filter, cursor: Cursor) -> int | None:
-    """The row at the end of a search's window; None when the window reaches the end of the history."""
-    sql, values = _candidates(user_id, wanted, cursor, WINDOW)
-    seen = HistoryRow.objects.filter(pk__in=RawSQL(sql, values))  # noqa: S611
-    found = seen.aggregate(rows=Count("pk"), last=Min("pk"))
-    return found["last"] if found["rows"] == WINDOW else None

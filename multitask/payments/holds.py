@@ -15,7 +15,7 @@ from multitask.payments.states import EscrowState, OperationState, PaymentState
 from multitask.payments.transfers import CREATE_TRANSFER
 
 # Whoever waits for more than this sees the first of them; the balance tells the whole.
-MOST: Final = 50
+MOST: Final = 30
 MOST_DISPUTES: Final = 5
 
 

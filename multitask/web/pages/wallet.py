@@ -10,16 +10,15 @@ from django.views.decorators.http import require_GET
 
 from multitask.money import Money
 from multitask.payments import access, browsing, holds, onboarding, trends, wallet
-from multitask.payments.browsing import Cursor
 from multitask.payments.models import ConnectedAccount
-from multitask.payments.wallet import Balances, Filter
+from multitask.payments.wallet import Balances
 from multitask.users.models import User
 from multitask.web.pages import calendars, charts, narration, withdrawing
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
 LATEST: Final = 6
 CURVE_DAYS: Final = 90
-CURVE_STEP: Final = timedelta(days=3)
+CURVE_STEP: Final = timedelta(days=5)
 MONTHS: Final = 12
 # The parts of the bar, in the order in which money passes through them.
 _BAR: Final = (("escrow", "escrowed"), ("pending", "pending"), ("available", "available"), ("bank", "withdrawing"))
@@ -37,7 +36,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "balances": [{"held": held, "bar": _bar(held), "is_empty": not _all(held)} for held in balances],
         "charted": charted.available.currency,
         "account": account,
-        "latest": [narration.row(row) for row in browsing.page(user.pk, Filter(), Cursor(), size=LATEST).rows],
+        "latest": [narration.row(row) for row in browsing.newest(user.pk, LATEST)],
         **_charts(user, charted),
         **(_of_freelancer(request, account) if user.is_freelancer else {}),
         "is_freelancer": user.is_freelancer,

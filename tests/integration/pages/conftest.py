@@ -1,0 +1,27 @@
+"""People signed in on the pages, in a marketplace with the offline Stripe."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from multitask.users.actor import Actor
+from multitask.users.models import User
+from tests.integration.payments.conftest import sandbox, world
+from tests.payments_world import user_id
+
+__all__ = ["sandbox", "world"]
+
+
+@pytest.fixture
+def sign_in() -> Callable[[Actor], Client]:
+    """Open a browser of somebody who has signed in."""
+
+    def signed_in(actor: Actor) -> Client:
+        browser = Client()
+        browser.force_login(
+            User.objects.get(pk=user_id(actor)), backend="multitask.users.backends.UsernameOrEmailBackend"
+        )
+        return browser
+
+    return signed_in
