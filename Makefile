@@ -1,7 +1,7 @@
 # MultiTask Payments. `make help` lists what can be made.
 # Every recipe runs from the project's folder through the interpreter of its own virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format bench mutation lock clean install install-dev
+.PHONY: help run demo test check format bench mutation lock clean install install-dev translations
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -48,6 +48,16 @@ clean: ## Delete the virtual environment, caches and all local data, the embedde
 
 install:
 	@PYTHON="$(PYTHON)" stack/install.sh run
+	@$(MAKE) --no-print-directory translations
 
 install-dev:
 	@PYTHON="$(PYTHON)" stack/install.sh dev
+	@$(MAKE) --no-print-directory translations
+
+# Django reads compiled catalogues; Babel compiles them without Debian's gettext.
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard multitask/web/pages/locale/*/LC_MESSAGES/django.po))
+
+translations: $(CATALOGUES)
+
+%.mo: %.po
+	@.venv/bin/python -m babel.messages.frontend compile --input-file $< --output-file $@ >/dev/null 2>&1 || { echo "error: $< does not compile" >&2; exit 1; }
