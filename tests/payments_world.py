@@ -153,8 +153,8 @@ class World(Dashboard):
     def hired(
         self, amount: Money | None = None, *, client: Actor | None = None, freelancer: Actor | None = None
     ) -> Job:
-        """A task whose application was accepted, for 100 dollars unless told otherwise."""
-        client, freelancer = client or self.client(), freelancer or self.freelancer()
+        """A task whose application was accepted, for 100 dollars unless told otherwise; nobody is onboarded yet."""
+        client, freelancer = client or self.client(), freelancer or self.freelancer(onboarded=False)
         price = amount or dollars("100.00")
         task = board.post_task(actor=client, now=self.now, title="Draw a logo", description="A round one", budget=price)
         application: Application = board.apply(actor=freelancer, now=self.now, task_id=task.pk)
@@ -192,7 +192,8 @@ class World(Dashboard):
         return job
 
     def completed(self, amount: Money | None = None, **more: Any) -> Job:
-        job = self.delivered(amount, **more)
+        """Ready to be released to a freelancer who has finished onboarding, unless another is given."""
+        job = self.delivered(amount, **{"freelancer": more.pop("freelancer", None) or self.freelancer(), **more})
         fulfilment.complete(actor=job.client, task_id=job.task_id, now=self.now)
         return job
 

@@ -6,39 +6,88 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('payments', '0003_history_kinds'),
+        ("payments", "0003_history_kinds"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NoticeCursor',
+            name="NoticeCursor",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('audit_event_id', models.BigIntegerField(default=0)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("audit_event_id", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=40)),
-                ('reference', models.CharField(max_length=100)),
-                ('created_at', models.DateTimeField()),
-                ('read_at', models.DateTimeField(null=True)),
-                ('email_state', models.CharField(choices=[('pending', 'pending'), ('sending', 'sending'), ('sent', 'sent'), ('failed', 'failed')], default='pending', max_length=20)),
-                ('email_attempts', models.SmallIntegerField(default=0)),
-                ('emailed_at', models.DateTimeField(null=True)),
-                ('escrow', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.escrow')),
-                ('event', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.auditevent')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to=settings.AUTH_USER_MODEL)),
-                ('withdrawal', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.withdrawal')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=40)),
+                ("reference", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField()),
+                ("read_at", models.DateTimeField(null=True)),
+                (
+                    "email_state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sending", "sending"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("email_attempts", models.SmallIntegerField(default=0)),
+                ("emailed_at", models.DateTimeField(null=True)),
+                (
+                    "escrow",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.escrow"
+                    ),
+                ),
+                (
+                    "event",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.auditevent",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notices", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "withdrawal",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.withdrawal",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['user', '-id'], name='payments_notice_user'), models.Index(condition=models.Q(('read_at', None)), fields=['user'], name='payments_notice_unread'), models.Index(condition=models.Q(('email_state', 'pending')), fields=['id'], name='payments_notice_unsent')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'reference'), name='payments_notice_once'), models.CheckConstraint(condition=models.Q(('email_state__in', ['pending', 'sending', 'sent', 'failed'])), name='payments_notice_email_state')],
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="payments_notice_user"),
+                    models.Index(condition=models.Q(("read_at", None)), fields=["user"], name="payments_notice_unread"),
+                    models.Index(
+                        condition=models.Q(("email_state", "pending")), fields=["id"], name="payments_notice_unsent"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "reference"), name="payments_notice_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("email_state__in", ["pending", "sending", "sent", "failed"])),
+                        name="payments_notice_email_state",
+                    ),
+                ],
             },
         ),
     ]
