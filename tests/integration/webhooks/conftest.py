@@ -6,13 +6,16 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
 from tests.contract.rigs import StripeRig, stripe_rig
+
+if TYPE_CHECKING:
+    from tests.integration.webhooks.world import World
 
 PLATFORM_SECRET = "whsec_platform_of_these_tests"
 CONNECT_SECRET = "whsec_connect_of_these_tests"
@@ -82,3 +85,14 @@ def rig(sandbox: StripeRig, settings: Settings) -> Iterator[StripeRig]:
     settings.STRIPE_API_BASE = sandbox.base_url
     yield sandbox
     sandbox.heal()
+
+
+@pytest.fixture
+def world(rig: StripeRig) -> "World":
+    """Two people, and no news yet."""
+    # Imported here, as the people of the world sign their events with what stands above.
+    from tests.integration.webhooks.world import World
+
+    made = World(rig)
+    made.news()
+    return made

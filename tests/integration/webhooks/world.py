@@ -4,6 +4,7 @@ Nothing is delivered by itself here: a test says which events arrive, in which o
 """
 
 import json
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -123,3 +124,18 @@ class World:
         """Do the jobs of all stored events, in the order of their arrival."""
         for row_id in IncomingEvent.objects.filter(state=EventState.RECEIVED).order_by("pk").values_list("pk"):
             incoming.process(event_id=row_id[0], now=timezone.now() + after)
+
+
+def states() -> dict[str, int]:
+    """How many events ended how."""
+    found = IncomingEvent.objects.values_list("state", flat=True)
+    return {state: list(found).count(state) for state in sorted(set(found))}
+
+
+def escrow_of(payment: Payment) -> Escrow:
+    return Escrow.objects.get(pk=payment.escrow_id)
+
+
+def customer_key() -> str:
+    """A key that no other call uses, in this run or an earlier one on the same sandbox."""
+    return f"webhooks:{uuid.uuid4()}"

@@ -1,0 +1,113 @@
+"""What an event does that cannot be taken over yet: tried again, later each time, and left for people at last."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from multitask.money import Money
+from multitask.payments import operations
+from multitask.payments.models import Payment
+from multitask.payments.states import EscrowState
+from multitask.webhooks import incoming
+from multitask.webhooks.models import EventState, IncomingEvent
+from tests.contract.rigs import StripeRig
+from tests.integration.webhooks.conftest import make_event
+from tests.integration.webhooks.world import World, customer_key, escrow_of, states
+
+pytestmark = pytest.mark.django_db
+
+
+def ours_but_unknown(world: World) -> IncomingEvent:
+    """An event about a payment with a reference of ours that no row here knows."""
+    operations.provider_named("stripe").create_payment(
+        reference="create_payment:999999999:1",
+        amount=Money(1_000, "USD"),
+        customer_id="",
+        description="",
+        key=customer_key(),
+    )
+    events = world.news()
+    world.deliver(events[:1])
+    return IncomingEvent.objects.get()
+
+
+def test_what_is_ours_but_not_known_yet_is_tried_again(world: World) -> None:
+    event = ours_but_unknown(world)
+    before = timezone.now()
+
+    assert incoming.process(event_id=event.pk, now=before) == EventState.RECEIVED
+    assert incoming.process(event_id=event.pk, now=before) == EventState.RECEIVED
+
+    event.refresh_from_db()
+    first, second, third = ProcrastinateJob.objects.filter(task_name="process_webhook").order_by("pk")
+    assert (event.attempts, event.state) == (2, EventState.RECEIVED)
+    assert "unknown_object" in event.last_error
+    assert first.scheduled_at is None
+    assert second.scheduled_at == before + timedelta(seconds=1)
+    assert third.scheduled_at == before + timedelta(seconds=2)
+    assert event.next_attempt_at == third.scheduled_at
+
+
+def test_what_stays_unknown_is_left_for_people_to_see(world: World) -> None:
+    event = ours_but_unknown(world)
+
+    assert incoming.process(event_id=event.pk, now=event.received_at + timedelta(minutes=61)) == EventState.FAILED
+
+    event.refresh_from_db()
+    assert event.state == EventState.FAILED
+    assert "unknown_object" in event.last_error
+
+
+def test_a_provider_that_does_not_answer_is_asked_again(world: World, rig: StripeRig) -> None:
+    payment = world.payment()
+    world.pay(payment)
+    world.deliver(world.news())
+    rig.fail("drop_response", "GET")
+
+    world.process()
+    waiting = IncomingEvent.objects.filter(state=EventState.RECEIVED)
+    assert waiting.count() == 1
+    assert "Unknown" in waiting.get().last_error
+
+    world.process()
+    assert escrow_of(payment).state == EscrowState.FUNDED.value
+    assert EventState.RECEIVED not in states()
+
+
+def test_a_provider_that_never_answers_again_ends_the_event(world: World, rig: StripeRig) -> None:
+    payment = world.payment()
+    event = stored(world, make_event("payment_intent.succeeded"), payment)
+    rig.fail("rate_limit", "GET")
+
+    assert incoming.process(event_id=event.pk, now=timezone.now() + timedelta(days=3)) == EventState.FAILED
+
+
+def stored(world: World, event: dict[str, Any], payment: Payment) -> IncomingEvent:
+    event["data"]["object"]["id"] = payment.provider_payment_id
+    world.deliver([event])
+    return IncomingEvent.objects.get(event_id=event["id"])
+
+
+def test_the_pauses_grow_to_ten_minutes(world: World) -> None:
+    event = ours_but_unknown(world)
+    IncomingEvent.objects.filter(pk=event.pk).update(attempts=40)
+    now = timezone.now()
+
+    incoming.process(event_id=event.pk, now=now)
+
+    event.refresh_from_db()
+    assert event.next_attempt_at == now + timedelta(minutes=10)
+
+
+def test_an_object_that_does_not_exist_ends_the_event(world: World) -> None:
+    event = make_event("refund.updated")
+    event["data"]["object"]["id"] = "re_1DoesNotExist"
+    world.deliver([event])
+
+    world.process()
+
+    assert states() == {EventState.FAILED: 1}
+    assert "resource_missing" in IncomingEvent.objects.get().last_error
