@@ -9,6 +9,7 @@ from django.db import connection
 
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
+from tests.acceptance.story import give_float
 from tests.acceptance.system import System, copied_database
 from tests.sandbox_process import SandboxProcess
 
@@ -100,4 +101,5 @@ def own_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]
 def system(own_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Sandbox, web server and worker as processes, for the tests of one module."""
     with System(tmp_path_factory.mktemp("system"), own_database) as running:
+        give_float(running)
         yield running

@@ -7,7 +7,7 @@ STORY_FIRST_SEED with which to begin. A failure names its seed and the rules dra
 import os
 import random
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from multitask.webhooks import polling
 from tests.acceptance import books
 from tests.acceptance.story import Story
-from tests.acceptance.system import System, eventually, in_process
+from tests.acceptance.system import PATIENCE, System, eventually, in_process
 
 pytestmark = pytest.mark.django_db
 
@@ -64,15 +64,16 @@ def play(system: System, *ends: Callable[[Story], object]) -> None:
     stories = [Story(system) for _ in ends]
     with ThreadPoolExecutor(len(ends)) as threads:
         played = [threads.submit(end, story) for end, story in zip(ends, stories, strict=True)]
-        eventually(lambda: minute_passed(system, played), "the stories to end", pause=0.3)
-        for story in played:
-            story.result()
+        eventually(lambda: minute_passed(system, played), "the stories to end", seconds=2 * PATIENCE, pause=0.3)
+        for ended in as_completed(played):
+            ended.result()
 
 
 def minute_passed(system: System, played: list[Future[object]]) -> bool:
     with in_process(system):
         polling.refresh_open(now=timezone.now() + timedelta(minutes=1))
-    return all(story.done() for story in played)
+    ended = [story for story in played if story.done()]
+    return len(ended) == len(played) or any(story.exception() for story in ended)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
