@@ -46,7 +46,7 @@ def language_of(user: User) -> str:
 @contextmanager
 def spoken_to(user: User) -> Iterator[None]:
     """Speak somebody's language, in their time zone."""
-    with translation.override(language_of(user)), timezone.override(user.time_zone):
+    with translation.override(language_of(user)), timezone.override(user.zone):
         yield
 
 

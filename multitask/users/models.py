@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -86,6 +87,14 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="users_user_currency",
             ),
         ]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone; UTC when its name has left the database of zones since it was chosen."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
 
     def __str__(self) -> str:
         """Show the username."""

@@ -1,7 +1,6 @@
 """Shows times in the zone of whoever is signed in, and speaks the language of their profile."""
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -32,11 +31,7 @@ class PersonalMiddleware:
 
 
 def _personal(request: HttpRequest, user: User) -> None:
-    try:
-        timezone.activate(ZoneInfo(user.time_zone))
-    except (ZoneInfoNotFoundError, ValueError):
-        # The zone's name has left the database of zones since it was chosen.
-        timezone.deactivate()
+    timezone.activate(user.zone)
     has_chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) in dict(settings.LANGUAGES)
     if not has_chosen and user.language in dict(settings.LANGUAGES):
         translation.activate(user.language)

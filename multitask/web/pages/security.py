@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from multitask.errors import DomainError
 from multitask.users import second_factor
 from multitask.web import proofs
+from multitask.web.pages import sentences
 from multitask.web.pages.account import after
 from multitask.web.pages.codes import CodeForm, PasswordForm
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
@@ -50,6 +51,9 @@ def begin(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             second_factor.begin(actor=actor_of(request), now=timezone.now(), password=form.cleaned_data["current"])
+        except second_factor.AlreadyOn as refusal:
+            messages.info(request, sentences.of(refusal))
+            return redirect("pages:security")
         except DomainError as refusal:
             form.refuse(refusal)
         else:
