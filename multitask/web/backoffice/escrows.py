@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from multitask.money import Money
 from multitask.payments import access, actions, whereabouts
 from multitask.payments import escrow as escrow_rules
-from multitask.payments.approvals import REFUND
+from multitask.payments.approvals import REFUND, SETTLE
 from multitask.payments.models import Approval, AuditEvent, Chargeback, Dispute, Escrow, Operation, Payment, Refund
 from multitask.payments.states import DisputeState, PaymentState, RefundState
 from multitask.payments.terms import percentage
@@ -58,16 +58,19 @@ def show(request: HttpRequest, escrow: Escrow) -> HttpResponse:
 def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     trail = escrow_rules.timeline(escrow)
     happened = {event.event for event in trail}
+    decisions = _approvals(escrow, actor) if any(name.endswith("_needs_approval") for name in happened) else []
+    # What waits for a second person is not offered again.
+    waiting = {row.thing["row"].kind for row in decisions if row.thing["answer"] == _WAITING}
     return {
         "parts": events.places(whereabouts.parts(escrow), escrow.total_minor),
         "trail": audit.lines(trail),
-        "buttons": _offered(escrow, actor),
+        "buttons": [each for each in _offered(escrow, actor) if each.name not in waiting],
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},
         "payments": [_payment(row, actor) for row in escrow.payments.order_by("pk")],
         "refunds": _refunds(escrow, actor) if _has_refunds(happened) else [],
-        "disputes": [_dispute(row, actor) for row in _disputes(escrow)],
+        "disputes": [_dispute(row, actor, is_decided=SETTLE in waiting) for row in _disputes(escrow)],
         "chargebacks": _chargebacks(escrow) if "chargeback_opened" in happened else [],
-        "approvals": _approvals(escrow, actor) if any(name.endswith("_needs_approval") for name in happened) else [],
+        "approvals": decisions,
         "transfer_refused": _transfer_refused(trail, actor),
     }
 
@@ -116,8 +119,8 @@ def _disputes(escrow: Escrow) -> list[Dispute]:
     return list(escrow.disputes.select_related("opened_by", "settled_by").order_by("pk"))
 
 
-def _dispute(dispute: Dispute, actor: Actor) -> Row:
-    is_open = dispute.state == DisputeState.OPEN.value
+def _dispute(dispute: Dispute, actor: Actor, *, is_decided: bool) -> Row:
+    is_open = dispute.state == DisputeState.OPEN.value and not is_decided
     return Row(dispute, _button("settle", dispute.pk, is_open and actor.may(Power.SETTLE_DISPUTE)))
 
 

@@ -137,8 +137,8 @@ def by_month(currency: str, now: datetime) -> list[Month]:
     months = [_month(now, back) for back in range(MONTHS - 1, -1, -1)]
     code = bookkeeping.fees_account().code
     readings = ledger.readings([code], currency, [*months, now])[code]
-    pairs = zip(months, readings, readings[1:], strict=True)
-    return [Month(at, after.balance - before.balance) for at, before, after in pairs]
+    pairs = zip(months, itertools.pairwise(readings), strict=True)
+    return [Month(at, after.balance - before.balance) for at, (before, after) in pairs]
 
 
 def _month(now: datetime, back: int) -> datetime:
@@ -182,7 +182,7 @@ def backlog(now: datetime) -> Backlog:
     limited = IncomingEvent.objects.filter(pk__in=waiting.values("pk")[:MOST_EVENTS])
     bounds = [timedelta(0), *AGES]
     counts: dict[str, Any] = {
-        f"age{number}": Count("*", filter=Q(received_at__lte=now - younger, received_at__gt=now - older))
+        f"age{number}": Count("pk", filter=Q(received_at__lte=now - younger, received_at__gt=now - older))
         for number, (younger, older) in enumerate(itertools.pairwise(bounds))
     }
     found = limited.aggregate(oldest=Min("received_at"), waiting=Count("*"), **counts)
@@ -193,5 +193,5 @@ def backlog(now: datetime) -> Backlog:
 def open_calls(stuck: Q) -> list[tuple[str, int, int]]:
     """Open calls at the provider by kind: how many, and how many of them are stuck. One query, over open ones."""
     calls = Operation.objects.filter(state__in=sorted(s.value for s in OPEN_OPERATIONS), hold="")
-    rows = calls.values_list("kind").annotate(number=Count("*"), stuck=Count("*", filter=stuck))
+    rows = calls.values_list("kind").annotate(number=Count("*"), stuck=Count("pk", filter=stuck))
     return sorted(rows, key=lambda row: -row[1])

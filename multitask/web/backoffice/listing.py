@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from multitask.web.backoffice import roles
 
@@ -25,6 +26,15 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         """How many rows the pages show."""
         found: QuerySet[Model] = self.object_list  # type: ignore[assignment]
         return found.order_by()[:MOST_COUNTED].count()
+
+
+class CountedOnce(ChangeList):  # type: ignore[misc]
+    """Knows one count, the bounded one, so that no heading promises another."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page and its count."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]
@@ -60,6 +70,10 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nothing is deleted."""
         return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CountedOnce]:
+        """Count once."""
+        return CountedOnce
 
     def get_urls(self) -> list[URLPattern]:
         """The list and the page; none of Django's addresses that write."""

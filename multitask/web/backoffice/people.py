@@ -1,6 +1,7 @@
 """The page of a person: their wallet, their account, and their part in the staff."""
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from multitask.payments import wallet
 from multitask.payments.models import AuditEvent, ConnectedAccount, Customer, Escrow, Withdrawal
@@ -26,7 +27,7 @@ def show(request: HttpRequest, person: User) -> HttpResponse:
         "is_oneself": request.user.pk == person.pk,
         "newest": NEWEST,
     }
-    return site.page(request, "person.html", person.username, context)
+    return site.page(request, "person.html", _("User %(id)s") % {"id": person.pk}, context)
 
 
 def _escrows(person: User) -> list[Escrow]:

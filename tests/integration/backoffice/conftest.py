@@ -1,0 +1,55 @@
+"""One sandbox for these tests, a marketplace for each, and the staff with their browsers."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from multitask.users.actor import Actor
+from multitask.users.models import User
+from tests import payments_world
+from tests.payments_world import World
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxProcess]:
+    """The offline Stripe, over the wire."""
+    with SandboxProcess(seed=11, arguments=("--memory",)) as process:
+        yield process
+
+
+@pytest.fixture
+def world(db: None, settings: Settings, sandbox: SandboxProcess) -> Iterator[World]:
+    """A marketplace without anybody in it yet."""
+    payments_world.use_sandbox(settings, sandbox)
+    payments_world.begin_at_fresh_numbers()
+    yield World(sandbox)
+    sandbox.clear_faults()
+
+
+@pytest.fixture
+def browser() -> Callable[[Actor], Client]:
+    """The browser of somebody who has signed in."""
+
+    def of(actor: Actor) -> Client:
+        browser = Client()
+        browser.force_login(
+            User.objects.get(pk=actor.user_id), backend="multitask.users.backends.UsernameOrEmailBackend"
+        )
+        return browser
+
+    return of
+
+
+@pytest.fixture
+def finance(world: World) -> Actor:
+    """A member of the finance staff."""
+    return world.staff("finance")
+
+
+@pytest.fixture
+def office(finance: Actor, browser: Callable[[Actor], Client]) -> Client:
+    """That member's browser."""
+    return browser(finance)
