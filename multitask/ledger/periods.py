@@ -127,19 +127,22 @@ def entries_between(codes: Sequence[str], currency: str, start: datetime, end: d
     return [entry_of_line(row) for row in rows]
 
 
-def all_entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime) -> Iterator[Entry]:
+def all_entries_between(
+    codes: Sequence[str], currency: str, start: datetime, end: datetime, *, batch_size: int = BATCH
+) -> Iterator[Entry]:
     """Every entry of a period, read batch by batch, so that any number of them fits into memory."""
     seen: set[tuple[object, int]] = set()
-    limit = BATCH
+    limit = batch_size
     while True:
         batch = entries_between(codes, currency, start, end, limit=limit)
         yield from (entry for entry in batch if (entry.transaction_id, entry.position) not in seen)
         if len(batch) < limit:
             return
         # The next batch begins at the moment of the last entry; those of that very moment have been seen.
-        limit = limit * 2 if batch[-1].recorded_at == batch[0].recorded_at else BATCH
+        limit = limit * 2 if batch[-1].recorded_at == batch[0].recorded_at else batch_size
+        seen = set() if batch[-1].recorded_at > start else seen
         start = batch[-1].recorded_at
-        seen = {(entry.transaction_id, entry.position) for entry in batch if entry.recorded_at == start}
+        seen |= {(entry.transaction_id, entry.position) for entry in batch if entry.recorded_at == start}
 
 
 def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:

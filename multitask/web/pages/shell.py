@@ -14,7 +14,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from multitask.errors import DomainError
@@ -29,14 +28,13 @@ CONFLICT = 409
 
 
 def signed_in(view: Callable[..., Answer]) -> Callable[..., Answer | HttpResponseRedirect]:
-    """Let only people in who have signed in; others sign in first and come back. Times are in their own zone."""
+    """Let only people in who have signed in; others sign in first and come back."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer | HttpResponseRedirect:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        with timezone.override(user_of(request).time_zone):
-            return view(request, *args, **kwargs)
+        return view(request, *args, **kwargs)
 
     return guarded
 

@@ -18,6 +18,7 @@ from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.web.pages import calendars
+from tests.integration.pages import codes
 from tests.integration.pages.reading import MOST_STATEMENTS, text_of
 from tests.payments_world import CONTESTED, World, dollars, user_id
 
@@ -320,6 +321,18 @@ def test_whoever_may_not_withdraw_is_told_why(world: World, sign_in: SignIn) -> 
     answer = sign_in(client).post("/wallet/withdraw/confirm/", form, follow=True)
     assert answer.status_code == 200
     assert "You may not do this." in text_of(answer)
+    assert not Withdrawal.objects.exists()
+
+
+def test_a_second_factor_is_asked_for_again_before_money_leaves(world: World, sign_in: SignIn) -> None:
+    freelancer = world.freelancer(password=codes.PASSWORD)
+    world.settled(freelancer=freelancer)
+    codes.switch_on(User.objects.get(pk=user_id(freelancer)))
+    browser, key = sign_in(freelancer), _key()
+    form = {"amount": "20.00", "currency": "USD", "request_key": key}
+    for answer in (browser.get("/wallet/withdraw/confirm/", form), browser.post("/wallet/withdraw/confirm/", form)):
+        assert answer.status_code == 302
+        assert key in answer["Location"]  # So that whoever comes back goes on with the same withdrawal.
     assert not Withdrawal.objects.exists()
 
 
