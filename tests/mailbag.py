@@ -33,6 +33,12 @@ def empty(now: datetime | None = None) -> list[EmailMessage]:
     return list(mail.outbox[known:])
 
 
+def lose() -> None:
+    """Lose every email job."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'emails'")
+
+
 def waiting() -> list[dict[str, Any]]:
     """The arguments of email jobs that have not been performed, oldest first."""
     with connection.cursor() as cursor:
