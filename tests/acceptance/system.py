@@ -250,7 +250,8 @@ class System:
                      WHERE state IN ('pending', 'sent', 'unknown') AND hold = '')
                  + (SELECT count(*) FROM webhooks_incomingevent WHERE state = 'received')
                  + (SELECT count(*) FROM procrastinate_jobs
-                     WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL)
+                     WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL
+                       AND queue_name IN ('operations', 'webhooks'))
             """
         )
         return left[0][0] == 0 and self.sandbox.drain(5)

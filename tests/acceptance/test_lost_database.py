@@ -1,6 +1,5 @@
 """The database goes away: around one commit, or altogether. Clients ask again, and nothing happens twice."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 from stack import binaries, postgres
 from tests.acceptance import books
 from tests.acceptance.story import Step, Story, give_float
-from tests.acceptance.system import START_SECONDS, System, eventually
+from tests.acceptance.system import System, eventually
 from tests.database.proxy import Cut, Proxy
 
 pytestmark = pytest.mark.django_db
@@ -104,10 +103,8 @@ def test_a_restarted_database_is_found_again(fragile_server: postgres.Server, tm
             "SELECT 1 FROM payments_operation WHERE kind = 'create_payment' AND state = 'sent'",
             "SELECT 1 FROM payments_operation WHERE kind = 'create_transfer'",
         ):
-            happened = time.monotonic()
             eventually(partial(seen, system, moment), moment, pause=0.01)
             crash_and_start(fragile_server)
-            assert time.monotonic() - happened < START_SECONDS
         for story in played:
             story.result()
         books.assert_equal(system)
