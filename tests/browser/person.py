@@ -1,0 +1,141 @@
+"""Somebody at a browser: a context of their own, and the deeds that take more than one click."""
+
+import ipaddress
+import re
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FrameLocator, Locator, Page, Response, expect
+
+from tests.acceptance.story import PASSWORD
+from tests.acceptance.system import System
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+GOOD_CARD = "4242424242424242"
+# Answers in the 400s are told by the page; Chromium writes them into the console as well.
+ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+
+
+class Person:
+    """Looks at one page in a browser context of their own; what goes wrong unseen is kept in `complaints`."""
+
+    def __init__(self, browser: Browser, system: System, **context: Any) -> None:
+        self.system = system
+        self.name = f"visitor{uuid.uuid4().hex[:8]}"
+        address = str(ipaddress.IPv6Address(0x2001_0DB8 << 96 | uuid.uuid4().int >> 32))
+        self.context: BrowserContext = browser.new_context(
+            base_url=system.url,
+            viewport=context.pop("viewport", DESKTOP),
+            extra_http_headers={"X-Forwarded-For": address},
+            **context,
+        )
+        self.context.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.context.on("page", self._watch)
+        self.page = self.context.new_page()
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        page.on("response", self._check)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not ANSWERED.match(message.text):
+            self.complaints.append(f"console: {message.text}")
+
+    def _check(self, response: Response) -> None:
+        allowed = {urlsplit(self.system.url).netloc, urlsplit(self.system.sandbox.base_url).netloc, ""}
+        if urlsplit(response.url).netloc not in allowed:
+            self.complaints.append(f"foreign host: {response.url}")
+        if response.status >= 500:
+            self.complaints.append(f"{response.status}: {response.url}")
+
+    # -- getting in
+
+    def register(self, name: str, *wishes: str) -> "Person":
+        """Create an account that wants to "hire people" or "work for others"."""
+        self.name = f"{name}{uuid.uuid4().hex[:4]}"
+        self.page.goto("/")
+        self.page.get_by_role("banner").get_by_role("link", name="Create account").click()
+        self.page.get_by_label("User name").fill(self.name)
+        self.page.get_by_label("Email").fill(f"{self.name}@example.org")
+        self.page.get_by_label("Password").fill(PASSWORD)
+        for wish in wishes:
+            self.page.get_by_label(wish).check()
+        self.press("Create the account")
+        return self
+
+    def sign_in(self, name: str) -> "Person":
+        """Sign in to an account that exists."""
+        self.name = name
+        self.page.goto("/sign-in/")
+        self.page.get_by_label("User name or email").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.locator("main").get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("link", name=f"Profile of {name}")).to_be_visible()
+        return self
+
+    # -- looking and pressing
+
+    def open(self, path: str) -> Page:
+        self.page.goto(path)
+        return self.page
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).first.click()
+
+    def follow(self, name: str) -> None:
+        self.page.get_by_role("link", name=name).first.click()
+
+    def sees(self, words: str) -> None:
+        """Wait until the page says it."""
+        expect(self.page.get_by_text(words).first).to_be_visible(timeout=20_000)
+
+    def heading(self, words: str) -> Locator:
+        return self.page.get_by_role("heading", name=words)
+
+    # -- deeds of several clicks
+
+    def card(self) -> FrameLocator:
+        return self.page.frame_locator("#payment-element iframe")
+
+    def give_card(self, number: str = GOOD_CARD) -> None:
+        """Type a card into the provider's frame and pay."""
+        card = self.card()
+        card.get_by_label("Card number").fill(number)
+        card.locator("[name=expiry]").fill("12 / 34")
+        card.locator("[name=cvc]").fill("123")
+        self.page.locator("#pay").click()
+
+    def authenticate(self, *, passed: bool = True) -> None:
+        """Answer the bank's question over the page."""
+        frame = self.page.frame_locator('iframe[title="3-D Secure"]')
+        frame.get_by_role("button", name="Complete authentication" if passed else "Fail authentication").click()
+
+    def onboard(self, *, account_number: str = "") -> None:
+        """Set up the payout account on the provider's page, from the page that asks for it."""
+        self.press("Set up payouts")
+        if account_number:
+            self.page.get_by_label("Bank account number").fill(account_number)
+        self.press("Submit")
+        self.sees("Ready for payouts")
+
+    def refreshed_until(self, words: str) -> None:
+        """Load the page again until it says it: it turns by itself only where it has a reason to wait."""
+
+        def said() -> None:
+            self.page.reload()
+            expect(self.page.get_by_text(words).first).to_be_visible(timeout=500)
+
+        _until(said)
+
+
+def _until(check: Any, tries: int = 40) -> None:
+    for _ in range(tries - 1):
+        try:
+            return check()
+        except AssertionError:
+            continue
+    return check()
