@@ -101,8 +101,7 @@ def _database() -> Iterator[str]:
     with contextlib.ExitStack() as held:
         server = os.environ.get("DATABASE_URL", "")
         if not server:
-            embedded = postgres.Server(postgres.data_folder() / "postgres-bench")
-            server = held.enter_context(embedded.held()).url()
+            server = held.enter_context(postgres.benches().held()).url()
         name = f"bench_{secrets.token_hex(4)}"
         _execute(server, "CREATE DATABASE {}", name)
         try:

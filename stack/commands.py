@@ -47,5 +47,6 @@ def _postgres(action: str) -> int:
         server.keep(False)
     else:
         postgres.tests().remove()
+        postgres.benches().remove()
         server.remove()
     return 0

@@ -57,6 +57,11 @@ def tests() -> "Server":
     return Server(data_folder() / "postgres-tests", durable=False)
 
 
+def benches() -> "Server":
+    """The server of the benchmarks: as durable as the development one, since they measure what waiting costs."""
+    return Server(data_folder() / "postgres-bench")
+
+
 def address_file() -> Path:
     """Where a bare `manage.py` finds the address of the development server."""
     return data_folder() / "database-url"
