@@ -1,7 +1,7 @@
 # MultiTask Payments. `make help` lists what can be made.
 # Every recipe runs from the project's folder through the interpreter of its own virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format bench mutation lock clean install install-dev translations
+.PHONY: help run demo test check format bench mutation screenshots lock clean install install-dev translations browser
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ run: install ## Start everything, play the story of one task, and stay up (Ctrl-
 demo: install ## Play the story of one task and stop; exit 1 names the step that failed.
 	@exec $(PY) -m stack demo
 
-test: install-dev ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
+test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 check: install-dev ## Lint, types, import rules, production settings, migrations in step.
@@ -34,6 +34,9 @@ bench: install-dev ## Run the benchmarks, each with its machine, settings, figur
 mutation: install-dev ## Break the money's rules on purpose and count how many tests notice.
 	@$(PY) -m stack mutation $(ARGS)
 
+screenshots: install-dev browser ## Draw every page, on desktop and phone, dark and Arabic, into screenshots/.
+	@$(PY) -m tests.browser.screenshots
+
 lock: ## Lock the dependencies of pyproject.toml anew, with hashes (needs uv).
 	@command -v uv >/dev/null || { echo "error: uv is not here: install it, it writes the lock files" >&2; exit 1; }
 	@uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
@@ -43,7 +46,7 @@ lock: ## Lock the dependencies of pyproject.toml anew, with hashes (needs uv).
 
 clean: ## Delete the virtual environment, caches and all local data, the embedded database's too.
 	@if [ -x $(PY) ]; then $(PY) -m stack postgres remove; fi
-	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static-collected
+	@rm -rf .venv .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static-collected screenshots
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install:
@@ -53,6 +56,9 @@ install:
 install-dev:
 	@PYTHON="$(PYTHON)" stack/install.sh dev
 	@$(MAKE) --no-print-directory translations
+
+browser:
+	@stack/browser.sh
 
 # Django reads compiled catalogues; Babel compiles them without Debian's gettext.
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard multitask/web/pages/locale/*/LC_MESSAGES/django.po))

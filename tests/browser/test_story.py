@@ -9,6 +9,7 @@ from tests.browser.person import Person
 
 pytestmark = pytest.mark.django_db
 
+
 def hire(client: Person, freelancer: Person, title: str, price: str) -> None:
     """Post, apply, accept: both end at the task."""
     client.open("/")

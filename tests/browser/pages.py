@@ -1,0 +1,108 @@
+"""Every page by its address, and the people whose browsers may see it, in the middle of much that happens."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.acceptance.story import Story
+from tests.acceptance.system import System
+
+SIGNED_OUT = {
+    "home": "/",
+    "sign-in": "/sign-in/",
+    "register": "/register/",
+    "password-forgotten": "/password/forgotten/",
+    "password-sent": "/password/forgotten/sent/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A task that was paid out and withdrawn from, one under way with a refund asked for, one to be paid."""
+
+    paid: Story
+    asked: Story
+    unpaid: Story
+    staff: str
+
+    def pages(self) -> Iterator[tuple[str, str, str]]:
+        """Yield who looks ("" is nobody), a name for the page, and its address."""
+        yield from (("", name, address) for name, address in SIGNED_OUT.items())
+        yield from ((self.unpaid.client.name, name, address) for name, address in self._of_the_client())
+        client = self.asked.client.name
+        yield client, "payment-asked", f"/tasks/{self.asked.task}/payment/"
+        yield self.paid.client.name, "receipt", f"/tasks/{self.paid.task}/payment/receipt/"
+        yield from ((self.paid.freelancer.name, name, address) for name, address in self._of_the_freelancer())
+        answering = f"/tasks/{self.asked.task}/payment/"
+        yield self.asked.freelancer.name, "payment-answer", answering
+        yield from ((self.staff, f"office-{name}", address) for name, address in self._of_the_staff())
+
+    def _of_the_client(self) -> Iterator[tuple[str, str]]:
+        yield "client-home", "/"
+        yield "task-new", "/tasks/new/"
+        yield "task", f"/tasks/{self.unpaid.task}/"
+        yield "checkout", f"/tasks/{self.unpaid.task}/pay/"
+        yield "checkout-wait", f"/tasks/{self.unpaid.task}/pay/wait/"
+        yield "client-wallet", "/wallet/"
+
+    def _of_the_freelancer(self) -> Iterator[tuple[str, str]]:
+        yield "freelancer-home", "/"
+        yield "tasks", "/tasks/?which=open"
+        yield "my-tasks", "/tasks/?which=mine"
+        yield "payment", f"/tasks/{self.paid.task}/payment/"
+        yield "wallet", "/wallet/"
+        yield "withdraw", "/wallet/withdraw/"
+        yield "withdraw-confirm", "/wallet/withdraw/confirm/?currency=USD&amount=10.00"
+        yield "withdrawals", "/wallet/withdrawals/"
+        withdrawal = self.paid.freelancer.get("/payments/withdrawals/")["results"][0]["withdrawal_id"]
+        yield "withdrawal", f"/wallet/withdrawals/{withdrawal}/"
+        yield "transactions", "/transactions/"
+        transaction = self.paid.freelancer.get("/payments/wallet/transactions/")["results"][0]["transaction_id"]
+        yield "transaction", f"/transactions/{transaction}/"
+        yield "statement", "/transactions/statement/"
+        yield "onboarding", "/onboarding/"
+        yield "notices", "/notices/"
+        yield "profile", "/profile/"
+        yield "email-change", "/profile/email/"
+        yield "password-change", "/password/change/"
+        yield "security", "/security/"
+
+    def _of_the_staff(self) -> Iterator[tuple[str, str]]:
+        number = self._escrow()
+        yield "home", "/backoffice/"
+        yield "escrows", "/backoffice/payments/escrow/"
+        yield "escrow", f"/backoffice/payments/escrow/{number}/change/"
+        yield "release", f"/backoffice/do/release/{number}/"
+        yield "withdrawals", "/backoffice/payments/withdrawal/"
+        yield "webhooks", "/backoffice/webhooks/incomingevent/"
+        yield "transactions", "/backoffice/ledger/transaction/"
+
+    def _escrow(self) -> int:
+        found = self.asked.system.query("SELECT id FROM payments_escrow WHERE task_id = %s", self.asked.task)
+        return int(found[0][0])
+
+
+def make_staff(system: System, name: str, role: str) -> None:
+    """Give somebody a role among the staff, as the first of them gets it: in the database."""
+    system.query(
+        "UPDATE users_user SET staff_role = %s, is_staff = true, is_superuser = %s WHERE username = %s",
+        *(role, role == "admin", name),
+    )
+
+
+def prepare(system: System) -> Scene:
+    """Play what the pages show, through the API."""
+    paid, asked, unpaid, staff = (Story(system, price=price) for price in ("1250.00", "480.00", "75.50", "10.00"))
+    paid.to_work_done()
+    paid.release()
+    paid.until_available()
+    paid.freelancer.insist("/payments/withdrawals/create/", {"amount": "400.00"})
+    paid.until_paid_out()
+    asked.hire()
+    asked.fund()
+    asked.freelancer.insist(f"/api/tasks/{asked.task}/start/")
+    wish = {"reason": "not_as_agreed", "amount": "180.00", "note": "The colours differ from the draft."}
+    asked.client.insist(f"/payments/escrow/{asked.escrow_id}/refund/", wish)
+    unpaid.hire()
+    unpaid.intend()
+    make_staff(system, staff.client.name, "admin")
+    return Scene(paid, asked, unpaid, staff.client.name)
