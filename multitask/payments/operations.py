@@ -29,7 +29,6 @@ PATIENCE_SECONDS: Final = 3.0  # for somebody else's call, by a request that nee
 PAUSE_SECONDS: Final = 0.05
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
-GIVE_UP_AFTER: Final = 8  # tries after which a payout short of funds is failed, not retried
 
 
 class Handler(Protocol):
@@ -139,7 +138,7 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     except Rejected as error:
         return _fail(handler, operation, error, now)
     except ProviderError as error:
-        return _postpone(handler, operation, error, now)
+        return _postpone(operation, error, now)
     return _succeed(handler, operation, state, now)
 
 
@@ -263,22 +262,14 @@ def _finish(
     return operation
 
 
-def _postpone(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
+def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
     """Nothing is decided: try again later, under the same key, more and more seldom."""
-    if _is_hopeless(operation, error):
-        return _fail(handler, operation, error, now)
     if isinstance(error, Unavailable) and error.key_spent:
         _renew_key(operation, now)
     delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
     if isinstance(error, Unavailable) and error.retry_after is not None:
         delay = max(delay, error.retry_after)
     return _write_postponed(operation, error, now + delay)
-
-
-def _is_hopeless(operation: Operation, error: ProviderError) -> bool:
-    """A payout that stays short of funds is given back to its owner instead of being tried for ever."""
-    is_short = isinstance(error, Unavailable) and error.code == "balance_insufficient"
-    return is_short and operation.kind == "create_payout" and operation.attempts >= GIVE_UP_AFTER
 
 
 @database.transactional

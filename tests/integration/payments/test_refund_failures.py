@@ -322,3 +322,15 @@ def test_a_payment_in_escrow_is_not_returned(world: World) -> None:
     with pytest.raises(WrongState):
         returns.return_payment(actor=world.staff(), payment_id=Payment.objects.get().pk, now=world.now)
     assert held(f"escrow:{job.escrow.pk}") == 10_000
+
+
+def test_a_card_that_takes_no_refunds_says_so_after_it_was_paid(world: World) -> None:
+    job = world.funded(card="4000000000005126")
+    world.refund(job)
+    world.work()
+    assert (job.refund.state, job.escrow.state) == ("succeeded", "refunded")
+    world.sandbox.advance(2, wait=False)
+    assert "refund.failed" in world.hear()
+    assert (job.refund.state, job.refund.failure_code) == ("failed", "expired_or_canceled_card")
+    assert job.escrow.state == "funded"
+    assert held(f"escrow:{job.escrow.pk}") == 10_000

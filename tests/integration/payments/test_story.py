@@ -1,6 +1,7 @@
 """The life of the money, with every wallet after every step against figures worked out by hand."""
 
-from multitask.payments import escrow, fulfilment
+from multitask.money import Money
+from multitask.payments import escrow, fulfilment, wallet
 from multitask.users.actor import Actor
 from tests.payments_world import World, dollars, held, user_id
 
@@ -17,7 +18,7 @@ def figures(world: World, actor: Actor) -> Figures:
 
 
 def test_every_wallet_after_every_step(world: World) -> None:
-    job = world.hired()
+    job = world.hired(freelancer=world.freelancer())
     client, freelancer = job.client, job.freelancer
 
     def seen() -> tuple[Figures, Figures]:
@@ -89,12 +90,8 @@ def test_a_refund_takes_back_what_was_spent(world: World) -> None:
 
 
 def test_what_freelancers_earn_in_two_currencies_is_kept_apart(world: World) -> None:
-    from multitask.money import Money
-
     job = world.settled()
     world.settled(Money(20_000, "EUR"), freelancer=job.freelancer)
-    from multitask.payments import wallet
-
     dollars_first = wallet.balances(user_id=user_id(job.freelancer), default_currency="USD")
     assert [(b.available.amount_minor, b.available.currency) for b in dollars_first] == [
         (8_500, "USD"),
