@@ -23,8 +23,8 @@ from bench.report import Report
 from stack import binaries
 
 CLIENTS = 16
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
 FLOOR_SHARE = 0.5
 ONE_ACCOUNT_SHARE = 0.9
 SETUP = Path(__file__).with_name("ledger_posting.sql")

@@ -32,11 +32,9 @@ BEGIN
         SELECT FROM added_entries entry
           LEFT JOIN ledger_transaction header ON header.id = entry.transaction_id
           LEFT JOIN ledger_account account ON account.id = entry.account_id
-         GROUP BY entry.transaction_id
-        HAVING (count(account.id) = min(header.legs) AND count(*) = min(header.legs)
-                AND min(entry.position) = 1 AND max(entry.position) = min(header.legs)
-                AND sum(entry.amount_minor) = 0
-                AND min(account.currency) = max(account.currency)) IS NOT TRUE)
+         GROUP BY entry.transaction_id, header.legs, account.currency
+        HAVING (count(*) = header.legs AND min(entry.position) = 1 AND max(entry.position) = header.legs
+                AND sum(entry.amount_minor) = 0 AND account.currency IS NOT NULL) IS NOT TRUE)
     THEN
         RETURN NULL;
     END IF;

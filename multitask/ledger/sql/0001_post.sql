@@ -135,7 +135,7 @@ BEGIN
               JOIN ledger_balance balance ON balance.account_id = leg.account_id
                    AND balance.stripe = (pg_backend_pid() % leg.stripes)::smallint
              ORDER BY leg.stripes > 1, leg.account_id
-               FOR UPDATE OF balance) locked;
+               FOR NO KEY UPDATE OF balance) locked;
     IF v_short IS NOT NULL THEN
         RAISE EXCEPTION 'account % does not hold enough', v_short
             USING ERRCODE = 'ML006', DETAIL = v_short;
