@@ -89,9 +89,7 @@ def _overlap(start: int, length: int, other_start: int, other_length: int) -> in
 
 def _earned_before(escrow: Escrow) -> int:
     earlier = Q(settled_at__lt=escrow.settled_at) | Q(settled_at=escrow.settled_at, pk__lt=escrow.pk)
-    settled = Escrow.objects.filter(
-        earlier, freelancer_id=escrow.freelancer_id, currency=escrow.currency
-    )
+    settled = Escrow.objects.filter(earlier, freelancer_id=escrow.freelancer_id, currency=escrow.currency)
     total = settled.aggregate(total=Sum(F("released_minor") - F("released_fee_minor")))["total"]
     return int(total or 0)
 
