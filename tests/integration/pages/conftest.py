@@ -25,3 +25,16 @@ def sign_in() -> Callable[[Actor], Client]:
         return browser
 
     return signed_in
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    """Somebody whose history is written by the test itself."""
+    return User.objects.create_user("reader", "reader@example.com", is_freelancer=True)
+
+
+@pytest.fixture
+def browser(person: User, client: Client) -> Client:
+    """The reader's browser."""
+    client.force_login(person, backend="multitask.users.backends.UsernameOrEmailBackend")
+    return client

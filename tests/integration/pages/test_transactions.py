@@ -1,7 +1,5 @@
 """The history's pages: filters, totals, paging, what the books say, exports and statements."""
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,27 +11,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from multitask import ledger
-from multitask.money import Money
-from multitask.payments import bookkeeping, browsing, statements, trends
+from multitask.payments import browsing
 from multitask.payments.browsing import Cursor
-from multitask.payments.models import Escrow, HistoryRow
-from multitask.payments.statements import About
+from multitask.payments.models import HistoryRow
 from multitask.payments.wallet import Filter
 from multitask.tasks.models import Task
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web.pages import calendars, exports
-from tests.integration.pages.reading import MOST_STATEMENTS, text_of
+from multitask.web.pages import exports
+from tests.integration.pages.reading import MOST_STATEMENTS, lines_of, text_of
 from tests.payments_world import DECLINED, World, dollars, user_id
 
 SignIn = Callable[[Actor], Client]
-
-
-@pytest.fixture
-def person(db: None) -> User:
-    """Somebody whose history is written by the test itself."""
-    return User.objects.create_user("reader", "reader@example.com", is_freelancer=True)
 
 
 def _past(person: User, number: int, **more: Any) -> list[HistoryRow]:
@@ -62,13 +51,6 @@ def _shown(browser: Client, address: str) -> list[str]:
         older = re.search(r'href="(\?[^"]*)" rel="next"', html)
         address = f"/transactions/{older[1]}".replace("&amp;", "&") if older else ""
     return found
-
-
-@pytest.fixture
-def browser(person: User, client: Client) -> Client:
-    """The reader's browser."""
-    client.force_login(person, backend="multitask.users.backends.UsernameOrEmailBackend")
-    return client
 
 
 # -- rows, filters, totals
@@ -297,16 +279,11 @@ def test_a_payment_that_was_not_made_says_that_nothing_moved(world: World, sign_
 # -- exports
 
 
-def _lines(answer: Any) -> list[dict[str, str]]:
-    content = b"".join(answer.streaming_content).decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(content, newline="")))
-
-
 def test_an_export_holds_what_matches(world: World, sign_in: SignIn) -> None:
     job = world.released()
     answer = sign_in(job.freelancer).get("/transactions/export/?type=escrow_release")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    (line,) = _lines(answer)
+    (line,) = lines_of(answer)
     assert (line["amount"], line["platform_fee"], line["net_amount"]) == ("100.00", "15.00", "85.00")
     assert (line["from"], line["to"], line["task"]) == (job.client.label, job.freelancer.label, "Draw a logo")
 
@@ -315,14 +292,14 @@ def test_an_export_holds_what_matches(world: World, sign_in: SignIn) -> None:
 def test_an_export_holds_no_formula(world: World, sign_in: SignIn, title: str) -> None:
     job = world.funded()
     Task.objects.filter(pk=job.task_id).update(title=title)
-    (line,) = _lines(sign_in(job.client).get("/transactions/export/"))
+    (line,) = lines_of(sign_in(job.client).get("/transactions/export/"))
     assert line["task"] == f"'{title}"
 
 
 def test_quotes_and_lines_survive(world: World, sign_in: SignIn) -> None:
     job = world.funded()
     Task.objects.filter(pk=job.task_id).update(title='A "quoted", title; شعار')
-    (line,) = _lines(sign_in(job.client).get("/transactions/export/"))
+    (line,) = lines_of(sign_in(job.client).get("/transactions/export/"))
     assert line["task"] == 'A "quoted", title; شعار'
 
 
@@ -330,7 +307,7 @@ def test_an_export_is_read_in_batches(browser: Client, person: User) -> None:
     rows = _past(person, browsing.BATCH * 2 + 10)
     answer = browser.get("/transactions/export/")
     with CaptureQueriesContext(connection) as taken:
-        found = _lines(answer)
+        found = lines_of(answer)
     assert [line["transaction_id"] for line in found] == [str(row.public_id) for row in reversed(rows)]
     assert len(taken) == 3 * 2  # The ids of each batch, and its rows.
 
@@ -339,173 +316,3 @@ def test_amounts_are_never_written_as_formulas() -> None:
     assert exports.safe("-5.00") == "'-5.00"
     assert exports.safe("5.00") == "5.00"
     assert exports.safe("") == ""
-
-
-# -- statements
-
-
-def _statement(actor: Actor, about: About, days: int = 1) -> statements.Statement:
-    today = timezone.localdate()
-    moments = calendars.cuts(today - timedelta(days=days), today)
-    return statements.draw(user_id=user_id(actor), about=about, currency="USD", moments=moments)
-
-
-def test_a_wallets_statement_adds_up(world: World) -> None:
-    freelancer = world.freelancer()
-    world.settled(freelancer=freelancer)
-    world.released(dollars("50.00"), freelancer=freelancer)
-    world.arrive(world.withdrawn(freelancer, dollars("60.00")))
-    drawn = _statement(freelancer, About.WALLET)
-    assert drawn.opening == dollars("0.00")
-    assert [line.change for line in drawn.lines] == [dollars("85.00"), dollars("42.50"), -dollars("60.00")]
-    assert [line.balance for line in drawn.lines][-1] == drawn.closing == dollars("67.50")
-    assert {place.name: place.closing for place in drawn.places} == {
-        "pending": dollars("0.00"),
-        "available": dollars("67.50"),
-        "withdrawing": dollars("0.00"),
-    }
-
-
-def test_an_escrows_statement_adds_up(world: World) -> None:
-    client = world.client()
-    world.funded(client=client)
-    world.released(dollars("50.00"), client=client)
-    drawn = _statement(client, About.ESCROW)
-    assert [line.change for line in drawn.lines] == [dollars("100.00"), dollars("50.00"), -dollars("50.00")]
-    assert drawn.closing == dollars("100.00")
-    assert {title for _, title in drawn.titles.values()} == {"Draw a logo"}
-
-
-def test_a_later_period_opens_where_the_earlier_closed(world: World) -> None:
-    job = world.settled()
-    world.arrive(world.withdrawn(job.freelancer, dollars("60.00")))
-    accounts = ["pending", "available", "withdrawing"]
-    codes = [f"user:{user_id(job.freelancer)}:{name}" for name in accounts]
-    entries = [entry for code in codes for entry in ledger.entries(code, "USD")]
-    for at in sorted({entry.recorded_at for entry in entries}):
-        for moment in (at, at + timedelta(microseconds=1)):
-            moments = [timezone.now() - timedelta(days=1), moment]
-            before = statements.draw(
-                user_id=user_id(job.freelancer), about=About.WALLET, currency="USD", moments=moments
-            )
-            after = statements.draw(
-                user_id=user_id(job.freelancer),
-                about=About.WALLET,
-                currency="USD",
-                moments=[moment, timezone.now() + timedelta(days=1)],
-            )
-            assert before.closing == after.opening
-            for drawn in (before, after):
-                changes = (line.change for line in drawn.lines)
-                assert drawn.opening + sum(changes, Money.zero("USD")) == drawn.closing
-
-
-def test_a_long_statement_is_summed_up_and_still_adds_up(world: World, sign_in: SignIn) -> None:
-    job = world.settled()
-    withdrawn = statements.MOST_ENTRIES // 2  # Two entries each.
-    for cents in range(1, withdrawn + 1):
-        world.withdraw(job.freelancer, Money(cents, "USD"))
-    drawn = _statement(job.freelancer, About.WALLET)
-    assert drawn.lines == []
-    assert sum((part.change for part in drawn.sums), Money.zero("USD")) == drawn.closing - drawn.opening
-    assert sum(part.entries for part in drawn.sums) == drawn.entries == 3 + 2 * withdrawn
-    words = text_of(sign_in(job.freelancer).get("/transactions/statement/"))
-    assert "Too many entries to list" in words
-
-
-def test_the_statements_page_takes_few_statements_and_prints(world: World, sign_in: SignIn) -> None:
-    job = world.settled()
-    browser = sign_in(job.freelancer)
-    with CaptureQueriesContext(connection) as taken:
-        answer = browser.get("/transactions/statement/")
-    words = text_of(answer)
-    assert "Opening balance" in words
-    assert "Earned: Draw a logo $85.00" in words
-    assert "This period is not over" in words
-    assert len(taken) <= MOST_STATEMENTS, [each["sql"] for each in taken]
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ("start=2026-02-02&end=2026-02-01", "The last day is before the first."),
-        ("start=2024-01-01&end=2026-02-01", "A statement covers a year at most."),
-        ("start=x", "Enter a valid date."),
-        ("currency=XYZ", "XYZ is not one of the available choices."),
-        ("about=escrow", "escrow is not one of the available choices."),
-    ],
-)
-def test_a_wrong_period_is_answered_beside_the_field(browser: Client, asked: str, words: str) -> None:
-    answer = browser.get(f"/transactions/statement/?{asked}")
-    assert answer.status_code == 422
-    assert words in text_of(answer)
-    assert browser.get(f"/transactions/statement/export/?{asked}").status_code == 302
-
-
-@pytest.mark.breaks_the_books
-def test_too_many_escrows_are_refused_in_words(world: World, sign_in: SignIn) -> None:
-    job = world.funded()
-    _copy_escrow(job.escrow, statements.MOST_ESCROWS)
-    browser = sign_in(job.client)
-    answer = browser.get("/transactions/statement/")
-    assert answer.status_code == 422
-    assert "There is too much in this period for one statement." in text_of(answer)
-    assert browser.get("/transactions/statement/export/").status_code == 302
-
-
-def _copy_escrow(escrow: Escrow, number: int) -> None:
-    """Give the client so many more escrows like this one, whose money nobody looks at here."""
-    fields = ("client_id", "title", "description", "budget_minor", "currency", "created_at")
-    like = {name: getattr(escrow.task, name) for name in fields}
-    tasks = Task.objects.bulk_create(Task(status="open", **like) for _ in range(number))
-    kept = [field.attname for field in Escrow._meta.concrete_fields if field.name not in {"id", "public_id", "task"}]
-    values = {name: getattr(escrow, name) for name in kept}
-    Escrow.objects.bulk_create(Escrow(task=task, **values) for task in tasks)
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
-def test_entries_are_read_whole_in_batches_of_any_size(world: World, batch_size: int) -> None:
-    job = world.settled()
-    world.arrive(world.withdrawn(job.freelancer, dollars("60.00")))
-    codes = list(trends.wallet_codes(user_id(job.freelancer)).values())
-    start, end = timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)
-    found = list(ledger.all_entries_between(codes, "USD", start, end, batch_size=batch_size))
-    assert found == ledger.entries_between(codes, "USD", start, end, limit=100)
-    assert len(found) == 1 + 2 + 2 + 1
-
-
-def test_a_statements_export_has_every_line(world: World, sign_in: SignIn) -> None:
-    job = world.settled()
-    world.arrive(world.withdrawn(job.freelancer, dollars("60.00")))
-    found = _lines(sign_in(job.freelancer).get("/transactions/statement/export/"))
-    assert [(line["event"], line["money_in"], line["money_out"], line["balance"]) for line in found] == [
-        ("escrow_released", "85.00", "0.00", "85.00"),
-        ("withdrawal_paid", "0.00", "60.00", "25.00"),
-    ]
-    assert found[0]["escrow"] == str(job.escrow.pk)
-
-
-def test_readings_are_the_balances_at_their_moments(world: World) -> None:
-    job = world.settled()
-    code = bookkeeping.available_account(user_id(job.freelancer)).code
-    (entry,) = ledger.entries(code, "USD")
-    moments = [entry.recorded_at, entry.recorded_at + timedelta(microseconds=1)]
-    found = ledger.readings([code, "nobody:knows"], "USD", moments)
-    assert [reading.balance for reading in found[code]] == [dollars("0.00"), dollars("85.00")]
-    assert [reading.entries for reading in found[code]] == [0, 1]
-    assert [ledger.balance_as_of(code, "USD", at) for at in moments] == [dollars("0.00"), dollars("85.00")]
-    assert [reading.entries for reading in found["nobody:knows"]] == [0, 0]
-
-
-def test_movement_says_how_far_back_it_looked(world: World) -> None:
-    job = world.settled()
-    for _number in range(3):
-        world.arrive(world.withdrawn(job.freelancer, dollars("5.00")))
-    code = bookkeeping.withdrawing_account(user_id(job.freelancer)).code
-    newest = ledger.entries(code, "USD")
-    moments = [newest[-1].recorded_at, newest[2].recorded_at, timezone.now()]
-    whole = ledger.movement(code, "USD", ["withdrawal_paid"], moments)
-    assert [moved.amount_minor for moved in whole.sums] == [-500, -500 * 2]
-    assert whole.complete_since is None
-    cut = ledger.movement(code, "USD", ["withdrawal_paid"], moments, most=3)
-    assert cut.complete_since == newest[2].recorded_at
