@@ -1,5 +1,6 @@
 """The audit trail as the staff reads it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +16,10 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Actor
 from multitask.web.backoffice import addresses, site
-from multitask.web.pages import events
+from multitask.web.pages import events, statuses
 
+# What the system and programs give as a reason is one word of code.
+_CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
 _READER: Final = Actor.system("backoffice")
 # What the pages of the two sides have no words for.
 _WORDS: Final = {
@@ -73,7 +76,7 @@ def _line(event: AuditEvent) -> Line:
         role=event.actor_role,
         ip=event.ip or "",
         amount=None if event.amount_minor is None else Money(event.amount_minor, event.currency),
-        note=event.note,
+        note=statuses.spoken(event.note) if _CODE.fullmatch(event.note) else event.note,
         details=", ".join(f"{name}: {value}" for name, value in sorted(event.details.items())),
         is_bad=events.spoken(event, _READER).is_bad or event.event in {"withdrawal_failed", "account_refused"},
     )

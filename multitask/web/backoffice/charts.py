@@ -33,6 +33,23 @@ class Chart:
     last: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One line of a list with a bar: how many there are, and how many of them are bad, in hundredths."""
+
+    words: str
+    number: int
+    bad: int
+    length: int
+    bad_length: int
+
+
+def meters(rows: Sequence[tuple[str, int, int]]) -> list[Meter]:
+    """Draw a bar for each of some numbers, all on the scale of the highest; rows are words, number, bad ones."""
+    highest = max((number for _words, number, _bad in rows), default=0) or 1
+    return [Meter(word, number, bad, number * 100 // highest, bad * 100 // highest) for word, number, bad in rows]
+
+
 def columns(
     series: Sequence[tuple[str, Sequence[int]]], titles: Sequence[Sequence[str]], *, top: str, first: str, last: str
 ) -> Chart:

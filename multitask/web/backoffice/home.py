@@ -138,12 +138,13 @@ def _machinery(now: datetime) -> dict[str, Any]:
         ),
         "backlog": backlog,
         "ages": _ages(backlog),
-        "calls": [(words.of("operation_kind", kind), number, stuck) for kind, number, stuck in calls],
+        "calls": charts.meters([(words.of("operation_kind", kind), number, stuck) for kind, number, stuck in calls]),
         "calls_stuck": sum(stuck for _kind, _number, stuck in calls),
     }
 
 
-def _ages(backlog: figures.Backlog) -> list[tuple[str, int]]:
+def _ages(backlog: figures.Backlog) -> list[charts.Meter]:
+    """How many wait for how long; those that wait longer than they should are the bad ones."""
     told = [
         _("under a minute"),
         _("up to ten minutes"),
@@ -151,4 +152,7 @@ def _ages(backlog: figures.Backlog) -> list[tuple[str, int]]:
         _("up to a day"),
         _("longer"),
     ]
-    return [(word, number) for word, (_age, number) in zip(told, backlog.ages, strict=True)]
+    ages = zip(told, backlog.ages, strict=True)
+    return charts.meters(
+        [(word, number, number if age > open_questions.SLOW_AFTER else 0) for word, (age, number) in ages]
+    )
