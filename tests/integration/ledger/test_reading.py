@@ -123,7 +123,7 @@ def striped_rows(count: int) -> None:
     for number in range(2, count + 1):
         # Three in a row share a moment; within it, readers see higher stripes as the later ones.
         stripe = (home + 1 + number % 3) % 32 if home < 28 else number % 3
-        one_posting(account, bank, stripe, number, begin + timedelta(milliseconds=number // 3))
+        one_posting(account, bank, stripe, number, begin + timedelta(milliseconds=1 + number // 3))
     rows("RESET ledger.writer")
 
 
