@@ -1,8 +1,10 @@
 """Somebody at a browser: a context of their own, and the deeds that take more than one click."""
 
+import contextlib
 import ipaddress
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -138,10 +140,9 @@ class Person:
         _until(said)
 
 
-def _until(check: Any, tries: int = 40) -> None:
+def _until(check: Callable[[], None], tries: int = 40) -> None:
     for _ in range(tries - 1):
-        try:
-            return check()
-        except AssertionError:
-            continue
-    return check()
+        with contextlib.suppress(AssertionError):
+            check()
+            return
+    check()

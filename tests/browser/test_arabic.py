@@ -10,6 +10,12 @@ from tests.browser.conftest import NewPerson
 
 pytestmark = pytest.mark.django_db
 ARABIC = re.compile("[\u0600-\u06ff]{3}")
+# What the page says, without numbers of things and without the names of time zones and currencies.
+TEXT = """() => {
+  const main = document.querySelector("main").cloneNode(true);
+  for (const part of main.querySelectorAll("select, .mono, [lang=en], svg")) part.remove();
+  return main.textContent;
+}"""
 LATIN_WORD = re.compile(r"\b[a-z]{4,}\b")
 
 
@@ -44,8 +50,8 @@ def test_every_word_of_the_wallet_is_arabic(story: Story, new_person: NewPerson)
     for path in ("/", "/wallet/", "/transactions/", f"/tasks/{story.task}/payment/", "/onboarding/", "/profile/"):
         freelancer.open(path)
         expect(freelancer.page.locator("html")).to_have_attribute("lang", "ar")
-        texts = freelancer.page.locator("main").inner_text()
-        for known in (story.freelancer.name, story.client.name, "A logo", f"{story.freelancer.name}@example.com"):
+        texts = str(freelancer.page.evaluate(TEXT))
+        for known in (story.freelancer.name, story.client.name, "A logo", "example.com"):
             texts = texts.replace(known, "")
-        left = set(LATIN_WORD.findall(texts)) - {"example"}
+        left = set(LATIN_WORD.findall(texts))
         assert not left, f"{path}: {left}"
