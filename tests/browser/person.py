@@ -8,13 +8,23 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FrameLocator, Locator, Page, Response, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FrameLocator,
+    Locator,
+    Page,
+    Response,
+    ViewportSize,
+    expect,
+)
 
 from tests.acceptance.story import PASSWORD
 from tests.acceptance.system import System
 
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 GOOD_CARD = "4242424242424242"
 # Answers in the 400s are told by the page; Chromium writes them into the console as well.
 ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")

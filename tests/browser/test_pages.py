@@ -1,19 +1,26 @@
-"""Every page: accessible in both languages and themes, light, and asking nobody but us and the provider."""
+"""Every page: accessible in both languages and themes, fit for a phone, light, and closed to strange scripts."""
+
+import gzip
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Response
+from playwright.sync_api import Page, Response
 
 from tests.acceptance.system import System
 from tests.browser import pages
 from tests.browser.conftest import NewPerson
 from tests.browser.pages import Scene
+from tests.browser.person import DESKTOP, PHONE
 from tests.browser.visits import visits
 
 pytestmark = pytest.mark.django_db
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+EVERYTHING = {"runOnly": {"type": "tag", "values": LEVELS}}
+# Another theme changes colours and nothing else.
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 HEAVIEST = 50_000
-LOOKS = [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
+POLICY = ("default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'")
 
 
 @pytest.fixture(scope="module")
@@ -21,43 +28,62 @@ def scene(system: System) -> Scene:
     return pages.prepare(system)
 
 
-@pytest.mark.parametrize(("language", "theme"), LOOKS)
-def test_axe_finds_no_violation(scene: Scene, new_person: NewPerson, language: str, theme: str) -> None:
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_every_page_is_accessible_light_and_dark(scene: Scene, new_person: NewPerson, language: str) -> None:
     found = []
-    for title, person in visits(scene, new_person, color_scheme=theme, language=language):
-        results = Axe().run(person.page, options=RULES)
-        found += [
-            f"{title}: {violation['id']} at {node['target']}: {node['failureSummary']}"
-            for violation in results.response["violations"]
-            for node in violation["nodes"][:3]
-        ]
+    for title, person in visits(scene, new_person, language=language):
+        person.page.emulate_media(color_scheme="light")
+        found += [f"{title}: {told}" for told in violations(person.page, EVERYTHING)]
+        person.page.emulate_media(color_scheme="dark")
+        found += [f"{title}, dark: {told}" for told in violations(person.page, COLOURS)]
     assert not found, "\n".join(found)
 
 
-def test_every_page_is_light_and_says_what_it_may_load(scene: Scene, new_person: NewPerson, browser: Browser) -> None:
+def violations(page: Page, options: dict[str, Any]) -> list[str]:
+    """What axe-core holds against the page as it is now."""
+    return [
+        f"{violation['id']} at {node['target']}: {node['failureSummary']}"
+        for violation in Axe().run(page, options=options).response["violations"]
+        for node in violation["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_no_page_scrolls_sideways(scene: Scene, new_person: NewPerson, language: str) -> None:
+    wide = {}
+    for title, person in visits(scene, new_person, language=language):
+        for size in (DESKTOP, PHONE):
+            person.page.set_viewport_size(size)
+            over = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if over > 0:
+                wide[f"{title} at {size['width']}"] = over
+    assert not wide, wide
+
+
+def transferred(answer: Response) -> int:
+    """Bytes on the wire in production, where static files were compressed when they were collected."""
+    body = answer.body()
+    return len(gzip.compress(body)) if "/static/" in answer.url else len(body)
+
+
+def test_every_page_is_light_and_says_what_may_run_on_it(scene: Scene, new_person: NewPerson) -> None:
     heavy, open_doors = {}, {}
     for title, person in visits(scene, new_person):
-        weighed: list[Response] = []
-        person.page.on("response", weighed.append)
-        answer = person.page.reload(wait_until="networkidle")
-        person.page.remove_listener("response", weighed.append)
+        answers: list[Response] = []
+        person.page.on("response", answers.append)
+        answer = person.page.reload()
+        person.page.remove_listener("response", answers.append)
         assert answer is not None
-        ours = [response for response in weighed if response.url.startswith(person.system.url)]
-        weight = sum(response.request.sizes()["responseBodySize"] for response in ours if "font" not in response.url)
+        ours = [one for one in answers if one.url.startswith(person.system.url) and one.status < 300]
+        weight = sum(transferred(one) for one in ours)
+        # The back office is read by staff at desks; its framework brings a font of its own.
         if weight > HEAVIEST and not title.startswith("office"):
             heavy[title] = weight
         policy = answer.headers.get("content-security-policy", "")
-        wanted = ("default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "'nonce-")
-        if not all(word in policy for word in wanted) or "unsafe" in policy.split("style-src")[0]:
+        scripts = policy.partition("script-src")[2].partition(";")[0]
+        # The back office's menus are compiled by its framework.
+        allowed = scripts.replace("'unsafe-eval'", "") if title.startswith("office") else scripts
+        if not all(word in policy for word in POLICY) or "unsafe" in allowed or "'nonce-" not in scripts:
             open_doors[title] = policy
     assert not heavy, heavy
     assert not open_doors, open_doors
-
-
-def test_no_page_scrolls_sideways_on_a_phone(scene: Scene, new_person: NewPerson) -> None:
-    wide = {}
-    for title, person in visits(scene, new_person, viewport={"width": 390, "height": 844}):
-        over = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if over > 0:
-            wide[title] = over
-    assert not wide, wide
