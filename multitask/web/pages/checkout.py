@@ -67,9 +67,24 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
     if escrow is None:
         raise Http404
     payment = _payment(escrow)
-    context = {"escrow": escrow, "payment": payment, "task": escrow.task, "state": _state(escrow, payment)}
+    state, was_confirmed = _state(escrow, payment), _was_confirmed(request)
+    if state == "declined" and was_confirmed:
+        # The decline that we know of may be an earlier try's: the answer to this one is on its way.
+        state = "waiting"
+    context = {
+        "escrow": escrow,
+        "payment": payment,
+        "task": escrow.task,
+        "state": state,
+        "was_confirmed": was_confirmed,
+    }
     template = "parts/checkout_state.html" if request.htmx else "checkout_wait.html"  # type: ignore[attr-defined]
     return page(request, template, context)
+
+
+def _was_confirmed(request: HttpRequest) -> bool:
+    """Say whether the provider's script has just taken a confirmation; its own redirects say so too."""
+    return "confirmed" in request.GET or request.GET.get("redirect_status") in {"succeeded", "pending"}
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:

@@ -55,7 +55,7 @@ async function pay(stripe, elements) {
 }
 
 function go() {
-  window.location.assign(form.dataset.return);
+  window.location.assign(`${form.dataset.return}?confirmed=1`);
 }
 
 begin();
