@@ -36,7 +36,8 @@ def browser() -> Callable[[Actor], Client]:
     def of(actor: Actor) -> Client:
         browser = Client()
         browser.force_login(
-            User.objects.get(pk=actor.user_id), backend="multitask.users.backends.UsernameOrEmailBackend"
+            User.objects.get(pk=payments_world.user_id(actor)),
+            backend="multitask.users.backends.UsernameOrEmailBackend",
         )
         return browser
 

@@ -11,7 +11,7 @@ from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests.integration.backoffice import addresses, scenes
 from tests.integration.backoffice.addresses import DEEDS
-from tests.payments_world import World, dollars
+from tests.payments_world import World, dollars, user_id
 
 Browser = Callable[[Actor], Client]
 
@@ -94,7 +94,7 @@ def test_a_smaller_role_can_do_less_at_the_next_click(world: World, browser: Bro
     inside = browser(finance)
     job = world.funded()
     assert inside.get(addresses.deed("release", job.escrow.pk)).status_code == 200
-    User.objects.filter(pk=finance.user_id).update(staff_role="support")
+    User.objects.filter(pk=user_id(finance)).update(staff_role="support")
     assert inside.post(addresses.deed("release", job.escrow.pk), {"note": "Now"}).status_code == 403
     assert inside.get(addresses.change(job.escrow)).status_code == 200
 
@@ -102,7 +102,7 @@ def test_a_smaller_role_can_do_less_at_the_next_click(world: World, browser: Bro
 def test_a_closed_account_is_outside(world: World, browser: Browser) -> None:
     finance = world.staff("finance")
     inside = browser(finance)
-    User.objects.filter(pk=finance.user_id).update(is_active=False)
+    User.objects.filter(pk=user_id(finance)).update(is_active=False)
     assert inside.get("/backoffice/").status_code == 302
 
 

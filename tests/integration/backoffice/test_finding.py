@@ -52,7 +52,7 @@ def test_a_withdrawal_a_transfer_and_an_account(world: World, office: Client) ->
     assert goes_to(office, row.public_id) == addresses.change(withdrawal)
     account = world.account(freelancer)
     assert goes_to(office, account.provider_account_id) == addresses.change(account)
-    transfer = Operation.objects.get(kind="create_transfer", user_id=freelancer.user_id)
+    transfer = Operation.objects.get(kind="create_transfer", user_id=user_id(freelancer))
     assert goes_to(office, transfer.provider_reference) == addresses.change(transfer)
     assert goes_to(office, transfer.reference) == addresses.change(transfer)
     assert goes_to(office, transfer.key) == addresses.change(transfer)
