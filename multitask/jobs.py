@@ -1,5 +1,6 @@
 """Thin jobs: each calls one command. They run in the worker (`manage.py procrastinate worker`)."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -46,8 +47,7 @@ def sweep_operations(timestamp: int) -> None:
 def settle_due(timestamp: int) -> None:
     """Settle what has become available at the provider without our being told."""
     now = timezone.now()
-    for escrow_id in settlement.due(now=now):
-        settlement.settle(escrow_id=escrow_id, now=now)
+    _each(settlement.due(now=now), lambda escrow_id: settlement.settle(escrow_id=escrow_id, now=now))
 
 
 @app.periodic(cron="* * * * *")
@@ -55,8 +55,7 @@ def settle_due(timestamp: int) -> None:
 def release_silent(timestamp: int) -> None:
     """Release escrows whose client has not answered a delivery in time."""
     now = timezone.now()
-    for escrow_id in escrow.due_for_auto_release(now=now):
-        escrow.auto_release(escrow_id=escrow_id, now=now)
+    _each(escrow.due_for_auto_release(now=now), lambda escrow_id: escrow.auto_release(escrow_id=escrow_id, now=now))
 
 
 @app.periodic(cron="* * * * *")
@@ -64,8 +63,7 @@ def release_silent(timestamp: int) -> None:
 def accept_silent(timestamp: int) -> None:
     """Accept refund requests that the freelancer has not answered in time."""
     now = timezone.now()
-    for refund_id in refunds.unanswered(now=now):
-        _accept(refund_id, now)
+    _each(refunds.unanswered(now=now), lambda refund_id: _accept(refund_id, now))
 
 
 @app.task(name="process_webhook", queue="webhooks")
@@ -145,6 +143,19 @@ def send_letter(context: JobContext, kind: str, address: str, user_id: int, atte
     """Send one letter about an account; a second run follows a worker that died, perhaps after sending."""
     if context.job.attempts == 0:
         letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, now=timezone.now())
+
+
+def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:
+    """Do it for each, also after one that fails; the first failure then fails the job."""
+    failures = []
+    for number in numbers:
+        try:
+            do(number)
+        except Exception as error:
+            log.exception("chore_failed", number=number)
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _accept(refund_id: int, now: datetime) -> None:

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import Exists, OuterRef
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments import access, audit, bookkeeping, history, transfers
@@ -16,7 +18,7 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
-from multitask.payments.models import AuditEvent, Escrow
+from multitask.payments.models import AuditEvent, Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, require
 from multitask.tasks import work
 from multitask.tasks.models import Task
@@ -97,8 +99,16 @@ def delivered(task: Task, now: datetime) -> Escrow:
 
 def due_for_auto_release(*, now: datetime, limit: int = 200) -> list[int]:
     """Escrows whose client has been silent since delivery for as long as the terms allow."""
-    due = Escrow.objects.filter(state=EscrowState.FUNDED.value, auto_release_at__lte=now, frozen_at=None).exclude(
-        refunds__state__in=[s.value for s in OPEN_REFUNDS], refunds__source="escrow"
+    asked_back = Refund.objects.filter(
+        escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
+    )
+    # Only what can be released: others would stay due, and keep those behind them from the list.
+    due = Escrow.objects.filter(
+        ~Exists(asked_back),
+        state=EscrowState.FUNDED.value,
+        auto_release_at__lte=now,
+        frozen_at=None,
+        task__status__in=[TaskStatus.DELIVERED.value, TaskStatus.COMPLETED.value],
     )
     return list(due.order_by("auto_release_at").values_list("pk", flat=True)[:limit])
 

@@ -123,7 +123,7 @@ def _write(wanted: list[Notice]) -> int:
 
 
 @database.transactional
-def remind(*, now: datetime, limit: int = 500) -> int:
+def remind(*, now: datetime) -> int:
     """Tell clients whose silence is about to release money; answers how many."""
     NoticeCursor.objects.select_for_update().get_or_create(pk=1)
     nearing = Escrow.objects.filter(
@@ -141,7 +141,7 @@ def remind(*, now: datetime, limit: int = 500) -> int:
                 escrow=escrow,
                 created_at=now,
             )
-            for escrow in nearing[:limit]
+            for escrow in nearing
         ]
     )
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments import access, audit, bookkeeping, onboarding, queue, transfers
@@ -40,7 +42,17 @@ def _may_settle(escrow: Escrow, now: datetime) -> bool:
 
 def due(*, now: datetime, limit: int = 500) -> list[int]:
     """Released escrows whose funds have settled at the provider and wait to be made available."""
+    # Only what may settle: others would stay due, and keep those behind them from the list.
+    receiving = ConnectedAccount.objects.filter(
+        user_id=OuterRef("freelancer_id"),
+        provider=OuterRef("provider"),
+        provider_account_id__isnull=False,
+        transfers_enabled=True,
+        closed=False,
+    )
     waiting = Escrow.objects.filter(
+        Exists(transfers.arrived(OuterRef("pk"))),
+        Exists(receiving),
         state=EscrowState.RELEASED.value,
         settled_at=None,
         frozen_at=None,

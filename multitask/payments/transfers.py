@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import OuterRef, QuerySet
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments import audit, bookkeeping, onboarding, operations, queue
@@ -137,8 +139,12 @@ operations.register(CREATE_TRANSFER, CreateTransfer())
 
 def is_transferred(escrow: Escrow) -> bool:
     """Say whether the freelancer's share has reached the connected account."""
-    transfers = Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow.pk)
-    return transfers.filter(state=OperationState.SUCCEEDED.value).exists()
+    return arrived(escrow.pk).exists()
+
+
+def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
+    """The operation that brought an escrow's share to the connected account."""
+    return Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow_id, state=OperationState.SUCCEEDED.value)
 
 
 @database.transactional

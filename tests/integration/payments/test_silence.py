@@ -121,6 +121,7 @@ def test_a_cancelled_task_is_not_released_by_silence(world: World) -> None:
     fulfilment.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.escrow.auto_release_at is None
     Escrow.objects.filter(pk=job.escrow.pk).update(auto_release_at=world.now)
+    assert not due(world, job)
     assert not auto_release(world, job)
 
 
@@ -208,3 +209,16 @@ def test_the_jobs_find_what_is_due(world: World) -> None:
     assert silent_client.escrow.state == "released"
     assert silent_freelancer.refund.state == "pending"
     assert contested.refund.state == "requested"
+
+
+def test_one_that_fails_does_not_keep_the_others_waiting() -> None:
+    from multitask import jobs
+
+    done = []
+
+    def do(number: int) -> None:
+        done.append(10 // number)
+
+    with pytest.raises(ZeroDivisionError):
+        jobs._each([1, 0, 5], do)
+    assert done == [10, 2]

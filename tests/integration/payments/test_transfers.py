@@ -183,6 +183,7 @@ def test_nothing_settles_that_was_not_released(world: World) -> None:
 def test_nothing_settles_that_was_not_transferred(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
     world.wait(SETTLING)
+    assert settlement.due(now=world.now) == []
     assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
     assert held(f"user:{user_id(job.freelancer)}:pending") == 8_500
 
@@ -191,6 +192,7 @@ def test_nothing_settles_for_an_account_that_was_disabled(world: World) -> None:
     job = world.released()
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=False)
     world.wait(SETTLING)
+    assert settlement.due(now=world.now) == []
     assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=True)
     assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
