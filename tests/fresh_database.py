@@ -1,5 +1,6 @@
 """A fresh database for each test that commits: the append-only books refuse to be emptied, so they are replaced."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -8,6 +9,12 @@ import psycopg
 from django.db import connection, connections
 from django.test import TransactionTestCase
 from psycopg import sql
+
+NUMBERS_PER_COPY = 10_000
+_RAISE_NUMBERS = """
+SELECT setval(format('%%I.%%I', schemaname, sequencename)::regclass, coalesce(last_value, 0) + %s)
+  FROM pg_sequences WHERE data_type <> 'smallint'::regtype
+"""
 
 
 def url(database: str) -> str:
@@ -23,7 +30,11 @@ def url(database: str) -> str:
 
 @contextmanager
 def kept_as_template(name: str) -> Iterator[None]:
-    """Keep a copy of the migrated test database, and replace it by that copy after each test that commits."""
+    """Keep a copy of the migrated test database, and replace it by that copy after each test that commits.
+
+    Numbers go on rising from copy to copy: the sandbox outlives the copies, and knows our objects by their numbers.
+    """
+    copies = itertools.count(1)
     template = f"{name}_template"
     _execute("DROP DATABASE IF EXISTS {}", template)
     _close()
@@ -33,6 +44,8 @@ def kept_as_template(name: str) -> Iterator[None]:
         _close()
         _execute("DROP DATABASE {} WITH (FORCE)", name)
         _execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
+        with psycopg.connect(url(name), autocommit=True) as copy:
+            copy.execute(_RAISE_NUMBERS, [next(copies) * NUMBERS_PER_COPY])
 
     emptying = TransactionTestCase._fixture_teardown
     TransactionTestCase._fixture_teardown = replace_database  # type: ignore[method-assign]

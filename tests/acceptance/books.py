@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from multitask.ledger import checks
-from tests.acceptance.system import System, eventually, in_process
+from tests.acceptance.system import System, in_process
 
 Sums = dict[str, int]
 
@@ -34,11 +34,6 @@ MADE_BY = {
 }
 
 
-def settle_down(system: System) -> None:
-    """Wait until nothing is left to do, neither here nor at the provider."""
-    eventually(system.is_quiet, "everything to come to rest")
-
-
 def differences(system: System) -> list[str]:
     """Everything in which our books and the provider's are not the same."""
     money = system.sandbox.money()
@@ -55,7 +50,7 @@ def differences(system: System) -> list[str]:
 
 def assert_equal(system: System, *, context: object = "") -> None:
     """Insist that the books are sound in themselves and the same as the provider's, each effect made once."""
-    settle_down(system)
+    system.settle_down()
     with in_process(system):
         wrong = [*differences(system), *map(str, checks.run())]
     assert not wrong, f"{context} {wrong}"

@@ -242,19 +242,27 @@ class System:
             timeout=120,
         )
 
-    def is_quiet(self) -> bool:
-        """Whether nothing is left to do: no open operation, no event, no job that is due, no delivery under way."""
+    def settle_down(self) -> None:
+        """Wait until nothing is left to do, neither here nor at the provider; fail with what is left."""
+        deadline = time.monotonic() + PATIENCE
+        while left := self.left_to_do():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited {PATIENCE:.0f} s in vain for everything to come to rest: {left}")
+            time.sleep(0.1)
+
+    def left_to_do(self) -> list[str]:
+        """Open operations, events, jobs that are due, and deliveries under way."""
         left = self.query(
             """
-            SELECT (SELECT count(*) FROM payments_operation
-                     WHERE state IN ('pending', 'sent', 'unknown') AND hold = '')
-                 + (SELECT count(*) FROM webhooks_incomingevent WHERE state = 'received')
-                 + (SELECT count(*) FROM procrastinate_jobs
-                     WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL
-                       AND queue_name IN ('operations', 'webhooks'))
+            SELECT concat_ws(' ', 'operation', id, kind, state, 'attempts', attempts, 'next', next_attempt_at)
+              FROM payments_operation WHERE state IN ('pending', 'sent', 'unknown') AND hold = ''
+             UNION ALL SELECT concat_ws(' ', 'event', id, state) FROM webhooks_incomingevent WHERE state = 'received'
+             UNION ALL SELECT concat_ws(' ', 'job', id, task_name, status, args, 'attempts', attempts, scheduled_at)
+              FROM procrastinate_jobs
+             WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL AND queue_name IN ('operations', 'webhooks')
             """
         )
-        return left[0][0] == 0 and self.sandbox.drain(5)
+        return [row[0] for row in left] or ([] if self.sandbox.drain(5) else ["deliveries of the sandbox"])
 
 
 @contextlib.contextmanager

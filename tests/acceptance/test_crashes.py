@@ -146,7 +146,7 @@ def test_the_worker_is_killed_at_every_operation(system: System, crash: Crash) -
     refunded = stories(crash, 2, Story.hire, Story.fund)
     cancelled = stories(crash, 2, Story.hire, Story.intend)
     paid = stories(crash, 2, Story.hire, Story.onboard, Story.intend)
-    books.settle_down(system)
+    system.settle_down()
     crash.remember()
     began_at = time.monotonic()
 
@@ -189,7 +189,7 @@ def test_the_web_server_is_killed_at_every_operation(system: System, crash: Cras
     worked = stories(crash, 2, Story.to_work_done)
     funded = stories(crash, 2, Story.hire, Story.fund)
     earned = stories(crash, 2, Story.to_work_done, Story.release, Story.until_available)
-    books.settle_down(system)
+    system.settle_down()
     crash.remember()
     began_at = time.monotonic()
 

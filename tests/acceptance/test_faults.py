@@ -117,7 +117,7 @@ def test_unruly_webhooks_change_nothing(system: System, kind: str) -> None:
 
 def test_a_story_ends_without_any_webhook(system: System) -> None:
     received = "SELECT count(*) FROM webhooks_incomingevent"
-    books.settle_down(system)
+    system.settle_down()
     before = system.query(received)
     system.sandbox.add_fault("webhook_lost")
 

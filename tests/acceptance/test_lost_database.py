@@ -40,7 +40,7 @@ def system(own_database: str, proxy: Proxy, tmp_path_factory: pytest.TempPathFac
 def test_a_commit_without_an_answer_is_asked_for_again(system: System, proxy: Proxy, cut: Cut) -> None:
     with ThreadPoolExecutor(4) as threads:
         stories = dict(zip(BEFORE, threads.map(partial(played, system), BEFORE.values()), strict=True))
-    books.settle_down(system)
+    system.settle_down()
 
     for command, story in stories.items():
         proxy.cut = cut

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance import books
 from tests.acceptance.story import Story
 from tests.acceptance.system import System
 from tests.browser.conftest import NewPerson
@@ -67,7 +66,7 @@ def test_paying_in_two_tabs_charges_once(client: Person, story: Story, system: S
     client.sees(FUNDED)
 
     assert payments_of(story) == [("succeeded",)]
-    books.settle_down(system)
+    system.settle_down()
     assert len([charge for charge in system.sandbox.money()["charges"] if _is_of(charge, story)]) == 1
 
 
