@@ -72,7 +72,7 @@ def process_webhook(event_id: int) -> None:
     incoming.process(event_id=event_id, now=timezone.now())
 
 
-@app.periodic(cron="* * * * *")
+@app.periodic(cron="* * * * * */10")
 @app.task(name="sweep_webhooks", queue="webhooks", queueing_lock="sweep_webhooks")
 def sweep_webhooks(timestamp: int) -> None:
     """Pick up events whose job was lost."""

@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
+from django.db.models import BigIntegerField, Exists, OuterRef
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 # Jobs go in through the function that procrastinate's own deferring calls.
 _JOB: Final = """
@@ -24,3 +27,12 @@ def defer(name: str, *, queue: str, at: datetime | None = None, **arguments: int
     """
     with connection.cursor() as cursor:
         cursor.execute(_JOB, [queue, name, json.dumps(arguments), at])
+
+
+def is_queued(name: str, argument: str) -> Exists:
+    """Say of each row of a query whether a job `name` still waits to start whose `argument` is the row's id."""
+    from procrastinate.contrib.django.models import ProcrastinateJob  # Its app may not be loaded yet.
+
+    number = Cast(KeyTextTransform(argument, "args"), BigIntegerField())
+    waiting = ProcrastinateJob.objects.annotate(number=number)
+    return Exists(waiting.filter(status="todo", task_name=name, number=OuterRef("pk")))

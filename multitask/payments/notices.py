@@ -13,6 +13,7 @@ from typing import Final
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
+from multitask.database import jobs
 from multitask.payments import notice_words, queue
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor
 from multitask.payments.states import EscrowState
@@ -198,5 +199,7 @@ def unsent(*, now: datetime, limit: int) -> list[int]:
     due = Q(email_attempts=0, created_at__lte=now - LOST)
     for attempts, pause in enumerate(PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
-    waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)
+    waiting = Notice.objects.filter(
+        due, ~jobs.is_queued(queue.EMAIL, "notice_id"), email_state=EmailState.PENDING.value
+    )
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from multitask import database
+from multitask.database import jobs
 from multitask.payments import queue
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Escrow, Operation
@@ -325,9 +326,10 @@ def wake(user_id: int, *, now: datetime) -> int:
 
 @database.transactional
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Defer a job for every operation that a crash or a lost job has left behind; return how many."""
+    """Defer a job for every operation that has lost its own; return how many. A long queue is no loss."""
     stale = list(
         Operation.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(~jobs.is_queued(queue.PERFORM, "operation_id"))
         .filter(state__in=[s.value for s in OPEN_OPERATIONS], hold="")
         .filter(Q(next_attempt_at__lte=now) | Q(next_attempt_at=None))
         .order_by(F("next_attempt_at").asc(nulls_first=True))[:limit]

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from multitask import database, providers
+from multitask.database import jobs
 from multitask.payments import audit
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject
 from multitask.payments.provider import ProviderError, Rejected, Subject
@@ -26,8 +27,8 @@ UNKNOWN_FOR_AT_MOST: Final = timedelta(hours=1)
 UNREACHABLE_FOR_AT_MOST: Final = timedelta(days=3)
 FIRST_DELAY: Final = timedelta(seconds=1)
 LONGEST_DELAY: Final = timedelta(minutes=10)
-# An event this long overdue has lost its job with a worker.
-OVERDUE: Final = timedelta(minutes=10)
+# An event this long overdue, with no job that waits, has lost its job with a worker or the database.
+OVERDUE: Final = timedelta(seconds=10)
 _MOST_ROUNDS: Final = 10
 
 
@@ -110,9 +111,9 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
 
 @database.transactional
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Queue a job for every event whose own was lost with a worker; answer how many."""
+    """Queue a job for every event that has lost its own; answer how many. A long queue is no loss."""
     overdue = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True).filter(
-        state=EventState.RECEIVED, next_attempt_at__lte=now - OVERDUE
+        ~jobs.is_queued(storage.TASK, "event_id"), state=EventState.RECEIVED, next_attempt_at__lte=now - OVERDUE
     )
     rows = list(overdue.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
     for row_id in rows:

@@ -38,6 +38,14 @@ def fail_next(world: World, fault: dict[str, Any], count: int = 1) -> None:
     world.sandbox.add_fault(**fault, count=count)
 
 
+def lose_jobs(world: World) -> None:
+    """Take all jobs from the queue and do none of them, as a worker does that is killed."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
 def test_an_intent_is_written_with_its_posting_and_performed_by_a_job(world: World) -> None:
     job = ready(world)
     assert (job.transfer.state, job.transfer.attempts, effects(world, job)) == ("pending", 0, 0)
@@ -224,77 +232,6 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
     assert refusal.value.detail == "no"
 
 
-# -- the sweeper
-
-
-def lose_jobs(world: World) -> None:
-    """Take all jobs from the queue and do none of them, as a worker does that is killed."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs")
-
-
-def test_a_lost_job_is_found_by_the_sweeper(world: World) -> None:
-    job = ready(world)
-    lose_jobs(world)
-    assert operations.sweep(now=world.now) == 1
-    assert operations.sweep(now=world.now) == 0
-    assert world.work() == ["perform_operation"]
-    assert job.transfer.state == "succeeded"
-
-
-def test_a_crash_during_the_call_is_found_by_the_sweeper(world: World) -> None:
-    job = ready(world)
-    lose_jobs(world)
-    Operation.objects.filter(pk=job.transfer.pk).update(
-        state="sent",
-        sent_at=world.now,
-        first_sent_at=world.now,
-        attempts=1,
-        next_attempt_at=world.now + operations.CLAIM,
-    )
-    assert operations.sweep(now=world.now) == 0
-    world.wait(operations.CLAIM)
-    assert operations.sweep(now=world.now) == 1
-    world.work()
-    assert (job.transfer.state, job.transfer.attempts) == ("succeeded", 2)
-
-
-def test_the_sweeper_leaves_alone_what_has_its_time_still_to_come(world: World) -> None:
-    job = ready(world)
-    fail_next(world, LOST)
-    world.work()
-    lose_jobs(world)
-    assert operations.sweep(now=world.now) == 0
-    world.wait(seconds=3)
-    assert operations.sweep(now=world.now) == 1
-    assert job.transfer.state == "unknown"
-
-
-def test_the_sweeper_takes_the_oldest_first_and_not_all_at_once(world: World) -> None:
-    first, second = ready(world), ready(world)
-    lose_jobs(world)
-    Operation.objects.filter(pk=second.transfer.pk).update(next_attempt_at=world.now - timedelta(hours=1))
-    assert operations.sweep(now=world.now, limit=1) == 1
-    world.work()
-    assert (first.transfer.state, second.transfer.state) == ("pending", "succeeded")
-
-
-def test_an_operation_without_a_time_is_swept_at_once(world: World) -> None:
-    job = ready(world)
-    lose_jobs(world)
-    Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=None)
-    assert operations.sweep(now=world.now) == 1
-
-
-def test_what_is_finished_is_not_swept(world: World) -> None:
-    job = world.released()
-    world.wait(days=30)
-    assert operations.sweep(now=world.now) == 0
-    assert job.transfer.state == "succeeded"
-
-
 # -- holding and waking
 
 
@@ -349,14 +286,6 @@ def test_two_performers_at_once_have_one_effect(world: World) -> None:
     answers = together([lambda: perform(world, job)] * 8)
     assert sorted(answer.state for answer in answers) == ["sent"] * 7 + ["succeeded"]
     assert (job.transfer.attempts, effects(world, job)) == (1, 1)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_sweepers_at_once_defer_each_operation_once(world: World) -> None:
-    jobs = [ready(world) for _ in range(4)]
-    lose_jobs(world)
-    assert sum(together([lambda: operations.sweep(now=world.now)] * 4)) == len(jobs)
-    assert world.work() == ["perform_operation"] * len(jobs)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,6 +7,7 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -294,13 +295,30 @@ def test_a_lost_job_is_queued_again(world: World, post: Post) -> None:
     post(make_event())
     event = IncomingEvent.objects.get()
     ProcrastinateJob.objects.all()._raw_delete("default")
-    late = event.received_at + timedelta(minutes=10)
+    late = event.received_at + incoming.OVERDUE
 
     assert incoming.sweep(now=late - timedelta(seconds=1)) == 0
     assert incoming.sweep(now=late) == 1
     assert incoming.sweep(now=late) == 0
 
     assert ProcrastinateJob.objects.get().args == {"event_id": event.pk}
+
+
+def test_an_event_whose_job_waits_in_a_long_queue_is_left_alone(world: World, post: Post) -> None:
+    post(make_event())
+    event = IncomingEvent.objects.get()
+
+    assert incoming.sweep(now=event.received_at + timedelta(hours=1)) == 0
+    assert ProcrastinateJob.objects.count() == 1
+
+
+def test_a_job_that_fell_with_the_database_is_queued_again(world: World, post: Post) -> None:
+    post(make_event())
+    event = IncomingEvent.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+
+    assert incoming.sweep(now=event.received_at + incoming.OVERDUE) == 1
 
 
 @pytest.mark.django_db(transaction=True)

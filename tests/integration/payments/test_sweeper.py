@@ -1,0 +1,87 @@
+"""The sweeper: finds operations whose job is gone, and leaves alone those whose job only waits."""
+
+from datetime import timedelta
+
+import pytest
+
+from multitask.payments import operations
+from multitask.payments.models import Operation
+from tests.integration.payments.test_operations import LOST, fail_next, lose_jobs, ready
+from tests.integration.races import together
+from tests.payments_world import World
+
+
+def test_a_lost_job_is_found_by_the_sweeper(world: World) -> None:
+    job = ready(world)
+    lose_jobs(world)
+    assert operations.sweep(now=world.now) == 1
+    assert operations.sweep(now=world.now) == 0
+    assert world.work() == ["perform_operation"]
+    assert job.transfer.state == "succeeded"
+
+
+def test_a_job_that_waits_in_a_long_queue_is_not_doubled(world: World) -> None:
+    job = ready(world)
+    world.wait(hours=1)
+    assert operations.sweep(now=world.now) == 0
+    assert world.work() == ["perform_operation"]
+    assert job.transfer.state == "succeeded"
+
+
+def test_a_crash_during_the_call_is_found_by_the_sweeper(world: World) -> None:
+    job = ready(world)
+    lose_jobs(world)
+    Operation.objects.filter(pk=job.transfer.pk).update(
+        state="sent",
+        sent_at=world.now,
+        first_sent_at=world.now,
+        attempts=1,
+        next_attempt_at=world.now + operations.CLAIM,
+    )
+    assert operations.sweep(now=world.now) == 0
+    world.wait(operations.CLAIM)
+    assert operations.sweep(now=world.now) == 1
+    world.work()
+    assert (job.transfer.state, job.transfer.attempts) == ("succeeded", 2)
+
+
+def test_the_sweeper_leaves_alone_what_has_its_time_still_to_come(world: World) -> None:
+    job = ready(world)
+    fail_next(world, LOST)
+    world.work()
+    lose_jobs(world)
+    assert operations.sweep(now=world.now) == 0
+    world.wait(seconds=3)
+    assert operations.sweep(now=world.now) == 1
+    assert job.transfer.state == "unknown"
+
+
+def test_the_sweeper_takes_the_oldest_first_and_not_all_at_once(world: World) -> None:
+    first, second = ready(world), ready(world)
+    lose_jobs(world)
+    Operation.objects.filter(pk=second.transfer.pk).update(next_attempt_at=world.now - timedelta(hours=1))
+    assert operations.sweep(now=world.now, limit=1) == 1
+    world.work()
+    assert (first.transfer.state, second.transfer.state) == ("pending", "succeeded")
+
+
+def test_an_operation_without_a_time_is_swept_at_once(world: World) -> None:
+    job = ready(world)
+    lose_jobs(world)
+    Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=None)
+    assert operations.sweep(now=world.now) == 1
+
+
+def test_what_is_finished_is_not_swept(world: World) -> None:
+    job = world.released()
+    world.wait(days=30)
+    assert operations.sweep(now=world.now) == 0
+    assert job.transfer.state == "succeeded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweepers_at_once_defer_each_operation_once(world: World) -> None:
+    jobs = [ready(world) for _ in range(4)]
+    lose_jobs(world)
+    assert sum(together([lambda: operations.sweep(now=world.now)] * 4)) == len(jobs)
+    assert world.work() == ["perform_operation"] * len(jobs)
