@@ -9,15 +9,15 @@ from multitask.config.environment import Environment
 
 def databases(environment: Environment, root: Path) -> dict[str, Any]:
     """`DATABASES` for Django; without `DATABASE_URL` the address that the local stack wrote into its data folder."""
-    url = environment.database_url or _embedded_url(root)
+    url = environment.database_url or _embedded_url(environment.data_folder(root))
     settings = _from_url(url)
     settings["OPTIONS"]["pool"] = {"min_size": 1, "max_size": environment.database_pool_size, "timeout": 10}
     return {"default": settings}
 
 
-def _embedded_url(root: Path) -> str:
+def _embedded_url(data: Path) -> str:
     """What `python -m stack postgres start` wrote; a placeholder when nothing is running, so that checks still work."""
-    written = root / ".data" / "database-url"
+    written = data / "database-url"
     return written.read_text().strip() if written.is_file() else "postgresql://127.0.0.1:5432/multitask"
 
 

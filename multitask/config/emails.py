@@ -16,7 +16,7 @@ def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
         if environment.multitask_env == "development":
             return {
                 "EMAIL_BACKEND": f"{_BACKENDS}.filebased.EmailBackend",
-                "EMAIL_FILE_PATH": Path(environment.multitask_data or root / ".data") / "emails",
+                "EMAIL_FILE_PATH": environment.data_folder(root) / "emails",
             }
         return {"EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
     parts = urlsplit(environment.email_url)

@@ -1,5 +1,6 @@
 """What the deployment decides, read once from environment variables and checked before anything starts."""
 
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -54,6 +55,10 @@ class Environment(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.multitask_env == "production"
+
+    def data_folder(self, root: Path) -> Path:
+        """Where local data is kept: the folder that MULTITASK_DATA names, or `.data` in the project."""
+        return Path(self.multitask_data).expanduser() if self.multitask_data else root / ".data"
 
     @property
     def public_host(self) -> str:

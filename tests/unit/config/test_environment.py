@@ -1,8 +1,11 @@
 """A deployment that could lose money does not start."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from multitask.config.databases import databases
 from multitask.config.environment import SANDBOX_API, STRIPE_API, Environment
 
 PRODUCTION = {
@@ -19,7 +22,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in [*PRODUCTION, "STRIPE_API_BASE"]:
+    for name in [*PRODUCTION, "STRIPE_API_BASE", "MULTITASK_DATA"]:
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -75,3 +78,14 @@ def test_production_does_not_take_the_development_key(environ: pytest.MonkeyPatc
 
     with pytest.raises(ValidationError, match="SECRET_KEY"):
         Environment()
+
+
+def test_without_an_address_the_database_is_the_one_of_the_data_folder(
+    environ: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "database-url").write_text("postgresql://ada:secret@127.0.0.1:5999/books\n")
+    environ.setenv("MULTITASK_DATA", str(tmp_path))
+
+    found = databases(Environment(), Path("/elsewhere"))["default"]
+
+    assert (found["HOST"], found["PORT"], found["NAME"]) == ("127.0.0.1", "5999", "books")
