@@ -1,7 +1,9 @@
 """One's own profile: language, time zone, currency, what one wants to do here, and the email address."""
 
+from functools import cache
 from zoneinfo import available_timezones
 
+from babel.core import get_global
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -22,8 +24,11 @@ from multitask.web.pages.codes import ChangeEmailForm
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
 
 
-def _zones() -> list[tuple[str, str]]:
-    return [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones()) if "/" in zone or zone == "UTC"]
+@cache
+def _zones() -> frozenset[str]:
+    """Zones that differ; the many other names of the same places are taken but not offered."""
+    places = {zone for zone in get_global("zone_territories") if "/" in zone and not zone.startswith("Etc/")}
+    return frozenset((places & available_timezones() - set(get_global("zone_aliases"))) | {"UTC"})
 
 
 def _currencies() -> list[tuple[str, str]]:
@@ -34,7 +39,9 @@ class ProfileForm(forms.Form):
     """What one may change about oneself."""
 
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
-    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), choices=_zones)
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"), choices=lambda: [(z, z) for z in available_timezones()]
+    )
     default_currency = forms.ChoiceField(label=gettext_lazy("Currency"), choices=_currencies)
     is_client = forms.BooleanField(label=gettext_lazy("I hire people"), required=False)
     is_freelancer = forms.BooleanField(label=gettext_lazy("I work for others"), required=False)
@@ -55,7 +62,8 @@ def show(request: HttpRequest) -> HttpResponse:
         else:
             return _saved(request, form.cleaned_data["language"])
     status = UNPROCESSABLE if form.is_bound else 200
-    context = {"form": form, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
+    zones = sorted(_zones() | {user.time_zone})
+    context = {"form": form, "zones": zones, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
     return page(request, "profile.html", context, status=status)
 
 

@@ -316,3 +316,13 @@ def test_a_page_takes_few_statements_and_is_small(browser: Client, path: str) ->
     assert len(taken) <= MOST_STATEMENTS, [each["sql"] for each in taken]
     assert len(answer.content) < 50_000
     assert answer.content.decode().count("<h1") == 1
+
+
+def test_the_profile_offers_each_zone_once_and_keeps_another_name_of_it(browser: Client, ada: User) -> None:
+    User.objects.update(time_zone="Asia/Calcutta")
+
+    written = browser.get("/profile/").content.decode()
+
+    assert "<option selected>Asia/Calcutta</option>" in written
+    assert "<option>Europe/Berlin</option>" in written
+    assert "<option>US/Eastern</option>" not in written
