@@ -265,6 +265,11 @@ class World(Dashboard):
         """Let time pass for our commands."""
         self.now += period or timedelta(**parts)
 
+    def lose_jobs(self) -> None:
+        """Take all jobs from the queue and do none of them, as a worker does that is killed."""
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+
     def work(self) -> list[str]:
         """Run every job that is due now, and those that they bring about; return their names."""
         done = []

@@ -38,14 +38,6 @@ def fail_next(world: World, fault: dict[str, Any], count: int = 1) -> None:
     world.sandbox.add_fault(**fault, count=count)
 
 
-def lose_jobs(world: World) -> None:
-    """Take all jobs from the queue and do none of them, as a worker does that is killed."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs")
-
-
 def test_an_intent_is_written_with_its_posting_and_performed_by_a_job(world: World) -> None:
     job = ready(world)
     assert (job.transfer.state, job.transfer.attempts, effects(world, job)) == ("pending", 0, 0)
@@ -261,7 +253,7 @@ def test_an_account_enabled_while_its_transfer_is_looked_at_is_not_missed(world:
     world.create_account(freelancer)
     world.fill_in(freelancer)
     state = world.provider.read_account(str(world.account(freelancer).provider_account_id))
-    lose_jobs(world)  # The performer below is the one job there is.
+    world.lose_jobs()  # The performer below is the one job there is.
     performer = threading.Thread(target=lambda: together([lambda: perform(world, job)]))
 
     def enable() -> None:

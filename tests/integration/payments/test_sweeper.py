@@ -6,14 +6,14 @@ import pytest
 
 from multitask.payments import operations
 from multitask.payments.models import Operation
-from tests.integration.payments.test_operations import LOST, fail_next, lose_jobs, ready
+from tests.integration.payments.test_operations import LOST, fail_next, ready
 from tests.integration.races import together
 from tests.payments_world import World
 
 
 def test_a_lost_job_is_found_by_the_sweeper(world: World) -> None:
     job = ready(world)
-    lose_jobs(world)
+    world.lose_jobs()
     assert operations.sweep(now=world.now) == 1
     assert operations.sweep(now=world.now) == 0
     assert world.work() == ["perform_operation"]
@@ -30,7 +30,7 @@ def test_a_job_that_waits_in_a_long_queue_is_not_doubled(world: World) -> None:
 
 def test_a_crash_during_the_call_is_found_by_the_sweeper(world: World) -> None:
     job = ready(world)
-    lose_jobs(world)
+    world.lose_jobs()
     Operation.objects.filter(pk=job.transfer.pk).update(
         state="sent",
         sent_at=world.now,
@@ -49,7 +49,7 @@ def test_the_sweeper_leaves_alone_what_has_its_time_still_to_come(world: World) 
     job = ready(world)
     fail_next(world, LOST)
     world.work()
-    lose_jobs(world)
+    world.lose_jobs()
     assert operations.sweep(now=world.now) == 0
     world.wait(seconds=3)
     assert operations.sweep(now=world.now) == 1
@@ -58,7 +58,7 @@ def test_the_sweeper_leaves_alone_what_has_its_time_still_to_come(world: World) 
 
 def test_the_sweeper_takes_the_oldest_first_and_not_all_at_once(world: World) -> None:
     first, second = ready(world), ready(world)
-    lose_jobs(world)
+    world.lose_jobs()
     Operation.objects.filter(pk=second.transfer.pk).update(next_attempt_at=world.now - timedelta(hours=1))
     assert operations.sweep(now=world.now, limit=1) == 1
     world.work()
@@ -67,7 +67,7 @@ def test_the_sweeper_takes_the_oldest_first_and_not_all_at_once(world: World) ->
 
 def test_an_operation_without_a_time_is_swept_at_once(world: World) -> None:
     job = ready(world)
-    lose_jobs(world)
+    world.lose_jobs()
     Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=None)
     assert operations.sweep(now=world.now) == 1
 
@@ -82,6 +82,6 @@ def test_what_is_finished_is_not_swept(world: World) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_sweepers_at_once_defer_each_operation_once(world: World) -> None:
     jobs = [ready(world) for _ in range(4)]
-    lose_jobs(world)
+    world.lose_jobs()
     assert sum(together([lambda: operations.sweep(now=world.now)] * 4)) == len(jobs)
     assert world.work() == ["perform_operation"] * len(jobs)

@@ -188,6 +188,7 @@ def test_finance_staff_pushes_a_call_that_is_stuck(world: World) -> None:
 def test_finance_staff_sweeps_what_is_overdue(world: World) -> None:
     job = world.completed()
     world.release(job)
+    world.lose_jobs()
     with pytest.raises(Forbidden):
         interventions.sweep_operations(actor=job.client, note="", now=world.now)
     assert interventions.sweep_operations(actor=world.staff(), note="After the outage", now=world.now) == 1
