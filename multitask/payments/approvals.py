@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from multitask import database
 from multitask.money import Money
 from multitask.payments import access, audit
 from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow
+from multitask.payments.states import RefundState
 from multitask.users.actor import Actor, Power, Role
 
 __all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "register"]
@@ -27,9 +28,15 @@ def register(kind: str, carrier: Carrier) -> None:
     _CARRIERS[kind] = carrier
 
 
-def is_large(amount: Money) -> bool:
-    """Say whether one person alone may not decide over this amount."""
-    return amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
+def is_large(escrow: Escrow, amount: Money) -> bool:
+    """Say whether one person alone may not decide over this amount of an escrow.
+
+    What the staff has refunded of it before counts too, so that nobody splits a large refund into small ones.
+    """
+    own_money = (escrow.client_id, escrow.freelancer_id)
+    by_staff = escrow.refunds.filter(decided_by__isnull=False).exclude(decided_by_id__in=own_money)
+    before = by_staff.exclude(state=RefundState.FAILED.value).aggregate(sum=Sum("amount_minor"))["sum"] or 0
+    return before + amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
 
 
 def asked(escrow: Escrow, request_key: str) -> Approval | None:

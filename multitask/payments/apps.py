@@ -11,6 +11,8 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Let `ledger.checks` run what only this room knows of."""
-        from multitask.payments import invariants
+        from multitask.payments import amounts, invariants
+        from multitask.tasks import board
 
         invariants.register()
+        board.connect(amounts.complaint)

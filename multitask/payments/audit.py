@@ -7,6 +7,9 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Withdrawal
 from multitask.users.actor import Actor
 
+# What a card said is its owner's business.
+_CLIENTS_OWN = frozenset({"payment_failed"})
+
 
 def record(
     event: str,
@@ -37,3 +40,10 @@ def record(
         note=note,
         details=dict(details or {}),
     )
+
+
+def note_for(reader: Actor, event: AuditEvent) -> str:
+    """The words of an event, without those that are the client's own business when the freelancer reads them."""
+    if event.event in _CLIENTS_OWN and event.escrow is not None and reader.is_user(event.escrow.freelancer_id):
+        return ""
+    return event.note

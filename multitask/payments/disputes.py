@@ -5,7 +5,7 @@ from typing import Any
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, approvals, audit, escrow, refund_calls
+from multitask.payments import access, amounts, approvals, audit, escrow, refund_calls
 from multitask.payments.access import Identifier
 from multitask.payments.errors import (
     AmountMismatch,
@@ -96,7 +96,7 @@ def settle(
         "note": note,
         "request_key": request_key,
     }
-    if approvals.is_large(held.remaining):
+    if approvals.is_large(held, held.remaining):
         return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
     _settle(held, arguments, actor, now)
     dispute.refresh_from_db()
@@ -108,11 +108,12 @@ def _require_settleable(held: Escrow, dispute: Dispute, client_amount: Money, fr
         raise WrongState("This dispute is settled already.")
     if held.frozen_at is not None:
         raise EscrowFrozen
-    amounts = (client_amount, freelancer_amount)
-    if any(a.currency != held.currency or a.amount_minor < 0 for a in amounts):
+    both = (client_amount, freelancer_amount)
+    if any(a.currency != held.currency or a.amount_minor < 0 for a in both):
         raise AmountMismatch
     if client_amount + freelancer_amount != held.remaining:
         raise AmountMismatch(f"The two amounts have to add up to {held.remaining}.")
+    amounts.require_movable(held, client_amount)
 
 
 def _settle(held: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:

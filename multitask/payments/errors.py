@@ -80,6 +80,20 @@ class AmountTooLarge(PaymentError):
     message = "The amount is more than is left in escrow."
 
 
+class AmountTooSmall(PaymentError):
+    """Less than the provider charges at all."""
+
+    code = "amount_too_small"
+    message = "The amount is smaller than the payment provider accepts."
+
+
+class AmountTooPrecise(PaymentError):
+    """An amount that the provider cannot move to the last coin."""
+
+    code = "amount_too_precise"
+    message = "The payment provider cannot move exactly this amount."
+
+
 class AmountMismatch(PaymentError):
     """The parts of a settlement do not add up."""
 

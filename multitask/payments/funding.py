@@ -10,6 +10,7 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments import (
     access,
+    amounts,
     audit,
     bookkeeping,
     customers,
@@ -49,12 +50,13 @@ class Intent:
     existing: bool
 
 
-def current_terms() -> Terms:
-    """The terms that a new escrow is created with."""
+def current_terms(currency: str) -> Terms:
+    """The terms that a new escrow in this currency is created with."""
     return Terms(
         fee_basis_points=basis_points(settings.PLATFORM_FEE_PERCENTAGE),
         auto_release_days=settings.AUTO_RELEASE_DAYS,
         refund_answer_days=settings.REFUND_ANSWER_DAYS,
+        share_step=amounts.share_step(currency),
     )
 
 
@@ -106,10 +108,11 @@ def _payable(actor: Actor, application_id: int) -> Application:
 
 
 def _open(application: Application, actor: Actor, now: datetime) -> Escrow:
-    task, terms = application.task, current_terms()
+    task, terms = application.task, current_terms(application.task.currency)
     if TaskStatus(task.status) not in PAYABLE_TASKS:
         raise WrongState(f"A task that is {task.status} cannot be paid for.")
     total = Money(application.amount_minor, task.currency)
+    amounts.require_payable(total)
     split = terms.split(total)
     escrow = Escrow.objects.create(
         task=task,
@@ -124,6 +127,7 @@ def _open(application: Application, actor: Actor, now: datetime) -> Escrow:
         freelancer_minor=split.freelancer.amount_minor,
         auto_release_days=terms.auto_release_days,
         refund_answer_days=terms.refund_answer_days,
+        share_step=terms.share_step,
         created_at=now,
     )
     audit.record("payment_requested", actor=actor, now=now, escrow=escrow, amount=total)

@@ -5,9 +5,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from multitask import ledger
 from multitask.money import Money
-from multitask.payments import bookkeeping, onboarding, withdrawals
+from multitask.payments import amounts, bookkeeping, onboarding, withdrawals
 from multitask.payments.errors import InsufficientFunds, OnboardingIncomplete
 from multitask.users.actor import Actor
 
@@ -34,6 +36,11 @@ def available(user_id: int, currency: str) -> Money:
     return ledger.balance(bookkeeping.available_account(user_id).code, currency)
 
 
+def payable(amount: Money) -> Money:
+    """The most of `amount` that the provider can pay out to a bank."""
+    return amounts.largest_payout(settings.PAYMENT_PROVIDER, amount)
+
+
 def withdrawal(*, actor: Actor, amount: Money, now: datetime, zone: ZoneInfo) -> Preview:
     """Show what a withdrawal would do. Raises what stands against it, as the command would."""
     user_id = actor.user_id
@@ -41,6 +48,7 @@ def withdrawal(*, actor: Actor, amount: Money, now: datetime, zone: ZoneInfo) ->
     if user_id is None or account is None or not account.onboarding_completed:
         raise OnboardingIncomplete
     withdrawals.require_undisputed(user_id)
+    amounts.require_payout(account.provider, amount)
     held = available(user_id, amount.currency)
     if amount > held:
         raise InsufficientFunds

@@ -243,8 +243,20 @@ class InboundEvent:
     quarantine_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountRules:
+    """What amounts of one currency a provider moves, in minor units.
+
+    Charges, transfers and refunds are multiples of `step`, payouts to a bank of `payout_step`.
+    """
+
+    least_charge: int = 1
+    step: int = 1
+    payout_step: int = 1
+
+
 class Provider(Protocol):
-    """A payment provider. Every method but `publishable_key` and `verify_webhook` is a network call.
+    """A payment provider. Every method but `publishable_key`, `amount_rules` and `verify_webhook` is a network call.
 
     Raises `Rejected`, `Unavailable` or `Unknown`; `verify_webhook` raises `InvalidSignature`.
     """
@@ -254,6 +266,7 @@ class Provider(Protocol):
 
     @property
     def publishable_key(self) -> str: ...
+    def amount_rules(self, currency: str) -> AmountRules: ...
 
     # -- accounts of freelancers
     def create_account(self, *, reference: str, email: str, country: str, currency: str, key: str) -> AccountState: ...

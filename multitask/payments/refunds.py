@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, approvals, audit, disputes, refund_calls
+from multitask.payments import access, amounts, approvals, audit, disputes, refund_calls
 from multitask.payments.access import Identifier
 from multitask.payments.errors import (
     AmountTooLarge,
@@ -81,7 +81,7 @@ def ask_or_refund(
     if role not in {Role.CLIENT, Role.FREELANCER} and not actor.may(Power.REFUND):
         raise Forbidden("Your role may not refund.")
     wanted = _checked(escrow, amount)
-    if role not in {Role.CLIENT, Role.FREELANCER} and approvals.is_large(wanted):
+    if role not in {Role.CLIENT, Role.FREELANCER} and approvals.is_large(escrow, wanted):
         arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
         return approvals.ask(
             approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
@@ -119,6 +119,7 @@ def _checked(escrow: Escrow, amount: Money | None) -> Money:
         raise CurrencyMismatch
     if amount > escrow.remaining:
         raise AmountTooLarge(fields={"amount": f"At most {escrow.remaining} is left."})
+    amounts.require_movable(escrow, amount)
     return amount
 
 

@@ -21,12 +21,14 @@ class Split:
 class Terms:
     """What both sides agreed to; frozen on the escrow when it is created.
 
-    `fee_basis_points` are hundredths of a percent: 1500 is 15.00%.
+    `fee_basis_points` are hundredths of a percent: 1500 is 15.00%. Both shares are multiples of `share_step`
+    minor units, since the provider cannot move the smallest coins of some currencies.
     """
 
     fee_basis_points: int
     auto_release_days: int
     refund_answer_days: int
+    share_step: int = 1
 
     def __post_init__(self) -> None:
         """Refuse terms that no agreement could have."""
@@ -34,13 +36,19 @@ class Terms:
             raise ValueError(f"a fee of {self.fee_basis_points} basis points is outside 0..10000")
         if self.auto_release_days < 1 or self.refund_answer_days < 1:
             raise ValueError("periods of silence are at least one day")
+        if self.share_step < 1:
+            raise ValueError(f"shares cannot be multiples of {self.share_step}")
 
     def split(self, total: Money) -> Split:
-        """Share `total`: the fee rounded half up to the minor unit, the freelancer gets the rest."""
+        """Share `total`: the fee rounded half up to the step, the freelancer gets the rest.
+
+        A total that is no multiple of the step cannot be shared in steps; the freelancer's rest then is none either.
+        """
         if total.amount_minor < 0:
             raise ValueError(f"a negative total cannot be shared: {total}")
-        doubled = 2 * total.amount_minor * self.fee_basis_points + BASIS_POINTS
-        fee = Money(doubled // (2 * BASIS_POINTS), total.currency)
+        whole = BASIS_POINTS * self.share_step
+        steps = (2 * total.amount_minor * self.fee_basis_points + whole) // (2 * whole)
+        fee = Money(min(steps * self.share_step, total.amount_minor), total.currency)
         return Split(total=total, fee=fee, freelancer=total - fee)
 
 

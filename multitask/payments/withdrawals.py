@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database, ledger
 from multitask.money import Money
-from multitask.payments import audit, bookkeeping, history, onboarding, operations
+from multitask.payments import amounts, audit, bookkeeping, history, onboarding, operations
 from multitask.payments.errors import (
     DisputeOpen,
     Forbidden,
@@ -46,6 +46,7 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
     if not account.onboarding_completed:
         raise OnboardingIncomplete
     require_undisputed(actor.user_id)
+    amounts.require_payout(account.provider, amount)
     withdrawal = Withdrawal.objects.create(
         user_id=actor.user_id,
         account=account,

@@ -1,6 +1,8 @@
 """The board: a client posts a task, freelancers apply, the client accepts one of them."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
 from multitask import text
 from multitask.database import transactional
@@ -68,6 +70,22 @@ class FreelancerUnavailable(TaskError):
 
     code = "freelancer_unavailable"
     message = "This freelancer is no longer available."
+
+
+PriceRule: TypeAlias = Callable[[Money], str | None]
+
+
+def _any_price(_price: Money) -> str | None:
+    return None
+
+
+_price_rule: PriceRule = _any_price
+
+
+def connect(rule: PriceRule) -> None:
+    """Say which prices can be paid; the rule answers why one cannot, or None. Payments do so when Django starts."""
+    global _price_rule
+    _price_rule = rule
 
 
 def post_task(
@@ -210,7 +228,7 @@ def _decide(application: Application, status: ApplicationStatus, *, now: datetim
 def _amount_complaint(amount: Money) -> str | None:
     if amount.amount_minor <= 0:
         return "This has to be more than zero."
-    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else None
+    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else _price_rule(amount)
 
 
 def _refuse(wrong: dict[str, str | None]) -> None:

@@ -17,7 +17,7 @@ LARGEST_BODY = 1_000_000
 
 @csrf_exempt
 def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
-    """Answer 200 to a stored event, new or not; 400, 405, 413 or 503 with `{error, code}` otherwise."""
+    """Answer 200 to a stored event, new or not; 400, 405, 413 or 503 with the body of every error otherwise."""
     if request.method != "POST":
         return _refuse(405, "method_not_allowed", "Post the event here.", Allow="POST")
     try:
@@ -50,7 +50,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _refuse(status: int, code: str, message: str, **headers: str) -> HttpResponse:
-    response = JsonResponse({"error": message, "code": code}, status=status)
+    response = JsonResponse({"error": message, "code": code, "detail": message, "fields": {}}, status=status)
     for name, value in headers.items():
         response[name.replace("_", "-")] = value
     return response

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multitask.money import Currency, Money
-from multitask.payments.provider import Rejected
+from multitask.payments.provider import AmountRules, Rejected
 from multitask.providers.stripe import currencies
 
 
@@ -85,3 +85,22 @@ def stripes_integer(amount: Money) -> int | None:
         return currencies.to_stripe(amount)
     except Rejected:
         return None
+
+
+@pytest.mark.parametrize(
+    ("currency", "rules"),
+    [
+        ("USD", AmountRules(least_charge=50)),
+        ("JPY", AmountRules(least_charge=50)),
+        ("KWD", AmountRules(step=10, payout_step=10)),
+        ("ISK", AmountRules()),
+        ("MGA", AmountRules(step=100, payout_step=100)),
+        ("HUF", AmountRules(payout_step=100)),
+    ],
+)
+def test_what_can_be_moved_is_known_beforehand(currency: str, rules: AmountRules) -> None:
+    found = currencies.rules(currency)
+
+    assert found == rules
+    assert currencies.to_stripe(Money(3 * found.step, currency))
+    assert currencies.payout_to_stripe(Money(3 * found.payout_step, currency))

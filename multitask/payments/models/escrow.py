@@ -35,6 +35,7 @@ class Escrow(models.Model):
     freelancer_minor = models.BigIntegerField()
     auto_release_days = models.SmallIntegerField()
     refund_answer_days = models.SmallIntegerField()
+    share_step = models.SmallIntegerField(default=1)
     released_minor = models.BigIntegerField(default=0)
     released_fee_minor = models.BigIntegerField(default=0)
     refunded_minor = models.BigIntegerField(default=0)
@@ -136,6 +137,7 @@ class Escrow(models.Model):
             fee_basis_points=self.fee_basis_points,
             auto_release_days=self.auto_release_days,
             refund_answer_days=self.refund_answer_days,
+            share_step=self.share_step,
         )
 
 

@@ -6,8 +6,8 @@ there to the bank is made by hand. Files by concern: accounts, payments, methods
 
 from datetime import datetime, timedelta
 
-from multitask.payments.provider import InboundEvent
-from multitask.providers.stripe import events, signatures
+from multitask.payments.provider import AmountRules, InboundEvent
+from multitask.providers.stripe import currencies, events, signatures
 from multitask.providers.stripe.accounts import Accounts
 from multitask.providers.stripe.methods import Methods
 from multitask.providers.stripe.payments import Payments
@@ -25,6 +25,10 @@ class StripeProvider(Accounts, Payments, Methods, Transfers):
     def publishable_key(self) -> str:
         """The key that browsers may know."""
         return self._configuration.publishable_key
+
+    def amount_rules(self, currency: str) -> AmountRules:
+        """What amounts of a currency Stripe moves."""
+        return currencies.rules(currency)
 
     def verify_webhook(self, *, body: bytes, signature: str, endpoint: str, now: datetime) -> InboundEvent:
         """Check a webhook and say what it is about."""

@@ -3,10 +3,11 @@
 Everything is exact: what the other side cannot represent is refused, never rounded.
 """
 
+from fractions import Fraction
 from typing import Final
 
 from multitask.money import Currency, Money
-from multitask.payments.provider import Rejected
+from multitask.payments.provider import AmountRules, Rejected
 
 # Stripe counts these in whole units; ISO 4217 gives the ariary (MGA) two decimals.
 _ZERO_DECIMAL: Final = frozenset(
@@ -52,6 +53,14 @@ def payout_to_stripe(amount: Money) -> int:
     if amount.currency in _WHOLE_UNIT_PAYOUTS and scaled % 100:
         raise _not_representable(amount)
     return scaled
+
+
+def rules(currency: str) -> AmountRules:
+    """Say the same beforehand, in our minor units."""
+    step = Fraction(_step(currency) * _our_unit(currency), _stripe_unit(currency))
+    ours = max(1, step.numerator)
+    whole = _our_unit(currency) if currency in _WHOLE_UNIT_PAYOUTS else ours
+    return AmountRules(least_charge=_LEAST_CHARGE.get(currency, 1), step=ours, payout_step=whole)
 
 
 def from_stripe(amount: int, currency: str) -> Money:

@@ -48,7 +48,11 @@ class RequestContextMiddleware:
         if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return errors.response(errors.by_status(413))
         response = self.get_response(request)
-        return _for_programs(response) if request.path.startswith(JSON_PREFIXES) else response
+        if not request.path.startswith(JSON_PREFIXES):
+            return response
+        # Tokens, balances and secrets of payments are nothing for caches to keep.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return _for_programs(response)
 
 
 def client_ip(request: HttpRequest) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from multitask.money import Money
+from multitask.payments import audit
 from multitask.payments.models import AuditEvent
 from multitask.payments.whereabouts import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
@@ -111,7 +112,7 @@ def spoken(event: AuditEvent, reader: Actor) -> Spoken:
         at=event.at,
         by=_by(event, reader),
         amount=amount,
-        note=event.note if _is_readable(event) else "",
+        note=audit.note_for(reader, event) if _is_readable(event) else "",
         is_bad=event.event in _BAD,
     )
 

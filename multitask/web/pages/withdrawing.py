@@ -24,6 +24,7 @@ from multitask.web.pages import calendars, narration, sentences
 from multitask.web.pages.fields import AmountField
 from multitask.web.pages.proof import fresh_second_factor
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
+from multitask.web.pages.templatetags.money import money
 
 PER_PAGE: Final = 20
 _UNDER_WAY: Final = (WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value)
@@ -65,6 +66,9 @@ class WithdrawForm(forms.Form):
         amount: Money = self.cleaned_data["amount"]
         if amount > self.available:
             raise forms.ValidationError(_("Your available balance does not cover this amount."))
+        if amount != (largest := previews.payable(amount)):
+            told = _("Banks take %(currency)s in whole steps only; the nearest amount below is %(amount)s.")
+            raise forms.ValidationError(told % {"currency": amount.currency, "amount": money(largest)})
         return amount
 
 
@@ -100,6 +104,7 @@ def _form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> Htt
     context = {
         "form": form,
         "available": form.available,
+        "most": previews.payable(form.available),
         "can_withdraw": account is not None and account.onboarding_completed,
         "under_way": list(under_way),
     }

@@ -83,3 +83,32 @@ def test_a_percentage_finer_than_a_basis_point_is_refused() -> None:
 )
 def test_percentages_are_written_with_two_decimals(points: int, text: str) -> None:
     assert percentage(points) == text
+
+
+@pytest.mark.parametrize(
+    ("total", "fee", "freelancer"),
+    [(10_010, 1_500, 8_510), (10, 0, 10), (30, 0, 30), (40, 10, 30), (0, 0, 0)],
+)
+def test_shares_are_multiples_of_what_the_provider_moves(total: int, fee: int, freelancer: int) -> None:
+    terms = Terms(fee_basis_points=1500, auto_release_days=14, refund_answer_days=7, share_step=10)
+
+    split = terms.split(Money(total, "KWD"))
+
+    assert (split.fee.amount_minor, split.freelancer.amount_minor) == (fee, freelancer)
+
+
+@given(steps=st.integers(0, 10**12), points=st.integers(0, 10_000), step=st.sampled_from([1, 10, 100]))
+def test_shares_in_steps_add_up(steps: int, points: int, step: int) -> None:
+    terms = Terms(fee_basis_points=points, auto_release_days=1, refund_answer_days=1, share_step=step)
+
+    split = terms.split(Money(steps * step, "KWD"))
+
+    assert split.fee + split.freelancer == split.total
+    assert split.fee.amount_minor % step == split.freelancer.amount_minor % step == 0
+    assert split.freelancer.amount_minor >= 0
+    assert abs(split.fee.amount_minor * 10_000 - steps * step * points) <= step * 5_000
+
+
+def test_a_step_is_at_least_one_coin() -> None:
+    with pytest.raises(ValueError, match="multiples of 0"):
+        Terms(fee_basis_points=1500, auto_release_days=14, refund_answer_days=7, share_step=0)

@@ -10,7 +10,7 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from multitask.money import Money
-from multitask.payments import access, actions, disputes, refunds
+from multitask.payments import access, actions, audit, disputes, refunds
 from multitask.payments import escrow as escrows
 from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.states import RefundState
@@ -252,7 +252,7 @@ def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
         at=event.at,
         actor="staff" if hidden else _spoken(event),
         amount=amount,
-        note=event.note,
+        note=audit.note_for(actor, event),
     )
 
 

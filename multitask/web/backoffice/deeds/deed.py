@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from multitask.money import Money
 from multitask.payments import approvals
 from multitask.payments.errors import NotFound
-from multitask.payments.models import Approval
+from multitask.payments.models import Approval, Escrow
 from multitask.users.actor import Actor, Power
 from multitask.web.pages.fields import TextField
 from multitask.web.pages.templatetags.money import money
@@ -102,9 +102,9 @@ def numbered(subject_id: int | None) -> int:
     return subject_id
 
 
-def second_person(amount: Money) -> list[str]:
+def second_person(escrow: Escrow, amount: Money) -> list[str]:
     """Say that a large decision waits, if it is large."""
-    if not approvals.is_large(amount):
+    if not approvals.is_large(escrow, amount):
         return []
     told = _("%(amount)s is more than one person decides over alone: nothing moves until a colleague approves it.")
     return [told % {"amount": money(amount)}]

@@ -94,7 +94,7 @@ class RefundClient(OfEscrow):
         return [
             _("At most %(amount)s leaves escrow and goes back to the card of %(name)s.") % told,
             _("What is not refunded stays in escrow."),
-            *second_person(subject.remaining),
+            *second_person(subject, subject.remaining),
         ]
 
     def carry_out(self, subject: Escrow, order: Order) -> object:
@@ -167,7 +167,7 @@ class Settle(Deed):
         return [
             _("The two amounts add up to %(amount)s.") % {"amount": money(remaining)},
             _("The platform's fee is taken from the freelancer's amount, none from the client's."),
-            *second_person(remaining),
+            *second_person(subject.escrow, remaining),
         ]
 
     def carry_out(self, subject: Dispute, order: Order) -> object:

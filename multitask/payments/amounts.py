@@ -1,0 +1,57 @@
+"""What the provider can move: asked before anything is promised, so that no money gets stuck on its way."""
+
+from django.conf import settings
+
+from multitask.money import Money
+from multitask.payments import operations
+from multitask.payments.errors import AmountTooPrecise, AmountTooSmall
+from multitask.payments.models import Escrow
+
+
+def complaint(price: Money) -> str | None:
+    """Say why a task could not be paid at this price, or None."""
+    rules = operations.default_provider().amount_rules(price.currency)
+    if price.amount_minor < rules.least_charge:
+        return f"This has to be at least {Money(rules.least_charge, price.currency)}."
+    return None if price.amount_minor % rules.step == 0 else _whole_steps(price, rules.step)
+
+
+def share_step(currency: str) -> int:
+    """What the shares of a new escrow are multiples of, in minor units."""
+    return operations.provider_named(settings.PAYMENT_PROVIDER).amount_rules(currency).step
+
+
+def require_payable(price: Money) -> None:
+    """Insist that the provider can charge it. Raises AmountTooSmall or AmountTooPrecise."""
+    told = complaint(price)
+    if told is None:
+        return
+    rules = operations.default_provider().amount_rules(price.currency)
+    error = AmountTooSmall if price.amount_minor < rules.least_charge else AmountTooPrecise
+    raise error(told)
+
+
+def require_movable(escrow: Escrow, amount: Money) -> None:
+    """Insist that a part of an escrow can leave it alone. Raises AmountTooPrecise."""
+    if amount.amount_minor % escrow.share_step:
+        told = _whole_steps(amount, escrow.share_step)
+        raise AmountTooPrecise(told, fields={"amount": told})
+
+
+def require_payout(provider: str, amount: Money) -> None:
+    """Insist that the provider can pay it out to a bank. Raises AmountTooPrecise, which names the nearest below."""
+    step = operations.provider_named(provider).amount_rules(amount.currency).payout_step
+    if amount.amount_minor % step:
+        told = _whole_steps(amount, step)
+        raise AmountTooPrecise(told, fields={"amount": told})
+
+
+def largest_payout(provider: str, amount: Money) -> Money:
+    """The most of `amount` that the provider can pay out to a bank."""
+    step = operations.provider_named(provider).amount_rules(amount.currency).payout_step
+    return Money(amount.amount_minor - amount.amount_minor % step, amount.currency)
+
+
+def _whole_steps(amount: Money, step: int) -> str:
+    below = Money(amount.amount_minor - amount.amount_minor % step, amount.currency)
+    return f"The payment provider moves multiples of {Money(step, amount.currency)}; the nearest below is {below}."
