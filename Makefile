@@ -20,9 +20,9 @@ demo: install ## Play the story of one task and stop; exit 1 names the step that
 	@exec $(PY) -m stack demo
 
 test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
-	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/browser $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-test-browser: install-dev browser ## Click through the pages in Chromium; not part of `make test` until it is green.
+test-browser: install-dev browser ## Click through the pages in Chromium, as `make test` also does.
 	@$(PY) -m pytest tests/browser $(ARGS)
 
 check: install-dev ## Lint, types, import rules, production settings, migrations in step.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,12 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 import stripe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browser import chromium
 from tests.sandbox_process import SandboxProcess
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)")
 HOST_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title></head><body>
 <div id="card"></div><button id="pay">Pay</button><pre id="told"></pre>
 <script src="{sandbox}/v1/stripe.js"></script><script nonce="host">
@@ -64,10 +62,8 @@ def shop(shared: SandboxProcess) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page of Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium.running() as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def fill(page: Page, shop: str, secret: str | None, number: str, redirect: str = "if_required") -> None:
