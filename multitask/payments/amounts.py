@@ -4,13 +4,17 @@ from django.conf import settings
 
 from multitask.money import Money
 from multitask.payments import operations
-from multitask.payments.errors import AmountTooPrecise, AmountTooSmall
+from multitask.payments.errors import AmountTooLarge, AmountTooPrecise, AmountTooSmall, CurrencyUnsupported
 from multitask.payments.models import Escrow
 
 
 def complaint(price: Money) -> str | None:
     """Say why a task could not be paid at this price, or None."""
     rules = operations.default_provider().amount_rules(price.currency)
+    if not rules.is_supported:
+        return f"{price.currency} cannot be paid by card."
+    if rules.most_charge is not None and price.amount_minor > rules.most_charge:
+        return f"This can be at most {Money(rules.most_charge, price.currency)}."
     if price.amount_minor < rules.least_charge:
         return f"This has to be at least {Money(rules.least_charge, price.currency)}."
     return None if price.amount_minor % rules.step == 0 else _whole_steps(price, rules.step)
@@ -22,13 +26,16 @@ def share_step(currency: str) -> int:
 
 
 def require_payable(price: Money) -> None:
-    """Insist that the provider can charge it. Raises AmountTooSmall or AmountTooPrecise."""
+    """Insist that the provider can charge it. Raises CurrencyUnsupported or what is wrong with the amount."""
     told = complaint(price)
     if told is None:
         return
     rules = operations.default_provider().amount_rules(price.currency)
-    error = AmountTooSmall if price.amount_minor < rules.least_charge else AmountTooPrecise
-    raise error(told)
+    if not rules.is_supported:
+        raise CurrencyUnsupported(told)
+    if rules.most_charge is not None and price.amount_minor > rules.most_charge:
+        raise AmountTooLarge(told)
+    raise (AmountTooSmall if price.amount_minor < rules.least_charge else AmountTooPrecise)(told)
 
 
 def require_movable(escrow: Escrow, amount: Money) -> None:

@@ -46,6 +46,12 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
     return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
 
 
+def require_none_open(escrow: Escrow) -> None:
+    """Insist that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
+    if Approval.objects.filter(escrow=escrow, decided_at=None).exists():
+        raise WrongState("A decision about this escrow waits for a second person.")
+
+
 def ask(
     kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
 ) -> Approval:

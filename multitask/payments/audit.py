@@ -7,8 +7,9 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Withdrawal
 from multitask.users.actor import Actor
 
-# What a card said is its owner's business.
-_CLIENTS_OWN = frozenset({"payment_failed"})
+# What a card said is its owner's business, and so is what stands against a freelancer's account.
+_CLIENTS_OWN = frozenset({"payment_failed", "payment_refused"})
+_FREELANCERS_OWN = frozenset({"transfer_failed"})
 
 
 def record(
@@ -43,7 +44,10 @@ def record(
 
 
 def note_for(reader: Actor, event: AuditEvent) -> str:
-    """The words of an event, without those that are the client's own business when the freelancer reads them."""
-    if event.event in _CLIENTS_OWN and event.escrow is not None and reader.is_user(event.escrow.freelancer_id):
-        return ""
-    return event.note
+    """The words of an event, without those that are the other side's own business."""
+    if event.escrow is None:
+        return event.note
+    is_hidden = (event.event in _CLIENTS_OWN and reader.is_user(event.escrow.freelancer_id)) or (
+        event.event in _FREELANCERS_OWN and reader.is_user(event.escrow.client_id)
+    )
+    return "" if is_hidden else event.note

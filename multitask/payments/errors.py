@@ -87,6 +87,13 @@ class AmountTooSmall(PaymentError):
     message = "The amount is smaller than the payment provider accepts."
 
 
+class CurrencyUnsupported(PaymentError):
+    """A currency that the provider does not charge."""
+
+    code = "currency_unknown"
+    message = "The payment provider does not charge this currency."
+
+
 class AmountTooPrecise(PaymentError):
     """An amount that the provider cannot move to the last coin."""
 

@@ -73,11 +73,14 @@ def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> 
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
     provider = operations.provider_named(customer.provider)
+    earlier = SavedMethod.objects.filter(provider_method_id=method_id).exclude(detached_at=None).first()
+    # After a card was deleted, its key must not replay the answer from before.
+    generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
     with _Answered():
         state = provider.attach_method(
             method_id=method_id,
             customer_id=customer.provider_customer_id,
-            key=f"attach:{customer.pk}:{method_id}",
+            key=f"attach:{customer.pk}:{method_id}:{generation}",
         )
     saved = _keep(customer, state, actor, now)
     if make_default:

@@ -250,7 +250,9 @@ class AmountRules:
     Charges, transfers and refunds are multiples of `step`, payouts to a bank of `payout_step`.
     """
 
+    is_supported: bool = True
     least_charge: int = 1
+    most_charge: int | None = None
     step: int = 1
     payout_step: int = 1
 

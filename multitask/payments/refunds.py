@@ -86,6 +86,8 @@ def ask_or_refund(
         return approvals.ask(
             approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
         )
+    if role not in {Role.CLIENT, Role.FREELANCER}:
+        approvals.require_none_open(escrow)
     if is_immediate(actor, escrow):
         return start(escrow, wanted, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
     return _request(escrow, wanted, actor, reason, note, now, request_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_sandbox import cards, events, params
+from stripe_sandbox import cards, currencies, events, params
 from stripe_sandbox.box import Box, renders, timer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import balance_transaction
@@ -118,7 +118,9 @@ def collect(box: Box, charge: Doc, amount: int) -> None:
     charge |= {"amount_captured": amount, "captured": True}
     transaction = balance_transaction.record(
         box, account, "charge", source=charge["id"], amount=amount, currency=charge["currency"],
-        fee=processing_fee(amount, settings.fee_basis_points, settings.fee_fixed),
+        fee=processing_fee(
+            amount, settings.fee_basis_points, settings.fee_fixed, step=currencies.step(charge["currency"])
+        ),
         counter=((card_book(charge), -amount),),
         available_on=int(box.clock.now() + wait), description=charge["description"],
     )  # fmt: skip
@@ -132,9 +134,10 @@ def collect(box: Box, charge: Doc, amount: int) -> None:
     box.store.save(charge)
 
 
-def processing_fee(amount: int, basis_points: int, fixed: int) -> int:
-    """Return Stripe's fee in minor units: a share of the amount rounded half up, and a fixed part."""
-    return (amount * basis_points + 5_000) // 10_000 + fixed
+def processing_fee(amount: int, basis_points: int, fixed: int, *, step: int = 1) -> int:
+    """Return Stripe's fee in minor units: a share of the amount and a fixed part, rounded half up to the step."""
+    exact = amount * basis_points + fixed * 10_000
+    return (2 * exact + 10_000 * step) // (20_000 * step) * step
 
 
 def card_book(charge: Doc) -> str:

@@ -95,12 +95,23 @@ def stripes_integer(amount: Money) -> int | None:
         ("KWD", AmountRules(step=10, payout_step=10)),
         ("ISK", AmountRules()),
         ("MGA", AmountRules(step=100, payout_step=100)),
-        ("HUF", AmountRules(payout_step=100)),
+        ("HUF", AmountRules(least_charge=17_500, payout_step=100)),
     ],
 )
 def test_what_can_be_moved_is_known_beforehand(currency: str, rules: AmountRules) -> None:
     found = currencies.rules(currency)
 
-    assert found == rules
+    assert found.is_supported
+    assert (found.least_charge, found.step, found.payout_step) == (rules.least_charge, rules.step, rules.payout_step)
     assert currencies.to_stripe(Money(3 * found.step, currency))
     assert currencies.payout_to_stripe(Money(3 * found.payout_step, currency))
+
+
+@pytest.mark.parametrize(("currency", "most"), [("USD", 99_999_999), ("ISK", 999_999), ("KWD", 99_999_999)])
+def test_a_charge_has_at_most_eight_digits(currency: str, most: int) -> None:
+    assert currencies.rules(currency).most_charge == most
+
+
+@pytest.mark.parametrize("currency", ["IQD", "CLF", "CUP"])
+def test_what_stripe_does_not_charge_is_known(currency: str) -> None:
+    assert not currencies.rules(currency).is_supported

@@ -19,13 +19,31 @@ _COUNTED_IN_HUNDREDTHS: Final = frozenset({"ISK", "UGX"})
 _THREE_DECIMAL: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 # Paid out by hand in whole units only.
 _WHOLE_UNIT_PAYOUTS: Final = frozenset({"HUF", "TWD"})
+_OTHERS_WORDS: Final = """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC
+    CVE CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR
+    KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK
+    PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH UGX USD
+    UYU UZS WST XCD YER ZAR ZMW
+"""
+_CHARGED: Final = _ZERO_DECIMAL | _THREE_DECIMAL | frozenset(_OTHERS_WORDS.split())
 # The least charge, in our minor units, of the currencies for which Stripe publishes one.
 _LEAST_CHARGE: Final = {
-    **dict.fromkeys(("USD", "EUR", "CAD", "AUD", "CHF"), 50),
+    **dict.fromkeys(("USD", "EUR", "CAD", "AUD", "CHF", "BRL", "INR", "NZD", "SGD"), 50),
+    **dict.fromkeys(("NOK", "SEK"), 300),
+    **dict.fromkeys(("AED", "PLN", "RON", "MYR"), 200),
+    "BGN": 100,
+    "CZK": 1500,
+    "DKK": 250,
     "GBP": 30,
-    "AED": 200,
+    "HKD": 400,
+    "HUF": 17500,
     "JPY": 50,
+    "MXN": 1000,
+    "THB": 1000,
 }
+# Stripe takes charges of eight digits at most, in its own integers.
+_MOST_CHARGE: Final = 99_999_999
 
 
 def to_stripe(amount: Money) -> int:
@@ -60,7 +78,13 @@ def rules(currency: str) -> AmountRules:
     step = Fraction(_step(currency) * _our_unit(currency), _stripe_unit(currency))
     ours = max(1, step.numerator)
     whole = _our_unit(currency) if currency in _WHOLE_UNIT_PAYOUTS else ours
-    return AmountRules(least_charge=_LEAST_CHARGE.get(currency, 1), step=ours, payout_step=whole)
+    return AmountRules(
+        is_supported=currency in _CHARGED,
+        least_charge=_LEAST_CHARGE.get(currency, 1),
+        most_charge=_MOST_CHARGE * _our_unit(currency) // _stripe_unit(currency),
+        step=ours,
+        payout_step=whole,
+    )
 
 
 def from_stripe(amount: int, currency: str) -> Money:

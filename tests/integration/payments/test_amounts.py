@@ -5,7 +5,13 @@ from pytest_django import Settings
 
 from multitask.money import Money
 from multitask.payments import amounts, approvals, audit, escrow, withdrawals
-from multitask.payments.errors import AmountTooPrecise, AmountTooSmall
+from multitask.payments.errors import (
+    AmountTooLarge,
+    AmountTooPrecise,
+    AmountTooSmall,
+    CurrencyUnsupported,
+    WrongState,
+)
 from multitask.payments.models import Approval, Operation, Refund, Withdrawal
 from multitask.tasks import board
 from multitask.tasks.errors import InvalidTask
@@ -17,6 +23,8 @@ from tests.payments_world import DECLINED, Job, World, dollars, held
     [
         (Money(49, "USD"), "at least 0.50 USD"),
         (Money(1_234, "KWD"), "the nearest below is 1.230 KWD"),
+        (Money(100_000_000, "USD"), "at most 999999.99 USD"),
+        (Money(100_000, "IQD"), "IQD cannot be paid by card"),
     ],
 )
 def test_no_task_is_posted_at_a_price_that_cannot_be_paid(world: World, price: Money, told: str) -> None:
@@ -25,7 +33,15 @@ def test_no_task_is_posted_at_a_price_that_cannot_be_paid(world: World, price: M
     assert told in refusal.value.fields["budget"]
 
 
-@pytest.mark.parametrize(("price", "error"), [(Money(49, "USD"), AmountTooSmall), (Money(5, "KWD"), AmountTooPrecise)])
+@pytest.mark.parametrize(
+    ("price", "error"),
+    [
+        (Money(49, "USD"), AmountTooSmall),
+        (Money(5, "KWD"), AmountTooPrecise),
+        (Money(100_000_000, "USD"), AmountTooLarge),
+        (Money(5_000, "IQD"), CurrencyUnsupported),
+    ],
+)
 def test_what_cannot_be_charged_is_not_asked_for(world: World, price: Money, error: type[Exception]) -> None:
     with pytest.raises(error):
         amounts.require_payable(price)
@@ -69,8 +85,10 @@ def test_small_refunds_that_add_up_to_a_large_one_need_a_second_person(world: Wo
     staff = world.staff()
     assert isinstance(world.refund(split_up, staff, dollars("60.00")), Refund)
     world.work()
-    assert isinstance(world.refund(split_up, staff, dollars("60.00")), Approval)
+    approval = world.refund(split_up, staff, dollars("60.00"))
+    assert isinstance(approval, Approval)
     assert held(f"escrow:{split_up.escrow.pk}") == 34_000
+    approvals.decide(actor=world.staff(), approval_id=approval.pk, approve=False, now=world.now)
     assert isinstance(world.refund(split_up, world.staff(), dollars("40.00")), Refund)
 
 
@@ -93,3 +111,20 @@ def test_a_declined_card_is_told_to_its_owner_and_to_nobody_else_but_staff(world
     assert audit.note_for(job.client, failed)
     assert audit.note_for(world.staff(), failed) == audit.note_for(job.client, failed)
     assert audit.note_for(job.freelancer, failed) == ""
+
+
+def test_nobody_refunds_past_a_colleague_who_was_asked(world: World, split_up: Job) -> None:
+    staff = world.staff()
+    approval = world.refund(split_up, staff, dollars("400.00"))
+    assert isinstance(approval, Approval)
+    with pytest.raises(WrongState):
+        world.refund(split_up, staff, dollars("50.00"))
+    approvals.decide(actor=world.staff(), approval_id=approval.pk, approve=False, now=world.now)
+    assert isinstance(world.refund(split_up, staff, dollars("50.00")), Refund)
+
+
+def test_a_transfer_that_was_refused_is_told_to_the_freelancer_and_not_to_the_client(world: World) -> None:
+    job = world.funded()
+    event = audit.record("transfer_failed", actor=world.staff(), now=world.now, escrow=job.escrow, note="no capability")
+    assert audit.note_for(job.freelancer, event) == "no capability"
+    assert audit.note_for(job.client, event) == ""

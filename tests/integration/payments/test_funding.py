@@ -243,11 +243,19 @@ def test_a_crash_after_the_call_is_healed_by_the_sweeper(world: World) -> None:
 
 
 def test_what_the_provider_refuses_may_be_asked_for_again(world: World) -> None:
-    job = world.hired(dollars("0.49"))
+    other, job = world.hired(), world.hired()
+    world.ask_to_pay(other)
+    paying = Customer.objects.get(user_id=user_id(other.client))
+    Customer.objects.create(
+        user_id=user_id(job.client),
+        provider="stripe",
+        provider_customer_id=f"{paying.provider_customer_id}gone",
+        created_at=world.now,
+    )
     for attempt in (1, 2):
         with pytest.raises(ProviderRefused) as refusal:
             world.ask_to_pay(job)
-        assert refusal.value.detail == "amount_too_small"
+        assert refusal.value.detail == "resource_missing"
         assert Operation.objects.filter(kind="create_payment", state="failed").count() == attempt
     assert job.history() == ["payment_requested", "payment_refused", "payment_refused"]
 

@@ -60,6 +60,15 @@ def test_saving_the_same_card_again_keeps_it_once(world: World) -> None:
     assert methods.owned(client).count() == 1
 
 
+def test_a_card_that_was_deleted_is_not_kept_again_on_an_old_answer(world: World) -> None:
+    client = world.client()
+    saved = save(world, client)
+    methods.delete(actor=client, method_id=saved.pk, now=world.now)
+    with pytest.raises(ProviderRefused):
+        methods.save(actor=client, method_id=saved.provider_method_id, make_default=False, now=world.now)
+    assert not methods.owned(client).exists()
+
+
 def test_one_card_is_the_default(world: World) -> None:
     client = world.client()
     first = save(world, client, make_default=True)

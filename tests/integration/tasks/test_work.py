@@ -179,3 +179,11 @@ def test_the_database_refuses_two_accepted_applications(parties: dict[str, Actor
         board.apply(actor=parties[who], now=NOW, task_id=task.pk)
     with pytest.raises(IntegrityError), transaction.atomic():
         task.applications.update(status=ApplicationStatus.ACCEPTED, decided_at=NOW)
+
+
+@pytest.mark.parametrize("role", ["finance", "admin"])
+def test_staff_who_are_the_client_may_cancel_no_more_than_a_client(role: str) -> None:
+    both = people.actor(client=True, staff_role=role)
+    task = _task_in(TaskStatus.DELIVERED, {"client": both, "freelancer": people.actor(freelancer=True)})
+    with pytest.raises(TaskStateConflict):
+        _take("cancel", task, both)
