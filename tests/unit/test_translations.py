@@ -14,9 +14,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[2]
 MULTITASK = ROOT / "multitask"
-KEYWORDS: dict[str, tuple[int, ...] | None] = {
-    name: None for name in ("_", "gettext", "gettext_lazy", "gettext_noop", "N_")
-}
+KEYWORDS: dict[str, tuple[int, ...] | None] = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "N_"))
 KEYWORDS |= {"ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
 
@@ -42,7 +40,7 @@ def found_in(source: str) -> Iterator[str]:
 
 def forms(message: Message) -> list[str]:
     """What it says in Arabic, for each kind of number if it counts something."""
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or [""])
 
 
 def test_every_marked_string_has_its_arabic(arabic: Catalog) -> None:
