@@ -98,8 +98,11 @@ def authenticate(*, actor: Actor, now: datetime, identifier: str, password: str)
 
     Raises InvalidCredentials, or TooManyAttempts before the password is looked at.
     """
-    attempt_id = throttle.begin(identifier=identifier, ip=actor.ip, now=now)
     user = _find(identifier)
+    # Counted by username under either name: two names are not twice the tries. A name that is nobody's
+    # counts as it is, and is no username of somebody else, so both are stopped after as many tries.
+    name = identifier if user is None else user.username
+    attempt_id = throttle.begin(identifier=name, ip=actor.ip, now=now)
     if user is None:
         # An unknown name costs as much time as a wrong password, so time tells nobody apart.
         hashers.make_password(password[:PASSWORD_MAX])

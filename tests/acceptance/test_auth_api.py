@@ -151,6 +151,22 @@ def test_guessing_is_stopped_with_429(ada: dict[str, Any], visitor: Caller) -> N
     assert _login(visitor, "username", "ada").status == 429, "the right password too"
 
 
+def test_username_and_email_are_counted_as_the_one_account_that_they_name(ada: dict[str, Any], visitor: Caller) -> None:
+    names = ["ada", "ada@example.com", "ADA", "Ada@Example.COM"]
+    answers = [_login(visitor, "username_or_email", names[number % 4], "guess").status for number in range(12)]
+    assert answers == [401] * 10 + [429] * 2
+
+
+@pytest.mark.parametrize("name", ["ada", "ada@example.com", "nobody", "nobody@example.com"])
+def test_guessing_is_stopped_alike_whether_the_name_is_known_or_not(
+    ada: dict[str, Any], visitor: Caller, name: str
+) -> None:
+    answers = [_login(visitor, "username_or_email", name, "guess") for _ in range(11)]
+    assert [(answer.status, answer.code) for answer in answers] == [(401, "invalid_credentials")] * 10 + [
+        (429, "too_many_attempts")
+    ]
+
+
 def test_logins_under_many_names_are_stopped(visitor: Caller, settings: LazySettings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     answers = [_login(visitor, "username", f"name{number}").status for number in range(200)]
