@@ -1,11 +1,13 @@
 """What the deployment decides, read once from environment variables and checked before anything starts."""
 
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -70,6 +72,14 @@ class Environment(BaseSettings):
         """Say whether payments go to Stripe itself rather than to a sandbox."""
         return self.stripe_api_base == STRIPE_API
 
+    @field_validator("platform_fee_percentage")
+    @classmethod
+    def refuse_an_impossible_fee(cls, value: str) -> str:
+        """Refuse at once what would be refused at every payment; hundredths of a percent are the finest."""
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", value) or Decimal(value) > 100:
+            raise ValueError("give a percentage from 0 to 100 with at most two decimals, as in 15.00")
+        return value
+
     @model_validator(mode="after")
     def refuse_what_would_lose_money(self) -> Self:
         """A live key must never meet a sandbox, and production never starts with an empty secret."""
@@ -83,6 +93,7 @@ class Environment(BaseSettings):
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
         if self.is_production:
             self._refuse_empty_secrets()
+            self._refuse_secrets_of_two_minds()
         return self
 
     def _refuse_empty_secrets(self) -> None:
@@ -99,6 +110,16 @@ class Environment(BaseSettings):
         if empty:
             raise ValueError(f"production does not start without {', '.join(empty)}")
 
+    def _refuse_secrets_of_two_minds(self) -> None:
+        """Keys of two modes take no payment; with one secret for both endpoints nobody can tell whose event it is."""
+        modes = {_mode(self.stripe_secret_key.get_secret_value()), _mode(self.stripe_publishable_key)}
+        if modes == {"live", "test"}:
+            raise ValueError("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are of two modes, live and test")
+        if self.stripe_webhook_secret == self.stripe_connect_webhook_secret:
+            raise ValueError(
+                "STRIPE_WEBHOOK_SECRET and STRIPE_CONNECT_WEBHOOK_SECRET are equal: each endpoint has its own"
+            )
+
     def _is_development_key(self) -> bool:
         return self.secret_key.get_secret_value() == DEVELOPMENT_KEY
 
@@ -109,6 +130,12 @@ def read() -> Environment:
         return Environment()
     except ValidationError as error:
         raise ImproperlyConfigured("; ".join(map(_spoken, error.errors(include_input=False)))) from None
+
+
+def _mode(key: str) -> str:
+    """Say what a key of Stripe is for: "live", "test", or nothing where it does not say."""
+    found = re.match(r"(?:sk|rk|pk)_(live|test)_", key)
+    return found.group(1) if found else ""
 
 
 def _spoken(problem: ErrorDetails) -> str:

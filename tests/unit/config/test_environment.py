@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pydantic import ValidationError
 
+from multitask.config import environment
 from multitask.config.databases import databases
 from multitask.config.environment import SANDBOX_API, STRIPE_API, Environment
+from multitask.payments.terms import basis_points
 
 PRODUCTION = {
     "MULTITASK_ENV": "production",
@@ -22,7 +25,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in [*PRODUCTION, "STRIPE_API_BASE", "MULTITASK_DATA"]:
+    for name in [*PRODUCTION, "STRIPE_API_BASE", "MULTITASK_DATA", "PLATFORM_FEE_PERCENTAGE"]:
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -89,3 +92,42 @@ def test_without_an_address_the_database_is_the_one_of_the_data_folder(
     found = databases(Environment(), Path("/elsewhere"))["default"]
 
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("127.0.0.1", "5999", "books")
+
+
+@pytest.mark.parametrize("fee", ["101", "100.01", "15.001", "NaN", "-1", "1e1", "Infinity", "15,00", "fifteen", "１５"])
+def test_a_fee_that_no_payment_could_take_keeps_everything_from_starting(fee: str, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("PLATFORM_FEE_PERCENTAGE", fee)
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.read()
+
+    wanted = "give a percentage from 0 to 100 with at most two decimals, as in 15.00"
+    assert str(refusal.value) == f"PLATFORM_FEE_PERCENTAGE: {wanted}"
+
+
+@pytest.mark.parametrize(("fee", "points"), [("0", 0), ("15.00", 1500), ("2.5", 250), ("0.01", 1), ("100.00", 10_000)])
+def test_every_fee_that_starts_is_one_that_payments_take(fee: str, points: int, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("PLATFORM_FEE_PERCENTAGE", fee)
+
+    assert basis_points(environment.read().platform_fee_percentage) == points
+
+
+@pytest.mark.parametrize(
+    ("secret", "publishable"), [("sk_live_1", "pk_test_1"), ("rk_live_1", "pk_test_1"), ("sk_test_1", "pk_live_1")]
+)
+def test_production_refuses_keys_of_two_modes(secret: str, publishable: str, environ: pytest.MonkeyPatch) -> None:
+    mixed = PRODUCTION | {"STRIPE_SECRET_KEY": secret, "STRIPE_PUBLISHABLE_KEY": publishable}
+    for name, setting in mixed.items():
+        environ.setenv(name, setting)
+
+    with pytest.raises(ImproperlyConfigured, match="STRIPE_PUBLISHABLE_KEY are of two modes, live and test"):
+        environment.read()
+
+
+def test_production_refuses_one_secret_for_both_endpoints(environ: pytest.MonkeyPatch) -> None:
+    for name, setting in (PRODUCTION | {"STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_platform"}).items():
+        environ.setenv(name, setting)
+
+    with pytest.raises(ImproperlyConfigured, match="are equal: each endpoint has its own") as refusal:
+        environment.read()
+    assert "whsec" not in str(refusal.value)
