@@ -33,6 +33,8 @@ LONGEST_KEY = 255
 # Longer than a request can take (two calls at the provider included), as two executions at once
 # are safe but pointless; short enough that a crash is healed within a minute.
 LOCK = timedelta(seconds=50)
+# Hardly any request takes as long as its lock, so whoever waits asks again soon.
+SOON_SECONDS = 1
 KEPT = timedelta(hours=48)
 REPLAYED = "Idempotent-Replayed"
 
@@ -40,10 +42,10 @@ Execute = Callable[[str], tuple[int, BaseModel]]
 
 
 class InvalidKey(Refused):
-    """The key is empty, too long, or not of visible ASCII characters."""
+    """The key is empty, too long, or not of visible ASCII characters; a comma joins two keys that were sent."""
 
     code = "invalid_idempotency_key"
-    message = f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters."
+    message = f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters without a comma, and is sent once."
 
 
 class KeyReused(Refused):
@@ -116,7 +118,8 @@ def _key(request: HttpRequest) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= character <= "~" for character in key):
+    # Two headers of one name reach us as "a,b", which would be a third key beside either.
+    if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= one <= "~" and one != "," for one in key):
         raise InvalidKey
     return key
 
@@ -135,7 +138,7 @@ def _claim(user_id: int, key: str, endpoint: str, request_hash: str, now: dateti
     record = IdempotencyRecord.objects.filter(user_id=user_id, key=key).first()
     if record is None:
         # Deleted between the two statements: the next request finds the key free.
-        raise InFlight(retry_after=1)
+        raise InFlight(retry_after=SOON_SECONDS)
     if record.request_hash != request_hash:
         raise KeyReused
     if record.state == IdempotencyState.DONE:
@@ -164,13 +167,13 @@ def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datet
 def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
     """Claim a record whose lock has run out. Raises InFlight when somebody else holds or gets it."""
     if record.locked_until > now:
-        raise InFlight(retry_after=max(1, int((record.locked_until - now).total_seconds())))
+        raise InFlight(retry_after=SOON_SECONDS)
     locked_until = now + LOCK
     taken = IdempotencyRecord.objects.filter(
         pk=record.pk, state=IdempotencyState.IN_FLIGHT, locked_until=record.locked_until
     ).update(locked_until=locked_until, attempts=F("attempts") + 1)
     if not taken:
-        raise InFlight(retry_after=1)
+        raise InFlight(retry_after=SOON_SECONDS)
     return _Claim(record.pk, record.request_key, locked_until, is_first=False)
 
 
