@@ -1,12 +1,14 @@
 """Bad input over HTTP: the right status, a stable code, and nothing done."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 
 from multitask.tasks.models import Application, Task
+from multitask.web.api import document, urls
 from tests.acceptance.clients import Answer, Caller
 
 CREATE = "/api/tasks/create/"
@@ -261,6 +263,34 @@ def test_a_wrong_method_is_405_and_says_which_are_right(client_user: Caller, met
     assert (answer.status, answer.code) == (405, "method_not_allowed")
     assert _is_error(answer)
     assert answer.headers["Allow"]
+
+
+def test_every_address_names_the_methods_that_it_takes(client_user: Caller) -> None:
+    for path, operations in document.openapi(urls.api)["paths"].items():
+        methods = {method.upper() for method in operations}
+        answer = client_user.send("TRACE", re.sub(r"\{\w+\}", "1", path), b"")
+        assert answer.status == 405, path
+        assert set(answer.headers["Allow"].split(", ")) == methods | ({"HEAD"} if "GET" in methods else set()), path
+
+
+@pytest.mark.parametrize("path", ["/api/tasks/", "/api/auth/profile/", "/payments/wallet/", "/api/payments/wallet/"])
+def test_head_is_answered_as_get_without_the_body(client_user: Caller, path: str) -> None:
+    full, head = client_user.get(path), _head(client_user, path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head["Content-Length"]) == len(full.content) > 0
+    assert head["Content-Type"] == full.headers["Content-Type"]
+
+
+def test_head_is_refused_where_get_is(client_user: Caller, visitor: Caller) -> None:
+    assert _head(visitor, "/api/tasks/1/").status_code == 401
+    assert _head(client_user, "/api/tasks/999999/").status_code == 404
+    for path in (CREATE, "/payments/webhooks/stripe/"):
+        head = _head(client_user, path)
+        assert (head.status_code, head["Allow"], head.content) == (405, "POST", b"")
+
+
+def _head(caller: Caller, path: str) -> Any:
+    return caller.http.head(path, headers={"Authorization": f"Bearer {caller.token}"} if caller.token else {})
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing/", "/api/tasks/1/nothing/", "/payments/nothing/"])

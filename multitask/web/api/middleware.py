@@ -47,12 +47,27 @@ class RequestContextMiddleware:
             return errors.response(errors.by_status(411))
         if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return errors.response(errors.by_status(413))
-        response = self.get_response(request)
         if not request.path.startswith(JSON_PREFIXES):
-            return response
+            return self.get_response(request)
+        response = self._respond_to_head(request) if request.method == "HEAD" else self._for_programs(request)
         # Tokens, balances and secrets of payments are nothing for caches to keep.
         response.headers.setdefault("Cache-Control", "no-store")
-        return _for_programs(response)
+        return response
+
+    def _respond_to_head(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer as to GET, without the body: the router knows only the methods that are written down."""
+        request.method = "GET"
+        try:
+            response = self._for_programs(request)
+        finally:
+            request.method = "HEAD"
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
+
+    def _for_programs(self, request: HttpRequest) -> HttpResponseBase:
+        return _for_programs(self.get_response(request))
 
 
 def client_ip(request: HttpRequest) -> str | None:
@@ -91,5 +106,6 @@ def _for_programs(response: HttpResponseBase) -> HttpResponseBase:
         return response
     replacement = errors.response(errors.by_status(response.status_code))
     if isinstance(response, HttpResponse) and response.has_header("Allow"):
-        replacement["Allow"] = response["Allow"]
+        methods = {method.strip() for method in response["Allow"].split(",")}
+        replacement["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return replacement
