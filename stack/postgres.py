@@ -47,6 +47,14 @@ def data_folder() -> Path:
     return Path(named).expanduser().resolve() if named else project_folder() / ".data"
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for its owner's eyes. Errors: StackError naming the setting that says where data lies."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"cannot make {folder} ({error.strerror}): set MULTITASK_DATA to a folder of yours") from error
+
+
 def development() -> "Server":
     """The server that `make run` and a bare `manage.py` use: durable, on PG_PORT if that is set."""
     return Server(data_folder() / "postgres", port=port_setting("PG_PORT"))
@@ -185,13 +193,8 @@ class Server:
             yield
 
     def _open_desk(self) -> None:
-        try:
-            self.desk.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.desk.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StackError(
-                f"cannot make {self.desk} ({error.strerror}): set MULTITASK_DATA to a folder of yours"
-            ) from error
+        make_folder(self.desk.parent)
+        make_folder(self.desk)
         if self.desk.stat().st_uid != os.geteuid():
             raise StackError(f"{self.desk} belongs to another user: run as that user, or set MULTITASK_DATA")
 

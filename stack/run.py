@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
+
+import psycopg
+from psycopg import conninfo
 
 from stack import console, local, postgres
 from stack.errors import StackError
@@ -18,6 +22,7 @@ from stack.story import Story
 
 SETTLE_SECONDS = 2
 WEB_THREADS = 8
+CONNECT_SECONDS = 10
 
 
 def run(*, stays: bool) -> int:
@@ -49,8 +54,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _alone() -> Iterator[None]:
     """Hold the data folder: two stacks on one would mix their records."""
     data = postgres.data_folder()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / "run.lock").open("a+") as lock:
+    postgres.make_folder(data)
+    with _lock_file(data) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,6 +68,15 @@ def _alone() -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock_file(data: Path) -> TextIO:
+    try:
+        return (data / "run.lock").open("a+")
+    except OSError as error:
+        raise StackError(
+            f"cannot write into {data} ({error.strerror}): set MULTITASK_DATA to a folder of yours"
+        ) from error
 
 
 @contextmanager
@@ -87,12 +101,30 @@ def _database() -> Iterator[str]:
     """The address of the database: the server that DATABASE_URL names, or the embedded one, up for this while."""
     named = os.environ.get("DATABASE_URL", "")
     if named:
+        _knock(named)
         yield named
         return
     console.say("Starting the embedded PostgreSQL ...")
     with postgres.development().held() as server:
         postgres.publish(server)
         yield server.url()
+
+
+def _knock(url: str) -> None:
+    """Connect once, since the programs' pools say only that they got no connection. The password is never named."""
+    try:
+        given = conninfo.conninfo_to_dict(url, connect_timeout=CONNECT_SECONDS)
+    except psycopg.ProgrammingError:
+        given = {}
+    host = str(given.get("host", "localhost"))
+    # An @ in a password that is not written as %40 makes its end a part of the host.
+    if not given or "@" in host:
+        raise StackError("DATABASE_URL is no address like postgresql://user:password@host:port/name")
+    try:
+        psycopg.connect(url, connect_timeout=CONNECT_SECONDS).close()
+    except psycopg.OperationalError as error:
+        place, reason = f"{host}:{given.get('port', 5432)}", " ".join(str(error).split())
+        raise StackError(f"DATABASE_URL names a database at {place} that cannot be used: {reason}") from error
 
 
 def _start(here: Local, programs: Programs) -> None:

@@ -181,3 +181,39 @@ def test_a_taken_port_is_named_with_its_setting(settings: dict[str, str], settin
     assert refused.returncode == 1
     assert refused.stderr.strip().startswith(f"error: port {settings[setting]} is taken: set {setting} to a free one")
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("demo",), ("postgres", "start")], ids=" ".join)
+@pytest.mark.parametrize("place", ["a file", "below a file", "/proc/nope", "/proc"])
+def test_a_data_folder_that_cannot_be_one_is_named_with_its_setting(
+    tmp_path: Path, place: str, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    named = {"a file": str(tmp_path / "file"), "below a file": str(tmp_path / "file" / "data")}.get(place, place)
+    refused = stack_command(*command, MULTITASK_DATA=named, **free_ports())
+
+    assert refused.returncode == 1
+    [line] = refused.stderr.strip().splitlines()
+    assert re.fullmatch(rf"error: cannot \w+( into)? {named}\S* \(.+\): set MULTITASK_DATA to a folder of yours", line)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://ada:hidden@127.0.0.1:{port}/books", "at 127.0.0.1:{port} that cannot be used: .*refused"),
+        ("postgresql://ada:hidden@nowhere.invalid:{port}/books", "at nowhere.invalid:{port} that cannot be used"),
+        ("postgresql://ada:hidden@127.0.0.1:http/books", "at 127.0.0.1:http that cannot be used"),
+        ("postgresql://ada:an@hidden@127.0.0.1/books", "is no address like"),
+        ("postgresql:/ada:hidden", "is no address like"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(
+    settings: dict[str, str], url: str, said: str
+) -> None:
+    port = free_ports()["WEB_PORT"]
+    refused = stack_command("demo", **settings, DATABASE_URL=url.format(port=port))
+
+    assert refused.returncode == 1
+    [line] = refused.stderr.strip().splitlines()
+    assert re.match(rf"error: DATABASE_URL .*{said.format(port=port)}", line), line
+    assert "hidden" not in refused.stdout + refused.stderr
