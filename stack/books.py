@@ -14,6 +14,7 @@ from stack.local import Local
 
 PROVIDER = "provider:stripe:"
 PATIENCE_SECONDS = 60
+START_PATIENCE_SECONDS = 10
 CURRENCY = "USD"
 
 
@@ -35,6 +36,10 @@ class Comparison:
     what: str
     ledger: int
     sandbox: int
+
+    @property
+    def gap(self) -> int:
+        return self.ledger - self.sandbox
 
 
 def trial_balance(local: Local) -> list[Row]:
@@ -81,15 +86,36 @@ def comparisons(local: Local, rows: list[Row], currency: str = CURRENCY) -> list
     ]
 
 
-def await_equality(local: Local) -> tuple[list[Row], list[Comparison]]:
-    """Compare until both sides agree: what is under way needs a moment. Errors: StackError naming what differs."""
+def differing(found: list[Comparison], before: dict[str, int]) -> list[Comparison]:
+    """What the two sides do not agree about, unless they were just as far apart `before`."""
+    return [one for one in found if one.gap not in {0, before.get(one.what, 0)}]
+
+
+def before_story(local: Local) -> tuple[list[Row], dict[str, int]]:
+    """The books as the story finds them, and how far apart they are after what is under way has had a moment.
+
+    What was done to the sandbox by hand in an earlier run, such as a chargeback, is not the story's doing.
+    """
+    deadline = time.monotonic() + START_PATIENCE_SECONDS
+    while True:
+        rows = trial_balance(local)
+        gaps = {one.what: one.gap for one in comparisons(local, rows) if one.gap}
+        if not gaps or time.monotonic() > deadline:
+            return rows, gaps
+
+
+def await_equality(local: Local, before: dict[str, int]) -> tuple[list[Row], list[Comparison]]:
+    """Compare until both sides agree: what is under way needs a moment. Errors: StackError naming what differs.
+
+    `before`: how far apart they were at the start, by what is compared; the story has to leave that as it was.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         rows = trial_balance(local)
         found = comparisons(local, rows)
-        differing = [one for one in found if one.ledger != one.sandbox]
-        if not differing:
+        left = differing(found, before)
+        if not left:
             return rows, found
         if time.monotonic() > deadline:
-            named = "; ".join(f"{one.what}: {one.ledger} in the ledger, {one.sandbox} there" for one in differing)
+            named = "; ".join(f"{one.what}: {one.ledger} in the ledger, {one.sandbox} there" for one in left)
             raise StackError(f"the ledger and the sandbox differ after {PATIENCE_SECONDS} s: {named}")

@@ -34,7 +34,7 @@ def run(*, stays: bool) -> int:
             story = Story(here, programs.check)
             story.play()
             console.title(
-                "\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, books equal."
+                f"\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, {story.verdict}."
             )
             if stays:
                 _stay(here, programs, story)

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +153,43 @@ def assert_secrets_kept(settings: dict[str, str], printed: str) -> None:
     kept = json.loads(path.read_text())
     assert len(kept) == 5
     assert [name for name, secret in kept.items() if secret in printed and "PUBLISHABLE" not in name] == []
+
+
+def test_what_is_done_by_hand_spoils_no_later_story(settings: dict[str, str]) -> None:
+    with running(settings) as stack:
+        stack.read_until("Ctrl-C stops it")
+        web, sandbox = (f"http://127.0.0.1:{settings[name]}" for name in ("WEB_PORT", "SANDBOX_PORT"))
+        guess = {"username": "nobody", "password": "guess"}
+        assert [send(f"{web}/api/auth/login/", guess)[0] for _ in range(61)][-1] == 429
+        charge = send(f"{sandbox}/_sandbox/objects/charge")[1]["data"][0]["object"]["id"]
+        assert send(f"{sandbox}/_sandbox/disputes", {"charge": charge, "reason": "fraudulent"})[0] == 200
+        assert send(f"{sandbox}/_sandbox/webhooks/drain", {})[1]["drained"]
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.end() == 0
+
+    told = stack_command("demo", **settings)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Before this story the ledger has " in told.stdout
+    assert "15.00 USD platform fees, books as far apart as before." in told.stdout
+
+
+def send(url: str, body: dict[str, str] | None = None) -> tuple[int, Any]:
+    """Call a running stack; answer the status and what it says."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def assert_no_secret_in_command_lines(settings: dict[str, str]) -> None:
+    kept = json.loads((Path(settings["MULTITASK_DATA"]) / "secrets.json").read_text())
+    commands = list(programs_of(settings).values())
+    assert any("stripe_sandbox" in command for command in commands)
+    assert [command for command in commands if any(secret in command for secret in kept.values())] == []
 
 
 def test_a_program_that_dies_is_named_and_takes_the_rest_down(settings: dict[str, str]) -> None:
