@@ -133,7 +133,7 @@ def _start(here: Local, programs: Programs) -> None:
     programs.finish("migrate", [*manage, "migrate", "--noinput"], environment)
     programs.finish("collectstatic", [*manage, "collectstatic", "--noinput"], environment)
     console.say("Starting the offline Stripe, the worker and the web server ...")
-    programs.start("sandbox", _sandbox_command(here), environment)
+    programs.start("sandbox", _sandbox_command(here), {**environment, **_webhooks(here)})
     programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
     programs.start("web", _web_command(here), environment)
     programs.start("worker", [*manage, "worker"], environment)
@@ -141,13 +141,19 @@ def _start(here: Local, programs: Programs) -> None:
 
 
 def _sandbox_command(here: Local) -> list[str]:
-    hook, keys = f"{here.web}/payments/webhooks/stripe/", here.keys
     return [
         *(sys.executable, "-m", "stripe_sandbox", "--port", str(here.sandbox_port), "--data", str(here.sandbox_data)),
         *("--settle-after", str(SETTLE_SECONDS), "--payout-after", str(SETTLE_SECONDS)),
-        *("--webhook", f"{hook}={keys['STRIPE_WEBHOOK_SECRET']}"),
-        *("--connect-webhook", f"{hook}={keys['STRIPE_CONNECT_WEBHOOK_SECRET']}"),
     ]
+
+
+def _webhooks(here: Local) -> dict[str, str]:
+    """The two endpoints by environment: a command line is shown to everybody on the machine."""
+    hook = f"{here.web}/payments/webhooks/stripe/"
+    return {
+        "STRIPE_SANDBOX_WEBHOOKS": f"{hook}={here.keys['STRIPE_WEBHOOK_SECRET']}",
+        "STRIPE_SANDBOX_CONNECT_WEBHOOKS": f"{hook}={here.keys['STRIPE_CONNECT_WEBHOOK_SECRET']}",
+    }
 
 
 def _web_command(here: Local) -> list[str]:

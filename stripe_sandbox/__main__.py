@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import errno
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from stripe_sandbox.settings import Settings, Webhook
 from stripe_sandbox.store import FolderTaken
 
 DEFAULTS = Settings()
+# Whoever may list processes reads command lines; these two say the same where only their owner looks.
+WEBHOOKS, CONNECT_WEBHOOKS = "STRIPE_SANDBOX_WEBHOOKS", "STRIPE_SANDBOX_CONNECT_WEBHOOKS"
 
 
 def main() -> int:
@@ -90,16 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     option("--webhook-timeout", type=float, default=DEFAULTS.webhook_timeout, metavar="SECONDS")
     option("--webhook-retries", default=",".join(map(str, DEFAULTS.retry_pauses)), metavar="SECONDS,…",
            help="pauses between the attempts of a delivery")  # fmt: skip
-    option("--webhook", action="append", default=[], metavar="URL=SECRET", help="endpoint for the platform's events")
+    option("--webhook", action="append", default=[], metavar="URL=SECRET",
+           help=f"endpoint for the platform's events; {WEBHOOKS} too takes such words")  # fmt: skip
     option("--connect-webhook", action="append", default=[], metavar="URL=SECRET",
-           help="endpoint for the connected accounts' events")  # fmt: skip
+           help=f"endpoint for the connected accounts' events; {CONNECT_WEBHOOKS} too takes such words")  # fmt: skip
     return parser
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     given = dict(vars(arguments))
-    webhooks = [_webhook(text, connect=False) for text in given.pop("webhook")]
-    webhooks += [_webhook(text, connect=True) for text in given.pop("connect_webhook")]
+    webhooks = [_webhook(text, connect=False) for text in given.pop("webhook") + _words(WEBHOOKS)]
+    webhooks += [_webhook(text, connect=True) for text in given.pop("connect_webhook") + _words(CONNECT_WEBHOOKS)]
     pauses = tuple(float(part) for part in given.pop("webhook_retries").split(",") if part.strip())
     in_memory = given.pop("memory")
     data = None if in_memory else given.pop("data") or Path(".stripe_sandbox")
@@ -107,10 +111,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(**given, data=data, retry_pauses=pauses, webhooks=tuple(webhooks))
 
 
+def _words(variable: str) -> list[str]:
+    return os.environ.get(variable, "").split()
+
+
 def _webhook(text: str, *, connect: bool) -> Webhook:
     url, separator, secret = text.rpartition("=")
     if not separator or not url.startswith(("http://", "https://")) or not secret:
-        raise SystemExit(f"stripe_sandbox: give a webhook as URL=SECRET, not {text!r}")
+        # What was given stays unsaid: a part of it may be a secret.
+        raise SystemExit("stripe_sandbox: give every webhook as URL=SECRET, with http:// or https://")
     return Webhook(url, secret, connect)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import stripe
 
 from tests.sandbox import scenes
+from tests.sandbox.conftest import sdk
 from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess, free_port
 
@@ -49,6 +51,34 @@ def test_an_event_is_signed_so_that_the_sdk_accepts_it(
     with pytest.raises(stripe.SignatureVerificationError):
         verified(receiver, "whsec_wrong")
     assert client.v1.webhook_endpoints.retrieve(endpoint.id).secret is None
+
+
+def test_endpoints_and_their_secrets_may_come_by_environment(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIPE_SANDBOX_WEBHOOKS", f"{receiver.url}/1=whsec_one  {receiver.url}/2=whsec_two")
+    monkeypatch.setenv("STRIPE_SANDBOX_CONNECT_WEBHOOKS", f"{receiver.url}/3=whsec_connect")
+    with SandboxProcess() as box:
+        client = sdk(box)
+        client.v1.customers.create({})
+        scenes.freelancer(box, client)
+        box.drain()
+
+        endpoints = client.v1.webhook_endpoints.list().data
+        assert {endpoint.url for endpoint in endpoints} == {f"{receiver.url}/{number}" for number in (1, 2, 3)}
+        assert signers(receiver, "customer.created") == ["whsec_one", "whsec_two"]
+        assert set(signers(receiver, "account.updated")) == {"whsec_connect"}
+
+
+def signers(receiver: Receiver, kind: str) -> list[str]:
+    """Which of the secrets has signed each event of a type."""
+    found = []
+    for at, event in enumerate(receiver.events()):
+        for secret in ("whsec_one", "whsec_two", "whsec_connect") if event["type"] == kind else ():
+            with contextlib.suppress(stripe.SignatureVerificationError):
+                verified(receiver, secret, at)
+                found.append(secret)
+    return sorted(found)
 
 
 def test_signatures_stay_fresh_when_the_clock_is_ahead(

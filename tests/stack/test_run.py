@@ -130,6 +130,7 @@ def test_the_story_is_told_with_every_step_and_equal_books_and_then_told_again(s
         assert steps(stack.output) == steps(told.stdout)
         address = f"http://127.0.0.1:{settings['WEB_PORT']}/readyz"
         assert urllib.request.urlopen(address, timeout=10).status == 200
+        assert_no_secret_in_command_lines(settings)
         assert re.search(r"Client login +client-\w+ +password \S+", stack.output)
         assert re.search(r"Freelancer login +freelancer-\w+ +password \S+", stack.output)
 
