@@ -46,6 +46,28 @@ QUERIES: Final = {
          WHERE escrow.state = 'released'
            AND escrow.total_minor <> escrow.released_minor + escrow.refunded_minor + coalesce(back.held, 0)
     """,  # noqa: S608
+    "an escrow has refunded the sum of its refunds": """
+        SELECT format('escrow %s says %s and its refunds %s', escrow.id, escrow.refunded_minor,
+                      coalesce(paid.amount, 0))
+          FROM payments_escrow escrow
+          LEFT JOIN (SELECT escrow_id, sum(amount_minor) AS amount FROM payments_refund
+                      WHERE source = 'escrow' AND state = 'succeeded' GROUP BY escrow_id) paid
+            ON paid.escrow_id = escrow.id
+         WHERE escrow.refunded_minor <> coalesce(paid.amount, 0)
+    """,
+    "a refund has moved its amount": f"""
+        SELECT format('refund %s is %s over %s and holds %s after paying %s', refund.id, refund.state,
+                      refund.amount_minor, coalesce(books.held, 0), coalesce(paid.amount, 0))
+          FROM payments_refund refund
+          LEFT JOIN ({_BALANCE}) books ON books.code = 'refund:' || refund.id
+          LEFT JOIN (SELECT header.key, sum(entry.amount_minor) AS amount
+                       FROM ledger_transaction header
+                       JOIN ledger_entry entry ON entry.transaction_id = header.id AND entry.amount_minor > 0
+                      WHERE header.kind = 'refund_paid' GROUP BY header.key) paid
+            ON paid.key = format('refund:%s:paid', refund.id)
+         WHERE (refund.state = 'pending' AND coalesce(books.held, 0) <> refund.amount_minor)
+            OR (refund.state = 'succeeded' AND coalesce(paid.amount, 0) <> refund.amount_minor)
+    """,  # noqa: S608
     "what is withdrawn is set aside until it is paid": """
         SELECT format('user %s withdraws %s %s and has %s set aside', user_id, sum(amount), currency,
                       sum(held))

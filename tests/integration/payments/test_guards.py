@@ -168,3 +168,26 @@ def test_the_database_too_insists_on_four_eyes(world: World) -> None:
         plant("UPDATE payments_approval SET decided_by_id = requested_by_id")
     with pytest.raises(IntegrityError), transaction.atomic():
         again(Approval)
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("amount", [2_999, 3_001])
+def test_a_refund_of_another_amount_than_was_moved_is_found(world: World, amount: int) -> None:
+    job = world.funded()
+    world.refund(job, job.client, dollars("30.00"))
+    Refund.objects.update(amount_minor=amount)
+    assert "a refund has moved its amount" in found()
+    Refund.objects.update(amount_minor=3_000)
+    world.work()
+    Refund.objects.update(amount_minor=amount)
+    assert {"a refund has moved its amount", "an escrow has refunded the sum of its refunds"} <= found()
+
+
+@pytest.mark.breaks_the_books
+def test_an_escrow_that_says_another_sum_than_its_refunds_is_found(world: World) -> None:
+    job = world.funded()
+    world.refund(job, job.client, dollars("100.00"))
+    world.work()
+    assert job.escrow.state == "refunded"
+    Escrow.objects.update(refunded_minor=9_999)
+    assert found() == {"an escrow has refunded the sum of its refunds"}
