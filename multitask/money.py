@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Final, Self
 
-from babel.core import get_global
+from babel.core import Locale, get_global
 from babel.numbers import format_currency
 
 from multitask.errors import DomainError
@@ -30,6 +30,15 @@ _KNOWN_SINCE_YEAR: Final = 2020
 _MAX_WHOLE_DIGITS: Final = 19
 _MOST_DECIMALS: Final = 4
 _DECIMAL: Final = re.compile(r"(?P<sign>-?)(?P<whole>0|[1-9][0-9]*)(?:\.(?P<fraction>[0-9]+))?", re.ASCII)
+
+
+_TO_THE_RIGHT, _TO_THE_LEFT = "\u200e", "\u200f"
+
+
+def _held_together(sign: str, written: str) -> str:
+    """Keep "-" before its digits and "US$" in one piece where text runs from the right to the left."""
+    number, space, symbol = written.strip(_TO_THE_RIGHT + _TO_THE_LEFT).partition("\xa0")
+    return f"{_TO_THE_LEFT}{_TO_THE_RIGHT}{sign}{number}{_TO_THE_LEFT}{space}{symbol}{_TO_THE_RIGHT}"
 
 
 class MoneyError(DomainError):
@@ -165,11 +174,15 @@ class Money:
         text = f"{digits[:point]}.{digits[point:]}" if self.decimals else digits
         return f"-{text}" if self.amount_minor < 0 else text
 
-    def localized(self, locale: str) -> str:
-        """Write the amount with its currency as a language does: "$1,250.00", all decimals shown."""
-        spelling = locale.replace("-", "_")
+    def localized(self, locale: str, sign: str = "") -> str:
+        """Write the amount with its currency as a language does: "$1,250.00", all decimals shown.
+
+        A sign that is given stands before the number.
+        """
+        spelled = Locale.parse(locale, sep="-" if "-" in locale else "_")
         exact = Decimal(self.to_major_string())
-        return str(format_currency(exact, self.currency, locale=spelling, decimal_quantization=False))
+        written = str(format_currency(exact, self.currency, locale=spelled, decimal_quantization=False))
+        return _held_together(sign, written) if spelled.text_direction == "rtl" else sign + written
 
     def allocate(self, weights: Sequence[int]) -> tuple[Self, ...]:
         """Split by whole-number weights into parts that add up exactly.

@@ -6,15 +6,23 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.story import Story
+from tests.acceptance.system import System
+from tests.browser import pages
 from tests.browser.conftest import NewPerson
+from tests.browser.visits import visits
 
 pytestmark = pytest.mark.django_db
 ARABIC = re.compile("[\u0600-\u06ff]{3}")
 # What the page says, without numbers of things and without the names of time zones and currencies.
 TEXT = """() => {
   const main = document.querySelector("main").cloneNode(true);
-  for (const part of main.querySelectorAll("select, .mono, [lang=en], svg")) part.remove();
+  for (const part of main.querySelectorAll("select, .mono, .o-mono, [lang=en], svg")) part.remove();
   return main.textContent;
+}"""
+# All that is visible on a page of the back office, but for its icons, which are spelled out in a font.
+OFFICE_TEXT = """() => {
+  for (const part of document.querySelectorAll("select, .o-mono, svg, .material-symbols-outlined")) part.remove();
+  return document.body.innerText;
 }"""
 LATIN_WORD = re.compile(r"\b[a-z]{4,}\b")
 
@@ -55,3 +63,21 @@ def test_every_word_of_the_wallet_is_arabic(story: Story, new_person: NewPerson)
             texts = texts.replace(known, "")
         left = set(LATIN_WORD.findall(texts))
         assert not left, f"{path}: {left}"
+
+
+def test_staff_who_choose_arabic_read_arabic(system: System, new_person: NewPerson) -> None:
+    scene = pages.prepare(system)
+    left = {}
+    for title, person in visits(scene, new_person, language="ar"):
+        if not title.startswith("office"):
+            continue
+        expect(person.page.locator("html")).to_have_attribute("dir", "rtl")
+        texts = str(person.page.evaluate(OFFICE_TEXT))
+        people = [
+            one.name for story in (scene.paid, scene.asked, scene.unpaid) for one in (story.client, story.freelancer)
+        ]
+        for known in (*people, scene.staff, "A logo", "example.com", "The colours differ from the draft."):
+            texts = texts.replace(known, "")
+        if words := set(LATIN_WORD.findall(texts)):
+            left[title] = words
+    assert not left, left

@@ -286,3 +286,15 @@ def test_ten_thousand_cents_split_ten_thousand_ways() -> None:
 def test_impossible_weights_are_refused(weights: list[Any]) -> None:
     with pytest.raises(ValueError, match="weights"):
         Money(100, "USD").allocate(weights)
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency", "written"),
+    [
+        ("en", "USD", "\u2212$400.00"),
+        ("ar", "USD", "\u200f\u200e\u2212400.00\u200f\xa0US$\u200e"),
+        ("ar", "EGP", "\u200f\u200e\u2212400.00\u200f\xa0\u062c.\u0645.\u200e"),
+    ],
+)
+def test_a_sign_stays_before_its_number_and_a_symbol_in_one_piece(locale: str, currency: str, written: str) -> None:
+    assert Money(40_000, currency).localized(locale, "\u2212") == written

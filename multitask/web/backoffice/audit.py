@@ -14,13 +14,12 @@ from django.utils.translation import gettext_lazy
 
 from multitask.money import Money
 from multitask.payments.models import AuditEvent
-from multitask.users.actor import Actor
-from multitask.web.backoffice import addresses, site
+from multitask.users.actor import Role
+from multitask.web.backoffice import addresses, site, words
 from multitask.web.pages import events, statuses
 
 # What the system and programs give as a reason is one word of code.
 _CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
-_READER: Final = Actor.system("backoffice")
 # What the pages of the two sides have no words for.
 _WORDS: Final = {
     "operation_pushed": gettext_lazy("A call at the provider was pushed on"),
@@ -59,7 +58,13 @@ class Line:
 def what(event: AuditEvent) -> str:
     """Say what happened."""
     known = _WORDS.get(event.event)
-    return str(known) if known is not None else events.spoken(event, _READER).words
+    return str(known) if known is not None else events.what(event)
+
+
+def actor(event: AuditEvent) -> str:
+    """Name who did it; parts of the system have no user name."""
+    is_system = event.actor_role == Role.SYSTEM.value
+    return words.of("system", event.actor_label) if is_system else event.actor_label
 
 
 def lines(trail: Iterable[AuditEvent]) -> list[Line]:
@@ -72,14 +77,20 @@ def _line(event: AuditEvent) -> Line:
         id=event.pk,
         words=what(event),
         at=event.at,
-        by=event.actor_label,
-        role=event.actor_role,
+        by=actor(event),
+        role=words.of("actor_role", event.actor_role),
         ip=event.ip or "",
         amount=None if event.amount_minor is None else Money(event.amount_minor, event.currency),
-        note=statuses.spoken(event.note) if _CODE.fullmatch(event.note) else event.note,
+        note=_note(event.note),
         details=", ".join(f"{name}: {value}" for name, value in sorted(event.details.items())),
-        is_bad=events.spoken(event, _READER).is_bad or event.event in {"withdrawal_failed", "account_refused"},
+        is_bad=events.is_bad(event) or event.event in {"withdrawal_failed", "account_refused"},
     )
+
+
+def _note(note: str) -> str:
+    """What people wrote, a reason that they chose, or the system's own word."""
+    is_word = note not in statuses.REASONS and _CODE.fullmatch(note)
+    return statuses.spoken(note) if is_word else statuses.reasoned(note)
 
 
 def about(event: AuditEvent) -> SafeString | str:

@@ -43,7 +43,7 @@ class LedgerAccounts(ReadOnly):
 
     title = _("Accounts")
     explanation = _("Read-only: only postings move money here, and each moves it from one account to another.")
-    list_display = ("code_in_books", "currency", "held", "opened")
+    list_display = ("code_in_books", "held_in", "held", "opened")
     list_filter: ClassVar[Any] = (AccountFamily,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -54,6 +54,11 @@ class LedgerAccounts(ReadOnly):
     def code_in_books(self, row: Account) -> SafeString:
         """The code."""
         return mono(row.code)
+
+    @admin.display(description=_("Currency"))
+    def held_in(self, row: Account) -> str:
+        """The currency's code."""
+        return row.currency
 
     @admin.display(description=_("Balance"))
     def held(self, row: Any) -> str:
@@ -88,7 +93,7 @@ class LedgerTransactions(ReadOnly):
         """What makes it once only."""
         return mono(row.key)
 
-    @admin.display(description=_("Posted"))
+    @admin.display(description=_("Recorded"))
     def posted(self, row: Transaction) -> str:
         """When."""
         return moment(row.created_at)
@@ -115,7 +120,9 @@ class AuditTrail(ReadOnly):
     @admin.display(description=_("Who"))
     def who(self, row: AuditEvent) -> SafeString:
         """The actor and the capacity."""
-        return format_html("{} <span class='o-muted'>{}</span>", row.actor_label, row.actor_role)
+        return format_html(
+            "{} <span class='o-muted'>{}</span>", audit.actor(row), words.of("actor_role", row.actor_role)
+        )
 
     @admin.display(description=_("About"))
     def about(self, row: AuditEvent) -> SafeString | str:

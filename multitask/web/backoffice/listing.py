@@ -21,6 +21,8 @@ MOST_COUNTED: Final = 5_000
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than anybody turns pages; what lies beyond is found by a filter or an id."""
 
+    template_name = "backoffice/parts/pages.html"
+
     @cached_property
     def count(self) -> int:
         """How many rows the pages show."""

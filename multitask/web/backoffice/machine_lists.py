@@ -23,7 +23,7 @@ class Operations(ReadOnly):
 
     title = _("Calls at the provider")
     explanation = _("Each call is written down before it is made, and made under one key however often it is tried.")
-    list_display = ("call", "state_in_words", "attempts", "error", "of_escrow", "whose", "begun")
+    list_display = ("call", "state_in_words", "tries", "error", "of_escrow", "whose", "begun")
     list_select_related = ("user",)
     list_filter: ClassVar[Any] = (
         waiting(stuck=_("Stuck"), refused_transfers=_("Transfers refused")),
@@ -36,6 +36,11 @@ class Operations(ReadOnly):
     def call(self, row: Operation) -> str:
         """What is to happen."""
         return words.of("operation_kind", row.kind)
+
+    @admin.display(description=_("Tries"))
+    def tries(self, row: Operation) -> int:
+        """How often it was made."""
+        return row.attempts
 
     @admin.display(description=_("State"))
     def state_in_words(self, row: Operation) -> SafeString:
@@ -75,7 +80,7 @@ class Events(ReadOnly):
 
     title = _("Webhooks")
     explanation = _("What the provider told us: stored once, then worked off until it has taken effect.")
-    list_display = ("event", "kind", "state_in_words", "attempts", "error", "received")
+    list_display = ("event", "event_kind", "state_in_words", "tries", "error", "received")
     list_filter: ClassVar[Any] = (
         waiting(slow=_("Wait too long")),
         states("state", _("State"), words.choices("event")),
@@ -90,6 +95,16 @@ class Events(ReadOnly):
     def event(self, row: IncomingEvent) -> SafeString:
         """The provider's id."""
         return mono(row.event_id)
+
+    @admin.display(description=_("Kind"))
+    def event_kind(self, row: IncomingEvent) -> SafeString:
+        """The provider's word for what happened."""
+        return mono(row.kind)
+
+    @admin.display(description=_("Tries"))
+    def tries(self, row: IncomingEvent) -> int:
+        """How often it was worked on."""
+        return row.attempts
 
     @admin.display(description=_("State"))
     def state_in_words(self, row: IncomingEvent) -> SafeString:

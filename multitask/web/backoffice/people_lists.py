@@ -22,10 +22,20 @@ class Users(ReadOnly):
 
     title = _("Users and staff")
     explanation = _("Find somebody by user name, email address or number with the search on top.")
-    list_display = ("username", "email", "parts", "role", "active", "since")
+    list_display = ("name", "address", "parts", "role", "active", "since")
     list_filter: ClassVar[Any] = (
         states("staff_role", _("Staff"), words.choices("role", "support", "finance", "admin")),
     )
+
+    @admin.display(description=_("User name"))
+    def name(self, row: User) -> str:
+        """What they are called here."""
+        return row.username
+
+    @admin.display(description=_("Email"))
+    def address(self, row: User) -> str:
+        """Where they are written to."""
+        return row.email
 
     @admin.display(description=_("Parts"))
     def parts(self, row: User) -> str:
@@ -59,7 +69,7 @@ class PayoutAccounts(ReadOnly):
 
     title = _("Payout accounts")
     explanation = _("Freelancers' accounts at the provider, where their share goes before the bank.")
-    list_display = ("provider_id", "owner", "country", "receives", "pays_out", "begun")
+    list_display = ("provider_id", "owner", "land", "receives", "pays_out", "begun")
     list_select_related = ("user",)
 
     @admin.display(description=_("Provider's id"))
@@ -71,6 +81,11 @@ class PayoutAccounts(ReadOnly):
     def owner(self, row: ConnectedAccount) -> SafeString:
         """The freelancer."""
         return person(row.user)
+
+    @admin.display(description=_("Country"))
+    def land(self, row: ConnectedAccount) -> str:
+        """Where its owner lives, by the country's code."""
+        return row.country
 
     @admin.display(description=_("Receives"), boolean=True)
     def receives(self, row: ConnectedAccount) -> bool:

@@ -51,6 +51,8 @@ class BackOffice(UnfoldAdminSite):  # type: ignore[misc]
         """Answer what the frame needs; colours stand in our own sheet, as the policy lets no style into the page."""
         context: dict[str, Any] = super().each_context(request)
         context["colors"] = None
+        context["site_subheader"] = _("Back office")
+        context["site_title"] = f"MultiTask · {_('Back office')}"
         return context
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:

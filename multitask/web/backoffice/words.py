@@ -59,6 +59,21 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
         "finance": _("Finance: acts"),
         "admin": _("Admin: acts and manages the staff"),
     },
+    "system": {
+        "provider": _("payment provider"),
+        "settlement": _("settling of what arrived"),
+        "silence": _("time to answer is over"),
+        "auto_release": _("release by silence"),
+    },
+    "actor_role": {
+        "client": _("client"),
+        "freelancer": _("freelancer"),
+        "support": _("support"),
+        "finance": _("finance"),
+        "admin": _("admin"),
+        "system": _("the system"),
+        "visitor": _("visitor"),
+    },
     "approval": {
         "waiting": _("Waits for a second person"),
         "approved": _("Approved"),

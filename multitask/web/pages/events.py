@@ -12,6 +12,7 @@ from multitask.payments import audit
 from multitask.payments.models import AuditEvent
 from multitask.payments.whereabouts import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
+from multitask.web.pages import statuses
 
 _WORDS: Final = {
     "payment_requested": _("The client began to pay"),
@@ -103,17 +104,27 @@ class Shown:
     length: int
 
 
+def what(event: AuditEvent) -> str:
+    """Say what happened, alone."""
+    words = _WORDS.get(event.event)
+    return str(words) if words is not None else event.event.replace("_", " ").capitalize()
+
+
+def is_bad(event: AuditEvent) -> bool:
+    """Say whether something went wrong."""
+    return event.event in _BAD
+
+
 def spoken(event: AuditEvent, reader: Actor) -> Spoken:
     """Say one event; members of the staff are named to the staff alone."""
-    words = _WORDS.get(event.event)
     amount = None if event.amount_minor is None else Money(event.amount_minor, event.currency)
     return Spoken(
-        words=str(words) if words is not None else event.event.replace("_", " ").capitalize(),
+        words=what(event),
         at=event.at,
         by=_by(event, reader),
         amount=amount,
-        note=audit.note_for(reader, event) if _is_readable(event) else "",
-        is_bad=event.event in _BAD,
+        note=statuses.reasoned(audit.note_for(reader, event)) if _is_readable(event) else "",
+        is_bad=is_bad(event),
     )
 
 

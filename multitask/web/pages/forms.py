@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from multitask.payments.models import Escrow
+from multitask.web.pages import statuses
 from multitask.web.pages.fields import AmountField, TextField
 
 
@@ -16,13 +17,7 @@ class ReasonForm(forms.Form):
 class RefundForm(ReasonForm):
     """How much goes back and why; everything that is left unless an amount is named."""
 
-    REASONS = [
-        ("not_needed", _("The work is not needed any more")),
-        ("not_delivered", _("The work was not delivered")),
-        ("not_as_agreed", _("The work is not what was agreed")),
-        ("agreed", _("We agreed on it")),
-        ("other", _("Something else")),
-    ]
+    REASONS = list(statuses.REASONS.items())
     reason = forms.ChoiceField(label=_("Reason"), choices=REASONS)
     note = TextField(label=_("More about it"), lines=True, required=False, max_length=2000)
 

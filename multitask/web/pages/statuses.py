@@ -40,6 +40,14 @@ _WORDS: Final = {
     "chargeback": _("Chargeback"),
     "adjustment": _("Adjustment"),
 }
+# Why a client wants money back: chosen from a list, kept as a code.
+REASONS: Final = {
+    "not_needed": _("The work is not needed any more"),
+    "not_delivered": _("The work was not delivered"),
+    "not_as_agreed": _("The work is not what was agreed"),
+    "agreed": _("We agreed on it"),
+    "other": _("Something else"),
+}
 _TONES: Final = {
     "good": {"completed", "funded", "released", "succeeded", "accepted", "settled"},
     "waiting": {
@@ -54,6 +62,11 @@ _TONES: Final = {
     },
     "bad": {"failed", "disputed", "refused", "review"},
 }
+
+
+def reasoned(note: str) -> str:
+    """Say a chosen reason in the reader's language; what people wrote themselves stays as it is."""
+    return str(REASONS.get(note, note))
 
 
 def spoken(word: str) -> str:

@@ -34,6 +34,12 @@ def money(value: Money | None) -> str:
 
 
 @register.filter
+def signed(value: Money, sign: str) -> str:
+    """Write an amount with its currency and a sign."""
+    return value.localized(str(_locale()), sign)
+
+
+@register.filter
 def major(value: Money | None) -> str:
     """Write an amount as a form field takes it: 1234.50."""
     return "" if value is None else value.to_major_string()
