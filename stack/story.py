@@ -64,7 +64,7 @@ class Story:
         rows, self.gaps_before = books.before_story(self.local)
         self.fees_before = books.balance(rows, "platform:fees")
         for what, gap in self.gaps_before.items():
-            console.say(f"Before this story the ledger has {gap} more than the provider (minor units): {what}")
+            console.say(f"Before this story ledger and provider are {gap} apart (minor units): {what}")
         for number, (text, step) in enumerate(self._steps(), start=1):
             console.title(f"\n{number:>2}. {text}")
             try:
