@@ -1,4 +1,4 @@
-"""Wallet and history of somebody with a thousand rows and of somebody with a million, over the HTTP API."""
+"""Wallet and history of somebody with a thousand rows and of somebody with a million: over the API, and as pages."""
 
 import argparse
 import os
@@ -30,6 +30,15 @@ PAGES = {
     "history, frequent type and rare status": f"{HISTORY}?type=platform_fee&status=cancelled",
     "history, frequent type and status, rare currency": f"{HISTORY}?type=escrow_release&status=completed&currency=EUR",
 }
+# What people open in a browser, signed in by a session.
+SEEN = {
+    "page: wallet": "/wallet/",
+    "page: transactions": "/transactions/",
+    "page: transactions, type": "/transactions/?type=escrow_release",
+    "page: transactions, rare status": "/transactions/?status=failed",
+    "page: withdrawals": "/wallet/withdrawals/",
+    "page: home": "/",
+}
 WARM_UP = 10
 
 
@@ -37,7 +46,7 @@ def main() -> int:
     """Load both pasts, ask for each page in turns, and compare."""
     chosen = _parser().parse_args()
     report = Report(
-        "Wallet and history over the HTTP API",
+        "Wallet and history over the HTTP API and as pages",
         rows_of_one_user=f"{chosen.small} and {chosen.large}",
         pairs_per_page=chosen.pairs,
         web="granian, 1 worker",
@@ -47,8 +56,14 @@ def main() -> int:
         up.start_web()
         small, large = _people(up, chosen.small, chosen.large, report)
         for name, path in PAGES.items():
-            _compare(up, report, name, path, small, large, chosen.pairs)
-        _count_statements(up, report, large)
+            messages = [client.request("GET", path, token=person.token) for person in (small, large)]
+            _compare(up, report, name, messages, chosen.pairs)
+        _use_django(up)
+        sessions = [_session(person) for person in (small, large)]
+        for name, path in SEEN.items():
+            messages = [client.request("GET", path, headers={"Cookie": session}) for session in sessions]
+            _compare(up, report, name, messages, chosen.pairs)
+        _count_statements(report, large)
         if chosen.prove:
             _prove(up, report)
     return report.status()
@@ -87,10 +102,30 @@ def _give_past(up: Servers, payer: Person, freelancer: Person, rows: int) -> Non
         database.execute(PAST.read_bytes())
 
 
-def _compare(up: Servers, report: Report, name: str, path: str, small: Person, large: Person, pairs: int) -> None:
-    """Ask for one page for one user and the other in turns."""
+def _use_django(up: Servers) -> None:
+    """Let this process read the same database as the servers."""
+    os.environ.update(up.environment, LOG_LEVEL="WARNING")
+    import django
+
+    django.setup()
+
+
+def _session(person: Person) -> str:
+    """The cookie of somebody who has signed in on the pages."""
+    from django.conf import settings
+    from django.test import Client
+
+    from multitask.users.models import User
+
+    browser = Client()
+    backend = "multitask.users.backends.UsernameOrEmailBackend"
+    browser.force_login(User.objects.get(pk=person.id), backend=backend)
+    return f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def _compare(up: Servers, report: Report, name: str, messages: list[bytes], pairs: int) -> None:
+    """Ask for one page for the user with fewer rows and the one with more, in turns."""
     web = client.Connection(up.here.web)
-    messages = [client.request("GET", path, token=person.token) for person in (small, large)]
     seconds: tuple[list[float], list[float]] = ([], [])
     for number in range(WARM_UP + pairs):
         for message, durations in zip(messages, seconds, strict=True):
@@ -105,12 +140,8 @@ def _compare(up: Servers, report: Report, name: str, path: str, small: Person, l
     report.at_most(f"{name}: ratio", ratio, BOUND)
 
 
-def _count_statements(up: Servers, report: Report, person: Person) -> None:
+def _count_statements(report: Report, person: Person) -> None:
     """Answer the same pages in this process, where every statement can be seen."""
-    os.environ.update(up.environment, LOG_LEVEL="WARNING")
-    import django
-
-    django.setup()
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext

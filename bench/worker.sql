@@ -25,10 +25,10 @@ SELECT task_id, client_id, freelancer_id, application_id, 'Draw a logo', 'Round.
 
 INSERT INTO payments_escrow
        (id, public_id, task_id, application_id, client_id, freelancer_id, provider, provider_payment_id, currency,
-        total_minor, fee_basis_points, fee_minor, freelancer_minor, auto_release_days, refund_answer_days,
+        total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
         released_minor, released_fee_minor, refunded_minor, state, created_at, dispute_reason, release_key)
 SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe', '', 'USD', 10000,
-       1500, 1500, 8500, 14, 7, 0, 0, 0, 'pending_payment', at, '', ''
+       1500, 1500, 8500, 1, 14, 7, 0, 0, 0, 'pending_payment', at, '', ''
   FROM plan;
 
 INSERT INTO payments_payment

@@ -1,0 +1,91 @@
+"""Every page needs at most twelve statements, with much to show as with little."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from multitask.payments import wallet
+from multitask.payments.models import Withdrawal
+from multitask.users.actor import Actor
+from multitask.web.pages import urls
+from tests.payments_world import Job, World, dollars, user_id
+
+MOST = 12
+# These only take forms, or lead on to another page.
+FORMS = {
+    "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-release",
+    "payment-confirm", "payment-refund", "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
+    "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
+    "task-deliver", "task-complete", "task-cancel", "security-begin", "security-cancel", "security-confirm",
+    "security-codes", "security-off",
+}  # fmt: skip
+# These stand in development alone, or are seen with a link or code from an email or a phone.
+ELSEWHERE = {
+    "dev-emails", "dev-notice", "dev-letter", "email-confirm", "password-reset", "sign-in-code", "prove",
+}  # fmt: skip
+SIGNED_OUT = ("home", "sign-in", "register", "password-forgotten", "password-sent")
+OF_ONE_TASK = ("task", "payment")
+ANYBODYS = (
+    "home", "wallet", "transactions", "transactions-export", "statement", "statement-export", "tasks", "notices",
+    "profile", "email-change", "password-change", "security", "withdrawals", "withdraw",
+)  # fmt: skip
+
+
+def addresses(*jobs: Job, withdrawal: Withdrawal) -> Iterator[tuple[str, Actor | None, str]]:
+    """Every page, with who looks at it."""
+    yield from ((name, None, reverse(f"pages:{name}")) for name in SIGNED_OUT)
+    for job in jobs:
+        for actor in (job.client, job.freelancer):
+            yield from ((name, actor, reverse(f"pages:{name}")) for name in ANYBODYS)
+            yield from ((name, actor, reverse(f"pages:{name}", args=[job.task_id])) for name in OF_ONE_TASK)
+    first, last = jobs[0], jobs[-1]
+    yield "tasks", first.client, reverse("pages:tasks") + "?which=mine"
+    yield "task-new", first.client, reverse("pages:task-new")
+    yield "receipt", first.client, reverse("pages:receipt", args=[first.task_id])
+    yield "checkout", last.client, reverse("pages:checkout", args=[last.task_id])
+    yield "checkout-wait", last.client, reverse("pages:checkout-wait", args=[last.task_id])
+    freelancer = first.freelancer
+    yield "onboarding", freelancer, reverse("pages:onboarding")
+    yield "withdraw-confirm", freelancer, reverse("pages:withdraw-confirm") + "?amount=1.00&currency=USD"
+    yield "withdrawal", freelancer, reverse("pages:withdrawal", args=[withdrawal.public_id])
+    row = wallet.rows(user_id(freelancer), wallet.Filter())[0]
+    yield "transaction", freelancer, reverse("pages:transaction", args=[row.public_id])
+
+
+@pytest.fixture
+def scene(world: World) -> tuple[tuple[Job, ...], Withdrawal]:
+    """Two people with tasks in every state, among them one that was paid out, one contested and one to be paid."""
+    client, freelancer = world.client(), world.freelancer()
+    paid = world.settled(client=client, freelancer=freelancer)
+    withdrawal = world.arrive(world.withdrawn(freelancer, dollars("20.00")))
+    world.withdrawn(freelancer, dollars("5.00"))
+    asked = world.started(client=client, freelancer=freelancer)
+    world.refund(asked, client, dollars("30.00"), note="It is not round.")
+    delivered = world.delivered(client=client, freelancer=freelancer)
+    unpaid = world.hired(client=client, freelancer=freelancer)
+    world.ask_to_pay(unpaid)
+    return (paid, asked, delivered, unpaid), withdrawal
+
+
+def test_every_page_needs_at_most_twelve_statements(
+    scene: tuple[tuple[Job, ...], Withdrawal], sign_in: Callable[[Actor], Client]
+) -> None:
+    jobs, withdrawal = scene
+    browsers: dict[Actor | None, Client] = {None: Client()}
+    costly, seen = {}, set()
+    for name, actor, address in addresses(*jobs, withdrawal=withdrawal):
+        browser = browsers.setdefault(actor, sign_in(actor) if actor else Client())
+        with CaptureQueriesContext(connection) as statements:
+            answer = browser.get(address)
+            b"".join(answer) if answer.streaming else answer.content
+        assert answer.status_code == 200, (address, answer.status_code)
+        seen.add(name)
+        if len(statements) > MOST:
+            costly[address] = [query["sql"][:200] for query in statements]
+    assert not costly
+    named = {str(pattern.name) for pattern in urls.urlpatterns}
+    assert seen == named - FORMS - ELSEWHERE
