@@ -73,9 +73,10 @@ def test_percentages_are_read_exactly(text: str, points: int) -> None:
     assert basis_points(text) == points
 
 
-def test_a_percentage_finer_than_a_basis_point_is_refused() -> None:
+@pytest.mark.parametrize("text", ["15.001", "15.009"])
+def test_a_percentage_finer_than_a_basis_point_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="finer"):
-        basis_points("15.001")
+        basis_points(text)
 
 
 @pytest.mark.parametrize(
