@@ -18,4 +18,9 @@ class Pages:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
-        return [*Onboarding(self.box).routes(), *PaymentPages(self.box).routes(), *ElementPages().routes()]
+        hosted = [*Onboarding(self.box).routes(), *PaymentPages(self.box).routes(), *ElementPages().routes()]
+        return [*hosted, web.get("/favicon.ico", self.icon)]
+
+    async def icon(self, _request: web.Request) -> web.StreamResponse:
+        """Browsers ask for one whatever a page says; there is none."""
+        return web.Response(status=204)

@@ -49,8 +49,8 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _demo_logins() -> list[User]:
-    """The accounts that the local stack's story has made; they exist in development alone."""
-    return list(User.objects.filter(username__startswith="demo_").order_by("-pk")[:6])
+    """The two accounts of the local story that was told last; they exist in development alone."""
+    return list(User.objects.filter(username__regex=r"^(client|freelancer)-[0-9a-f]{6}$").order_by("-pk")[:2])
 
 
 def needs_of(user: User) -> list[Need]:
@@ -107,8 +107,8 @@ def _of_freelancer(user: User) -> list[Need]:
     to_do = funded.filter(task__status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS]).order_by("funded_at")
     return [
         *[_answer_need(refund) for refund in asked[:MOST]],
-        *_onboarding_need(user),
         *[_deliver_need(escrow) for escrow in to_do[:MOST]],
+        *_onboarding_need(user),
     ]
 
 

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 
 from multitask.payments import access, onboarding
 from multitask.payments.models import Escrow, Payment, Refund
-from multitask.payments.states import EscrowState, PaymentState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, PaymentState, RefundState
+from multitask.tasks.models import Task
 from multitask.tasks.states import TaskStatus
 from multitask.users.actor import Actor, Role
 
@@ -35,6 +36,45 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
     if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
         return _about_settling(escrow)
     return None
+
+
+def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> Next | None:
+    """Say what is next with a task, to its client, its freelancer or somebody who has applied."""
+    status = TaskStatus(task.status)
+    is_client, is_freelancer = actor.is_user(task.client_id), actor.is_user(task.freelancer_id)
+    if status is TaskStatus.OPEN:
+        return _about_choosing(is_client=is_client, is_chosen_from=is_chosen_from)
+    if not is_client and not is_freelancer:
+        return None
+    if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
+        return _about_paying(task, is_client=is_client)
+    if is_freelancer and escrow.state == EscrowState.FUNDED.value and status in _AT_WORK:
+        return Next(_("The money is in escrow. Deliver when the work is done; the client is asked to confirm."))
+    states = [state.value for state in OPEN_REFUNDS]
+    return of(escrow, actor, escrow.refunds.filter(source="escrow", state__in=states).first())
+
+
+_AT_WORK = (TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS)
+
+
+def _about_choosing(*, is_client: bool, is_chosen_from: bool) -> Next | None:
+    if is_client and is_chosen_from:
+        return Next(_("You choose one of the applications. You pay into escrow after that, not before."))
+    if is_client:
+        return Next(_("Freelancers can apply now. You choose one of them; you pay into escrow after that, not before."))
+    if is_chosen_from:
+        return Next(_("The client chooses among the applications. Once they have paid into escrow, you are told."))
+    return None
+
+
+def _about_paying(task: Task, *, is_client: bool) -> Next | None:
+    if task.status not in _AT_WORK:
+        return None
+    if not is_client:
+        return Next(_("Wait with the work until the client has paid into escrow."))
+    name = task.freelancer.username if task.freelancer else ""
+    words = _("Pay into escrow, so that %(name)s can start. You release the money when the work is done.")
+    return Next(words % {"name": name})
 
 
 def _about_refund(refund: Refund) -> Next:

@@ -21,9 +21,9 @@ from multitask.payments.models import Escrow
 from multitask.tasks import board, listing
 from multitask.tasks.errors import TaskNotFound
 from multitask.tasks.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
-from multitask.tasks.states import TaskStatus
+from multitask.tasks.states import ApplicationStatus, TaskStatus
 from multitask.users.actor import Actor
-from multitask.web.pages import sentences
+from multitask.web.pages import next_steps, sentences
 from multitask.web.pages.fields import AmountField, TextField
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
 
@@ -143,8 +143,13 @@ def _page(
         "is_freelancer": actor.is_user(task.freelancer_id),
         "form": form or (ApplyForm(task=task) if may_apply else None),
         "steps": _steps(actor, task, escrow),
+        "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(applications)),
     }
     return page(request, "task.html", context, status=status)
+
+
+def _has_pending(applications: list[Application]) -> bool:
+    return any(found.status == ApplicationStatus.PENDING for found in applications)
 
 
 def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
@@ -190,7 +195,7 @@ def apply(request: HttpRequest, task_id: int) -> HttpResponse:
             amount=found["amount"],
             cover_letter=found["cover_letter"],
         ),
-        done=_("You applied. We tell you when the client has decided."),
+        done=_("You applied."),
         to=reverse("pages:task", args=[task_id]),
     )
 

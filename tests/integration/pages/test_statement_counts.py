@@ -12,9 +12,9 @@ from multitask.payments import wallet
 from multitask.payments.models import Withdrawal
 from multitask.users.actor import Actor
 from multitask.web.pages import urls
+from tests.integration.pages.reading import MOST_STATEMENTS
 from tests.payments_world import Job, World, dollars, user_id
 
-MOST = 12
 # These only take forms, or lead on to another page.
 FORMS = {
     "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-release",
@@ -84,7 +84,7 @@ def test_every_page_needs_at_most_twelve_statements(
             b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code == 200, (address, answer.status_code)
         seen.add(name)
-        if len(statements) > MOST:
+        if len(statements) > MOST_STATEMENTS:
             costly[address] = [query["sql"][:200] for query in statements]
     assert not costly
     named = {str(pattern.name) for pattern in urls.urlpatterns}

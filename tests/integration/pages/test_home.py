@@ -1,0 +1,97 @@
+"""The home page and the pages of tasks always say what is next, and never end in nothing to do."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from pytest_django import Settings
+
+from multitask.users.actor import Actor
+from multitask.users.models import User
+from tests.integration.pages.reading import text_of
+from tests.payments_world import Job, World
+
+SignIn = Callable[[Actor], Client]
+
+
+def needs(browser: Client) -> list[str]:
+    """What the home page says needs somebody now, in its order."""
+    return re.findall(r'<div class="main"><strong>(.*?)</strong>', browser.get("/").content.decode())
+
+
+def test_work_to_deliver_comes_before_payouts_and_there_is_more_to_find(world: World, sign_in: SignIn) -> None:
+    job = world.funded()
+    browser = sign_in(job.freelancer)
+    assert needs(browser) == ["The money is in escrow: do the work and deliver it", "Set up your payouts"]
+    assert 'href="/tasks/?which=open">Find work' in browser.get("/").content.decode()
+
+
+def test_a_client_with_something_to_do_can_still_post_another_task(world: World, sign_in: SignIn) -> None:
+    browser = sign_in(world.delivered().client)
+    assert len(needs(browser)) == 1
+    assert 'href="/tasks/new/">Post a task' in browser.get("/").content.decode()
+
+
+def test_demo_logins_are_named_in_development_alone(db: None, settings: Settings) -> None:
+    for name in ("client-0a1b2c", "freelancer-0a1b2c", "client-of-mine"):
+        User.objects.create_user(name, f"{name}@example.com", is_client=True)
+    assert "client-0a1b2c" not in text_of(Client().get("/"))
+
+    settings.ENV = django_settings.ENV.model_copy(update={"multitask_env": "development"})
+
+    shown = text_of(Client().get("/"))
+    assert "client-0a1b2c" in shown
+    assert "freelancer-0a1b2c" in shown
+    assert "client-of-mine" not in shown
+
+
+def hired(world: World) -> Job:
+    return world.hired()
+
+
+def funded(world: World) -> Job:
+    return world.funded()
+
+
+def delivered(world: World) -> Job:
+    return world.delivered()
+
+
+@pytest.mark.parametrize(
+    ("scene", "to_client", "to_freelancer"),
+    [
+        (hired, "so that person", "Wait with the work until the client has paid into escrow."),
+        (funded, "The freelancer does the work and delivers it.", "Deliver when the work is done"),
+        (delivered, "You confirm the work and release the money", "The client confirms the work"),
+    ],
+)
+def test_the_page_of_a_task_says_what_is_next_to_each_side(
+    world: World, sign_in: SignIn, scene: Callable[[World], Job], to_client: str, to_freelancer: str
+) -> None:
+    job = scene(world)
+    for actor, words in ((job.client, to_client), (job.freelancer, to_freelancer)):
+        assert words in text_of(sign_in(actor).get(f"/tasks/{job.task_id}/"))
+
+
+def test_an_open_task_says_who_chooses(world: World, sign_in: SignIn) -> None:
+    client, freelancer = sign_in(world.client()), sign_in(world.freelancer(onboarded=False))
+    form = {"title": "Draw a logo", "description": "A round one.", "budget": "100"}
+    address = client.post("/tasks/new/", form)["Location"]
+    assert "Freelancers can apply now. You choose one of them" in text_of(client.get(address))
+
+    freelancer.post(f"{address}apply/", {"amount": "90"})
+
+    assert "You choose one of the applications." in text_of(client.get(address))
+    assert "The client chooses among the applications." in text_of(freelancer.get(address))
+    assert needs(client) == ["Somebody has applied"]
+
+
+def test_a_chosen_reason_is_read_in_words(world: World, sign_in: SignIn) -> None:
+    job = world.started()
+    sign_in(job.client).post(f"/tasks/{job.task_id}/payment/refund/", {"reason": "not_as_agreed", "note": "Square."})
+    for actor in (job.client, job.freelancer):
+        shown = text_of(sign_in(actor).get(f"/tasks/{job.task_id}/payment/"))
+        assert "The work is not what was agreed" in shown
+        assert "not_as_agreed" not in shown.replace('value="not_as_agreed"', "")
