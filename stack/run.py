@@ -11,9 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-import psycopg
-from psycopg import conninfo
-
 from stack import console, local, postgres
 from stack.errors import StackError
 from stack.local import Local
@@ -112,6 +109,10 @@ def _database() -> Iterator[str]:
 
 def _knock(url: str) -> None:
     """Connect once, since the programs' pools say only that they got no connection. The password is never named."""
+    # Here, since the embedded server is started without our packages too.
+    import psycopg
+    from psycopg import conninfo
+
     try:
         given = conninfo.conninfo_to_dict(url, connect_timeout=CONNECT_SECONDS)
     except psycopg.ProgrammingError:
