@@ -42,9 +42,9 @@ screenshots: install-dev browser ## Draw every page, on desktop and phone, dark 
 
 lock: ## Lock the dependencies of pyproject.toml anew, with hashes (needs uv).
 	@command -v uv >/dev/null || { echo "error: uv is not here: install it, it writes the lock files" >&2; exit 1; }
-	@uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
+	@uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-emit-index-url \
 		pyproject.toml -o requirements/run.txt
-	@uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --group dev \
+	@uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-emit-index-url --group dev \
 		pyproject.toml -o requirements/dev.txt
 
 clean: ## Delete the virtual environment, caches and all local data, the embedded database's too.
