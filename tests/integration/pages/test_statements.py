@@ -99,7 +99,7 @@ def test_the_statements_page_takes_few_statements_and_prints(world: World, sign_
         answer = browser.get("/transactions/statement/")
     words = text_of(answer)
     assert "Opening balance" in words
-    assert "Earned: Draw a logo $85.00" in words
+    assert "Earned: Draw a logo +$85.00" in words
     assert "This period is not over" in words
     assert len(taken) <= MOST_STATEMENTS, [each["sql"] for each in taken]
 

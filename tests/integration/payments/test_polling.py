@@ -8,8 +8,9 @@ from multitask.payments.models import ConnectedAccount, Payment, Withdrawal
 from multitask.webhooks import polling
 from tests.payments_world import REFUNDED_LATER, World, dollars, user_id
 
-MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+# Ahead of the provider's clock also when the day ends while the tests run.
+MIDNIGHT = datetime.combine(datetime.now(UTC) + 2 * DAY, datetime.min.time(), UTC)
 
 
 @pytest.fixture(autouse=True)
