@@ -26,7 +26,10 @@ class Target:
 TARGETS = {
     "rules": Target(("multitask/payments/terms.py", "multitask/payments/states.py"), ("tests/unit/payments",)),
     "ledger": Target(
-        tuple(f"multitask/ledger/{name}.py" for name in ("checks", "errors", "invariants", "posting", "reading")),
+        tuple(
+            f"multitask/ledger/{name}.py"
+            for name in ("checks", "errors", "invariants", "periods", "posting", "reading")
+        ),
         ("tests/integration/ledger",),
     ),
 }
