@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import console, postgres
+from stack import console, postgres, sql_changes
 from stack.errors import StackError
 
 LEFT_OUT = (".git", ".venv", ".data", "*_cache", ".hypothesis", "__pycache__", "static-collected")
@@ -34,6 +34,13 @@ TARGETS = {
     ),
 }
 
+# The guards and functions of the database itself, which cosmic-ray cannot read.
+SQL = "sql"
+TARGETS[SQL] = Target(
+    tuple(f"multitask/ledger/sql/0001_{name}.sql" for name in ("tables", "guards", "post", "reads")),
+    ("tests/integration/ledger",),
+)
+
 
 def run(names: list[str]) -> int:
     """Break each target in a copy of the project; print its score. Errors: StackError for an unknown target."""
@@ -48,7 +55,8 @@ def run(names: list[str]) -> int:
     with postgres.tests().held() as server:
         environment = {**os.environ, "DATABASE_URL": server.url("postgres"), "MULTITASK_TEST_RUN": "mutation"}
         for name in names or list(TARGETS):
-            _score(name, TARGETS[name], folder, environment)
+            score = _score_sql if name == SQL else _score
+            score(name, TARGETS[name], folder, environment)
     return 0
 
 
@@ -75,6 +83,44 @@ def _configuration(target: Target) -> str:
         f'[cosmic-ray]\nmodule-path = [{paths}]\ntimeout = {SECONDS_PER_CHANGE}\ntest-command = "{command}"\n'
         'excluded-modules = []\n[cosmic-ray.distributor]\nname = "local"\n'
     )
+
+
+def _score_sql(name: str, target: Target, folder: Path, environment: Mapping[str, str]) -> None:
+    """Break each file in each place; what PostgreSQL itself will not load is counted apart."""
+    console.title(f"{name}: {', '.join(target.paths)}")
+    count = {"noticed": 0, "missed": 0, "not loaded": 0}
+    for path in target.paths:
+        file = folder / "project" / path
+        whole = file.read_text()
+        for change in sql_changes.changes(whole):
+            file.write_text(change.text)
+            verdict = _verdict(target, folder, environment)
+            count[verdict] += 1
+            console.say(f"{verdict}: {path}:{change.line}: {change.before!r} became {change.after!r}")
+        file.write_text(whole)
+    loaded = count["noticed"] + count["missed"]
+    console.say(
+        f"{count['noticed']} of {loaded} noticed; {count['not loaded']} were refused by PostgreSQL when loading"
+    )
+
+
+def _verdict(target: Target, folder: Path, environment: Mapping[str, str]) -> str:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--create-db", "-p", "no:cacheprovider", *target.tests]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder / "project",
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_PER_CHANGE,
+        )
+    except subprocess.TimeoutExpired:
+        return "noticed"
+    if done.returncode == 0:
+        return "missed"
+    # Where the migrations fail no test begins.
+    return "noticed" if "failed" in done.stdout or "passed" in done.stdout.splitlines()[-1] else "not loaded"
 
 
 def _cosmic_ray(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
