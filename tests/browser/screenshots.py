@@ -14,7 +14,9 @@ from tests.sandbox_process import ROOT
 def main(arguments: list[str]) -> int:
     """Draw; answer the exit status."""
     wanted = "test_docs" if arguments == ["docs"] else "test_screenshots"
-    return int(pytest.main([f"{ROOT}/tests/browser/drawing.py::{wanted}", "-q", "-p", "no:cacheprovider"]))
+    test = f"{ROOT}/tests/browser/drawing.py::{wanted}"
+    # One test draws them all, which may take longer than a test that hangs is given.
+    return int(pytest.main([test, "-q", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=0"]))
 
 
 if __name__ == "__main__":
