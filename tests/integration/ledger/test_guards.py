@@ -124,6 +124,23 @@ def test_a_striped_account_has_no_floor(role: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("currency", "floor", "stripes"),
+    [("usd", "NULL", 1), ("US", "NULL", 1), ("DOLLARS", "NULL", 1), ("USD", "1", 1), ("USD", "0", 0), ("USD", "0", -1)],
+)
+def test_an_account_has_a_currency_no_promise_to_be_full_and_a_row_of_its_own(
+    role: str, currency: str, floor: str, stripes: int
+) -> None:
+    terms = f"'raw', '{currency}', {floor}, {stripes}"
+    insert = f"INSERT INTO ledger_account (code, currency, floor_minor, stripes) VALUES ({terms})"
+    assert refused(insert, as_writer=True) == CHECK
+
+
+def test_an_account_is_spread_over_256_rows_at_most(role: str) -> None:
+    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 257)"
+    assert refused(insert, as_writer=True) == CHECK
+
+
+@pytest.mark.parametrize(
     "legs",
     [
         [(1, "bank", -5), (2, "held:1", 4)],
@@ -193,6 +210,14 @@ def test_legs_need_a_header_and_an_account(posted: uuid.UUID) -> None:
     assert refused(entries((raw, 1, "bank", -5), (raw, 2, "held:1", 5)), as_writer=True) == UNBALANCED
     nobody = entries((raw, 1, "bank", -5), (raw, 2, "nobody", 5))
     assert refused(HEADER.format(id=raw, legs=2), nobody, as_writer=True) == UNBALANCED
+
+
+def test_an_account_gives_each_place_in_its_past_once(posted: uuid.UUID) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    posts = [
+        (HEADER.format(id=raw, legs=2), entries((raw, 1, "bank", -5), (raw, 2, "held:1", 5))) for raw in (one, other)
+    ]
+    assert refused(*posts[0], *posts[1], as_writer=True) == UNIQUE
 
 
 def test_a_leg_moves_something(posted: uuid.UUID) -> None:
