@@ -165,9 +165,13 @@ def _web_command(here: Local) -> list[str]:
 
 
 def _stay(here: Local, programs: Programs, story: Story) -> None:
+    staff = story.register_staff()
+    hire = [sys.executable, "manage.py", "staff_role", staff.username, "admin"]
+    programs.finish("staff", hire, here.environment())
     console.say()
     addresses = {
         "Pages": f"{here.web}/",
+        "Back office": f"{here.web}/backoffice/",
         "API": f"{here.web}/docs/",
         "OpenAPI": f"{here.web}/openapi.json",
         "Offline Stripe": f"{here.sandbox}/_sandbox/money",
@@ -175,7 +179,7 @@ def _stay(here: Local, programs: Programs, story: Story) -> None:
     }
     for name, address in addresses.items():
         console.say(f"  {name:<16} {address}")
-    for person in (story.client, story.freelancer):
+    for person in (story.client, story.freelancer, staff):
         console.say(f"  {person.role.capitalize() + ' login':<16} {person.username}  password {person.password}")
     console.say("\nEverything stays up; Ctrl-C stops it.")
     while True:

@@ -98,8 +98,15 @@ class Story:
         caller = Caller(self.local.web, check=self.check)
         return Person(f"{role}-{self.mark}", secrets.token_urlsafe(12), caller, role)
 
+    def register_staff(self) -> Person:
+        """Register somebody who takes no part in the story, to become one of the staff."""
+        staff = self._person("staff")
+        self._register(staff)
+        return staff
+
     def _register(self, person: Person) -> None:
-        roles = {f"is_{role}": role == person.role for role in ("client", "freelancer")}
+        # Everybody hires or works; who is neither yet of the staff hires.
+        roles = {"is_client": person.role != "freelancer", "is_freelancer": person.role == "freelancer"}
         names = {"username": person.username, "email": f"{person.username}@example.com"}
         # Registering signs in. A login would be refused after many failed ones, as everybody has one address here.
         account = person.caller.post("/api/auth/register/", {**names, "password": person.password, **roles})

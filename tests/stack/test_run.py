@@ -133,6 +133,8 @@ def test_the_story_is_told_with_every_step_and_equal_books_and_then_told_again(s
         assert_no_secret_in_command_lines(settings)
         assert re.search(r"Client login +client-\w+ +password \S+", stack.output)
         assert re.search(r"Freelancer login +freelancer-\w+ +password \S+", stack.output)
+        name, password = re.findall(r"Staff login +(staff-\w+) +password (\S+)", stack.output)[0]
+        assert staff_role(settings, name, password) == "admin"
 
         second = stack_command("demo", **{**settings, **free_ports()})
         assert second.returncode == 1
@@ -142,6 +144,17 @@ def test_the_story_is_told_with_every_step_and_equal_books_and_then_told_again(s
         assert stack.end() == 0
     await_none(settings)
     assert not server_is_up(settings)
+
+
+def staff_role(settings: dict[str, str], name: str, password: str) -> str:
+    """Sign in through the API; answer which role among the staff that is."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{settings['WEB_PORT']}/api/auth/login/",
+        json.dumps({"username": name, "password": password}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(json.load(answer)["user"]["staff_role"])
 
 
 def steps(output: str) -> list[str]:

@@ -49,8 +49,8 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _demo_logins() -> list[User]:
-    """The two accounts of the local story that was told last; they exist in development alone."""
-    return list(User.objects.filter(username__regex=r"^(client|freelancer)-[0-9a-f]{6}$").order_by("-pk")[:2])
+    """The accounts of the local story that was told last; they exist in development alone."""
+    return list(User.objects.filter(username__regex=r"^(client|freelancer|staff)-[0-9a-f]{6}$").order_by("-pk")[:3])
 
 
 def needs_of(user: User) -> list[Need]:
