@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stripe_sandbox.control import Endpoint
+from stripe_sandbox.control import Endpoint, seconds
 from stripe_sandbox.documents import Doc
 
 if TYPE_CHECKING:
@@ -22,11 +22,8 @@ async def read(control: Control, _given: Doc) -> Doc:
 
 async def advance(control: Control, given: Doc) -> Doc:
     """Move forward by `seconds`, fire what falls due, and wait for the webhooks unless `wait` is false."""
-    seconds = given.get("seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST:
-        raise ValueError(f"seconds must be a number from 0 to {LONGEST}")
     with control.box.store.transaction():
-        control.box.clock.advance(seconds)
+        control.box.clock.advance(seconds(given, "seconds", -1, most=LONGEST))
     control.box.run_due()
     drained = await control.deliverer.drain(WAIT_SECONDS) if given.get("wait", True) else None
     return {**await read(control, given), "webhooks_drained": drained}

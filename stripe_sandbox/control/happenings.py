@@ -39,15 +39,18 @@ async def fail_payout(control: Control, given: Doc, ident: str) -> Doc:
 async def settle_funds(control: Control, given: Doc) -> Doc:
     """Make all pending funds of `account`, or of every account, available now."""
     box = control.box
+    account = given.get("account")
     with box.store.transaction():
-        moved = balance_transaction.settle_now(box, given.get("account"))
+        moved = balance_transaction.settle_now(box, box.find("account", str(account))["id"] if account else None)
     box.run_due()
     return {"settled": moved}
 
 
 async def open_dispute(control: Control, given: Doc) -> Doc:
     """Open a dispute on `charge` with `reason`; `inquiry` takes no money yet; `amount` disputes a part."""
-    box = control.box
+    box, amount = control.box, given.get("amount")
+    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
+        raise ValueError("amount must be a whole number of minor units")
     with box.store.transaction():
         charge = box.find("charge", str(given.get("charge", "")))
         dispute = disputes.open_dispute(
@@ -55,7 +58,7 @@ async def open_dispute(control: Control, given: Doc) -> Doc:
             charge,
             reason=str(given.get("reason", "fraudulent")),
             inquiry=bool(given.get("inquiry", False)),
-            amount=given.get("amount"),
+            amount=amount,
         )
         return box.render(dispute)
 
@@ -85,14 +88,16 @@ async def fail_refund(control: Control, given: Doc, ident: str) -> Doc:
 
 async def restrict(control: Control, given: Doc, ident: str) -> Doc:
     """Stop an account with `disabled_reason` (null lets it go on), or ask it for `currently_due` again."""
-    box = control.box
+    box, asked = control.box, given.get("currently_due", [])
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+        raise ValueError("currently_due must be a list of names")
     with box.store.transaction():
         account = box.find("account", ident)
         before = box.render(account)
         if "disabled_reason" in given:
             account["_disabled"] = given["disabled_reason"]
         if "currently_due" in given:
-            account["_asked"] = list(given["currently_due"])
+            account["_asked"] = asked
         accounts.reassess(box, account, before)
         return box.render(account)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_sandbox import events
-from stripe_sandbox.control import Endpoint
+from stripe_sandbox.control import Endpoint, seconds
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import webhook_endpoint
 
@@ -26,7 +26,7 @@ async def deliveries(control: Control, given: Doc) -> Doc:
 
 async def drain(control: Control, given: Doc) -> Doc:
     """Wait until nothing is due or on its way, at most `seconds`."""
-    return {"drained": await control.deliverer.drain(float(given.get("seconds", 30)))}
+    return {"drained": await control.deliverer.drain(seconds(given, "seconds", 30))}
 
 
 async def resend(control: Control, _given: Doc, ident: str) -> Doc:
@@ -58,7 +58,7 @@ async def roll(control: Control, given: Doc, ident: str) -> Doc:
     box = control.box
     with box.store.transaction():
         endpoint = box.find("webhook_endpoint", ident)
-        return {"id": ident, "secret": webhook_endpoint.roll(box, endpoint, float(given.get("keep_seconds", 86_400)))}
+        return {"id": ident, "secret": webhook_endpoint.roll(box, endpoint, seconds(given, "keep_seconds", 86_400))}
 
 
 ROUTES: list[Endpoint] = [

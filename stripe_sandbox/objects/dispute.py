@@ -45,6 +45,10 @@ def _warn(box: Box, charge: Doc) -> None:
 
 def open_dispute(box: Box, charge: Doc, *, reason: str, inquiry: bool = False, amount: int | None = None) -> Doc:
     """Open a dispute on a charge; an inquiry takes no money yet. Raises 400."""
+    if charges.card_of(charge) is None or not charge["captured"]:
+        raise refused(f"Charge {charge['id']} took no money from a card, so nobody can dispute it.", param="charge")
+    if amount is not None and not 0 < amount <= charge["amount_captured"]:
+        raise refused("The amount must be within what the charge took.", param="amount")
     if charge.get("_dispute_open"):
         raise refused(f"Charge {charge['id']} is already disputed.", code="charge_disputed")
     account = box.store.account_of(charge["id"])

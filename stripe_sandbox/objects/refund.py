@@ -54,6 +54,8 @@ def create(box: Box, account: str, paid: Doc, given: Doc) -> Doc:
 
 
 def _amount(paid: Doc, asked: int | None) -> int:
+    if charge.card_of(paid) is None:
+        raise refused(f"{paid['id']} came by a transfer; reverse the transfer instead.", param="charge")
     if paid["status"] != "succeeded":
         raise refused(f"Charge {paid['id']} was not successful and cannot be refunded.", code="charge_not_refundable")
     if paid["disputed"] and paid.get("_dispute_open"):
@@ -131,7 +133,9 @@ def _succeed(box: Box, ident: str) -> None:
 
 @timer("refund.fail")
 def _fail(box: Box, ident: str) -> None:
-    fail(box, box.find("refund", ident), "expired_or_canceled_card")
+    refund = box.find("refund", ident)
+    if refund["status"] == "succeeded":
+        fail(box, refund, "expired_or_canceled_card")
 
 
 def fail(box: Box, refund: Doc, reason: str) -> Doc:

@@ -183,6 +183,19 @@ def test_a_refund_that_the_balance_does_not_cover_waits(sandbox: SandboxProcess,
     assert usd(sandbox) == (0, 680 + 19_390 - 10_000)
 
 
+def test_a_refund_fails_once_however_often_it_is_told(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    scenes.pay(client, 20_000, "pm_card_bypassPending")
+    paid = scenes.pay(client, 10_000, "pm_card_refundFail")
+    before = sum(scenes.usd(sandbox))
+    refund = client.v1.refunds.create({"payment_intent": paid.id})
+    sandbox.control("POST", f"refunds/{refund.id}/fail", {"reason": "declined"})
+    sandbox.advance(60)
+
+    assert sum(scenes.usd(sandbox)) == before
+    assert client.v1.charges.retrieve(str(paid.latest_charge)).amount_refunded == 0
+    assert client.v1.refunds.retrieve(refund.id).failure_reason == "declined"
+
+
 def test_refund_cards_succeed_later_and_fail_later(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     later = client.v1.refunds.create({"payment_intent": scenes.pay(client, 10_000, "pm_card_pendingRefund").id})
     failing = client.v1.refunds.create({"payment_intent": scenes.pay(client, 10_000, "pm_card_refundFail").id})
