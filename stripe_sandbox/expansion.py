@@ -69,5 +69,6 @@ def _opened(box: Box, value: Doc, field: str, path: str) -> Any:
 
 def _included(box: Box, value: Doc, kind: str, field: str) -> Doc:
     element = _INCLUDABLE[(kind, field)]
-    found = box.store.find(element, parent=value["id"], newest_first=True, limit=10) if element else []
-    return listed([box.render(doc) for doc in found], f"/v1/{kind}s/{value['id']}/{field}")
+    found = box.store.find(element, parent=value["id"], newest_first=True, limit=11) if element else []
+    shown = [box.render(doc) for doc in found[:10]]
+    return listed(shown, f"/v1/{kind}s/{value['id']}/{field}", has_more=len(found) > 10)

@@ -7,7 +7,7 @@ from typing import Any
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc, listed
-from stripe_sandbox.errors import bad_param, missing
+from stripe_sandbox.errors import bad_param
 
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 Conditions = tuple[tuple[str, Any], ...]
@@ -28,10 +28,11 @@ def page(
     if after and before:
         raise bad_param("You may only specify one of these parameters: starting_after, ending_before.", "ending_before")
     limit = call.get("limit", 10)
-    marks = _cursor(box, kind, after, "starting_after", "<") + _cursor(box, kind, before, "ending_before", ">")
+    owner = call.account if scoped else None
+    marks = _cursor(box, kind, owner, after, "starting_after") + _cursor(box, kind, owner, before, "ending_before")
     found = box.store.find(
         kind,
-        account=call.account if scoped else None,
+        account=owner,
         parent=parent,
         where=where,
         conditions=conditions + moments(call.get("created")) + marks,
@@ -49,13 +50,11 @@ def filters(call: Call, *names: str) -> dict[str, Any]:
     return {name: call.params[name] for name in names if call.get(name) is not None}
 
 
-def _cursor(box: Box, kind: str, ident: str | None, param: str, operator: str) -> Conditions:
+def _cursor(box: Box, kind: str, owner: str | None, ident: str | None, param: str) -> Conditions:
     if not ident:
         return ()
-    seq = box.store.seq_of(ident)
-    if seq is None:
-        raise missing(kind, ident, param=param)
-    return ((f"seq {operator} ?", seq),)
+    doc = box.find(kind, ident, account=owner, param=param)
+    return ((f"seq {'<' if param == 'starting_after' else '>'} ?", box.store.seq_of(doc["id"])),)
 
 
 def moments(given: Any, column: str = "created") -> Conditions:

@@ -189,6 +189,11 @@ def test_refunds_are_in_a_charge_only_when_asked_for(api: stripe.StripeClient) -
     shown = api.v1.charges.retrieve(charge, {"expand": ["refunds"]}).refunds
     assert shown is not None
     assert [row.id for row in shown.data] == [refund.id]
+    for _ in range(10):
+        api.v1.refunds.create({"payment_intent": paid.id, "amount": 50})
+    more = api.v1.charges.retrieve(charge, {"expand": ["refunds"]}).refunds
+    assert more is not None
+    assert (len(more.data), more.has_more, len(list(more.auto_paging_iter()))) == (10, True, 11)
 
 
 def test_a_publishable_key_reads_an_intent_by_its_secret(shared: SandboxProcess, api: stripe.StripeClient) -> None:
