@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,17 +19,18 @@ class Caller:
     publishable: bool
 
 
-def authenticate(box: Box, headers: Mapping[str, str], form_key: str | None = None) -> Caller:
+def authenticate(box: Box, headers: Mapping[str, str], form_key: object = None) -> Caller:
     """Accept a test key and the account that it names. Raises 401 and 403."""
     key = _key(headers) or form_key
-    if not key:
+    if not key or not isinstance(key, str):
         raise unauthorized(
             "You did not provide an API key. Give it in the Authorization header: 'Authorization: Bearer YOUR_KEY'."
         )
     shown = f"{key[:8]}{'*' * 8}{key[-4:]}"
     if key.startswith(("sk_live_", "pk_live_", "rk_live_")):
         raise unauthorized(f"This is a sandbox: live keys are refused ({shown}).")
-    if not key.startswith(("sk_test_", "pk_test_")) or "_test_invalid" in key or len(key) < 9:
+    known = key.isascii() and key.startswith(("sk_test_", "rk_test_", "pk_test_"))
+    if not known or "_test_invalid" in key or len(key) < 9:
         raise unauthorized(f"Invalid API Key provided: {shown}")
     return Caller(_account(box, headers, shown), key.startswith("pk_test_"))
 
@@ -49,7 +49,7 @@ def _key(headers: Mapping[str, str]) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(rest, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return ""
     return ""
 
@@ -58,7 +58,7 @@ def _account(box: Box, headers: Mapping[str, str], shown: str) -> str:
     named = headers.get("Stripe-Account")
     if not named:
         return box.platform
-    if box.store.get(named, "account") is None:
+    if not named.isascii() or box.store.get(named, "account") is None:
         raise ApiError(
             403,
             f"The provided key '{shown}' does not have access to account '{named}'"

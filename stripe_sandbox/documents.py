@@ -17,6 +17,15 @@ def listed(data: list[Any], url: str, *, has_more: bool = False) -> Doc:
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
+def merged(current: Doc, given: Doc) -> Doc:
+    """Return a copy in which the given names are replaced, nested objects name by name."""
+    copy = dict(current)
+    for name, value in given.items():
+        old = copy.get(name)
+        copy[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return copy
+
+
 def changes(before: Doc, after: Doc) -> Doc:
     """Return the earlier values of what differs: nested objects by their changed names, lists whole."""
     changed: Doc = {}

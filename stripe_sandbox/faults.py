@@ -76,7 +76,7 @@ class Faults:
     def _fires(self, rule: Doc) -> bool:
         matched = rule["matched"] + 1
         spent = rule["count"] is not None and rule["fired"] >= rule["count"]
-        drawn = fraction(f"{rule['seed'] or self._seed}:{rule['id']}:{matched}")
+        drawn = fraction(f"{self._seed if rule['seed'] is None else rule['seed']}:{rule['id']}:{matched}")
         fires = not spent and matched > rule["skip"] and drawn < rule["probability"]
         self._store.db.execute(
             "UPDATE faults SET matched = ?, fired = fired + ? WHERE id = ?", (matched, int(fires), rule["id"])

@@ -1,4 +1,4 @@
-"""Form decoding: `a[b][0]=c` into nested dicts and lists."""
+"""Form decoding: `a[b][0]=c` into nested dicts. What is a list only its parameter knows: `metadata[0]` is none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         if len(path) > MAX_DEPTH:
             raise _unreadable("The parameters are nested too deeply.")
         _put(tree, path, value)
-    return {name: _with_lists(value) for name, value in tree.items()}
+    return tree
 
 
 def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
@@ -50,14 +50,6 @@ def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
     if isinstance(tree.get(key), dict):
         raise _unreadable(f"The parameter {path[0]} is given both as a value and as an object.")
     tree[key] = value
-
-
-def _with_lists(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value and all(re.fullmatch(r"\d{1,4}", key) for key in value):
-        return [_with_lists(value[key]) for key in sorted(value, key=int)]
-    return {key: _with_lists(child) for key, child in value.items()}
 
 
 def _unreadable(message: str) -> ApiError:

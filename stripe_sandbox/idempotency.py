@@ -24,9 +24,9 @@ class Answer:
     replayed: bool = False
 
 
-def fingerprint(method: str, path: str, form: str) -> str:
-    """Return what tells one request from another."""
-    return hashlib.sha256(f"{method} {path}\n{form}".encode()).hexdigest()
+def fingerprint(method: str, path: str, form: Doc) -> str:
+    """Return what tells one request from another; the order in which the parameters came does not."""
+    return hashlib.sha256(f"{method} {path}\n{json.dumps(form, sort_keys=True)}".encode()).hexdigest()
 
 
 class Keys:
@@ -38,8 +38,8 @@ class Keys:
 
     def begin(self, account: str, key: str, mark: str) -> Answer | None:
         """Return the saved answer, or take the key for a first run. Raises 400 and 409."""
-        if not key or len(key) > LONGEST:
-            raise ApiError(400, f"Idempotency keys must have from 1 to {LONGEST} characters.", saved=False)
+        if not key or len(key) > LONGEST or not key.isascii():
+            raise ApiError(400, f"Idempotency keys must have from 1 to {LONGEST} ASCII characters.", saved=False)
         if (account, key) in self._in_flight:
             raise ApiError(
                 409,

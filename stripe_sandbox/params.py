@@ -151,8 +151,16 @@ class Email(Str):
 class Hash(Param):
     """A nested object with names of its own."""
 
-    def __init__(self, fields: dict[str, Param] | None = None, /, *, required: bool = False, **named: Param) -> None:
-        super().__init__(required=required)
+    def __init__(
+        self,
+        fields: dict[str, Param] | None = None,
+        /,
+        *,
+        required: bool = False,
+        unset: bool = True,
+        **named: Param,
+    ) -> None:
+        super().__init__(required=required, unset=unset)
         self.fields = {**(fields or {}), **named}
 
     def typed(self, value: Any, path: str) -> dict[str, Any]:
@@ -178,11 +186,13 @@ class Array(Param):
     def __init__(self, item: Param, *, most: int = 100, **rest: bool) -> None:
         super().__init__(**rest)
         self.item, self.most = item, most
+        self.item.unset = False
 
     def typed(self, value: Any, path: str) -> list[Any]:
-        """Return the list with typed values."""
-        if not isinstance(value, list):
+        """Return the list with typed values, in the order of their indexes."""
+        if not isinstance(value, dict) or not all(re.fullmatch(r"[0-9]{1,4}", index) for index in value):
             raise bad_param("Invalid array", path)
+        value = [value[index] for index in sorted(value, key=int)]
         if len(value) > self.most:
             raise bad_param(f"Array {path} exceeded maximum {self.most} allowed elements.", path)
         return [self.item.read(element, f"{path}[{index}]") for index, element in enumerate(value)]
@@ -206,8 +216,6 @@ class Metadata(Param):
 
     def typed(self, value: Any, path: str) -> dict[str, str]:
         """Return the pairs."""
-        if isinstance(value, list):
-            value = {str(index): element for index, element in enumerate(value)}
         if not isinstance(value, dict):
             raise bad_param("Invalid object", path)
         for key, text in value.items():

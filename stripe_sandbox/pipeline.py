@@ -55,7 +55,7 @@ class Pipeline:
         return _response(request, answer, request_id)
 
     async def _answer(self, request: web.Request, request_id: str) -> Answer:
-        text, form = await _form(request)
+        form = await _form(request)
         caller = authentication.authenticate(self.box, request.headers, form.pop("key", None))
         authentication.check_version(request.headers)
         route = routing.match(request.method, request.path)
@@ -80,7 +80,7 @@ class Pipeline:
             raise ApiError(
                 429, "Request rate limit exceeded. Retry with exponential backoff.", code="rate_limit", saved=False
             )
-        return await self._keyed(call, route, fingerprint(request.method, request.path, text), fault)
+        return await self._keyed(call, route, fingerprint(request.method, request.path, form), fault)
 
     def _fault(self, call: Call) -> Fault | None:
         with self.box.store.transaction():
@@ -146,9 +146,12 @@ def _run(box: Box, call: Call, route: routing.Route) -> Doc:
     return expansion.expand(box, answer, call.get("expand", []))
 
 
-async def _form(request: web.Request) -> tuple[str, Doc]:
+async def _form(request: web.Request) -> Doc:
     query = request.query_string
-    body = (await request.read()) if request.can_read_body else b""
+    try:
+        body = (await request.read()) if request.can_read_body else b""
+    except web.HTTPRequestEntityTooLarge as error:
+        raise ApiError(413, "The request is too large.", saved=False) from error
     kind = request.content_type
     if body and kind != "application/x-www-form-urlencoded":
         raise ApiError(
@@ -160,7 +163,7 @@ async def _form(request: web.Request) -> tuple[str, Doc]:
         text = "&".join(part for part in (query, body.decode()) if part)
     except UnicodeDecodeError as error:
         raise ApiError(400, "Invalid UTF-8 in the request.", saved=False) from error
-    return text, forms.decode(text)
+    return forms.decode(text)
 
 
 def _broken(request_id: str) -> Answer:
@@ -170,14 +173,18 @@ def _broken(request_id: str) -> Answer:
 
 def _response(request: web.Request, answer: Answer, request_id: str) -> web.Response:
     headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION, "Cache-Control": "no-cache, no-store", **CORS}
-    if "Idempotency-Key" in request.headers:
-        headers["Idempotency-Key"] = request.headers["Idempotency-Key"]
+    for name in ("Idempotency-Key", "Stripe-Account"):
+        if request.headers.get(name, "").isascii() and name in request.headers:
+            headers[name] = request.headers[name]
+    if "Idempotency-Key" in headers:
         headers["Original-Request"] = answer.request_id
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
-    if "Stripe-Account" in request.headers:
-        headers["Stripe-Account"] = request.headers["Stripe-Account"]
-    return web.Response(status=answer.status, text=answer.body, content_type="application/json", headers=headers)
+    # An error may quote a header that was not text.
+    body = answer.body.encode(errors="replace")
+    return web.Response(
+        status=answer.status, body=body, content_type="application/json", charset="utf-8", headers=headers
+    )
 
 
 def _cut(request: web.Request) -> None:

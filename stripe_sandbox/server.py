@@ -32,7 +32,8 @@ def build(settings: Settings) -> web.Application:
     pipeline = Pipeline(box)
     app.add_routes(Control(box, deliverer).routes())
     app.add_routes(Pages(box).routes())
-    app.router.add_route("*", "/v1/{tail:.*}", pipeline.handle)
+    for version in ("v1", "v2"):
+        app.router.add_route("*", f"/{version}/{{tail:.*}}", pipeline.handle)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         box.wake = deliverer.wake

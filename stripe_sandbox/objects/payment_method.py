@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from stripe_sandbox import cards, events, params, shaping
@@ -49,16 +50,16 @@ def card_of(box: Box, given: Doc) -> tuple[Card, Doc]:
     month, year = _expiry(box, given)
     cvc = given.get("cvc")
     card = cards.BY_NUMBER.get(number, cards.NOT_A_TEST_CARD)
-    if cvc is not None and not (cvc.isdigit() and len(cvc) == (4 if card.brand == "amex" else 3)):
+    if cvc is not None and not re.fullmatch(r"[0-9]{4}" if card.brand == "amex" else r"[0-9]{3}", cvc):
         raise _card_error("Your card's security code is invalid.", "invalid_cvc", "cvc")
     return card, {"exp_month": month, "exp_year": year, "cvc": cvc is not None, "last4": number[-4:]}
 
 
 def _expiry(box: Box, given: Doc) -> tuple[int, int]:
     month_text, year_text = given["exp_month"], given["exp_year"]
-    if not month_text.isdigit() or not 1 <= int(month_text) <= 12:
+    if not re.fullmatch(r"0?[1-9]|1[0-2]", month_text):
         raise _card_error("Your card's expiration month is invalid.", "invalid_expiry_month", "exp_month")
-    if not year_text.isdigit() or len(year_text) not in (2, 4):
+    if not re.fullmatch(r"[0-9]{2}|[0-9]{4}", year_text):
         raise _card_error("Your card's expiration year is invalid.", "invalid_expiry_year", "exp_year")
     month, year = int(month_text), int(year_text) + (2000 if len(year_text) == 2 else 0)
     today = box.clock.today()

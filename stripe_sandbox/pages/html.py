@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import secrets
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -22,6 +23,19 @@ button.plain { background: none; color: inherit; border-color: #767676; }
 .error { color: #b3001b; font-weight: 600; }
 @media (prefers-color-scheme: dark) { .error { color: #ff8a94; } }
 """
+
+
+async def posted(request: web.Request) -> dict[str, str]:
+    """Return the fields of a posted form. Raises 400 for what is none."""
+    try:
+        return dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="This form cannot be read.") from error
+
+
+def sent_to(url: str) -> web.Response:
+    """Return a redirect; raising one would take back what the transaction wrote."""
+    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 def text(value: object) -> str:

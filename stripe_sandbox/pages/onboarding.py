@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
 
-from stripe_sandbox import banks, countries
+from stripe_sandbox import banks, countries, params
 from stripe_sandbox.box import Box
-from stripe_sandbox.documents import Doc
+from stripe_sandbox.documents import Doc, merged
 from stripe_sandbox.errors import ApiError
 from stripe_sandbox.objects import account as accounts
-from stripe_sandbox.objects import bank_account
-from stripe_sandbox.pages.html import page, text
+from stripe_sandbox.objects import bank_account, person
+from stripe_sandbox.pages.html import page, posted, sent_to, text
 
 _EXAMPLES = {
     "individual.first_name": "Jenny", "individual.last_name": "Rosen", "individual.email": "jenny@example.com",
@@ -23,6 +24,10 @@ _EXAMPLES = {
     "company.address.line1": "1 Test Street", "company.address.city": "Testville",
     "company.address.postal_code": "94107",
 }  # fmt: skip
+_TYPES: dict[str, params.Param] = {
+    "individual": params.Hash(person.INDIVIDUAL),
+    "company": params.Hash(person.COMPANY),
+}
 _NUMBERS = ("individual.dob.day", "individual.dob.month", "individual.dob.year")
 SESSION_SECONDS = 3600
 
@@ -48,7 +53,7 @@ class Onboarding:
         with box.store.transaction():
             link = self._link(request)
             if link["_visited"] or link["expires_at"] <= box.clock.now():
-                return _sent_to(link["_refresh_url"])
+                return sent_to(link["_refresh_url"])
             link["_visited"] = True
             box.store.save(link)
             return self._form(box.find("account", link["_account"]), {}, None)
@@ -58,17 +63,17 @@ class Onboarding:
 
         A client may post at once without having read the page: that uses the link up as a visit does.
         """
-        box, given = self.box, {name: str(value) for name, value in (await request.post()).items()}
+        box, given = self.box, await posted(request)
         with box.store.transaction():
             link = self._link(request)
             open_until = link["expires_at"] + (SESSION_SECONDS if link["_visited"] else 0)
             if link["_submitted"] or open_until <= box.clock.now():
-                return _sent_to(link["_refresh_url"])
+                return sent_to(link["_refresh_url"])
             link["_visited"] = True
             box.store.save(link)
             account = box.find("account", link["_account"])
             if given.get("action") == "leave":
-                return _sent_to(link["_return_url"])
+                return sent_to(link["_return_url"])
             wrong = self._wrong(account, given)
             if wrong:
                 return self._form(account, given, wrong)
@@ -79,7 +84,7 @@ class Onboarding:
             link["_submitted"] = True
             box.store.save(link)
         box.run_due()
-        return _sent_to(link["_return_url"])
+        return sent_to(link["_return_url"])
 
     async def dashboard(self, request: web.Request) -> web.StreamResponse:
         """Show the Express dashboard of an account: its balance and bank, once per login link."""
@@ -133,7 +138,7 @@ class Onboarding:
             # A client that posts only what is missing keeps what the account already has.
             if not value and not self._already(account, name):
                 return f"{label} is required ({name})."
-            if value and name in _NUMBERS and not value.isdigit():
+            if value and name in _NUMBERS and not re.fullmatch("[0-9]{1,4}", value):
                 return f"{label} must be a number ({name})."
         return None
 
@@ -147,11 +152,14 @@ class Onboarding:
         box = self.box
         before = box.render(account)
         account["business_type"] = account["business_type"] or "individual"
+        typed: Doc = {}
         for name, _label in self._asked(account):
             value = given.get(name, "").strip()
             if value and name.startswith(("individual.", "company.")):
-                _put(account["_given"], name.split("."), int(value) if name in _NUMBERS else value)
-        account["business_profile"].setdefault("product_description", "Freelance work")
+                _put(typed, name.split("."), value)
+        account["_given"] = merged(account["_given"], params.read(_TYPES, typed))
+        profile = account["business_profile"]
+        profile["product_description"] = profile.get("product_description") or "Freelance work"
         if given.get("account_number", "").strip():
             self._add_bank(account, given)
         account["tos_acceptance"] |= {
@@ -179,11 +187,6 @@ class Onboarding:
             param="external_account",
             default=True,
         )
-
-
-def _sent_to(url: str) -> web.Response:
-    """Return a redirect; raising one would take back what the transaction wrote."""
-    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 def _default(account: Doc, name: str) -> str:

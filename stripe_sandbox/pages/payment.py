@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -12,7 +13,8 @@ from stripe_sandbox.box import Box
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError
 from stripe_sandbox.objects import payment_intent, setup_intent
-from stripe_sandbox.pages.html import page, text
+from stripe_sandbox.pages.html import page, posted, sent_to, text
+from stripe_sandbox.params import Url
 
 _FIELDS = (
     ("number", "Card number", "4242 4242 4242 4242", "cc-number"),
@@ -21,7 +23,16 @@ _FIELDS = (
     ("name", "Name on card", "Jenny Rosen", "cc-name"),
 )
 _MODULES = {"payment_intent": payment_intent, "setup_intent": setup_intent}
+CSP = "Content-Security-Policy"
 _TELL = 'window.parent.postMessage({ event: "authenticated" }, "*");'
+
+
+class Over(web.HTTPGone):
+    """The authentication was finished elsewhere; the page around an embedded one is told, so that it can go on."""
+
+    def __init__(self, *, embedded: bool) -> None:
+        said = page("This step is over", "<p>You can go on.</p>", frames="*", script=_TELL if embedded else "")
+        super().__init__(text=said.text, content_type="text/html", headers={CSP: said.headers[CSP]})
 
 
 class PaymentPages:
@@ -48,8 +59,7 @@ class PaymentPages:
 
     async def pay(self, request: web.Request) -> web.StreamResponse:
         """Try to pay with the typed card; then 3-D Secure, the return address, or a word of thanks."""
-        box, given = self.box, {name: str(value) for name, value in (await request.post()).items()}
-        back = request.query.get("return_url")
+        box, given, back = self.box, await posted(request), _return_url(request)
         try:
             with box.store.transaction():
                 intent = self._by_secret(request)
@@ -64,8 +74,8 @@ class PaymentPages:
                 return _card_form(self._by_secret(request), given, str(error))
         box.run_due()
         if intent["status"] == "requires_action":
-            return _sent_to(_challenge_url(intent))
-        return _sent_to(_with_result(back, intent)) if back else _finished(intent)
+            return sent_to(_challenge_url(intent))
+        return sent_to(_with_result(back, intent)) if back else _finished(intent)
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Show the 3-D Secure step."""
@@ -81,7 +91,7 @@ class PaymentPages:
 
     async def authenticate(self, request: web.Request) -> web.StreamResponse:
         """Take the answer, go on with the payment, and send the visitor back."""
-        box, given = self.box, await request.post()
+        box, given = self.box, await posted(request)
         with box.store.transaction():
             intent, module = self._challenged(request)
         ident, back = intent["id"], intent["_return_url"]
@@ -95,7 +105,7 @@ class PaymentPages:
         box.run_due()
         if "embedded" in request.query:
             return page("Thank you", "<p>You can go on.</p>", frames="*", script=_TELL)
-        return _sent_to(_with_result(back, intent)) if back else _finished(intent)
+        return sent_to(_with_result(back, intent)) if back else _finished(intent)
 
     async def receipt(self, request: web.Request) -> web.StreamResponse:
         """Show what a charge took."""
@@ -125,12 +135,21 @@ class PaymentPages:
             or intent["status"] != "requires_action"
             or intent["_challenge"] != request.match_info["token"]
         ):
-            raise web.HTTPGone(text="This authentication is over.")
+            raise Over(embedded="embedded" in request.query)
         return intent, module
 
 
+def _return_url(request: web.Request) -> str | None:
+    """Return where the payer is to go afterwards, checked before any money moves."""
+    address = request.query.get("return_url")
+    try:
+        return Url().typed(urlunsplit(urlsplit(address)), "return_url") if address else None
+    except (ApiError, ValueError) as error:
+        raise web.HTTPBadRequest(text="return_url is no address.") from error
+
+
 def _card(given: dict[str, str]) -> Doc:
-    expiry = "".join(sign for sign in given.get("expiry", "") if sign.isdigit())
+    expiry = re.sub(r"[^0-9]", "", given.get("expiry", ""))
     month, year = given.get("exp_month", expiry[:2]), given.get("exp_year", expiry[2:])
     return {"number": given.get("number"), "exp_month": month, "exp_year": year, "cvc": given.get("cvc") or None}
 
@@ -171,7 +190,3 @@ def _with_result(address: str, intent: Doc) -> str:
         ("redirect_status", "succeeded" if done else "failed"),
     ]
     return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-def _sent_to(url: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})

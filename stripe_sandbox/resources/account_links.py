@@ -5,9 +5,9 @@ from __future__ import annotations
 from stripe_sandbox.box import Box, renders
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
-from stripe_sandbox.errors import bad_param, missing_param, refused
-from stripe_sandbox.params import AnyHash, Choice, Hash, Str, Url
-from stripe_sandbox.resources.accounts import reachable
+from stripe_sandbox.errors import bad_param, missing_param, refused, unknown_params
+from stripe_sandbox.params import AnyHash, Bool, Choice, Hash, Str, Url
+from stripe_sandbox.resources.accounts import connected, reachable
 from stripe_sandbox.routing import route
 from stripe_sandbox.shaping import shape
 
@@ -28,7 +28,7 @@ from stripe_sandbox.shaping import shape
 )
 def create(box: Box, call: Call) -> Doc:
     """Create a link to the onboarding page that works once and for a few minutes."""
-    account = reachable(box, call, call.params["account"])
+    account = connected(box, call, call.params["account"])
     for name in ("refresh_url", "return_url"):
         if not call.get(name):
             raise missing_param(name)
@@ -90,10 +90,9 @@ def create_session(box: Box, call: Call) -> Doc:
     account = reachable(box, call, call.params["account"])
     known = (shape("account_session") or {})["components"]
     asked = call.params["components"]
-    for name, given in asked.items():
-        if name not in known or not isinstance(given, dict):
-            raise bad_param(f"Received unknown parameter: components[{name}]", "components", "parameter_unknown")
-    components = {name: _component(known[name], asked.get(name, {})) for name in known}
+    for name in asked.keys() - known.keys():
+        raise unknown_params([f"components[{name}]"])
+    components = {name: _component(name, fields, asked.get(name)) for name, fields in known.items()}
     return {
         "id": "",
         "object": "account_session",
@@ -105,7 +104,12 @@ def create_session(box: Box, call: Call) -> Doc:
     }
 
 
-def _component(known: Doc, given: Doc) -> Doc:
-    asked = given.get("features") or {}
-    features = {name: asked.get(name, "true") == "true" for name in known["features"] or {}}
-    return {"enabled": given.get("enabled") == "true", "features": features}
+def _component(name: str, known: Doc, given: object) -> Doc:
+    features = known["features"] or {}
+    takes = Hash(enabled=Bool(required=True), features=Hash({feature: Bool() for feature in features}))
+    read = takes.read(given, f"components[{name}]") if given is not None else None
+    asked = (read or {}).get("features") or {}
+    return {
+        "enabled": bool((read or {}).get("enabled")),
+        "features": {feature: asked.get(feature) is not False for feature in features},
+    }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from stripe_sandbox import countries, listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
-from stripe_sandbox.documents import Doc
+from stripe_sandbox.documents import Doc, merged
 from stripe_sandbox.errors import ApiError, bad_param, refused, unknown_params
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import bank_account, person
@@ -16,9 +17,21 @@ from stripe_sandbox.routing import route
 
 INTERVALS = ("manual", "daily", "weekly", "monthly")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+MINIMUM_DELAY = 2
+
+
+class DelayDays(Int):
+    """Whole days, or `minimum` for as few as the country allows."""
+
+    def typed(self, value: Any, path: str) -> int:
+        """Return the days."""
+        return MINIMUM_DELAY if value == "minimum" else super().typed(value, path)
+
+
 SCHEDULE = Hash(
-    interval=Choice(*INTERVALS),
-    delay_days=Str(),
+    unset=False,
+    interval=Choice(*INTERVALS, unset=False),
+    delay_days=DelayDays(least=MINIMUM_DELAY, most=31, unset=False),
     monthly_anchor=Int(least=1, most=31),
     monthly_payout_days=Array(Int(least=1, most=31)),
     weekly_anchor=Choice(*DAYS, "saturday", "sunday"),
@@ -30,7 +43,12 @@ SETTINGS = Hash(
         decline_on=Hash(avs_failure=Bool(), cvc_failure=Bool()), statement_descriptor_prefix=Str(longest=10)
     ),
     payments=Hash(statement_descriptor=Str(longest=22)),
-    payouts=Hash(debit_negative_balances=Bool(), schedule=SCHEDULE, statement_descriptor=Str(longest=22)),
+    payouts=Hash(
+        unset=False,
+        debit_negative_balances=Bool(unset=False),
+        schedule=SCHEDULE,
+        statement_descriptor=Str(longest=22),
+    ),
 )
 PROFILE = Hash(
     {name: Str() for name in ("mcc", "name", "product_description", "support_phone", "support_url", "url")},
@@ -176,7 +194,7 @@ def update(box: Box, call: Call, ident: str) -> Doc:
 @route("DELETE", "/v1/accounts/{ident}")
 def delete(box: Box, call: Call, ident: str) -> Doc:
     """Delete a connected account that holds no money."""
-    account = reachable(box, call, ident)
+    account = connected(box, call, ident)
     held = box.money.balances(f"{account['id']}/")
     if any(amount for sums in held.values() for amount in sums.values()):
         raise refused("This account cannot be deleted: its balance is not zero.", code="account_invalid")
@@ -189,7 +207,7 @@ def delete(box: Box, call: Call, ident: str) -> Doc:
 @route("POST", "/v1/accounts/{ident}/reject", {"reason": Choice("fraud", "terms_of_service", "other", required=True)})
 def reject(box: Box, call: Call, ident: str) -> Doc:
     """Reject an account: it may do nothing any more."""
-    account = reachable(box, call, ident)
+    account = connected(box, call, ident)
     before = box.render(account)
     account["_disabled"] = f"rejected.{call.params['reason']}"
     accounts.reassess(box, account, before)
@@ -208,30 +226,30 @@ def reachable(box: Box, call: Call, ident: str) -> Doc:
     return account
 
 
+def connected(box: Box, call: Call, ident: str) -> Doc:
+    """Return an account that the caller may end: never the platform's own. Raises 403 and 400."""
+    account = reachable(box, call, ident)
+    if ident == box.platform:
+        raise refused("This can be done to connected accounts only, not to your own account.", code="account_invalid")
+    return account
+
+
 def _change(box: Box, call: Call, account: Doc) -> None:
     call.taken(account, "business_type", "default_currency", "email")
     for name in ("business_profile", "settings"):
         if name in call.params:
-            account[name] = _merged(account[name], call.get(name, {}))
+            account[name] = merged(account[name], call.get(name, {}))
     if "metadata" in call.params:
         account["metadata"] = params.merge_metadata(account["metadata"], call.params["metadata"])
     for name in ("individual", "company"):
         if name in call.params:
-            account["_given"][name] = _merged(account["_given"].get(name, {}), call.get(name, {}))
+            account["_given"][name] = merged(account["_given"].get(name, {}), call.get(name, {}))
     if call.get("tos_acceptance"):
         _accept_terms(account, call.params["tos_acceptance"])
     if call.get("capabilities"):
         _request_capabilities(box, account, call.params["capabilities"])
     if call.get("external_account"):
         bank_account.attach(box, account, call.params["external_account"], param="external_account", default=True)
-
-
-def _merged(current: Doc, given: Doc) -> Doc:
-    merged = dict(current)
-    for name, value in given.items():
-        old = merged.get(name)
-        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _accept_terms(account: Doc, given: Doc) -> None:
@@ -255,7 +273,7 @@ def _request_capabilities(box: Box, account: Doc, given: Doc) -> None:
     for name, asked in given.items():
         if name not in accounts.CAPABILITIES:
             raise unknown_params([f"capabilities[{name}]"])
-        wanted = params.read({"requested": Bool()}, asked if isinstance(asked, dict) else {}, f"capabilities[{name}]")
+        wanted = Hash(requested=Bool()).read(asked, f"capabilities[{name}]") or {}
         if name == "transfers" and not countries.reachable(box.settings.platform_country, account["country"]):
             raise refused(
                 f"Funds cannot be sent from a platform in {box.settings.platform_country}"

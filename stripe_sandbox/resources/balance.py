@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stripe_sandbox import events, listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
+from stripe_sandbox.errors import bad_param
 from stripe_sandbox.objects import balance_transaction
-from stripe_sandbox.params import AnyHash, Array, Bool, Choice, Currency, Hash, Int, Str
+from stripe_sandbox.params import Array, Bool, Choice, Currency, Hash, Int, Param, Str
 from stripe_sandbox.resources.accounts import DAYS, INTERVALS
 from stripe_sandbox.routing import route
+
+
+class Amounts(Param):
+    """Whole numbers of minor units by currency; an empty one is none."""
+
+    def typed(self, value: Any, path: str) -> dict[str, int]:
+        """Return the amounts."""
+        if not isinstance(value, dict):
+            raise bad_param("Invalid object", path)
+        read = {Currency().typed(name, path): Int().read(amount, f"{path}[{name}]") for name, amount in value.items()}
+        return {name: amount for name, amount in read.items() if amount is not None}
 
 
 @route("GET", "/v1/balance")
@@ -57,9 +71,9 @@ def retrieve_settings(box: Box, call: Call) -> Doc:
         "payments": Hash(
             debit_negative_balances=Bool(),
             payouts=Hash(
-                minimum_balance_by_currency=AnyHash(),
+                minimum_balance_by_currency=Amounts(),
                 schedule=Hash(
-                    interval=Choice(*INTERVALS),
+                    interval=Choice(*INTERVALS, unset=False),
                     monthly_payout_days=Array(Int(least=1, most=31)),
                     weekly_payout_days=Array(Choice(*DAYS)),
                 ),
@@ -80,7 +94,7 @@ def update_settings(box: Box, call: Call) -> Doc:
     payouts["schedule"].update(asked.get("schedule") or {})
     payouts.update({name: asked[name] for name in ("statement_descriptor",) if name in asked})
     if "minimum_balance_by_currency" in asked:
-        payouts["_minimum"] = asked["minimum_balance_by_currency"]
+        account["_minimum_balance"] = asked["minimum_balance_by_currency"]
     override = (given.get("settlement_timing") or {}).get("delay_days_override")
     if override is not None:
         payouts["schedule"]["delay_days"] = override
@@ -99,7 +113,7 @@ def _settings(box: Box, account: Doc) -> Doc:
             "debit_negative_balances": payouts["debit_negative_balances"],
             "payouts": {
                 "automatic_transfer_rules_by_currency": {},
-                "minimum_balance_by_currency": payouts.get("_minimum"),
+                "minimum_balance_by_currency": account.get("_minimum_balance"),
                 "schedule": {
                     name: schedule.get(name) for name in ("interval", "monthly_payout_days", "weekly_payout_days")
                 },

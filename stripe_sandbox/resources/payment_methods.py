@@ -8,7 +8,7 @@ from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import refused
 from stripe_sandbox.objects import payment_method as methods
-from stripe_sandbox.params import Hash, Metadata, Str
+from stripe_sandbox.params import Hash, Int, Metadata, Str
 from stripe_sandbox.resources.customers import living
 from stripe_sandbox.routing import route
 
@@ -39,7 +39,7 @@ def retrieve(box: Box, call: Call, ident: str) -> Doc:
     {
         "allow_redisplay": methods.REDISPLAY,
         "billing_details": methods.BILLING,
-        "card": Hash(exp_month=Str(), exp_year=Str()),
+        "card": Hash(exp_month=Int(least=1, most=12), exp_year=Int(least=2000, most=2099)),
         "metadata": Metadata(),
     },
 )
@@ -51,8 +51,7 @@ def update(box: Box, call: Call, ident: str) -> Doc:
         method["allow_redisplay"] = call.params["allow_redisplay"]
     if call.get("billing_details"):
         method["billing_details"] = {**method["billing_details"], **call.params["billing_details"]}
-    for name, value in (call.get("card") or {}).items():
-        method["card"][name] = int(value) if value and value.isdigit() else method["card"][name]
+    method["card"] |= {name: value for name, value in (call.get("card") or {}).items() if value is not None}
     if "metadata" in call.params:
         method["metadata"] = params.merge_metadata(method["metadata"], call.params["metadata"])
     box.store.save(method)

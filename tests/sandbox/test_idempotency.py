@@ -26,6 +26,13 @@ def test_the_same_key_gives_the_first_answer_again(sandbox: SandboxProcess) -> N
     assert len(sandbox.objects("payment_intent")) == 1
 
 
+def test_the_order_of_parameters_is_no_other_request(sandbox: SandboxProcess) -> None:
+    first = wire.send(sandbox, "POST", PI, "amount=500&currency=usd&metadata[a]=1&metadata[b]=2", Idempotency_Key="k")
+    again = wire.send(sandbox, "POST", PI, "metadata[b]=2&currency=usd&metadata[a]=1&amount=500", Idempotency_Key="k")
+
+    assert (again.status, again.body) == (200, first.body)
+
+
 def test_other_parameters_under_the_same_key_are_refused(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     client.v1.payment_intents.create({"amount": 500, "currency": "usd"}, {"idempotency_key": "k"})
 

@@ -101,6 +101,10 @@ def test_authentication_inside_a_frame_tells_the_page_around_it(
     assert "postMessage" in text
     assert "frame-ancestors *" in headers["Content-Security-Policy"]
     assert api.v1.payment_intents.retrieve(intent.id).status == "succeeded"
+    # Finished in one tab, the step of another tab lets its page go on too, instead of holding it for ever.
+    status, text, headers = visit(url, {"action": "pass"})
+    assert (status, "postMessage" in text) == (410, True)
+    assert "frame-ancestors *" in headers["Content-Security-Policy"]
 
 
 def test_a_card_is_saved_through_authentication(shared: SandboxProcess, api: stripe.StripeClient) -> None:
