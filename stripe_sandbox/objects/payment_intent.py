@@ -10,16 +10,18 @@ from stripe_sandbox.errors import ApiError, refused
 from stripe_sandbox.objects import charge as charges
 from stripe_sandbox.objects import payment_method as methods
 from stripe_sandbox.objects.challenge import challenge
+from stripe_sandbox.objects.disclosure import in_error
 
 AUTHORIZATION_LIFETIME = 7 * 86_400
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
-def unexpected(intent: Doc, doing: str) -> ApiError:
+def unexpected(box: Box, intent: Doc, doing: str) -> ApiError:
     """Return the refusal of a step that the state of an intent does not allow."""
     return refused(
         f"You cannot {doing} this PaymentIntent because it has a status of {intent['status']}.",
         code="payment_intent_unexpected_state",
+        payment_intent=in_error(box, intent),
     )
 
 
@@ -61,12 +63,13 @@ def confirm(
 ) -> Doc:
     """Try to pay. Raises 402 when the card declines; the failed attempt stays."""
     if intent["status"] not in OPEN:
-        raise unexpected(intent, "confirm")
+        raise unexpected(box, intent, "confirm")
     if not intent["payment_method"]:
         raise refused(
             "You cannot confirm this PaymentIntent because it's missing a payment method."
             " Pass payment_method or payment_method_data.",
             code="payment_intent_unexpected_state",
+            payment_intent=in_error(box, intent),
         )
     method = box.find("payment_method", intent["payment_method"], param="payment_method")
     card = cards.named(method["_card"])
@@ -89,7 +92,7 @@ def _must_challenge(intent: Doc, card: Card, method: Doc, off_session: bool) -> 
 def authenticate(box: Box, intent: Doc, *, passed: bool) -> Doc:
     """Finish 3-D Secure: go on with the charge, or back to asking for a payment method."""
     if intent["status"] != "requires_action":
-        raise unexpected(intent, "authenticate")
+        raise unexpected(box, intent, "authenticate")
     method = box.find("payment_method", intent["payment_method"])
     intent |= {"next_action": None, "_challenge": None}
     if passed:
@@ -165,14 +168,14 @@ def _fail(box: Box, intent: Doc, method: Doc, why: Decline, *, authenticated: bo
     events.emit(box, "payment_intent.payment_failed", intent)
     raise ApiError(
         402, why.message, kind="card_error", code=why.code, keep_effects=True, charge=charge["id"],
-        decline_code=why.decline_code, payment_intent=box.render(intent), payment_method=error["payment_method"],
+        decline_code=why.decline_code, payment_method=error["payment_method"], payment_intent=in_error(box, intent),
     )  # fmt: skip
 
 
 def capture(box: Box, intent: Doc, amount: int | None) -> Doc:
     """Take authorized money, all or part; the rest is released."""
     if intent["status"] != "requires_capture":
-        raise unexpected(intent, "capture")
+        raise unexpected(box, intent, "capture")
     taken = amount if amount is not None else intent["amount_capturable"]
     if taken > intent["amount_capturable"]:
         raise refused(
@@ -193,7 +196,7 @@ def capture(box: Box, intent: Doc, amount: int | None) -> Doc:
 def cancel(box: Box, intent: Doc, reason: str | None) -> Doc:
     """Give up an intent; an authorization is released."""
     if intent["status"] not in (*OPEN, "requires_capture"):
-        raise unexpected(intent, "cancel")
+        raise unexpected(box, intent, "cancel")
     if intent["status"] == "requires_capture":
         charge = box.find("charge", intent["latest_charge"])
         before = box.render(charge)

@@ -8,16 +8,18 @@ from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError, refused
 from stripe_sandbox.objects import payment_method as methods
 from stripe_sandbox.objects.challenge import challenge
+from stripe_sandbox.objects.disclosure import in_error
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
-def require_open(intent: Doc, doing: str) -> None:
+def require_open(box: Box, intent: Doc, doing: str) -> None:
     """Refuse a step on a finished setup intent. Raises 400."""
     if intent["status"] not in OPEN:
         raise refused(
             f"You cannot {doing} this SetupIntent because it has a status of {intent['status']}.",
             code="setup_intent_unexpected_state",
+            setup_intent=in_error(box, intent),
         )
 
 
@@ -44,11 +46,12 @@ def choose_method(box: Box, intent: Doc, account: str, given: Doc) -> None:
 
 def confirm(box: Box, intent: Doc, *, return_url: str | None, by_script: bool = False) -> Doc:
     """Try to save the card. Raises 402 when its bank declines."""
-    require_open(intent, "confirm")
+    require_open(box, intent, "confirm")
     if not intent["payment_method"]:
         raise refused(
             "You cannot confirm this SetupIntent because it's missing a payment method.",
             code="setup_intent_unexpected_state",
+            setup_intent=in_error(box, intent),
         )
     method = box.find("payment_method", intent["payment_method"])
     card = cards.named(method["_card"])
@@ -61,7 +64,7 @@ def confirm(box: Box, intent: Doc, *, return_url: str | None, by_script: bool = 
 def authenticate(box: Box, intent: Doc, *, passed: bool) -> Doc:
     """Finish 3-D Secure: save the card, or go back to asking for one."""
     if intent["status"] != "requires_action":
-        require_open(intent, "authenticate")
+        require_open(box, intent, "authenticate")
     method = box.find("payment_method", intent["payment_method"])
     intent |= {"next_action": None, "_challenge": None}
     if passed:
@@ -113,13 +116,13 @@ def _fail(box: Box, intent: Doc, method: Doc, why: cards.Decline) -> None:
     events.emit(box, "setup_intent.setup_failed", intent)
     raise ApiError(
         402, why.message, kind="card_error", code=why.code, keep_effects=True, decline_code=why.decline_code,
-        setup_intent=box.render(intent), payment_method=error["payment_method"],
+        payment_method=error["payment_method"], setup_intent=in_error(box, intent),
     )  # fmt: skip
 
 
 def cancel(box: Box, intent: Doc, reason: str | None) -> Doc:
     """Give up a setup intent."""
-    require_open(intent, "cancel")
+    require_open(box, intent, "cancel")
     intent |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
     box.store.save(intent)
     events.emit(box, "setup_intent.canceled", intent)

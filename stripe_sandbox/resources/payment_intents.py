@@ -12,6 +12,7 @@ from stripe_sandbox.errors import ApiError, bad_param, refused
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import payment_intent as intents
 from stripe_sandbox.objects import payment_method as methods
+from stripe_sandbox.objects.disclosure import disclosed
 from stripe_sandbox.params import (
     Amount,
     Array,
@@ -27,6 +28,7 @@ from stripe_sandbox.params import (
     Str,
     Url,
 )
+from stripe_sandbox.resources.customers import living
 from stripe_sandbox.routing import route
 
 SHIPPING = Hash(address=Hash(params.ADDRESS), name=Str(), phone=Str(), carrier=Str(), tracking_number=Str())
@@ -100,11 +102,6 @@ CREATE = {
 _COPIED = (
     "description", "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "receipt_email",
     "setup_future_usage", "shipping", "on_behalf_of", "customer", "excluded_payment_method_types",
-)  # fmt: skip
-# What a publishable key is not shown.
-_HIDDEN = (
-    "application", "application_fee_amount", "customer", "latest_charge", "metadata", "on_behalf_of", "review",
-    "statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group", "amount_received",
 )  # fmt: skip
 
 
@@ -192,7 +189,7 @@ def _check_amount(amount: int, currency: str) -> None:
 
 def _check_references(box: Box, call: Call, intent: Doc) -> None:
     if intent["customer"]:
-        box.find("customer", intent["customer"], account=call.account, param="customer")
+        living(box, call, intent["customer"], param="customer")
     if intent["on_behalf_of"]:
         box.find("account", intent["on_behalf_of"], param="on_behalf_of")
     card = (call.get("payment_method_options") or {}).get("card") or {}
@@ -219,7 +216,7 @@ def list_all(box: Box, call: Call) -> Doc:
 @route("GET", "/v1/payment_intents/{ident}", {"client_secret": Str()}, publishable=True)
 def retrieve(box: Box, call: Call, ident: str) -> Doc:
     """Read an intent; a publishable key must show its client secret."""
-    return shown_to(call, known(box, call, "payment_intent", ident))
+    return disclosed(box, known(box, call, "payment_intent", ident))
 
 
 @route("POST", "/v1/payment_intents/{ident}", {**CHANGEABLE, "amount": Amount(), "currency": Currency()})
@@ -228,7 +225,7 @@ def update(box: Box, call: Call, ident: str) -> Doc:
     intent = box.find("payment_intent", ident, account=call.account)
     terms = call.params.keys() - {"metadata", "description", "receipt_email", "shipping", "transfer_group", "expand"}
     if terms and intent["status"] not in intents.OPEN:
-        raise intents.unexpected(intent, "update")
+        raise intents.unexpected(box, intent, "update")
     amount, currency = call.get("amount", intent["amount"]), call.get("currency", intent["currency"])
     _check_amount(amount, currency)
     intent |= {"amount": amount, "currency": currency}
@@ -236,6 +233,7 @@ def update(box: Box, call: Call, ident: str) -> Doc:
     if "metadata" in call.params:
         intent["metadata"] = params.merge_metadata(intent["metadata"], call.params["metadata"])
     _check_references(box, call, intent)
+    intent["last_payment_error"] = None
     intents.choose_method(box, intent, call.account, call.params)
     return box.store.save(intent)
 
@@ -250,11 +248,11 @@ def confirm(box: Box, call: Call, ident: str) -> Doc:
     """Try to pay."""
     intent = known(box, call, "payment_intent", ident)
     if intent["status"] not in intents.OPEN:
-        raise intents.unexpected(intent, "confirm")
+        raise intents.unexpected(box, intent, "confirm")
     call.taken(intent, "receipt_email", "setup_future_usage", "shipping", "capture_method")
     _check_references(box, call, intent)
     intents.choose_method(box, intent, call.account, call.params)
-    return shown_to(call, _confirm(box, call, intent))
+    return disclosed(box, _confirm(box, call, intent))
 
 
 @route(
@@ -296,8 +294,3 @@ def known(box: Box, call: Call, kind: str, ident: str) -> Doc:
             saved=False,
         )
     return intent
-
-
-def shown_to(call: Call, intent: Doc) -> Doc:
-    """Return the intent without what a publishable key is not shown."""
-    return intent if not call.publishable else intent | dict.fromkeys(_HIDDEN)

@@ -9,9 +9,10 @@ from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import bad_param
 from stripe_sandbox.objects import payment_method as methods
 from stripe_sandbox.objects import setup_intent as intents
+from stripe_sandbox.objects.disclosure import disclosed
 from stripe_sandbox.params import Array, Bool, Choice, Hash, Metadata, Param, Str, Url
 from stripe_sandbox.resources.customers import living
-from stripe_sandbox.resources.payment_intents import AUTOMATIC, MANDATE, NoLongerTaken, known, shown_to
+from stripe_sandbox.resources.payment_intents import AUTOMATIC, MANDATE, NoLongerTaken, known
 from stripe_sandbox.routing import route
 
 ATTEMPT: dict[str, Param] = {
@@ -110,14 +111,14 @@ def list_all(box: Box, call: Call) -> Doc:
 @route("GET", "/v1/setup_intents/{ident}", {"client_secret": Str()}, publishable=True)
 def retrieve(box: Box, call: Call, ident: str) -> Doc:
     """Read a setup intent; a publishable key must show its client secret."""
-    return shown_to(call, known(box, call, "setup_intent", ident))
+    return disclosed(box, known(box, call, "setup_intent", ident))
 
 
 @route("POST", "/v1/setup_intents/{ident}", CHANGEABLE)
 def update(box: Box, call: Call, ident: str) -> Doc:
     """Change a setup intent that is still open."""
     intent = box.find("setup_intent", ident, account=call.account)
-    intents.require_open(intent, "update")
+    intents.require_open(box, intent, "update")
     _change(box, call, intent)
     return intent
 
@@ -131,10 +132,10 @@ def update(box: Box, call: Call, ident: str) -> Doc:
 def confirm(box: Box, call: Call, ident: str) -> Doc:
     """Try to save the card."""
     intent = known(box, call, "setup_intent", ident)
-    intents.require_open(intent, "confirm")
+    intents.require_open(box, intent, "confirm")
     _change(box, call, intent)
-    return shown_to(
-        call,
+    return disclosed(
+        box,
         intents.confirm(box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))),
     )
 

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from stripe_sandbox import cards
-from tests.sandbox import scenes
+from tests.sandbox import scenes, wire
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess
 
@@ -266,3 +266,45 @@ def test_a_balance_transaction_may_come_late() -> None:
         assert client.v1.charges.retrieve(charge).balance_transaction
         [event] = client.v1.events.list({"type": "charge.updated"}).data
         assert event.data.object["id"] == charge
+
+
+def test_an_error_about_an_intent_carries_it(shared: SandboxProcess, api: stripe.StripeClient) -> None:
+    paid = scenes.pay(api, 900)
+    saved = api.v1.setup_intents.create({"payment_method": "pm_card_visa", "confirm": True})
+
+    reply = wire.send(shared, "POST", f"/v1/payment_intents/{paid.id}/confirm", {"payment_method": "pm_card_visa"})
+    assert (reply.status, reply.error["code"]) == (400, "payment_intent_unexpected_state")
+    assert (reply.error["payment_intent"]["id"], reply.error["payment_intent"]["status"]) == (paid.id, "succeeded")
+    reply = wire.send(shared, "POST", f"/v1/setup_intents/{saved.id}/cancel")
+    assert (reply.status, reply.error["setup_intent"]["status"]) == (400, "succeeded")
+
+
+def test_a_browser_is_not_shown_what_is_the_sellers_alone(shared: SandboxProcess, api: stripe.StripeClient) -> None:
+    intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd", "metadata": {"note": "secret"}})
+    form = {"client_secret": str(intent.client_secret), "payment_method": "pm_card_chargeDeclined"}
+    reply = wire.send(shared, "POST", f"/v1/payment_intents/{intent.id}/confirm", form, key="pk_test_page")
+
+    told = reply.error["payment_intent"]
+    assert (reply.status, told["id"], told["metadata"], told["latest_charge"]) == (402, intent.id, None, None)
+    setup = api.v1.setup_intents.create({})
+    read = {"client_secret": str(setup.client_secret)}
+    shown = wire.send(shared, "GET", f"/v1/setup_intents/{setup.id}", read, key="pk_test_page").body
+    assert shown.keys() == wire.send(shared, "GET", f"/v1/setup_intents/{setup.id}").body.keys()
+
+
+def test_an_update_clears_the_last_error(api: stripe.StripeClient) -> None:
+    intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})
+    with pytest.raises(stripe.CardError):
+        api.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_chargeDeclined"})
+
+    assert api.v1.payment_intents.retrieve(intent.id).last_payment_error is not None
+    assert api.v1.payment_intents.update(intent.id, {"description": "again"}).last_payment_error is None
+
+
+def test_a_deleted_customer_pays_nothing(api: stripe.StripeClient) -> None:
+    customer = api.v1.customers.create({}).id
+    api.v1.customers.delete(customer)
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        api.v1.payment_intents.create({"amount": 900, "currency": "usd", "customer": customer})
+    assert (caught.value.code, caught.value.param) == ("resource_missing", "customer")
