@@ -46,19 +46,19 @@ CREATE TABLE IF NOT EXISTS faults (
 """
 
 
-class FolderTaken(Exception):
-    """Another sandbox runs on the same folder."""
+class FolderRefused(Exception):
+    """The folder cannot hold the state: another sandbox runs on it, or it cannot be written or read."""
 
 
 class Store:
     """Documents and tables of one sandbox. Inside a transaction one id is one dict, however often it is read."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._lock = _lock(folder) if folder else None
-        self.db = sqlite3.connect(folder / "sandbox.sqlite" if folder else ":memory:", isolation_level=None)
-        self.db.row_factory = sqlite3.Row
-        # A killed process loses nothing that it wrote; only a power cut could, which a sandbox need not survive.
-        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _TABLES)
+        try:
+            self._lock = _lock(folder) if folder else None
+            self.db = _opened(folder / "sandbox.sqlite" if folder else ":memory:")
+        except (OSError, sqlite3.Error) as error:
+            raise FolderRefused(f"{folder} cannot hold the state ({error}); name another folder with --data") from error
         self._read: dict[str, Doc] = {}
 
     def close(self) -> None:
@@ -179,6 +179,14 @@ class Store:
         )
 
 
+def _opened(path: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    # A killed process loses nothing that it wrote; only a power cut could, which a sandbox need not survive.
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _TABLES)
+    return db
+
+
 def _lock(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
@@ -189,5 +197,5 @@ def _lock(folder: Path) -> Any:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         handle.close()
-        raise FolderTaken(f"{folder} is in use by another sandbox; name another folder with --data") from error
+        raise FolderRefused(f"{folder} is in use by another sandbox; name another folder with --data") from error
     return handle

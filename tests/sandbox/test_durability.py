@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +95,40 @@ def test_a_taken_port_and_a_taken_folder_are_told_clearly(own: SandboxProcess) -
     assert "--port" in port.stderr
     assert "--data" in folder.stderr
     assert "Traceback" not in port.stderr + folder.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--port=99999", "--port"),
+        ("--port=0", "--port"),
+        ("--data=/proc/nowhere", "--data"),
+        (f"--data={__file__}", "--data"),
+        ("--data={folder}", "--data"),
+        ("--memory --host=nowhere.invalid", "--host"),
+        ("--memory --platform-country=XX", "--platform-country"),
+        ("--memory --webhook-retries=soon", "--webhook-retries"),
+        ("--memory --settle-after=-5", "--settle-after"),
+        ("--memory --webhook=secret", "URL=SECRET"),
+    ],
+)
+def test_what_cannot_be_started_is_told_in_a_line(tmp_path: Path, options: str, told: str) -> None:
+    (tmp_path / "sandbox.sqlite").write_text("This is no database.")
+    command = [sys.executable, "-m", "stripe_sandbox", f"--port={free_port()}"]
+    command += options.format(folder=tmp_path).split()
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+
+    assert ended.returncode in (1, 2)
+    assert told in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_help_says_how_to_use_it() -> None:
+    command = [sys.executable, "-m", "stripe_sandbox", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20).stdout
+
+    assert "stripe.StripeClient(" in told
+    assert "/_sandbox/clock" in told
 
 
 def test_the_ready_line_names_the_address() -> None:
