@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from stripe_sandbox.money import Money
 from stripe_sandbox.settings import Settings
 from stripe_sandbox.store import Store
 
+log = logging.getLogger("stripe_sandbox")
 Renderer = Callable[["Box", Doc], Doc]
 Timer = Callable[["Box", str], None]
 
@@ -88,11 +90,19 @@ class Box:
     def run_due(self) -> None:
         """Run every timer that is due, each in a transaction of its own, at its own moment."""
         while (next_due := self.clock.next_due()) is not None and next_due <= self.clock.exact():
-            with self.store.transaction():
-                moment, kind, subject = self.clock.take_first()
-                with self.clock.pinned(moment):
-                    TIMERS[kind](self, subject)
+            try:
+                self._run_first()
+            except Exception:
+                # One that fails would fail again before every later one, so it is given up; what it did is undone.
+                with self.store.transaction():
+                    log.exception("gave up the timer %s", self.clock.take_first())
         self.wake()
+
+    def _run_first(self) -> None:
+        with self.store.transaction():
+            moment, kind, subject = self.clock.take_first()
+            with self.clock.pinned(moment):
+                TIMERS[kind](self, subject)
 
 
 def _remembered(store: Store, name: str, given: Any) -> str:

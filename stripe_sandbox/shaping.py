@@ -20,6 +20,12 @@ def shape(kind: str) -> Doc | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+@cache
+def event_types() -> frozenset[str]:
+    """Return every type of event that an endpoint can ask for."""
+    return frozenset(json.loads((FOLDER / "event_types.json").read_text()))
+
+
 def complete(doc: Doc) -> Doc:
     """Return the object with null for each declared field that it lacks, at every depth."""
     names = shape(doc["object"])

@@ -103,7 +103,8 @@ def _release(box: Box, account: str, until: int | None) -> int:
             "settle", doc["id"], doc["currency"],
             (f"{account}/pending", -doc["net"]), (f"{account}/available", doc["net"]),
         )  # fmt: skip
-    if due:
+    # An account whose movements cancelled each other out may be deleted before they settle.
+    if due and box.store.get(account, "account"):
         announce(box, account)
         for kind in AFTER_SETTLING:
             box.clock.schedule(kind, account, 0)

@@ -92,6 +92,17 @@ def undefault(box: Box, siblings: list[Doc]) -> None:
         box.store.save(sibling)
 
 
+def refuse(box: Box, ident: str) -> None:
+    """Mark a bank account that took a payout badly: none goes there by itself until its details are changed."""
+    bank = box.store.get(ident, "bank_account")
+    if bank is None or bank["status"] == "errored":
+        return
+    before = box.render(bank)
+    bank["status"] = "errored"
+    box.store.save(bank)
+    events.emit(box, "account.external_account.updated", bank, account=bank["account"], before=before)
+
+
 def of_currency(box: Box, account: str, currency: str) -> list[Doc]:
     """Return the bank accounts of an account in one currency."""
     return box.store.find("bank_account", parent=account, where={"currency": currency})

@@ -148,6 +148,7 @@ def fail(box: Box, payout: Doc, code: str) -> Doc:
     """The bank refuses the money, or returns it after it was paid; the account has it again."""
     origin = _bank(payout) if payout["status"] == "paid" else _way(box.store.account_of(payout["id"]))
     back = _bring_back(box, payout, "payout_failure", origin)
+    bank_account.refuse(box, payout["destination"])
     message = banks.MESSAGES.get(code, "The bank could not process this payout.")
     return _change(
         box, payout, "payout.failed", status="failed", failure_code=code, failure_message=message,
@@ -190,5 +191,8 @@ def _automatic(box: Box, ident: str) -> None:
     for currency, amount in held.items():
         whole = amount - amount % currencies.payout_step(currency)
         enabled = box.render(account)["payouts_enabled"]
-        if whole >= 10 ** currencies.decimals(currency) and enabled and bank_account.default(box, ident, currency):
+        bank = bank_account.default(box, ident, currency)
+        if bank is None or bank["status"] == "errored":
+            continue
+        if enabled and whole >= 10 ** currencies.decimals(currency):
             create(box, account, {"amount": whole, "currency": currency}, automatic=True)

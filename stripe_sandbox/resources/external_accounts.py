@@ -64,7 +64,10 @@ def update(box: Box, call: Call, ident: str, bank: str) -> Doc:
     reachable(box, call, ident)
     doc = box.find("bank_account", bank, account=ident)
     before = box.render(doc)
-    call.taken(doc, "account_holder_name", "account_holder_type", "account_type")
+    details = ("account_holder_name", "account_holder_type", "account_type")
+    call.taken(doc, *details)
+    if call.params.keys() & set(details):
+        doc["status"] = "new"
     if call.get("default_for_currency"):
         bank_account.undefault(box, bank_account.of_currency(box, ident, doc["currency"]))
         doc["default_for_currency"] = True

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stripe_sandbox import listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
+from stripe_sandbox.errors import bad_param
 from stripe_sandbox.objects import webhook_endpoint as endpoints
-from stripe_sandbox.params import Array, Bool, Metadata, Str, Url
+from stripe_sandbox.params import Array, Bool, Choice, Metadata, Str, Url
 from stripe_sandbox.routing import route
+from stripe_sandbox.settings import API_VERSION
+from stripe_sandbox.shaping import event_types
+
+
+class EventType(Str):
+    """A type of event that there is, or `*` for all."""
+
+    def typed(self, value: Any, path: str) -> str:
+        """Return the type."""
+        text = super().typed(value, path)
+        if text not in event_types():
+            raise bad_param(f"Invalid {path}: there is no event type {text}", path)
+        return text
+
+
+class WebUrl(Url):
+    """An address that events can be posted to."""
+
+    def typed(self, value: Any, path: str) -> str:
+        """Return the address."""
+        text = super().typed(value, path)
+        if not text.startswith(("http://", "https://")):
+            raise bad_param("Invalid URL: URL must be http or https", path, "url_invalid")
+        return text
+
 
 UPDATE = {
     "description": Str(),
-    "enabled_events": Array(Str(), most=300),
+    "enabled_events": Array(EventType(), most=300, unset=False),
     "metadata": Metadata(),
-    "url": Url(),
+    "url": WebUrl(unset=False),
 }
 
 
@@ -23,10 +51,10 @@ UPDATE = {
     "/v1/webhook_endpoints",
     {
         **UPDATE,
-        "api_version": Str(),
+        "api_version": Choice(API_VERSION),
         "connect": Bool(),
-        "enabled_events": Array(Str(), most=300, required=True),
-        "url": Url(required=True),
+        "enabled_events": Array(EventType(), most=300, required=True),
+        "url": WebUrl(required=True),
     },
 )
 def create(box: Box, call: Call) -> Doc:

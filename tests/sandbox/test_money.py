@@ -339,3 +339,40 @@ def test_an_account_sells_in_its_own_name_only_when_it_may(
 
     assert client.v1.payment_intents.create(params, own).status == "succeeded"
     assert (usd(sandbox, account), usd(sandbox)) == ((941, 0), (0, 0))
+
+
+def test_no_payout_goes_by_itself_to_a_bank_that_refused_one(
+    sandbox: SandboxProcess, client: stripe.StripeClient
+) -> None:
+    account = scenes.freelancer(sandbox, client, account_number="000111111113")
+    own: Any = {"stripe_account": account}
+    client.v1.balance_settings.update({"payments": {"payouts": {"schedule": {"interval": "daily"}}}}, own)
+
+    def earn() -> None:
+        charge = str(scenes.pay(client, 1_000).latest_charge)
+        params: Any = {"amount": 500, "currency": "usd", "destination": account, "source_transaction": charge}
+        client.v1.transfers.create(params)
+        sandbox.advance(5 * DAY)
+
+    earn()
+    [bank] = client.v1.accounts.external_accounts.list(account).data
+    assert ([payout.status for payout in client.v1.payouts.list({}, own)], bank.status) == (["failed"], "errored")
+    assert client.v1.events.list({"type": "account.external_account.updated"}, own).data
+    earn()
+    assert len(client.v1.payouts.list({}, own).data) == 1
+    sandbox.onboard(scenes.link(client, account).url)
+    earn()
+    assert [payout.status for payout in client.v1.payouts.list({}, own)] == ["paid", "failed"]
+
+
+def test_a_deleted_account_keeps_nobody_from_settling(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    account = scenes.freelancer(sandbox, client)
+    charge = str(scenes.pay(client, 1_000).latest_charge)
+    params: Any = {"amount": 500, "currency": "usd", "destination": account, "source_transaction": charge}
+    client.v1.transfers.reversals.create(client.v1.transfers.create(params).id)
+    client.v1.accounts.delete(account)
+    scenes.pay(client, 2_000)
+    sandbox.advance(3 * DAY)
+
+    assert scenes.usd(sandbox) == (0, 1_000 - 59 + 2_000 - 88)
+    assert client.v1.balance.retrieve().available[0].amount == 2_853

@@ -29,6 +29,13 @@ def test_the_written_names_are_those_of_the_sdk(name: str) -> None:
     assert written == write_shapes.shape_of(cls)
 
 
+def test_the_written_event_types_are_those_of_the_sdk() -> None:
+    written = json.loads((write_shapes.FOLDER / "event_types.json").read_text())
+
+    assert written == write_shapes.event_types()
+    assert "*" in written
+
+
 def test_a_checker_that_finds_what_lacks() -> None:
     assert ".amount_reversed" in declared.lacking({"object": "transfer", "id": "tr_1"})
     assert ".outcome.reason" in declared.lacking({"object": "charge", "outcome": {"type": "authorized"}})

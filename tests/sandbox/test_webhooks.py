@@ -53,6 +53,26 @@ def test_an_event_is_signed_so_that_the_sdk_accepts_it(
     assert client.v1.webhook_endpoints.retrieve(endpoint.id).secret is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"enabled_events": ["payment_intent.suceeded"]}, "enabled_events[0]"),
+        ({"enabled_events": ["*", "charge.*"]}, "enabled_events[1]"),
+        ({"url": "ftp://example.com/hook"}, "url"),
+        ({"url": "nowhere"}, "url"),
+        ({"api_version": "2019-02-11"}, "api_version"),
+    ],
+)
+def test_an_endpoint_that_would_hear_nothing_is_refused(
+    client: stripe.StripeClient, asked: dict[str, Any], param: str
+) -> None:
+    params: Any = {"url": "https://example.com/hook", "enabled_events": ["*"], **asked}
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.webhook_endpoints.create(params)
+    assert (caught.value.http_status, caught.value.param) == (400, param)
+
+
 def test_endpoints_and_their_secrets_may_come_by_environment(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

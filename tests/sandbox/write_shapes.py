@@ -1,4 +1,4 @@
-"""Write `stripe_sandbox/shapes/*.json`: the names of the fields of every object that the SDK declares.
+"""Write `stripe_sandbox/shapes/*.json`: the fields of every object, and the event types, that the SDK declares.
 
 Run it by hand after an upgrade of the SDK: `python -m tests.sandbox.write_shapes`.
 The sandbox itself never imports the SDK; it reads the written names and fills what is missing with nulls.
@@ -48,13 +48,20 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) is typing.Union else (hint,)
 
 
+def event_types() -> list[str]:
+    """Return the types of event that the SDK declares for a webhook endpoint."""
+    [listed] = typing.get_args(stripe.params.WebhookEndpointCreateParams.__annotations__["enabled_events"])
+    return sorted(typing.get_args(listed))
+
+
 def main() -> None:
-    """Write one file per class, named by the object it describes."""
+    """Write one file per class, named by the object it describes, and the types of event."""
     FOLDER.mkdir(exist_ok=True)
     for name in CLASSES:
         cls = getattr(stripe, name)
         text = json.dumps(shape_of(cls), indent=1, sort_keys=True)
         (FOLDER / f"{cls.OBJECT_NAME}.json").write_text(text + "\n")
+    (FOLDER / "event_types.json").write_text(json.dumps(event_types(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
