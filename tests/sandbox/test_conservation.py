@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import stripe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -117,4 +120,43 @@ def test_money_is_conserved(running: SandboxProcess, steps: list[tuple[str, int,
         market.take(*step)
     market.check()
     running.advance(20 * 86_400)
+    market.check()
+
+
+AT_ONCE = 50
+
+
+def successes(call: Callable[[], Any]) -> int:
+    """Make one call from many threads at once; return how many were not refused."""
+
+    def attempt(_: int) -> bool:
+        try:
+            call()
+        except (stripe.InvalidRequestError, stripe.CardError):
+            return False
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return sum(threads.map(attempt, range(AT_ONCE)))
+
+
+@pytest.mark.parametrize(("card", "limit"), [("pm_card_visa", 8), ("pm_card_bypassPending", 7)])
+def test_many_at_once_move_no_more_than_there_is(sandbox: SandboxProcess, card: str, limit: int) -> None:
+    market = Market(sandbox)
+    v1, account = market.client.v1, market.accounts[0]
+    own: Any = {"stripe_account": account}
+    intent = v1.payment_intents.create({"amount": 8_000, "currency": "usd"})
+
+    assert successes(lambda: v1.payment_intents.confirm(intent.id, {"payment_method": card})) == 1
+    charge = str(v1.payment_intents.retrieve(intent.id).latest_charge)
+    params: Any = {"amount": 1_000, "currency": "usd", "destination": account, "source_transaction": charge}
+    # Funds that have settled are Stripe's fee less than the charge, which is the limit before.
+    assert successes(lambda: v1.transfers.create(params)) == limit
+    [first, *_] = v1.transfers.list().data
+    assert successes(lambda: v1.transfers.reversals.create(first.id, {"amount": 500})) == 2
+    refunds: Any = {"charge": charge, "amount": 3_000}
+    assert successes(lambda: v1.refunds.create(refunds)) == 2
+    sandbox.advance(3 * 86_400)
+    payouts: Any = {"amount": 1_000, "currency": "usd"}
+    assert successes(lambda: v1.payouts.create(payouts, own)) == limit - 1
     market.check()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import socket
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 import stripe
 
+import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
+from stripe_sandbox import params
+from stripe_sandbox.routing import ROUTES
 from tests.sandbox import scenes, wire
 from tests.sandbox.conftest import sdk
 from tests.sandbox.test_pages import visit
@@ -200,3 +207,37 @@ def test_metadata_keeps_keys_that_are_numbers(api: stripe.StripeClient) -> None:
 
 def test_a_restricted_test_key_is_a_key(shared: SandboxProcess) -> None:
     assert sdk(shared, "rk_test_abc").v1.balance.retrieve().livemode is False
+
+
+def names(fields: dict[str, params.Param], inside: str = "") -> Iterator[str]:
+    """Return the name of every parameter, nested ones as they are sent."""
+    for name, param in fields.items():
+        path = f"{inside}[{name}]" if inside else name
+        yield path
+        nested = param.nested if isinstance(param, params.Either) else param
+        if isinstance(nested, params.Hash):
+            yield from names(nested.fields, path)
+
+
+def test_no_value_of_any_parameter_breaks_the_server(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    known = {"accounts": scenes.freelancer(sandbox, client), "customers": client.v1.customers.create({}).id}
+    known["payment_intents"] = client.v1.payment_intents.create({"amount": 900, "currency": "usd"}).id
+    required = {"amount": "900", "currency": "usd", "type": "card", "enabled_events[0]": "*", "url": "http://e.com"}
+    broken = []
+    server = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=20)
+    headers = {"Authorization": "Bearer sk_test_a", "Content-Type": "application/x-www-form-urlencoded"}
+    for route in ROUTES:
+        kind = route.pattern.pattern.split("/")[2]
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", known.get(kind, "x"), route.pattern.pattern)
+        given = {name: value for name, value in required.items() if name.partition("[")[0] in route.params}
+        for name in names({**route.params, "expand": params.Array(params.Str())}):
+            for rubbish in ("=", "=\u00b2", "[0]=", "[a][b]=1"):
+                pairs = [f"{other}={value}" for other, value in given.items() if other != name]
+                form = "&".join([*pairs, name + quote_plus(rubbish, safe="=[]")])
+                body, query = (form, "") if route.method == "POST" else (None, f"?{form}")
+                server.request(route.method, path + query, body, headers)
+                reply = server.getresponse()
+                if reply.status >= 500 or ("object" not in (told := json.loads(reply.read())) and not told["error"]):
+                    broken.append((route.method, path, form))
+
+    assert broken == []
