@@ -28,12 +28,14 @@ async def settle_payout(control: Control, _given: Doc, ident: str) -> Doc:
 
 async def fail_payout(control: Control, given: Doc, ident: str) -> Doc:
     """Let a payout fail now, also one that was paid, with `code`."""
-    box = control.box
+    box, code = control.box, given.get("code", "could_not_process")
+    if code not in banks.MESSAGES:
+        raise ValueError(f"code must be one of {', '.join(banks.MESSAGES)}")
     with box.store.transaction():
         payout = box.find("payout", ident)
         if payout["status"] not in ("pending", "in_transit", "paid"):
             raise ValueError(f"the payout is {payout['status']}")
-        return box.render(payouts.fail(box, payout, str(given.get("code", "could_not_process"))))
+        return box.render(payouts.fail(box, payout, code))
 
 
 async def settle_funds(control: Control, given: Doc) -> Doc:

@@ -63,12 +63,17 @@ def _settings(interval: str, controller: Doc) -> Doc:
     }
 
 
+def is_recipient(account: Doc) -> bool:
+    """Tell whether an account agreed to receive transfers only."""
+    return bool(account["tos_acceptance"].get("service_agreement") == "recipient")
+
+
 def due(box: Box, account: Doc) -> list[str]:
     """Return what is still asked of an account, in Stripe's words."""
     if account["id"] == box.platform:
         return []
     names = [field.name for field in countries.fields(account["country"], account["business_type"])]
-    if account["tos_acceptance"].get("service_agreement") != "recipient":
+    if not is_recipient(account):
         names.append("business_profile.product_description")
     asked = [name for name in [*names, *countries.ALWAYS] if not _provided(box, account, name)]
     return sorted({*asked, *account["_asked"]})

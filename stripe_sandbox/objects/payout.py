@@ -149,9 +149,8 @@ def fail(box: Box, payout: Doc, code: str) -> Doc:
     origin = _bank(payout) if payout["status"] == "paid" else _way(box.store.account_of(payout["id"]))
     back = _bring_back(box, payout, "payout_failure", origin)
     bank_account.refuse(box, payout["destination"])
-    message = banks.MESSAGES.get(code, "The bank could not process this payout.")
     return _change(
-        box, payout, "payout.failed", status="failed", failure_code=code, failure_message=message,
+        box, payout, "payout.failed", status="failed", failure_code=code, failure_message=banks.MESSAGES[code],
         failure_balance_transaction=back["id"],
     )  # fmt: skip
 

@@ -9,6 +9,9 @@ from stripe_sandbox.errors import refused
 from stripe_sandbox.objects import account as accounts
 from stripe_sandbox.objects import balance_transaction, charge
 
+# Who receives transfers under the recipient agreement can use them a day later than others.
+RECIPIENTS_WAIT = 86_400
+
 
 def check_destination(box: Box, ident: str, account: str) -> Doc:
     """Return the account that gets the money. Raises 400."""
@@ -68,16 +71,19 @@ def move(box: Box, account: str, transfer: Doc, available_on: int | None) -> Non
     amount, currency, ident = transfer["amount"], transfer["currency"], transfer["id"]
     payment = _payment(box, transfer)
     now = box.clock.now()
-    later = available_on is not None and available_on > now
+    leaves = available_on if available_on is not None and available_on > now else None
+    arrives = leaves or now
     middle = f"transit/{ident}"
+    if accounts.is_recipient(box.find("account", transfer["destination"])):
+        arrives += RECIPIENTS_WAIT
     out = balance_transaction.record(
         box, account, "transfer", source=ident, amount=-amount, currency=currency,
-        counter=((middle, amount),), available_on=available_on if later else None,
+        counter=((middle, amount),), available_on=leaves,
         description=transfer["description"],
     )  # fmt: skip
     into = balance_transaction.record(
         box, transfer["destination"], "payment", source=payment["id"], amount=amount, currency=currency,
-        counter=((middle, -amount),), available_on=available_on if later else None,
+        counter=((middle, -amount),), available_on=arrives,
     )  # fmt: skip
     transfer |= {"balance_transaction": out["id"], "destination_payment": payment["id"]}
     payment |= {"balance_transaction": into["id"], "_balance_transaction": into["id"]}
@@ -126,7 +132,7 @@ def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
     column = balance_transaction.pending if pending else balance_transaction.available
     if column(box, transfer["destination"], currency) < amount:
         raise refused("The connected account has insufficient funds for this reversal.", code="balance_insufficient")
-    _bring_back(box, account, transfer, reversal, payment, inward["available_on"] if pending else None)
+    _bring_back(box, account, transfer, reversal, payment)
     before = box.render(transfer)
     transfer["amount_reversed"] += amount
     transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
@@ -135,7 +141,12 @@ def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
     return reversal
 
 
-def _bring_back(box: Box, account: str, transfer: Doc, reversal: Doc, payment: Doc, available_on: int | None) -> None:
+def _until(movement: Doc) -> int | None:
+    """Return until when a movement is pending, which what takes it back is too."""
+    return int(movement["available_on"]) if movement["status"] == "pending" else None
+
+
+def _bring_back(box: Box, account: str, transfer: Doc, reversal: Doc, payment: Doc) -> None:
     amount, currency, middle = reversal["amount"], transfer["currency"], f"transit/{reversal['id']}"
     refund = {
         "id": box.ids.new("pyr_1"),
@@ -150,11 +161,11 @@ def _bring_back(box: Box, account: str, transfer: Doc, reversal: Doc, payment: D
     }
     out = balance_transaction.record(
         box, transfer["destination"], "payment_refund", source=refund["id"], amount=-amount, currency=currency,
-        counter=((middle, amount),), available_on=available_on,
+        counter=((middle, amount),), available_on=_until(balance_transaction.of(box, payment)),
     )  # fmt: skip
     back = balance_transaction.record(
         box, account, "transfer_refund", source=reversal["id"], amount=amount, currency=currency,
-        counter=((middle, -amount),), available_on=available_on,
+        counter=((middle, -amount),), available_on=_until(balance_transaction.of(box, transfer)),
     )  # fmt: skip
     refund["balance_transaction"] = out["id"]
     box.add(refund, transfer["destination"], parent=payment["id"])

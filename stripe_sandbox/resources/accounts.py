@@ -285,7 +285,11 @@ def _request_capabilities(box: Box, account: Doc, given: Doc) -> None:
 
 
 def request_capability(box: Box, account: Doc, name: str, *, requested: bool) -> None:
-    """Ask for a capability, or give it up."""
+    """Ask for a capability, or give it up. Raises 400 for what the account's agreement excludes."""
+    if requested and name == "card_payments" and accounts.is_recipient(account):
+        raise bad_param(
+            "Accounts under the recipient service agreement cannot request card_payments.", f"capabilities[{name}]"
+        )
     earlier = account["_capabilities"].get(name, {"requested_at": None})
     asked_at = earlier["requested_at"] if requested and earlier["requested_at"] else box.clock.now()
     account["_capabilities"][name] = {"requested": requested, "requested_at": asked_at if requested else None}

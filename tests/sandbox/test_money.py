@@ -9,7 +9,7 @@ import stripe
 
 from tests.sandbox import scenes
 from tests.sandbox.scenes import usd
-from tests.sandbox_process import SandboxProcess
+from tests.sandbox_process import ControlRefused, SandboxProcess
 
 DAY = 86_400
 
@@ -376,3 +376,36 @@ def test_a_deleted_account_keeps_nobody_from_settling(sandbox: SandboxProcess, c
 
     assert scenes.usd(sandbox) == (0, 1_000 - 59 + 2_000 - 88)
     assert client.v1.balance.retrieve().available[0].amount == 2_853
+
+
+def test_a_recipient_can_use_a_transfer_a_day_later(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    terms: Any = {"service_agreement": "recipient"}
+    account = scenes.account(client, tos_acceptance=terms).id
+    sandbox.onboard(scenes.link(client, account).url)
+    scenes.pay(client, 2_000, "pm_card_bypassPending")
+    before = scenes.usd(sandbox)
+    sent = client.v1.transfers.create({"amount": 1_000, "currency": "usd", "destination": account})
+
+    assert scenes.usd(sandbox, account) == (1_000, 0)
+    client.v1.transfers.reversals.create(sent.id, {"amount": 400})
+    assert scenes.usd(sandbox) == (before[0], before[1] - 600)
+    sandbox.advance(DAY)
+    assert scenes.usd(sandbox, account) == (0, 600)
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        scenes.account(client, tos_acceptance=terms, capabilities={"card_payments": {"requested": True}})
+    assert caught.value.param == "capabilities[card_payments]"
+
+
+def test_a_payout_fails_for_reasons_that_there_are(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    account = scenes.freelancer(sandbox, client)
+    scenes.pay(client, 2_000, "pm_card_bypassPending")
+    client.v1.transfers.create({"amount": 1_000, "currency": "usd", "destination": account})
+    own: Any = {"stripe_account": account}
+    payout = client.v1.payouts.create({"amount": 1_000, "currency": "usd"}, own)
+
+    with pytest.raises(ControlRefused, match="bank_ownership_changed"):
+        sandbox.control("POST", f"payouts/{payout.id}/fail", {"code": "bad_weather"})
+    sandbox.control("POST", f"payouts/{payout.id}/fail", {"code": "incorrect_account_holder_name"})
+    told = client.v1.payouts.retrieve(payout.id, {}, own)
+    assert (told.status, told.failure_code) == ("failed", "incorrect_account_holder_name")
+    assert "name" in str(told.failure_message)
