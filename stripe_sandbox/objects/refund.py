@@ -58,6 +58,11 @@ def _amount(paid: Doc, asked: int | None) -> int:
         raise refused(f"{paid['id']} came by a transfer; reverse the transfer instead.", param="charge")
     if paid["status"] != "succeeded":
         raise refused(f"Charge {paid['id']} was not successful and cannot be refunded.", code="charge_not_refundable")
+    if not paid["captured"]:
+        raise refused(
+            f"Charge {paid['id']} has not been captured; cancel its PaymentIntent to let the money go.",
+            param="charge",
+        )
     if paid["disputed"] and paid.get("_dispute_open"):
         raise refused(f"Charge {paid['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = charge.unrefunded(paid)

@@ -16,7 +16,8 @@ RECIPIENTS_WAIT = 86_400
 def check_destination(box: Box, ident: str, account: str) -> Doc:
     """Return the account that gets the money. Raises 400."""
     destination = box.store.get(ident, "account")
-    if destination is None:
+    # Connected accounts do not know of each other.
+    if destination is None or box.platform not in (account, ident):
         raise refused(f"No such destination: '{ident}'", code="resource_missing", param="destination")
     if ident == account:
         raise refused("Cannot transfer to your own account.", param="destination")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stripe_sandbox import listing, params
+from stripe_sandbox import events, listing, params
 from stripe_sandbox.box import Box
 from stripe_sandbox.call import Call
 from stripe_sandbox.documents import Doc
@@ -40,8 +40,10 @@ def update(box: Box, call: Call, ident: str) -> Doc:
     """Answer a dispute; evidence is sent to the bank at once unless submit=false."""
     dispute = box.find("dispute", ident, account=call.account)
     if "metadata" in call.params:
+        before = box.render(dispute)
         dispute["metadata"] = params.merge_metadata(dispute["metadata"], call.params["metadata"])
         box.store.save(dispute)
+        events.emit(box, "charge.dispute.updated", dispute, before=before)
     if "evidence" in call.params or call.get("submit"):
         disputes.answer(box, dispute, call.get("evidence", {}), submit=call.get("submit", True))
     return dispute

@@ -84,3 +84,12 @@ def test_a_dispute_after_the_release_by_hand_of_a_test(sandbox: SandboxProcess, 
     assert client.v1.disputes.retrieve(opened["id"]).reason == "product_not_received"
     sandbox.control("POST", f"disputes/{opened['id']}", {"outcome": "won"})
     assert usd(sandbox) == (0, 9_680 - 1_500)
+
+
+def test_a_note_on_a_dispute_is_told(client: stripe.StripeClient) -> None:
+    scenes.pay(client, 2_000, "pm_card_createDispute")
+    [dispute] = client.v1.disputes.list().data
+    client.v1.disputes.update(dispute.id, {"metadata": {"case": "7"}})
+
+    [event] = client.v1.events.list({"type": "charge.dispute.updated"}).data
+    assert event.data.object["metadata"]["case"] == "7"

@@ -9,7 +9,7 @@ import stripe
 
 from tests.sandbox import scenes
 from tests.sandbox.scenes import usd
-from tests.sandbox_process import ControlRefused, SandboxProcess
+from tests.sandbox_process import SandboxProcess
 
 DAY = 86_400
 
@@ -341,71 +341,9 @@ def test_an_account_sells_in_its_own_name_only_when_it_may(
     assert (usd(sandbox, account), usd(sandbox)) == ((941, 0), (0, 0))
 
 
-def test_no_payout_goes_by_itself_to_a_bank_that_refused_one(
-    sandbox: SandboxProcess, client: stripe.StripeClient
-) -> None:
-    account = scenes.freelancer(sandbox, client, account_number="000111111113")
-    own: Any = {"stripe_account": account}
-    client.v1.balance_settings.update({"payments": {"payouts": {"schedule": {"interval": "daily"}}}}, own)
+def test_an_authorization_is_let_go_by_cancelling_alone(client: stripe.StripeClient) -> None:
+    intent = scenes.pay(client, 2_000, capture_method="manual")
 
-    def earn() -> None:
-        charge = str(scenes.pay(client, 1_000).latest_charge)
-        params: Any = {"amount": 500, "currency": "usd", "destination": account, "source_transaction": charge}
-        client.v1.transfers.create(params)
-        sandbox.advance(5 * DAY)
-
-    earn()
-    [bank] = client.v1.accounts.external_accounts.list(account).data
-    assert ([payout.status for payout in client.v1.payouts.list({}, own)], bank.status) == (["failed"], "errored")
-    assert client.v1.events.list({"type": "account.external_account.updated"}, own).data
-    earn()
-    assert len(client.v1.payouts.list({}, own).data) == 1
-    sandbox.onboard(scenes.link(client, account).url)
-    earn()
-    assert [payout.status for payout in client.v1.payouts.list({}, own)] == ["paid", "failed"]
-
-
-def test_a_deleted_account_keeps_nobody_from_settling(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    charge = str(scenes.pay(client, 1_000).latest_charge)
-    params: Any = {"amount": 500, "currency": "usd", "destination": account, "source_transaction": charge}
-    client.v1.transfers.reversals.create(client.v1.transfers.create(params).id)
-    client.v1.accounts.delete(account)
-    scenes.pay(client, 2_000)
-    sandbox.advance(3 * DAY)
-
-    assert scenes.usd(sandbox) == (0, 1_000 - 59 + 2_000 - 88)
-    assert client.v1.balance.retrieve().available[0].amount == 2_853
-
-
-def test_a_recipient_can_use_a_transfer_a_day_later(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    terms: Any = {"service_agreement": "recipient"}
-    account = scenes.account(client, tos_acceptance=terms).id
-    sandbox.onboard(scenes.link(client, account).url)
-    scenes.pay(client, 2_000, "pm_card_bypassPending")
-    before = scenes.usd(sandbox)
-    sent = client.v1.transfers.create({"amount": 1_000, "currency": "usd", "destination": account})
-
-    assert scenes.usd(sandbox, account) == (1_000, 0)
-    client.v1.transfers.reversals.create(sent.id, {"amount": 400})
-    assert scenes.usd(sandbox) == (before[0], before[1] - 600)
-    sandbox.advance(DAY)
-    assert scenes.usd(sandbox, account) == (0, 600)
-    with pytest.raises(stripe.InvalidRequestError) as caught:
-        scenes.account(client, tos_acceptance=terms, capabilities={"card_payments": {"requested": True}})
-    assert caught.value.param == "capabilities[card_payments]"
-
-
-def test_a_payout_fails_for_reasons_that_there_are(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    scenes.pay(client, 2_000, "pm_card_bypassPending")
-    client.v1.transfers.create({"amount": 1_000, "currency": "usd", "destination": account})
-    own: Any = {"stripe_account": account}
-    payout = client.v1.payouts.create({"amount": 1_000, "currency": "usd"}, own)
-
-    with pytest.raises(ControlRefused, match="bank_ownership_changed"):
-        sandbox.control("POST", f"payouts/{payout.id}/fail", {"code": "bad_weather"})
-    sandbox.control("POST", f"payouts/{payout.id}/fail", {"code": "incorrect_account_holder_name"})
-    told = client.v1.payouts.retrieve(payout.id, {}, own)
-    assert (told.status, told.failure_code) == ("failed", "incorrect_account_holder_name")
-    assert "name" in str(told.failure_message)
+    with pytest.raises(stripe.InvalidRequestError, match="has not been captured"):
+        client.v1.refunds.create({"charge": str(intent.latest_charge)})
+    assert client.v1.payment_intents.cancel(intent.id).status == "canceled"
