@@ -12,6 +12,7 @@ from stripe_sandbox.store import Store
 
 REQUEST_KINDS = ("drop_request", "drop_response", "error_before", "error_after", "rate_limit", "delay")
 WEBHOOK_KINDS = ("webhook_lost", "webhook_doubled", "webhook_delayed", "webhook_reordered")
+MOST = 10**9
 DEFAULTS: Doc = {
     "method": "*", "path": "*", "event_type": "*", "endpoint": "*",
     "probability": 1.0, "count": None, "skip": 0, "seconds": 1.0, "seed": None,
@@ -92,8 +93,12 @@ def _checked(rule: Doc) -> Doc:
         raise RuleRefused(f"kind must be one of {', '.join(REQUEST_KINDS + WEBHOOK_KINDS)}")
     checked = {"kind": rule["kind"], **DEFAULTS, **rule}
     for name in ("probability", "skip", "seconds"):
-        if isinstance(checked[name], bool) or not isinstance(checked[name], int | float) or checked[name] < 0:
-            raise RuleRefused(f"{name} must be a number that is not negative")
+        if (
+            isinstance(checked[name], bool)
+            or not isinstance(checked[name], int | float)
+            or not 0 <= checked[name] <= MOST
+        ):
+            raise RuleRefused(f"{name} must be a number from 0 to {MOST}")
     if checked["count"] is not None and (isinstance(checked["count"], bool) or not isinstance(checked["count"], int)):
         raise RuleRefused("count must be a whole number or null")
     for name in ("method", "path", "event_type", "endpoint"):

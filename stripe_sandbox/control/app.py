@@ -44,7 +44,7 @@ class Control:
             try:
                 given = await _json(request)
                 answer = await function(self, given, **request.match_info)
-            except (ApiError, RuleRefused, ValueError) as error:
+            except (ApiError, RuleRefused, ValueError, OverflowError, RecursionError) as error:
                 status = error.status if isinstance(error, ApiError) else 400
                 return web.json_response({"error": str(error)}, status=status)
             self.deliverer.wake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from stripe_sandbox import banks
@@ -17,6 +18,11 @@ from stripe_sandbox.objects import refund as refunds
 if TYPE_CHECKING:
     from stripe_sandbox.control.app import Control
 
+# Why Stripe stops an account; the reasons that follow from what is due come by themselves.
+DISABLED = re.compile(
+    r"under_review|listed|platform_paused|other|action_required\.requested_capabilities|rejected\.[a-z_]+"
+)
+
 
 async def settle_payout(control: Control, _given: Doc, ident: str) -> Doc:
     """Let a payout arrive now."""
@@ -29,7 +35,7 @@ async def settle_payout(control: Control, _given: Doc, ident: str) -> Doc:
 async def fail_payout(control: Control, given: Doc, ident: str) -> Doc:
     """Let a payout fail now, also one that was paid, with `code`."""
     box, code = control.box, given.get("code", "could_not_process")
-    if code not in banks.MESSAGES:
+    if not isinstance(code, str) or code not in banks.MESSAGES:
         raise ValueError(f"code must be one of {', '.join(banks.MESSAGES)}")
     with box.store.transaction():
         payout = box.find("payout", ident)
@@ -93,11 +99,14 @@ async def restrict(control: Control, given: Doc, ident: str) -> Doc:
     box, asked = control.box, given.get("currently_due", [])
     if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
         raise ValueError("currently_due must be a list of names")
+    reason = given.get("disabled_reason")
+    if reason is not None and not (isinstance(reason, str) and DISABLED.fullmatch(reason)):
+        raise ValueError(f"disabled_reason must be null or match {DISABLED.pattern}")
     with box.store.transaction():
         account = box.find("account", ident)
         before = box.render(account)
         if "disabled_reason" in given:
-            account["_disabled"] = given["disabled_reason"]
+            account["_disabled"] = reason
         if "currently_due" in given:
             account["_asked"] = asked
         accounts.reassess(box, account, before)

@@ -6,6 +6,8 @@ import http.client
 import json
 import re
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote_plus
@@ -146,11 +148,23 @@ def test_what_came_by_a_transfer_is_neither_refunded_nor_disputed(
         ("disputes", {"charge": "ch_x", "amount": "all"}),
         ("clock", {"seconds": "1"}),
         ("clock", {}),
+        ("faults", {"kind": "delay", "seconds": float("inf")}),
+        ("payouts/po_x/fail", {"code": []}),
+        ("accounts/acct_x", {"disabled_reason": {"a": 1}}),
+        ("accounts/acct_x", {"disabled_reason": "lazy"}),
     ],
 )
 def test_the_control_api_says_what_it_cannot_read(shared: SandboxProcess, path: str, body: dict[str, Any]) -> None:
     with pytest.raises(ControlRefused, match="400"):
         shared.control("POST", path, body)
+
+
+def test_the_control_api_survives_what_is_too_deep_or_too_large(shared: SandboxProcess) -> None:
+    url = f"{shared.base_url}/_sandbox/"
+    for method, path, body in (("POST", "clock", b"[" * 5_000), ("DELETE", f"faults/{10**30}", None)):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(urllib.request.Request(url + path, body, method=method), timeout=10)
+        assert caught.value.code == 400
 
 
 def test_a_dispute_is_about_no_more_than_was_paid(shared: SandboxProcess, api: stripe.StripeClient) -> None:
@@ -174,9 +188,6 @@ def test_a_birthday_that_is_none(shared: SandboxProcess, api: stripe.StripeClien
 
 
 def test_pages_of_rubbish(shared: SandboxProcess, api: stripe.StripeClient) -> None:
-    import urllib.error
-    import urllib.request
-
     intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})
     pay = f"{shared.base_url}/pay/{intent.client_secret}"
     for url in (scenes.link(api, scenes.account(api).id).url, pay):
