@@ -1,4 +1,8 @@
-"""The steps of a task that the money has a say in."""
+"""The steps of a task that the money has a say in.
+
+Each takes the task's step first, which locks the task, and looks for the escrow after that: one that opens at the
+same moment is then either seen or refused.
+"""
 
 from datetime import datetime
 from typing import Any, Final
@@ -27,8 +31,8 @@ CANCEL_PAYMENT: Final = "cancel_payment"
 @database.transactional
 def start(*, actor: Actor, task_id: int, now: datetime) -> Task:
     """Begin to work, as the assigned freelancer."""
-    held = access.lock_by_task(task_id)
     task = work.start(actor=actor, now=now, task_id=task_id)
+    held = access.lock_by_task(task_id)
     if held is not None:
         audit.record("started", actor=actor, now=now, escrow=held)
     return task
@@ -37,7 +41,6 @@ def start(*, actor: Actor, task_id: int, now: datetime) -> Task:
 @database.transactional
 def deliver(*, actor: Actor, task_id: int, now: datetime) -> Task:
     """Deliver, as the assigned freelancer; the client's time to answer begins. Raises NotFunded."""
-    access.lock_by_task(task_id)
     task = work.deliver(actor=actor, now=now, task_id=task_id)
     held = escrow.delivered(task, now)
     audit.record("delivered", actor=actor, now=now, escrow=held)
@@ -47,8 +50,8 @@ def deliver(*, actor: Actor, task_id: int, now: datetime) -> Task:
 @database.transactional
 def complete(*, actor: Actor, task_id: int, now: datetime) -> Task:
     """Confirm completion, as the client. No money moves: the release is a step of its own."""
-    held = access.lock_by_task(task_id)
     task = work.complete(actor=actor, now=now, task_id=task_id)
+    held = access.lock_by_task(task_id)
     if held is not None:
         audit.record("completed", actor=actor, now=now, escrow=held)
     return task
@@ -57,8 +60,8 @@ def complete(*, actor: Actor, task_id: int, now: datetime) -> Task:
 @database.transactional
 def cancel(*, actor: Actor, task_id: int, now: datetime) -> Task:
     """Call the task off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded."""
-    held = access.lock_by_task(task_id)
     task = work.cancel(actor=actor, now=now, task_id=task_id)
+    held = access.lock_by_task(task_id)
     if held is None:
         return task
     audit.record("task_cancelled", actor=actor, now=now, escrow=held)

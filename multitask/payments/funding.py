@@ -166,6 +166,8 @@ def _intend_call(payment_id: int, now: datetime) -> int | None:
     if payment.provider_payment_id is not None:
         return None
     escrow = access.lock_by_id(payment.escrow_id)
+    # It may have been called off while the customer was created.
+    require_unpaid(escrow)
     client = User.objects.get(pk=escrow.client_id)
     customer, _ = customers.intend(client, escrow.provider, now)
     latest = operations.latest(CREATE_PAYMENT, payment.pk)

@@ -1,15 +1,22 @@
 """A task called off, with its escrow in every state."""
 
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from django.db import connection, transaction
 
 from multitask.payments import disputes, fulfilment, operations
 from multitask.payments.errors import ProviderUnavailable, WrongState
-from multitask.payments.models import AuditEvent, Escrow, HistoryRow, Operation
+from multitask.payments.models import AuditEvent, Customer, Escrow, HistoryRow, Operation
 from multitask.tasks import board
 from multitask.tasks.errors import NotYourPart, TaskNotFound
 from multitask.tasks.work import TaskStateConflict
 from multitask.users.actor import Actor
-from tests.payments_world import Job, World, dollars, held
+from tests.payments_world import Job, World, dollars, held, user_id
 
 
 def cancel(world: World, job: Job, actor: Actor | None = None) -> None:
@@ -121,6 +128,66 @@ def test_after_a_day_a_payment_still_open_is_cancelled_under_a_new_key(world: Wo
     world.wait(days=1)
     world.work()
     assert (cancelling(job).state, cancelling(job).generation, job.payment.state) == ("succeeded", 2, "cancelled")
+
+
+def beside(call: Callable[[], object]) -> threading.Thread:
+    """Call in a thread with a connection of its own; what it refuses is left to what stands in the tables."""
+
+    def run() -> None:
+        with suppress(WrongState):
+            call()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def until(is_so: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.01)
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+def waiting_for_locks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(_WAITING)
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_escrow_that_opens_at_the_same_moment_is_cancelled_too(world: World) -> None:
+    job = world.hired()
+    with transaction.atomic():
+        # The request to pay waits for this row, with its escrow opened and not committed.
+        Customer.objects.create(user_id=user_id(job.client), provider="stripe", created_at=world.now)
+        asking = beside(lambda: world.ask_to_pay(job))
+        until(lambda: waiting_for_locks() == 1)
+        cancelling_it = beside(lambda: cancel(world, job))
+        until(lambda: waiting_for_locks() == 2)
+        transaction.set_rollback(True)
+    for thread in (asking, cancelling_it):
+        thread.join(30)
+    assert (job.task.status, job.escrow.state) == ("cancelled", "cancelled")
+    assert "task_cancelled" in job.history()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_payment_that_was_called_off_meanwhile_is_not_created(world: World) -> None:
+    job = world.hired()
+    world.sandbox.add_fault("delay", method="POST", path="/v1/customers", count=1, seconds=1.5)
+    asking = beside(lambda: world.ask_to_pay(job))
+    until(lambda: Escrow.objects.filter(task_id=job.task_id).exists())
+    cancel(world, job)
+    world.work()
+    asking.join(30)
+    assert (job.escrow.state, job.payment.state, job.payment.provider_payment_id) == ("cancelled", "cancelled", None)
+    assert not Operation.objects.filter(kind="create_payment").exists()
 
 
 def test_a_creation_still_unknown_after_a_day_is_waited_for(world: World) -> None:
