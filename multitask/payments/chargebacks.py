@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from multitask import database
-from multitask.payments import access, audit
+from multitask.payments import access, audit, operations
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, Escrow, Payment
 from multitask.payments.provider import DisputeState
@@ -65,4 +65,5 @@ def _freeze_or_thaw(escrow: Escrow, now: datetime) -> None:
     elif not holding and escrow.frozen_at is not None:
         escrow.frozen_at = None
         audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
+        operations.wake(escrow.freelancer_id, now=now)
     escrow.save(update_fields=["frozen_at"])

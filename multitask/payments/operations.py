@@ -311,7 +311,10 @@ def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequen
 
 @database.transactional
 def wake(user_id: int, *, now: datetime) -> int:
-    """Let the operations go on that waited for this user's account; return how many."""
+    """Let the operations go on that waited for this user's account or chargeback; return how many.
+
+    Each looks again at what it waits for.
+    """
     held = list(
         Operation.objects.select_for_update(no_key=True)
         .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])

@@ -18,6 +18,7 @@ from multitask.users.actor import Actor, Power
 
 CREATE_TRANSFER: Final = "create_transfer"
 AWAITS_ACCOUNT: Final = "awaits_account"
+AWAITS_CHARGEBACK: Final = "awaits_chargeback"
 _SYSTEM: Final = Actor.system("provider")
 
 
@@ -123,8 +124,15 @@ class CreateTransfer:
         )
 
     def hold(self, operation: Operation) -> str:
-        """Wait while there is no account that can receive; locked, so that its news comes before or after."""
+        """Wait for a chargeback to end, and for an account that can receive.
+
+        Both are locked, so that news of them comes before or after.
+        """
+        assert operation.escrow_id is not None  # noqa: S101
+        escrow = lock_by_id(operation.escrow_id)
         account = _locked_account(operation)
+        if escrow.frozen_at is not None:
+            return AWAITS_CHARGEBACK
         return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
 
     def _account_id(self, operation: Operation) -> str:

@@ -28,6 +28,7 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
     },
     "hold": {
         "awaits_account": _("Waits until the freelancer's payout account can receive money"),
+        "awaits_chargeback": _("Waits until the chargeback has ended"),
     },
     "event": {
         "received": _("Waiting"),

@@ -80,6 +80,30 @@ def test_a_released_share_does_not_settle_while_it_is_undecided(world: World) ->
     assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
+def test_a_share_that_has_not_left_yet_stays_while_it_is_undecided(world: World) -> None:
+    job = world.completed()
+    world.release(job)
+    dispute = contest(world, job)
+    world.work()
+    assert (job.transfer.state, job.transfer.hold) == ("pending", "awaits_chargeback")
+    assert world.made("transfer", job.transfer.reference) == []
+    close(world, dispute, "won")
+    world.work()
+    assert job.transfer.state == "succeeded"
+
+
+def test_neither_the_account_nor_the_bank_alone_lets_a_share_go(world: World) -> None:
+    freelancer = world.freelancer(onboarded=False)
+    job = world.released(freelancer=freelancer)
+    dispute = contest(world, job)
+    world.onboard(freelancer)
+    world.work()
+    assert (job.transfer.state, job.transfer.hold) == ("pending", "awaits_chargeback")
+    close(world, dispute, "won")
+    world.work()
+    assert job.transfer.state == "succeeded"
+
+
 def test_a_chargeback_that_is_won_thaws_the_escrow(world: World) -> None:
     job = world.completed()
     close(world, contest(world, job), "won")
