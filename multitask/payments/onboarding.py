@@ -1,5 +1,7 @@
 """Freelancers' accounts at the provider: created once, completed on the provider's own pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -89,10 +91,17 @@ def link(*, actor: Actor, refresh_url: str, return_url: str) -> OnboardingLink:
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
-    try:
+    with _answered():
         return operations.provider_named(account.provider).create_onboarding_link(
             account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url
         )
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Turn the provider's errors into this room's, for calls that change nothing here."""
+    try:
+        yield
     except Rejected as error:
         raise ProviderRefused(error.message, detail=error.code) from error
     except ProviderError as error:
@@ -100,12 +109,16 @@ def link(*, actor: Actor, refresh_url: str, return_url: str) -> OnboardingLink:
 
 
 def refresh(*, user_id: int, now: datetime) -> None:
-    """Ask the provider how the account stands, for somebody who just came back from its pages."""
+    """Ask the provider how the account stands, for somebody who just came back from its pages.
+
+    Raises ProviderRefused or ProviderUnavailable.
+    """
     account = account_of(user_id)
     if account is None or account.provider_account_id is None:
         return
-    provider = operations.provider_named(account.provider)
-    confirm(account.provider, provider.read_account(account.provider_account_id), now=now)
+    with _answered():
+        state = operations.provider_named(account.provider).read_account(account.provider_account_id)
+    confirm(account.provider, state, now=now)
 
 
 @database.transactional
