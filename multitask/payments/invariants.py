@@ -95,6 +95,67 @@ QUERIES: Final = {
                  WHERE account.code ~ '^user:[0-9]+:pending$') sides
          GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
     """,
+    "what is available has settled and was not withdrawn": """
+        SELECT format('user %s settled %s %s more than was withdrawn, %s available', user_id, sum(amount),
+                      currency, sum(held))
+          FROM (SELECT freelancer_id AS user_id, currency,
+                       released_minor - released_fee_minor AS amount, 0 AS held
+                  FROM payments_escrow WHERE state = 'released' AND settled_at IS NOT NULL
+                 UNION ALL
+                SELECT user_id, currency, -amount_minor, 0 FROM payments_withdrawal WHERE state <> 'failed'
+                 UNION ALL
+                SELECT split_part(account.code, ':', 2)::bigint, account.currency, 0,
+                       balance.balance_minor
+                  FROM ledger_account account
+                  JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code ~ '^user:[0-9]+:available$') sides
+         GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
+    """,
+    "the platform has the fees of what was released": """
+        SELECT format('fees of %s %s were taken, %s are held', sum(amount), currency, sum(held))
+          FROM (SELECT currency, released_fee_minor AS amount, 0 AS held FROM payments_escrow
+                 UNION ALL
+                SELECT account.currency, 0, balance.balance_minor
+                  FROM ledger_account account
+                  JOIN ledger_balance balance ON balance.account_id = account.id
+                 WHERE account.code = 'platform:fees') sides
+         GROUP BY currency HAVING sum(amount) <> sum(held)
+    """,
+    "a payment that fits no escrow is kept apart until it is sent back": f"""
+        SELECT format('payment %s is %s with %s received, %s on its way back and %s kept apart', payment.id,
+                      payment.state, payment.received_minor, coalesce(back.amount, 0), coalesce(books.held, 0))
+          FROM payments_payment payment
+          LEFT JOIN ({_BALANCE}) books ON books.code = 'unapplied:' || payment.id
+          LEFT JOIN (SELECT payment_id, sum(amount_minor) AS amount FROM payments_refund
+                      WHERE source = 'unapplied' AND state = 'pending' GROUP BY payment_id) back
+            ON back.payment_id = payment.id
+         WHERE coalesce(books.held, 0)
+               <> CASE payment.state WHEN 'review' THEN payment.received_minor - coalesce(back.amount, 0) ELSE 0 END
+    """,  # noqa: S608
+    "the history says what happened": """
+        SELECT format('the history of user %s has %s for %s, which is %s over %s', happened.user_id,
+                      coalesce(row.status || ' over ' || row.amount_minor, 'nothing'), happened.reference,
+                      happened.status, happened.amount_minor)
+          FROM (SELECT user_id, 'withdrawal:' || id AS reference, amount_minor,
+                       CASE state WHEN 'processing' THEN 'pending' ELSE state END AS status
+                  FROM payments_withdrawal
+                 UNION ALL
+                SELECT escrow.client_id, 'refund:' || refund.id, refund.amount_minor,
+                       CASE refund.state WHEN 'succeeded' THEN 'completed' ELSE refund.state END
+                  FROM payments_refund refund JOIN payments_escrow escrow ON escrow.id = refund.escrow_id
+                 WHERE refund.state IN ('pending', 'succeeded', 'failed')
+                 UNION ALL
+                SELECT escrow.client_id, 'payment:' || payment.id, payment.amount_minor,
+                       CASE WHEN payment.state = 'succeeded' THEN 'completed'
+                            WHEN payment.state IN ('review', 'returned') THEN 'failed' ELSE payment.state END
+                  FROM payments_payment payment JOIN payments_escrow escrow ON escrow.id = payment.escrow_id
+                 UNION ALL
+                SELECT freelancer_id, format('escrow:%s:release', id), released_minor, 'completed'
+                  FROM payments_escrow WHERE state = 'released') happened
+          LEFT JOIN payments_historyrow row
+            ON row.user_id = happened.user_id AND row.reference = happened.reference
+         WHERE (row.status = happened.status AND row.amount_minor = happened.amount_minor) IS NOT TRUE
+    """,
     "history totals are the sums of the history": """
         SELECT format('user %s %s %s %s %s: totals and rows differ', user_id, currency, type, status,
                       direction)

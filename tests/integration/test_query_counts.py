@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask import database
-from multitask.payments import audit, bookkeeping, wallet
+from multitask.payments import audit, bookkeeping, history, wallet
 from multitask.payments.history import HistoryType
 from multitask.payments.models import Escrow, HistoryRow, Payment
 from multitask.payments.states import HistoryStatus
@@ -50,6 +50,8 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     payment = Payment.objects.create(
         escrow=escrow, provider="stripe", amount_minor=10_000, currency="USD", state="succeeded", created_at=now
     )
+    history.deposit_requested(escrow, payment, now)
+    history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
     database.run(lambda: bookkeeping.fund(escrow, payment, escrow.total, now))
     return escrow
 

@@ -6,15 +6,33 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from multitask import ledger
 from multitask.ledger import checks
-from multitask.payments import disputes
-from multitask.payments.models import Escrow, HistoryTotal, Refund, Withdrawal
+from multitask.payments import bookkeeping, disputes
+from multitask.payments.models import Escrow, HistoryTotal, Payment, Refund, Withdrawal
 from tests.payments_world import Job, World, dollars
 
 
 def found() -> set[str]:
     """The names of the invariants that are broken."""
     return {violation.invariant for violation in checks.run()}
+
+
+@pytest.fixture
+def ended(world: World) -> None:
+    """A task shared by a settled dispute, whose freelancer withdraws."""
+    job = world.started(freelancer=world.freelancer())
+    dispute = disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
+    disputes.settle(
+        actor=world.staff(),
+        dispute_id=dispute.pk,
+        client_amount=dollars("40.00"),
+        freelancer_amount=dollars("60.00"),
+        now=world.now,
+    )
+    world.work()
+    world.settle(job)
+    world.withdraw(job.freelancer, dollars("10.00"))
 
 
 def plant(sql: str) -> None:
@@ -60,7 +78,11 @@ def test_a_withdrawal_that_nothing_was_set_aside_for_is_found(world: World) -> N
     freelancer = world.settled().freelancer
     world.withdraw(freelancer, dollars("50.00"))
     Withdrawal.objects.update(amount_minor=6_000)
-    assert found() == {"what is withdrawn is set aside until it is paid"}
+    assert found() == {
+        "what is withdrawn is set aside until it is paid",
+        "what is available has settled and was not withdrawn",
+        "the history says what happened",
+    }
 
 
 @pytest.mark.breaks_the_books
@@ -68,14 +90,14 @@ def test_money_that_is_set_aside_for_nothing_is_found(world: World) -> None:
     freelancer = world.settled().freelancer
     world.withdraw(freelancer, dollars("50.00"))
     Withdrawal.objects.update(state="completed")
-    assert found() == {"what is withdrawn is set aside until it is paid"}
+    assert found() == {"what is withdrawn is set aside until it is paid", "the history says what happened"}
 
 
 @pytest.mark.breaks_the_books
 def test_a_share_that_is_marked_settled_and_still_pending_is_found(world: World) -> None:
     world.released()
     Escrow.objects.update(settled_at=world.now)
-    assert found() == {"what waits to settle is pending"}
+    assert found() == {"what waits to settle is pending", "what is available has settled and was not withdrawn"}
 
 
 @pytest.mark.breaks_the_books
@@ -84,6 +106,47 @@ def test_a_total_that_is_not_the_sum_of_its_rows_is_found(world: World, change: 
     world.funded()
     HistoryTotal.objects.filter(rows=1).update(**change)
     assert found() == {"history totals are the sums of the history"}
+
+
+@pytest.mark.breaks_the_books
+def test_money_that_is_available_to_nobodys_merit_is_found(world: World) -> None:
+    job = world.settled()
+    freelancer = job.escrow.freelancer_id
+    given = [
+        ledger.Leg(bookkeeping.fees_account(), dollars("-5.00")),
+        ledger.Leg(bookkeeping.available_account(freelancer), dollars("5.00")),
+    ]
+    with transaction.atomic():
+        ledger.post(kind="gift", scope="test", key=str(job.escrow.pk), legs=given, effective_at=world.now)
+    assert found() == {
+        "what is available has settled and was not withdrawn",
+        "the platform has the fees of what was released",
+    }
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("state", ["succeeded", "returned"])
+def test_money_that_is_kept_apart_for_no_payment_is_found(world: World, state: str) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    returns_to = job.payment
+    with transaction.atomic():
+        bookkeeping.receive_unapplied(returns_to, dollars("90.00"), world.now)
+    Payment.objects.filter(pk=returns_to.pk).update(state="review", received_minor=9_000, received_currency="USD")
+    assert found() == {"the history says what happened"}
+    Payment.objects.filter(pk=returns_to.pk).update(state=state)
+    assert "a payment that fits no escrow is kept apart until it is sent back" in found()
+
+
+def test_a_history_that_tells_something_else_is_found(ended: None) -> None:
+    changes = ("status = 'cancelled'", "amount_minor = amount_minor + 1", "reference = 'lost:' || id")
+    for kind in ("escrow_deposit", "escrow_release", "refund", "withdrawal"):
+        for change in changes:
+            with transaction.atomic():
+                plant(f"UPDATE payments_historyrow SET {change} WHERE type = '{kind}'")
+                assert found() == {"the history says what happened"}
+                transaction.set_rollback(True)
+    assert found() == set()
 
 
 def test_sound_books_have_nothing_to_find_at_any_stage(world: World) -> None:

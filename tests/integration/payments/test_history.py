@@ -167,6 +167,7 @@ def test_wallets_of_other_currencies_stand_behind_the_default_one(world: World) 
     ]
 
 
+@pytest.mark.breaks_the_books
 def test_totals_follow_every_kind_of_change(world: World) -> None:
     eventful(world)
     eventful(world)

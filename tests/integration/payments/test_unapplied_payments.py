@@ -1,6 +1,6 @@
 """Payments that arrive but fit no escrow: another amount than asked for, a second one, one too late."""
 
-from multitask.payments import fulfilment
+from multitask.payments import fulfilment, history
 from multitask.payments.models import HistoryRow, Payment, Refund
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -56,6 +56,7 @@ def second_payment(world: World, job: Job) -> Payment:
     payment = Payment.objects.create(
         escrow=job.escrow, provider="stripe", amount_minor=10_000, currency="USD", created_at=world.now
     )
+    history.deposit_requested(job.escrow, payment, world.now)
     made = world.provider.create_payment(
         reference=f"create_payment:{payment.pk}:1",
         amount=dollars("100.00"),
