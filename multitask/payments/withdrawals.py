@@ -129,12 +129,14 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
 
 
 def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
-    locked = Withdrawal.objects.select_for_update(no_key=True).filter(provider=provider)
+    locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(provider=provider)
     known = locked.filter(provider_payout_id=state.id).first()
     subject = operations.subject_of(state.reference, CREATE_PAYOUT)
     if known is not None or subject is None:
         return known
-    return locked.filter(pk=subject[0], provider_payout_id=None).first()
+    # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
+    unnamed = locked.filter(pk=subject[0], provider_payout_id=None)
+    return unnamed.filter(account__provider_account_id=state.account_id).first()
 
 
 def _paid(withdrawal: Withdrawal, now: datetime) -> None:

@@ -272,6 +272,21 @@ def test_a_payout_that_nobody_here_made_is_unknown(world: World, reference: str)
         withdrawals.confirm("stripe", state, world.now)
 
 
+def test_a_payout_inside_another_account_is_not_this_withdrawal(world: World) -> None:
+    job = world.settled()
+    withdrawal = world.withdraw(job.freelancer, dollars("85.00"))
+    (operation,) = Operation.objects.filter(kind="create_payout", subject_id=withdrawal.pk)
+    state = PayoutState(
+        id="po_x", status=PayoutStatus.PAID, amount=dollars("85"), account_id="acct_x", reference=operation.reference
+    )
+    with pytest.raises(UnknownObject):
+        withdrawals.confirm("stripe", state, world.now)
+    assert purse(job.freelancer) == (0, 8_500)
+    world.work()
+    withdrawal.refresh_from_db()
+    assert world.arrive(withdrawal).state == "completed"
+
+
 def test_a_freelancer_withdraws_what_several_jobs_earned(world: World) -> None:
     freelancer = world.freelancer()
     for _ in range(3):
