@@ -91,6 +91,8 @@ def delivered(task: Task, now: datetime) -> Escrow:
     held = access.lock_by_task(task.pk)
     if held is None or held.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded("The task has to be funded before it is delivered.")
+    if held.state == EscrowState.REFUNDED.value:
+        raise WrongState("The money for this task went back to the client, so nothing would pay for a delivery.")
     if held.state == EscrowState.FUNDED.value:
         held.auto_release_at = now + timedelta(days=held.auto_release_days)
         held.save(update_fields=["auto_release_at"])

@@ -40,7 +40,7 @@ def start(*, actor: Actor, task_id: int, now: datetime) -> Task:
 
 @database.transactional
 def deliver(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Deliver, as the assigned freelancer; the client's time to answer begins. Raises NotFunded."""
+    """Deliver, as the assigned freelancer; the client's time to answer begins. Raises NotFunded or WrongState."""
     task = work.deliver(actor=actor, now=now, task_id=task_id)
     held = escrow.delivered(task, now)
     audit.record("delivered", actor=actor, now=now, escrow=held)

@@ -144,6 +144,23 @@ def test_what_is_not_paid_is_not_delivered(world: World) -> None:
     assert job.task.status == "assigned"
 
 
+def test_what_went_back_whole_pays_for_no_delivery(world: World) -> None:
+    job = world.started()
+    world.refund(job, job.freelancer)
+    world.work()
+    with pytest.raises(WrongState):
+        fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    assert job.task.status == "in_progress"
+
+
+def test_what_went_back_in_part_may_be_delivered(world: World) -> None:
+    job = world.started()
+    world.refund(job, job.freelancer, dollars("40.00"))
+    world.work()
+    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    assert job.escrow.auto_release_at == world.now + timedelta(days=14)
+
+
 def test_a_disputed_task_may_be_delivered_but_starts_no_clock(world: World) -> None:
     job = world.started()
     disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
