@@ -1,7 +1,7 @@
 """Thin jobs: each calls one command. They run in the worker (`manage.py procrastinate worker`)."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -83,7 +83,7 @@ def sweep_webhooks(timestamp: int) -> None:
 @app.task(name="refresh_open", queue="webhooks", queueing_lock="refresh_open")
 def refresh_open(timestamp: int) -> None:
     """Ask the provider about what is open, since any webhook can be lost."""
-    polling.refresh_open(now=timezone.now())
+    polling.refresh_open(now=timezone.now(), since=datetime.fromtimestamp(timestamp, UTC))
 
 
 @app.periodic(cron="* * * * * */10")

@@ -35,18 +35,27 @@ _MINUTES_A_DAY: Final = 24 * 60
 _AT_MOST: Final = 1_000
 
 
-def refresh_open(*, now: datetime) -> int:
-    """Read every open object that is due at this minute; answer how many were read."""
-    return sum(_refresh(wanted, now) for wanted in due(now=now))
+def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
+    """Read every open object that is due at this minute or was `since`; answer how many were read.
+
+    A poll that waited long for its turn thus also does what fell due meanwhile, which is once a day for some.
+    """
+    return sum(_refresh(wanted, now) for wanted in due(now=now, since=since))
 
 
-def due(*, now: datetime) -> Iterator[IncomingEvent]:
-    """Objects to read at this minute, each as the event that may have been lost."""
-    minute = int(now.timestamp() // 60)
-    oldest = max(age for every, age in CADENCE if minute % every == 0)
+def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
+    """Objects to read, each as the event that may have been lost."""
+    last = int(now.timestamp() // 60)
+    first = last if since is None else min(last, int(since.timestamp() // 60))
+    oldest = max(age for every, age in CADENCE if _is_met(every, first, last))
     yield from _open(Q(created_at__gte=now - oldest, created_at__lte=now - GRACE))
-    if minute % _MINUTES_A_DAY == 0:
+    if _is_met(_MINUTES_A_DAY, first, last):
         yield from _closed(now - SENT_BACK_WITHIN)
+
+
+def _is_met(every: int, first: int, last: int) -> bool:
+    """Say whether one of these minutes is a multiple of `every`."""
+    return last - last % every >= first
 
 
 def _open(young: Q) -> Iterator[IncomingEvent]:

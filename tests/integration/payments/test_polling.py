@@ -105,6 +105,18 @@ def test_a_payout_is_found_paid_and_once_a_day_found_sent_back(world: World) -> 
     assert world.wallet(freelancer).available == dollars("85.00")
 
 
+@pytest.mark.parametrize(("since", "is_due"), [(-MINUTE, True), (timedelta(0), True), (MINUTE, False)])
+def test_a_poll_that_had_to_wait_does_what_fell_due_meanwhile(world: World, since: timedelta, is_due: bool) -> None:
+    job = world.funded()
+    world.refund(job)
+    world.work()
+    assert job.refund.state == "succeeded"
+
+    due = [event.object_id for event in polling.due(now=MIDNIGHT + 3 * MINUTE, since=MIDNIGHT + since)]
+
+    assert (job.refund.provider_refund_id in due) is is_due
+
+
 def test_one_that_cannot_be_read_keeps_no_other_waiting(world: World) -> None:
     first, second = world.hired(), world.hired()
     for job in (first, second):
