@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from multitask.payments.models import ConnectedAccount
 from multitask.users.actor import Actor
 from tests.integration.pages.reading import text_of
 from tests.payments_world import World
@@ -20,3 +21,14 @@ def test_whoever_comes_back_while_the_provider_is_silent_is_told_so(
     answer = browser.get("/onboarding/return/")
     assert (answer.status_code, answer["Location"]) == (302, "/onboarding/")
     assert "We could not ask the payment provider just now" in text_of(browser.get("/onboarding/"))
+
+
+def test_an_account_that_has_left_offers_no_way_that_leads_nowhere(
+    world: World, sign_in: Callable[[Actor], Client]
+) -> None:
+    browser = sign_in(world.freelancer())
+    ConnectedAccount.objects.update(provider_account_id="acct_gone")
+    browser.get("/onboarding/return/")
+    shown = text_of(browser.get("/onboarding/"))
+    assert "Your payout account has left this platform" in shown
+    assert "Go on where you stopped" not in shown
