@@ -215,15 +215,10 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
 
 
 def _known(provider: str, state: ProviderPayment) -> int | None:
-    payments = Payment.objects.filter(provider=provider)
-    known = payments.filter(provider_payment_id=state.id).values_list("pk", flat=True).first()
-    if known is not None:
-        return known
-    subject = operations.subject_of(state.reference, CREATE_PAYMENT)
-    if subject is None:
-        return None
-    unnamed = payments.filter(pk=subject[0], provider_payment_id=None)
-    return unnamed.values_list("pk", flat=True).first()
+    wanted = operations.object_filter("provider_payment_id", state.id, state.reference, CREATE_PAYMENT)
+    # Nulls come last: a row that has the id goes before one that has none yet.
+    found = Payment.objects.filter(wanted, provider=provider).order_by("provider_payment_id")
+    return found.values_list("pk", flat=True).first()
 
 
 def _note(payment: Payment, state: ProviderPayment) -> None:

@@ -137,15 +137,10 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
 
 
 def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
-    accounts = ConnectedAccount.objects.select_for_update(no_key=True).filter(provider=provider)
-    known = accounts.filter(provider_account_id=state.id).first()
-    if known is not None:
-        return known
     # The webhook may overtake the answer to our own call: the reference says which intent it answers.
-    subject = operations.subject_of(state.reference, CREATE_ACCOUNT)
-    if subject is None:
-        return None
-    return accounts.filter(pk=subject[0], provider_account_id=None).first()
+    wanted = operations.object_filter("provider_account_id", state.id, state.reference, CREATE_ACCOUNT)
+    accounts = ConnectedAccount.objects.select_for_update(no_key=True).filter(wanted, provider=provider)
+    return accounts.order_by("provider_account_id").first()
 
 
 def _take_over(account: ConnectedAccount, state: AccountState, now: datetime) -> None:

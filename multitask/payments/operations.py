@@ -127,6 +127,17 @@ def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
     return int(parts[1]), int(parts[2])
 
 
+def object_filter(named: str, object_id: str, reference: str, kind: str) -> Q:
+    """Find the row of a provider's object: the one that has its id in the field `named`, else the one it was made for.
+
+    One condition for one statement: between two, the object's own news may write its id into the row, and neither
+    would find it.
+    """
+    found = Q(**{named: object_id})
+    subject = subject_of(reference, kind)
+    return found if subject is None else found | Q(pk=subject[0], **{named: None})
+
+
 def perform(operation_id: int, *, now: datetime) -> Operation:
     """Make the call unless it is done, held or under way elsewhere; return the operation as it then is."""
     operation, claimed = _claim(operation_id, now)

@@ -42,14 +42,8 @@ def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
 
 
 def _known(state: ProviderRefund) -> int | None:
-    known = Refund.objects.filter(provider_refund_id=state.id).values_list("pk", flat=True).first()
-    if known is not None:
-        return known
-    subject = operations.subject_of(state.reference, CREATE_REFUND)
-    if subject is None:
-        return None
-    unnamed = Refund.objects.filter(pk=subject[0], provider_refund_id=None)
-    return unnamed.values_list("pk", flat=True).first()
+    wanted = operations.object_filter("provider_refund_id", state.id, state.reference, CREATE_REFUND)
+    return Refund.objects.filter(wanted).order_by("provider_refund_id").values_list("pk", flat=True).first()
 
 
 def _succeeded(escrow: Escrow, refund: Refund, now: datetime) -> None:

@@ -129,14 +129,10 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
 
 
 def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
-    locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(provider=provider)
-    known = locked.filter(provider_payout_id=state.id).first()
-    subject = operations.subject_of(state.reference, CREATE_PAYOUT)
-    if known is not None or subject is None:
-        return known
+    wanted = operations.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
+    locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
     # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
-    unnamed = locked.filter(pk=subject[0], provider_payout_id=None)
-    return unnamed.filter(account__provider_account_id=state.account_id).first()
+    return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
 
 
 def _paid(withdrawal: Withdrawal, now: datetime) -> None:
