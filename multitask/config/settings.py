@@ -125,6 +125,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENV.is_production
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "multitask.web.pages.faults.out_of_date"
 # The provider's script and its frames are the only things that come from elsewhere.
 PAYMENT_SCRIPTS = ["https://js.stripe.com", "https://hooks.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
 PROVIDER_PAGES = "https://connect.stripe.com" if ENV.is_real_stripe else ENV.stripe_api_base
