@@ -1,4 +1,5 @@
-"""What staff does outside the ordinary course: push on a call that is stuck, change who belongs to the staff.
+"""What staff does outside the ordinary course: push on a call that is stuck, change who belongs to the staff
+or may sign in and how.
 
 Each leaves a line in the audit trail with the reason that was given.
 """
@@ -10,7 +11,7 @@ from multitask.payments import audit, operations, queue
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.models import Operation
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
-from multitask.users import accounts
+from multitask.users import accounts, second_factor
 from multitask.users.actor import Actor, Power
 from multitask.users.models import User
 
@@ -72,3 +73,10 @@ def set_active(*, actor: Actor, user_id: int, is_active: bool, note: str, now: d
     event = "account_reopened" if is_active else "account_shut"
     audit.record(event, actor=actor, now=now, user_id=user_id, note=note)
     return user
+
+
+@database.transactional
+def remove_second_factor(*, actor: Actor, user_id: int, note: str, now: datetime) -> None:
+    """Let somebody in again who has lost phone and recovery codes. Raises what `second_factor.remove` raises."""
+    second_factor.remove(actor=actor, now=now, user_id=user_id)
+    audit.record("second_factor_removed", actor=actor, now=now, user_id=user_id, note=note)

@@ -144,7 +144,10 @@ def switch_off(*, actor: Actor, now: datetime, code: str) -> None:
 
 
 def remove(*, actor: Actor, now: datetime, user_id: int) -> None:
-    """Take somebody's second factor away who has lost it, once staff knows who asks. Raises NotAllowed, UnknownUser."""
+    """Take somebody's second factor away who has lost it, once staff knows who asks.
+
+    Raises NotAllowed, UnknownUser or NotOn.
+    """
     if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
         raise accounts.NotAllowed
     _remove(user_id)
@@ -228,6 +231,8 @@ def _new_codes(user_id: int) -> list[str]:
 @transactional
 def _remove(user_id: int) -> None:
     user = accounts.locked(user_id)
+    if not is_on(user_id):
+        raise NotOn
     TOTPDevice.objects.filter(user_id=user_id).delete()
     StaticDevice.objects.filter(user_id=user_id).delete()
     letters.post(letters.SECOND_FACTOR_OFF, address=user.email, user_id=user_id)

@@ -28,6 +28,7 @@ _WORDS: Final = {
     "staff_role_set": gettext_lazy("A staff role was changed"),
     "account_shut": gettext_lazy("The account was closed"),
     "account_reopened": gettext_lazy("The account was opened again"),
+    "second_factor_removed": gettext_lazy("Two-step sign-in was switched off by staff"),
     "account_requested": gettext_lazy("A payout account was asked for"),
     "account_created": gettext_lazy("The payout account was created"),
     "account_enabled": gettext_lazy("The payout account is ready"),

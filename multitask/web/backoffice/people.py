@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 
 from multitask.payments import wallet
 from multitask.payments.models import AuditEvent, ConnectedAccount, Customer, Escrow, Withdrawal
+from multitask.users import second_factor
 from multitask.users.actor import Power
 from multitask.users.models import User
 from multitask.web.backoffice import audit, roles, site
@@ -23,6 +24,7 @@ def show(request: HttpRequest, person: User) -> HttpResponse:
         "escrows": _escrows(person),
         "withdrawals": Withdrawal.objects.filter(user=person).order_by("-pk")[:NEWEST],
         "trail": audit.lines(AuditEvent.objects.filter(user=person).order_by("-pk")[:NEWEST]),
+        "has_second_factor": second_factor.is_on(person.pk),
         "may_manage": may_manage,
         "is_oneself": request.user.pk == person.pk,
         "newest": NEWEST,

@@ -40,6 +40,7 @@ DEEDS = {
     "staff-role": (User, "admin"),
     "shut": (User, "admin"),
     "reopen": (User, "admin"),
+    "second-factor-off": (User, "admin"),
 }
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.payments import disputes, operations
 from multitask.payments.models import Approval, AuditEvent, Operation, Refund
+from multitask.users import second_factor
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.webhooks.models import EventState, IncomingEvent
+from tests import mailbag
 from tests.integration.backoffice import addresses, scenes
 from tests.payments_world import World, dollars, held, user_id
 
@@ -256,6 +259,18 @@ def test_accounts_are_closed_and_opened_again(world: World, browser: Browser) ->
     do(inside, "reopen", user_id(person))
     assert User.objects.get(pk=user_id(person)).is_active
     audited("account_reopened", admin)
+
+
+def test_whoever_has_lost_the_phone_is_let_in_again_by_an_administrator(world: World, browser: Browser) -> None:
+    admin, person = world.staff("admin"), world.freelancer()
+    TOTPDevice.objects.create(user_id=user_id(person), name="phone", confirmed=True)
+    inside, page = browser(admin), addresses.change(User.objects.get(pk=user_id(person)))
+    assert addresses.deed("second-factor-off", user_id(person)) in told(inside, page)
+    do(inside, "second-factor-off", user_id(person))
+    assert not second_factor.is_on(user_id(person))
+    assert audited("second_factor_removed", admin).user_id == person.user_id
+    assert addresses.deed("second-factor-off", user_id(person)) not in told(inside, page)
+    assert [letter.subject for letter in mailbag.empty()] == ["Two-step sign-in is off"]
 
 
 def test_nobody_changes_their_own_role(world: World, browser: Browser) -> None:

@@ -33,6 +33,7 @@ _DEEDS: Final = (
     people_deeds.SetRole,
     people_deeds.Shut,
     people_deeds.Reopen,
+    people_deeds.RemoveSecondFactor,
 )
 KNOWN: Final[dict[str, Deed]] = {deed.name: deed() for deed in _DEEDS}
 FORBIDDEN: Final = 403

@@ -122,3 +122,27 @@ class Reopen(OfPerson):
     def done(self, subject: User, outcome: object) -> str:
         """Say so."""
         return _("The account is open again.")
+
+
+class RemoveSecondFactor(OfPerson):
+    """Take a second factor away from somebody who has lost it."""
+
+    name = "second-factor-off"
+    title = gettext_lazy("Switch their two-step sign-in off")
+    verb = gettext_lazy("Switch off")
+
+    def consequences(self, subject: User) -> list[str]:
+        """What protects the account afterwards."""
+        return [
+            _("Their password alone is enough to sign in and to withdraw, until they set it up again."),
+            _("Make sure first that it is they who ask: an email of theirs does not prove it."),
+            _("They are told of it by email."),
+        ]
+
+    def carry_out(self, subject: User, order: Order) -> object:
+        """Remove it."""
+        return interventions.remove_second_factor(actor=order.actor, user_id=subject.pk, note=order.note, now=order.now)
+
+    def done(self, subject: User, outcome: object) -> str:
+        """Say so."""
+        return _("Their two-step sign-in is off. They were told by email.")
