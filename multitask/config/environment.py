@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
 STRIPE_API = "https://api.stripe.com"
 SANDBOX_API = "http://127.0.0.1:12111"
+LOCAL_PAGES = "http://127.0.0.1:8000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -30,7 +31,7 @@ class Environment(BaseSettings):
     database_pool_size: int = Field(default=20, ge=1, le=500)
     allowed_hosts: list[str] = []
     csrf_trusted_origins: list[str] = []
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = Field(default="", description="Where links lead back to; in production it has to be said.")
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     metrics_token: SecretStr = SecretStr("")
     log_level: str = "INFO"
@@ -94,6 +95,8 @@ class Environment(BaseSettings):
         if self.is_production:
             self._refuse_empty_secrets()
             self._refuse_secrets_of_two_minds()
+            self._refuse_links_that_lead_nowhere()
+        self.public_url = self.public_url.strip().rstrip("/") or LOCAL_PAGES
         return self
 
     def _refuse_empty_secrets(self) -> None:
@@ -101,6 +104,7 @@ class Environment(BaseSettings):
             "SECRET_KEY": "" if self._is_development_key() else self.secret_key.get_secret_value(),
             "DATABASE_URL": self.database_url,
             "ALLOWED_HOSTS": ",".join(self.allowed_hosts),
+            "PUBLIC_URL": self.public_url,
             "STRIPE_SECRET_KEY": self.stripe_secret_key.get_secret_value(),
             "STRIPE_PUBLISHABLE_KEY": self.stripe_publishable_key,
             "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret.get_secret_value(),
@@ -119,6 +123,12 @@ class Environment(BaseSettings):
             raise ValueError(
                 "STRIPE_WEBHOOK_SECRET and STRIPE_CONNECT_WEBHOOK_SECRET are equal: each endpoint has its own"
             )
+
+    def _refuse_links_that_lead_nowhere(self) -> None:
+        """Emails, and the provider's own pages, send people to this address: a wrong one is found out by them alone."""
+        found = urlsplit(self.public_url.strip())
+        if found.scheme != "https" or not found.hostname or found.hostname in LOOPBACK or found.query or found.fragment:
+            raise ValueError("PUBLIC_URL has to be the https:// address at which people reach the pages")
 
     def _is_development_key(self) -> bool:
         return self.secret_key.get_secret_value() == DEVELOPMENT_KEY

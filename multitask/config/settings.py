@@ -160,7 +160,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [f"{STATIC_URL}backoffice/office.css"],
 }
 
-PUBLIC_URL = ENV.public_url.rstrip("/")
+PUBLIC_URL = ENV.public_url
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 REGISTRATIONS_PER_ADDRESS = ENV.registrations_per_address

@@ -13,6 +13,7 @@ PRODUCTION = {
     "SECRET_KEY": "a-key-that-is-long-enough-for-everybody-0123456789-abcdefghij",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     "ALLOWED_HOSTS": '["pay.example.com"]',
+    "PUBLIC_URL": "https://pay.example.org",
     "STRIPE_SECRET_KEY": "sk_live_canary_never_shown",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
     "STRIPE_WEBHOOK_SECRET": "whsec_1",

@@ -16,6 +16,7 @@ PRODUCTION = {
     "SECRET_KEY": "a-key-of-this-deployment-alone-that-is-long-enough-to-sign-sessions",
     "DATABASE_URL": "postgresql://multitask@db.internal/multitask",
     "ALLOWED_HOSTS": '["pay.example.org"]',
+    "PUBLIC_URL": "https://pay.example.org",
     "STRIPE_SECRET_KEY": "sk_live_123",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_123",
     "STRIPE_WEBHOOK_SECRET": "whsec_platform",
@@ -51,6 +52,24 @@ def test_production_refuses_to_start_without(missing: str, value: str | None, en
 
     with pytest.raises(ValidationError, match=missing):
         Environment()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://pay.example.org", "pay.example.org", "https://", "https://127.0.0.1:8000", "https://a.example?b"],
+)
+def test_production_refuses_an_address_that_links_cannot_lead_back_to(
+    address: str, environ: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**PRODUCTION, "PUBLIC_URL": address}.items():
+        environ.setenv(name, value)
+
+    with pytest.raises(ValidationError, match="PUBLIC_URL has to be the https:// address"):
+        Environment()
+
+
+def test_links_lead_to_this_machine_where_nothing_else_is_said(environ: pytest.MonkeyPatch) -> None:
+    assert Environment().public_url == "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize("key", ["sk_live_1", "rk_live_1"])
