@@ -88,6 +88,10 @@ def _by_side(client: Say, freelancer: Say) -> Say:
     return say
 
 
+_STANDS: Final = _sentence(
+    lambda: _("The payment for “%(task)s” stands"),
+    lambda: _("The cardholder's bank does not contest it any more. What was held goes on as agreed."),
+)
 _SENTENCES: Final[dict[str, Say]] = {
     "funded": _by_side(
         _sentence(
@@ -164,6 +168,12 @@ _SENTENCES: Final[dict[str, Say]] = {
     "chargeback_opened": _sentence(
         lambda: _("The bank contests the payment for “%(task)s”"),
         lambda: _("The money is held where it is until the cardholder's bank has decided."),
+    ),
+    "chargeback_won": _STANDS,
+    "chargeback_warning_closed": _STANDS,
+    "chargeback_lost": _sentence(
+        lambda: _("The bank took the payment for “%(task)s” back"),
+        lambda: _("It decided for the cardholder. Everything stays held until our staff has settled what follows."),
     ),
     "withdrawal_completed": _sentence(
         lambda: _("%(amount)s is on your bank account"),

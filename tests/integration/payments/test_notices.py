@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.utils import translation
 
-from multitask.payments import audit, notice_words, notices
+from multitask.payments import audit, chargebacks, notice_words, notices
 from multitask.payments.models import AuditEvent, Escrow, Notice, NoticeCursor, Withdrawal
 from multitask.payments.notices import BEHIND, RULES
 from multitask.users.actor import Actor
@@ -54,6 +54,18 @@ def test_nobody_is_told_of_what_they_asked_for_themselves(world: World) -> None:
     collected(world)
     assert told(job.client) == []
     assert told(job.freelancer) == ["refund_requested"]
+
+
+@pytest.mark.parametrize(("outcome", "end"), [("won", "chargeback_won"), ("lost", "chargeback_lost")])
+def test_both_sides_learn_that_a_chargeback_is_open_and_how_it_ends(world: World, outcome: str, end: str) -> None:
+    job = world.completed()
+    opened = world.sandbox.control("POST", "disputes", {"charge": job.charge_id})["id"]
+    chargebacks.confirm("stripe", world.provider.read_dispute(opened), world.now)
+    world.sandbox.control("POST", f"disputes/{opened}", {"outcome": outcome})
+    chargebacks.confirm("stripe", world.provider.read_dispute(opened), world.now)
+    collected(world)
+    for side in (job.client, job.freelancer):
+        assert told(side)[-2:] == ["chargeback_opened", end]
 
 
 def test_looking_twice_tells_nobody_twice(world: World) -> None:
