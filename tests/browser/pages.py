@@ -12,6 +12,7 @@ SIGNED_OUT = {
     "register": "/register/",
     "password-forgotten": "/password/forgotten/",
     "password-sent": "/password/forgotten/sent/",
+    "not-found": "/nothing/",
 }
 
 
@@ -67,18 +68,26 @@ class Scene:
         yield "security", "/security/"
 
     def _of_the_staff(self) -> Iterator[tuple[str, str]]:
-        number = self._escrow()
+        number, withdrawal, webhook, person = self._rows()
         yield "home", "/backoffice/"
         yield "escrows", "/backoffice/payments/escrow/"
         yield "escrow", f"/backoffice/payments/escrow/{number}/change/"
         yield "release", f"/backoffice/do/release/{number}/"
         yield "withdrawals", "/backoffice/payments/withdrawal/"
+        yield "withdrawal", f"/backoffice/payments/withdrawal/{withdrawal}/change/"
         yield "webhooks", "/backoffice/webhooks/incomingevent/"
+        yield "webhook", f"/backoffice/webhooks/incomingevent/{webhook}/change/"
+        yield "person", f"/backoffice/users/user/{person}/change/"
         yield "transactions", "/backoffice/ledger/transaction/"
 
-    def _escrow(self) -> int:
-        found = self.asked.system.query("SELECT id FROM payments_escrow WHERE task_id = %s", self.asked.task)
-        return int(found[0][0])
+    def _rows(self) -> tuple[int, ...]:
+        """The escrow with a refund asked for, and a withdrawal, a webhook and a person."""
+        found = self.asked.system.query(
+            "SELECT (SELECT id FROM payments_escrow WHERE task_id = %s), (SELECT min(id) FROM payments_withdrawal),"
+            " (SELECT min(id) FROM webhooks_incomingevent), (SELECT id FROM users_user WHERE username = %s)",
+            *(self.asked.task, self.paid.freelancer.name),
+        )
+        return tuple(int(number) for number in found[0])
 
 
 def make_staff(system: System, name: str, role: str) -> None:
