@@ -20,8 +20,6 @@ def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
             }
         return {"EMAIL_BACKEND": f"{_BACKENDS}.dummy.EmailBackend"}
     parts = urlsplit(environment.email_url)
-    if parts.scheme not in {"smtp", "smtps"}:
-        raise ValueError(f"EMAIL_URL must begin with smtp:// or smtps://, not {parts.scheme!r}")
     return {
         "EMAIL_BACKEND": f"{_BACKENDS}.smtp.EmailBackend",
         "EMAIL_HOST": parts.hostname or "localhost",

@@ -81,6 +81,21 @@ class Environment(BaseSettings):
             raise ValueError("give a percentage from 0 to 100 with at most two decimals, as in 15.00")
         return value
 
+    @field_validator("email_url")
+    @classmethod
+    def refuse_an_address_of_no_mail_server(cls, value: str) -> str:
+        """A password that is not written in percent signs ends up in the wrong part; nothing of it is repeated."""
+        if not value:
+            return value
+        parts = urlsplit(value)
+        try:
+            is_server = parts.scheme in {"smtp", "smtps"} and parts.hostname is not None and parts.port != 0
+        except ValueError:
+            is_server = False
+        if not is_server or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("give smtp://user:password@host:587 or smtps://...:465, what is special in it as %40")
+        return value
+
     @model_validator(mode="after")
     def refuse_what_would_lose_money(self) -> Self:
         """A live key must never meet a sandbox, and production never starts with an empty secret."""

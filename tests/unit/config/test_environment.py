@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from multitask.config import environment
 from multitask.config.databases import databases
+from multitask.config.emails import email_settings
 from multitask.config.environment import SANDBOX_API, STRIPE_API, Environment
 from multitask.payments.terms import basis_points
 
@@ -150,3 +151,46 @@ def test_production_refuses_one_secret_for_both_endpoints(environ: pytest.Monkey
     with pytest.raises(ImproperlyConfigured, match="are equal: each endpoint has its own") as refusal:
         environment.read()
     assert "whsec" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (
+            "smtp://ada%40example.org:p%23ss@mail.example.org",
+            ("mail.example.org", 587, "ada@example.org", "p#ss", False),
+        ),
+        ("smtps://mail.example.org", ("mail.example.org", 465, "", "", True)),
+        ("smtps://u:p@mail.example.org:2465/", ("mail.example.org", 2465, "u", "p", True)),
+    ],
+)
+def test_emails_leave_by_the_server_that_is_named(
+    address: str, expected: tuple[str, int, str, str, bool], environ: pytest.MonkeyPatch
+) -> None:
+    environ.setenv("EMAIL_URL", address)
+
+    found = email_settings(Environment(), Path("/nowhere"))
+
+    named = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_SSL")
+    assert tuple(found[name] for name in named) == expected
+    assert found["EMAIL_USE_TLS"] is not found["EMAIL_USE_SSL"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mail.example.org",
+        "http://mail.example.org",
+        "smtp://",
+        "smtp://u:can#ary@mail.org",
+        "smtp://u:can/ary@mail.org",
+    ],
+)
+def test_an_address_of_no_mail_server_is_refused_without_repeating_it(
+    address: str, environ: pytest.MonkeyPatch
+) -> None:
+    environ.setenv("EMAIL_URL", address)
+
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refused:
+        environment.read()
+    assert "can" not in str(refused.value).replace("EMAIL_URL", "")
