@@ -329,6 +329,15 @@ def test_bad_input_moves_nothing_and_stays_in_the_form(
     assert not Refund.objects.exists()
 
 
+def test_a_rules_own_sentence_is_marked_as_english_on_an_arabic_page(world: World, office: Client) -> None:
+    job = world.completed()
+    world.release(job)
+    office.cookies["django_language"] = "ar"
+    answer = office.post(addresses.deed("release", job.escrow.pk), {"note": WHY})
+    assert b'dir="rtl"' in answer.content
+    assert b'<p lang="en" dir="auto">' in answer.content
+
+
 def test_more_than_is_there_is_refused_in_words(world: World, office: Client) -> None:
     job = world.funded()
     answer = office.post(addresses.deed("refund", job.escrow.pk), {"note": WHY, "amount": "100.01", "reason": "agreed"})
