@@ -177,6 +177,8 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("password")
 def register(request: HttpRequest) -> HttpResponse:
     """Make an account and begin a session."""
+    if request.user.is_authenticated:
+        return redirect(after(request))
     form = RegisterForm(request.POST or None, initial={"roles": [request.GET.get("as", "")]})
     if request.method == "POST" and form.is_valid():
         try:

@@ -80,6 +80,13 @@ def test_guessing_is_slowed_down(ada: User) -> None:
     assert "Too many attempts." in text_of(answer)
 
 
+@pytest.mark.parametrize("page", ["/sign-in/", "/register/"])
+def test_whoever_is_signed_in_is_led_on(browser: Client, page: str) -> None:
+    answer = browser.get(f"{page}?next=/wallet/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/wallet/")
+
+
 def test_signing_out_ends_the_session(browser: Client) -> None:
     assert browser.get("/sign-out/").status_code == 405
     assert browser.post("/sign-out/")["Location"] == "/"
