@@ -39,7 +39,7 @@ def _raw(budget: str) -> str:
         ("true", 422, "amount_invalid"),
         ("[]", 422, "amount_invalid"),
         ("{}", 422, "amount_invalid"),
-        ("null", 422, "amount_invalid"),
+        ("null", 422, "required"),
         ('""', 422, "amount_invalid"),
         ('"NaN"', 422, "amount_invalid"),
         ('"Infinity"', 422, "amount_invalid"),

@@ -81,7 +81,7 @@ def _literal(value: Any) -> str:
     if type(value) is int:
         return str(value)
     if value is None:
-        raise validation.own("amount_invalid", "This is required.")
+        raise validation.own("required", "This is required.")
     raise validation.own("amount_invalid", 'Write the amount as a decimal number, like "85.00".')
 
 
@@ -93,7 +93,7 @@ AmountIn = Annotated[
             "title": "Amount",
             "description": "Major units, exactly as written: no exponent, no more decimals than the currency has.",
             "anyOf": [
-                {"type": "string", "pattern": "^(0|[1-9][0-9]{0,12})(\\.[0-9]{1,2})?$"},
+                {"type": "string", "pattern": "^(0|[1-9][0-9]{0,12})(\\.[0-9]{1,3})?$"},
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
             ],
             "examples": ["85.00", 85],

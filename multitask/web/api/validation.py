@@ -18,7 +18,7 @@ SENTENCES = {
 }
 # What all faults being of one kind is called; a kind that names itself in our own words keeps its name.
 CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
-OWN_KINDS = frozenset({"amount_invalid", "amount_too_small", "invalid_text"})
+OWN_KINDS = frozenset({"amount_invalid", "amount_too_small", "invalid_text", "required"})
 
 
 def own(kind: str, sentence: str) -> PydanticCustomError:
@@ -42,10 +42,11 @@ def fields(error: ValidationError) -> dict[str, str]:
 
 def code(error: ValidationError) -> str:
     """Give the one code that stands for all the faults."""
-    kinds = {found["type"] for found in error.errors}
-    if len(kinds) != 1:
-        return "invalid"
-    kind = kinds.pop()
+    codes = {_code(found["type"]) for found in error.errors}
+    return codes.pop() if len(codes) == 1 else "invalid"
+
+
+def _code(kind: str) -> str:
     return kind if kind in OWN_KINDS else CODES.get(kind, "invalid")
 
 
