@@ -18,6 +18,12 @@ def test_hidden_characters_are_refused_wherever_they_stand(hidden: str) -> None:
         assert text.complaint(value, longest=100) == f"The character U+{ord(hidden):04X} is not allowed here."
 
 
+@pytest.mark.parametrize("blank", ["\u200b", "\u200d \ufeff", "\u00ad", "\u2800", "\u3164", "\u00a0"])
+def test_a_text_of_which_nothing_can_be_seen_is_empty(blank: str) -> None:
+    assert text.complaint(blank, longest=100, shortest=1) == "This may not be empty."
+    assert text.complaint(blank + "a", longest=100, shortest=1) is None
+
+
 def test_lines_are_allowed_where_lines_are_expected() -> None:
     assert text.complaint("one\n\ttwo", longest=100, lines=True) is None
     assert text.complaint("one\rtwo", longest=100, lines=True) is not None
