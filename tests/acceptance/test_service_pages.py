@@ -87,3 +87,17 @@ def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(visitor
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs/"])
 def test_these_are_open_to_everybody(visitor: Caller, path: str) -> None:
     assert visitor.get(path).status == 200
+
+
+def test_every_operation_says_what_it_does_and_what_its_refusals_mean(visitor: Caller) -> None:
+    document = visitor.get("/openapi.json").json
+    operations = [operation for found in document["paths"].values() for operation in found.values()]
+    summaries = [operation["summary"] for operation in operations]
+    assert len(set(summaries)) == len(summaries)
+    for operation in operations:
+        refusals = {status: found for status, found in operation["responses"].items() if status >= "400"}
+        assert all("Codes: " in found["description"] for found in refusals.values()), operation["operationId"]
+        assert "Retry-After" in refusals["503"]["headers"]
+    withdraw = document["paths"]["/payments/withdrawals/create/"]["post"]
+    assert "insufficient_funds" in withdraw["responses"]["409"]["description"]
+    assert "Idempotent-Replayed" in withdraw["responses"]["201"]["headers"]

@@ -8,13 +8,38 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi import get_schema
 
+from multitask.web.api import errors
+
+MEANINGS = {
+    400: "The request cannot be read.",
+    401: "Log in first, or again.",
+    403: "You may see this, but not do it.",
+    404: "It is not there, or not yours to see.",
+    409: "The state of things does not allow this now.",
+    411: "The body came without its length.",
+    413: "The body is too large.",
+    415: "The body is not said to be JSON.",
+    422: "A field is wrong; `fields` says which and why.",
+    429: "Too many attempts.",
+    503: "Nobody can answer now: ask again, with the same Idempotency-Key where there is one.",
+}
+WITH_RETRY_AFTER = (429, 503)
+RETRY_AFTER = {"description": "Seconds to wait before asking again.", "schema": {"type": "integer", "minimum": 0}}
+REPLAYED = {
+    "description": "Sent when this is the first answer again, for an Idempotency-Key that was used before.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @cache
 def openapi(api: NinjaAPI) -> dict[str, Any]:
     """Build the document once; nothing in it changes while the process runs."""
-    return dict(get_schema(api, path_prefix=""))
+    built = dict(get_schema(api, path_prefix=""))
+    for operations in built["paths"].values():
+        for operation in operations.values():
+            _explain(operation)
+    return built
 
 
 def json_view(request: HttpRequest, api: NinjaAPI) -> JsonResponse:
@@ -26,6 +51,26 @@ def page_view(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
     """Show every operation with its parameters, body and answers."""
     document = openapi(api)
     return render(request, "api/docs.html", {"info": document["info"], "groups": _groups(document)})
+
+
+def _explain(operation: dict[str, Any]) -> None:
+    """Name an operation by what it does, and say what its refusals mean and what comes with them."""
+    if "description" in operation:
+        operation["summary"] = operation["description"].split("\n")[0].rstrip(".")
+    keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
+    for status, found in operation["responses"].items():
+        number = int(status)
+        if number in MEANINGS:
+            found["description"] = f"{MEANINGS[number]} Codes: {', '.join(_codes(number))}."
+        if number in WITH_RETRY_AFTER:
+            found.setdefault("headers", {})["Retry-After"] = RETRY_AFTER
+        if keyed and (number < 300 or number == 409):
+            found.setdefault("headers", {})["Idempotent-Replayed"] = REPLAYED
+
+
+def _codes(status: int) -> list[str]:
+    own = errors.BY_STATUS.get(status)
+    return sorted({code for code, known in errors.STATUSES.items() if known == status} | ({own.code} if own else set()))
 
 
 def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
