@@ -337,3 +337,38 @@ def test_a_fault_says_nothing_about_itself(
     )
     assert "request_failed" in caplog.text
     assert "top-secret-sentence" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("title", "x" * 201, "At most 200 characters."),
+        ("title", "", "This may not be empty."),
+        ("title", "\u200b", "This may not be empty."),
+        ("currency", "usd", "This has to be an ISO 4217 code of three capital letters, such as USD."),
+        ("deadline", "2030-01-31T12:00:00", "Say the time zone too, as in 2030-01-31T12:00:00Z."),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_said_to_people(
+    client_user: Caller, field: str, value: str, sentence: str
+) -> None:
+    answer = client_user.post(CREATE, TASK | {field: value})
+    assert (answer.status, answer.json["fields"]) == (422, {field: sentence})
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"page": "0"}, "This has to be 1 or more."),
+        ({"page_size": "101"}, "This has to be 100 or less."),
+        ({"status": "bad"}, "This has to be 'pending', 'completed', 'failed' or 'cancelled'."),
+        ({"from": "0"}, "This has to be a day, such as 2030-01-31."),
+        ({"to": "2030-01-31T00:00:00"}, "This has to be a day, such as 2030-01-31."),
+        ({"to": "2030-13-01"}, "There is no such day."),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_said_to_people(
+    client_user: Caller, query: dict[str, str], sentence: str
+) -> None:
+    answer = client_user.get("/payments/wallet/transactions/", query)
+    assert (answer.status, list(answer.json["fields"].values())) == (422, [sentence])

@@ -15,6 +15,22 @@ SENTENCES = {
     "datetime_type": "This has to be a date and time, such as 2030-01-31T12:00:00Z.",
     "model_type": "The body has to be a JSON object.",
     "model_attributes_type": "The body has to be a JSON object.",
+    "date_from_datetime_parsing": "There is no such day.",
+    "timezone_aware": "Say the time zone too, as in 2030-01-31T12:00:00Z.",
+}
+# The same for kinds that have a limit, named in the braces.
+LIMITS = {
+    "string_too_long": "At most {max_length} characters.",
+    "string_too_short": "At least {min_length} characters.",
+    "too_long": "At most {max_length} characters.",
+    "too_short": "At least {min_length} characters.",
+    "greater_than_equal": "This has to be {ge} or more.",
+    "less_than_equal": "This has to be {le} or less.",
+    "enum": "This has to be {expected}.",
+}
+PATTERNS = {
+    r"^[A-Z]{3}$": "This has to be an ISO 4217 code of three capital letters, such as USD.",
+    r"^[A-Z]{2}$": "This has to be an ISO 3166 code of two capital letters, such as US.",
 }
 # What all faults being of one kind is called; a kind that names itself in our own words keeps its name.
 CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
@@ -59,4 +75,11 @@ def _name(location: tuple[Any, ...]) -> str:
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    return SENTENCES.get(found["type"], f"{found['msg'].rstrip('.')}.")
+    kind, limits = found["type"], found.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(limits["pattern"], "This is not written as it has to be.")
+    if kind in LIMITS:
+        # Every list of ours has its limits elsewhere, so what is too long or too short here is text.
+        is_empty = limits.get("min_length") == 1
+        return "This may not be empty." if is_empty else LIMITS[kind].format(**limits)
+    return SENTENCES.get(kind, f"{found['msg'].rstrip('.')}.")

@@ -1,5 +1,6 @@
 """`/payments/wallet/`: balances and history."""
 
+import re
 import uuid
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from multitask import text
 from multitask.money import Money
@@ -65,6 +66,17 @@ class HistoryOut(Output):
     failure_reason: str
 
 
+def _day(value: object) -> object:
+    """Refuse what would be read as seconds since 1970, or as a moment that has no part to play."""
+    if isinstance(value, str) and not DAY.fullmatch(value):
+        raise validation.own("invalid", "This has to be a day, such as 2030-01-31.")
+    return value
+
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class HistoryQuery(BaseModel):
     """Which rows are wanted; `from` and `to` are days in one's own time zone, both included."""
 
@@ -73,8 +85,8 @@ class HistoryQuery(BaseModel):
     type: HistoryType | None = None
     status: HistoryStatus | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
-    start: date | None = Field(None, alias="from")
-    end: date | None = Field(None, alias="to")
+    start: Day | None = Field(None, alias="from")
+    end: Day | None = Field(None, alias="to")
     search: Annotated[str, Field(max_length=100)] = ""
 
     @field_validator("search")
