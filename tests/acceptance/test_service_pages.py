@@ -1,12 +1,14 @@
 """What surrounds the API: health, metrics, the OpenAPI document and its page."""
 
 import re
+from enum import StrEnum
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import connection
 
+from multitask.payments.states import DisputeState, EscrowState, RefundState, WithdrawalState
 from multitask.web.api import health
 from tests.acceptance.clients import Caller
 
@@ -101,3 +103,19 @@ def test_every_operation_says_what_it_does_and_what_its_refusals_mean(visitor: C
     withdraw = document["paths"]["/payments/withdrawals/create/"]["post"]
     assert "insufficient_funds" in withdraw["responses"]["409"]["description"]
     assert "Idempotent-Replayed" in withdraw["responses"]["201"]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "state"),
+    [
+        ("EscrowOut", EscrowState),
+        ("IntentOut", EscrowState),
+        ("RefundOut", RefundState),
+        ("DisputeOut", DisputeState),
+        ("WithdrawalOut", WithdrawalState),
+    ],
+)
+def test_the_document_names_the_values_of_a_status(visitor: Caller, shape: str, state: type[StrEnum]) -> None:
+    shapes = visitor.get("/openapi.json").json["components"]["schemas"]
+    status = shapes[shape]["properties"]["status"]
+    assert shapes[status["$ref"].rsplit("/", 1)[-1]]["enum"] == [one.value for one in state]

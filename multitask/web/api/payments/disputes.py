@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from multitask.money import Money
 from multitask.payments import access, approvals, disputes
 from multitask.payments.models import Approval, Dispute
+from multitask.payments.states import DisputeState
 from multitask.web.api import auth, pagination
 from multitask.web.api.idempotency import idempotent
 from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
@@ -39,7 +40,7 @@ class DisputeOut(Output):
     id: int
     dispute_id: uuid.UUID
     escrow: int
-    status: str
+    status: DisputeState
     reason: str
     opened_at: datetime
     settled_at: datetime | None
@@ -158,7 +159,7 @@ def show_dispute(dispute: Dispute) -> DisputeOut:
         id=dispute.pk,
         dispute_id=dispute.public_id,
         escrow=dispute.escrow_id,
-        status=dispute.state,
+        status=DisputeState(dispute.state),
         reason=dispute.reason,
         opened_at=dispute.opened_at,
         settled_at=dispute.settled_at,

@@ -13,7 +13,7 @@ from multitask.money import Money
 from multitask.payments import access, actions, audit, disputes, refunds
 from multitask.payments import escrow as escrows
 from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
-from multitask.payments.states import RefundState
+from multitask.payments.states import EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor, Role
 from multitask.web.api import auth, pagination
@@ -69,7 +69,7 @@ class EscrowOut(Output):
     released_amount: AmountOut
     refunded_amount: AmountOut
     currency: CurrencyOut
-    status: str
+    status: EscrowState
     provider: str
     stripe_payment_intent_id: str
     created_at: datetime
@@ -226,7 +226,7 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         released_amount=amount_out(Money(held.released_minor, currency)),
         refunded_amount=amount_out(Money(held.refunded_minor, currency)),
         currency=currency,
-        status=held.state,
+        status=EscrowState(held.state),
         provider=held.provider,
         stripe_payment_intent_id=held.provider_payment_id if held.provider == "stripe" else "",
         created_at=held.created_at,

@@ -9,6 +9,7 @@ from ninja import Router
 from multitask.money import Money
 from multitask.payments import funding, operations
 from multitask.payments.funding import Intent
+from multitask.payments.states import EscrowState
 from multitask.web.api import auth
 from multitask.web.api.idempotency import idempotent
 from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
@@ -34,7 +35,7 @@ class IntentOut(Output):
     platform_fee: AmountOut
     freelancer_amount: AmountOut
     currency: CurrencyOut
-    status: str
+    status: EscrowState
     existing: bool
 
 
@@ -68,6 +69,6 @@ def show(intent: Intent) -> IntentOut:
         platform_fee=amount_out(Money(escrow.fee_minor, escrow.currency)),
         freelancer_amount=amount_out(Money(escrow.freelancer_minor, escrow.currency)),
         currency=escrow.currency,
-        status=escrow.state,
+        status=EscrowState(escrow.state),
         existing=intent.existing,
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from multitask.payments import access, refunds
 from multitask.payments.models import Refund
+from multitask.payments.states import RefundState
 from multitask.users.actor import Actor
 from multitask.web.api import auth, pagination
 from multitask.web.api.idempotency import idempotent
@@ -40,7 +41,7 @@ class RefundOut(Output):
     escrow: int
     amount: AmountOut
     currency: CurrencyOut
-    status: str
+    status: RefundState
     reason: str
     note: str
     answer_by: datetime | None
@@ -126,7 +127,7 @@ def show_refund(refund: Refund) -> RefundOut:
         escrow=refund.escrow_id,
         amount=amount_out(refund.amount),
         currency=refund.currency,
-        status=refund.state,
+        status=RefundState(refund.state),
         reason=refund.reason,
         note=refund.note,
         answer_by=refund.answer_by_at,

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from multitask.payments import access, withdrawals
 from multitask.payments.models import Withdrawal
+from multitask.payments.states import WithdrawalState
 from multitask.web.api import auth, pagination
 from multitask.web.api.idempotency import idempotent
 from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
@@ -43,7 +44,7 @@ class WithdrawalOut(Output):
     withdrawal_id: uuid.UUID
     amount: AmountOut
     currency: CurrencyOut
-    status: str
+    status: WithdrawalState
     stripe_payout_id: str
     created_at: datetime
     processed_at: datetime | None
@@ -102,7 +103,7 @@ def show(withdrawal: Withdrawal) -> WithdrawalOut:
         withdrawal_id=withdrawal.public_id,
         amount=amount_out(withdrawal.amount),
         currency=withdrawal.currency,
-        status=withdrawal.state,
+        status=WithdrawalState(withdrawal.state),
         stripe_payout_id=payout_id if withdrawal.provider == "stripe" else "",
         created_at=withdrawal.created_at,
         processed_at=withdrawal.processed_at,
