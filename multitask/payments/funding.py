@@ -85,7 +85,7 @@ def _intend(actor: Actor, application_id: int, now: datetime) -> tuple[int, int 
     client = User.objects.get(pk=escrow.client_id)
     _, customer_operation = customers.intend(client, escrow.provider, now)
     payment = _latest(escrow)
-    existing = payment is not None and payment.provider_payment_id is not None
+    existing = payment is not None
     if payment is None or payment.state == PaymentState.CANCELLED.value:
         require_unpaid(escrow)
         payment, existing = _new_payment(escrow, now), False
