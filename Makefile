@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PY := .venv/bin/python
-# The whole suite on two workers; `make test ARGS="tests/ledger -x"` runs what ARGS names.
+# The whole suite on two workers; `make test ARGS="tests/integration/ledger -x"` runs what ARGS names.
 WORKERS ?= 2
 ARGS ?=
 
