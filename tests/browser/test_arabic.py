@@ -19,9 +19,11 @@ TEXT = """() => {
   for (const part of main.querySelectorAll("select, .mono, .o-mono, [lang=en], svg")) part.remove();
   return main.textContent;
 }"""
-# All that is visible on a page of the back office, but for its icons, which are spelled out in a font.
+# All that is visible on a page of the back office, but for the provider's own words, which say so, and icons, which are
+# spelled out in a font.
 OFFICE_TEXT = """() => {
-  for (const part of document.querySelectorAll("select, .o-mono, svg, .material-symbols-outlined")) part.remove();
+  const left = "select, .o-mono, [lang=en], svg, .material-symbols-outlined";
+  for (const part of document.querySelectorAll(left)) part.remove();
   return document.body.innerText;
 }"""
 LATIN_WORD = re.compile(r"\b[a-z]{4,}\b")

@@ -203,7 +203,7 @@ def _failed(withdrawal: Withdrawal) -> PayoutState:
         id=str(withdrawal.provider_payout_id),
         status=PayoutStatus.FAILED,
         amount=withdrawal.amount,
-        account_id="",
+        account_id=str(withdrawal.account.provider_account_id),
         failure_code="account_closed",
     )
 
