@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from multitask.payments.models import Operation
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
@@ -32,7 +33,7 @@ def show_event(request: HttpRequest, event: IncomingEvent) -> HttpResponse:
     """A webhook: what came, what became of it, and what can be done."""
     may_replay = event.state != EventState.QUARANTINED and roles.may(request, Power.ADJUST)
     context = {"event": event, "payload": _readable(event.payload), "may_replay": may_replay}
-    return site.page(request, "event.html", event.kind, context)
+    return site.page(request, "event.html", _("Webhook"), context)
 
 
 def _readable(payload: str) -> str:
