@@ -1,5 +1,6 @@
 """Chargebacks: a cardholder's bank contests a payment, and the escrow is frozen at once."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -46,6 +47,15 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         chargeback.status = state.status
     chargeback.save()
     _freeze_or_thaw(escrow, now)
+
+
+def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
+    """Which of these chargebacks of our payments stand otherwise in our books, or not at all; their ids."""
+    by_id = {state.id: state for state in states}
+    known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
+    statuses = dict(known.values_list("provider_dispute_id", "status"))
+    news = [state for state in by_id.values() if statuses.get(state.id) != state.status]
+    return [state.id for state in news if _payment(provider, state) is not None]
 
 
 def _payment(provider: str, state: DisputeState) -> Payment | None:

@@ -142,7 +142,6 @@ class PaymentState:
     fee: Money | None = None
     available_at: datetime | None = None
     refunded: Money | None = None
-    disputed: bool = False
     reference: str = ""
     failure_code: str = ""
     failure_message: str = ""
@@ -318,6 +317,9 @@ class Provider(Protocol):
 
     # -- chargebacks
     def read_dispute(self, dispute_id: str) -> DisputeState: ...
+    def list_disputes(self, *, since: datetime) -> Sequence[DisputeState]:
+        """The newest chargebacks that were opened since then, up to a bound; also of payments that are not ours."""
+        ...
 
     # -- webhooks
     def verify_webhook(self, *, body: bytes, signature: str, endpoint: str, now: datetime) -> InboundEvent:

@@ -26,6 +26,11 @@ def default() -> Provider:
     return get()
 
 
+def every() -> tuple[Provider, ...]:
+    """Answer all providers that our rows may name."""
+    return (get(StripeProvider.name),)
+
+
 def _stripe_configuration() -> Configuration:
     return Configuration(
         secret_key=settings.STRIPE_SECRET_KEY,

@@ -5,7 +5,7 @@ import pytest
 from multitask.money import Money
 from multitask.payments.provider import PaymentStatus, Provider, RefundStatus, Rejected
 from tests.contract.conftest import HUNDRED, People
-from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, DISPUTED_CARD, Rig
+from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, Rig
 
 
 def test_a_new_payment_waits(provider: Provider, people: People, name: str) -> None:
@@ -43,7 +43,6 @@ def test_a_paid_payment_tells_what_came_of_it(people: People, rig: Rig) -> None:
     assert payment.available_at is not None
     assert payment.available_at > rig.now()
     assert payment.refunded == Money(0, "USD")
-    assert not payment.disputed
 
 
 def test_a_yen_is_a_yen(people: People) -> None:
@@ -186,7 +185,3 @@ def test_a_refund_may_change_its_mind(
     changed = provider.read_refund(refund.id)
     assert changed.status is then
     assert bool(changed.failure_code) == bool(changed.failure_message) == (then is RefundStatus.FAILED)
-
-
-def test_a_disputed_payment_says_so(people: People) -> None:
-    assert people.paid(card=DISPUTED_CARD).disputed

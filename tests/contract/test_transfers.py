@@ -214,3 +214,20 @@ def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Prov
 
     assert (dispute.payment_id, dispute.charge_id, dispute.amount) == (payment.id, payment.charge_id, HUNDRED)
     assert (dispute.reason, dispute.status) == ("fraudulent", "needs_response")
+
+
+def test_the_newest_chargebacks_are_listed_first(people: People, rig: Rig, provider: Provider) -> None:
+    before = rig.now()
+    first, second = people.paid(card=DISPUTED_CARD), people.paid(card=DISPUTED_CARD)
+
+    listed = provider.list_disputes(since=before)
+
+    assert [dispute.payment_id for dispute in listed][:2] == [second.id, first.id]
+    assert listed[0] == provider.read_dispute(listed[0].id)
+
+
+def test_only_chargebacks_opened_since_are_listed(people: People, rig: Rig, provider: Provider) -> None:
+    people.paid(card=DISPUTED_CARD)
+    rig.pass_time(60)
+
+    assert list(provider.list_disputes(since=rig.now())) == []

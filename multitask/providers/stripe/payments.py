@@ -151,7 +151,6 @@ def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
         fee=fee,
         available_at=available_at,
         refunded=currencies.from_stripe(charge.get("amount_refunded") or 0, charge["currency"]),
-        disputed=bool(charge.get("disputed")),
         reference=state.reference,
     )
 

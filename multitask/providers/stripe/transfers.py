@@ -1,20 +1,29 @@
 """Moving money on: transfers to connected accounts and back, payouts to banks, and chargebacks."""
 
 from datetime import UTC, datetime
+from itertools import islice
 
 import stripe
+import structlog
 
-from multitask.money import Money
+from multitask.money import Money, MoneyError
 from multitask.payments.provider import (
     DisputeState,
     PayoutState,
     PayoutStatus,
+    Rejected,
     TransferState,
     TransferStatus,
     Unknown,
 )
 from multitask.providers.stripe import currencies
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+from multitask.providers.stripe.errors import translated
+
+log = structlog.get_logger(__name__)
+
+# Ten pages; a platform with more chargebacks between two looks has other worries.
+LISTED_DISPUTES = 1_000
 
 # Both pass by themselves: the platform's funds settle, the account's owner answers what Stripe asks.
 HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer"})
@@ -103,15 +112,36 @@ class Transfers(Caller):
 
     def read_dispute(self, dispute_id: str) -> DisputeState:
         """Read a chargeback; its status and reason stay Stripe's words."""
-        raw = self._read(lambda: self._client.v1.disputes.retrieve(dispute_id))
-        return DisputeState(
-            id=raw["id"],
-            status=raw["status"],
-            reason=raw.get("reason") or "",
-            amount=currencies.from_stripe(raw["amount"], raw["currency"]),
-            payment_id=raw.get("payment_intent") or "",
-            charge_id=raw.get("charge") or "",
-        )
+        return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
+
+    def list_disputes(self, *, since: datetime) -> list[DisputeState]:
+        """List chargebacks opened since then, newest first: beyond the bound, an earlier look has seen them."""
+        params: stripe.params.DisputeListParams = {"limit": PAGE_SIZE, "created": {"gte": int(since.timestamp())}}
+        with translated():
+            pages = self._client.v1.disputes.list(params).auto_paging_iter()
+            found: list[Raw] = [dispute.to_dict() for dispute in islice(pages, LISTED_DISPUTES)]
+        return [state for raw in found if (state := _understood(raw))]
+
+
+def dispute_state(raw: Raw) -> DisputeState:
+    """Translate a chargeback."""
+    return DisputeState(
+        id=raw["id"],
+        status=raw["status"],
+        reason=raw.get("reason") or "",
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
+        payment_id=raw.get("payment_intent") or "",
+        charge_id=raw.get("charge") or "",
+    )
+
+
+def _understood(raw: Raw) -> DisputeState | None:
+    """None for a chargeback in money that we have no units for: of somebody else's payment, it hides no other."""
+    try:
+        return dispute_state(raw)
+    except (Rejected, MoneyError):
+        log.warning("dispute not representable", dispute=raw["id"], amount=raw["amount"], currency=raw["currency"])
+        return None
 
 
 def transfer_state(raw: Raw) -> TransferState:

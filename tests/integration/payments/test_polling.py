@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from multitask.payments.models import ConnectedAccount, Payment, Withdrawal
+from multitask.money import Money
+from multitask.payments.errors import EscrowFrozen
+from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Withdrawal
 from multitask.webhooks import polling
-from tests.payments_world import REFUNDED_LATER, World, dollars, user_id
+from tests.payments_world import REFUNDED_LATER, Job, World, dollars, user_id
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # Ahead of the provider's clock also when the day ends while the tests run.
@@ -129,3 +131,110 @@ def test_one_that_cannot_be_read_keeps_no_other_waiting(world: World) -> None:
     assert polling.refresh_open(now=MIDNIGHT + MINUTE) == 1
 
     assert (first.escrow.state, second.escrow.state) == ("funded", "pending_payment")
+
+
+def contest(world: World, job: Job) -> str:
+    """Open a chargeback at the provider, of which no webhook tells; return its id."""
+    return str(world.sandbox.control("POST", "disputes", {"charge": job.charge_id})["id"])
+
+
+def decide(world: World, dispute_id: str, outcome: str) -> None:
+    world.sandbox.control("POST", f"disputes/{dispute_id}", {"outcome": outcome})
+
+
+def test_a_chargeback_is_found_opened_and_decided(world: World) -> None:
+    job = world.completed()
+    untouched = world.funded()
+    dispute_id = contest(world, job)
+
+    assert polling.refresh_open(now=MIDNIGHT + 14 * MINUTE) == 0
+    assert polling.refresh_open(now=MIDNIGHT + 15 * MINUTE) == 1
+    assert job.history()[-2:] == ["chargeback_opened", "frozen"]
+    assert untouched.escrow.frozen_at is None
+    with pytest.raises(EscrowFrozen):
+        world.release(job)
+
+    decide(world, dispute_id, "won")
+    polling.refresh_open(now=MIDNIGHT + 16 * MINUTE)
+
+    assert job.history()[-2:] == ["chargeback_won", "unfrozen"]
+    assert world.release(job).state == "released"
+
+
+@pytest.mark.parametrize(("outcome", "is_frozen"), [("won", False), ("lost", True)])
+def test_a_chargeback_whose_beginning_and_end_were_lost_ends_as_by_webhook(
+    world: World, outcome: str, is_frozen: bool
+) -> None:
+    job = world.funded()
+    decide(world, contest(world, job), outcome)
+
+    polling.refresh_open(now=MIDNIGHT + HOUR)
+
+    assert Chargeback.objects.get().status == outcome
+    assert (job.escrow.frozen_at is not None) is is_frozen
+
+
+def test_what_is_known_of_chargebacks_is_read_no_second_time(world: World) -> None:
+    job = world.funded()
+    decide(world, contest(world, job), "won")
+    polling.refresh_open(now=MIDNIGHT + HOUR)
+
+    assert polling.refresh_open(now=MIDNIGHT + 2 * HOUR) == 0
+    assert job.history().count("chargeback_opened") == job.history().count("chargeback_won") == 1
+
+
+def test_a_chargeback_of_somebody_elses_payment_is_passed_over(world: World) -> None:
+    contest(world, world.funded())
+    Payment.objects.update(provider_payment_id="pi_another", provider_charge_id="ch_another")
+
+    assert list(polling.unheard_of(now=MIDNIGHT + HOUR)) == []
+
+
+def test_a_chargeback_in_money_that_we_have_no_units_for_hides_no_other(world: World) -> None:
+    job, other = world.funded(), world.funded(Money(1_500, "ISK"))
+    contest(world, job)
+    # Stripe counts this currency in hundredths, which do not exist.
+    world.sandbox.control("POST", "disputes", {"charge": other.charge_id, "amount": 150})
+
+    polling.refresh_open(now=MIDNIGHT + HOUR)
+
+    assert (job.escrow.frozen_at, other.escrow.frozen_at) == (MIDNIGHT + HOUR, None)
+
+
+def test_an_undecided_chargeback_is_asked_about_for_as_long_as_the_bank_takes(world: World) -> None:
+    job = world.funded()
+    dispute_id = contest(world, job)
+    polling.refresh_open(now=MIDNIGHT)
+
+    assert asked_about(world, MINUTE) == [dispute_id]
+    assert asked_about(world, 16 * MINUTE) == []
+    assert asked_about(world, 29 * DAY + HOUR) == [dispute_id]
+    assert asked_about(world, 90 * DAY + HOUR) == []
+    assert asked_about(world, 90 * DAY) == [dispute_id]
+    decide(world, dispute_id, "lost")
+    polling.refresh_open(now=MIDNIGHT + 90 * DAY)
+    assert Chargeback.objects.get().closed_at == MIDNIGHT + 90 * DAY
+    assert asked_about(world, 91 * DAY) == []
+
+
+def test_an_outage_of_weeks_hides_no_chargeback(world: World) -> None:
+    dispute_id = contest(world, world.funded())
+
+    found = [event.object_id for event in polling.unheard_of(now=MIDNIGHT + 20 * DAY)]
+
+    assert found == [dispute_id]
+    assert list(polling.unheard_of(now=MIDNIGHT + 20 * DAY + HOUR)) == []
+
+
+def test_a_list_of_chargebacks_that_is_not_answered_keeps_nothing_waiting(world: World) -> None:
+    job, contested = world.hired(), world.funded()
+    world.ask_to_pay(job)
+    world.pay(job)
+    contest(world, contested)
+    world.sandbox.add_fault("error_before", method="GET", path="/v1/disputes", count=1)
+
+    assert polling.refresh_open(now=MIDNIGHT + 15 * MINUTE) == 1
+    assert (job.escrow.state, contested.escrow.frozen_at) == ("funded", None)
+    polling.refresh_open(now=MIDNIGHT + 30 * MINUTE)
+
+    assert contested.escrow.frozen_at == MIDNIGHT + 30 * MINUTE
