@@ -204,7 +204,7 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
 def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any:
     """Call, but look first when an earlier attempt may have had its effect under a key now forgotten."""
     if operation.attempts > 1 and _key_is_stale(provider, operation, now):
-        found = handler.find(provider, operation)
+        found = _look(handler, provider, operation)
         if found is not None:
             return found
         _renew_key(operation, now)
@@ -212,18 +212,26 @@ def _ask(handler: Handler, provider: Provider, operation: Operation, now: dateti
         return handler.call(provider, operation)
     except Rejected:
         # A refusal after an unanswered attempt may be the echo of that attempt's own success.
-        found = handler.find(provider, operation) if operation.attempts > 1 else None
+        found = _look(handler, provider, operation) if operation.attempts > 1 else None
         if found is None:
             raise
         return found
     except Unknown as error:
         if not error.replayed:
             raise
-        found = handler.find(provider, operation)
+        found = _look(handler, provider, operation)
         if found is None:
             _renew_key(operation, now)
             raise
         return found
+
+
+def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | None:
+    """Look for what an earlier attempt may have made; a look that is itself refused proves nothing."""
+    try:
+        return handler.find(provider, operation)
+    except Rejected as error:
+        raise Unknown(error.code, error.message) from error
 
 
 def _key_is_stale(provider: Provider, operation: Operation, now: datetime) -> bool:

@@ -1,5 +1,7 @@
 """Withdrawals: from the available balance to the freelancer's bank."""
 
+from datetime import timedelta
+
 import pytest
 
 from multitask.money import Money
@@ -15,6 +17,7 @@ from multitask.payments.errors import (
 from multitask.payments.models import AuditEvent, ConnectedAccount, Escrow, HistoryRow, Operation, Withdrawal
 from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.users.actor import Actor
+from multitask.web.backoffice import open_questions
 from tests.payments_world import World, dollars, held, user_id
 
 
@@ -228,6 +231,33 @@ def test_a_webhook_that_overtakes_the_answer_is_believed(world: World) -> None:
     assert Operation.objects.get(kind="create_payout").state == "succeeded"
     assert len(world.made("payout", f"create_payout:{withdrawal.pk}:1")) == 1
     assert purse(freelancer) == (0, 0)
+
+
+@pytest.mark.parametrize("later", [timedelta(minutes=1), timedelta(days=2)])
+def test_a_payout_that_can_neither_be_made_nor_looked_for_is_not_taken_for_refused(
+    world: World, later: timedelta
+) -> None:
+    freelancer = world.settled().freelancer
+    withdrawal = world.withdraw(freelancer, dollars("85.00"))
+    world.sandbox.add_fault("drop_response", method="POST", path="/v1/payouts", count=1)
+    world.work()
+    wanted = Operation.objects.get(kind="create_payout").arguments
+    # Whatever is asked about an account out of reach is refused; the payout inside it exists all the same.
+    Operation.objects.filter(kind="create_payout").update(arguments={**wanted, "account_id": "acct_1OutOfReach"})
+    for _ in range(2):
+        world.wait(later)
+        world.work()
+    operation = Operation.objects.get(kind="create_payout")
+    assert (operation.state, operation.last_error_code) == ("unknown", "account_invalid")
+    assert open_questions.stuck(world.now).get() == operation
+    assert purse(freelancer) == (0, 8_500)
+
+    Operation.objects.filter(kind="create_payout").update(arguments=wanted)
+    world.wait(minutes=1)
+    world.work()
+    withdrawal.refresh_from_db()
+    (made,) = world.made("payout", f"create_payout:{withdrawal.pk}:1")
+    assert withdrawal.provider_payout_id == made["id"]
 
 
 def test_a_payout_that_is_cancelled_at_the_provider_gives_the_money_back(world: World) -> None:
