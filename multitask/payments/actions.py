@@ -21,7 +21,7 @@ def allowed(actor: Actor, escrow: Escrow) -> list[str]:
         return []
     open_refund = _open_refund(escrow)
     if open_refund is not None:
-        return _about_refund(role, open_refund)
+        return _about_refund(actor, role, open_refund)
     return _about_money(actor, role, escrow)
 
 
@@ -30,12 +30,12 @@ def _open_refund(escrow: Escrow) -> Refund | None:
     return escrow.refunds.filter(source="escrow", state__in=states).first()
 
 
-def _about_refund(role: Role, refund: Refund) -> list[str]:
+def _about_refund(actor: Actor, role: Role, refund: Refund) -> list[str]:
     if refund.state != RefundState.REQUESTED.value:
         return []
-    if role is Role.FREELANCER:
-        return ["accept_refund", "refuse_refund"]
-    return ["withdraw_refund"] if role is Role.CLIENT else []
+    if role is Role.CLIENT:
+        return ["withdraw_refund"]
+    return ["accept_refund", "refuse_refund"] if role is Role.FREELANCER or actor.may(Power.REFUND) else []
 
 
 def _about_money(actor: Actor, role: Role, escrow: Escrow) -> list[str]:

@@ -35,7 +35,8 @@ def is_large(escrow: Escrow, amount: Money) -> bool:
     """
     own_money = (escrow.client_id, escrow.freelancer_id)
     by_staff = escrow.refunds.filter(decided_by__isnull=False).exclude(decided_by_id__in=own_money)
-    before = by_staff.exclude(state=RefundState.FAILED.value).aggregate(sum=Sum("amount_minor"))["sum"] or 0
+    unpaid = [RefundState.FAILED.value, RefundState.REFUSED.value]
+    before = by_staff.exclude(state__in=unpaid).aggregate(sum=Sum("amount_minor"))["sum"] or 0
     return before + amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
 
 

@@ -137,6 +137,14 @@ _SENTENCES: Final[dict[str, Say]] = {
         lambda: _("Your refund was refused"),
         lambda: _("%(freelancer)s refused the refund for “%(task)s”. Our staff settles it; the money stays in escrow."),
     ),
+    "refund_granted": _sentence(
+        lambda: _("Our staff agreed to the refund for “%(task)s”"),
+        lambda: _("%(amount)s goes back to %(client)s. The payment page shows why."),
+    ),
+    "refund_denied": _sentence(
+        lambda: _("Our staff refused the refund for “%(task)s”"),
+        lambda: _("The money stays in escrow while the dispute is settled. The payment page shows why."),
+    ),
     "refund_withdrawn": _sentence(
         lambda: _("The refund request was taken back"),
         lambda: _("%(client)s does not ask for a refund for “%(task)s” any more."),

@@ -53,6 +53,8 @@ RULES: Final[dict[str, Who]] = {
     "refund_requested": _freelancer,
     "refund_accepted": _client,
     "refund_refused": _client,
+    "refund_granted": _both,
+    "refund_denied": _both,
     "refund_withdrawn": _freelancer,
     "refund_started": _both,
     "refunded": _both,

@@ -2,7 +2,7 @@
 
 Staff and the freelancer may refund at once. The client may at once while the work has not
 started or the task is cancelled; otherwise the refund is a request that the freelancer answers,
-silence accepts it, and a refusal opens a dispute.
+or finance staff in their place; silence accepts it, and a refusal opens a dispute.
 """
 
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ from multitask.payments.states import (
     require,
 )
 from multitask.tasks.states import TaskStatus
-from multitask.users.actor import Actor, Power, Role
+from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 __all__ = [
     "answer",
@@ -206,33 +206,65 @@ def _require_asked(refund: Refund) -> None:
 @database.transactional
 def answer(
     *, actor: Actor, refund_id: Identifier, accept: bool, note: str = "", now: datetime, request_key: str = ""
-) -> Refund:
-    """Answer a client's request as its freelancer; refusing opens a dispute. Silence is the system's acceptance."""
+) -> Refund | approvals.Approval:
+    """Answer a client's request as its freelancer or as finance staff; refusing opens a dispute.
+
+    Silence is the system's acceptance. A large one that staff accepts waits for a second person and answers the
+    approval instead. Raises NotFound, Forbidden, WrongState or EscrowFrozen.
+    """
     escrow, refund = _locked(actor, refund_id)
-    if not (actor.is_user(escrow.freelancer_id) or actor.is_system):
-        raise Forbidden("Only the freelancer answers a refund request.")
+    role = access.party(actor, escrow)
+    if role is Role.CLIENT or not (role is Role.FREELANCER or actor.may(Power.REFUND)):
+        raise Forbidden("Only the freelancer or finance staff answers a refund request.")
+    earlier = _answered(escrow, refund, request_key)
+    if earlier is not None:
+        return earlier
+    _require_answerable(escrow, refund)
+    if role in STAFF_ROLES:
+        approvals.require_none_open(escrow)
+        if accept and approvals.is_large(escrow, refund.amount):
+            arguments = {"amount_minor": refund.amount_minor, "reason": refund.reason, "note": note}
+            arguments["refund_id"] = refund.pk
+            return approvals.ask(
+                approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+            )
+    refund.answer_key = request_key
+    return (_accept if accept else _refuse)(escrow, refund, actor, note, now)
+
+
+def _answered(escrow: Escrow, refund: Refund, request_key: str) -> Refund | approvals.Approval | None:
+    """What the same answer did before, if it was cut off after its commit."""
     if request_key and refund.answer_key == request_key:
         return refund
+    return approvals.asked(escrow, request_key)
+
+
+def _require_answerable(escrow: Escrow, refund: Refund) -> None:
     _require_asked(refund)
     if escrow.frozen_at is not None:
         raise EscrowFrozen
+
+
+def _decided(refund: Refund, state: RefundState, actor: Actor, note: str, now: datetime) -> None:
+    require(RefundState(refund.state), state)
+    refund.state = state.value
     refund.decided_by_id, refund.decided_at, refund.answer_note = actor.user_id, now, note
-    refund.answer_key = request_key
-    if not accept:
-        return _refuse(escrow, refund, actor, note, now)
-    require(RefundState(refund.state), RefundState.PENDING)
-    refund.state = RefundState.PENDING.value
     refund.save()
-    audit.record("refund_accepted", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
+
+
+def _accept(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
+    _decided(refund, RefundState.PENDING, actor, note, now)
+    # The two sides are told who decided: the freelancer's own word is another thing than the staff's.
+    event = "refund_granted" if access.party(actor, escrow) in STAFF_ROLES else "refund_accepted"
+    audit.record(event, actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
     refund_calls.send(escrow, refund, now)
     return refund
 
 
 def _refuse(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
-    require(RefundState(refund.state), RefundState.REFUSED)
-    refund.state = RefundState.REFUSED.value
-    refund.save()
-    audit.record("refund_refused", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
+    _decided(refund, RefundState.REFUSED, actor, note, now)
+    event = "refund_denied" if access.party(actor, escrow) in STAFF_ROLES else "refund_refused"
+    audit.record(event, actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
     disputes.open_for(escrow, actor=actor, reason=note or refund.reason, refund=refund, now=now)
     return refund
 
@@ -270,7 +302,12 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
 
 
 def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Carry out a large refund that a second person approved."""
+    """Carry out a large refund that a second person approved, or the answer to the client's request for one."""
+    if "refund_id" in arguments:
+        asked = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
+        _require_answerable(escrow, asked)
+        _accept(escrow, asked, actor, arguments["note"], now)
+        return
     amount = _checked(escrow, Money(arguments["amount_minor"], escrow.currency))
     reason, note = arguments["reason"], arguments["note"]
     start(escrow, amount, actor=actor, reason=reason, note=note, now=now)

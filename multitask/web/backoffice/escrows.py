@@ -67,7 +67,7 @@ def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
         "buttons": [each for each in _offered(escrow, actor) if each.name not in waiting],
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},
         "payments": [_payment(row, actor) for row in escrow.payments.order_by("pk")],
-        "refunds": _refunds(escrow, actor) if _has_refunds(happened) else [],
+        "refunds": _refunds(escrow, actor, is_decided=bool(waiting)) if _has_refunds(happened) else [],
         "disputes": [_dispute(row, actor, is_decided=SETTLE in waiting) for row in _disputes(escrow)],
         "chargebacks": _chargebacks(escrow) if "chargeback_opened" in happened else [],
         "approvals": decisions,
@@ -100,10 +100,21 @@ def _payment(payment: Payment, actor: Actor) -> Row:
     return Row({"row": payment, "asked": Money(payment.amount_minor, payment.currency), "received": received}, offered)
 
 
-def _refunds(escrow: Escrow, actor: Actor) -> list[Row]:
+def _refunds(escrow: Escrow, actor: Actor, *, is_decided: bool) -> list[Row]:
     found = list(escrow.refunds.select_related("requested_by").order_by("pk"))
     again = {refund.request_key for refund in found}
-    return [_refund(refund, again, actor) for refund in found]
+    is_answerable = actor.may(Power.REFUND) and not is_decided and escrow.frozen_at is None
+    return [
+        _asked(refund)
+        if is_answerable and refund.state == RefundState.REQUESTED.value
+        else _refund(refund, again, actor)
+        for refund in found
+    ]
+
+
+def _asked(refund: Refund) -> Row:
+    """The client's request, which the freelancer has not answered."""
+    return Row(refund, [Button(name, addresses.deed(name, refund.pk)) for name in ("accept-refund", "refuse-refund")])
 
 
 def _refund(refund: Refund, again: set[str], actor: Actor) -> Row:

@@ -15,6 +15,7 @@ from multitask.payments import escrow as escrows
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
+from multitask.users.actor import STAFF_ROLES, Actor
 from multitask.web.pages import events, forms, next_steps
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in
 
@@ -35,11 +36,19 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     return _page(request, _escrow(request, task_id))
 
 
+def _offered(actor: Actor, escrow: Escrow) -> list[str]:
+    """What one may do from here; staff answers requests in the back office, which asks for a reason."""
+    allowed = actions.allowed(actor, escrow)
+    if access.party(actor, escrow) in STAFF_ROLES:
+        return [name for name in allowed if name not in {"accept_refund", "refuse_refund"}]
+    return allowed
+
+
 def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
     actor = actor_of(request)
     parts = whereabouts.parts(escrow)
     open_refund = _open_refund(escrow)
-    allowed = actions.allowed(actor, escrow)
+    allowed = _offered(actor, escrow)
     context: dict[str, Any] = {
         "escrow": escrow,
         "task": escrow.task,
@@ -124,6 +133,8 @@ def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpRespo
     @signed_in
     def answer(request: HttpRequest, task_id: int) -> HttpResponse:
         escrow, actor = _escrow(request, task_id), actor_of(request)
+        if access.party(actor, escrow) in STAFF_ROLES:
+            raise Http404
         asked = escrow.refunds.filter(state=RefundState.REQUESTED.value).first()
         form = forms.AnswerForm(request.POST)
         if not form.is_valid():

@@ -29,6 +29,8 @@ DEEDS = {
     "release": (Escrow, "finance"),
     "refund": (Escrow, "finance"),
     "settle": (Dispute, "finance"),
+    "accept-refund": (Refund, "finance"),
+    "refuse-refund": (Refund, "finance"),
     "retry-refund": (Refund, "finance"),
     "retry-transfer": (Escrow, "finance"),
     "return-payment": (Payment, "finance"),

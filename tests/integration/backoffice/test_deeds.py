@@ -89,6 +89,39 @@ def test_settle_with_nothing_for_one_side(world: World, office: Client) -> None:
     assert job.escrow.state == "released"
 
 
+def test_agree_to_a_refund_that_the_client_asks_for(world: World, finance: Actor, office: Client) -> None:
+    job = world.started()
+    world.refund(job, note="Two weeks without a word")
+    page = told(office, addresses.change(job.escrow))
+    assert addresses.deed("refuse-refund", job.refund.pk) in page
+    assert "Two weeks without a word" in told(office, addresses.deed("accept-refund", job.refund.pk))
+    address = do(office, "accept-refund", job.refund.pk)
+    assert address == f"{addresses.change(job.escrow)}#refund-{job.refund.pk}"
+    assert (job.refund.state, job.refund.answer_note) == ("pending", WHY)
+    assert audited("refund_granted", finance).amount_minor == 10_000
+    page = told(office, address)
+    assert "Our staff agreed to the refund" in page
+    assert addresses.deed("accept-refund", job.refund.pk) not in page
+
+
+def test_refuse_a_refund_that_the_client_asks_for(world: World, finance: Actor, office: Client) -> None:
+    job = world.started()
+    world.refund(job)
+    page = told(office, do(office, "refuse-refund", job.refund.pk))
+    assert (job.refund.state, job.escrow.state) == ("refused", "disputed")
+    audited("refund_denied", finance)
+    assert "Refused. A dispute is open." in page
+
+
+def test_a_large_request_is_written_down_for_a_second_person(world: World, office: Client) -> None:
+    job = world.started(scenes.LARGE)
+    world.refund(job)
+    page = told(office, do(office, "accept-refund", job.refund.pk))
+    assert "Nothing moves until a second person has approved it." in page
+    assert addresses.deed("accept-refund", job.refund.pk) not in page
+    assert (job.refund.state, Approval.objects.get().arguments["amount_minor"]) == ("requested", 250_000)
+
+
 def test_retry_a_failed_refund(world: World, finance: Actor, office: Client) -> None:
     job = scenes.failed_refund(world)
     failed = job.refund

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multitask.money import Money
-from multitask.payments import actions, disputes, escrow, fulfilment, refunds
+from multitask.payments import actions, approvals, disputes, escrow, fulfilment, notices, refunds
 from multitask.payments.access import Identifier
 from multitask.payments.errors import (
     AmountTooLarge,
@@ -20,12 +20,13 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.models import Dispute, Escrow, HistoryRow, Refund
+from multitask.payments.models import Approval, Dispute, Escrow, HistoryRow, Notice, Refund
 from multitask.users.actor import Actor
+from multitask.users.models import User
 from tests.payments_world import Job, World, dollars, held
 
 
-def answer(world: World, job: Job, *, accept: bool, actor: Actor | None = None, **more: Any) -> Refund:
+def answer(world: World, job: Job, *, accept: bool, actor: Actor | None = None, **more: Any) -> Any:
     return refunds.answer(actor=actor or job.freelancer, refund_id=job.refund.pk, accept=accept, now=world.now, **more)
 
 
@@ -235,15 +236,83 @@ def test_a_refusal_without_words_disputes_the_clients_reason(world: World) -> No
 
 
 @pytest.mark.parametrize("accept", [True, False])
-def test_only_the_freelancer_answers(world: World, accept: bool) -> None:
+def test_only_the_freelancer_and_finance_staff_answer(world: World, accept: bool) -> None:
     job = world.started()
     world.refund(job)
-    for actor in (job.client, world.staff(), world.staff("support")):
+    for actor in (job.client, world.staff("support")):
         with pytest.raises(Forbidden):
             answer(world, job, accept=accept, actor=actor)
     with pytest.raises(NotFound):
         answer(world, job, accept=accept, actor=world.freelancer(onboarded=False))
     assert job.refund.state == "requested"
+
+
+def test_finance_staff_accepts_in_the_freelancers_place(world: World) -> None:
+    job, finance = world.started(), world.staff()
+    world.refund(job)
+    answer(world, job, accept=True, actor=finance, note="Agreed on the phone")
+    world.work()
+    assert (job.refund.state, job.refund.decided_by_id, job.refund.answer_note) == (
+        "succeeded",
+        finance.user_id,
+        "Agreed on the phone",
+    )
+    assert job.history()[-3:] == ["refund_requested", "refund_granted", "refunded"]
+    notices.collect(now=world.now)
+    told = Notice.objects.filter(kind="refund_granted").values_list("user_id", flat=True)
+    assert set(told) == {job.client.user_id, job.freelancer.user_id}
+
+
+def test_finance_staff_refuses_in_the_freelancers_place(world: World) -> None:
+    job, finance = world.started(), world.staff()
+    world.refund(job)
+    answer(world, job, accept=False, actor=finance, note="The work is done")
+    assert (job.refund.state, job.escrow.state) == ("refused", "disputed")
+    assert Dispute.objects.get().opened_by_id == finance.user_id
+    assert job.history()[-2:] == ["refund_denied", "dispute_opened"]
+
+
+def test_staff_answers_no_request_of_its_own(world: World) -> None:
+    job = world.started()
+    world.refund(job)
+    User.objects.filter(pk=job.client.user_id).update(staff_role="finance", is_staff=True)
+    client = Actor.of(User.objects.get(pk=job.client.user_id))
+    with pytest.raises(Forbidden):
+        answer(world, job, accept=True, actor=client)
+
+
+def test_a_large_request_that_staff_accepts_waits_for_a_second_person(world: World) -> None:
+    job, finance = world.started(dollars("2500.00")), world.staff()
+    world.refund(job)
+    asked = answer(world, job, accept=True, actor=finance, note="Agreed", request_key="one")
+    assert isinstance(asked, Approval)
+    assert answer(world, job, accept=True, actor=finance, note="Agreed", request_key="one") == asked
+    with pytest.raises(WrongState):
+        answer(world, job, accept=False, actor=finance)
+    assert (job.refund.state, held(f"escrow:{job.escrow.pk}")) == ("requested", 250_000)
+
+    approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+
+    world.work()
+    assert (job.refund.state, job.escrow.state) == ("succeeded", "refunded")
+    assert Refund.objects.count() == 1
+
+
+def test_a_large_request_answered_meanwhile_is_approved_no_more(world: World) -> None:
+    job = world.started(dollars("2500.00"))
+    world.refund(job)
+    asked = answer(world, job, accept=True, actor=world.staff())
+    answer(world, job, accept=True)
+    with pytest.raises(WrongState):
+        approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+    assert job.history().count("refund_accepted") == 1
+
+
+def test_what_staff_has_refused_is_no_part_of_what_it_refunded(world: World) -> None:
+    job, finance = world.started(dollars("1500.00")), world.staff()
+    world.refund(job, amount=dollars("900.00"))
+    answer(world, job, accept=False, actor=finance)
+    assert not approvals.is_large(job.escrow, dollars("900.00"))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -342,7 +411,8 @@ def test_what_may_be_done_before_payment_and_about_a_request(world: World) -> No
     world.refund(job)
     assert allowed(job.client, job) == ["withdraw_refund"]
     assert allowed(job.freelancer, job) == ["accept_refund", "refuse_refund"]
-    assert allowed(world.staff(), job) == []
+    assert allowed(world.staff(), job) == ["accept_refund", "refuse_refund"]
+    assert allowed(world.staff("support"), job) == []
     answer(world, job, accept=True)
     assert allowed(job.client, job) == allowed(job.freelancer, job) == []
 

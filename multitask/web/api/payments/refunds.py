@@ -10,7 +10,7 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from multitask.payments import access, refunds
-from multitask.payments.models import Refund
+from multitask.payments.models import Approval, Refund
 from multitask.payments.states import RefundState
 from multitask.users.actor import Actor
 from multitask.web.api import auth, pagination
@@ -54,7 +54,7 @@ class RefundOut(Output):
 
 
 class AnswerIn(Body):
-    """What the freelancer wants to say to the request."""
+    """What whoever answers wants to say to the request; both sides read it."""
 
     note: Annotated[Lines, Field(max_length=2000)] = ""
 
@@ -77,7 +77,7 @@ def get(request: HttpRequest, refund_id: str) -> RefundOut:
 
 
 def _answering(name: str, *, accept: bool, summary: str) -> None:
-    """Add an operation that answers a request."""
+    """Add an operation that answers a request; a large one that staff accepts waits for a second person (202)."""
 
     def answer(request: HttpRequest, refund_id: str, body: AnswerIn = WITHOUT_WORDS) -> HttpResponse:
         actor, found = auth.actor_of(request), identifier(refund_id)
@@ -91,6 +91,8 @@ def _answering(name: str, *, accept: bool, summary: str) -> None:
                 now=timezone.now(),
                 request_key=request_key,
             )
+            if isinstance(answered, Approval):
+                return 202, show_refund(access.refund(actor, found))
             return 200, show_refund(answered)
 
         return idempotent(request, endpoint=f"refunds/{found}/{name}", body=body, execute=execute)
@@ -99,13 +101,17 @@ def _answering(name: str, *, accept: bool, summary: str) -> None:
         f"/refunds/{{refund_id}}/{name}/",
         operation_id=f"refunds_{name}",
         summary=summary,
-        response=responses({200: RefundOut}, 404, body=True, moves_money=True),
+        response=responses(
+            {200: RefundOut, 202: RefundOut} if accept else {200: RefundOut}, 404, body=True, moves_money=True
+        ),
         openapi_extra=IDEMPOTENCY_KEY,
     )(answer)
 
 
-_answering("accept", accept=True, summary="Agree to a refund, as the freelancer")
-_answering("refuse", accept=False, summary="Refuse a refund, as the freelancer, which opens a dispute")
+_answering("accept", accept=True, summary="Agree to a refund, as the freelancer or as finance staff")
+_answering(
+    "refuse", accept=False, summary="Refuse a refund, as the freelancer or as finance staff, which opens a dispute"
+)
 
 
 @router.post(

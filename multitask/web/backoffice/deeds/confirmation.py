@@ -22,6 +22,8 @@ _DEEDS: Final = (
     money_deeds.Release,
     money_deeds.RefundClient,
     money_deeds.Settle,
+    money_deeds.AcceptRefund,
+    money_deeds.RefuseRefund,
     money_deeds.RetryRefund,
     money_deeds.RetryTransfer,
     money_deeds.ReturnPayment,

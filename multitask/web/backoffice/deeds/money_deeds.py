@@ -191,19 +191,94 @@ class Settle(Deed):
         return addresses.escrow(subject.escrow_id, f"dispute-{subject.pk}")
 
 
-class RetryRefund(Deed):
-    """Try a failed refund again."""
+class OfRefund(Deed):
+    """A deed whose subject is a refund, or the request for one."""
 
-    name = "retry-refund"
     power = Power.REFUND
-    title = gettext_lazy("Try the refund again")
-    verb = gettext_lazy("Try again")
 
     def subject(self, actor: Actor, subject_id: int | None) -> Refund:
         """The refund, with its escrow."""
         refund = access.refund(actor, numbered(subject_id))
         refund.escrow = access.escrow(actor, refund.escrow_id)
         return refund
+
+    def address(self, subject: Refund) -> str:
+        """The escrow's page, at the refund."""
+        return addresses.escrow(subject.escrow_id, f"refund-{subject.pk}")
+
+
+class AnswerRefund(OfRefund):
+    """Answer a client's request in the freelancer's place."""
+
+    accept: ClassVar[bool]
+
+    def facts(self, subject: Refund) -> Facts:
+        """The request and why it was made."""
+        told: Facts = [(_("Refund"), money(subject.amount)), (_("State"), statuses.spoken(subject.state))]
+        why = subject.note or statuses.reasoned(subject.reason)
+        return [*told, (_("Their reason"), why), *escrow_facts(subject.escrow)]
+
+    def carry_out(self, subject: Refund, order: Order) -> object:
+        """Answer it, or ask for approval."""
+        return refunds.answer(
+            actor=order.actor,
+            refund_id=subject.pk,
+            accept=self.accept,
+            note=order.note,
+            now=order.now,
+            request_key=order.request_key,
+        )
+
+
+class AcceptRefund(AnswerRefund):
+    """Agree to it."""
+
+    name = "accept-refund"
+    title = gettext_lazy("Agree to the refund")
+    verb = gettext_lazy("Agree")
+    is_final = True
+    accept = True
+
+    def consequences(self, subject: Refund) -> list[str]:
+        """Where the money goes."""
+        told = {"name": subject.escrow.client.username, "amount": money(subject.amount)}
+        return [
+            _("%(amount)s leaves escrow and goes back to the card of %(name)s.") % told,
+            _("The freelancer has not answered: you decide in their place."),
+            *second_person(subject.escrow, subject.amount),
+        ]
+
+    def done(self, subject: Refund, outcome: object) -> str:
+        """Say so."""
+        return waits_or(outcome, _("The refund is on its way."))
+
+
+class RefuseRefund(AnswerRefund):
+    """Refuse it."""
+
+    name = "refuse-refund"
+    title = gettext_lazy("Refuse the refund")
+    verb = gettext_lazy("Refuse")
+    accept = False
+
+    def consequences(self, subject: Refund) -> list[str]:
+        """What follows."""
+        return [
+            _("A dispute opens, which the finance staff settles; the money stays in escrow until then."),
+            _("The freelancer has not answered: you decide in their place."),
+        ]
+
+    def done(self, subject: Refund, outcome: object) -> str:
+        """Say so."""
+        return _("Refused. A dispute is open.")
+
+
+class RetryRefund(OfRefund):
+    """Try a failed refund again."""
+
+    name = "retry-refund"
+    title = gettext_lazy("Try the refund again")
+    verb = gettext_lazy("Try again")
 
     def facts(self, subject: Refund) -> Facts:
         """The refund and why it failed."""
@@ -225,10 +300,6 @@ class RetryRefund(Deed):
     def done(self, subject: Refund, outcome: object) -> str:
         """Say so."""
         return _("The refund is tried again.")
-
-    def address(self, subject: Refund) -> str:
-        """The escrow's page, at the refund."""
-        return addresses.escrow(subject.escrow_id, f"refund-{subject.pk}")
 
 
 class ReturnPayment(Deed):
