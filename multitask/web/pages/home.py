@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from multitask.payments import onboarding, wallet
 from multitask.payments.models import Escrow, Refund
-from multitask.payments.states import EscrowState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.tasks.models import Application, Task
 from multitask.tasks.states import ApplicationStatus, TaskStatus
 from multitask.users.models import User
@@ -61,7 +61,9 @@ def needs_of(user: User) -> list[Need]:
 
 def _of_client(user: User) -> list[Need]:
     mine = Escrow.objects.filter(client=user).select_related("task", "freelancer")
-    funded = mine.filter(state=EscrowState.FUNDED.value)
+    # What is held by a bank or asked back cannot be released: a button for it would lead nowhere.
+    asked_back = Refund.objects.filter(escrow=OuterRef("pk"), state__in=[state.value for state in OPEN_REFUNDS])
+    funded = mine.filter(~Exists(asked_back), state=EscrowState.FUNDED.value, frozen_at=None)
     delivered = funded.filter(task__status=TaskStatus.DELIVERED).order_by("auto_release_at")
     completed = funded.filter(task__status=TaskStatus.COMPLETED)
     return [

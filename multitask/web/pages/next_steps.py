@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from multitask.payments import access, onboarding
@@ -15,26 +16,32 @@ from multitask.users.actor import Actor, Role
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """One sentence about what is next, and the moment at which it happens by itself, if there is one."""
+    """One sentence about what is next, and the moment at which it happens by itself, if there is one.
+
+    `button` and `address` lead to where the reader does it, if it is theirs and is done on another page.
+    """
 
     words: str
     at: datetime | None = None
+    button: str = ""
+    address: str = ""
 
 
 def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
     """Say what is next, to this reader; None when all is done."""
+    role = access.party(actor, escrow)
     if escrow.frozen_at is not None:
         return Next(_("The cardholder's bank decides; the money is held until then."))
     if escrow.state == EscrowState.DISPUTED.value:
         return Next(_("Our staff settles the dispute; the money stays in escrow until then."))
     if open_refund is not None:
-        return _about_refund(open_refund)
+        return _about_refund(open_refund, role)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return Next(_("The client pays; then the money is in escrow."))
     if escrow.state == EscrowState.FUNDED.value:
-        return _about_work(escrow, access.party(actor, escrow))
+        return _about_work(escrow, role)
     if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
-        return _about_settling(escrow)
+        return _about_settling(escrow, role)
     return None
 
 
@@ -48,8 +55,6 @@ def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: 
         return None
     if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
         return _about_paying(task, is_client=is_client)
-    if is_freelancer and escrow.state == EscrowState.FUNDED.value and status in _AT_WORK:
-        return Next(_("The money is in escrow. Deliver when the work is done; the client is asked to confirm."))
     states = [state.value for state in OPEN_REFUNDS]
     return of(escrow, actor, escrow.refunds.filter(source="escrow", state__in=states).first())
 
@@ -77,12 +82,15 @@ def _about_paying(task: Task, *, is_client: bool) -> Next | None:
     return Next(words % {"name": name})
 
 
-def _about_refund(refund: Refund) -> Next:
-    if refund.state == RefundState.REQUESTED.value:
-        return Next(
-            _("The freelancer answers the refund request; without an answer it is accepted."), refund.answer_by_at
-        )
-    return Next(_("The refund reaches the client's card in 5 to 10 days."))
+def _about_refund(refund: Refund, role: Role) -> Next:
+    if refund.state != RefundState.REQUESTED.value:
+        return Next(_("The refund reaches the client's card in 5 to 10 days."))
+    words = (
+        _("You answer the refund request; if you say nothing, it is accepted.")
+        if role is Role.FREELANCER
+        else _("The freelancer answers the refund request; without an answer it is accepted.")
+    )
+    return Next(words, refund.answer_by_at)
 
 
 def _about_work(escrow: Escrow, role: Role) -> Next:
@@ -98,12 +106,24 @@ def _about_work(escrow: Escrow, role: Role) -> Next:
             else _("The client confirms the work; without a word from them the money is released by itself.")
         )
         return Next(words, escrow.auto_release_at)
+    if role is Role.FREELANCER:
+        words = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
+        return Next(words, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.task_id]))
     return Next(_("The freelancer does the work and delivers it."))
 
 
-def _about_settling(escrow: Escrow) -> Next:
+def _about_settling(escrow: Escrow, role: Role) -> Next:
     account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    is_mine = role is Role.FREELANCER
     if account is None or not account.can_receive:
+        if is_mine:
+            words = _("You set up your payout account; the money waits for you until then.")
+            return Next(words, button=_("Set up payouts"), address=reverse("pages:onboarding"))
         return Next(_("The freelancer sets up their payout account; the money waits for them until then."))
     payment = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value).first()
-    return Next(_("The money settles; then the freelancer can withdraw it."), payment.available_at if payment else None)
+    words = (
+        _("The money settles; then you can withdraw it.")
+        if is_mine
+        else _("The money settles; then the freelancer can withdraw it.")
+    )
+    return Next(words, payment.available_at if payment else None)

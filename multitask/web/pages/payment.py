@@ -59,6 +59,7 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "timeline": [events.spoken(event, actor) for event in escrows.timeline(escrow)],
         "next": next_steps.of(escrow, actor, open_refund),
         "allowed": allowed,
+        "is_client": actor.is_user(escrow.client_id),
         "open_refund": open_refund,
         "refund_form": bound.get("refund") or forms.RefundForm(escrow=escrow),
         "answer_form": bound.get("answer") or forms.AnswerForm(),

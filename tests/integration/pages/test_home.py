@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
 
+from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests.integration.pages.reading import text_of
@@ -96,3 +97,57 @@ def test_a_chosen_reason_is_read_in_words(world: World, sign_in: SignIn) -> None
         shown = text_of(sign_in(actor).get(f"/tasks/{job.task_id}/payment/"))
         assert "The work is not what was agreed" in shown
         assert "not_as_agreed" not in shown.replace('value="not_as_agreed"', "")
+
+
+def asked_for_a_refund(world: World) -> Job:
+    job = world.started()
+    world.refund(job)
+    return job
+
+
+def released_to_nobody_known(world: World) -> Job:
+    return world.released(freelancer=world.freelancer(onboarded=False))
+
+
+@pytest.mark.parametrize(
+    ("scene", "to_client", "to_freelancer", "leads_to"),
+    [
+        (funded, "The freelancer does the work", "Deliver when the work is done", "/tasks/{}/"),
+        (asked_for_a_refund, "The freelancer answers the refund request", "You answer the refund request", ""),
+        (released_to_nobody_known, "The freelancer sets up their payout", "You set up your payout", "/onboarding/"),
+        (World.released, "then the freelancer can withdraw it", "then you can withdraw it", ""),
+    ],
+)
+def test_the_page_of_a_payment_speaks_to_its_reader_and_leads_to_what_is_theirs_to_do(
+    world: World,
+    sign_in: SignIn,
+    scene: Callable[[World], Job],
+    to_client: str,
+    to_freelancer: str,
+    leads_to: str,
+) -> None:
+    job = scene(world)
+    for actor, words in ((job.client, to_client), (job.freelancer, to_freelancer)):
+        assert words in text_of(sign_in(actor).get(f"/tasks/{job.task_id}/payment/"))
+    note = re.search(
+        r'<div class="note">.*?</div>', sign_in(job.freelancer).get(f"/tasks/{job.task_id}/payment/").content.decode()
+    )
+    assert note is not None
+    assert re.findall(r'href="(.*?)"', note[0]) == ([leads_to.format(job.task_id)] if leads_to else [])
+
+
+def test_a_client_takes_their_own_money_back_and_does_not_refund_somebody(world: World, sign_in: SignIn) -> None:
+    job = world.funded()
+    address = f"/tasks/{job.task_id}/payment/"
+    to_client, to_freelancer = (text_of(sign_in(actor).get(address)) for actor in (job.client, job.freelancer))
+    assert "Take the money back" in to_client
+    assert "Refund the client" not in to_client
+    assert "Refund the client" in to_freelancer
+
+
+def test_home_asks_no_release_of_money_that_was_asked_back_or_is_held(world: World, sign_in: SignIn) -> None:
+    asked, held = world.delivered(), world.delivered()
+    world.refund(asked)
+    Escrow.objects.filter(pk=held.escrow.pk).update(frozen_at=held.escrow.created_at)
+    assert needs(sign_in(asked.client)) == []
+    assert needs(sign_in(held.client)) == []
