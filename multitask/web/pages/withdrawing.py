@@ -161,7 +161,7 @@ def _carry_out(request: HttpRequest) -> HttpResponse:
         )
         return redirect(f"{reverse('pages:withdraw-confirm')}?{again}&{urlencode({'request_key': key})}")
     else:
-        messages.success(request, _("Your money is on its way."))
+        messages.success(request, _("Your withdrawal has begun."))
         return redirect("pages:withdrawal", withdrawal_id=withdrawal.public_id)
     return redirect(f"{reverse('pages:withdraw')}?{again}")
 

@@ -151,3 +151,24 @@ def test_home_asks_no_release_of_money_that_was_asked_back_or_is_held(world: Wor
     Escrow.objects.filter(pk=held.escrow.pk).update(frozen_at=held.escrow.created_at)
     assert needs(sign_in(asked.client)) == []
     assert needs(sign_in(held.client)) == []
+
+
+def test_home_calls_money_as_the_wallet_calls_it(world: World, sign_in: SignIn) -> None:
+    browser = sign_in(world.released().freelancer)
+    assert "Pending $85.00" in text_of(browser.get("/"))
+    assert "Pending $85.00" in text_of(browser.get("/wallet/"))
+
+
+def test_what_is_printed_says_whose_it_is_and_a_loss_has_a_minus(world: World, sign_in: SignIn) -> None:
+    job = world.released()
+    browser = sign_in(job.client)
+    for path in (f"/tasks/{job.task_id}/payment/receipt/", "/transactions/statement/"):
+        assert '<p class="print-only">MultiTask</p>' in browser.get(path).content.decode()
+    assert "Difference \u2212$100.00" in text_of(browser.get("/transactions/"))
+
+
+def test_titles_of_tasks_keep_their_own_direction(world: World, sign_in: SignIn) -> None:
+    job = world.delivered()
+    browser, payment = sign_in(job.client), f"/tasks/{job.task_id}/payment/"
+    for path in ("/", "/tasks/?which=mine", payment, f"{payment}receipt/"):
+        assert "<bdi>Draw a logo</bdi>" in browser.get(path).content.decode(), path

@@ -261,7 +261,7 @@ def test_a_withdrawal_is_confirmed_and_followed_to_the_bank(world: World, sign_i
     answer = browser.post(
         "/wallet/withdraw/confirm/", {"amount": "60.00", "currency": "USD", "request_key": _key()}, follow=True
     )
-    assert "Your money is on its way." in text_of(answer)
+    assert "Your withdrawal has begun." in text_of(answer)
     assert 'hx-trigger="every 3s"' in answer.content.decode()
     (withdrawal,) = Withdrawal.objects.all()
     world.work()

@@ -30,7 +30,8 @@ def money(value: Money | None) -> str:
     """Write an amount with its currency, all decimals shown: 1,234.50 USD as $1,234.50."""
     if value is None:
         return ""
-    return value.localized(str(_locale()))
+    # The minus of a number, as `signed` writes it: a hyphen is shorter and may break off at the end of a line.
+    return value.localized(str(_locale())) if value.amount_minor >= 0 else signed(-value, "\u2212")
 
 
 @register.filter
