@@ -1,6 +1,7 @@
 """Paying in: customers, payments on the platform's own account, and refunds."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import stripe
 import structlog
@@ -118,6 +119,14 @@ class Payments(Caller):
         return refund_state(raw) if raw else None
 
 
+# What the provider says to programmers, as the person who pays has to be told it.
+_FAILURES: Final = {
+    "payment_intent_authentication_failure": (
+        "Your bank could not confirm that it was you. Try again, or use another card."
+    ),
+}
+
+
 def payment_state(raw: Raw) -> PaymentState:
     """Translate a PaymentIntent, whose charge and balance transaction are expanded."""
     status = _PAYMENT_STATUSES.get(raw["status"])
@@ -132,7 +141,7 @@ def payment_state(raw: Raw) -> PaymentState:
         client_secret=raw.get("client_secret") or "",
         reference=reference_of(raw),
         failure_code=failure.get("decline_code") or failure.get("code") or "",
-        failure_message=failure.get("message") or "",
+        failure_message=_FAILURES.get(failure.get("code") or "") or failure.get("message") or "",
     )
     return _with_charge(state, raw, charge) if isinstance(charge, dict) else state
 

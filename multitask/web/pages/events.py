@@ -12,7 +12,7 @@ from multitask.payments import audit
 from multitask.payments.models import AuditEvent
 from multitask.payments.whereabouts import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
-from multitask.web.pages import statuses
+from multitask.web.pages import narration, statuses
 
 _WORDS: Final = {
     "payment_requested": _("The client began to pay"),
@@ -126,9 +126,16 @@ def spoken(event: AuditEvent, reader: Actor) -> Spoken:
         at=event.at,
         by=_by(event, reader),
         amount=amount,
-        note=statuses.reasoned(audit.note_for(reader, event)) if _is_readable(event) else "",
+        note=_note(event, reader),
         is_bad=is_bad(event),
     )
+
+
+def _note(event: AuditEvent, reader: Actor) -> str:
+    if not _is_readable(event):
+        return ""
+    note = audit.note_for(reader, event)
+    return narration.decline(note) if event.event == "payment_failed" else statuses.reasoned(note)
 
 
 def _by(event: AuditEvent, reader: Actor) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from multitask.money import Money
 from multitask.payments.holds import Reason
@@ -79,6 +79,22 @@ def _failure(found: HistoryRow) -> str:
     if found.withdrawal is not None and found.withdrawal.failure_code:
         return failed_withdrawal(found.withdrawal)
     return _(found.failure_reason) if found.failure_reason else ""
+
+
+# The sentences of the provider's that are read most often; others are shown as they came.
+_DECLINES: Final = (
+    gettext_noop("Your card was declined."),
+    gettext_noop("Your card has insufficient funds."),
+    gettext_noop("Your card has expired."),
+    gettext_noop("Your card's security code is incorrect."),
+    gettext_noop("Your card number is incorrect."),
+    gettext_noop("Your bank could not confirm that it was you. Try again, or use another card."),
+)
+
+
+def decline(sentence: str) -> str:
+    """Say why a card was declined: a sentence that is known in the reader's language, another as it came."""
+    return _(sentence) if sentence in _DECLINES else sentence
 
 
 _FAILURES: Final = {

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from tests import payments_world
 from tests.integration.pages.reading import text_of
 from tests.payments_world import Job, World
 
@@ -172,3 +173,15 @@ def test_titles_of_tasks_keep_their_own_direction(world: World, sign_in: SignIn)
     browser, payment = sign_in(job.client), f"/tasks/{job.task_id}/payment/"
     for path in ("/", "/tasks/?which=mine", payment, f"{payment}receipt/"):
         assert "<bdi>Draw a logo</bdi>" in browser.get(path).content.decode(), path
+
+
+def test_a_failed_payment_is_explained_to_the_client_in_their_own_words(world: World, sign_in: SignIn) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    world.pay(job, payments_world.DECLINED)
+    world.learn_of_payment(job)
+    browser = sign_in(job.client)
+    browser.cookies["django_language"] = "ar"
+    shown = text_of(browser.get(f"/tasks/{job.task_id}/payment/"))
+    assert "رُفضت بطاقتك." in shown
+    assert "Your card was declined." not in shown

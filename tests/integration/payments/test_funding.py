@@ -192,7 +192,7 @@ def test_three_d_secure_that_fails_funds_nothing(world: World) -> None:
     world.sandbox.control("POST", f"intents/{job.payment.provider_payment_id}/authenticate", {"passed": False})
     world.hear()
     assert job.escrow.state == "pending_payment"
-    assert "authentication" in job.payment.failure_reason
+    assert job.payment.failure_reason.startswith("Your bank could not confirm that it was you.")
     assert job.history()[-1] == "payment_failed"
 
 
