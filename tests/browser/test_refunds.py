@@ -49,8 +49,10 @@ def test_a_refused_refund_becomes_a_dispute(both: tuple[Person, Person]) -> None
 def test_an_accepted_refund_goes_back_to_the_card(both: tuple[Person, Person], story: Story) -> None:
     client, freelancer = both
     ask_back(client, "25.00")
+    client.sees("The freelancer was asked.")
     freelancer.page.reload()
     freelancer.press("Agree to the refund")
+    freelancer.sees("You agreed.")
 
     freelancer.refreshed_until("Refunded to the client")
     expect(freelancer.page.locator(".where").get_by_text("$25.00")).to_be_visible()
