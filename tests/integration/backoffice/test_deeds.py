@@ -6,15 +6,12 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.utils import timezone
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.payments import disputes, operations
 from multitask.payments.models import Approval, AuditEvent, Operation, Refund
-from multitask.users import second_factor
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.webhooks.models import EventState, IncomingEvent
-from tests import mailbag
 from tests.integration.backoffice import addresses, scenes
 from tests.payments_world import World, dollars, held, user_id
 
@@ -268,52 +265,6 @@ def test_a_settlement_is_turned_down(world: World, office: Client, finance: Acto
     dispute.refresh_from_db()
     assert (dispute.state, job.escrow.state) == ("open", "disputed")
     assert addresses.deed("settle", dispute.pk) in told(office, addresses.change(job.escrow))
-
-
-def test_staff_roles_are_given_and_taken_by_administrators(world: World, browser: Browser) -> None:
-    admin, person = world.staff("admin"), world.client()
-    inside = browser(admin)
-    do(inside, "staff-role", user_id(person), staff_role="finance")
-    user = User.objects.get(pk=user_id(person))
-    assert (user.staff_role, user.is_staff, user.is_superuser) == ("finance", True, False)
-    assert audited("staff_role_set", admin).details == {"from": "none", "to": "finance"}
-    do(inside, "staff-role", user_id(person), staff_role="")
-    user.refresh_from_db()
-    assert (user.staff_role, user.is_staff) == ("", False)
-
-
-def test_accounts_are_closed_and_opened_again(world: World, browser: Browser) -> None:
-    admin, person = world.staff("admin"), world.client()
-    inside, theirs = browser(admin), browser(person)
-    do(inside, "shut", user_id(person))
-    assert not User.objects.get(pk=user_id(person)).is_active
-    assert theirs.get("/wallet/").status_code == 302
-    assert audited("account_shut", admin).user_id == person.user_id
-    do(inside, "reopen", user_id(person))
-    assert User.objects.get(pk=user_id(person)).is_active
-    audited("account_reopened", admin)
-
-
-def test_whoever_has_lost_the_phone_is_let_in_again_by_an_administrator(world: World, browser: Browser) -> None:
-    admin, person = world.staff("admin"), world.freelancer()
-    TOTPDevice.objects.create(user_id=user_id(person), name="phone", confirmed=True)
-    inside, page = browser(admin), addresses.change(User.objects.get(pk=user_id(person)))
-    assert addresses.deed("second-factor-off", user_id(person)) in told(inside, page)
-    do(inside, "second-factor-off", user_id(person))
-    assert not second_factor.is_on(user_id(person))
-    assert audited("second_factor_removed", admin).user_id == person.user_id
-    assert addresses.deed("second-factor-off", user_id(person)) not in told(inside, page)
-    assert [letter.subject for letter in mailbag.empty()] == ["Two-step sign-in is off"]
-
-
-def test_nobody_changes_their_own_role(world: World, browser: Browser) -> None:
-    admin = world.staff("admin")
-    inside = browser(admin)
-    page = told(inside, addresses.change(User.objects.get(pk=user_id(admin))))
-    assert "Nobody changes their own role." in page
-    answer = inside.post(addresses.deed("staff-role", admin.user_id), {"note": WHY, "staff_role": ""})
-    assert answer.status_code == 409
-    assert User.objects.get(pk=user_id(admin)).staff_role == "admin"
 
 
 def test_a_form_that_is_sent_twice_counts_once(world: World, office: Client) -> None:
