@@ -141,7 +141,10 @@ class Person:
         self.sees("Ready for payouts")
 
     def refreshed_until(self, words: str) -> None:
-        """Load the page again until it says it: it turns by itself only where it has a reason to wait."""
+        """Load the page again until it says it: it turns by itself only where it has a reason to wait.
+
+        Whoever pressed or followed something sees first where it led: a page cannot be loaded again while it leaves.
+        """
 
         def said() -> None:
             self.page.reload()

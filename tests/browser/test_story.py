@@ -23,6 +23,7 @@ def hire(client: Person, freelancer: Person, title: str, price: str) -> None:
     freelancer.follow(title)
     freelancer.page.get_by_label("Why you").fill("I draw logos.")
     freelancer.press("Apply for this task")
+    freelancer.sees("You applied.")
     client.page.reload()
     client.press(f"Accept {freelancer.name}")
 
@@ -45,6 +46,7 @@ def test_two_people_click_from_registration_to_money_in_the_bank(new_person: New
     freelancer.follow("My tasks")
     freelancer.follow(title)
     freelancer.press("Deliver the work")
+    freelancer.sees("Delivered. The client was asked to confirm.")
 
     client.page.reload()
     client.press("Confirm and release $1,250.00")
@@ -55,6 +57,7 @@ def test_two_people_click_from_registration_to_money_in_the_bank(new_person: New
     freelancer.follow("Set up payouts")
     freelancer.onboard()
     freelancer.follow("Go to your wallet")
+    expect(freelancer.heading("Wallet")).to_be_visible()
     freelancer.refreshed_until("Withdraw USD")
     expect(freelancer.page.locator(".hero-amount")).to_have_text("$1,062.50")
     freelancer.follow("Withdraw USD")

@@ -18,6 +18,7 @@ def test_money_reaches_the_bank_without_scripts(story: Story, new_person: NewPer
 
     freelancer.follow("Deliver")
     freelancer.press("Deliver the work")
+    freelancer.sees("Delivered. The client was asked to confirm.")
     client.open("/")
     client.follow("Confirm and release")
     client.press("Confirm and release $100.00")
@@ -28,6 +29,7 @@ def test_money_reaches_the_bank_without_scripts(story: Story, new_person: NewPer
     freelancer.page.locator(".with-button").get_by_role("link").click()
     freelancer.press("Continue")
     freelancer.press("Withdraw $85.00")
+    freelancer.sees("Your withdrawal has begun.")
     freelancer.refreshed_until("Paid to your bank")
 
 
