@@ -35,7 +35,7 @@ DICE = r"""
 \set key random(1, 9000000000000000000)
 """
 POST = """
-SELECT posting_id, created FROM ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
+SELECT ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
     NULL, ARRAY['bench-held:' || ({held}), 'bench-payee:' || ({payee}), {fees}], '{{USD,USD,USD}}',
     '{{0,0,NULL}}', '{{1,1,{stripes}}}', '{{-10000,8500,1500}}')
 """

@@ -38,7 +38,10 @@ TARGETS = {
 SQL = "sql"
 IN_A_MIGRATION = "database_forwards"
 TARGETS[SQL] = Target(
-    tuple(f"multitask/ledger/sql/0001_{name}.sql" for name in ("tables", "guards", "post", "reads")),
+    tuple(
+        f"multitask/ledger/sql/000{name}.sql"
+        for name in ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post")
+    ),
     ("tests/integration/ledger",),
 )
 
@@ -90,10 +93,10 @@ def _score_sql(name: str, target: Target, folder: Path, environment: Mapping[str
     """Break each file in each place; what PostgreSQL itself will not load is counted apart."""
     console.title(f"{name}: {', '.join(target.paths)}")
     count = {"noticed": 0, "missed": 0, "not loaded": 0}
-    for path in target.paths:
+    texts = {path: (folder / "project" / path).read_text() for path in target.paths}
+    for number, (path, whole) in enumerate(texts.items(), 1):
         file = folder / "project" / path
-        whole = file.read_text()
-        for change in sql_changes.changes(whole):
+        for change in sql_changes.changes(whole, later="".join(list(texts.values())[number:])):
             file.write_text(change.text)
             verdict = _verdict(target, folder, environment)
             count[verdict] += 1

@@ -51,9 +51,9 @@ class Change:
     text: str
 
 
-def changes(text: str) -> Iterator[Change]:
-    """Yield the text with each break in each place, from the top."""
-    closed = [match.span() for match in _LEFT_ALONE.finditer(text)]
+def changes(text: str, later: str = "") -> Iterator[Change]:
+    """Yield the text with each break in each place, from the top, but for what a `later` file replaces or drops."""
+    closed = [match.span() for match in _LEFT_ALONE.finditer(text)] + list(_superseded(text, later))
     found = [(match, after) for pattern, after in BREAKS for match in re.finditer(pattern, text)]
     for match, after in sorted(found, key=lambda pair: pair[0].start()):
         start, end = match.span()
@@ -65,3 +65,16 @@ def changes(text: str) -> Iterator[Change]:
             after=after.strip(),
             text=text[:start] + after + text[end:],
         )
+
+
+def _superseded(text: str, later: str) -> Iterator[tuple[int, int]]:
+    """Where a text says what a later file says again: functions, triggers and constraints."""
+    patterns = [
+        rf"CREATE FUNCTION {name}\(.*?\$\$;" for name in re.findall(r"CREATE OR REPLACE FUNCTION (\w+)\(", later)
+    ]
+    for name in re.findall(r"DROP TRIGGER (\w+)", later):
+        patterns += [rf"CREATE TRIGGER {name} [^;]*;", rf"ALTER TABLE \w+ ENABLE ALWAYS TRIGGER {name};"]
+    patterns += [rf"CONSTRAINT {name} [^\n]*" for name in re.findall(r"DROP CONSTRAINT (\w+)", later)]
+    for pattern in patterns:
+        for match in re.finditer(pattern, text, re.DOTALL):
+            yield match.span()

@@ -152,14 +152,11 @@ SELECT format('constraint %s on %s is missing or does not hold for every row', g
                ('ledger_account', 'ledger_account_striped_has_no_floor'),
                ('ledger_transaction', 'ledger_transaction_pkey'),
                ('ledger_transaction', 'ledger_transaction_scope_key'),
-               ('ledger_transaction', 'ledger_transaction_at_least_two_legs'),
                ('ledger_transaction', 'ledger_transaction_reverses_fkey'),
                ('ledger_entry', 'ledger_entry_pkey'),
                ('ledger_entry', 'ledger_entry_account_sequence'),
-               ('ledger_entry', 'ledger_entry_moves_something'),
                ('ledger_balance', 'ledger_balance_pkey'),
-               ('ledger_balance', 'ledger_balance_adds_up'),
-               ('ledger_balance', 'ledger_balance_floor')) guard (relation, name)
+               ('ledger_balance', 'ledger_balance_adds_up_above_floor')) guard (relation, name)
  WHERE NOT EXISTS (SELECT FROM pg_constraint
                     WHERE conrelid = to_regclass(guard.relation) AND conname = guard.name AND convalidated)
 UNION ALL

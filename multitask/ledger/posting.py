@@ -23,9 +23,10 @@ _LONGEST_TEXT: Final = 2000
 _MOST_LEGS: Final = 1000
 _MOST_STRIPES: Final = 256
 
+# Its two results come as one value, whose parts are texts: selecting from the function as from a table costs a
+# table to put the row into.
 _POST_SQL: Final = """
-SELECT posting_id, created
-  FROM ledger_post(%s, %s, %s, %s, %s, %s::jsonb, %s,
+SELECT ledger_post(%s, %s, %s, %s, %s, %s::jsonb, %s,
                    %s::text[], %s::text[], %s::bigint[], %s::smallint[], %s::bigint[])
 """
 
@@ -112,8 +113,8 @@ def post(
     ]
     with errors.translated(), connection.cursor() as cursor:
         cursor.execute(_POST_SQL, parameters)
-        posting_id, created = cursor.fetchone()
-    return Posting(posting_id, created)
+        ((posting_id, created),) = cursor.fetchone()
+    return Posting(UUID(posting_id), created == "t")
 
 
 def _check_legs(legs: Sequence[Leg]) -> None:

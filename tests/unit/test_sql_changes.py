@@ -15,3 +15,14 @@ def test_all_else_stays_as_it_was() -> None:
     first = next(sql_changes.changes(GUARD))
 
     assert first.text == GUARD.replace("a <> 0", "a = 0")
+
+
+def test_what_a_later_file_says_again_is_left_alone() -> None:
+    function = "CREATE FUNCTION f() LANGUAGE plpgsql AS $$\nBEGIN IF a <> 0 THEN b; END IF; END $$;\n"
+    trigger = "CREATE TRIGGER one BEFORE INSERT\n ON t WHEN (a <> 0) EXECUTE FUNCTION f();\n"
+    trigger += "ALTER TABLE t ENABLE ALWAYS TRIGGER one;\n"
+    later = "CREATE OR REPLACE FUNCTION f() ...; DROP TRIGGER one ON t; ALTER TABLE t DROP CONSTRAINT some;"
+    text = f"{function}{trigger} CONSTRAINT some CHECK (a <> 0),\n CONSTRAINT other CHECK (b <> 0)\n"
+
+    assert {change.line for change in sql_changes.changes(text, later)} == {7}
+    assert {change.line for change in sql_changes.changes(text)} == {2, 4, 5, 6, 7}

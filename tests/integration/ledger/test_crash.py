@@ -35,8 +35,8 @@ def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as admin:
-            for name in ("tables", "guards", "post", "reads"):
-                admin.execute((SQL / f"0001_{name}.sql").read_bytes())
+            for name in ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post"):
+                admin.execute((SQL / f"000{name}.sql").read_bytes())
         parts = urlsplit(server.url())
         with django_db_blocker.unblock():
             yield {

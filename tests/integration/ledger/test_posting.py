@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from multitask import ledger
 from multitask.ledger import AccountRef, Leg
 from multitask.money import MAX_MINOR, Money
-from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, usd
+from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, rows, usd
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +77,27 @@ def test_a_debit_below_the_floor_names_the_account_and_leaves_nothing() -> None:
         move(ESCROW, AccountRef("payee:2"), 100)
     assert (refused.value.code, refused.value.account) == ("insufficient_funds", "held:1")
     assert [count_of(table) for table in ("ledger_transaction", "ledger_entry", "ledger_account")] == before
+
+
+@pytest.mark.parametrize("ahead", ["0 seconds", "1 hour"])
+def test_of_two_debits_the_one_that_is_short_is_named(ahead: str) -> None:
+    """Also when the other, once moved, would not hold as much again, and when a clock was ahead before."""
+    move(BANK, ESCROW, 10)
+    move(BANK, AccountRef("held:2"), 3)
+    rows(f"SET LOCAL ledger.writer = 'ledger_post'; UPDATE ledger_balance SET recorded_at = recorded_at + '{ahead}'")
+    for short, other in ((AccountRef("held:2"), ESCROW), (ESCROW, AccountRef("held:2"))):
+        enough, too_much = usd(-cents(other)), usd(-cents(short) - 1)
+        with pytest.raises(ledger.InsufficientBalance) as refused:
+            post({other: enough, short: too_much, BANK: usd(-enough.amount_minor - too_much.amount_minor)})
+        assert refused.value.account == short.code
+    post({ESCROW: usd(-10), AccountRef("held:2"): usd(-3), BANK: usd(13)})
+    assert (cents(ESCROW), cents(AccountRef("held:2"))) == (0, 0)
+
+
+def test_an_account_that_nothing_was_posted_to_is_named_too() -> None:
+    with pytest.raises(ledger.InsufficientBalance) as refused:
+        move(AccountRef("payee:2"), BANK, 1)
+    assert refused.value.account == "payee:2"
 
 
 def test_asked_twice_it_answers_the_first_posting() -> None:

@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -190,6 +191,29 @@ def test_a_clock_that_was_set_back_does_not_turn_the_books_back() -> None:
     first, *_ = ledger.transaction(posting.id).entries
     assert first.recorded_at > ledger.closed_until() + timedelta(minutes=50)
     assert {entry.recorded_at for entry in ledger.transaction(fees.id).entries} == {first.recorded_at}
+
+
+def test_a_posting_that_waited_is_recorded_after_those_it_waited_for() -> None:
+    """Its own moment is of before it waited: all its entries and balances take the later one."""
+    move(BANK, HELD, 5)
+    started = threading.Event()
+
+    def hold() -> UUID:
+        with transaction.atomic():
+            rows("SELECT FROM ledger_balance JOIN ledger_account ON id = account_id WHERE code = 'bank' FOR UPDATE")
+            started.set()
+            wait_for_a_waiter()
+            return move(HELD, AccountRef("payee:9"), 2).id
+
+    def wait() -> UUID:
+        started.wait(30)
+        return move(BANK, HELD, 7).id
+
+    first, second = together([hold, wait])
+    earlier, later = ledger.transaction(first), ledger.transaction(second)
+    assert later.created_at < earlier.created_at
+    assert {entry.recorded_at for entry in later.entries} == {entry.recorded_at for entry in earlier.entries}
+    assert [entry.balance_after.amount_minor for entry in later.entries if entry.account == "held:1"] == [10]
 
 
 def wait_for_a_waiter() -> None:
