@@ -37,12 +37,14 @@ TARGETS = {
 # The guards and functions of the database itself, which cosmic-ray cannot read.
 SQL = "sql"
 IN_A_MIGRATION = "database_forwards"
+SQL_SETTINGS = "tests.integration.ledger.settings"
 TARGETS[SQL] = Target(
     tuple(
         f"multitask/ledger/sql/000{name}.sql"
         for name in ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post")
     ),
-    ("tests/integration/ledger",),
+    # Those that notice most come first.
+    tuple(f"tests/integration/ledger/{name}" for name in ("test_guards.py", "test_posting.py", "test_reading.py", "")),
 )
 
 
@@ -109,7 +111,8 @@ def _score_sql(name: str, target: Target, folder: Path, environment: Mapping[str
 
 
 def _verdict(target: Target, folder: Path, environment: Mapping[str, str]) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--create-db", "-p", "no:cacheprovider", *target.tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--create-db", "-p", "no:cacheprovider"]
+    command += [f"--ds={SQL_SETTINGS}", *target.tests]
     try:
         done = subprocess.run(
             command,

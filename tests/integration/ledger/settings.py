@@ -1,0 +1,10 @@
+"""Settings whose test database takes a second to make: of all the migrations the ledger's alone are run.
+
+For `make mutation`, where each of hundreds of changes to the ledger's SQL needs a database of its own.
+"""
+
+from multitask.config.settings import *  # noqa: F403
+from multitask.config.settings import INSTALLED_APPS
+
+_LABELS = {name.rsplit(".", 1)[-1] for name in INSTALLED_APPS} | {"procrastinate"}
+MIGRATION_MODULES = dict.fromkeys(_LABELS - {"ledger"})
