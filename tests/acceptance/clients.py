@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from multitask.users import sessions
 from multitask.users.models import StaffRole, User
-from multitask.web.api import tokens
+from multitask.web.api import document, tokens, urls
 
 _numbers = itertools.count(1)
 
@@ -69,6 +70,10 @@ class Caller:
     def _answer(response: Any) -> Answer:
         is_json = "json" in response.headers.get("Content-Type", "")
         body = json.loads(response.content) if is_json else None
+        asked = response.wsgi_request
+        insist_that_the_refusal_is_documented(
+            _as_documented(asked.resolver_match), asked.method, response.status_code, body
+        )
         return Answer(response.status_code, response.headers, body, response.content)
 
 
@@ -100,3 +105,17 @@ def visitor() -> Caller:
 def _http() -> Client:
     # A fault of ours has to come back as the answer that a caller would see.
     return Client(raise_request_exception=False)
+
+
+def insist_that_the_refusal_is_documented(path: str, method: str, status: int, body: Any) -> None:
+    """Every refusal of an operation has a code that the OpenAPI document names there; `path` is as it stands there."""
+    operation = document.openapi(urls.api)["paths"].get(path, {}).get(method.lower())
+    if operation is not None and isinstance(body, dict) and "code" in body and status not in (405, 500):
+        answers = {int(number): found for number, found in operation["responses"].items()}
+        named = answers.get(status, {}).get("x-codes", [])
+        assert body["code"] in named, f"{operation['operationId']} answered {status} {body['code']}, one of {named}"
+
+
+def _as_documented(match: Any) -> str:
+    """The path of an operation as the document writes it."""
+    return "" if match is None else "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", match.route)

@@ -22,7 +22,23 @@ from tests.acceptance import clients
 from tests.acceptance.clients import Caller
 from tests.sandbox_process import SandboxProcess
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+@schemathesis.check
+def code_conformance(context: Any, response: schemathesis.Response, case: schemathesis.Case[Any]) -> None:
+    """A refusal has a code that the document names for the operation and the status."""
+    if response.status_code >= 400:
+        clients.insist_that_the_refusal_is_documented(
+            case.operation.path, case.operation.method, response.status_code, response.json()
+        )
+
+
+CHECKS = [
+    not_a_server_error,
+    code_conformance,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 # The same requests in each run, so that a failure stays one; FUZZ_EXAMPLES asks for more of them.
 SEARCH = search_settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "12")),

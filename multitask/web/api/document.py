@@ -8,7 +8,7 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi import get_schema
 
-from multitask.web.api import errors
+from multitask.web.api import codes
 
 MEANINGS = {
     400: "The request cannot be read.",
@@ -58,19 +58,22 @@ def _explain(operation: dict[str, Any]) -> None:
     if "description" in operation:
         operation["summary"] = operation["description"].split("\n")[0].rstrip(".")
     keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
+    refusals = codes.of(
+        operation["operationId"],
+        [number for number in map(int, operation["responses"]) if number in MEANINGS],
+        user=401 in map(int, operation["responses"]),
+        body="requestBody" in operation,
+        keyed=keyed,
+    )
     for status, found in operation["responses"].items():
         number = int(status)
         if number in MEANINGS:
-            found["description"] = f"{MEANINGS[number]} Codes: {', '.join(_codes(number))}."
+            found["description"] = f"{MEANINGS[number]} Codes: {', '.join(refusals[number])}."
+            found["x-codes"] = refusals[number]
         if number in WITH_RETRY_AFTER:
             found.setdefault("headers", {})["Retry-After"] = RETRY_AFTER
         if keyed and (number < 300 or number == 409):
             found.setdefault("headers", {})["Idempotent-Replayed"] = REPLAYED
-
-
-def _codes(status: int) -> list[str]:
-    own = errors.BY_STATUS.get(status)
-    return sorted({code for code, known in errors.STATUSES.items() if known == status} | ({own.code} if own else set()))
 
 
 def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,83 @@
+"""Which codes each operation can be refused with, by status: what the OpenAPI document says of it.
+
+Those that come with the shape of an operation (a login, a body, an Idempotency-Key) are worked out; those of its own
+rules are listed here. Tests that call the API insist that every refusal they meet is among them.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from multitask.web.api.errors import BY_STATUS, STATUSES
+
+_TASK: Final = "task_not_found"
+_APPLICATION: Final = "application_not_found"
+_PRICE: Final = "amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown"
+_STEP: Final = f"{_TASK} not_your_part task_state_conflict"
+_DECISION: Final = f"{_APPLICATION} not_your_part task_not_open application_not_pending"
+_PROVIDER: Final = "provider_refused provider_unavailable"
+_HELD: Final = "not_found wrong_state not_funded dispute_open escrow_frozen"
+
+# By operation, the codes of its own rules. An id that cannot be one is `not_found` everywhere.
+OWN: Final[Mapping[str, str]] = {
+    "auth_register": "username_taken email_taken invalid_account too_many_requests",
+    "auth_login": "invalid_credentials otp_required otp_invalid too_many_attempts",
+    "auth_second_factor": "otp_invalid second_factor_off too_many_attempts",
+    "auth_refresh": "invalid_token session_ended refresh_token_reused",
+    "auth_logout": "refresh_token_reused",
+    "auth_change_profile": "invalid_account",
+    "tasks_create": f"not_a_client invalid_task {_PRICE}",
+    "tasks_get": _TASK,
+    "tasks_apply": f"{_TASK} not_a_freelancer own_task invalid_task task_not_open already_applied {_PRICE}",
+    "tasks_applications": _TASK,
+    "applications_accept": f"{_DECISION} freelancer_unavailable",
+    "applications_reject": _DECISION,
+    "applications_withdraw": _DECISION,
+    "tasks_start": _STEP,
+    "tasks_deliver": f"{_STEP} not_funded wrong_state",
+    "tasks_complete": _STEP,
+    "tasks_cancel": f"{_STEP} wrong_state dispute_open",
+    "connect_create": f"account_exists currency_unknown {_PROVIDER}",
+    "connect_onboarding": f"no_account onboarding_incomplete reauth_required {_PROVIDER}",
+    "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_PROVIDER}",
+    "escrow_release": f"{_HELD} task_not_completed refund_in_progress",
+    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch",
+    "escrow_dispute": f"{_HELD} refund_in_progress",
+    "refunds_accept": f"{_HELD} refund_in_progress",
+    "refunds_refuse": _HELD,
+    "refunds_withdraw": "not_found wrong_state",
+    "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE}",
+    "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch",
+    "withdrawals_create": (
+        f"onboarding_incomplete dispute_open insufficient_funds reauth_required currency_mismatch {_PRICE}"
+    ),
+    "methods_create": _PROVIDER,
+    "methods_setup": _PROVIDER,
+    "methods_delete": f"not_found {_PROVIDER}",
+    "methods_set_default": f"not_found {_PROVIDER}",
+}
+
+_ANY: Final = (
+    "bad_request repeated_parameter not_found body_too_large invalid invalid_text"
+    " temporarily_unavailable outcome_unknown"
+)
+_WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed"
+_WITH_BODY: Final = "invalid_json length_required unsupported_media_type required unknown_field"
+_WITH_KEY: Final = "invalid_idempotency_key idempotency_in_flight idempotency_key_reused"
+
+
+def of(operation_id: str, statuses: Collection[int], *, user: bool, body: bool, keyed: bool) -> dict[int, list[str]]:
+    """Give the codes of an operation for each of the statuses that it documents.
+
+    `user`, `body` and `keyed` say that it needs a login, reads a body, honours an Idempotency-Key.
+    """
+    words = f"{_ANY} {OWN.get(operation_id, '')}".split()
+    words += _WITH_USER.split() if user else []
+    words += _WITH_BODY.split() if body else []
+    words += _WITH_KEY.split() if keyed else []
+    found = {status: sorted({word for word in words if _status(word) == status}) for status in statuses}
+    return {status: codes or [BY_STATUS[status].code] for status, codes in found.items()}
+
+
+def _status(code: str) -> int:
+    by_themselves = {answer.code: status for status, answer in BY_STATUS.items()}
+    return STATUSES.get(code) or by_themselves[code]
