@@ -26,11 +26,8 @@ class Target:
 TARGETS = {
     "rules": Target(("multitask/payments/terms.py", "multitask/payments/states.py"), ("tests/unit/payments",)),
     "ledger": Target(
-        tuple(
-            f"multitask/ledger/{name}.py"
-            for name in ("checks", "errors", "invariants", "periods", "posting", "reading")
-        ),
-        ("tests/integration/ledger",),
+        tuple(f"multitask/ledger/{name}.py" for name in ("checks", "errors", "invariants", "posting", "reading")),
+        tuple(f"tests/integration/ledger/test_{name}.py" for name in ("posting", "reading", "checks", "races")),
     ),
 }
 
