@@ -17,6 +17,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://check@127.0.0.1:1/check",
     "ALLOWED_HOSTS": '["payments.example"]',
     "PUBLIC_URL": "https://payments.example",
+    "EMAIL_URL": "smtp://127.0.0.1:1",
     "STRIPE_SECRET_KEY": "sk_test_check",
     "STRIPE_PUBLISHABLE_KEY": "pk_test_check",
     "STRIPE_WEBHOOK_SECRET": "whsec_check",

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.conf import settings
+from django.core import checks
+
 from multitask.config.environment import Environment
 
 TIMEOUT_SECONDS = 20
@@ -30,3 +33,10 @@ def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
         "EMAIL_USE_TLS": parts.scheme == "smtp",
         "EMAIL_TIMEOUT": TIMEOUT_SECONDS,
     }
+
+
+def emails_leave(**_about: Any) -> list[checks.CheckMessage]:
+    """Warn, for `check --deploy`, when notices about money and letters about accounts go nowhere."""
+    if not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend"):
+        return []
+    return [checks.Warning("No email is sent: EMAIL_URL is empty.", hint="Name a mail server.", id="multitask.W001")]

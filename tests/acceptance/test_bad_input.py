@@ -365,6 +365,7 @@ def test_what_is_wrong_with_a_field_is_said_to_people(
         ({"from": "0"}, "This has to be a day, such as 2030-01-31."),
         ({"to": "2030-01-31T00:00:00"}, "This has to be a day, such as 2030-01-31."),
         ({"to": "2030-13-01"}, "There is no such day."),
+        ({"from": "2030-02-01", "to": "2030-01-31"}, "This lies before `from`."),
     ],
 )
 def test_what_is_wrong_with_a_filter_is_said_to_people(

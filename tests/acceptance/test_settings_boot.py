@@ -52,6 +52,14 @@ def test_production_starts_with_everything_set() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_deployment_without_a_mail_server_is_warned() -> None:
+    deploy = [*CHECK, "--deploy", "--fail-level", "WARNING"]
+    warned, content = run(deploy, **PRODUCTION), run(deploy, **PRODUCTION, EMAIL_URL="smtp://127.0.0.1:1")
+
+    assert (warned.returncode, content.returncode) == (1, 0), content.stderr
+    assert "No email is sent: EMAIL_URL is empty." in warned.stderr
+
+
 @pytest.mark.parametrize("missing", SECRETS)
 def test_production_refuses_an_empty_secret(missing: str) -> None:
     assert_refused(run(CHECK, **{**PRODUCTION, missing: ""}), f"production does not start without {missing}")

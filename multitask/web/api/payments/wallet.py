@@ -20,6 +20,7 @@ from multitask.payments.wallet import Balances, Filter
 from multitask.web.api import auth, pagination, validation
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery
+from multitask.web.api.refusals import Refused
 from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amount_out
 
 router = Router(tags=["wallet"])
@@ -121,7 +122,16 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
     return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
 
 
+class EndsBeforeItBegins(Refused):
+    """The last day that is wanted lies before the first."""
+
+    code = "invalid"
+    message = "The last day lies before the first."
+
+
 def _filter(query: HistoryQuery, zone: ZoneInfo) -> Filter:
+    if query.start and query.end and query.end < query.start:
+        raise EndsBeforeItBegins(fields={"to": "This lies before `from`."})
     return Filter(
         type=query.type.value if query.type else "",
         status=query.status.value if query.status else "",

@@ -1,0 +1,16 @@
+"""The settings as an app, so that they can be checked."""
+
+from django.apps import AppConfig
+from django.core import checks
+
+from multitask.config.emails import emails_leave
+
+
+class ConfigConfig(AppConfig):
+    """Registers what `manage.py check --deploy` asks."""
+
+    name = "multitask.config"
+
+    def ready(self) -> None:
+        """Let the check of the emails be asked before a deployment."""
+        checks.register(emails_leave, checks.Tags.compatibility, deploy=True)
