@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 ESCROW = AccountRef("held:1")
 APPEND_ONLY, UNBALANCED, NOT_THE_WRITER = "ML001", "ML002", "ML003"
-CHECK, UNIQUE, NOT_NULL = "23514", "23505", "23502"
+CHECK, UNIQUE, NOT_NULL, FOREIGN_KEY = "23514", "23505", "23502", "23503"
 HEADER = """
     INSERT INTO ledger_transaction
            (id, kind, scope, key, request_hash, legs, effective_at, created_at, description, details)
@@ -98,6 +98,12 @@ def test_a_balance_is_moved_by_posting_alone(posted: uuid.UUID) -> None:
     assert refused("DELETE FROM ledger_balance") == APPEND_ONLY
     assert refused("TRUNCATE ledger_balance") == APPEND_ONLY
     assert refused("INSERT INTO ledger_balance (account_id, stripe) VALUES (1, 99)") == NOT_THE_WRITER
+
+
+def test_a_balance_is_of_an_account(role: str) -> None:
+    insert = "INSERT INTO ledger_balance (account_id, stripe) VALUES (987654321, 0)"
+    if role == "origin":  # A replica trusts its origin in this.
+        assert refused(insert, as_writer=True) == FOREIGN_KEY
 
 
 def test_an_account_is_opened_by_posting_alone(role: str) -> None:
@@ -274,6 +280,9 @@ def test_a_role_that_may_only_post_cannot_write_otherwise(role: str) -> None:
     move(BANK, FEES, 5)
     settle_constraints()
     rows("CREATE ROLE ledger_test_poster")
+    rows("SET LOCAL ROLE ledger_test_poster")
+    assert refused(call("'bank', 'held:1'", "-5, 5")) == "42501"
+    rows("RESET ROLE")
     for grant in (
         "GRANT SELECT ON ledger_account, ledger_transaction, ledger_entry, ledger_balance, ledger_line TO",
         "GRANT EXECUTE ON FUNCTION ledger_post TO",

@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -115,6 +116,15 @@ def test_an_account_is_opened_by_one_of_many() -> None:
     assert (cents(HELD), cents(HOT_BANK)) == (24 * 5, -24 * 5)
     assert count_of("ledger_account") == 2
     assert count_of("ledger_balance") == 33
+
+
+def test_those_who_open_the_same_accounts_in_opposite_orders_never_deadlock() -> None:
+    def open_all(number: int, step: int) -> None:
+        for round_number in range(15):
+            new = [AccountRef(f"new:{round_number}:{place}", floor_minor=None) for place in range(8)][::step]
+            post({account: usd(number * (7 if place == 0 else -1)) for place, account in enumerate(new)})
+
+    assert together([partial(open_all, number, step) for number in (1, 2, 3) for step in (1, -1)]) == [None] * 6
 
 
 def test_a_hot_account_is_not_waited_for() -> None:
