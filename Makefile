@@ -7,7 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 # The whole suite on two workers; `make test ARGS="tests/integration/ledger -x"` runs what ARGS names.
+# A module's tests run on one worker, which starts the programs they share once, and in the order of the folders.
 WORKERS ?= 2
+SPREAD := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 help: ## Show this list.
@@ -20,7 +22,7 @@ demo: install ## Play the story of one task and stop; exit 1 names the step that
 	@exec $(PY) -m stack demo
 
 test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(SPREAD) $(ARGS)
 
 test-browser: install-dev browser ## Click through the pages in Chromium, as `make test` also does.
 	@$(PY) -m pytest tests/browser $(ARGS)

@@ -60,21 +60,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         kept.__exit__(None, None, None)
 
 
-STARTED_PROGRAMS = {"system", "own_database", "data"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share started programs run on one worker, which then starts them once (`--dist loadgroup`).
-
-    The pages share a system and a browser among all their modules.
-    """
-    for item in items:
-        if "browser" in item.path.relative_to(item.config.rootpath).parts:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-        elif STARTED_PROGRAMS.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 DATABASE_FIXTURES = ("transactional_db", "db")
 
 
