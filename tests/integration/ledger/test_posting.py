@@ -232,6 +232,11 @@ def test_a_posting_has_a_kind_a_scope_and_a_key(place: str) -> None:
         ledger.post(**names, legs=legs, effective_at=NOON)  # type: ignore[arg-type]
 
 
+def test_names_may_be_255_characters_long() -> None:
+    posting = move(BANK, ESCROW, 1, key="k" * 255, kind="m" * 255, scope="s" * 255)
+    assert ledger.transaction(posting.id).key == "k" * 255
+
+
 def test_a_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ledger.PostingInvalid):
         move(BANK, ESCROW, 1, effective_at=datetime(2026, 5, 4))  # noqa: DTZ001
