@@ -58,9 +58,9 @@ moved AS (
      WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
     RETURNING leg.position, leg.credit - leg.debit AS amount,
               balance.account_id, balance.stripe, balance.sequence, balance.balance_minor)
-INSERT INTO bench_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+INSERT INTO bench_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
                          balance_after_minor, created_at)
-SELECT header.id, position, account_id, stripe, sequence, amount, balance_minor, now() FROM header, moved;
+SELECT header.id, position, account_id, stripe, sequence, 'USD', amount, balance_minor, now() FROM header, moved;
 """
 
 

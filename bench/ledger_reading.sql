@@ -19,9 +19,9 @@ leg AS (
     SELECT id, 1 AS position, 'bench-bank' AS code, place AS sequence, -1 AS amount, -place AS after, at FROM past
     UNION ALL
     SELECT id, 2, code, number, 1, number, at FROM past)
-INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
                           balance_after_minor, created_at)
-SELECT leg.id, position, account.id, 0, sequence, amount, after, at FROM leg JOIN account USING (code)
+SELECT leg.id, position, account.id, 0, sequence, 'USD', amount, after, at FROM leg JOIN account USING (code)
  ORDER BY at, position;
 UPDATE ledger_balance balance
    SET balance_minor = entry.total, sequence = entry.count, recorded_at = entry.at,

@@ -120,10 +120,10 @@ INSERT INTO ledger_transaction
        (id, kind, scope, key, request_hash, legs, effective_at, created_at, description, details)
 SELECT id, kind, 'payments', key, hash, legs, at, at, 'Written by a benchmark', '{}' FROM posting ORDER BY n, step;
 
-INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
                           balance_after_minor, created_at)
 SELECT posting.id, position, account_id, leg.stripe,
-       balance.sequence + row_number() OVER earlier, amount,
+       balance.sequence + row_number() OVER earlier, 'USD', amount,
        balance.balance_minor + sum(amount) OVER earlier, at
   FROM leg JOIN posting USING (n, step) JOIN ledger_balance balance USING (account_id, stripe)
 WINDOW earlier AS (PARTITION BY account_id, stripe ORDER BY n, step ROWS UNBOUNDED PRECEDING);

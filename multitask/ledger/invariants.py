@@ -136,6 +136,11 @@ SELECT format('%s of transaction %s is on account %s stripe %s, which does not e
   FROM ledger_entry entry
   LEFT JOIN ledger_account account ON account.id = entry.account_id
  WHERE (entry.stripe >= 0 AND entry.stripe < account.stripes) IS NOT TRUE
+UNION ALL
+SELECT format('%s of transaction %s is in %s, on account %s in %s', entry.amount_minor, entry.transaction_id,
+              entry.currency, account.code, account.currency)
+  FROM ledger_entry entry JOIN ledger_account account ON account.id = entry.account_id
+ WHERE entry.currency <> account.currency
 """
 
 GUARDS_STAND = """
@@ -156,7 +161,7 @@ SELECT format('constraint %s on %s is missing or does not hold for every row', g
                ('ledger_entry', 'ledger_entry_pkey'),
                ('ledger_entry', 'ledger_entry_account_sequence'),
                ('ledger_balance', 'ledger_balance_pkey'),
-               ('ledger_balance', 'ledger_balance_adds_up_above_floor')) guard (relation, name)
+               ('ledger_balance', 'ledger_balance_floor')) guard (relation, name)
  WHERE NOT EXISTS (SELECT FROM pg_constraint
                     WHERE conrelid = to_regclass(guard.relation) AND conname = guard.name AND convalidated)
 UNION ALL

@@ -51,11 +51,12 @@ class Transaction(models.Model):
 
 
 class Entry(models.Model):
-    """One leg of a transaction. Amounts are signed minor units of the account's currency."""
+    """One leg of a transaction. Amounts are signed minor units of `currency`, which is the account's."""
 
     pk = models.CompositePrimaryKey("transaction_id", "position")
     transaction = models.ForeignKey(Transaction, models.DO_NOTHING, related_name="entries")
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="entries")
+    currency = models.TextField()
     amount_minor = models.BigIntegerField()
     sequence = models.BigIntegerField()
     balance_after_minor = models.BigIntegerField()

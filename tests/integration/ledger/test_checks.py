@@ -16,7 +16,7 @@ ON_HELD = "account_id = (SELECT id FROM ledger_account WHERE code = 'held:1' AND
 LAST = "transaction_id = (SELECT id FROM ledger_transaction WHERE key = 'released')"
 WITHOUT_GUARDS = [
     *(f"ALTER TABLE ledger_{table} DISABLE TRIGGER ALL" for table in ("account", "transaction", "entry", "balance")),
-    "ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_adds_up_above_floor",
+    "ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_floor",
     "ALTER TABLE ledger_transaction DROP CONSTRAINT ledger_transaction_scope_key",
     "DROP INDEX ledger_transaction_reverses",
 ]
@@ -85,11 +85,12 @@ PLANTED = {
         "DELETE FROM ledger_balance WHERE stripe = 31 AND sequence = 0",
         f"UPDATE ledger_entry SET stripe = 1 WHERE {ON_HELD}",
         "DELETE FROM ledger_account WHERE code = 'held:1'",
+        f"UPDATE ledger_entry SET currency = 'EUR' WHERE {LAST} AND position = 2",
     ],
     "guards_stand": [
         "ALTER TABLE ledger_entry ENABLE TRIGGER whole_and_balanced",
         "DROP TRIGGER append_only ON ledger_transaction",
-        "ALTER TABLE ledger_balance ADD CONSTRAINT ledger_balance_adds_up_above_floor CHECK (true) NOT VALID",
+        "ALTER TABLE ledger_balance ADD CONSTRAINT ledger_balance_floor CHECK (true) NOT VALID",
     ],
 }
 

@@ -26,6 +26,7 @@ WRITERS = 8
 DEADLINE_SECONDS = 90
 T = TypeVar("T")
 SQL = Path(invariants.__file__).parent / "sql"
+FILES = ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post", "3_tables", "3_guards", "3_post")
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as admin:
-            for name in ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post"):
+            for name in FILES:
                 admin.execute((SQL / f"000{name}.sql").read_bytes())
         parts = urlsplit(server.url())
         with django_db_blocker.unblock():

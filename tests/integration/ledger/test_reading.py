@@ -148,9 +148,9 @@ def one_posting(account: int, bank: int, stripe: int, amount: int, moment: datet
                    leg (position, account, stripe, amount)
              WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
             RETURNING leg.*, balance.balance_minor, balance.sequence)
-        INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, amount_minor,
+        INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
                                   balance_after_minor, created_at)
-        SELECT %(id)s, position, account, stripe, sequence, amount, balance_minor, %(moment)s FROM moved
+        SELECT %(id)s, position, account, stripe, sequence, 'USD', amount, balance_minor, %(moment)s FROM moved
         """,
         {
             "id": str(transaction_id),
