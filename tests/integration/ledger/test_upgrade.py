@@ -31,7 +31,7 @@ def test_entries_from_before_they_named_their_currency_get_that_of_their_account
     settle_constraints()
     assert rows("SELECT position, currency, count(*) FROM ledger_entry GROUP BY 1, 2 ORDER BY 1") == [
         (1, "USD", 2), (2, "USD", 2), (3, "EUR", 2), (4, "EUR", 2)]  # fmt: skip
-    assert {name: rows(query) for name, query in invariants.QUERIES.items()} == dict.fromkeys(invariants.QUERIES, [])
+    assert [rows(query) for query in invariants.QUERIES.values()] == [[]] * len(invariants.QUERIES)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         rows("UPDATE ledger_entry SET currency = 'EUR'")
     rows("RESET search_path")
