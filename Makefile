@@ -6,8 +6,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PY := .venv/bin/python
+# Python keeps what it has compiled, or each of the many programs that are started compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The whole suite on two workers; `make test ARGS="tests/integration/ledger -x"` runs what ARGS names.
-# A module's tests run on one worker, which starts the programs they share once, and in the order of the folders.
+# A module's tests run on one worker, which starts the programs they share once; tests/conftest.py orders the modules.
 WORKERS ?= 2
 SPREAD := --dist loadfile --no-loadscope-reorder
 ARGS ?=

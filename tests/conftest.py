@@ -60,6 +60,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         kept.__exit__(None, None, None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first, so that no worker is still busy with one when the others have nothing left."""
+    items.sort(key=lambda item: "stack" not in item.path.parts)
+
+
 DATABASE_FIXTURES = ("transactional_db", "db")
 
 

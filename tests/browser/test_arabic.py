@@ -6,10 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.story import Story
-from tests.acceptance.system import System
-from tests.browser import pages
 from tests.browser.conftest import NewPerson
-from tests.browser.visits import visits
 
 pytestmark = pytest.mark.django_db
 ARABIC = re.compile("[\u0600-\u06ff]{3}")
@@ -19,16 +16,7 @@ TEXT = """() => {
   for (const part of main.querySelectorAll("select, .mono, .o-mono, [lang=en], svg")) part.remove();
   return main.textContent;
 }"""
-# All that is visible on a page of the back office, but for the provider's own words, which say so, and icons, which are
-# spelled out in a font.
-OFFICE_TEXT = """() => {
-  const left = "select, .o-mono, [lang=en], svg, .material-symbols-outlined";
-  for (const part of document.querySelectorAll(left)) part.remove();
-  return document.body.innerText;
-}"""
 LATIN_WORD = re.compile(r"\b[a-z]{4,}\b")
-# Where somebody came from is no word in any language, though a part of an address may be spelled in letters alone.
-IPV6 = re.compile(r"\b[0-9a-f]{1,4}(:[0-9a-f]{0,4}){2,7}\b")
 
 
 def test_a_visitor_chooses_arabic_and_pays_in_it(story: Story, new_person: NewPerson) -> None:
@@ -67,21 +55,3 @@ def test_every_word_of_the_wallet_is_arabic(story: Story, new_person: NewPerson)
             texts = texts.replace(known, "")
         left = set(LATIN_WORD.findall(texts))
         assert not left, f"{path}: {left}"
-
-
-def test_staff_who_choose_arabic_read_arabic(system: System, new_person: NewPerson) -> None:
-    scene = pages.prepare(system)
-    left = {}
-    for title, person in visits(scene, new_person, language="ar"):
-        if not title.startswith("office"):
-            continue
-        expect(person.page.locator("html")).to_have_attribute("dir", "rtl")
-        texts = IPV6.sub("", str(person.page.evaluate(OFFICE_TEXT)))
-        people = [
-            one.name for story in (scene.paid, scene.asked, scene.unpaid) for one in (story.client, story.freelancer)
-        ]
-        for known in (*people, scene.staff, "A logo", "example.com", "The colours differ from the draft."):
-            texts = texts.replace(known, "")
-        if words := set(LATIN_WORD.findall(texts)):
-            left[title] = words
-    assert not left, left
