@@ -44,11 +44,18 @@ class Programs:
 
     def finish(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         """Run a program to its end. Errors: StackError with the end of its log."""
-        self.start(name, command, environment)
-        status = self.running[name].wait()
-        del self.running[name]
-        if status != 0:
-            raise StackError(self._obituary(name, status))
+        self.finish_together({name: command}, environment)
+
+    def finish_together(self, commands: Mapping[str, list[str]], environment: Mapping[str, str]) -> None:
+        """Run programs beside each other until all have ended. Errors: StackError with the log of one that failed."""
+        for name, command in commands.items():
+            self.start(name, command, environment)
+        ended = {name: self.running[name].wait() for name in commands}
+        for name in commands:
+            del self.running[name]
+        for name, status in ended.items():
+            if status != 0:
+                raise StackError(self._obituary(name, status))
 
     def await_answer(self, name: str, url: str) -> None:
         """Wait until a started program answers 200 at `url`."""

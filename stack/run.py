@@ -131,8 +131,8 @@ def _knock(url: str) -> None:
 def _start(here: Local, programs: Programs) -> None:
     environment, manage = here.environment(), [sys.executable, "manage.py"]
     console.say("Applying migrations ...")
-    programs.finish("migrate", [*manage, "migrate", "--noinput"], environment)
-    programs.finish("collectstatic", [*manage, "collectstatic", "--noinput"], environment)
+    preparations = {name: [*manage, name, "--noinput"] for name in ("migrate", "collectstatic")}
+    programs.finish_together(preparations, environment)
     console.say("Starting the offline Stripe, the worker and the web server ...")
     programs.start("sandbox", _sandbox_command(here), {**environment, **_webhooks(here)})
     programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
