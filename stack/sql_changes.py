@@ -70,11 +70,12 @@ def changes(text: str, later: str = "") -> Iterator[Change]:
 def _superseded(text: str, later: str) -> Iterator[tuple[int, int]]:
     """Where a text says what a later file says again: functions, triggers and constraints."""
     patterns = [
-        rf"CREATE FUNCTION {name}\(.*?\$\$;" for name in re.findall(r"CREATE OR REPLACE FUNCTION (\w+)\(", later)
+        rf"CREATE (?:OR REPLACE )?FUNCTION {name}\(.*?\$\$;"
+        for name in re.findall(r"(?:CREATE OR REPLACE|DROP) FUNCTION (\w+)", later)
     ]
     for name in re.findall(r"DROP TRIGGER (\w+)", later):
         patterns += [rf"CREATE TRIGGER {name} [^;]*;", rf"ALTER TABLE \w+ ENABLE ALWAYS TRIGGER {name};"]
-    patterns += [rf"CONSTRAINT {name} [^\n]*" for name in re.findall(r"DROP CONSTRAINT (\w+)", later)]
+    patterns += [rf"CONSTRAINT {name}\s[^,;]*" for name in re.findall(r"DROP CONSTRAINT (\w+)", later)]
     for pattern in patterns:
         for match in re.finditer(pattern, text, re.DOTALL):
             yield match.span()

@@ -1,6 +1,7 @@
 """The test database: on the embedded PostgreSQL in data of its own, or on the server that DATABASE_URL names."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -61,7 +62,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest modules first, so that no worker is still busy with one when the others have nothing left."""
+    """The longest modules first, so that no worker is still busy with one when the others have nothing left.
+
+    Of several tests of one name only one would be run by those who hand tests out to workers.
+    """
+    doubled = [name for name, number in Counter(item.nodeid for item in items).items() if number > 1]
+    if doubled:
+        raise pytest.UsageError(f"tests of one name: {', '.join(doubled)}")
     items.sort(key=lambda item: "stack" not in item.path.parts)
 
 

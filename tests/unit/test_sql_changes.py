@@ -26,3 +26,12 @@ def test_what_a_later_file_says_again_is_left_alone() -> None:
 
     assert {change.line for change in sql_changes.changes(text, later)} == {7}
     assert {change.line for change in sql_changes.changes(text)} == {2, 4, 5, 6, 7}
+
+
+def test_what_was_replaced_before_and_is_again_or_is_dropped_is_left_alone() -> None:
+    replaced = "CREATE OR REPLACE FUNCTION f() AS $$ a <> 0 $$;\nCREATE FUNCTION g() AS $$ a <> 0 $$;\n"
+    text = f"{replaced}ADD CONSTRAINT some\n    CHECK (b <> 0);\nSELECT c <> 0;\n"
+    later = "DROP FUNCTION g; CREATE OR REPLACE FUNCTION f() ...; DROP CONSTRAINT some;"
+
+    assert {change.line for change in sql_changes.changes(text, later)} == {5}
+    assert {change.line for change in sql_changes.changes(text)} == {1, 2, 4, 5}
