@@ -17,10 +17,10 @@ SELECT format('all balances in %s sum to %s', account.currency, sum(balance.bala
 """
 
 TRANSACTIONS_ARE_WHOLE = """
-SELECT format('transaction %s announced %s legs and has %s', coalesce(header.id, entry.transaction_id),
-              coalesce(header.legs::text, 'no'), coalesce(entry.legs, 0))
+SELECT format('transaction %s announced %s legs and has %s that move something',
+              coalesce(header.id, entry.transaction_id), coalesce(header.legs::text, 'no'), coalesce(entry.legs, 0))
   FROM ledger_transaction header
-  FULL JOIN (SELECT transaction_id, count(*) AS legs, max(position) AS last
+  FULL JOIN (SELECT transaction_id, count(nullif(amount_minor, 0)) AS legs, max(position) AS last
                FROM ledger_entry GROUP BY transaction_id) entry ON entry.transaction_id = header.id
  WHERE (header.legs >= 2 AND entry.legs = header.legs AND entry.last = header.legs) IS NOT TRUE
 """
@@ -140,7 +140,7 @@ UNION ALL
 SELECT format('%s of transaction %s is in %s, on account %s in %s', entry.amount_minor, entry.transaction_id,
               entry.currency, account.code, account.currency)
   FROM ledger_entry entry JOIN ledger_account account ON account.id = entry.account_id
- WHERE entry.currency <> account.currency
+ WHERE entry.currency IS DISTINCT FROM account.currency
 """
 
 GUARDS_STAND = """

@@ -24,13 +24,13 @@ BEGIN
         END IF;
         v_legs := v_legs + 1;
         v_last := greatest(v_last, v_leg.position);
-        v_total := v_total + v_leg.amount_minor;
         IF v_leg.transaction_id <> v_first.transaction_id OR v_leg.currency <> v_first.currency
            OR v_leg.position < 1 OR v_leg.amount_minor = 0
         THEN
             v_last := 0;
             EXIT;
         END IF;
+        v_total := v_total + v_leg.amount_minor;
     END LOOP;
     -- No two legs of a transaction have one position, so as many as the last one says are one to the last.
     IF v_legs = 0 OR (v_total = 0 AND v_last = v_legs AND v_legs >= 2) THEN
@@ -58,7 +58,7 @@ CREATE OR REPLACE FUNCTION ledger_check_header_has_legs() RETURNS trigger LANGUA
 DECLARE
     v_last smallint;
 BEGIN
-    SELECT position INTO v_last FROM ledger_entry WHERE transaction_id = NEW.id ORDER BY position DESC;
+    SELECT position INTO v_last FROM ledger_entry WHERE transaction_id = NEW.id ORDER BY position DESC LIMIT 1;
     IF v_last IS DISTINCT FROM NEW.legs THEN
         RAISE EXCEPTION 'transaction % is refused: it announced % legs and has %', NEW.id, NEW.legs, coalesce(v_last, 0)
             USING ERRCODE = 'ML002';

@@ -134,7 +134,8 @@ BEGIN
 END $$;
 
 -- A function that is replaced loses its settings: these two look for their tables in this schema alone, as in
--- 0001_post.sql. The guard of added entries reads no table.
+-- 0001_post.sql. The guard of added entries reads no table, and ledger_post's own search path holds while it runs
+-- there; to others it refuses everything, unless they say that they are the writer.
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION ledger_post SET search_path = %I, pg_temp', current_schema());

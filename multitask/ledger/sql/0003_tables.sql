@@ -1,3 +1,6 @@
+-- In the order in which postings take them, so that none is met half-way.
+LOCK TABLE ledger_transaction, ledger_account, ledger_balance, ledger_entry IN ACCESS EXCLUSIVE MODE;
+
 -- Each entry names its currency, so that the guard of the sums finds it in the rows that it is given and looks up
 -- nothing: ledger_post writes there the currency by which it found the account, and ledger.checks compares the two.
 ALTER TABLE ledger_entry ADD COLUMN currency text;

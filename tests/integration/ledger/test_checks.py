@@ -38,6 +38,7 @@ PLANTED = {
         "DELETE FROM ledger_transaction WHERE key = 'released'",
         "UPDATE ledger_transaction SET legs = 1 WHERE key = 'released'",
         f"UPDATE ledger_entry SET position = 9 WHERE {LAST} AND position = 3",
+        f"UPDATE ledger_entry SET amount_minor = 0 WHERE {LAST}",
     ],
     "balances_are_sums_of_entries": [
         f"UPDATE ledger_balance SET credits_minor = credits_minor + 5, debits_minor = debits_minor + 5 WHERE {ON_HELD}",
@@ -86,6 +87,7 @@ PLANTED = {
         f"UPDATE ledger_entry SET stripe = 1 WHERE {ON_HELD}",
         "DELETE FROM ledger_account WHERE code = 'held:1'",
         f"UPDATE ledger_entry SET currency = 'EUR' WHERE {LAST} AND position = 2",
+        "ALTER TABLE ledger_entry ALTER COLUMN currency DROP NOT NULL; UPDATE ledger_entry SET currency = NULL",
     ],
     "guards_stand": [
         "ALTER TABLE ledger_entry ENABLE TRIGGER whole_and_balanced",

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from multitask.ledger import AccountRef
+from multitask.ledger import AccountRef, checks
 from tests.integration.ledger.books import BANK, FEES, fresh_key, move, post, rows, settle_constraints, usd
 
 pytestmark = pytest.mark.django_db
@@ -220,18 +220,37 @@ def test_a_header_is_not_committed_with_other_legs_than_it_announced(posted: uui
     assert refused(HEADER.format(id=raw, legs=announced), legs, as_writer=True) == UNBALANCED
 
 
-@pytest.mark.parametrize("positions", [[1], [1, 2, 3], [2, 3], [1, 3], [0, 1]])
-def test_the_legs_are_those_that_the_header_announced(posted: uuid.UUID, positions: list[int]) -> None:
+@pytest.mark.parametrize("positions", [[1], [2, 3], [1, 3], [0, 1], [0, 2], [-1, 0, 3]])
+def test_the_legs_have_the_positions_from_one_on(posted: uuid.UUID, positions: list[int]) -> None:
+    """Refused as they are added, whatever the header announced."""
     raw = uuid.uuid4()
-    amounts = {1: [0], 2: [-5, 5], 3: [-5, 2, 3]}[len(positions)]
-    legs = [(raw, place, "held:1", amount or 1) for place, amount in zip(positions, amounts, strict=True)]
-    assert refused(HEADER.format(id=raw, legs=2), entries(*legs), as_writer=True) == UNBALANCED
+    amounts = {1: [1], 2: [-5, 5], 3: [-5, 2, 3]}[len(positions)]
+    legs = entries(*((raw, place, "held:1", amount) for place, amount in zip(positions, amounts, strict=True)))
+    header = HEADER.format(id=raw, legs=max(positions))
+    assert refused(header, legs, "SELECT 1 / 0", as_writer=True) == UNBALANCED
+
+
+@pytest.mark.breaks_the_books
+@pytest.mark.parametrize("wrong", ["no header", "no account", "another currency"])
+def test_what_only_a_writer_past_the_function_can_do_is_found(posted: uuid.UUID, wrong: str) -> None:
+    raw = uuid.uuid4()
+    move_euros()
+    rows("SET LOCAL ledger.writer = 'ledger_post'")
+    if wrong != "no header":
+        rows(HEADER.format(id=raw, legs=2))
+    legs = entries((raw, 1, "bank", -5), (raw, 2, "nobody" if wrong == "no account" else "held:1", 5))
+    rows(legs.replace("leg.currency, amount", "'GBP', amount") if wrong == "another currency" else legs)
+    settle_constraints()
+    found = {violation.invariant for violation in checks.run()}
+    assert ("transactions_are_whole" if wrong == "no header" else "accounts_are_whole") in found
 
 
 def test_no_leg_is_added_later(posted: uuid.UUID) -> None:
     later = entries((posted, 3, "bank", -5), (posted, 4, "held:1", 5))
     again = entries((posted, 1, "bank", -5), (posted, 2, "held:1", 5))
+    around = entries((posted, -1, "bank", -5), (posted, 0, "held:1", 2), (posted, 3, "held:1", 3))
     assert refused(later, as_writer=True) == UNBALANCED
+    assert refused(around, as_writer=True) == UNBALANCED
     assert refused(again, as_writer=True) == UNIQUE
 
 

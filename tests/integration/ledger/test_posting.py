@@ -94,6 +94,19 @@ def test_of_two_debits_the_one_that_is_short_is_named(ahead: str) -> None:
     assert (cents(ESCROW), cents(AccountRef("held:2"))) == (0, 0)
 
 
+def test_entries_in_two_currencies_that_got_a_later_moment_are_each_of_their_own() -> None:
+    euros = {account: Money(amount, "EUR") for account, amount in ((BANK, -9), (ESCROW, 9))}
+    for ahead in ("0 seconds", "1 hour"):
+        rows(
+            f"SET LOCAL ledger.writer = 'ledger_post'; UPDATE ledger_balance SET recorded_at = recorded_at + '{ahead}'"
+        )
+        legs = [Leg(BANK, usd(-5)), *(Leg(*leg) for leg in euros.items()), Leg(ESCROW, usd(5))]
+        with transaction.atomic():
+            ledger.post(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
+    assert rows("SELECT position, currency, count(*) FROM ledger_entry GROUP BY 1, 2 ORDER BY 1") == [
+        (1, "USD", 2), (2, "EUR", 2), (3, "EUR", 2), (4, "USD", 2)]  # fmt: skip
+
+
 def test_an_account_that_nothing_was_posted_to_is_named_too() -> None:
     with pytest.raises(ledger.InsufficientBalance) as refused:
         move(AccountRef("payee:2"), BANK, 1)
