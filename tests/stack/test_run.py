@@ -41,6 +41,11 @@ def settings(data: str) -> dict[str, str]:
     return {"MULTITASK_DATA": data, **free_ports()}
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to whatever it starts in the background: that ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """`python -m stack run` in a session of its own, read line by line."""
 
@@ -55,6 +60,7 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no thread runs here.
         )
         self.said: list[str] = []
 
