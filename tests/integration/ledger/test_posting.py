@@ -107,6 +107,22 @@ def test_entries_in_two_currencies_that_got_a_later_moment_are_each_of_their_own
         (1, "USD", 2), (2, "EUR", 2), (3, "EUR", 2), (4, "USD", 2)]  # fmt: skip
 
 
+def test_a_posting_takes_the_latest_moment_of_its_own_balances_and_of_no_other() -> None:
+    """When a clock was ahead before: held:1 by one hour, held:2 by two."""
+    others = AccountRef("held:2")
+    move(BANK, ESCROW, 1)
+    move(BANK, others, 1)
+    ahead = """
+        SET LOCAL ledger.writer = 'ledger_post';
+        UPDATE ledger_balance balance SET recorded_at = recorded_at + right(code, 1)::int * interval '1 hour'
+          FROM ledger_account account WHERE account.id = balance.account_id AND code LIKE 'held:%'"""
+    rows(ahead)
+    for target, hours in ((ESCROW, 1), (others, 2)):
+        posting = move(BANK, target, 1)
+        late = "SELECT extract(hour FROM created_at - now()) FROM ledger_entry WHERE transaction_id = %s"
+        assert rows(late, [posting.id]) == [(hours,), (hours,)]
+
+
 def test_an_account_that_nothing_was_posted_to_is_named_too() -> None:
     with pytest.raises(ledger.InsufficientBalance) as refused:
         move(AccountRef("payee:2"), BANK, 1)
