@@ -71,6 +71,7 @@ browser:
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard multitask/web/pages/locale/*/LC_MESSAGES/django.po))
 
 translations: $(CATALOGUES)
+	@:
 
 %.mo: %.po
 	@.venv/bin/python -m babel.messages.frontend compile --input-file $< --output-file $@ >/dev/null 2>&1 || { echo "error: $< does not compile" >&2; exit 1; }

@@ -69,7 +69,9 @@ def ports() -> tuple[int, int]:
 def _free_port(setting: str, default: int, program: str) -> int:
     port = postgres.port_setting(setting) or default
     if not postgres.is_free(port):
-        raise StackError(f"port {port} is taken: set {setting} to a free one for {program}, as in {setting}={port + 1}")
+        # Neither of two neighbours may be told to become the other.
+        free = next(other for other in (*range(port + 10, 65_536), *range(8_010, port)) if postgres.is_free(other))
+        raise StackError(f"port {port} is taken: set {setting} to a free one for {program}, as in {setting}={free}")
     return port
 
 

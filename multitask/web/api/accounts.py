@@ -30,8 +30,10 @@ class RegisterIn(Body):
     username: Annotated[str, Field(min_length=1, max_length=150)]
     email: Annotated[str, Field(min_length=3, max_length=254)]
     password: Password
-    is_client: bool = False
-    is_freelancer: bool = False
+    is_client: Annotated[
+        bool, Field(description="Posts tasks and pays for them; one of the two roles must be true.")
+    ] = False
+    is_freelancer: Annotated[bool, Field(description="Works and is paid; one of the two roles must be true.")] = False
     country: Code = "US"
     default_currency: Code = "USD"
     language: Code = "en"

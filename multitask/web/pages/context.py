@@ -43,6 +43,8 @@ def _places(request: HttpRequest) -> list[Place]:
         (_("Wallet"), "pages:wallet"),
         (_("Transactions"), "pages:transactions"),
     ]
+    if request.user.is_staff:
+        known.append((_("Back office"), "admin:index"))
     return [_place(request, label, reverse(name)) for label, name in known]
 
 
