@@ -84,6 +84,8 @@ def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(visitor
     assert addresses
     assert all(address.startswith(("/", "#")) for address in addresses)
     assert "<script" not in page
+    assert "`" not in page
+    assert 'id="WithdrawalOut"' in page
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs/"])

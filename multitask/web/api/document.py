@@ -48,9 +48,11 @@ def json_view(request: HttpRequest, api: NinjaAPI) -> JsonResponse:
 
 
 def page_view(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
-    """Show every operation with its parameters, body and answers."""
+    """Show every operation with its parameters, body and answers, and the objects that those are made of."""
     document = openapi(api)
-    return render(request, "api/docs.html", {"info": document["info"], "groups": _groups(document)})
+    objects = {name: _fields(schema, document) for name, schema in document["components"]["schemas"].items()}
+    shown = {"info": document["info"], "groups": _groups(document), "refusal": objects["Error"], "objects": objects}
+    return render(request, "api/docs.html", shown)
 
 
 def _explain(operation: dict[str, Any]) -> None:
@@ -99,7 +101,12 @@ def _shown(path: str, method: str, operation: dict[str, Any], document: dict[str
         "parameters": [{**p, "kind": _kind(p["schema"], document)} for p in operation["parameters"]],
         "body": _fields(body, document),
         "answers": [
-            {"status": status, "meaning": found["description"], "fields": _fields(_schema(found), document)}
+            # Every refusal has the same fields, which are shown once.
+            {
+                "status": status,
+                "meaning": found["description"],
+                "fields": _fields(_schema(found), document) if int(status) < 400 else [],
+            }
             for status, found in operation["responses"].items()
         ],
     }
