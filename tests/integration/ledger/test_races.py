@@ -3,8 +3,9 @@
 import random
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -224,6 +225,35 @@ def test_a_posting_that_waited_is_recorded_after_those_it_waited_for() -> None:
     assert later.created_at < earlier.created_at
     assert {entry.recorded_at for entry in later.entries} == {entry.recorded_at for entry in earlier.entries}
     assert [entry.balance_after.amount_minor for entry in later.entries if entry.account == "held:1"] == [10]
+
+
+def test_of_several_that_are_posting_the_oldest_keeps_the_period_open() -> None:
+    older_posted, younger_posted, asked = threading.Event(), threading.Event(), threading.Event()
+
+    def older() -> None:
+        with transaction.atomic():
+            move(BANK, HELD, 5)
+            older_posted.set()
+            assert asked.wait(30)
+
+    def younger() -> datetime:
+        assert older_posted.wait(30)
+        ((before,),) = rows("SELECT clock_timestamp()")
+        with transaction.atomic():
+            move(AccountRef("bank:2", None), AccountRef("payee:9"), 5)
+            younger_posted.set()
+            assert asked.wait(30)
+        return cast(datetime, before)
+
+    def ask() -> datetime:
+        assert younger_posted.wait(30)
+        try:
+            return ledger.closed_until()
+        finally:
+            asked.set()
+
+    _, before, closed = together([older, younger, ask])
+    assert closed < before
 
 
 def wait_for_a_waiter() -> None:
