@@ -16,6 +16,8 @@ class Command(BaseCommand):
     """Gives an account a role among the staff, as whoever runs the server may; the audit trail keeps it."""
 
     help = "Give an account a role among the staff, or take it away."
+    # They would load every page and the API, which takes longer than this.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the account, the role and `--reason`."""

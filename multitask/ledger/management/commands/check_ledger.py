@@ -13,6 +13,8 @@ class Command(BaseCommand):
     """Prints the trial balance by currency and exits 1 naming every broken invariant."""
 
     help = "Check every invariant of the ledger; exit 1 and name those that are broken."
+    # They would load every page and the API, which takes longer than this.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take `--accounts`."""
