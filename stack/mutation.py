@@ -38,12 +38,10 @@ SQL = "sql"
 IN_A_MIGRATION = "database_forwards"
 SQL_SETTINGS = "tests.integration.ledger.settings"
 TARGETS[SQL] = Target(
+    # In the order of their numbers, as they are applied.
     tuple(
-        f"multitask/ledger/sql/000{name}.sql"
-        for name in (
-            *("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post"),
-            *("3_tables", "3_guards", "3_post"),
-        )
+        str(path.relative_to(postgres.project_folder()))
+        for path in sorted((postgres.project_folder() / "multitask" / "ledger" / "sql").glob("*.sql"))
     ),
     # Those that notice most come first.
     tuple(f"tests/integration/ledger/{name}" for name in ("test_guards.py", "test_posting.py", "test_reading.py", "")),

@@ -41,7 +41,7 @@ CHECKS = [
 ]
 # The same requests in each run, so that a failure stays one; FUZZ_EXAMPLES asks for more of them.
 SEARCH = search_settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "8")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "12")),
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

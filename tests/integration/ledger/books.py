@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.migrations import RunSQL
+from django.db.migrations.loader import MigrationLoader
 
 from multitask import ledger
 from multitask.ledger import AccountRef, Leg, Posting
@@ -19,6 +21,19 @@ HOT_BANK = AccountRef("bank:hot", floor_minor=None, stripes=32)
 FEES = AccountRef("fees", floor_minor=None, stripes=32)
 
 _numbers = itertools.count(1)
+
+
+def sql_of(*numbers: int) -> list[str]:
+    """The SQL of the ledger's migrations with these numbers, or of all of them, as they are applied."""
+    found = MigrationLoader(None).disk_migrations
+    names = sorted(name for app, name in found if app == "ledger" and int(name[:4]) in (numbers or range(10_000)))
+    return [
+        text
+        for name in names
+        for operation in found["ledger", name].operations
+        if isinstance(operation, RunSQL)
+        for text in operation.sql
+    ]
 
 
 def usd(amount_minor: int) -> Money:

@@ -18,15 +18,13 @@ from django.db import Error, connection
 
 from multitask.ledger import AccountRef, invariants
 from stack import postgres
-from tests.integration.ledger.books import BANK, FEES, cents, post, rows, usd
+from tests.integration.ledger.books import BANK, FEES, cents, post, rows, sql_of, usd
 from tests.integration.ledger.connections import together
 
 KILLS = 5
 WRITERS = 8
 DEADLINE_SECONDS = 90
 T = TypeVar("T")
-SQL = Path(invariants.__file__).parent / "sql"
-FILES = ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post", "3_tables", "3_guards", "3_post")
 
 
 @pytest.fixture
@@ -36,8 +34,8 @@ def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as admin:
-            for name in FILES:
-                admin.execute((SQL / f"000{name}.sql").read_bytes())
+            for text in sql_of():
+                admin.execute(text.encode())
         parts = urlsplit(server.url())
         with django_db_blocker.unblock():
             yield {

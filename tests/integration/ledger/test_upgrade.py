@@ -1,16 +1,11 @@
 """Books that were written under an earlier migration stay whole under the latest."""
 
-from pathlib import Path
-
 import pytest
 from django.db import DatabaseError, transaction
 
 from multitask.ledger import invariants
-from tests.integration.ledger.books import rows, settle_constraints
+from tests.integration.ledger.books import rows, settle_constraints, sql_of
 
-SQL = Path(invariants.__file__).parent / "sql"
-FIRST = ("1_tables", "1_guards", "1_post", "1_reads", "2_guards", "2_post")
-THEN = ("3_tables", "3_guards", "3_post")
 POST = """
     SELECT ledger_post('moved', 'older', '{key}', now(), '', '{{}}', NULL, ARRAY['bank', 'held:1', 'bank', 'held:1'],
                        '{{USD,USD,EUR,EUR}}', '{{NULL,0,NULL,0}}', '{{32,1,32,1}}', '{{-5,5,-7,7}}')
@@ -21,12 +16,12 @@ POST = """
 def test_entries_from_before_they_named_their_currency_get_that_of_their_account() -> None:
     rows("CREATE SCHEMA older")
     rows("SET LOCAL search_path = older")
-    for name in FIRST:
-        rows((SQL / f"000{name}.sql").read_text())
+    for text in sql_of(1, 2):
+        rows(text)
     rows(POST.format(key="before"))
     settle_constraints()
-    for name in THEN:
-        rows((SQL / f"000{name}.sql").read_text())
+    for text in sql_of(3):
+        rows(text)
     rows(POST.format(key="after"))
     settle_constraints()
     assert rows("SELECT position, currency, count(*) FROM ledger_entry GROUP BY 1, 2 ORDER BY 1") == [
