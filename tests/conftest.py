@@ -1,5 +1,6 @@
 """The test database: on the embedded PostgreSQL in data of its own, or on the server that DATABASE_URL names."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ from django.db import connection
 from multitask.ledger import checks
 from stack import postgres
 from tests import fresh_database
+
+# Each of Django's test clients makes the middlewares anew, and this one would look through all static files each time.
+settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +74,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if doubled:
         raise pytest.UsageError(f"tests of one name: {', '.join(doubled)}")
     items.sort(key=lambda item: "stack" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded so far stays: let Python not go through all of it whenever it collects its garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 DATABASE_FIXTURES = ("transactional_db", "db")
