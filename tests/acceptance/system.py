@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -27,6 +28,8 @@ from tests.sandbox_process import ROOT, SandboxProcess, free_port
 START_SECONDS = 60
 # What the slowest recovery may take: a request's lock or a claim runs out, a sweep follows.
 PATIENCE = 90.0
+# Asking costs the programs under test what they need for answering, so what takes long is asked for less often.
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.05, 1.3, 0.4
 WEBHOOK_SECRET = "whsec_of_the_platform_in_tests"
 CONNECT_SECRET = "whsec_of_the_accounts_in_tests"
 SECRET_KEY = "sk_test_acceptance"
@@ -35,14 +38,25 @@ PUBLISHABLE_KEY = "pk_test_acceptance"
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], what: str, *, seconds: float = PATIENCE, pause: float = 0.1) -> T:
-    """Ask until the answer is true, and return it; fail with `what` was waited for when the time is over."""
+def eventually(ask: Callable[[], T], what: str, *, seconds: float = PATIENCE, pause: float = 0) -> T:
+    """Ask until the answer is true, and return it; fail with `what` was waited for when the time is over.
+
+    Each `pause` is longer than the one before, unless it is given.
+    """
     deadline = time.monotonic() + seconds
+    pauses = itertools.repeat(pause) if pause else _growing_pauses()
     while not (answer := ask()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:.0f} s in vain for {what}; last answer {answer!r}")
-        time.sleep(pause)
+        time.sleep(next(pauses))
     return answer
+
+
+def _growing_pauses() -> Iterator[float]:
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
 @dataclass(frozen=True)
@@ -248,7 +262,7 @@ class System:
         while left := self.left_to_do():
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited {PATIENCE:.0f} s in vain for everything to come to rest: {left}")
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def left_to_do(self) -> list[str]:
         """Open operations, events, jobs that are due, and deliveries under way."""

@@ -64,7 +64,7 @@ def play(system: System, *ends: Callable[[Story], object]) -> None:
     stories = [Story(system) for _ in ends]
     with ThreadPoolExecutor(len(ends)) as threads:
         played = [threads.submit(end, story) for end, story in zip(ends, stories, strict=True)]
-        eventually(lambda: minute_passed(system, played), "the stories to end", seconds=2 * PATIENCE, pause=0.3)
+        eventually(lambda: minute_passed(system, played), "the stories to end", seconds=2 * PATIENCE, pause=0.6)
         for ended in as_completed(played):
             ended.result()
 

@@ -127,13 +127,21 @@ def looked_at(frame: Frame, options: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+# What each static file weighs, found out once.
+WEIGHTS: dict[str, int] = {}
+
+
 def transferred(person: Person, url: str) -> int:
     """Bytes on the wire in production, where static files were compressed when they were collected.
 
     Asked for anew: what a browser has received is gone once its page turns.
     """
-    body = person.context.request.get(url).body()
-    return len(gzip.compress(body)) if "/static/" in url else len(body)
+    if url not in WEIGHTS:
+        body = person.context.request.get(url).body()
+        if "/static/" not in url:
+            return len(body)
+        WEIGHTS[url] = len(gzip.compress(body))
+    return WEIGHTS[url]
 
 
 def is_closed(policy: str, *, office: bool) -> bool:

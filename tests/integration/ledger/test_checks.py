@@ -1,6 +1,7 @@
 """Each check finds what it is there to find: corruption is planted as a superuser with the guards switched off."""
 
 import io
+from dataclasses import FrozenInstanceError
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -180,6 +181,8 @@ def test_other_rooms_add_checks_once() -> None:
             checks.register("the moon is new", list)
         found = [violation for violation in checks.run() if violation.invariant == "the moon is new"]
         assert [violation.detail for violation in found] == ["the moon is full", "the tide is high"]
+        with pytest.raises(FrozenInstanceError):
+            found[0].detail = "the moon is new"  # type: ignore[misc]
     finally:
         checks._checks.pop("the moon is new")
 
@@ -193,7 +196,7 @@ def test_no_more_is_said_than_can_be_read(books: None) -> None:
             rows(statement)
         found = [violation for violation in checks.run() if violation.invariant == "running_balances_add_up"]
         transaction.set_rollback(True)
-    assert len(found) == checks.MOST_DETAILS
+    assert len(found) == 20
 
 
 def check_ledger(*arguments: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Posting: what moves, what is refused, and what asking twice does."""
 
+import dataclasses
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -266,6 +267,17 @@ def test_names_may_be_255_characters_long() -> None:
     assert ledger.transaction(posting.id).key == "k" * 255
 
 
+@pytest.mark.parametrize("place", ["kind", "key", "scope"])
+def test_names_may_not_be_longer(place: str) -> None:
+    with pytest.raises(ledger.PostingInvalid, match=f"The {place} of a transaction has 1 to 255 characters"):
+        move(BANK, ESCROW, 1, **{place: "n" * 256})
+
+
+def test_texts_may_be_2000_characters_long() -> None:
+    posting = move(BANK, ESCROW, 1, description="d" * 2000, details={"x": "v" * 2000})
+    assert ledger.transaction(posting.id).details == {"x": "v" * 2000}
+
+
 def test_a_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ledger.PostingInvalid):
         move(BANK, ESCROW, 1, effective_at=datetime(2026, 5, 4))  # noqa: DTZ001
@@ -292,6 +304,21 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
 def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> None:
     with pytest.raises(ledger.PostingInvalid):
         AccountRef(**terms)  # type: ignore[arg-type]
+
+
+def test_an_account_may_have_256_stripes() -> None:
+    spread = AccountRef("spread", floor_minor=None, stripes=256)
+    move(BANK, spread, 5)
+    assert cents(spread) == 5
+
+
+def test_what_was_posted_or_is_to_be_cannot_be_changed() -> None:
+    leg, posting = Leg(BANK, usd(-1)), move(BANK, ESCROW, 1)
+    recorded = ledger.transaction(posting.id)
+    for kept in (BANK, leg, posting, recorded, recorded.entries[0]):
+        name = dataclasses.fields(kept)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(kept, name, getattr(kept, name))
 
 
 def test_a_balance_stays_within_what_can_be_kept() -> None:

@@ -83,6 +83,8 @@ def test_a_statement_opens_adds_up_and_closes() -> None:
     assert ledger.statement("held:1", "USD", first, third).is_final
     with pytest.raises(ValueError, match="no earlier"):
         ledger.statement("held:1", "USD", third, first)
+    nothing = ledger.statement("held:1", "USD", second, second)
+    assert (nothing.opening, nothing.entries, nothing.closing) == (usd(100), (), usd(100))
 
 
 @pytest.mark.django_db
@@ -106,6 +108,12 @@ def test_pages_follow_each_other_without_gap_or_repeat(size: int) -> None:
         assert len(page) <= size
         seen += page
     assert [entry.amount.amount_minor for entry in seen] == list(range(50, 0, -1))
+
+
+@pytest.mark.django_db
+def test_a_page_has_fifty_entries_unless_told_otherwise() -> None:
+    striped_rows(51)
+    assert len(ledger.entries("fees", "USD")) == 50
 
 
 def striped_rows(count: int) -> None:
