@@ -8,9 +8,10 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # Python keeps what it has compiled, or each of the many programs that are started compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
-# The whole suite on two workers; `make test ARGS="tests/integration/ledger -x"` runs what ARGS names.
+# The whole suite on three workers, as some tests wait more than they work; `make test ARGS="tests/integration/ledger -x"`
+# runs what ARGS names.
 # A module's tests run on one worker, which starts the programs they share once; tests/conftest.py orders the modules.
-WORKERS ?= 2
+WORKERS ?= 3
 SPREAD := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 

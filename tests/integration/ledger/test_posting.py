@@ -224,8 +224,10 @@ def test_a_posting_outside_a_transaction_is_refused() -> None:
     ],
 )
 def test_legs_that_do_not_balance_are_refused(moves: dict[AccountRef, Money], refusal: type[Exception]) -> None:
-    with pytest.raises(refusal):
-        post(moves)
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked, pytest.raises(refusal):
+        legs = [Leg(account, amount) for account, amount in moves.items()]
+        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+    assert len(asked) == 0, "it costs neither a statement nor the caller's transaction"
     assert count_of("ledger_transaction") == 0
 
 
@@ -315,7 +317,8 @@ def test_an_account_may_have_256_stripes() -> None:
 def test_what_was_posted_or_is_to_be_cannot_be_changed() -> None:
     leg, posting = Leg(BANK, usd(-1)), move(BANK, ESCROW, 1)
     recorded = ledger.transaction(posting.id)
-    for kept in (BANK, leg, posting, recorded, recorded.entries[0]):
+    statement = ledger.statement("held:1", "USD", NOON, NOON)
+    for kept in (BANK, leg, posting, recorded, recorded.entries[0], statement, ledger.trial_balance()[0]):
         name = dataclasses.fields(kept)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(kept, name, getattr(kept, name))
