@@ -1,5 +1,6 @@
 """Django settings, derived from the environment; nothing here reads `os.environ` itself."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -201,11 +202,24 @@ structlog.configure(
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=True,
 )
+
+
+def _briefly(record: logging.LogRecord) -> bool:
+    """Leave a record without its traceback, which says nothing when a stranger asks for a host that is not ours."""
+    record.exc_info = None
+    return True
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"briefly": {"()": "django.utils.log.CallbackFilter", "callback": _briefly}},
     "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {"stripe": {"level": "WARNING"}, "procrastinate": {"level": "WARNING"}},
+    "loggers": {
+        "django.security.DisallowedHost": {"filters": ["briefly"]},
+        "procrastinate": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
+    },
     "root": {"handlers": ["console"], "level": ENV.log_level},
 }

@@ -77,6 +77,7 @@ def test_a_name_is_taken_in_every_spelling(
         ({"username": "ada@example.com"}, "username"),
         ({"username": "ada lovelace"}, "username"),
         ({"email": "ada"}, "email"),
+        ({"email": "a"}, "email"),
         ({"password": "short"}, "password"),
         ({"password": "12345678901"}, "password"),
         ({"password": "p" * 257}, "password"),

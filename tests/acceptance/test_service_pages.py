@@ -52,6 +52,13 @@ def test_metrics_are_for_this_machine_or_for_the_token(visitor: Caller, settings
     assert visitor.get("/metrics", Authorization="Bearer a-token").status == 200
 
 
+def test_a_host_that_is_not_ours_is_refused_in_one_line(visitor: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    assert visitor.http.get("/healthz", headers={"Host": "pay.example.org"}).status_code == 400
+    [record] = [record for record in caplog.records if record.name == "django.security.DisallowedHost"]
+    assert "pay.example.org" in record.getMessage()
+    assert record.exc_info is None
+
+
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in document["paths"].values() for operation in path.values()]
 

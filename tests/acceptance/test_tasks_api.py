@@ -172,6 +172,7 @@ def test_lists_come_in_pages_newest_first(client_user: Caller) -> None:
 def test_a_page_beyond_the_last_is_empty(client_user: Caller, open_task: dict[str, Any]) -> None:
     page = client_user.get("/api/tasks/", {"page": 99}).json
     assert (page["count"], page["results"], page["next"]) == (1, [], None)
+    assert [row["id"] for row in client_user.get(page["previous"]).json["results"]] == [open_task["id"]]
 
 
 def test_tasks_can_be_searched(client_user: Caller) -> None:

@@ -28,7 +28,7 @@ class RegisterIn(Body):
     """A new account: a client, a freelancer, or both."""
 
     username: Annotated[str, Field(min_length=1, max_length=150)]
-    email: Annotated[str, Field(min_length=3, max_length=254)]
+    email: Annotated[str, Field(min_length=1, max_length=254)]
     password: Password
     is_client: Annotated[
         bool, Field(description="Posts tasks and pays for them; one of the two roles must be true.")

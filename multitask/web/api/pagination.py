@@ -57,10 +57,12 @@ def page(
 def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
     """Make the page of rows that the caller has cut out himself."""
     has_next = paging.offset + paging.size < count
+    last = max(1, -(-count // paging.size))
     return Page(
         count=count,
         next=_address(request, paging.page + 1) if has_next else None,
-        previous=_address(request, paging.page - 1) if paging.page > 1 else None,
+        # From beyond the end it leads to where there is something.
+        previous=_address(request, min(paging.page - 1, last)) if paging.page > 1 else None,
         results=results,
     )
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,9 +17,10 @@ from multitask.payments import escrow as escrows
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
+from multitask.tasks.models import Task
 from multitask.users.actor import STAFF_ROLES, Actor
 from multitask.web.pages import events, forms, next_steps
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in
+from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
@@ -32,8 +35,15 @@ def _escrow(request: HttpRequest, task_id: int) -> Escrow:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show everything about the money of one task."""
-    return _page(request, _escrow(request, task_id))
+    """Show everything about the money of one task; before there is any, lead its people to the task."""
+    try:
+        escrow = _escrow(request, task_id)
+    except Http404:
+        me = user_of(request)
+        if not Task.objects.filter(Q(client=me) | Q(freelancer=me), pk=task_id).exists():
+            raise
+        return redirect("pages:task", task_id=task_id)
+    return _page(request, escrow)
 
 
 def _offered(actor: Actor, escrow: Escrow) -> list[str]:

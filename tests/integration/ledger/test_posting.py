@@ -224,8 +224,8 @@ def test_a_posting_outside_a_transaction_is_refused() -> None:
     ],
 )
 def test_legs_that_do_not_balance_are_refused(moves: dict[AccountRef, Money], refusal: type[Exception]) -> None:
+    legs = [Leg(account, amount) for account, amount in moves.items()]
     with transaction.atomic(), CaptureQueriesContext(connection) as asked, pytest.raises(refusal):
-        legs = [Leg(account, amount) for account, amount in moves.items()]
         ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
     assert len(asked) == 0, "it costs neither a statement nor the caller's transaction"
     assert count_of("ledger_transaction") == 0
