@@ -21,7 +21,7 @@ help: ## Show this list.
 run: install ## Start everything, play the story of one task, and stay up (Ctrl-C stops it).
 	@exec $(PY) -m stack run
 
-demo: install ## Play the story of one task and stop; exit 1 names the step that failed.
+demo: install ## Play the story of one task and stop; a step that fails is named.
 	@exec $(PY) -m stack demo
 
 test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.

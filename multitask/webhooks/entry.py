@@ -44,7 +44,8 @@ def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
 def _body(request: HttpRequest) -> bytes:
     """The raw bytes; a declared length above the limit is refused before anything is read."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
-    if declared.isdigit() and int(declared) > LARGEST_BODY:
+    is_number = declared.isascii() and declared.isdecimal() and len(declared) < 20
+    if is_number and int(declared) > LARGEST_BODY:
         raise RequestDataTooBig
     return request.body
 
