@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from multitask import database
 from multitask.database import jobs
@@ -250,36 +250,55 @@ def _renew_key(operation: Operation, now: datetime) -> None:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    return _finish(operation, OperationState.SUCCEEDED, now, reference=reference)
-
-
-@database.transactional
-def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
-    handler.failed(operation, error, now)
-    log.warning("operation_failed", operation=operation.reference, code=error.code)
-    return _finish(operation, OperationState.FAILED, now, error=error)
-
-
-def _finish(
-    operation: Operation,
-    state: OperationState,
-    now: datetime,
-    *,
-    reference: str = "",
-    error: ProviderError | None = None,
-) -> Operation:
-    """Write the outcome once; whoever comes second finds it written."""
+    # Whoever comes second finds the outcome written.
     Operation.objects.filter(pk=operation.pk, state__in=[s.value for s in OPEN_OPERATIONS]).update(
-        state=state.value,
+        state=OperationState.SUCCEEDED.value,
         provider_reference=reference,
         finished_at=now,
         next_attempt_at=None,
         hold="",
-        last_error_code="" if error is None else error.code,
-        last_error="" if error is None else error.message,
+        last_error_code="",
+        last_error="",
     )
     operation.refresh_from_db()
     return operation
+
+
+class _TakenOver(Exception):
+    """Another attempt has the operation, or its outcome is known: what this one was told decides nothing."""
+
+
+def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
+    try:
+        _write_failed(handler, operation, error, now)
+        log.warning("operation_failed", operation=operation.reference, code=error.code)
+    except _TakenOver:
+        log.warning("operation_taken_over", operation=operation.reference, code=error.code)
+    operation.refresh_from_db()
+    return operation
+
+
+@database.transactional
+def _write_failed(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> None:
+    """Compensate and say so, both or neither. Raises _TakenOver.
+
+    The compensation comes first, since everybody else locks what it locks before the operation.
+    """
+    handler.failed(operation, error, now)
+    written = _as_claimed(operation).update(
+        state=OperationState.FAILED.value,
+        finished_at=now,
+        next_attempt_at=None,
+        last_error_code=error.code,
+        last_error=error.message,
+    )
+    if not written:
+        raise _TakenOver
+
+
+def _as_claimed(operation: Operation) -> QuerySet[Operation]:
+    """The operation as long as it is this attempt's: each claim counts one more."""
+    return Operation.objects.filter(pk=operation.pk, state=OperationState.SENT.value, attempts=operation.attempts)
 
 
 def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
@@ -295,7 +314,7 @@ def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Oper
 @database.transactional
 def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -> Operation:
     state = OperationState.UNKNOWN if isinstance(error, Unknown) else OperationState.PENDING
-    updated = Operation.objects.filter(pk=operation.pk, state=OperationState.SENT.value).update(
+    updated = _as_claimed(operation).update(
         state=state.value,
         next_attempt_at=at,
         last_error_code=error.code,

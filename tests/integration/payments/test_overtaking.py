@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from multitask.payments import funding, onboarding, refunds, withdrawals
+from multitask.payments import funding, onboarding, operations, refunds, withdrawals
+from multitask.payments.models import Operation
+from multitask.payments.provider import Provider, Rejected
 from tests.payments_world import World, dollars
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,3 +83,66 @@ def test_an_account_whose_other_news_names_it_meanwhile_is_known(world: World) -
     type(account).objects.update(provider_account_id=None)
     overtaken_after("payments_connectedaccount", lambda: onboarding.confirm("stripe", state, now=world.now))
     assert world.account(freelancer).provider_account_id == state.id
+
+
+class Slow:
+    """Is refused, and stalls so long that another attempt has taken the operation over before it can say so."""
+
+    def __init__(self, world: World, kind: str, overtake: Callable[..., Any]) -> None:
+        self.world, self.kind, self.overtake = world, kind, overtake
+        self.handler = operations._HANDLERS[kind]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.handler, name)
+
+    def call(self, provider: Provider, operation: Operation) -> Any:
+        operations.register(self.kind, self.handler)
+        self.overtake(operation.pk, now=self.world.now + 2 * operations.CLAIM)
+        raise Rejected("account_invalid", "The account is closed.")
+
+
+@pytest.fixture(params=["succeeds", "is under way"])
+def overtake(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    return operations.perform if request.param == "succeeds" else operations._claim
+
+
+def overtaken(world: World, kind: str, operation: Operation, overtake: Callable[..., Any]) -> Operation:
+    """Perform it by an attempt that is overtaken; then let the other one come to its end."""
+    handler = operations._HANDLERS[kind]
+    operations.register(kind, Slow(world, kind, overtake))
+    try:
+        told = operations.perform(operation.pk, now=world.now)
+    finally:
+        operations.register(kind, handler)
+    assert told.state == ("succeeded" if overtake is operations.perform else "sent")
+    world.wait(minutes=2)
+    return operations.perform(operation.pk, now=world.now)
+
+
+def test_a_payout_that_another_attempt_made_is_not_given_back(world: World, overtake: Callable[..., Any]) -> None:
+    job = world.settled()
+    withdrawal = world.withdraw(job.freelancer, dollars("85.00"))
+    operation = operations.latest(withdrawals.CREATE_PAYOUT, withdrawal.pk)
+    assert operation is not None
+
+    done = overtaken(world, withdrawals.CREATE_PAYOUT, operation, overtake)
+
+    assert (done.state, done.attempts) == ("succeeded", 2 + (overtake is not operations.perform))
+    withdrawal.refresh_from_db()
+    assert world.arrive(withdrawal).state == "completed"
+    assert world.wallet(job.freelancer).available == dollars("0.00")
+    assert world.bank_deposits(job.freelancer) == {"usd": 8_500}
+
+
+def test_a_refund_that_another_attempt_made_is_not_put_back(world: World, overtake: Callable[..., Any]) -> None:
+    job = world.funded()
+    world.refund(job)
+    operation = operations.latest("create_refund", job.refund.pk)
+    assert operation is not None
+
+    done = overtaken(world, "create_refund", operation, overtake)
+
+    assert done.state == "succeeded"
+    assert "refund_failed" not in job.history()
+    assert len(world.made("refund", operation.reference)) == 1
+    assert job.escrow.state == "refunded"
