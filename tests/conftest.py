@@ -66,7 +66,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack's modules, which take longest, first: else one worker ends with them when the other has nothing left.
+    """The stack's modules, which take longest, first: else one worker ends with them when the others have nothing left.
 
     Of several tests of one name only one would be run by those who hand tests out to workers.
     """

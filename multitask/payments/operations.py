@@ -250,8 +250,14 @@ def _renew_key(operation: Operation, now: datetime) -> None:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    # Whoever comes second finds the outcome written.
-    Operation.objects.filter(pk=operation.pk, state__in=[s.value for s in OPEN_OPERATIONS]).update(
+    _write_succeeded(Operation.objects.filter(pk=operation.pk), reference, now)
+    operation.refresh_from_db()
+    return operation
+
+
+def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) -> None:
+    """Write it unless an outcome is written already."""
+    found.filter(state__in=[state.value for state in OPEN_OPERATIONS]).update(
         state=OperationState.SUCCEEDED.value,
         provider_reference=reference,
         finished_at=now,
@@ -260,8 +266,6 @@ def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) 
         last_error_code="",
         last_error="",
     )
-    operation.refresh_from_db()
-    return operation
 
 
 class _TakenOver(Exception):
@@ -333,18 +337,7 @@ def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequen
     Called inside the transaction that applied that word, so that a webhook which overtakes our
     own call leaves nothing to be swept.
     """
-    Operation.objects.filter(
-        kind=kind,
-        subject_id=subject_id,
-        sequence=sequence,
-        state__in=[s.value for s in OPEN_OPERATIONS],
-    ).update(
-        state=OperationState.SUCCEEDED.value,
-        provider_reference=reference,
-        finished_at=now,
-        next_attempt_at=None,
-        hold="",
-    )
+    _write_succeeded(Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence), reference, now)
 
 
 @database.transactional
