@@ -1,5 +1,6 @@
 """Requests made up from the OpenAPI document: no fault, and no answer that it does not name."""
 
+import itertools
 import os
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as search_settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.meta import TestPhase
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -79,10 +81,19 @@ def _aim(case: schemathesis.Case[Any]) -> None:
             case.path_parameters[name] = near if isinstance(value, int) else str(near)
 
 
+_turns = itertools.count()
+
+
 def _senders(case: schemathesis.Case[Any], callers: list[Caller]) -> list[Caller]:
-    """Everybody sends what the document allows; what it does not is refused alike whoever sends it."""
-    is_allowed = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
-    return callers if is_allowed else callers[:1]
+    """Everybody sends what the document allows, but for its outermost values: with those it is each one's turn.
+
+    What the document does not allow is refused alike whoever sends it.
+    """
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        return callers[:1]
+    if case.meta.phase.name is TestPhase.COVERAGE:
+        return [callers[next(_turns) % len(callers)]]
+    return callers
 
 
 def _test_of(operation_id: str) -> Any:

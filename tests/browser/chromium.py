@@ -16,12 +16,14 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MISSING = "Chromium is not installed: `apt install chromium`, or `stack/browser.sh` as root"
+# The one without windows first: it draws the same, and costs a third less.
+PROGRAMS = ("chromium-headless-shell", "chromium")
+MISSING = "Chromium is not installed: `apt install chromium-headless-shell`, or `stack/browser.sh` as root"
 
 
 def required() -> str:
     """Where Chromium is. Without it the tests are skipped, and in CI they fail."""
-    found = shutil.which("chromium")
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None and os.environ.get("CI"):
         pytest.fail(MISSING)
     if found is None:
