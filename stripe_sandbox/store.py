@@ -87,6 +87,17 @@ class Store:
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608
         self._read.clear()
 
+    def copied(self) -> sqlite3.Connection:
+        """Return everything as it is now, in memory."""
+        copy = sqlite3.connect(":memory:")
+        self.db.backup(copy)
+        return copy
+
+    def overwrite(self, copy: sqlite3.Connection) -> None:
+        """Make everything as it was when it was copied."""
+        copy.backup(self.db)
+        self._read.clear()
+
     def insert(self, doc: Doc, account: str, parent: str | None = None) -> Doc:
         """Add a document under its id."""
         self.db.execute(

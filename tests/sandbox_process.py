@@ -150,6 +150,18 @@ class SandboxProcess:
         """Forget everything and begin anew: no objects, no faults, the clock at real time."""
         self.control("POST", "reset")
 
+    def keep(self) -> str:
+        """Keep the whole state; return the snapshot's name."""
+        return str(self.control("POST", "snapshots")["snapshot"])
+
+    def restore(self, snapshot: str) -> None:
+        """Make everything as it was."""
+        self.control("POST", f"snapshots/{snapshot}/restore")
+
+    def drop(self, snapshot: str) -> None:
+        """Keep a snapshot no longer."""
+        self.control("DELETE", f"snapshots/{snapshot}")
+
     def now(self) -> int:
         """Return the virtual moment in seconds."""
         return int(self.control("GET", "clock")["now"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from stripe_sandbox.box import Box
-from stripe_sandbox.control import Endpoint, clock, faults, happenings, money, webhooks
+from stripe_sandbox.control import Endpoint, clock, faults, happenings, money, snapshots, webhooks
 from stripe_sandbox.deliveries import Deliverer
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.errors import ApiError
@@ -25,6 +27,8 @@ class Control:
     def __init__(self, box: Box, deliverer: Deliverer) -> None:
         self.box = box
         self.deliverer = deliverer
+        self.snapshots: dict[str, sqlite3.Connection] = {}
+        self.numbers = itertools.count(1)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
@@ -34,6 +38,7 @@ class Control:
             *clock.ROUTES,
             *faults.ROUTES,
             *money.ROUTES,
+            *snapshots.ROUTES,
             *webhooks.ROUTES,
             *happenings.ROUTES,
         ]
