@@ -37,6 +37,7 @@ from multitask.users.models import User
 from multitask.webhooks import incoming
 from tests.contract.rigs import StripeRig
 from tests.provider_dashboard import CONNECT_SECRET, PLATFORM_SECRET, Dashboard
+from tests.remembered import beginning
 from tests.sandbox_process import SandboxProcess
 
 SETTLING = timedelta(days=2, minutes=1)
@@ -103,6 +104,8 @@ class World(Dashboard):
         super().__init__(sandbox)
         self.browser = StripeRig(sandbox)
         self.now: datetime = timezone.now()
+        # As long as this is so, nothing has happened here.
+        self.began = (self.now, sandbox.commands)
 
     @property
     def provider(self) -> Provider:
@@ -113,6 +116,7 @@ class World(Dashboard):
     def client(self, **more: Any) -> Actor:
         return self._person(is_client=True, **more)
 
+    @beginning
     def freelancer(self, *, onboarded: bool = True, bank: str = "000123456789", **more: Any) -> Actor:
         """A freelancer, who has finished onboarding unless told otherwise."""
         actor = self._person(is_freelancer=True, **more)
@@ -150,6 +154,7 @@ class World(Dashboard):
 
     # -- work
 
+    @beginning
     def hired(
         self, amount: Money | None = None, *, client: Actor | None = None, freelancer: Actor | None = None
     ) -> Job:
@@ -174,6 +179,7 @@ class World(Dashboard):
         assert payment_id
         funding.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
+    @beginning
     def funded(self, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
         job = self.hired(amount, **people)
         self.ask_to_pay(job)
@@ -181,22 +187,26 @@ class World(Dashboard):
         self.learn_of_payment(job)
         return job
 
+    @beginning
     def started(self, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
         fulfilment.start(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
+    @beginning
     def delivered(self, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
         fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
+    @beginning
     def completed(self, amount: Money | None = None, **more: Any) -> Job:
         """Ready to be released to a freelancer who has finished onboarding, unless another is given."""
         job = self.delivered(amount, **{"freelancer": more.pop("freelancer", None) or self.freelancer(), **more})
         fulfilment.complete(actor=job.client, task_id=job.task_id, now=self.now)
         return job
 
+    @beginning
     def released(self, amount: Money | None = None, **more: Any) -> Job:
         """Released and transferred; not yet settled."""
         job = self.completed(amount, **more)
@@ -204,6 +214,7 @@ class World(Dashboard):
         self.work()
         return job
 
+    @beginning
     def settled(self, amount: Money | None = None, **more: Any) -> Job:
         """Released, and available to the freelancer."""
         job = self.released(amount, **more)

@@ -22,17 +22,18 @@ class Dashboard:
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         self.sandbox = sandbox
-        self._heard = {"": self._newest_event()}
+        self.heard = {"": self._newest_event()}
 
     def listen_to(self, account: str) -> None:
         """Hear the news of a connected account too, from its beginning."""
-        self._heard.setdefault(account, "")
+        self.heard.setdefault(account, "")
 
     def at_provider(self, path: str, *, account: str = "", **form: str) -> dict[str, Any]:
         """Do something in the provider's own dashboard, which is to say behind our back."""
         return self._call(path, urllib.parse.urlencode(form).encode(), account)
 
     def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
+        self.sandbox.commands += form is not None
         headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})
         request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers)
         with urllib.request.urlopen(request, timeout=30) as reply:
@@ -45,13 +46,13 @@ class Dashboard:
 
     def events(self) -> list[dict[str, Any]]:
         """What the provider has to tell since the last time it was asked, oldest first; connected accounts last."""
-        return [event for account in list(self._heard) for event in self._fresh_events(account)]
+        return [event for account in list(self.heard) for event in self._fresh_events(account)]
 
     def _fresh_events(self, account: str) -> list[dict[str, Any]]:
-        since = f"&ending_before={self._heard[account]}" if self._heard[account] else ""
+        since = f"&ending_before={self.heard[account]}" if self.heard[account] else ""
         fresh = self._call(f"events?limit=100{since}", account=account)["data"]
         if fresh:
-            self._heard[account] = fresh[0]["id"]
+            self.heard[account] = fresh[0]["id"]
         return [{**event, "account": account} if account else event for event in reversed(fresh)]
 
     def receive(self, event: dict[str, Any]) -> incoming.ReceivedEvent:

@@ -45,6 +45,8 @@ class SandboxProcess:
         self.port = 0
         self.data: Path | None = None
         self.base_url = ""
+        # How often it was told to do something, as a fault or the passing of time.
+        self.commands = 0
 
     def __enter__(self) -> SandboxProcess:
         self.start(**self._options)
@@ -132,6 +134,7 @@ class SandboxProcess:
 
     def control(self, method: str, path: str, body: Doc | None = None, **query: str | None) -> Any:
         """Call the control API below `/_sandbox/`. Raises ControlRefused, or OSError when nobody answers."""
+        self.commands += method != "GET"
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
         url = f"{self.base_url}/_sandbox/{path}?{asked}"
         data = json.dumps(body or {}).encode() if method == "POST" else None
@@ -223,6 +226,7 @@ class SandboxProcess:
             "account_holder_name": "Jenny Rosen",
             **fields,
         }  # fmt: skip
+        self.commands += 1
         opener = urllib.request.build_opener(_NoRedirect())
         try:
             with opener.open(link, urllib.parse.urlencode(form).encode(), timeout=30) as reply:
