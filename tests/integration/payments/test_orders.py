@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from multitask.payments import chargebacks, funding, onboarding, refunds, withdrawals
-from multitask.payments.models import Chargeback, Operation
+from multitask.payments.models import Chargeback, Operation, Withdrawal
 from multitask.webhooks.models import IncomingEvent
 from tests.payments_world import DECLINED, Job, World, dollars, held
+from tests.remembered import beginning
 
 FOUR = [*permutations(range(4))]
 THREE = [*permutations(range(3))]
@@ -30,6 +31,7 @@ class Snapshots:
             self.confirm("stripe", self.seen[place], world.now)
 
 
+@beginning
 def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
     """Created, declined, declined again and succeeded."""
     job = world.hired()
@@ -55,8 +57,9 @@ def test_a_payment_ends_in_escrow_whatever_is_told_when(world: World, order: tup
     assert job.payment.provider_status == "succeeded"
 
 
-@pytest.mark.parametrize("order", FOUR, ids=str)
-def test_a_payout_that_failed_after_all_stays_failed(world: World, order: tuple[int, ...]) -> None:
+@beginning
+def failed_payout_snapshots(world: World) -> tuple[Job, Withdrawal, Snapshots]:
+    """On its way, paid twice, and failed."""
     job = world.settled()
     withdrawal = world.withdraw(job.freelancer, dollars("85.00"))
     account = str(world.account(job.freelancer).provider_account_id)
@@ -72,7 +75,13 @@ def test_a_payout_that_failed_after_all_stays_failed(world: World, order: tuple[
     seen += [read(), read()]
     world.sandbox.control("POST", f"payouts/{made['id']}/fail", {"code": "account_closed"})
     seen.append(read())
-    Snapshots(seen, withdrawals.confirm).tell(world, order)
+    return job, withdrawal, Snapshots(seen, withdrawals.confirm)
+
+
+@pytest.mark.parametrize("order", FOUR, ids=str)
+def test_a_payout_that_failed_after_all_stays_failed(world: World, order: tuple[int, ...]) -> None:
+    job, withdrawal, snapshots = failed_payout_snapshots(world)
+    snapshots.tell(world, order)
     withdrawal.refresh_from_db()
     assert (withdrawal.state, withdrawal.failure_code) == ("failed", "account_closed")
     assert held(f"user:{job.freelancer.user_id}:available") == 8_500
@@ -143,8 +152,9 @@ def only(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
     return [event for event in events if event["type"] in kinds]
 
 
-@pytest.mark.parametrize("order", FOUR, ids=str)
-def test_events_of_a_payment_and_its_refund_in_any_order(world: World, order: tuple[int, ...]) -> None:
+@beginning
+def payment_and_refund(world: World) -> tuple[Job, Operation, list[dict[str, Any]]]:
+    """A payment that we have learnt of, a refund of which we have not, and the events of both."""
     job = world.hired()
     world.ask_to_pay(job)
     world.pay(job)
@@ -157,14 +167,21 @@ def test_events_of_a_payment_and_its_refund_in_any_order(world: World, order: tu
     assert Operation.objects.get(pk=operation.pk).state == "unknown"
     events += only(world.events(), "refund.created")
     assert len(events) == 4
+    return job, operation, events
+
+
+@pytest.mark.parametrize("order", FOUR, ids=str)
+def test_events_of_a_payment_and_its_refund_in_any_order(world: World, order: tuple[int, ...]) -> None:
+    job, operation, events = payment_and_refund(world)
     tell_in_order(world, events, order)
     assert (job.escrow.state, job.escrow.refunded_minor) == ("funded", 4_000)
     assert held(f"escrow:{job.escrow.pk}") == 6_000
     assert Operation.objects.get(pk=operation.pk).state == "succeeded"
 
 
-@pytest.mark.parametrize("order", FOUR, ids=str)
-def test_events_of_an_account_in_any_order_end_in_what_is_true(world: World, order: tuple[int, ...]) -> None:
+@beginning
+def stopped_for_a_while(world: World) -> tuple[Job, list[dict[str, Any]]]:
+    """A release to an account that was filled in, stopped and opened again since, and the events of that."""
     freelancer = world.freelancer(onboarded=False)
     job = world.released(freelancer=freelancer)
     account = world.create_account(freelancer)
@@ -174,8 +191,15 @@ def test_events_of_an_account_in_any_order_end_in_what_is_true(world: World, ord
     world.sandbox.control("POST", stopped, {"disabled_reason": None})
     events = only(world.events(), "account.updated", "capability.updated")[-4:]
     assert len(events) == 4
+    return job, events
+
+
+@pytest.mark.parametrize("order", FOUR, ids=str)
+def test_events_of_an_account_in_any_order_end_in_what_is_true(world: World, order: tuple[int, ...]) -> None:
+    job, events = stopped_for_a_while(world)
     tell_in_order(world, events, order)
-    assert world.account(freelancer).onboarding_completed
+    account = world.account(job.freelancer)
+    assert account.onboarding_completed
     assert job.transfer.state == "succeeded"
     assert held(f"provider:stripe:account:{account.pk}") == -8_500
 
