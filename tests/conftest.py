@@ -28,9 +28,8 @@ made_up.load_profile("house")
 from django.conf import settings
 from django.db import connection
 
-from multitask.ledger import checks
 from stack import postgres
-from tests import fresh_database
+from tests import fresh_database, sound_books
 
 # Each of Django's test clients makes the middlewares anew, and this one would look through all static files each time.
 settings.WHITENOISE_AUTOREFRESH = True
@@ -99,7 +98,7 @@ def books_stay_sound(request: pytest.FixtureRequest, _django_db_marker: None) ->
         request.getfixturevalue(name)  # So that the database outlives this fixture.
     yield
     if (used or request.node.get_closest_marker("django_db")) and not connection.needs_rollback:
-        broken = [] if request.node.get_closest_marker("breaks_the_books") else checks.run()
+        broken = [] if request.node.get_closest_marker("breaks_the_books") else sound_books.violations()
         assert not broken, f"this test left broken books: {broken}"
 
 

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from multitask.ledger import AccountRef, checks
+from tests import sound_books
 from tests.integration.ledger.books import BANK, FEES, move, post, rows, settle_constraints, usd
 
 pytestmark = pytest.mark.django_db
@@ -114,12 +115,14 @@ def broken_by(*statements: str) -> set[str]:
         for statement in (*WITHOUT_GUARDS, *statements):
             rows(statement)
         broken = {violation.invariant for violation in checks.run()}
+        assert {violation.invariant for violation in sound_books.violations()} == broken
         transaction.set_rollback(True)
     return broken
 
 
 def test_sound_books_have_no_violations(books: None) -> None:
     assert checks.run() == []
+    assert sound_books.violations() == []
 
 
 @pytest.mark.parametrize(
