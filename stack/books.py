@@ -15,6 +15,8 @@ from stack.local import Local
 PROVIDER = "provider:stripe:"
 PATIENCE_SECONDS = 60
 START_PATIENCE_SECONDS = 10
+# Each look starts a program, which would take from those that are to come to an end.
+PAUSE_SECONDS = 1
 CURRENCY = "USD"
 
 
@@ -102,6 +104,7 @@ def before_story(local: Local) -> tuple[list[Row], dict[str, int]]:
         gaps = {one.what: one.gap for one in comparisons(local, rows) if one.gap}
         if not gaps or time.monotonic() > deadline:
             return rows, gaps
+        time.sleep(PAUSE_SECONDS)
 
 
 def await_equality(local: Local, before: dict[str, int]) -> tuple[list[Row], list[Comparison]]:
@@ -119,3 +122,4 @@ def await_equality(local: Local, before: dict[str, int]) -> tuple[list[Row], lis
         if time.monotonic() > deadline:
             named = "; ".join(f"{one.what}: {one.ledger} in the ledger, {one.sandbox} there" for one in left)
             raise StackError(f"the ledger and the sandbox differ after {PATIENCE_SECONDS} s: {named}")
+        time.sleep(PAUSE_SECONDS)
