@@ -7,22 +7,22 @@ its beginning itself.
 
 import functools
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from multitask.config import settings as usual
 from multitask.users.actor import Actor
 from tests.sandbox_process import SandboxProcess
 
 # Put back later than that it would be old for rules that look at the clock.
-FRESH_SECONDS = 30
+FRESH = timedelta(seconds=30)
 # Of a new database: who may see what, which no test changes.
 STATIC = {"auth_permission", "django_content_type", "django_migrations"}
 # People may be there already, and may have signed in.
@@ -44,7 +44,7 @@ class Memory:
     """One beginning: what the method returned, when, and everything that it had written."""
 
     result: Any
-    at: float
+    began: datetime
     now: datetime
     heard: dict[str, str]
     rows: dict[str, bytes]
@@ -57,6 +57,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _memories: dict[tuple[Any, ...], Memory] = {}
+
+
+_present = datetime.min.replace(tzinfo=UTC)
+
+
+def present() -> datetime:
+    """The moment at which worlds begin, which is one and the same for a while: what is remembered began then too."""
+    global _present
+    if not timedelta() <= timezone.now() - _present < FRESH:
+        _present = timezone.now()
+    return _present
 
 
 def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenate[World, P], R]:
@@ -72,16 +83,16 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
         if not filled <= HARMLESS or not _may_put_back():
             return method(world, *args, **more)
         known = _memories.get(key)
-        if known is not None and time.monotonic() - known.at < FRESH_SECONDS:
+        if known is not None and known.began == world.now:
             _put_back(world, known)
             return known.result  # type: ignore[no-any-return]
-        people = _last_person()
+        people, began = _last_person(), world.now
         # What this one begins with itself is not kept as well.
-        world.began = (world.now, -1)
+        world.began = (began, -1)
         result = method(world, *args, **more)
         if known is not None:
             world.sandbox.drop(known.snapshot)
-        _memories[key] = _remembered(world, result, _filled_tables() - filled, people)
+        _memories[key] = _remembered(world, result, began, _filled_tables() - filled, people)
         return result
 
     return begin
@@ -92,7 +103,7 @@ def _settings() -> str:
     return repr([getattr(settings, name) for name in vars(usual) if name.isupper()])
 
 
-def _remembered(world: Marketplace, result: Any, filled: set[str], people: int) -> Memory:
+def _remembered(world: Marketplace, result: Any, began: datetime, filled: set[str], people: int) -> Memory:
     queries = {table: f'SELECT * FROM "{table}"' for table in sorted(filled)}
     queries[PEOPLE] = f"SELECT * FROM {PEOPLE} WHERE id > {people}"
     with connection.cursor() as cursor:
@@ -102,7 +113,7 @@ def _remembered(world: Marketplace, result: Any, filled: set[str], people: int) 
             " WHERE last_value IS NOT NULL"
         )
         numbers = cursor.fetchall()
-    return Memory(result, time.monotonic(), world.now, dict(world.heard), rows, numbers, world.sandbox.keep())
+    return Memory(result, began, world.now, dict(world.heard), rows, numbers, world.sandbox.keep())
 
 
 def _copied(cursor: Any, statement: str) -> bytes:
@@ -114,7 +125,7 @@ def _put_back(world: Marketplace, known: Memory) -> None:
     world.sandbox.restore(known.snapshot)
     with connection.cursor() as cursor, _without_triggers(cursor):
         for table, rows in known.rows.items():
-            with cursor.copy(f'COPY "{table}" FROM STDIN') as copy:  # type: ignore[attr-defined]
+            with cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
                 copy.write(rows)
         # Never back: what others remember has numbers of its own.
         later = (
@@ -136,7 +147,7 @@ def _without_triggers(cursor: Any) -> Iterator[None]:
 def _may_put_back() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser')")
-        return cursor.fetchone() == ("on",)
+        return bool(cursor.fetchone() == ("on",))
 
 
 @functools.cache
