@@ -1,12 +1,13 @@
 """What many tests begin with is played once in a while and then put back as it was, rows and sandbox alike.
 
 Only into a marketplace in which nothing has happened yet. Nothing is made up: what is put back was written by our
-commands and by the sandbox, a moment ago. Only a superuser of the database may do it; for others each test plays
-its beginning itself.
+commands and by the sandbox, a moment ago. Only a superuser of the database may do it; for others, and with
+WORLDS_PLAYED=1, each test plays its beginning itself.
 """
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from multitask.config import settings as usual
 from multitask.users.actor import Actor
 from tests.sandbox_process import SandboxProcess
 
+# To play every beginning in each test.
+IS_OFF = os.environ.get("WORLDS_PLAYED", "") == "1"
 # Put back later than that it would be old for rules that look at the clock.
 FRESH = timedelta(seconds=30)
 # Of a new database: who may see what, which no test changes.
@@ -80,7 +83,7 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
         if is_about_somebody or world.began != (world.now, world.sandbox.commands):
             return method(world, *args, **more)
         filled = _filled_tables()
-        if not filled <= HARMLESS or not _may_put_back():
+        if IS_OFF or not filled <= HARMLESS or not _may_put_back():
             return method(world, *args, **more)
         known = _memories.get(key)
         if known is not None and known.began == world.now:
