@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -139,6 +140,8 @@ class System:
         web += ["--workers", "1", "--blocking-threads", "16", "--no-ws", "multitask.config.wsgi:application"]
         worker = [sys.executable, "manage.py", "worker", "--concurrency", "16"]
         self._sandbox_port = free_port()
+        self._asking = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
         self.web = self._process("web", web, web_database_url or database_url)
         self.worker = self._process("worker", worker, database_url)
 
@@ -189,6 +192,7 @@ class System:
         for process in (self.worker, self.web):
             process.kill()
         self.sandbox.stop()
+        self.forget_database()
 
     def until_ready(self) -> None:
         """Wait until the web server answers and the worker has registered."""
@@ -240,10 +244,25 @@ class System:
         return Answer(response.status, dict(response.headers), json.loads(raw) if is_json else raw.decode())
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database directly; the connection lasts for this statement alone."""
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            done = connection.execute(statement.encode(), values or None)
+        """Ask the database directly, by one connection for all that a test asks, or a new one if that is lost."""
+        with self._asking:
+            if self._connection is None or self._is_lost(self._connection):
+                self._connection = psycopg.connect(self.database_url, autocommit=True)
+            done = self._connection.execute(statement.encode(), values or None)
             return done.fetchall() if done.description else []
+
+    @staticmethod
+    def _is_lost(connection: psycopg.Connection[Any]) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            connection.execute("")
+        return connection.closed
+
+    def forget_database(self) -> None:
+        """Close the connection by which `query` asks."""
+        with self._asking:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` on this system's database."""
