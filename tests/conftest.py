@@ -56,14 +56,32 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Make the test database once per worker, by its migrations."""
+def shared_database(django_db_modify_db_settings: None, request: pytest.FixtureRequest) -> fresh_database.Shared | None:
+    """What the workers of a run copy; nothing where there is one alone, or where names are used again."""
+    worker = getattr(request.config, "workerinput", None)
+    if worker is None or "MULTITASK_TEST_RUN" in os.environ:
+        return None
+    shared = fresh_database.Shared(f"test_multitask_{worker['testrunuid'][-12:]}")
+    settings.DATABASES["default"]["TEST"]["TEMPLATE"] = shared.begin() or None
+    return shared
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    shared_database: fresh_database.Shared | None, django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """Make the test database once per worker, by its migrations or as a copy of another worker's."""
     with django_db_blocker.unblock():
-        kept = fresh_database.kept_as_template(connection.settings_dict["NAME"])
+        name = connection.settings_dict["NAME"]
+        if shared_database:
+            shared_database.end(name)
+        kept = fresh_database.kept_as_template(name)
         kept.__enter__()
     yield
     with django_db_blocker.unblock():
         kept.__exit__(None, None, None)
+        if shared_database:
+            shared_database.remove()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,12 @@
-"""A fresh database for each test that commits: the append-only books refuse to be emptied, so they are replaced."""
+"""A fresh database for each test that commits: the append-only books refuse to be emptied, so they are replaced.
+
+Migrations are applied by one of the workers of a run; the others copy what it made.
+"""
 
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -26,6 +30,38 @@ def url(database: str) -> str:
     else:
         place = f"{chosen['HOST']}:{chosen['PORT'] or 5432}/{database}"
     return f"postgresql://{login}@{place}"
+
+
+class Shared:
+    """The migrated database that the workers of one run copy; one worker at a time makes or copies it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock: psycopg.Connection[Any] | None = None
+        self._is_there = False
+
+    def begin(self) -> str:
+        """Wait until no other worker sets up its database; return the template for ours, "" if it is to be migrated."""
+        self._lock = psycopg.connect(url("postgres"), autocommit=True)
+        self._lock.execute("SELECT pg_advisory_lock(hashtext(%s))", [self.name])
+        found = self._lock.execute("SELECT FROM pg_database WHERE datname = %s", [self.name])
+        self._is_there = found.fetchone() is not None
+        return self.name if self._is_there else ""
+
+    def end(self, migrated: str) -> None:
+        """Let the others copy our database, which is migrated now."""
+        assert self._lock is not None
+        if not self._is_there:
+            _close()
+            _execute("CREATE DATABASE {} TEMPLATE {}", self.name, migrated)
+        self._lock.close()
+
+    def remove(self) -> None:
+        """Drop it; a worker that should still want it makes it anew."""
+        self.begin()
+        assert self._lock is not None
+        _execute("DROP DATABASE IF EXISTS {}", self.name)
+        self._lock.close()
 
 
 @contextmanager
