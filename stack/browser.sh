@@ -22,7 +22,7 @@ has "$light" && has_arabic && exit 0
 if can_install; then
     echo "Installing $light and $font, for the tests of pages ..."
     apt-get update -qq >/dev/null 2>&1 || true
-    has "$light" || install "$light" || has "$whole" || install "$whole" || true
+    has "$light" || install "$light" "$font" || has "$whole" || install "$whole" "$font" || true
     has_arabic || install "$font" || true
 fi
 has_chromium || without "Chromium is not here"

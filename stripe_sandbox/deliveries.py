@@ -58,11 +58,17 @@ class Deliverer:
             await self._session.close()
 
     async def forget(self) -> None:
-        """Cut what is on its way."""
-        flying = list(self._flying.values())
-        for task in flying:
-            task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        """Cut what is on its way, and what starts meanwhile."""
+        while self._flying:
+            flying = dict(self._flying)
+            for task in flying.values():
+                task.cancel()
+            await asyncio.gather(*flying.values(), return_exceptions=True)
+            # One that was cut before its first step has not taken itself off the list.
+            for ident, task in flying.items():
+                if self._flying.get(ident) is task:
+                    del self._flying[ident]
+        self._busy.clear()
 
     def wake(self) -> None:
         """Look again for what is due."""

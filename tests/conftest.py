@@ -10,8 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-# Loading and collecting leave no garbage worth the search for it; `pytest_collection_finish` turns it on again.
-gc.disable()
 # Here, since conftests further down import models: only now is the rest of the environment settled.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "multitask.config.settings")
 os.environ.setdefault("MULTITASK_ENV", "test")
@@ -21,6 +19,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as made_up
 
 django.setup()
+# Collecting leaves no garbage worth the search for it; `pytest_collection_finish` turns it on again.
+gc.disable()
 # How long something takes says nothing on a machine that others use too.
 made_up.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 made_up.load_profile("house")

@@ -5,6 +5,7 @@ commands and by the sandbox, a moment ago. Only a superuser of the database may 
 WORLDS_PLAYED=1, each test plays its beginning itself.
 """
 
+import copy
 import functools
 import itertools
 import os
@@ -78,7 +79,14 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
 
     @functools.wraps(method)
     def begin(world: World, /, *args: P.args, **more: P.kwargs) -> R:
-        key = (world.sandbox.base_url, _settings(), method.__name__, *args, *sorted(more.items()))
+        key = (
+            world.sandbox.base_url,
+            _settings(),
+            method.__module__,
+            method.__qualname__,
+            *args,
+            *sorted(more.items()),
+        )
         is_about_somebody = any(isinstance(value, Actor) for value in (*args, *more.values()))
         if is_about_somebody or world.began != (world.now, world.sandbox.commands):
             return method(world, *args, **more)
@@ -88,13 +96,12 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
         known = _memories.get(key)
         if known is not None and known.began == world.now:
             _put_back(world, known)
-            return known.result  # type: ignore[no-any-return]
+            return copy.deepcopy(known.result)  # type: ignore[no-any-return]
         people, began = _last_person(), world.now
         # What this one begins with itself is not kept as well.
         world.began = (began, -1)
         result = method(world, *args, **more)
-        if known is not None:
-            world.sandbox.drop(known.snapshot)
+        _forget_before(world)
         _memories[key] = _remembered(world, result, began, _filled_tables() - filled, people)
         return result
 
@@ -104,6 +111,14 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
 def _settings() -> str:
     """What the test may have set otherwise."""
     return repr([getattr(settings, name) for name in vars(usual) if name.isupper()])
+
+
+def _forget_before(world: Marketplace) -> None:
+    """Keep nothing that began before this world: it is never put back again."""
+    for key, memory in list(_memories.items()):
+        if key[0] == world.sandbox.base_url and memory.began != world.began[0]:
+            world.sandbox.drop(memory.snapshot)
+            del _memories[key]
 
 
 def _remembered(world: Marketplace, result: Any, began: datetime, filled: set[str], people: int) -> Memory:
@@ -116,7 +131,7 @@ def _remembered(world: Marketplace, result: Any, began: datetime, filled: set[st
             " WHERE last_value IS NOT NULL"
         )
         numbers = cursor.fetchall()
-    return Memory(result, began, world.now, dict(world.heard), rows, numbers, world.sandbox.keep())
+    return Memory(copy.deepcopy(result), began, world.now, dict(world.heard), rows, numbers, world.sandbox.keep())
 
 
 def _copied(cursor: Any, statement: str) -> bytes:
@@ -142,8 +157,11 @@ def _put_back(world: Marketplace, known: Memory) -> None:
 def _without_triggers(cursor: Any) -> Iterator[None]:
     """The guards have seen these rows before, and those of the books let only `ledger_post` write."""
     cursor.execute("SET session_replication_role = replica; SET ledger.writer = ledger_post")
-    yield
-    cursor.execute("SET session_replication_role = DEFAULT; SET ledger.writer = ''")
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            cursor.execute("SET session_replication_role = DEFAULT; SET ledger.writer = ''")
 
 
 @functools.cache

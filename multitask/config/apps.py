@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.core import checks
 
+from multitask.config import memory
 from multitask.config.emails import emails_leave
 
 
@@ -12,5 +13,6 @@ class ConfigConfig(AppConfig):
     name = "multitask.config"
 
     def ready(self) -> None:
-        """Let the check of the emails be asked before a deployment."""
+        """Let the check of the emails be asked before a deployment; all rooms are loaded now."""
         checks.register(emails_leave, checks.Tags.compatibility, deploy=True)
+        memory.keep_what_is_loaded()

@@ -8,5 +8,5 @@ from multitask.config import memory
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "multitask.config.settings")
 memory.return_large_blocks()
-with memory.nothing_to_collect():
-    application = get_wsgi_application()
+memory.collect_nothing_yet()
+application = get_wsgi_application()

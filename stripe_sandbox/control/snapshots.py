@@ -33,6 +33,8 @@ async def restore(control: Control, _given: Doc, ident: str) -> Doc:
     control.box.store.overwrite(kept)
     with control.box.store.transaction():
         control.box.open()
+        # What kept them in their places was in the process, and is gone.
+        control.box.store.db.execute("UPDATE deliveries SET held = 0")
     return {"ok": True, "now": control.box.clock.now()}
 
 

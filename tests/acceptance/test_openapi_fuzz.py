@@ -1,8 +1,8 @@
 """Requests made up from the OpenAPI document: no fault, and no answer that it does not name."""
 
 import functools
-import itertools
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -87,7 +87,8 @@ def _aim(case: schemathesis.Case[Any]) -> None:
             case.path_parameters[name] = near if isinstance(value, int) else str(near)
 
 
-_turns = itertools.count()
+# By operation, so that the requests of one are the same whatever ran before.
+_turns: Counter[str] = Counter()
 
 
 def _senders(case: schemathesis.Case[Any], callers: list[Caller]) -> list[Caller]:
@@ -98,7 +99,8 @@ def _senders(case: schemathesis.Case[Any], callers: list[Caller]) -> list[Caller
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return callers[:1]
     if case.meta.phase.name is TestPhase.COVERAGE:
-        return [callers[next(_turns) % len(callers)]]
+        _turns[case.operation.label] += 1
+        return [callers[_turns[case.operation.label] % len(callers)]]
     return callers
 
 
