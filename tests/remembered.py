@@ -62,7 +62,6 @@ R = TypeVar("R")
 
 _memories: dict[tuple[Any, ...], Memory] = {}
 
-
 _present = datetime.min.replace(tzinfo=UTC)
 
 
@@ -91,7 +90,7 @@ def beginning(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenat
         if is_about_somebody or world.began != (world.now, world.sandbox.commands):
             return method(world, *args, **more)
         filled = _filled_tables()
-        if IS_OFF or not filled <= HARMLESS or not _may_put_back():
+        if not filled <= HARMLESS or not may_put_back():
             return method(world, *args, **more)
         known = _memories.get(key)
         if known is not None and known.began == world.now:
@@ -165,10 +164,11 @@ def _without_triggers(cursor: Any) -> Iterator[None]:
 
 
 @functools.cache
-def _may_put_back() -> bool:
+def may_put_back() -> bool:
+    """Say whether beginnings are put back at all."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser')")
-        return bool(cursor.fetchone() == ("on",))
+        return bool(cursor.fetchone() == ("on",) and not IS_OFF)
 
 
 @functools.cache

@@ -13,6 +13,6 @@ class ConfigConfig(AppConfig):
     name = "multitask.config"
 
     def ready(self) -> None:
-        """Let the check of the emails be asked before a deployment; all rooms are loaded now."""
+        """Let the check of the emails be asked before a deployment; what every program needs is loaded now."""
         checks.register(emails_leave, checks.Tags.compatibility, deploy=True)
         memory.keep_what_is_loaded()

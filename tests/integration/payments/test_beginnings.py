@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from tests import remembered
 from tests.payments_world import Job, World, dollars, held
 
 _seen: list[dict[str, Any]] = []
+_played: list[World] = []
 
 
 def told(world: World, job: Job) -> dict[str, Any]:
@@ -51,6 +53,19 @@ def test_what_was_begun_under_other_settings_is_not_put_back(world: World, setti
     settings.PLATFORM_FEE_PERCENTAGE = fee
     job = world.released()
     assert job.escrow.released_fee_minor == int(fee[:2]) * 100
+
+
+@remembered.beginning
+def counted(world: World) -> Job:
+    _played.append(world)
+    return world.hired()
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_beginning_is_played_less_often_than_it_is_wanted(world: World, turn: int) -> None:
+    assert counted(world).task.title == "Draw a logo"
+    if turn == 3 and remembered.may_put_back():
+        assert len(_played) < 4
 
 
 @pytest.mark.parametrize("turn", range(2))
