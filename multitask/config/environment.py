@@ -47,6 +47,11 @@ class Environment(BaseSettings):
     stripe_api_base: str = Field(default="", description="Stripe itself in production, else the sandbox.")
     stripe_platform_country: str = "US"
 
+    provider_request_timeout: float = Field(default=6.0, ge=0.1, le=20, description="Seconds, in web requests.")
+    # Below the claim of an operation, or a second attempt would begin while the first still waits.
+    provider_job_timeout: float = Field(default=20.0, ge=0.1, le=25, description="Seconds, in jobs.")
+    provider_requests_at_once: int = Field(default=4, ge=1, le=500, description="Per web process.")
+
     platform_fee_percentage: str = "15.00"
     auto_release_days: int = Field(default=14, ge=1, le=365)
     refund_answer_days: int = Field(default=7, ge=1, le=90)

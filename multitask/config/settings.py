@@ -182,6 +182,11 @@ STRIPE_CONNECT_WEBHOOK_SECRET = ENV.stripe_connect_webhook_secret.get_secret_val
 STRIPE_API_BASE = ENV.stripe_api_base
 STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
 
+# Seconds to wait for an answer of a provider: a person waits for a request, nobody for a job.
+PROVIDER_REQUEST_TIMEOUT = ENV.provider_request_timeout
+PROVIDER_JOB_TIMEOUT = ENV.provider_job_timeout
+PROVIDER_REQUESTS_AT_ONCE = ENV.provider_requests_at_once
+
 PLATFORM_FEE_PERCENTAGE = ENV.platform_fee_percentage
 AUTO_RELEASE_DAYS = ENV.auto_release_days
 REFUND_ANSWER_DAYS = ENV.refund_answer_days

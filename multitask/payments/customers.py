@@ -41,7 +41,7 @@ class CreateCustomer:
 
     def find(self, provider: Provider, operation: Operation) -> str | None:
         """Look for the customer of an earlier attempt."""
-        return provider.find_customer(reference=operation.reference)
+        return provider.find_customer(reference=operation.reference, email=operation.arguments["email"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Keep its id."""

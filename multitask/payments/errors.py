@@ -3,6 +3,9 @@
 They stand together because most rules raise several of them; `web/api/errors.py` gives each its status.
 """
 
+import math
+from datetime import timedelta
+
 from multitask.errors import DomainError
 
 
@@ -162,6 +165,11 @@ class ProviderUnavailable(PaymentError):
 
     code = "provider_unavailable"
     message = "The payment provider did not answer in time. Nothing is lost: please try again."
+
+    def __init__(self, *, detail: str | None = None, wait: timedelta | None = None) -> None:
+        """Keep the provider's code, and in whole seconds how long to wait before asking again."""
+        super().__init__(detail=detail)
+        self.retry_after = 1 if wait is None else max(1, math.ceil(wait.total_seconds()))
 
 
 class KeyReused(PaymentError):

@@ -6,20 +6,16 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from multitask import database
-from multitask.payments import audit, customers, operations
+from multitask.payments import audit, customers, direct_calls, operations
 from multitask.payments.errors import (
     Forbidden,
     NotFound,
-    ProviderRefused,
-    ProviderUnavailable,
     UnknownObject,
 )
 from multitask.payments.models import Customer, SavedMethod
 from multitask.payments.provider import (
     MethodState,
     Provider,
-    ProviderError,
-    Rejected,
     SetupState,
 )
 from multitask.users.actor import Actor
@@ -43,24 +39,11 @@ def _intend_customer(user_id: int, now: datetime) -> tuple[int, int | None]:
     return customer.pk, None if operation is None else operation.pk
 
 
-class _Answered:
-    """Turns the provider's errors into this room's, for calls that move no money and need no operation."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Rejected):
-            raise ProviderRefused(error.message, detail=error.code) from error
-        if isinstance(error, ProviderError):
-            raise ProviderUnavailable(detail=error.code) from error
-
-
 def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
     """Let the browser save a card without a payment; it needs the answer's `client_secret`."""
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
-    with _Answered():
+    with direct_calls.answered():
         return operations.provider_named(customer.provider).create_setup(
             reference=f"customer:{customer.pk}",
             customer_id=customer.provider_customer_id,
@@ -76,7 +59,7 @@ def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> 
     earlier = SavedMethod.objects.filter(provider_method_id=method_id).exclude(detached_at=None).first()
     # After a card was deleted, its key must not replay the answer from before.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
-    with _Answered():
+    with direct_calls.answered():
         state = provider.attach_method(
             method_id=method_id,
             customer_id=customer.provider_customer_id,
@@ -127,7 +110,7 @@ def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
     """Forget a saved card, here and at the provider. Raises NotFound."""
     method = _own(actor, method_id)
     provider = operations.provider_named(method.customer.provider)
-    with _Answered():
+    with direct_calls.answered():
         provider.detach_method(method_id=method.provider_method_id, key=f"detach:{method.provider_method_id}")
     _forget(method, actor, now)
 
@@ -147,7 +130,7 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
     method = _own(actor, method_id)
     customer = method.customer
     assert customer.provider_customer_id is not None  # noqa: S101
-    with _Answered():
+    with direct_calls.answered():
         operations.provider_named(customer.provider).set_default_method(
             customer_id=customer.provider_customer_id,
             method_id=method.provider_method_id,

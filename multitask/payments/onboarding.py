@@ -1,20 +1,16 @@
 """Freelancers' accounts at the provider: created once, completed on the provider's own pages."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 
 from multitask import database
-from multitask.payments import audit, operations
+from multitask.payments import audit, direct_calls, operations
 from multitask.payments.errors import (
     AccountExists,
     Forbidden,
     NoAccount,
-    ProviderRefused,
-    ProviderUnavailable,
     UnknownObject,
 )
 from multitask.payments.models import ConnectedAccount, Operation
@@ -23,7 +19,6 @@ from multitask.payments.provider import (
     OnboardingLink,
     Provider,
     ProviderError,
-    Rejected,
 )
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -91,21 +86,10 @@ def link(*, actor: Actor, refresh_url: str, return_url: str) -> OnboardingLink:
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
-    with _answered():
+    with direct_calls.answered():
         return operations.provider_named(account.provider).create_onboarding_link(
             account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url
         )
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    """Turn the provider's errors into this room's, for calls that change nothing here."""
-    try:
-        yield
-    except Rejected as error:
-        raise ProviderRefused(error.message, detail=error.code) from error
-    except ProviderError as error:
-        raise ProviderUnavailable(detail=error.code) from error
 
 
 def refresh(*, user_id: int, now: datetime) -> None:
@@ -116,7 +100,7 @@ def refresh(*, user_id: int, now: datetime) -> None:
     account = account_of(user_id)
     if account is None or account.provider_account_id is None:
         return
-    with _answered():
+    with direct_calls.answered():
         state = operations.provider_named(account.provider).read_account(account.provider_account_id)
     confirm(account.provider, state, now=now)
 
@@ -171,7 +155,7 @@ class CreateAccount:
 
     def find(self, provider: Provider, operation: Operation) -> AccountState | None:
         """Look for the account of an earlier attempt."""
-        return provider.find_account(reference=operation.reference)
+        return provider.find_account(reference=operation.reference, since=operations.earliest(operation))
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Keep its id and what it still needs."""

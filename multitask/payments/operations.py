@@ -2,8 +2,14 @@
 
 `begin` writes the intent inside the command's transaction and defers its job. `perform` claims
 it in a transaction of its own, calls outside any transaction, and commits the outcome. It may be
-run again at any point, by anybody, at the same time: the provider's idempotency key makes the
-call safe, the domain's states make the outcome safe.
+run again at any point, by any process, at the same time: the domain's states make the outcome safe,
+and two means that do not depend on each other make the call safe:
+
+- the provider's idempotency key, for as long as the provider remembers it;
+- before every attempt that follows one of unknown outcome, its object is looked for at the provider.
+
+No clock decides between the two, since clocks can be wrong. A new key is used only when the provider has
+shown that the old one will never do more. A paused attempt sends nothing once its claim has run out.
 """
 
 import time
@@ -17,7 +23,7 @@ from django.db.models import F, Q, QuerySet
 
 from multitask import database
 from multitask.database import jobs
-from multitask.payments import queue
+from multitask.payments import direct_calls, queue, sending, steady
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown
@@ -26,10 +32,13 @@ from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
 log = structlog.get_logger(__name__)
 
 CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
-PATIENCE_SECONDS: Final = 3.0  # for somebody else's call, by a request that needs its answer
 PAUSE_SECONDS: Final = 0.05
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
+# How far our clock and the provider's may differ, also right after one of them was set.
+CLOCKS_APART: Final = timedelta(days=3)
+# No attempt is put off for this long: a later time was written by a clock that was ahead.
+IMPOSSIBLE_DELAY: Final = timedelta(hours=2)
 
 
 class Handler(Protocol):
@@ -48,7 +57,7 @@ class Handler(Protocol):
         """Compensate for a final refusal, idempotently."""
 
     def hold(self, operation: Operation) -> str:
-        """Say why the operation must wait, or an empty string; lock what that depends on."""
+        """Return why the operation must wait, or an empty string; lock what that depends on."""
 
 
 _HANDLERS: dict[str, Handler] = {}
@@ -56,12 +65,12 @@ _provider: Callable[[str], Provider] | None = None
 
 
 def register(kind: str, handler: Handler) -> None:
-    """Say who performs operations of `kind`; each module does so when it is imported."""
+    """Register the handler of operations of `kind`; each module does so when it is imported."""
     _HANDLERS[kind] = handler
 
 
 def connect(provider: Callable[[str], Provider]) -> None:
-    """Say how a provider is found by name; the providers' room does so when Django starts."""
+    """Register how a provider is found by name; the providers' room does so when Django starts."""
     global _provider
     _provider = provider
 
@@ -119,6 +128,11 @@ def latest(kind: str, subject_id: int) -> Operation | None:
     return found.order_by("-sequence").first()
 
 
+def earliest(operation: Operation) -> datetime:
+    """Return a moment at the provider before which the operation's object cannot have been made."""
+    return operation.created_at - CLOCKS_APART
+
+
 def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
     """Read the subject and sequence back from a reference kept at the provider; None when it is not of `kind`."""
     parts = reference.split(":")
@@ -147,6 +161,8 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     provider = provider_named(operation.provider)
     try:
         state = _ask(handler, provider, operation, now)
+    except _TakenOver:
+        return _left_to_another(operation)
     except Rejected as error:
         return _fail(handler, operation, error, now)
     except ProviderError as error:
@@ -156,63 +172,77 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
 
 def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
     """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
-    operation = _outcome_elsewhere(perform(operation_id, now=now))
+    operation = Operation.objects.get(pk=operation_id)
+    if OperationState(operation.state) in OPEN_OPERATIONS:
+        with direct_calls.answered():
+            provider_named(operation.provider).require_answering()
+        operation = _outcome_elsewhere(perform(operation_id, now=now))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:
         raise ProviderRefused(operation.last_error or None, detail=operation.last_error_code)
-    raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
+    if operation.state == OperationState.SENT.value or operation.next_attempt_at is None:
+        raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
+    raise ProviderUnavailable(detail=operation.last_error_code, wait=operation.next_attempt_at - now)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
-    """Wait a little for the answer to the same call that another request has under way, as after a double click."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """Wait for the answer to the same call that another request has under way, as after a double click.
+
+    The wait is as long as that request waits for the provider.
+    """
+    deadline = time.monotonic() + settings.PROVIDER_REQUEST_TIMEOUT
     while operation.state == OperationState.SENT.value and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
         operation.refresh_from_db()
     return operation
 
 
+class _TakenOver(Exception):
+    """Another attempt has claimed the operation, or its outcome is known: this attempt decides nothing."""
+
+
 @database.transactional
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
-    """Take the operation for this attempt; False when there is nothing to do or somebody else has it."""
+    """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
     seen = Operation.objects.get(pk=operation_id)
     # Before the operation's own lock, in the order of those who wake it; so none of them is missed.
     hold = _HANDLERS[seen.kind].hold(seen)
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
-    if OperationState(operation.state) not in OPEN_OPERATIONS:
-        return operation, False
-    claimed_elsewhere = (
-        operation.state == OperationState.SENT.value
-        and operation.sent_at is not None
-        and operation.sent_at > now - CLAIM
-    )
-    if claimed_elsewhere:
+    if OperationState(operation.state) not in OPEN_OPERATIONS or _is_claimed(operation, now):
         return operation, False
     operation.hold = hold
     if not operation.hold:
         require(OperationState(operation.state), OperationState.SENT)
+        # An attempt that ended without an outcome, or has not ended, may have had its effect.
+        operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
         operation.state = OperationState.SENT.value
         operation.sent_at = now
-        operation.first_sent_at = operation.first_sent_at or now
         operation.attempts += 1
         operation.next_attempt_at = now + CLAIM
     operation.save()
     return operation, not operation.hold
 
 
+def _is_claimed(operation: Operation, now: datetime) -> bool:
+    """Whether another attempt has the operation; a claim from the future was made by a clock that was ahead."""
+    if operation.state != OperationState.SENT.value or operation.sent_at is None:
+        return False
+    return now - CLAIM < operation.sent_at < now + CLAIM
+
+
 def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any:
-    """Call, but look first when an earlier attempt may have had its effect under a key now forgotten."""
-    if operation.attempts > 1 and _key_is_stale(provider, operation, now):
-        found = _look(handler, provider, operation)
+    """Call; where an earlier attempt may have had its effect, look for that first. Raises _TakenOver."""
+    if operation.is_uncertain:
+        found = _look_before_sending(handler, provider, operation, now)
         if found is not None:
             return found
-        _renew_key(operation, now)
     try:
-        return handler.call(provider, operation)
+        with sending.within(CLAIM):
+            return handler.call(provider, operation)
     except Rejected:
-        # A refusal after an unanswered attempt may be the echo of that attempt's own success.
-        found = _look(handler, provider, operation) if operation.attempts > 1 else None
+        # After an attempt of unknown outcome, a refusal may be the echo of that attempt's own success.
+        found = _look(handler, provider, operation) if operation.is_uncertain else None
         if found is None:
             raise
         return found
@@ -221,9 +251,20 @@ def _ask(handler: Handler, provider: Provider, operation: Operation, now: dateti
             raise
         found = _look(handler, provider, operation)
         if found is None:
-            _renew_key(operation, now)
+            _renew_key(operation)
             raise
         return found
+
+
+def _look_before_sending(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any | None:
+    """Look for what an earlier attempt made; when there is nothing, begin the claim anew for the call that follows."""
+    began = steady.seconds()
+    found = _look(handler, provider, operation)
+    if found is None:
+        moment = now + timedelta(seconds=steady.seconds() - began)
+        if not _as_claimed(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
+            raise _TakenOver
+    return found
 
 
 def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | None:
@@ -234,17 +275,11 @@ def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | N
         raise Unknown(error.code, error.message) from error
 
 
-def _key_is_stale(provider: Provider, operation: Operation, now: datetime) -> bool:
-    assert operation.first_sent_at is not None  # noqa: S101
-    # A tenth of the lifetime is kept in hand: the provider's clock is not ours.
-    return now - operation.first_sent_at >= provider.key_lifetime * 0.9
-
-
-def _renew_key(operation: Operation, now: datetime) -> None:
-    """The old key is spent or forgotten and the provider has no such object: the next key may be used."""
-    operation.generation += 1
-    operation.first_sent_at = now
-    Operation.objects.filter(pk=operation.pk).update(generation=operation.generation, first_sent_at=now)
+def _renew_key(operation: Operation) -> None:
+    """Use the next key from now on: the provider answers the old one from memory, and nothing was made under it."""
+    generation = operation.generation
+    Operation.objects.filter(pk=operation.pk, generation=generation).update(generation=generation + 1)
+    operation.generation = generation + 1
 
 
 @database.transactional
@@ -268,16 +303,18 @@ def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) 
     )
 
 
-class _TakenOver(Exception):
-    """Another attempt has the operation, or its outcome is known: what this one was told decides nothing."""
+def _left_to_another(operation: Operation) -> Operation:
+    log.warning("operation_taken_over", operation=operation.reference)
+    operation.refresh_from_db()
+    return operation
 
 
 def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
     try:
         _write_failed(handler, operation, error, now)
-        log.warning("operation_failed", operation=operation.reference, code=error.code)
     except _TakenOver:
-        log.warning("operation_taken_over", operation=operation.reference, code=error.code)
+        return _left_to_another(operation)
+    log.warning("operation_failed", operation=operation.reference, code=error.code)
     operation.refresh_from_db()
     return operation
 
@@ -306,9 +343,9 @@ def _as_claimed(operation: Operation) -> QuerySet[Operation]:
 
 
 def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
-    """Nothing is decided: try again later, under the same key, more and more seldom."""
+    """Nothing is decided: try again later, under the same key, with exponential backoff."""
     if isinstance(error, Unavailable) and error.key_spent:
-        _renew_key(operation, now)
+        _renew_key(operation)
     delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
     if isinstance(error, Unavailable) and error.retry_after is not None:
         delay = max(delay, error.retry_after)
@@ -360,12 +397,16 @@ def wake(user_id: int, *, now: datetime) -> int:
 
 @database.transactional
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Defer a job for every operation that has lost its own; return how many. A long queue is no loss."""
+    """Defer a job for every operation that has lost its own; return how many. A long queue is no loss.
+
+    An operation whose next attempt lies impossibly far ahead gets a job too: a clock that was ahead wrote it.
+    """
+    overdue = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None)
+    lost = overdue & ~Q(jobs.is_queued(queue.PERFORM, "operation_id"))
     stale = list(
         Operation.objects.select_for_update(no_key=True, skip_locked=True)
-        .filter(~jobs.is_queued(queue.PERFORM, "operation_id"))
+        .filter(lost | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY))
         .filter(state__in=[s.value for s in OPEN_OPERATIONS], hold="")
-        .filter(Q(next_attempt_at__lte=now) | Q(next_attempt_at=None))
         .order_by(F("next_attempt_at").asc(nulls_first=True))[:limit]
     )
     for operation in stale:

@@ -105,7 +105,11 @@ class CreateTransfer:
 
     def find(self, provider: Provider, operation: Operation) -> ProviderTransfer | None:
         """Look for the transfer of an earlier attempt."""
-        return provider.find_transfer(reference=operation.reference, account_id=self._account_id(operation))
+        return provider.find_transfer(
+            reference=operation.reference,
+            account_id=self._account_id(operation),
+            since=operations.earliest(operation),
+        )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Book it."""

@@ -214,7 +214,11 @@ class CreatePayout:
 
     def find(self, provider: Provider, operation: Operation) -> ProviderPayout | None:
         """Look for the payout of an earlier attempt."""
-        return provider.find_payout(reference=operation.reference, account_id=operation.arguments["account_id"])
+        return provider.find_payout(
+            reference=operation.reference,
+            account_id=operation.arguments["account_id"],
+            since=operations.earliest(operation),
+        )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Take the answer like a webhook's: it is rarely paid at once."""

@@ -39,6 +39,9 @@ def _stripe_configuration() -> Configuration:
         connect_webhook_secret=settings.STRIPE_CONNECT_WEBHOOK_SECRET,
         api_base=settings.STRIPE_API_BASE,
         platform_country=settings.STRIPE_PLATFORM_COUNTRY,
+        request_timeout_seconds=settings.PROVIDER_REQUEST_TIMEOUT,
+        read_timeout_seconds=settings.PROVIDER_JOB_TIMEOUT,
+        requests_at_once=settings.PROVIDER_REQUESTS_AT_ONCE,
     )
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from multitask.payments.provider import AccountState, PaymentState, Provider
 from tests.contract.rigs import GOOD_BANK, GOOD_CARD, RIGS, Rig
 
 HUNDRED = Money(10_000, "USD")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _numbers = itertools.count(1)
 

@@ -6,7 +6,7 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.provider import Provider, Rejected
-from tests.contract.conftest import People
+from tests.contract.conftest import LONG_AGO, People
 from tests.contract.rigs import Rig
 
 
@@ -33,11 +33,11 @@ def test_an_account_is_found_by_its_reference(provider: Provider, name: str, peo
     made = provider.create_account(reference=name, email="a@example.com", country="US", currency="USD", key=name)
     people.account()
 
-    found = provider.find_account(reference=name)
+    found = provider.find_account(reference=name, since=LONG_AGO)
 
     assert found == made
     assert made.reference == name
-    assert provider.find_account(reference=f"{name}0") is None
+    assert provider.find_account(reference=f"{name}0", since=LONG_AGO) is None
 
 
 def test_onboarding_enables_an_account(people: People) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.provider import Provider, Rejected, Unavailable, Unknown
-from tests.contract.conftest import HUNDRED, People
+from tests.contract.conftest import HUNDRED, LONG_AGO, People
 from tests.contract.rigs import Rig
 
 Call = Callable[[Provider, str], Any]
@@ -145,7 +145,7 @@ def test_after_the_keys_lifetime_the_object_is_found_instead_of_made_again(rig: 
 
     rig.pass_time(25 * 3_600)
 
-    found = rig.provider.find_transfer(reference=name, account_id=account.id)
+    found = rig.provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO)
     assert found is not None
     assert (found.amount, found.account_id) == (HUNDRED, account.id)
 

@@ -86,8 +86,15 @@ def test_a_payment_is_found_by_its_reference(people: People, provider: Provider,
 def test_a_customer_is_found_by_its_reference(provider: Provider, name: str) -> None:
     made = provider.create_customer(reference=name, email="", name="", key=name)
 
-    assert provider.find_customer(reference=name) == made
-    assert provider.find_customer(reference=f"{name}0") is None
+    assert provider.find_customer(reference=name, email="") == made
+    assert provider.find_customer(reference=f"{name}0", email="") is None
+
+
+def test_a_customer_is_looked_for_among_those_with_its_address(provider: Provider, name: str) -> None:
+    made = provider.create_customer(reference=name, email="Ada+one@example.com", name="", key=name)
+
+    assert provider.find_customer(reference=name, email="Ada+one@example.com") == made
+    assert provider.find_customer(reference=name, email="somebody.else@example.com") is None
 
 
 def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.provider import PayoutStatus, Provider, Rejected, TransferStatus, Unavailable
-from tests.contract.conftest import HUNDRED, People
+from tests.contract.conftest import HUNDRED, LONG_AGO, People
 from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, Rig
 
 SHARE = Money(8_500, "USD")
@@ -71,7 +71,7 @@ def test_a_transfer_without_funds_waits_and_needs_a_new_key(
 
     assert refusal.value.code == "balance_insufficient"
     assert refusal.value.key_spent
-    assert provider.find_transfer(reference=name, account_id=account.id) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) is None
 
 
 def test_a_transfer_goes_from_available_funds_when_no_charge_is_named(
@@ -102,8 +102,8 @@ def test_a_transfer_is_found_by_its_reference(people: People, provider: Provider
         reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
     )
 
-    assert provider.find_transfer(reference=name, account_id=account.id) == made
-    assert provider.find_transfer(reference=f"{name}0", account_id=account.id) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == made
+    assert provider.find_transfer(reference=f"{name}0", account_id=account.id, since=LONG_AGO) is None
 
 
 def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: Provider, name: str) -> None:
@@ -203,8 +203,8 @@ def test_a_payout_is_found_by_its_reference(people: People, rig: Rig, provider: 
     account = with_funds(people, rig, name, bank=GOOD_BANK)
     made = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
 
-    assert provider.find_payout(reference=name, account_id=account) == made
-    assert provider.find_payout(reference=f"{name}0", account_id=account) is None
+    assert provider.find_payout(reference=name, account_id=account, since=LONG_AGO) == made
+    assert provider.find_payout(reference=f"{name}0", account_id=account, since=LONG_AGO) is None
 
 
 def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Provider) -> None:

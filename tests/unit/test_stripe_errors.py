@@ -4,14 +4,17 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from multitask.money import Money
+from multitask.payments import sending
 from multitask.payments.provider import Rejected, Unavailable, Unknown
+from multitask.providers import calls
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.providers.stripe.configuration import Configuration
 
@@ -76,7 +79,7 @@ def script() -> Iterator[Script]:
     server.server_close()
 
 
-def provider(script: Script, *, read_timeout_seconds: float = 5) -> StripeProvider:
+def provider(script: Script, *, read_timeout_seconds: float = 5, request_timeout_seconds: float = 5) -> StripeProvider:
     return StripeProvider(
         Configuration(
             secret_key="sk_test_1",
@@ -86,6 +89,7 @@ def provider(script: Script, *, read_timeout_seconds: float = 5) -> StripeProvid
             api_base=script.address,
             connect_timeout_seconds=1,
             read_timeout_seconds=read_timeout_seconds,
+            request_timeout_seconds=request_timeout_seconds,
         )
     )
 
@@ -280,20 +284,75 @@ def test_the_key_the_account_and_no_telemetry_go_with_a_call(script: Script) -> 
     assert script.requests[0][2]["Idempotency-Key"] == "key-7"
 
 
-def test_a_search_too_long_to_finish_proves_nothing(script: Script) -> None:
-    page = {
-        "object": "list",
-        "url": "/v1/customers",
-        "has_more": True,
-        "data": [{"id": f"cus_{n}", "object": "customer", "metadata": {}} for n in range(100)],
-    }
-    script.answer(200, page)
-    with pytest.raises(Unknown) as error:
-        provider(script).find_customer(reference="create_customer:1:1")
+def page_of_customers(reference: str = "", *, has_more: bool = True) -> dict[str, Any]:
+    """A hundred customers, the last of which has the reference."""
+    data = [{"id": f"cus_{n}", "object": "customer", "metadata": {}} for n in range(99)]
+    data.append({"id": "cus_last", "object": "customer", "metadata": {"reference": reference}})
+    return {"object": "list", "url": "/v1/customers", "has_more": has_more, "data": data}
+
+
+def test_a_job_searches_a_list_to_its_end_however_long_it_is(script: Script) -> None:
+    for _ in range(80):
+        script.answer(200, page_of_customers())
+    script.answer(200, page_of_customers("create_customer:1:1", has_more=False))
+
+    assert provider(script).find_customer(reference="create_customer:1:1", email="") == "cus_last"
+    assert len(script.requests) == 81
+
+
+def test_a_list_without_the_object_proves_that_it_does_not_exist(script: Script) -> None:
+    script.answer(200, page_of_customers(has_more=False))
+    assert provider(script).find_customer(reference="create_customer:1:1", email="") is None
+
+
+def test_a_search_that_a_request_breaks_off_proves_nothing(script: Script) -> None:
+    script.answer(200, page_of_customers())
+    with calls.from_request(), pytest.raises(Unknown) as error:
+        provider(script).find_customer(reference="create_customer:1:1", email="")
     assert error.value.code == "search_incomplete"
-    assert len(script.requests) == 50
+    assert len(script.requests) == 3
+
+
+def test_a_search_asks_only_for_what_can_have_been_made_by_the_call(script: Script) -> None:
+    script.answer(200, {"object": "list", "url": "/v1/transfers", "has_more": False, "data": []})
+    stripe = provider(script)
+    since = datetime(2026, 1, 2, tzinfo=UTC)
+
+    stripe.find_customer(reference="r:1:1", email="ada@example.com")
+    stripe.find_account(reference="r:1:1", since=since)
+    stripe.find_transfer(reference="r:1:1", account_id="acct_1", since=since)
+    stripe.find_payout(reference="r:1:1", account_id="acct_1", since=since)
+
+    asked = [parse_qs(urlsplit(path).query) for _, path, _ in script.requests]
+    assert asked[0]["email"] == ["ada@example.com"]
+    assert [query["created[gte]"] for query in asked[1:]] == [[str(int(since.timestamp()))]] * 3
 
 
 def test_a_search_without_a_reference_is_a_mistake(script: Script) -> None:
     with pytest.raises(ValueError, match="reference"):
-        provider(script).find_customer(reference="")
+        provider(script).find_customer(reference="", email="")
+
+
+def test_a_call_that_is_late_is_not_sent(script: Script) -> None:
+    script.answer(200, {"id": "cus_1", "object": "customer"})
+    stripe = provider(script)
+    with sending.within(timedelta(seconds=0)), pytest.raises(Unavailable) as error:
+        stripe.create_customer(reference="r:1:1", email="", name="", key="k")
+    assert error.value.code == "sent_too_late"
+    assert script.requests == []
+
+
+def test_a_call_on_a_connection_from_before_is_not_sent_late_either(script: Script) -> None:
+    script.answer(200, {"id": "cus_1", "object": "customer"})
+    stripe = provider(script)
+    stripe.create_customer(reference="r:1:1", email="", name="", key="k")
+    with sending.within(timedelta(seconds=0)), pytest.raises(Unavailable):
+        stripe.create_customer(reference="r:2:1", email="", name="", key="l")
+    assert len(script.requests) == 1
+
+
+def test_a_request_waits_less_long_than_a_job(script: Script) -> None:
+    stripe = provider(script, read_timeout_seconds=30, request_timeout_seconds=0.3)
+    with calls.from_request(), pytest.raises(Unknown) as error:
+        stripe.read_account("acct_1")
+    assert error.value.code == "connection_failed"

@@ -14,8 +14,9 @@ class Operation(models.Model):
     """An intent, committed before the call, and the outcome, committed after it.
 
     `arguments` are frozen when the intent is committed, so that every attempt sends the same
-    request under the same `key`. A `hold` says why it must not be sent yet. `generation` counts
-    the keys used up: a new one only after the provider proved that the old one had no effect.
+    request under the same `key`. A `hold` is why it must not be sent yet. `generation` counts the
+    keys used up: a new one only after the provider proved that the old one had no effect.
+    `is_uncertain` once the outcome of any attempt is unknown: its object may exist at the provider.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -30,11 +31,11 @@ class Operation(models.Model):
     state = state_field(OperationState, OperationState.PENDING)
     hold = models.CharField(max_length=40, blank=True, default="")
     attempts = models.IntegerField(default=0)
+    is_uncertain = models.BooleanField(default=False)
     provider_reference = models.CharField(max_length=255, blank=True, default="")
     last_error_code = models.CharField(max_length=100, blank=True, default="")
     last_error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
-    first_sent_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

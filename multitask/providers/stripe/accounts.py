@@ -8,7 +8,7 @@ import stripe
 from multitask.money import Money
 from multitask.payments.provider import AccountBalance, AccountState, OnboardingLink, Rejected
 from multitask.providers.stripe import currencies
-from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
+from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 from multitask.providers.stripe.errors import ACCOUNT_INVALID
 
 # Between these a platform may pay accounts under the full service agreement without asking Stripe first.
@@ -54,9 +54,10 @@ class Accounts(Caller):
                 raise
             return _closed(account_id)
 
-    def find_account(self, *, reference: str) -> AccountState | None:
+    def find_account(self, *, reference: str, since: datetime) -> AccountState | None:
         """Find the account made for a reference."""
-        raw = self._find(lambda: self._client.v1.accounts.list({"limit": PAGE_SIZE}), reference)
+        params: stripe.params.AccountListParams = {"limit": PAGE_SIZE, "created": made_since(since)}
+        raw = self._find(lambda: self._client.v1.accounts.list(params), reference)
         return account_state(raw) if raw else None
 
     def create_onboarding_link(self, *, account_id: str, refresh_url: str, return_url: str) -> OnboardingLink:

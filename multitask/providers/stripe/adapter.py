@@ -26,6 +26,10 @@ class StripeProvider(Accounts, Payments, Methods, Transfers):
         """The key that browsers may know."""
         return self._configuration.publishable_key
 
+    def require_answering(self) -> None:
+        """Raise Unavailable while calls are refused since Stripe has stopped answering."""
+        self.guard.breaker.require_closed()
+
     def amount_rules(self, currency: str) -> AmountRules:
         """What amounts of a currency Stripe moves."""
         return currencies.rules(currency)

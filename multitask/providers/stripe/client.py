@@ -1,12 +1,15 @@
 """The SDK's client, and the base that every part of the adapter shares."""
 
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import stripe
 
 from multitask.payments.provider import Unknown
+from multitask.providers import calls
+from multitask.providers.stripe import http
 from multitask.providers.stripe.configuration import Configuration
 from multitask.providers.stripe.errors import translated
 
@@ -14,59 +17,83 @@ from multitask.providers.stripe.errors import translated
 stripe.enable_telemetry = False
 
 PAGE_SIZE = 100
-SEARCH_LIMIT = 5_000
+# A person waits for the request, so a longer search is left to the job.
+PAGES_IN_A_REQUEST = 3
 
 Raw = Mapping[str, Any]
 
 
-def make_client(configuration: Configuration) -> stripe.StripeClient:
+def make_client(configuration: Configuration, *, read_seconds: float) -> stripe.StripeClient:
     """Make a client that tries once.
 
-    The SDK would sleep and resend inside the call. Here every try belongs to an operation, which counts it,
+    The SDK would sleep and resend inside the call. Here every attempt belongs to an operation, which counts it,
     keeps its outcome, waits in the job queue rather than in a web process, and sees that an answer was a replay.
     """
-    timeout = (configuration.connect_timeout_seconds, configuration.read_timeout_seconds)
     return stripe.StripeClient(
         configuration.secret_key,
         base_addresses={"api": configuration.api_base.rstrip("/")},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=timeout),
+        http_client=http.make_client(connect_seconds=configuration.connect_timeout_seconds, read_seconds=read_seconds),
     )
 
 
 class Caller:
-    """Holds the client; the adapter's parts inherit it."""
+    """Holds the clients of requests and of jobs; the adapter's parts inherit it."""
 
     def __init__(self, configuration: Configuration) -> None:
         """Open no connection yet: the first call does."""
         self._configuration = configuration
-        self._client = make_client(configuration)
+        self._for_requests = make_client(
+            configuration, read_seconds=min(configuration.request_timeout_seconds, configuration.read_timeout_seconds)
+        )
+        self._for_jobs = make_client(configuration, read_seconds=configuration.read_timeout_seconds)
+        self.guard = calls.Guard("stripe", requests_at_once=configuration.requests_at_once)
 
-    @staticmethod
-    def _read(call: Callable[[], stripe.StripeObject], *, held: frozenset[str] = frozenset()) -> Raw:
-        """Make one call and answer its object as plain data, in which a missing field is simply missing."""
-        with translated(held=held):
+    @property
+    def _client(self) -> stripe.StripeClient:
+        return self._for_requests if calls.is_from_request() else self._for_jobs
+
+    def _read(self, call: Callable[[], stripe.StripeObject], *, held: frozenset[str] = frozenset()) -> Raw:
+        """Make one call and return its object as plain data, in which a missing field is simply missing."""
+        with self._guarded(held=held):
             return call().to_dict()
 
-    @staticmethod
-    def _find(first_page: Callable[[], stripe.ListObject[Any]], reference: str) -> Raw | None:
-        """Search a list, newest first, for our reference.
+    def _find(self, first_page: Callable[[], stripe.ListObject[Any]], reference: str) -> Raw | None:
+        """Search a list, newest first, for our reference, to its end.
 
         Not the Search API, which may lag behind by a minute: "not found" here lets an operation be sent again.
-        For the same reason a list that is too long to read whole proves nothing: `Unknown`, never "not found".
+        For the same reason a search that a request breaks off proves nothing: `Unknown`, never "not found".
         """
         if not reference:
             raise ValueError("a search needs a reference")
-        with translated():
-            seen = 0
-            for item in islice(first_page().auto_paging_iter(), SEARCH_LIMIT):
-                raw: Raw = item.to_dict()
+        for number, page in enumerate(self._pages(first_page)):
+            for raw in page:
                 if reference_of(raw) == reference:
                     return raw
-                seen += 1
-        if seen >= SEARCH_LIMIT:
-            raise Unknown("search_incomplete", "There are too many objects at the payment provider to search them all.")
+            if calls.is_from_request() and number + 1 >= PAGES_IN_A_REQUEST:
+                raise Unknown("search_incomplete", "The search at the payment provider takes longer than a request.")
         return None
+
+    def _pages(self, first_page: Callable[[], stripe.ListObject[Any]]) -> Iterator[list[Raw]]:
+        """Read the pages of a list one after the other, each by a guarded call."""
+        with self._guarded():
+            page = first_page()
+        while True:
+            yield [item.to_dict() for item in page.data]
+            if not page.has_more or not page.data:
+                return
+            with self._guarded():
+                page = page.next_page()
+
+    @contextmanager
+    def _guarded(self, *, held: frozenset[str] = frozenset()) -> Iterator[None]:
+        with self.guard.call(), translated(held=held):
+            yield
+
+
+def made_since(moment: datetime) -> stripe.params.TransferListParamsCreated:
+    """Return the filter of a list for objects made at a moment or later."""
+    return {"gte": int(moment.timestamp())}
 
 
 def reference_of(raw: Raw) -> str:

@@ -7,7 +7,7 @@ LIVE_PREFIXES = ("sk_live_", "rk_live_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Keys, address and patience. Secrets stay out of `repr`, so that they cannot reach a log by accident."""
+    """Keys, address, timeouts and bounds. Secrets stay out of `repr`, so that they cannot reach a log by accident."""
 
     secret_key: str = field(repr=False)
     publishable_key: str
@@ -16,9 +16,11 @@ class Configuration:
     api_base: str
     platform_country: str = "US"
     connect_timeout_seconds: float = 3.0
-    read_timeout_seconds: float = 20.0
+    request_timeout_seconds: float = 6.0  # while a person waits
+    read_timeout_seconds: float = 20.0  # in jobs
+    requests_at_once: int = 4
 
     @property
     def is_live(self) -> bool:
-        """Say whether the key moves real money."""
+        """Whether the key moves real money."""
         return self.secret_key.startswith(LIVE_PREFIXES)

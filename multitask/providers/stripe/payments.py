@@ -50,9 +50,12 @@ class Payments(Caller):
         raw = self._read(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
         return str(raw["id"])
 
-    def find_customer(self, *, reference: str) -> str | None:
-        """Find the customer made for a reference."""
-        raw = self._find(lambda: self._client.v1.customers.list({"limit": PAGE_SIZE}), reference)
+    def find_customer(self, *, reference: str, email: str) -> str | None:
+        """Find the customer made for a reference with this email address, of which there are few."""
+        params: stripe.params.CustomerListParams = {"limit": PAGE_SIZE}
+        if email:
+            params["email"] = email
+        raw = self._find(lambda: self._client.v1.customers.list(params), reference)
         return str(raw["id"]) if raw else None
 
     def create_payment(

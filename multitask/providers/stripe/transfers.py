@@ -1,7 +1,6 @@
 """Moving money on: transfers to connected accounts and back, payouts to banks, and chargebacks."""
 
 from datetime import UTC, datetime
-from itertools import islice
 
 import stripe
 import structlog
@@ -17,13 +16,9 @@ from multitask.payments.provider import (
     Unknown,
 )
 from multitask.providers.stripe import currencies
-from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
-from multitask.providers.stripe.errors import translated
+from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 
 log = structlog.get_logger(__name__)
-
-# Ten pages; a platform with more chargebacks between two looks has other worries.
-LISTED_DISPUTES = 1_000
 
 # Both pass by themselves: the platform's funds settle, the account's owner answers what Stripe asks.
 HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer"})
@@ -63,9 +58,13 @@ class Transfers(Caller):
         """Read a transfer."""
         return transfer_state(self._read(lambda: self._client.v1.transfers.retrieve(transfer_id)))
 
-    def find_transfer(self, *, reference: str, account_id: str) -> TransferState | None:
+    def find_transfer(self, *, reference: str, account_id: str, since: datetime) -> TransferState | None:
         """Find the transfer to an account made for a reference."""
-        params: stripe.params.TransferListParams = {"destination": account_id, "limit": PAGE_SIZE}
+        params: stripe.params.TransferListParams = {
+            "destination": account_id,
+            "limit": PAGE_SIZE,
+            "created": made_since(since),
+        }
         raw = self._find(lambda: self._client.v1.transfers.list(params), reference)
         return transfer_state(raw) if raw else None
 
@@ -104,10 +103,11 @@ class Transfers(Caller):
         options: stripe.RequestOptions = {"stripe_account": account_id}
         return payout_state(self._read(lambda: self._client.v1.payouts.retrieve(payout_id, None, options)), account_id)
 
-    def find_payout(self, *, reference: str, account_id: str) -> PayoutState | None:
+    def find_payout(self, *, reference: str, account_id: str, since: datetime) -> PayoutState | None:
         """Find the payout of a connected account made for a reference."""
+        params: stripe.params.PayoutListParams = {"limit": PAGE_SIZE, "created": made_since(since)}
         options: stripe.RequestOptions = {"stripe_account": account_id}
-        raw = self._find(lambda: self._client.v1.payouts.list({"limit": PAGE_SIZE}, options), reference)
+        raw = self._find(lambda: self._client.v1.payouts.list(params, options), reference)
         return payout_state(raw, account_id) if raw else None
 
     def read_dispute(self, dispute_id: str) -> DisputeState:
@@ -115,11 +115,10 @@ class Transfers(Caller):
         return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
 
     def list_disputes(self, *, since: datetime) -> list[DisputeState]:
-        """List chargebacks opened since then, newest first: beyond the bound, an earlier look has seen them."""
+        """List all chargebacks opened since then, newest first."""
         params: stripe.params.DisputeListParams = {"limit": PAGE_SIZE, "created": {"gte": int(since.timestamp())}}
-        with translated():
-            pages = self._client.v1.disputes.list(params).auto_paging_iter()
-            found: list[Raw] = [dispute.to_dict() for dispute in islice(pages, LISTED_DISPUTES)]
+        pages = self._pages(lambda: self._client.v1.disputes.list(params))
+        found = [raw for page in pages for raw in page]
         return [state for raw in found if (state := _understood(raw))]
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from multitask.providers import calls
 from multitask.web.api import errors, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,7 +35,8 @@ class RequestContextMiddleware:
         request.client_ip = client_ip(request)  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            response = self._respond(request)
+            with calls.from_request():
+                response = self._respond(request)
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
         response["X-Request-ID"] = request_id

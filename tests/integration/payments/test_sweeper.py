@@ -34,7 +34,6 @@ def test_a_crash_during_the_call_is_found_by_the_sweeper(world: World) -> None:
     Operation.objects.filter(pk=job.transfer.pk).update(
         state="sent",
         sent_at=world.now,
-        first_sent_at=world.now,
         attempts=1,
         next_attempt_at=world.now + operations.CLAIM,
     )

@@ -1,0 +1,175 @@
+"""Guards every call to a provider: how many at once, how long, and none while the provider does not answer.
+
+A request of a person holds a thread of the web server while it waits for a provider, so requests get shorter
+timeouts than jobs, and only so many may wait at once. A provider that has stopped answering is left alone for a
+while: calls are refused at once (the breaker is open), then one call at a time tries whether it is back.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Final, NoReturn
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from multitask.payments import steady
+from multitask.payments.provider import ProviderError, Unavailable, Unknown
+
+# So many calls in a row without an answer open the breaker; any answer, a refusal too, closes it.
+FAILURES_TO_OPEN: Final = 5
+FIRST_PAUSE_SECONDS: Final = 5.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+# How long a request waits for its turn to call; a job waits for as long as it takes.
+TURN_SECONDS: Final = 1.0
+
+CALLS = Counter("multitask_provider_calls_total", "Calls to payment providers by outcome.", ["provider", "outcome"])
+SECONDS = Histogram("multitask_provider_call_seconds", "Duration of calls to payment providers.", ["provider"])
+RUNNING = Gauge("multitask_provider_calls_running", "Calls to payment providers now.", ["provider", "caller"])
+OPEN = Gauge("multitask_provider_breaker_open", "1 while calls to the provider are refused.", ["provider"])
+
+log = structlog.get_logger(__name__)
+
+_in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+
+
+@contextmanager
+def from_request() -> Iterator[None]:
+    """Make the calls inside the block as those of a request that a person waits for."""
+    token = _in_request.set(True)
+    try:
+        yield
+    finally:
+        _in_request.reset(token)
+
+
+def is_from_request() -> bool:
+    """Whether the present call belongs to a request rather than to a job."""
+    return _in_request.get()
+
+
+class Breaker:
+    """Refuses calls to a provider that does not answer. One per provider and process."""
+
+    def __init__(self, provider: str) -> None:
+        """Begin closed."""
+        self.provider = provider
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Close, and forget all failures."""
+        self._failures = 0
+        self._pause = FIRST_PAUSE_SECONDS
+        self._open_until: float | None = None
+        self._is_trying = False
+        OPEN.labels(self.provider).set(0)
+
+    def require_closed(self) -> None:
+        """Raise Unavailable while `admit` would; a caller asks before it writes down what it will call for."""
+        with self._lock:
+            left = self._left()
+            if left is None or (left <= 0 and not self._is_trying):
+                return
+        self._refuse(left)
+
+    def admit(self) -> None:
+        """Let a call through, or raise Unavailable with the time to wait."""
+        with self._lock:
+            left = self._left()
+            if left is None:
+                return
+            if left <= 0 and not self._is_trying:
+                self._is_trying = True
+                return
+        self._refuse(left)
+
+    def _left(self) -> float | None:
+        """Return the seconds until the next call may be tried, or None when the breaker is closed."""
+        return None if self._open_until is None else self._open_until - steady.seconds()
+
+    def _refuse(self, left: float) -> NoReturn:
+        CALLS.labels(self.provider, "refused_by_breaker").inc()
+        wait = timedelta(seconds=max(1.0, left))
+        raise Unavailable("provider_not_answering", "The payment provider does not answer.", retry_after=wait)
+
+    def answered(self) -> None:
+        """Note that the provider answered a call, whatever it said."""
+        with self._lock:
+            if self._open_until is not None:
+                log.warning("provider_breaker_closed", provider=self.provider)
+            self.reset()
+
+    def unanswered(self) -> None:
+        """Note that a call was not answered."""
+        with self._lock:
+            self._failures += 1
+            was_trial, self._is_trying = self._is_trying, False
+            if not was_trial and (self._open_until is not None or self._failures < FAILURES_TO_OPEN):
+                return
+            if was_trial:
+                self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+            self._open_until = steady.seconds() + self._pause
+            OPEN.labels(self.provider).set(1)
+            log.error("provider_breaker_opened", provider=self.provider, seconds=self._pause)
+
+    def abandoned(self) -> None:
+        """Note that a call ended without having reached the provider."""
+        with self._lock:
+            self._is_trying = False
+
+
+class Guard:
+    """What every call to one provider passes."""
+
+    def __init__(self, provider: str, *, requests_at_once: int) -> None:
+        """Allow so many calls of requests at once; jobs are bounded by their own threads."""
+        self.provider = provider
+        self.breaker = Breaker(provider)
+        self._turns = threading.BoundedSemaphore(requests_at_once)
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Make one call inside the block, which raises what a provider raises. Raises Unavailable without a call."""
+        with self._turn():
+            self.breaker.admit()
+            with SECONDS.labels(self.provider).time():
+                yield from self._observed()
+
+    def _observed(self) -> Iterator[None]:
+        outcome = "abandoned"
+        try:
+            yield
+            outcome = "answered"
+        except ProviderError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            CALLS.labels(self.provider, outcome).inc()
+            note = {"unanswered": self.breaker.unanswered, "abandoned": self.breaker.abandoned}
+            note.get(outcome, self.breaker.answered)()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        caller = "request" if is_from_request() else "job"
+        if is_from_request() and not self._turns.acquire(timeout=TURN_SECONDS):
+            CALLS.labels(self.provider, "refused_as_too_many").inc()
+            message = "Too many requests wait for the payment provider."
+            raise Unavailable("provider_busy", message, retry_after=timedelta(seconds=1))
+        try:
+            with RUNNING.labels(self.provider, caller).track_inprogress():
+                yield
+        finally:
+            if caller == "request":
+                self._turns.release()
+
+
+def _outcome(error: ProviderError) -> str:
+    """Return how a call ended: a replayed failure, a refusal and a rate limit are answers."""
+    if isinstance(error, Unknown):
+        return "answered_from_memory" if error.replayed else "unanswered"
+    if isinstance(error, Unavailable) and error.code == "sent_too_late":
+        return "abandoned"
+    return "unavailable" if isinstance(error, Unavailable) else "refused"

@@ -1,0 +1,142 @@
+"""How calls to a provider are bounded, and when they are refused at once."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from multitask.payments import steady
+from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
+from multitask.providers import calls
+
+NO_ANSWER = Unknown("connection_failed", "No answer.")
+_names = itertools.count(1)
+
+
+class Clock:
+    """A steady clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    with steady.using(clock):
+        yield clock
+
+
+@pytest.fixture
+def guard() -> calls.Guard:
+    return calls.Guard(f"provider{next(_names)}", requests_at_once=2)
+
+
+def call(guard: calls.Guard, error: ProviderError | None = None) -> str:
+    """Make a call that ends with an error, if one is given; return what the caller sees."""
+    try:
+        with guard.call():
+            if error is not None:
+                raise error
+    except ProviderError as seen:
+        return seen.code
+    return "answered"
+
+
+def open_breaker(guard: calls.Guard) -> None:
+    for _ in range(calls.FAILURES_TO_OPEN):
+        assert call(guard, NO_ANSWER) == "connection_failed"
+
+
+def test_several_calls_without_an_answer_open_the_breaker(clock: Clock, guard: calls.Guard) -> None:
+    open_breaker(guard)
+    with pytest.raises(Unavailable) as refusal, guard.call():
+        raise AssertionError("no call may be made")
+    assert refusal.value.code == "provider_not_answering"
+    assert refusal.value.retry_after == timedelta(seconds=calls.FIRST_PAUSE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        Rejected("card_declined", "No."),
+        Unavailable("rate_limited", "Busy."),
+        Unknown("provider_error", "Again.", replayed=True),
+    ],
+)
+def test_any_answer_in_between_keeps_it_closed(clock: Clock, guard: calls.Guard, answer: ProviderError | None) -> None:
+    for _ in range(3 * calls.FAILURES_TO_OPEN):
+        call(guard, NO_ANSWER)
+        call(guard, NO_ANSWER)
+        call(guard, answer)
+    assert call(guard) == "answered"
+
+
+def test_after_a_pause_one_call_tries_and_its_answer_closes_the_breaker(clock: Clock, guard: calls.Guard) -> None:
+    open_breaker(guard)
+    clock.seconds += calls.FIRST_PAUSE_SECONDS
+    with guard.call():
+        assert call(guard) == "provider_not_answering"
+    assert call(guard) == call(guard) == "answered"
+
+
+def test_a_trial_without_an_answer_doubles_the_pause_up_to_a_minute(clock: Clock, guard: calls.Guard) -> None:
+    open_breaker(guard)
+    pauses = []
+    for _ in range(6):
+        before = clock.seconds
+        while call(guard, NO_ANSWER) == "provider_not_answering":
+            clock.seconds += 1
+        pauses.append(clock.seconds - before)
+    assert pauses == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_trial_that_was_not_sent_lets_the_next_one_try(clock: Clock, guard: calls.Guard) -> None:
+    open_breaker(guard)
+    clock.seconds += calls.FIRST_PAUSE_SECONDS
+    assert call(guard, Unavailable("sent_too_late", "Late.")) == "sent_too_late"
+    assert call(guard) == "answered"
+
+
+def test_an_error_of_our_own_in_a_trial_lets_the_next_one_try(clock: Clock, guard: calls.Guard) -> None:
+    open_breaker(guard)
+    clock.seconds += calls.FIRST_PAUSE_SECONDS
+    with pytest.raises(ZeroDivisionError), guard.call():
+        raise ZeroDivisionError
+    assert call(guard) == "answered"
+
+
+def test_asking_first_is_refused_like_a_call_and_takes_no_turn(clock: Clock, guard: calls.Guard) -> None:
+    guard.breaker.require_closed()
+    open_breaker(guard)
+    with pytest.raises(Unavailable):
+        guard.breaker.require_closed()
+    clock.seconds += calls.FIRST_PAUSE_SECONDS
+    guard.breaker.require_closed()
+    assert call(guard) == "answered"
+
+
+def test_so_many_requests_call_at_once_and_jobs_are_not_counted(guard: calls.Guard) -> None:
+    with calls.from_request(), guard.call(), guard.call():
+        assert call(guard) == "provider_busy"
+        jobs: list[str] = []
+        job = threading.Thread(target=lambda: jobs.append(call(guard)))
+        job.start()
+        job.join(30)
+        assert jobs == ["answered"]
+    with calls.from_request():
+        assert call(guard) == "answered"
+
+
+def test_turns_are_given_back_after_errors(guard: calls.Guard) -> None:
+    with calls.from_request():
+        for _ in range(2 * calls.FAILURES_TO_OPEN):
+            call(guard, Rejected("no", "No."))
+        with guard.call(), guard.call():
+            pass
