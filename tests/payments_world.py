@@ -28,7 +28,7 @@ from multitask.payments import (
     withdrawals,
 )
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
-from multitask.payments.provider import Provider
+from multitask.providers.stripe.adapter import StripeProvider
 from multitask.tasks import board
 from multitask.tasks.models import Application, Task
 from multitask.users.actor import Actor
@@ -101,14 +101,18 @@ class World(Dashboard):
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         super().__init__(sandbox)
+        # The tests of one process share the adapter, and so what it remembers of a provider that did not answer.
+        self.provider.guard.breaker.reset()
         self.browser = StripeRig(sandbox)
         self.now: datetime = present()
         # As long as this is so, nothing has happened here.
         self.began = (self.now, sandbox.commands)
 
     @property
-    def provider(self) -> Provider:
-        return providers.get()
+    def provider(self) -> StripeProvider:
+        provider = providers.get()
+        assert isinstance(provider, StripeProvider)
+        return provider
 
     # -- people
 

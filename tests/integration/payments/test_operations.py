@@ -142,16 +142,30 @@ def test_a_key_the_provider_may_have_forgotten_is_not_sent_again_blindly(world: 
     assert effects(world, job) == 1
 
 
-def test_a_forgotten_key_without_an_effect_is_replaced(world: World) -> None:
+def test_a_key_the_provider_may_have_forgotten_is_sent_again_once_there_is_no_effect(world: World) -> None:
     job = ready(world)
     fail_next(world, LOST)
     perform(world, job)
-    first_sent_at = job.transfer.first_sent_at
     world.wait(days=2)
     done = perform(world, job)
-    assert (done.state, done.generation) == ("succeeded", 2)
-    assert first_sent_at is not None
-    assert done.first_sent_at == world.now
+    assert (done.state, done.generation) == ("succeeded", 1)
+    assert effects(world, job) == 1
+
+
+def test_an_attempt_that_certainly_had_no_effect_is_repeated_without_looking(world: World) -> None:
+    job = ready(world)
+    fail_next(world, BUSY)
+    assert not perform(world, job).is_uncertain
+    world.sandbox.add_fault("drop_request", method="GET", path="/v1/transfers", count=1)
+    world.wait(minutes=1)
+    assert perform(world, job).state == "succeeded"
+
+
+def test_a_claim_made_by_a_clock_that_was_ahead_holds_nobody_up(world: World) -> None:
+    job = ready(world)
+    ahead = world.now + timedelta(hours=21)
+    Operation.objects.filter(pk=job.transfer.pk).update(state="sent", sent_at=ahead, attempts=1)
+    assert perform(world, job).state == "succeeded"
     assert effects(world, job) == 1
 
 

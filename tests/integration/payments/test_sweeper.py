@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import operations
+from multitask.payments import operations, queue
 from multitask.payments.models import Operation
 from tests.integration.payments.test_operations import LOST, fail_next, ready
 from tests.integration.races import together
@@ -69,6 +69,18 @@ def test_an_operation_without_a_time_is_swept_at_once(world: World) -> None:
     world.lose_jobs()
     Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=None)
     assert operations.sweep(now=world.now) == 1
+
+
+def test_what_a_clock_that_was_ahead_put_off_is_swept_once(world: World) -> None:
+    job = ready(world)
+    world.lose_jobs()
+    put_off = world.now + timedelta(hours=21)
+    Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=put_off)
+    queue.defer(queue.PERFORM, at=put_off, operation_id=job.transfer.pk)
+    assert operations.sweep(now=world.now) == 1
+    assert operations.sweep(now=world.now) == 0
+    world.work()
+    assert job.transfer.state == "succeeded"
 
 
 def test_what_is_finished_is_not_swept(world: World) -> None:
