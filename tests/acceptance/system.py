@@ -165,6 +165,9 @@ class System:
             # Everybody comes from an address of their own, as through a proxy in front of us.
             "TRUSTED_PROXIES": "1",
             "LOG_LEVEL": "WARNING",
+            # Tests hold back several answers of the provider at once, and for longer than people would wait.
+            "PROVIDER_REQUEST_TIMEOUT": "20",
+            "PROVIDER_REQUESTS_AT_ONCE": "8",
         }
 
     def __enter__(self) -> Self:

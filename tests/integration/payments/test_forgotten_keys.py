@@ -4,6 +4,7 @@ The provider's clock is moved, so each test has an offline Stripe of its own.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
