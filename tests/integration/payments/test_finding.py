@@ -6,8 +6,9 @@ import pytest
 
 from multitask.payments import access, onboarding, operations, settlement
 from multitask.payments.errors import NotFound, ProviderUnavailable, UnknownObject
-from multitask.payments.models import Operation
+from multitask.payments.models import Customer, Operation
 from multitask.payments.provider import AccountState
+from multitask.providers import calls
 from multitask.users.actor import Actor
 from tests.payments_world import World, dollars, held, user_id
 
@@ -110,3 +111,17 @@ def test_each_sees_his_own_escrows_refunds_and_withdrawals(world: World) -> None
         access.refund(job.client, refund.pk)
     with pytest.raises(NotFound):
         access.lock_by_id(4_000_000_000)
+
+
+def test_a_client_whose_customer_met_a_500_is_served_when_asking_again(world: World) -> None:
+    """The provider repeats the 500 to its key, so the customer is looked for and made under another key."""
+    world.sandbox.add_fault("error_before", method="POST", path="/v1/customers", count=1)
+    job = world.hired()
+    for _ in range(2):
+        with calls.from_request(), pytest.raises(ProviderUnavailable):
+            world.ask_to_pay(job)
+        world.wait(minutes=1)
+    with calls.from_request():
+        assert world.ask_to_pay(job).payment.provider_payment_id
+    customer = Customer.objects.get(user_id=user_id(job.client))
+    assert len(world.made("customer", f"create_customer:{customer.pk}:1")) == 1
