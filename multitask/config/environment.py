@@ -31,6 +31,7 @@ class Environment(BaseSettings):
     database_pool_size: int = Field(default=20, ge=1, le=500)
     allowed_hosts: list[str] = []
     csrf_trusted_origins: list[str] = []
+    cors_allowed_origins: list[str] = Field(default=[], description="Front ends elsewhere that may call the API.")
     public_url: str = Field(default="", description="Where links lead back to; in production it has to be said.")
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     metrics_token: SecretStr = SecretStr("")
@@ -86,6 +87,16 @@ class Environment(BaseSettings):
             raise ValueError("give a percentage from 0 to 100 with at most two decimals, as in 15.00")
         return value
 
+    @field_validator("cors_allowed_origins")
+    @classmethod
+    def refuse_what_is_no_origin(cls, value: list[str]) -> list[str]:
+        """A browser names its origin in this form alone; anything else would never match, or match too much."""
+        for origin in value:
+            is_origin = re.fullmatch(r"https?://(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?", origin)
+            if not is_origin or re.fullmatch(r"http:.*:80|https:.*:443", origin):
+                raise ValueError("give each origin as https://app.example.org: lower case, no path, no usual port")
+        return value
+
     @field_validator("email_url")
     @classmethod
     def refuse_an_address_of_no_mail_server(cls, value: str) -> str:
@@ -116,6 +127,7 @@ class Environment(BaseSettings):
             self._refuse_empty_secrets()
             self._refuse_secrets_of_two_minds()
             self._refuse_links_that_lead_nowhere()
+            self._refuse_origins_without_tls()
         self.public_url = self.public_url.strip().rstrip("/") or LOCAL_PAGES
         return self
 
@@ -149,6 +161,11 @@ class Environment(BaseSettings):
         found = urlsplit(self.public_url.strip())
         if found.scheme != "https" or not found.hostname or found.hostname in LOOPBACK or found.query or found.fragment:
             raise ValueError("PUBLIC_URL has to be the https:// address at which people reach the pages")
+
+    def _refuse_origins_without_tls(self) -> None:
+        """A page that came without TLS may have been changed on its way, and sends people's tokens."""
+        if any(not origin.startswith("https://") for origin in self.cors_allowed_origins):
+            raise ValueError("CORS_ALLOWED_ORIGINS may hold https:// origins alone in production")
 
     def _is_development_key(self) -> bool:
         return self.secret_key.get_secret_value() == DEVELOPMENT_KEY

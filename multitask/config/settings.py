@@ -8,6 +8,7 @@ import structlog
 from csp.constants import NONCE
 
 from multitask.config import environment
+from multitask.config.cors import cors_settings
 from multitask.config.databases import databases
 from multitask.config.emails import email_settings
 
@@ -65,6 +66,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
 ]
+
+vars().update(cors_settings(ENV, MIDDLEWARE))
 
 AUTHENTICATION_BACKENDS = ["multitask.users.backends.UsernameOrEmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from multitask import database
 from multitask.payments import notice_words, notices, queue
 from multitask.payments.models import EmailState, Notice
-from multitask.users import mail
+from multitask.users import mail, mailboxes
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,9 @@ def send(*, notice_id: int, now: datetime) -> bool:
     message = compose(notice)
     if not notices.claim_email(notice, now=now):
         return False
-    state = _deliver(notice, message) if notice.user.is_active else EmailState.FAILED
+    # An address that somebody else has confirmed is not this user's, whatever was named at registration.
+    has_reader = notice.user.is_active and not mailboxes.is_anothers(notice.user)
+    state = _deliver(notice, message) if has_reader else EmailState.FAILED
     if state is not None:
         notices.email_ended(notice, state)
     return state is EmailState.SENT

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
-from multitask.database import transactional
-from multitask.users import fields, sessions, throttle
+from multitask.database import run, transactional
+from multitask.users import fields, letters, mailboxes, names, passwords, sessions, throttle
 from multitask.users.actor import Actor, Power, Role
 from multitask.users.errors import UserError
 from multitask.users.fields import InvalidAccount
@@ -21,7 +21,6 @@ from multitask.users.models import StaffRole, User
 
 log = structlog.get_logger(__name__)
 
-PASSWORD_MAX = 256
 PROFILE_FIELDS = frozenset({"country", "default_currency", "language", "time_zone", "is_client", "is_freelancer"})
 
 
@@ -30,13 +29,6 @@ class UsernameTaken(UserError):
 
     code = "username_taken"
     message = "This username is taken."
-
-
-class EmailTaken(UserError):
-    """Somebody has that email address, in any spelling of upper and lower case."""
-
-    code = "email_taken"
-    message = "There is an account with this email address."
 
 
 class InvalidCredentials(UserError):
@@ -62,7 +54,7 @@ class UnknownUser(UserError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What a visitor says about himself."""
+    """What a visitor registers with."""
 
     username: str
     email: str
@@ -76,10 +68,14 @@ class Registration:
 
 
 def register(*, actor: Actor, now: datetime, registration: Registration) -> User:
-    """Make an account. Raises InvalidAccount, TooManyAttempts, UsernameTaken or EmailTaken."""
+    """Make an account, whose address waits to be confirmed. Raises InvalidAccount, TooManyAttempts or UsernameTaken.
+
+    The address may belong to somebody: nothing that the caller can see depends on it. The letter, which a job
+    writes, does.
+    """
     values: dict[str, Any] = asdict(registration)
     password = values.pop("password")
-    values["email"] = registration.email.lower()
+    values["email"] = names.email(registration.email) or registration.email
     user = User(created_at=now, **values)
     wrong = fields.complaints(values) | _complaints_on_roles(user) | weakness(password, user)
     if wrong:
@@ -89,6 +85,9 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
         throttle.begin(identifier="", ip=actor.ip, now=now, limits=limits, purpose="registration")
     user.password = hashers.make_password(password)
     _insert(user)
+    # A letter that is lost in between can be asked for again.
+    if mailboxes.has_room(address=user.email, ip=actor.ip, now=now):
+        run(lambda: letters.post(letters.REGISTERED, address=user.email, user_id=user.pk))
     log.info("user_registered", user_id=user.pk, ip=actor.ip, request_id=actor.request_id)
     return user
 
@@ -96,19 +95,16 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
 def authenticate(*, actor: Actor, now: datetime, identifier: str, password: str) -> User:
     """Find the active user whose username or email and password these are.
 
-    Raises InvalidCredentials, or TooManyAttempts before the password is looked at.
+    Raises InvalidCredentials, or TooManyAttempts before the password is looked at. Attempts count by the name that
+    was written, not by the account that it finds: a shared count would tell which address belongs to which username.
     """
-    user = _find(identifier)
-    # Counted by username under either name: two names are not twice the tries. A name that is nobody's
-    # counts as it is, and is no username of somebody else, so both are stopped after as many tries.
-    name = identifier if user is None else user.username
-    attempt_id = throttle.begin(identifier=name, ip=actor.ip, now=now)
+    attempt_id = throttle.begin(identifier=identifier, ip=actor.ip, now=now)
+    # Every candidate is compared, found or not, so that the time tells nothing about them.
+    matching = [user for user in _candidates(identifier) if _is_password_of(user, password)]
+    user = next((user for user in matching if user is not None and user.is_active), None)
     if user is None:
-        # An unknown name costs as much time as a wrong password, so time tells nobody apart.
-        hashers.make_password(password[:PASSWORD_MAX])
         raise InvalidCredentials
-    if len(password) > PASSWORD_MAX or not user.check_password(password) or not user.is_active:
-        raise InvalidCredentials
+    user = _with_present_hash(user, password)
     throttle.succeeded(attempt_id)
     User.objects.filter(pk=user.pk).update(last_login=now)
     return user
@@ -153,7 +149,7 @@ def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str
 
 @transactional
 def deactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
-    """Close an account to its owner and end its sessions. Raises NotAllowed or UnknownUser."""
+    """Close an account to its owner and end its sessions, for good. Raises NotAllowed or UnknownUser."""
     if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
         raise NotAllowed
     user = locked(user_id)
@@ -176,10 +172,12 @@ def reactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
     return user
 
 
-def _find(identifier: str) -> User | None:
-    # A username cannot hold an @, so no username passes for somebody's email address.
-    field = "email" if "@" in identifier else "username"
-    return User.objects.filter(Exact(Lower(field), identifier.lower())).first()
+def by_username(username: str) -> User | None:
+    """Find somebody by username, in any spelling of upper and lower case."""
+    # The other names cannot be usernames; a database may fold them into one.
+    if not username.isascii():
+        return None
+    return User.objects.filter(Exact(Lower("username"), names.folded(username))).first()
 
 
 def present(actor: Actor) -> User:
@@ -198,6 +196,34 @@ def locked(user_id: int | None) -> User:
     return user
 
 
+def _candidates(identifier: str) -> list[User | None]:
+    """Who may be meant, with None for each place that is empty: one place for a username, two for an address."""
+    # A username cannot hold an @, so no username passes for somebody's email address.
+    if "@" not in identifier:
+        return [by_username(identifier)]
+    address = names.email(identifier)
+    return [None, None] if address is None else [mailboxes.owner(address), mailboxes.newest_claimant(address)]
+
+
+def _is_password_of(user: User | None, password: str) -> bool:
+    return passwords.matches(password, None if user is None else user.password)
+
+
+@transactional
+def _with_present_hash(user: User, password: str) -> User:
+    """Hash the password anew if its hash is outdated. Raises InvalidCredentials if it was changed meanwhile."""
+    if not passwords.is_outdated(user.password):
+        return user
+    hashed = hashers.make_password(password)
+    present = locked(user.pk)
+    if present.password == user.password:
+        present.password = hashed
+        present.save(update_fields=["password"])
+    elif not _is_password_of(present, password):
+        raise InvalidCredentials
+    return present
+
+
 def _insert(user: User) -> None:
     try:
         with transaction.atomic():
@@ -205,8 +231,6 @@ def _insert(user: User) -> None:
     except IntegrityError as error:
         if "username" in str(error):
             raise UsernameTaken(fields={"username": UsernameTaken.message}) from None
-        if "email" in str(error):
-            raise EmailTaken(fields={"email": EmailTaken.message}) from None
         raise
 
 
@@ -217,9 +241,9 @@ def _complaints_on_roles(user: User) -> dict[str, str]:
 
 
 def weakness(password: str, user: User) -> dict[str, str]:
-    """Say what is wrong with a new password, by field."""
-    if len(password) > PASSWORD_MAX:
-        return {"password": f"At most {PASSWORD_MAX} characters."}
+    """Return what is wrong with a new password, by field."""
+    if len(password) > passwords.LONGEST:
+        return {"password": f"At most {passwords.LONGEST} characters."}
     try:
         password_validation.validate_password(password, user)
     except ValidationError as error:

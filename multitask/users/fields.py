@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import cache
 
 from babel import Locale, UnknownLocaleError
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from multitask.money import Currency, CurrencyUnknown
+from multitask.users import names
 from multitask.users.errors import UserError
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{1,149}")
@@ -42,11 +41,7 @@ def _is_username(value: str) -> bool:
 
 
 def _is_email(value: str) -> bool:
-    try:
-        validate_email(value)
-    except ValidationError:
-        return False
-    return len(value) <= 254
+    return names.email(value) is not None
 
 
 def _is_currency(value: str) -> bool:
@@ -81,7 +76,7 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
 
 
 def complaints(values: dict[str, object]) -> dict[str, str]:
-    """Say what is wrong, by field; fields without a rule (the flags) are left alone."""
+    """Return what is wrong, by field; fields without a rule (the flags) are left alone."""
     found: dict[str, str] = {}
     for field, value in values.items():
         if field not in _RULES:

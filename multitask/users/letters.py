@@ -14,19 +14,19 @@ import structlog
 from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
-from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from multitask.database import jobs
-from multitask.users import mail
+from multitask.users import mail, mailboxes
 from multitask.users.mail import Said
 from multitask.users.models import User
 
 JOB: Final = "send_letter"
 RESET: Final = "password_reset"
+REGISTERED: Final = "registered"
+ADDRESS_IN_USE: Final = "address_in_use"
 EMAIL_CONFIRMATION: Final = "email_confirmation"
 EMAIL_CHANGED: Final = "email_changed"
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a letter
@@ -44,17 +44,20 @@ log = structlog.get_logger(__name__)
 
 
 def post(kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None) -> None:
-    """Defer a letter in the caller's transaction; one to nobody in particular (0) finds its reader by the address."""
+    """Defer a letter in the caller's transaction, to an address in its normal form.
+
+    One to nobody in particular (0) finds its reader by the address.
+    """
     jobs.defer(JOB, queue="emails", at=at, kind=kind, address=address, user_id=user_id, attempt=attempt)
 
 
 def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime) -> bool:
-    """Write and send one letter, unless it has lost its reader. Answers whether it went out."""
-    user = _reader(kind, address, user_id)
+    """Write and send one letter, unless it has lost its reader. Returns whether it went out."""
+    kind_to_write, user = _reader(kind, address, user_id)
     if user is None:
         return False
     with mail.spoken_to(user):
-        message = written(user, said(kind, user, address), message_id=uuid.uuid4().hex, to=address)
+        message = written(user, said(kind_to_write, user, address), message_id=uuid.uuid4().hex, to=address)
     try:
         mail.deliver(message)
     except mail.NotTaken as refusal:
@@ -74,16 +77,30 @@ def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailM
     return mail.compose(user=user, said=words, why=why, message_id=message_id, to=to)
 
 
-def _reader(kind: str, address: str, user_id: int) -> User | None:
-    active = User.objects.filter(is_active=True)
+def _reader(kind: str, address: str, user_id: int) -> tuple[str, User | None]:
+    """Return which letter is written and to whom; None for nobody.
+
+    Every reader has the address as it is stored, or asks to have it. Who has confirmed it gets no letter that is
+    meant for somebody else.
+    """
+    owner = mailboxes.owner(address)
     if kind == RESET:
-        return active.filter(Exact(Lower("email"), address.lower())).first()
-    is_taken = kind == EMAIL_CONFIRMATION and User.objects.filter(Exact(Lower("email"), address.lower())).exists()
-    return None if is_taken else active.filter(pk=user_id).first()
+        reader = owner or mailboxes.newest_claimant(address)
+    elif owner is not None and owner.pk != user_id:
+        kind, reader = ADDRESS_IN_USE, owner if kind == REGISTERED else None
+    else:
+        reader = User.objects.filter(pk=user_id).first()
+    if reader is None or not reader.is_active or (kind == REGISTERED and _is_settled(reader, address)):
+        return kind, None
+    return kind, reader
+
+
+def _is_settled(user: User, address: str) -> bool:
+    return user.email_confirmed or user.email != address
 
 
 def said(kind: str, user: User, address: str) -> Said:
-    """Say a letter in the language that is active; a link in it is made for this user and address."""
+    """Return a letter's words in the language that is active; a link in it is made for this user and address."""
     return _WORDS[kind](user, address)
 
 
@@ -99,13 +116,27 @@ def _reset(user: User, address: str) -> Said:
 
 
 def _confirmation(user: User, address: str) -> Said:
-    token = signing.dumps({"user": user.pk, "from": user.email, "to": address.lower()}, salt=EMAIL_SALT)
     return Said(
         _("Confirm your new email address"),
         _("From now on you want to get our messages at this address. The link works for one day."),
-        f"/profile/email/confirm/{token}/",
+        _confirmation_path(user, address),
         _("Confirm this address"),
     )
+
+
+def _registered(user: User, address: str) -> Said:
+    return Said(
+        _("Confirm your email address"),
+        _("Somebody, probably you, has registered with this address. The link works for one day. ")
+        + _("If it was not you, ignore this message: without the link the address is not theirs."),
+        _confirmation_path(user, address),
+        _("Confirm this address"),
+    )
+
+
+def _confirmation_path(user: User, address: str) -> str:
+    token = signing.dumps({"user": user.pk, "from": user.email, "to": address}, salt=EMAIL_SALT)
+    return f"/profile/email/confirm/{token}/"
 
 
 def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str], Said]:
@@ -114,6 +145,16 @@ def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User
 
 _WORDS: Final[dict[str, Callable[[User, str], Said]]] = {
     RESET: _reset,
+    REGISTERED: _registered,
+    ADDRESS_IN_USE: _news(
+        lambda: _("You have an account already"),
+        lambda: (
+            _("Somebody, probably you, has tried to register with this address, which belongs to your account. ")
+            + _("If it was not you, ignore this message: your account stays as it is.")
+        ),
+        "/sign-in/",
+        lambda: _("Sign in"),
+    ),
     EMAIL_CONFIRMATION: _confirmation,
     EMAIL_CHANGED: _news(
         lambda: _("Your email address was changed"),

@@ -6,9 +6,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from multitask.users import names
+
+_SESSION_SALT = "multitask.users.session"
 
 
 class StaffRole(models.TextChoices):
@@ -21,11 +27,15 @@ class StaffRole(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users for Django's own commands; the API registers through `accounts`."""
+    """Makes users for Django's own commands; people register through `accounts`."""
 
     def create_user(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user with a hashed password."""
-        user = self.model(username=username, email=email, **fields)
+        """Make a user with a hashed password; the address counts as confirmed. Raises ValidationError."""
+        address = names.email(email)
+        if address is None:
+            raise ValidationError(f"This is not an email address: {email!r}")
+        fields.setdefault("email_confirmed_at", timezone.now())
+        user = self.model(username=username, email=address, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -41,7 +51,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.BigAutoField(primary_key=True)
     username = models.CharField(max_length=150, unique=True)
+    # In the normal form of `names.email`. Several accounts may claim an address; one alone has confirmed it.
     email = models.EmailField(max_length=254)
+    email_confirmed_at = models.DateTimeField(null=True, editable=False)
+    # How often all sessions of this user were ended; a page's session carries it in its hash.
+    session_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     is_client = models.BooleanField(default=False)
     is_freelancer = models.BooleanField(default=False)
     staff_role = models.CharField(max_length=10, blank=True, default=StaffRole.NONE, choices=StaffRole.choices)
@@ -60,11 +74,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
-        """The database holds the spelling of codes and the agreement of the staff flags."""
+        """The database holds the form of addresses, the spelling of codes and the agreement of the staff flags."""
 
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["email"], name="users_user_email")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(Lower("username"), name="users_user_username_unique"),
-            models.UniqueConstraint(Lower("email"), name="users_user_email_unique"),
+            models.UniqueConstraint(
+                fields=["email"],
+                condition=models.Q(email_confirmed_at__isnull=False),
+                name="users_user_email_confirmed_unique",
+            ),
+            models.CheckConstraint(
+                # ASCII without control characters and without capital letters.
+                condition=models.Q(email__regex=r"^[\u0020-\u0040\u005b-\u007e]*$"),
+                name="users_user_email_normal",
+            ),
             models.CheckConstraint(
                 condition=models.Q(staff_role__in=StaffRole.values),
                 name="users_user_staff_role",
@@ -95,6 +119,16 @@ class User(AbstractBaseUser, PermissionsMixin):
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
             return ZoneInfo("UTC")
+
+    @property
+    def email_confirmed(self) -> bool:
+        """Whether the address was confirmed by the link that was sent to it."""
+        return self.email_confirmed_at is not None
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Make what a page's session keeps: it counts no more once the password changes or all sessions were ended."""
+        proved = f"{self.session_epoch}:{self.password}"
+        return salted_hmac(_SESSION_SALT, proved, secret=secret, algorithm="sha256").hexdigest()
 
     def __str__(self) -> str:
         """Show the username."""

@@ -1,10 +1,12 @@
-"""How passwords are hashed."""
+"""How passwords are hashed, and compared without telling by the time whether there is an account."""
 
 import threading
 from typing import Final
 
+from django.contrib.auth import hashers
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+LONGEST: Final = 256
 # Hashing keeps a core busy and holds its memory all the while, so a rush of logins waits in line.
 AT_ONCE: Final = 2
 _line = threading.BoundedSemaphore(AT_ONCE)
@@ -28,6 +30,37 @@ class FrugalArgon2Hasher(Argon2PasswordHasher):
             return str(super().encode(password, salt))
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Say whether the password is the one that was hashed."""
+        """Return whether the password is the one that was hashed."""
         with _line:
             return bool(super().verify(password, encoded))
+
+
+def matches(password: str, encoded: str | None) -> bool:
+    """Return whether this is the password of a hash; `encoded` is None where there is no account.
+
+    Each call makes one computation over the same input, whatever is found: no account, a password that cannot be
+    used, one that is too long.
+    """
+    tried = password[:LONGEST]
+    if encoded is None or not _can_be_verified(encoded):
+        hashers.make_password(tried)
+        return False
+    is_right, _is_outdated = hashers.verify_password(tried, encoded)
+    return is_right and len(password) <= LONGEST
+
+
+def is_outdated(encoded: str) -> bool:
+    """Return whether a hash was made by another hasher, or with other settings, than new ones are."""
+    preferred = hashers.get_hasher()
+    return hashers.identify_hasher(encoded).algorithm != preferred.algorithm or preferred.must_update(encoded)
+
+
+def _can_be_verified(encoded: str) -> bool:
+    """Django would hash a random text of another length for those that cannot."""
+    if not hashers.is_password_usable(encoded):
+        return False
+    try:
+        hashers.identify_hasher(encoded)
+    except ValueError:
+        return False
+    return True

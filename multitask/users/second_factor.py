@@ -25,7 +25,8 @@ from multitask.users.errors import UserError
 # How long a proof counts where it is asked for again: before a withdrawal, before a change of bank details.
 FRESH: Final = timedelta(minutes=5)
 RECOVERY_CODES: Final = 10
-_LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10)
+# Three of a million codes count at any moment: unknown visitors together have ten tries, whatever their number.
+_LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10, when_besieged=0)
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # Without what looks alike on paper.
 _GROUPS, _GROUP = 4, 4
 
@@ -68,8 +69,14 @@ class NotOn(UserError):
 
 
 def is_on(user_id: int) -> bool:
-    """Say whether somebody has a second factor."""
-    return bool(TOTPDevice.objects.filter(user_id=user_id, confirmed=True).exists())
+    """Return whether somebody has a second factor."""
+    return device_id(user_id) is not None
+
+
+def device_id(user_id: int) -> int | None:
+    """Return the number of somebody's second factor, or None; one that is set up anew has another."""
+    found: int | None = TOTPDevice.objects.filter(user_id=user_id, confirmed=True).values_list("pk", flat=True).first()
+    return found
 
 
 def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) -> None:
@@ -186,8 +193,9 @@ def _confirm(user_id: int, code: str, now: datetime) -> list[str]:
 
 @transactional
 def _take(user_id: int, code: str, now: datetime) -> bool:
-    # The lock makes one of two that bring the same code at once.
-    device = TOTPDevice.objects.select_for_update().filter(user_id=user_id, confirmed=True).first()
+    # The lock lets one of two that bring the same code at once win; everything here locks the user first.
+    accounts.locked(user_id)
+    device = TOTPDevice.objects.filter(user_id=user_id, confirmed=True).first()
     if device is None:
         raise NotOn
     plain = _plain(code)
@@ -221,6 +229,9 @@ def _spend(user_id: int, code: str) -> bool:
 
 @transactional
 def _new_codes(user_id: int) -> list[str]:
+    accounts.locked(user_id)
+    if not is_on(user_id):
+        raise NotOn
     codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP)) for _ in range(RECOVERY_CODES)]
     StaticDevice.objects.filter(user_id=user_id).delete()
     device = StaticDevice.objects.create(user_id=user_id, name="recovery")

@@ -1,7 +1,10 @@
-"""Refresh tokens: opened at login, rotated at each use, revoked by family.
+"""Sessions: opened at login, kept on by refresh tokens that rotate at each use, ended one by one or all at once.
 
 A refresh token that comes a second time was either stolen or its successor was, so its whole
 family ends: thief and owner both have to log in again, and only one of them can.
+
+Whatever begins, rotates or ends a session holds the row of its user. Otherwise an UPDATE that ends sessions would
+not see the successor that a rotation inserts at the same moment. The order of locks is the user first, then tokens.
 """
 
 import uuid
@@ -28,8 +31,15 @@ class RefreshTokenReused(SessionEnded):
     message = "This refresh token was used before, so its session has ended. Log in again."
 
 
+@transactional
 def begin(*, user_id: int, now: datetime, lifetime: timedelta) -> RefreshToken:
-    """Begin a session: the first token of a new family."""
+    """Begin a session: the first token of a new family. Raises SessionEnded for an account that is closed.
+
+    A login begins its session by `logins.begin`, which also looks at what was proved.
+    """
+    user = _locked(user_id)
+    if user is None or not user.is_active:
+        raise SessionEnded
     return _issue(user_id=user_id, family=uuid.uuid4(), now=now, expires_at=now + lifetime)
 
 
@@ -42,14 +52,23 @@ def rotate(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToke
     return successor
 
 
+@transactional
 def end(*, family: uuid.UUID, now: datetime) -> None:
-    """End one session. Ending it twice is as good as once."""
-    _revoke(RefreshToken.objects.filter(family=family), now=now)
+    """End one session."""
+    user_id = RefreshToken.objects.filter(family=family).values_list("user_id", flat=True).first()
+    if user_id is not None:
+        _locked(user_id)
+        _revoke(RefreshToken.objects.filter(family=family), now=now)
 
 
+@transactional
 def end_all(*, user_id: int, now: datetime) -> None:
-    """End every session of a user."""
-    _revoke(RefreshToken.objects.filter(user_id=user_id), now=now)
+    """End every session of a user: those of tokens and those of pages."""
+    user = _locked(user_id)
+    if user is not None:
+        user.session_epoch += 1
+        user.save(update_fields=["session_epoch"])
+        _revoke(RefreshToken.objects.filter(user_id=user_id), now=now)
 
 
 def user_of(*, user_id: int, family: uuid.UUID) -> User | None:
@@ -64,6 +83,10 @@ def purge(*, now: datetime) -> int:
     return deleted
 
 
+def _locked(user_id: int) -> User | None:
+    return User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+
+
 def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime) -> RefreshToken:
     return RefreshToken.objects.create(user_id=user_id, family=family, issued_at=now, expires_at=expires_at)
 
@@ -71,18 +94,15 @@ def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: dateti
 @transactional
 def _exchange(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken | None:
     """Return the successor, or None after revoking the family of a token that was used before."""
-    token = RefreshToken.objects.select_for_update().filter(jti=jti).first()
-    if token is None or token.revoked_at is not None or token.expires_at <= now:
+    user_id = RefreshToken.objects.filter(jti=jti).values_list("user_id", flat=True).first()
+    user = None if user_id is None else _locked(user_id)
+    # Read once its user is locked: whoever held the lock may have used or revoked it.
+    token = RefreshToken.objects.filter(jti=jti).first()
+    if user is None or not user.is_active or token is None or token.revoked_at is not None or token.expires_at <= now:
         raise SessionEnded
-    if token.used_at is None:
-        return _succeed(token, now=now, lifetime=lifetime)
-    _revoke(RefreshToken.objects.filter(family=token.family), now=now)
-    return None
-
-
-def _succeed(token: RefreshToken, *, now: datetime, lifetime: timedelta) -> RefreshToken:
-    if not User.objects.filter(pk=token.user_id, is_active=True).exists():
-        raise SessionEnded
+    if token.used_at is not None:
+        _revoke(RefreshToken.objects.filter(family=token.family), now=now)
+        return None
     token.used_at = now
     token.save(update_fields=["used_at"])
     return _issue(user_id=token.user_id, family=token.family, now=now, expires_at=now + lifetime)

@@ -1,39 +1,50 @@
-"""Slows down those who guess passwords and codes, or flood us, by counting attempts in the database.
+"""Slows down those who guess passwords and codes, or flood mailboxes, by counting attempts in the database.
 
 An attempt is written down as failed before the password is looked at and marked afterwards,
 so a thousand guesses sent at once are counted like a thousand in a row.
+
+Attempts count by visitor: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address of a /64 has
+them all. The failures of other visitors never refuse a visitor by themselves: they make his own budget smaller.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Q
 
+from multitask.users import names
 from multitask.users.errors import UserError
 from multitask.users.models import LoginAttempt
 
-WINDOW = timedelta(minutes=15)
-KEEP = timedelta(days=30)
+WINDOW: Final = timedelta(minutes=15)
+# For as long a visitor who has succeeded is known to the account.
+KEEP: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many failures within the window are borne, counting the one now tried; None is any number."""
+    """How many failures within the window are allowed, counting the one now tried; None is any number.
+
+    Once an account has had `same_account` failures from all visitors together, `when_besieged` is what is left to
+    each visitor who has not succeeded in the last 30 days; 0 refuses them all.
+    """
 
     same_account_same_address: int = 10
     same_address: int | None = 60
-    # High, as anybody can reach it for somebody else's account; it stops a spread-out search.
     same_account: int | None = 200
+    when_besieged: int = 3
 
 
-LIMITS = Limits()
+LIMITS: Final = Limits()
 
 
 class TooManyAttempts(UserError):
     """Too many failures of late; `retry_after` is in seconds."""
 
     code = "too_many_attempts"
-    message = "Too many failed attempts to log in. Wait a while, then try again."
+    message = "Too many attempts. Wait a while, then try again."
 
     def __init__(self, *, retry_after: int) -> None:
         """Keep how long to wait."""
@@ -47,23 +58,31 @@ def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LI
     The attempt is written first and counted with the others: of any number at once, no more than
     the limit get through. One that is refused leaves no trace, so nobody is locked out for ever.
     """
-    identifier = identifier.lower()[:254]
-    attempt = LoginAttempt.objects.create(purpose=purpose, identifier=identifier, ip=ip, attempted_at=now)
-    for condition, limit in (
-        (Q(identifier=identifier, ip=ip), limits.same_account_same_address),
-        (Q(ip=ip), limits.same_address),
-        (Q(identifier=identifier), limits.same_account),
-    ):
-        oldest = None if limit is None else _beyond(condition & Q(purpose=purpose), limit, now)
-        if oldest is not None:
-            attempt.delete()
-            raise TooManyAttempts(retry_after=max(1, int((oldest + WINDOW - now).total_seconds())))
+    attempt = LoginAttempt.objects.create(
+        purpose=purpose, identifier=names.key(identifier)[:254], ip=visitor(ip), attempted_at=now
+    )
+    oldest = _oldest_too_many(attempt, limits)
+    if oldest is not None:
+        attempt.delete()
+        raise TooManyAttempts(retry_after=max(1, int((oldest + WINDOW - now).total_seconds())))
     return attempt.pk
 
 
 def succeeded(attempt_id: int) -> None:
-    """Mark the attempt as no failure, so that it counts no more."""
+    """Mark the attempt as no failure: it counts no more, and its visitor is known to the account from now on."""
     LoginAttempt.objects.filter(pk=attempt_id).update(succeeded=True)
+
+
+def visitor(ip: str | None) -> str | None:
+    """Return the address by which a visitor counts: IPv4 as it is, also when it is mapped into IPv6, else the /64."""
+    if ip is None:
+        return None
+    address = ipaddress.ip_address(ip)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
 
 
 def purge(*, now: datetime) -> int:
@@ -72,8 +91,32 @@ def purge(*, now: datetime) -> int:
     return deleted
 
 
-def _beyond(condition: Q, limit: int, now: datetime) -> datetime | None:
-    """Return when the failure was whose ageing makes room again, or None while there is room."""
-    failures = LoginAttempt.objects.filter(condition, attempted_at__gt=now - WINDOW, succeeded=False)
+def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:
+    """Return when the failure was whose ageing makes room for this attempt again, or None while there is room."""
+    account, address = Q(identifier=attempt.identifier), Q(ip=attempt.ip)
+    oldest = _beyond(attempt, account & address, limits.same_account_same_address)
+    if oldest is None and limits.same_address is not None:
+        oldest = _beyond(attempt, address, limits.same_address)
+    if oldest is not None or limits.same_account is None:
+        return oldest
+    besieged = _beyond(attempt, account, limits.same_account)
+    if besieged is None or _is_known(attempt):
+        return None
+    return _beyond(attempt, account & address, limits.when_besieged) if limits.when_besieged else besieged
+
+
+def _beyond(attempt: LoginAttempt, condition: Q, limit: int) -> datetime | None:
+    since = attempt.attempted_at - WINDOW
+    failures = LoginAttempt.objects.filter(condition, purpose=attempt.purpose, attempted_at__gt=since, succeeded=False)
     # Only as many rows as the limit are ever read, however long the attack.
     return failures.order_by("-attempted_at", "-pk").values_list("attempted_at", flat=True)[limit : limit + 1].first()
+
+
+def _is_known(attempt: LoginAttempt) -> bool:
+    return LoginAttempt.objects.filter(
+        purpose=attempt.purpose,
+        identifier=attempt.identifier,
+        ip=attempt.ip,
+        succeeded=True,
+        attempted_at__gt=attempt.attempted_at - KEEP,
+    ).exists()

@@ -3,19 +3,20 @@
 from datetime import datetime
 from typing import Annotated
 
-from django.contrib.auth import logout as end_page_session
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.users import accounts, second_factor, sessions
+from multitask.users import accounts, addresses, logins, second_factor, sessions
+from multitask.users.logins import Proof
 from multitask.users.models import User
+from multitask.web import page_sessions
 from multitask.web.api import auth, tokens
 from multitask.web.api.operations import responses
 from multitask.web.api.refusals import Refused
-from multitask.web.api.schemas import Body, Message, Output
+from multitask.web.api.schemas import NOTHING, Body, Empty, Message, Output
 
 router = Router(tags=["auth"])
 
@@ -94,6 +95,7 @@ class UserOut(Output):
     id: int
     username: str
     email: str
+    email_confirmed: bool
     is_client: bool
     is_freelancer: bool
     staff_role: str
@@ -109,6 +111,12 @@ class TokensOut(Output):
 
     access: str
     refresh: str
+
+
+class ConfirmEmailIn(Body):
+    """The token of the link that was sent to the address: what stands after `/profile/email/confirm/`."""
+
+    token: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class ProofIn(Body):
@@ -136,11 +144,11 @@ class LoginOut(TokensOut):
     response=responses({201: LoginOut}, 409, 429, user=False, body=True),
 )
 def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
-    """Open an account and log it in."""
+    """Open an account and log it in; a letter asks to confirm the address, if nobody has that address."""
     now = timezone.now()
     registration = accounts.Registration(**body.model_dump())
     user = accounts.register(actor=auth.visitor_of(request), now=now, registration=registration)
-    return Status(201, _login(user, now))
+    return Status(201, _login(Proof(user=user), now))
 
 
 @router.post(
@@ -154,15 +162,9 @@ def login(request: HttpRequest, body: LoginIn) -> LoginOut:
     now = timezone.now()
     if not body.identifier:
         raise NameMissing(fields={"username_or_email": "This is required."})
-    user = accounts.authenticate(
-        actor=auth.visitor_of(request), now=now, identifier=body.identifier, password=body.password
-    )
-    if not second_factor.is_on(user.pk):
-        return _login(user, now)
-    if body.otp is None:
-        raise second_factor.CodeRequired(fields={"otp": "This is required."})
-    second_factor.prove(user_id=user.pk, actor=auth.visitor_of(request), now=now, code=body.otp)
-    return _login(user, now, proved_at=now)
+    visitor = auth.visitor_of(request)
+    proof = logins.prove_password(actor=visitor, now=now, identifier=body.identifier, password=body.password)
+    return _login(logins.prove_code(proof=proof, actor=visitor, now=now, code=body.otp), now)
 
 
 @router.post(
@@ -221,17 +223,40 @@ def change_profile(request: HttpRequest, body: ProfileIn) -> UserOut:
     return show(accounts.change_profile(actor=auth.actor_of(request), now=timezone.now(), changes=changes))
 
 
+@router.post(
+    "/email/resend/",
+    operation_id="auth_resend_email",
+    response=responses({200: Message}, 404, 409, 429, body=True),
+)
+def resend_email(request: HttpRequest, body: Empty = NOTHING) -> Message:
+    """Send the letter again that asks to confirm one's email address."""
+    addresses.ask_for_confirmation(actor=auth.actor_of(request), now=timezone.now())
+    return Message(message="Sent.")
+
+
+@router.post(
+    "/email/confirm/",
+    auth=None,
+    operation_id="auth_confirm_email",
+    response=responses({200: Message}, user=False, body=True),
+)
+def confirm_email(request: HttpRequest, body: ConfirmEmailIn) -> Message:
+    """Confirm an email address by the token of the link that was sent to it."""
+    addresses.confirm(actor=auth.visitor_of(request), now=timezone.now(), token=body.token)
+    return Message(message="Confirmed.")
+
+
 def show(user: User) -> UserOut:
     """Make the answer that shows a user to himself."""
     return UserOut(**{name: getattr(user, name) for name in UserOut.model_fields})
 
 
-def _login(user: User, now: datetime, *, proved_at: datetime | None = None) -> LoginOut:
-    token = sessions.begin(user_id=user.pk, now=now, lifetime=tokens.refresh_lifetime())
+def _login(proof: Proof, now: datetime) -> LoginOut:
+    token = logins.begin(proof=proof, now=now, lifetime=tokens.refresh_lifetime())
     return LoginOut(
-        access=tokens.access_for(token, now=now, proved_at=proved_at),
+        access=tokens.access_for(token, now=now, proved_at=proof.proved_at),
         refresh=tokens.refresh_for(token, now=now),
-        user=show(user),
+        user=show(proof.user),
     )
 
 
@@ -240,6 +265,6 @@ def _end_own_session(request: HttpRequest, now: datetime) -> None:
     if bearer.lower().startswith("bearer "):
         sessions.end(family=tokens.read_access(bearer[7:]).session, now=now)
     elif auth.PageSession()(request) is not None:
-        end_page_session(request)
+        page_sessions.end(request)
     else:
         raise tokens.InvalidToken

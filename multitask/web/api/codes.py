@@ -19,11 +19,13 @@ _HELD: Final = "not_found wrong_state not_funded dispute_open escrow_frozen"
 
 # By operation, the codes of its own rules. An id that cannot be one is `not_found` everywhere.
 OWN: Final[Mapping[str, str]] = {
-    "auth_register": "username_taken email_taken invalid_account too_many_requests",
+    "auth_register": "username_taken invalid_account too_many_requests",
     "auth_login": "invalid_credentials otp_required otp_invalid too_many_attempts",
     "auth_second_factor": "otp_invalid second_factor_off too_many_attempts",
     "auth_refresh": "invalid_token session_ended refresh_token_reused",
     "auth_logout": "refresh_token_reused",
+    "auth_resend_email": "email_already_confirmed user_not_found too_many_attempts",
+    "auth_confirm_email": "link_invalid",
     "auth_change_profile": "invalid_account",
     "tasks_create": f"not_a_client invalid_task {_PRICE}",
     "tasks_get": _TASK,

@@ -40,7 +40,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         unknown_object no_account
     """,
     409: """
-        username_taken email_taken task_refused task_not_open task_state_conflict already_applied
+        username_taken email_already_confirmed task_refused task_not_open task_state_conflict already_applied
         application_not_pending freelancer_unavailable idempotency_in_flight wrong_state
         task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
         onboarding_incomplete account_exists application_not_accepted provider_refused refused

@@ -26,6 +26,7 @@ from multitask.payments.models import (
     SavedMethod,
     Withdrawal,
 )
+from multitask.users import names
 from multitask.users.models import User
 from multitask.web.backoffice import addresses, words
 from multitask.webhooks.models import IncomingEvent
@@ -104,7 +105,13 @@ def _by_text(wanted: str) -> Iterable[Hit]:
             yield from _hits(rows(wanted))
     if ":" in wanted:
         yield from _by_key(wanted)
-    yield from _hits(User.objects.filter(Exact(Lower("email" if "@" in wanted else "username"), wanted.lower())))
+    yield from _hits(_people(wanted))
+
+
+def _people(wanted: str) -> QuerySet[User]:
+    if "@" in wanted:
+        return User.objects.filter(email=names.email(wanted) or wanted)
+    return User.objects.filter(Exact(Lower("username"), names.folded(wanted)))
 
 
 def _by_key(wanted: str) -> Iterable[Hit]:

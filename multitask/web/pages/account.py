@@ -6,7 +6,6 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -18,17 +17,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
-from multitask.users import accounts, second_factor
+from multitask.users import accounts, logins, second_factor
 from multitask.users.accounts import Registration
 from multitask.users.actor import Actor
+from multitask.users.logins import Proof
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import page_sessions
 from multitask.web.pages import sentences
 from multitask.web.pages.codes import CodeForm
 from multitask.web.pages.shell import UNPROCESSABLE, page
 
-BACKEND: Final = "multitask.users.backends.UsernameOrEmailBackend"
-# Whoever has given the password may take this long to give the code.
+# How long after the password the code may be given.
 SECOND_STEP: Final = timedelta(minutes=10)
 _HALF_WAY: Final = "half_way_in"
 
@@ -108,9 +107,9 @@ def after(request: HttpRequest) -> str:
     return wanted if is_ours else reverse("pages:home")
 
 
-def welcome(request: HttpRequest, user: User) -> HttpResponse:
-    """Begin a session and go on."""
-    login(request, user, backend=BACKEND)
+def welcome(request: HttpRequest, proof: Proof) -> HttpResponse:
+    """Begin a session and go on. Raises InvalidCredentials if what was proved stands no more."""
+    page_sessions.begin(request, proof)
     return redirect(after(request))
 
 
@@ -122,11 +121,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form, now = SignInForm(request.POST or None), timezone.now()
     if request.method == "POST" and form.is_valid():
         try:
-            user = accounts.authenticate(actor=visitor_of(request), now=now, **form.cleaned_data)
+            proof = logins.prove_password(actor=visitor_of(request), now=now, **form.cleaned_data)
+            return welcome(request, proof) if proof.device_id is None else _second_step(request, proof.user, now)
         except DomainError as refusal:
             form.add_error(None, sentences.of(refusal))
-        else:
-            return _second_step(request, user, now) if second_factor.is_on(user.pk) else welcome(request, user)
     status = UNPROCESSABLE if form.is_bound else 200
     return page(request, "sign_in.html", {"form": form, "next": after(request)}, status=status)
 
@@ -162,13 +160,13 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
+            device_id = second_factor.device_id(user.pk)
             second_factor.prove(user_id=user.pk, actor=visitor_of(request), now=now, code=form.cleaned_data["otp"])
+            response = welcome(request, Proof(user=user, device_id=device_id, proved_at=now))
         except DomainError as refusal:
             form.refuse(refusal)
         else:
             del request.session[_HALF_WAY]
-            response = welcome(request, user)
-            proofs.keep(request, now)
             return response
     status = UNPROCESSABLE if form.is_bound else 200
     return page(request, "sign_in_code.html", {"form": form, "next": after(request)}, status=status)
@@ -176,17 +174,16 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 def register(request: HttpRequest) -> HttpResponse:
-    """Make an account and begin a session."""
+    """Make an account and begin a session; the address waits to be confirmed."""
     if request.user.is_authenticated:
         return redirect(after(request))
     form = RegisterForm(request.POST or None, initial={"roles": [request.GET.get("as", "")]})
     if request.method == "POST" and form.is_valid():
         try:
             user = accounts.register(actor=visitor_of(request), now=timezone.now(), registration=form.registration())
+            return welcome(request, Proof(user=user))
         except DomainError as refusal:
             _beside(form, refusal)
-        else:
-            return welcome(request, user)
     status = UNPROCESSABLE if form.is_bound else 200
     return page(request, "register.html", {"form": form, "next": after(request)}, status=status)
 
@@ -201,7 +198,7 @@ def _beside(form: forms.Form, refusal: DomainError) -> None:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
-    logout(request)
+    page_sessions.end(request)
     return redirect("pages:home")
 
 

@@ -1,7 +1,6 @@
 """Passwords: changing one's own, and choosing a new one by a link from an email."""
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -11,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from multitask.errors import DomainError
 from multitask.users import credentials
+from multitask.web import page_sessions
 from multitask.web.pages.account import visitor_of
 from multitask.web.pages.codes import AddressForm, ChangePasswordForm, NewPasswordForm
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in
@@ -27,7 +27,9 @@ def change(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            update_session_auth_hash(request, user)
+            if not page_sessions.keep(request, user):
+                messages.success(request, _("Your password is changed. Sign in with the new one."))
+                return redirect("pages:sign-in")
             messages.success(request, _("Your password is changed. Every other session has ended."))
             return redirect("pages:profile")
     return page(request, "password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)

@@ -14,14 +14,15 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
 from multitask.money import Currency
-from multitask.users import accounts, credentials, second_factor
+from multitask.users import accounts, addresses, second_factor
 from multitask.web.pages import sentences
 from multitask.web.pages.account import visitor_of
 from multitask.web.pages.codes import ChangeEmailForm
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
+from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
 
 
 @cache
@@ -83,7 +84,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
     form = ChangeEmailForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            credentials.ask_for_email(actor=actor_of(request), now=timezone.now(), **form.cleaned_data)
+            addresses.ask_for_change(actor=actor_of(request), now=timezone.now(), **form.cleaned_data)
         except DomainError as refusal:
             form.refuse(refusal)
         else:
@@ -93,22 +94,35 @@ def change_email(request: HttpRequest) -> HttpResponse:
     return page(request, "email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
 
 
+@require_POST
+@signed_in
+def resend_confirmation(request: HttpRequest) -> HttpResponse:
+    """Send the letter again that asks to confirm the address."""
+    return carry_out(
+        request,
+        lambda: addresses.ask_for_confirmation(actor=actor_of(request), now=timezone.now()),
+        done=_("We have sent the message again. Open the link in it to confirm your address."),
+        to="pages:profile",
+    )
+
+
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Take a new address over; a button does it, as programs that scan mail follow every link."""
+    """Confirm an address; a button does it, as programs that scan mail follow every link."""
     try:
-        address = credentials.email_asked_for(token)["to"]
+        link = addresses.read_link(token)
         if request.method == "POST":
-            credentials.confirm_email(actor=visitor_of(request), now=timezone.now(), token=token)
-            messages.success(request, _("Your new email address is confirmed."))
+            addresses.confirm(actor=visitor_of(request), now=timezone.now(), token=token)
+            messages.success(request, _("Your email address is confirmed."))
             return redirect("pages:profile" if request.user.is_authenticated else "pages:sign-in")
     except DomainError as refusal:
         context = {"reason": sentences.of(refusal)}
         return page(request, "email_link_invalid.html", context, status=404)
-    return page(request, "email_confirm.html", {"address": address})
+    return page(request, "email_confirm.html", {"address": link.address, "username": link.user.username})
 
 
 urlpatterns = [
     path("profile/", show, name="profile"),
     path("profile/email/", change_email, name="email-change"),
+    path("profile/email/resend/", resend_confirmation, name="email-resend"),
     path("profile/email/confirm/<str:token>/", confirm_email, name="email-confirm"),
 ]

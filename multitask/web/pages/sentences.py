@@ -34,7 +34,7 @@ BY_CODE: Final = {
     "currency_mismatch": gettext_lazy("The currency is not the escrow's."),
     "currency_unknown": gettext_lazy("This currency is not known."),
     "dispute_open": gettext_lazy("A dispute is open; the money stays where it is until it is settled."),
-    "email_taken": gettext_lazy("There is an account with this email address already."),
+    "email_already_confirmed": gettext_lazy("Your email address is confirmed already."),
     "escrow_frozen": gettext_lazy("The cardholder's bank has contested this payment; the money stays where it is."),
     "forbidden": gettext_lazy("You may not do this."),
     "four_eyes": gettext_lazy("A second person has to approve this."),

@@ -6,8 +6,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from multitask.payments import interventions
+from multitask.users import accounts
 from multitask.users.actor import Actor
-from multitask.users.models import StaffRole, User
+from multitask.users.models import StaffRole
 
 NOBODY = "none"
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, username: str, role: str, reason: str, **_options: Any) -> None:
         """Change the role. Errors: CommandError, and exit 1, for a name that nobody has."""
-        found = User.objects.filter(username__iexact=username).first()
+        found = accounts.by_username(username)
         if found is None:
             raise CommandError(f"nobody is called {username!r}: register the account first")
         changed = interventions.set_staff_role(

@@ -1,0 +1,60 @@
+"""Who has an email address, and how many letters go there.
+
+Several accounts may name one address, but only one of them has confirmed it, by a link that was sent there. Addresses
+are given in their normal form (`names.email`).
+"""
+
+from datetime import datetime
+from typing import Final
+
+from multitask.users import throttle
+from multitask.users.models import User
+
+# Letters that anybody can have sent to an address of his choice. Whoever sends more than his part is refused;
+# however many letters others have sent, each visitor still has one.
+_LETTERS: Final = throttle.Limits(same_account_same_address=3, same_address=None, same_account=6, when_besieged=1)
+# Links to reset a password: one that arrived earlier in the window still works, so more of them help nobody.
+_RESETS: Final = throttle.Limits(same_account_same_address=6, same_address=None, same_account=None)
+
+
+def owner(address: str) -> User | None:
+    """Return who has confirmed an address."""
+    return User.objects.filter(email=address, email_confirmed_at__isnull=False).first()
+
+
+def newest_claimant(address: str) -> User | None:
+    """Return the newest account that has named an address without confirming it."""
+    return User.objects.filter(email=address, email_confirmed_at=None).order_by("-pk").first()
+
+
+def is_anothers(user: User) -> bool:
+    """Return whether somebody else has confirmed the address that this account has named."""
+    if user.email_confirmed:
+        return False
+    return User.objects.filter(email=user.email, email_confirmed_at__isnull=False).exists()
+
+
+def take_room(*, address: str, ip: str | None, now: datetime) -> None:
+    """Count a letter that a visitor has sent to an address of his choice. Raises TooManyAttempts."""
+    throttle.begin(identifier=address, ip=ip, now=now, limits=_LETTERS, purpose="mailbox")
+
+
+def has_room(*, address: str, ip: str | None, now: datetime) -> bool:
+    """Count a letter as `take_room` does, and return whether it may be sent."""
+    try:
+        take_room(address=address, ip=ip, now=now)
+    except throttle.TooManyAttempts:
+        return False
+    return True
+
+
+def has_room_for_reset(*, address: str, now: datetime) -> bool:
+    """Count a link to reset a password, whoever asks for it, and return whether it may be sent.
+
+    False tells the one who asks nothing that he needs: a link of the last fifteen minutes lies in the mailbox.
+    """
+    try:
+        throttle.begin(identifier=address, ip=None, now=now, limits=_RESETS, purpose="reset letter")
+    except throttle.TooManyAttempts:
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""The names by which people are found, each in its one normal form: usernames and email addresses.
+
+Upper and lower case are folded in ASCII alone. Python and PostgreSQL fold further: the Kelvin sign becomes a k and
+the long s an s, so a strange letter would pass for somebody else's name, or for another mailbox.
+"""
+
+from typing import Final
+
+import idna
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+LONGEST_EMAIL: Final = 254
+_UPPER_TO_LOWER: Final = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def folded(name: str) -> str:
+    """Return a name with its capital letters of ASCII made small; every other character stays."""
+    return name.translate(_UPPER_TO_LOWER)
+
+
+def email(written: str) -> str | None:
+    """Return the normal form of an email address, or None for what is none.
+
+    The part before the @ is ASCII in lower case. The domain is in its ASCII form (IDNA 2008, with the mapping of
+    UTS 46 that browsers use) in lower case.
+    """
+    local, at, domain = written.rpartition("@")
+    if not at or not local.isascii():
+        return None
+    normal = f"{folded(local)}@{_domain(domain)}"
+    try:
+        validate_email(normal)
+    except ValidationError:
+        return None
+    return normal if len(normal) <= LONGEST_EMAIL else None
+
+
+def key(name: str) -> str:
+    """Return what attempts under a name are counted by: any two spellings that find the same account are one."""
+    return email(name) or folded(name)
+
+
+def _domain(written: str) -> str:
+    if written.isascii():
+        return folded(written)
+    try:
+        return idna.encode(written, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return ""
