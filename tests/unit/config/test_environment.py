@@ -194,3 +194,40 @@ def test_an_address_of_no_mail_server_is_refused_without_repeating_it(
     with pytest.raises(ImproperlyConfigured, match="EMAIL_URL") as refused:
         environment.read()
     assert "can" not in str(refused.value).replace("EMAIL_URL", "")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "app.example.org",
+        "https://",
+        "https://app.example.org/",
+        "https://app.example.org/path",
+        "https://App.example.org",
+        "https://me@app.example.org",
+        "https://app.example.org:443",
+        "https://*.example.org",
+        "ftp://app.example.org",
+        "https://app.example.org?a",
+        "http://localhost:0",
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match="give each origin as"):
+        Environment(cors_allowed_origins=[origin])
+
+
+def test_production_lets_no_front_end_in_that_came_without_tls(environ: pytest.MonkeyPatch) -> None:
+    for name, value in PRODUCTION.items():
+        environ.setenv(name, value)
+    environ.setenv("CORS_ALLOWED_ORIGINS", '["https://app.example.org", "https://app.example.org:8443"]')
+    assert len(Environment().cors_allowed_origins) == 2
+    environ.setenv("CORS_ALLOWED_ORIGINS", '["http://app.example.org"]')
+    with pytest.raises(ValidationError, match="CORS_ALLOWED_ORIGINS"):
+        Environment()
+
+
+def test_a_developer_may_name_a_front_end_on_this_machine() -> None:
+    assert Environment(cors_allowed_origins=["http://localhost:5173", "http://[::1]:5173"]).cors_allowed_origins
