@@ -127,6 +127,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Make what a page's session keeps: it counts no more once the password changes or all sessions were ended."""
+        if not self.session_epoch:
+            # As Django does it: sessions from before there was an epoch go on.
+            return str(super()._get_session_auth_hash(secret=secret))  # type: ignore[misc]
         proved = f"{self.session_epoch}:{self.password}"
         return salted_hmac(_SESSION_SALT, proved, secret=secret, algorithm="sha256").hexdigest()
 

@@ -103,9 +103,7 @@ def test_the_mailbox_of_a_taken_address_is_told_that_somebody_tried(kate: User) 
 
 @pytest.mark.parametrize("name", ["eve", "kate.simon@example.com"])
 def test_whoever_registers_with_a_taken_address_signs_in_as_with_a_free_one(kate: User, name: str) -> None:
-    registration = accounts.Registration(
-        username="eve", email="kate.simon@example.com", password=NEW, is_client=True
-    )
+    registration = accounts.Registration(username="eve", email="kate.simon@example.com", password=NEW, is_client=True)
     eve = accounts.register(actor=visitor(), now=timezone.now(), registration=registration)
     signing_in = partial(accounts.authenticate, actor=visitor(), now=timezone.now(), identifier=name)
     assert signing_in(password=NEW) == eve

@@ -111,7 +111,8 @@ def test_a_login_with_the_old_password_does_not_outlive_the_change(ada: User) ->
             if answer.status == 200:
                 caller = Caller(Client(), token=answer.json["access"])
                 assert caller.get("/api/auth/profile/").status == 401
-                assert Caller(Client()).post("/api/auth/token/refresh/", {"refresh": answer.json["refresh"]}).status == 401
+                refreshed = Caller(Client()).post("/api/auth/token/refresh/", {"refresh": answer.json["refresh"]})
+                assert refreshed.status == 401
 
 
 @pytest.mark.django_db(transaction=True)
