@@ -21,7 +21,7 @@ FORMS = {
     "payment-confirm", "payment-refund", "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
     "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
     "task-deliver", "task-complete", "task-cancel", "security-begin", "security-cancel", "security-confirm",
-    "security-codes", "security-off",
+    "security-codes", "security-off", "email-resend",
 }  # fmt: skip
 # These stand in development alone, or are seen with a link or code from an email or a phone.
 ELSEWHERE = {
