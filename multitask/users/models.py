@@ -34,6 +34,8 @@ class UserManager(BaseUserManager["User"]):
         address = names.email(email)
         if address is None:
             raise ValidationError(f"This is not an email address: {email!r}")
+        if not username.isascii():
+            raise ValidationError(f"A username is written in ASCII, or nobody signs in with it: {username!r}")
         fields.setdefault("email_confirmed_at", timezone.now())
         user = self.model(username=username, email=address, **fields)
         user.set_password(password)
@@ -76,7 +78,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         """The database holds the form of addresses, the spelling of codes and the agreement of the staff flags."""
 
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["email"], name="users_user_email")]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["email", "id"], name="users_user_email")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(Lower("username"), name="users_user_username_unique"),
             models.UniqueConstraint(

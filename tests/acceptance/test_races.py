@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.acceptance import books
-from tests.acceptance.story import Person, Story
+from tests.acceptance.story import PASSWORD, Person, Story
 from tests.acceptance.system import Answer, System
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +149,42 @@ def test_one_key_is_one_answer(system: System) -> None:
     assert (other.status, other.code) == (422, "idempotency_key_reused")
     story.until("refunded")
     books.assert_equal(system)
+
+
+def refreshing(system: System, tokens: dict[str, str], has_ended: threading.Event) -> Call:
+    """Refresh a session again and again, until it ends or others have been answered that it has."""
+
+    def refresh() -> Answer:
+        newest = dict(tokens)
+        while True:
+            ended = has_ended.is_set()
+            answer = system.call("POST", "/api/auth/token/refresh/", {"refresh": newest["refresh"]})
+            if answer.status != 200 or ended:
+                return answer
+            newest = answer.body
+
+    return refresh
+
+
+def test_no_session_goes_on_after_its_log_out_is_answered(system: System) -> None:
+    for _ in range(10):
+        person = Person(system, "client")
+        body = {"username": person.name, "password": PASSWORD}
+        logins = [system.call("POST", "/api/auth/login/", body, address=person.address).body for _ in range(4)]
+        ended = [threading.Event() for _ in logins]
+
+        def log_out(number: int, logins: list[dict[str, str]] = logins, ended: list[threading.Event] = ended) -> Call:
+            def leave() -> Answer:
+                answer = system.call("POST", "/api/auth/logout/", token=logins[number]["access"])
+                ended[number].set()
+                return answer
+
+            return leave
+
+        refreshed = [refreshing(system, tokens, event) for tokens, event in zip(logins, ended, strict=True)]
+        answers = together([*refreshed, *map(log_out, range(len(logins)))])
+
+        assert statuses(answers) == {401: len(logins), 200: len(logins)}, answers
+        assert {answer.code for answer in answers[: len(logins)]} == {"session_ended"}
+        for tokens in logins:
+            assert system.call("GET", "/api/auth/profile/", token=tokens["access"]).status == 401

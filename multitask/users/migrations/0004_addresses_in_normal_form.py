@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="user",
-            index=models.Index(fields=["email"], name="users_user_email"),
+            index=models.Index(fields=["email", "id"], name="users_user_email"),
         ),
         migrations.AddConstraint(
             model_name="user",

@@ -34,8 +34,8 @@ class Users(ReadOnly):
 
     @admin.display(description=_("Email"))
     def address(self, row: User) -> str:
-        """Where they are written to."""
-        return row.email
+        """Where they are written to; others may name the same address until somebody has confirmed it."""
+        return row.email if row.email_confirmed else f"{row.email} ({_('Not confirmed')})"
 
     @admin.display(description=_("Parts"))
     def parts(self, row: User) -> str:

@@ -344,6 +344,8 @@ def test_djangos_own_commands_make_confirmed_addresses_in_their_normal_form() ->
     assert User.objects.create_superuser("root", "root@example.com", PASSWORD).email_confirmed
     with pytest.raises(ValidationError):
         User.objects.create_user("kate", f"{KELVIN}ate@example.com")
+    with pytest.raises(ValidationError):
+        User.objects.create_user(f"{KELVIN}ate", "kate@example.com")
 
 
 def test_addresses_from_before_are_brought_into_their_normal_form() -> None:

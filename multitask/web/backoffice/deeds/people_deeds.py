@@ -35,7 +35,7 @@ class OfPerson(Deed):
         """Who it is."""
         return [
             (_("User"), subject.username),
-            (_("Email"), subject.email),
+            (_("Email"), subject.email if subject.email_confirmed else f"{subject.email} ({_('Not confirmed')})"),
             (_("Role"), words.of("role", subject.staff_role)),
         ]
 
