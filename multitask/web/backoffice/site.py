@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from csp.decorators import csp_replace
 from django.contrib import admin
-from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
+from multitask.web import page_sessions
 from multitask.web.backoffice import navigation, roles
 from multitask.web.backoffice.policy import POLICY
 
@@ -87,7 +87,7 @@ class BackOffice(UnfoldAdminSite):  # type: ignore[misc]
 
     def sign_out(self, request: HttpRequest) -> HttpResponse:
         """End the session."""
-        logout(request)
+        page_sessions.end(request)
         return redirect("pages:home")
 
     def profile(self, request: HttpRequest) -> HttpResponse:
