@@ -10,7 +10,7 @@ not see the successor that a rotation inserts at the same moment. The order of l
 import uuid
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from multitask.database import transactional
 from multitask.users.errors import UserError
@@ -55,10 +55,9 @@ def rotate(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToke
 @transactional
 def end(*, family: uuid.UUID, now: datetime) -> None:
     """End one session."""
-    user_id = RefreshToken.objects.filter(family=family).values_list("user_id", flat=True).first()
-    if user_id is not None:
-        _locked(user_id)
-        _revoke(RefreshToken.objects.filter(family=family), now=now)
+    tokens = RefreshToken.objects.filter(family=family)
+    if _locked_owner(tokens) is not None:
+        _revoke(tokens, now=now)
 
 
 @transactional
@@ -87,6 +86,11 @@ def _locked(user_id: int) -> User | None:
     return User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
+def _locked_owner(tokens: QuerySet[RefreshToken]) -> User | None:
+    """Lock whose tokens these are, in one statement: a token never changes its owner."""
+    return User.objects.select_for_update(no_key=True).filter(pk=Subquery(tokens.values("user_id")[:1])).first()
+
+
 def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime) -> RefreshToken:
     return RefreshToken.objects.create(user_id=user_id, family=family, issued_at=now, expires_at=expires_at)
 
@@ -94,8 +98,7 @@ def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: dateti
 @transactional
 def _exchange(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken | None:
     """Return the successor, or None after revoking the family of a token that was used before."""
-    user_id = RefreshToken.objects.filter(jti=jti).values_list("user_id", flat=True).first()
-    user = None if user_id is None else _locked(user_id)
+    user = _locked_owner(RefreshToken.objects.filter(jti=jti))
     # Read once its user is locked: whoever held the lock may have used or revoked it.
     token = RefreshToken.objects.filter(jti=jti).first()
     if user is None or not user.is_active or token is None or token.revoked_at is not None or token.expires_at <= now:
