@@ -16,6 +16,7 @@ from multitask.payments import (
     customers,
     history,
     operations,
+    references,
     returns,
 )
 from multitask.payments.errors import (
@@ -215,7 +216,7 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
 
 
 def _known(provider: str, state: ProviderPayment) -> int | None:
-    wanted = operations.object_filter("provider_payment_id", state.id, state.reference, CREATE_PAYMENT)
+    wanted = references.object_filter("provider_payment_id", state.id, state.reference, CREATE_PAYMENT)
     # Nulls come last: a row that has the id goes before one that has none yet.
     found = Payment.objects.filter(wanted, provider=provider).order_by("provider_payment_id")
     return found.values_list("pk", flat=True).first()

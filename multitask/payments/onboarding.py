@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from multitask import database
-from multitask.payments import audit, direct_calls, operations
+from multitask.payments import audit, direct_calls, operations, references
 from multitask.payments.errors import (
     AccountExists,
     Forbidden,
@@ -122,7 +122,7 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
 
 def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
     # The webhook may overtake the answer to our own call: the reference says which intent it answers.
-    wanted = operations.object_filter("provider_account_id", state.id, state.reference, CREATE_ACCOUNT)
+    wanted = references.object_filter("provider_account_id", state.id, state.reference, CREATE_ACCOUNT)
     accounts = ConnectedAccount.objects.select_for_update(no_key=True).filter(wanted, provider=provider)
     return accounts.order_by("provider_account_id").first()
 
@@ -155,7 +155,7 @@ class CreateAccount:
 
     def find(self, provider: Provider, operation: Operation) -> AccountState | None:
         """Look for the account of an earlier attempt."""
-        return provider.find_account(reference=operation.reference, since=operations.earliest(operation))
+        return provider.find_account(reference=operation.reference, since=references.earliest(operation))
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Keep its id and what it still needs."""

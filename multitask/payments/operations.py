@@ -35,8 +35,6 @@ CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may
 PAUSE_SECONDS: Final = 0.05
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
-# How far our clock and the provider's may differ, also right after one of them was set.
-CLOCKS_APART: Final = timedelta(days=3)
 # No attempt is put off for this long: a later time was written by a clock that was ahead.
 IMPOSSIBLE_DELAY: Final = timedelta(hours=2)
 
@@ -126,30 +124,6 @@ def latest(kind: str, subject_id: int) -> Operation | None:
     """The newest operation of a kind on a subject, or None."""
     found = Operation.objects.filter(kind=kind, subject_id=subject_id)
     return found.order_by("-sequence").first()
-
-
-def earliest(operation: Operation) -> datetime:
-    """Return a moment at the provider before which the operation's object cannot have been made."""
-    return operation.created_at - CLOCKS_APART
-
-
-def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
-    """Read the subject and sequence back from a reference kept at the provider; None when it is not of `kind`."""
-    parts = reference.split(":")
-    if len(parts) != 3 or parts[0] != kind or not (parts[1].isdecimal() and parts[2].isdecimal()):
-        return None
-    return int(parts[1]), int(parts[2])
-
-
-def object_filter(named: str, object_id: str, reference: str, kind: str) -> Q:
-    """Find the row of a provider's object: the one that has its id in the field `named`, else the one it was made for.
-
-    One condition for one statement: between two, the object's own news may write its id into the row, and neither
-    would find it.
-    """
-    found = Q(**{named: object_id})
-    subject = subject_of(reference, kind)
-    return found if subject is None else found | Q(pk=subject[0], **{named: None})
 
 
 def perform(operation_id: int, *, now: datetime) -> Operation:

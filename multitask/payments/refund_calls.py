@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, audit, bookkeeping, history, operations
+from multitask.payments import access, audit, bookkeeping, history, operations, references
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Escrow, Operation, Refund
 from multitask.payments.provider import Provider, ProviderError, RefundStatus
@@ -42,7 +42,7 @@ def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
 
 
 def _known(state: ProviderRefund) -> int | None:
-    wanted = operations.object_filter("provider_refund_id", state.id, state.reference, CREATE_REFUND)
+    wanted = references.object_filter("provider_refund_id", state.id, state.reference, CREATE_REFUND)
     return Refund.objects.filter(wanted).order_by("provider_refund_id").values_list("pk", flat=True).first()
 
 

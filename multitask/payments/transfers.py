@@ -7,7 +7,7 @@ from django.db.models import OuterRef, QuerySet
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import audit, bookkeeping, onboarding, operations, queue
+from multitask.payments import audit, bookkeeping, onboarding, operations, queue, references
 from multitask.payments.access import lock_by_id
 from multitask.payments.errors import Forbidden, UnknownObject
 from multitask.payments.models import ConnectedAccount, Escrow, Operation
@@ -54,7 +54,7 @@ def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
 def _known(provider: str, state: ProviderTransfer) -> Operation | None:
     transfers = Operation.objects.filter(kind=CREATE_TRANSFER, provider=provider)
     known = transfers.filter(provider_reference=state.id).first()
-    subject = operations.subject_of(state.reference, CREATE_TRANSFER)
+    subject = references.subject_of(state.reference, CREATE_TRANSFER)
     if known is not None or subject is None:
         return known
     return transfers.filter(subject_id=subject[0], sequence=subject[1]).first()
@@ -108,7 +108,7 @@ class CreateTransfer:
         return provider.find_transfer(
             reference=operation.reference,
             account_id=self._account_id(operation),
-            since=operations.earliest(operation),
+            since=references.earliest(operation),
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database, ledger
 from multitask.money import Money
-from multitask.payments import amounts, audit, bookkeeping, history, onboarding, operations
+from multitask.payments import amounts, audit, bookkeeping, history, onboarding, operations, references
 from multitask.payments.errors import (
     DisputeOpen,
     Forbidden,
@@ -129,7 +129,7 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
 
 
 def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
-    wanted = operations.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
+    wanted = references.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
     locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
     # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
     return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
@@ -217,7 +217,7 @@ class CreatePayout:
         return provider.find_payout(
             reference=operation.reference,
             account_id=operation.arguments["account_id"],
-            since=operations.earliest(operation),
+            since=references.earliest(operation),
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:

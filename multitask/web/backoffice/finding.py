@@ -12,7 +12,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from multitask.ledger.models import Account, Transaction
-from multitask.payments import operations
+from multitask.payments import references
 from multitask.payments.models import (
     Chargeback,
     ConnectedAccount,
@@ -117,7 +117,7 @@ def _people(wanted: str) -> QuerySet[User]:
 def _by_key(wanted: str) -> Iterable[Hit]:
     """A call's reference or key, an account of the books, a key of a posting."""
     kind, *_rest = wanted.split(":")
-    subject = operations.subject_of(":".join(wanted.split(":")[:3]), kind)
+    subject = references.subject_of(":".join(wanted.split(":")[:3]), kind)
     if subject is not None:
         yield from _hits(Operation.objects.filter(kind=kind, subject_id=subject[0], sequence=subject[1]))
     yield from _hits(Account.objects.filter(code=wanted))

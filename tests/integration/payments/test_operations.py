@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import operations, queue, settlement
+from multitask.payments import operations, queue, references, settlement
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Operation
 from tests.integration.races import together
@@ -312,9 +312,9 @@ def test_a_slow_call_that_is_taken_over_has_one_effect(world: World) -> None:
 def test_references_are_read_back_as_they_were_written(world: World) -> None:
     job = ready(world)
     reference = job.transfer.reference
-    assert operations.subject_of(reference, "create_transfer") == (job.escrow.pk, 1)
+    assert references.subject_of(reference, "create_transfer") == (job.escrow.pk, 1)
     for other in ("", "create_transfer", "create_refund:1:1", "create_transfer:x:1", "create_transfer:1:x", "a:1:1:1"):
-        assert operations.subject_of(other, "create_transfer") is None
+        assert references.subject_of(other, "create_transfer") is None
 
 
 def test_jobs_exist_only_if_their_change_does(world: World) -> None:

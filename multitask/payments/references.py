@@ -1,0 +1,35 @@
+"""How an object at a provider and the row that it was made for find each other."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from multitask.payments.models import Operation
+
+# How far our clock and the provider's may differ, also right after one of them was set.
+CLOCKS_APART: Final = timedelta(days=3)
+
+
+def earliest(operation: Operation) -> datetime:
+    """Return a moment at the provider before which the operation's object cannot have been made."""
+    return operation.created_at - CLOCKS_APART
+
+
+def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
+    """Read the subject and sequence back from a reference kept at the provider; None when it is not of `kind`."""
+    parts = reference.split(":")
+    if len(parts) != 3 or parts[0] != kind or not (parts[1].isdecimal() and parts[2].isdecimal()):
+        return None
+    return int(parts[1]), int(parts[2])
+
+
+def object_filter(named: str, object_id: str, reference: str, kind: str) -> Q:
+    """Find the row of a provider's object: the one that has its id in the field `named`, else the one it was made for.
+
+    One condition for one statement: between two, the object's own news may write its id into the row, and neither
+    would find it.
+    """
+    found = Q(**{named: object_id})
+    subject = subject_of(reference, kind)
+    return found if subject is None else found | Q(pk=subject[0], **{named: None})
