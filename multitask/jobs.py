@@ -1,4 +1,8 @@
-"""Thin jobs: each calls one command. They run in the worker (`manage.py procrastinate worker`)."""
+"""Thin jobs: each calls one command. They run in the worker (`manage.py worker`).
+
+Each queue has threads of its own there: `chores` are quick and find what was lost, `deadlines` act when time has
+passed, `polls` take long or ask the provider, `newest` helps with a backlog of webhooks.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -36,14 +40,14 @@ def settle_escrow(escrow_id: int) -> None:
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(name="sweep_operations", queue="operations", queueing_lock="sweep_operations")
+@app.task(name="sweep_operations", queue="chores", queueing_lock="sweep_operations")
 def sweep_operations(timestamp: int) -> None:
     """Pick up operations that a crash or a lost job has left behind."""
     operations.sweep(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="settle_due", queue="operations", queueing_lock="settle_due")
+@app.task(name="settle_due", queue="deadlines", queueing_lock="settle_due")
 def settle_due(timestamp: int) -> None:
     """Settle what has become available at the provider without our being told."""
     now = timezone.now()
@@ -51,7 +55,7 @@ def settle_due(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="release_silent", queue="operations", queueing_lock="release_silent")
+@app.task(name="release_silent", queue="deadlines", queueing_lock="release_silent")
 def release_silent(timestamp: int) -> None:
     """Release escrows whose client has not answered a delivery in time."""
     now = timezone.now()
@@ -59,7 +63,7 @@ def release_silent(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="accept_silent", queue="operations", queueing_lock="accept_silent")
+@app.task(name="accept_silent", queue="deadlines", queueing_lock="accept_silent")
 def accept_silent(timestamp: int) -> None:
     """Accept refund requests that the freelancer has not answered in time."""
     now = timezone.now()
@@ -73,21 +77,21 @@ def process_webhook(event_id: int) -> None:
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(name="sweep_webhooks", queue="webhooks", queueing_lock="sweep_webhooks")
+@app.task(name="sweep_webhooks", queue="chores", queueing_lock="sweep_webhooks")
 def sweep_webhooks(timestamp: int) -> None:
     """Pick up events whose job was lost."""
     incoming.sweep(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="refresh_open", queue="webhooks", queueing_lock="refresh_open")
+@app.task(name="refresh_open", queue="polls", queueing_lock="refresh_open")
 def refresh_open(timestamp: int) -> None:
     """Ask the provider about what is open, since any webhook can be lost."""
     polling.refresh_open(now=timezone.now(), since=datetime.fromtimestamp(timestamp, UTC))
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(name="retry_stalled", queue="operations", queueing_lock="retry_stalled", pass_context=True)
+@app.task(name="retry_stalled", queue="chores", queueing_lock="retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Run again what a killed worker has left half done; every job bears that."""
     manager = context.app.job_manager
@@ -101,7 +105,7 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(name="check_books", queue="operations", queueing_lock="check_books")
+@app.task(name="check_books", queue="polls", queueing_lock="check_books")
 def check_books(timestamp: int) -> None:
     """Prove the books; what is broken fails the job and stands in the log."""
     broken = checks.run()
@@ -112,14 +116,14 @@ def check_books(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(name="collect_notices", queue="emails", queueing_lock="collect_notices")
+@app.task(name="collect_notices", queue="chores", queueing_lock="collect_notices")
 def collect_notices(timestamp: int) -> None:
     """Tell people what happened since the last look."""
     notices.collect(now=timezone.now())
 
 
 @app.periodic(cron="*/10 * * * *")
-@app.task(name="remind_clients", queue="emails", queueing_lock="remind_clients")
+@app.task(name="remind_clients", queue="chores", queueing_lock="remind_clients")
 def remind_clients(timestamp: int) -> None:
     """Tell clients whose silence is about to release money."""
     notices.remind(now=timezone.now())
@@ -132,7 +136,7 @@ def send_email(notice_id: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="sweep_emails", queue="emails", queueing_lock="sweep_emails")
+@app.task(name="sweep_emails", queue="chores", queueing_lock="sweep_emails")
 def sweep_emails(timestamp: int) -> None:
     """Pick up emails whose job was lost, or that the mail server refused for a while."""
     emails.sweep(now=timezone.now())

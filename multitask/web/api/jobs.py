@@ -5,7 +5,7 @@ from procrastinate.contrib.django import app
 
 
 @app.periodic(cron="23 * * * *")
-@app.task(name="purge_expired", queue="operations", queueing_lock="purge_expired")
+@app.task(name="purge_expired", queue="polls", queueing_lock="purge_expired")
 def purge_expired(timestamp: int) -> None:
     """Forget answers, sessions and login attempts whose time is over."""
     call_command("purge_expired")

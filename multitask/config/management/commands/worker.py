@@ -8,13 +8,14 @@ from typing import Any, Final
 import procrastinate
 import psycopg
 import structlog
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ProcrastinateException
 
-CONCURRENCY: Final = 8
-# New jobs are not announced, since a NOTIFY makes all commits wait in one line; looking costs next to nothing.
-POLLING_SECONDS: Final = 0.2
+from multitask.config import lanes
+
+CONCURRENCY: Final = 16
 PAUSE_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -27,47 +28,62 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take `--concurrency`."""
-        parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="jobs performed at the same time")
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=CONCURRENCY,
+            help=f"jobs performed at the same time, at least {lanes.FEWEST}: shared out by kind of work",
+        )
 
     def handle(self, *_arguments: Any, concurrency: int = CONCURRENCY, **_options: Any) -> None:
         """Work until SIGTERM or SIGINT; what is under way then is finished first."""
-        asyncio.run(_serve(concurrency))
+        asyncio.run(_serve(max(lanes.FEWEST, min(concurrency, _connections()))))
 
 
-async def _serve(concurrency: int) -> None:
+def _connections() -> int:
+    """How many jobs can have a connection at once: each holds one, and more jobs would only wait for them."""
+    pool: dict[str, Any] = settings.DATABASES["default"].get("OPTIONS", {}).get("pool", {})
+    return int(pool.get("max_size", CONCURRENCY))
+
+
+async def _serve(threads: int) -> None:
     loop = asyncio.get_running_loop()
     # Jobs run in threads; the loop's own number of them depends on the machine.
-    loop.set_default_executor(ThreadPoolExecutor(concurrency + 2, thread_name_prefix="job"))
+    loop.set_default_executor(ThreadPoolExecutor(threads + 2, thread_name_prefix="job"))
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
     while not stopping.is_set():
         with app.replace_connector(connector) as running:
-            await _work(running, concurrency, stopping)
+            await _work(running, threads, stopping)
         if not stopping.is_set():
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _work(running: procrastinate.App, concurrency: int, stopping: asyncio.Event) -> None:
-    """Run one worker until it is told to stop, or ends because the database is gone."""
+async def _work(running: procrastinate.App, threads: int, stopping: asyncio.Event) -> None:
+    """Run all lanes until told to stop, or until one of them ends because the database is gone."""
     told = asyncio.create_task(stopping.wait())
     try:
         async with running.open_async():
-            worker = asyncio.create_task(
-                running.run_worker_async(
-                    concurrency=concurrency,
-                    fetch_job_polling_interval=POLLING_SECONDS,
-                    install_signal_handlers=False,
-                )
-            )
-            await asyncio.wait({worker, told}, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.is_set():
-                worker.cancel()
-            await asyncio.gather(worker, return_exceptions=stopping.is_set())
-        if not stopping.is_set():
-            log.warning("worker_stopped", fault="a task beside the jobs failed")
+            running.perform_import_paths()
+            workers = lanes.of(running, threads)
+            tasks = [asyncio.create_task(worker.run(), name=f"lane {worker.worker_name}") for worker in workers]
+            await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
+            for worker in workers:
+                worker.stop()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            if not stopping.is_set():
+                _explain(ends)
     except (ProcrastinateException, psycopg.Error, OSError) as error:
         log.warning("worker_lost_database", fault=type(error).__name__)
     finally:
         told.cancel()
+
+
+def _explain(ends: list[BaseException | None]) -> None:
+    """Raise why the first lane ended; none fails when it was a task beside the jobs that did."""
+    for end in ends:
+        if end is not None:
+            raise end
+    log.warning("worker_stopped", fault="a task beside the jobs failed")

@@ -1,0 +1,87 @@
+"""The worker's lanes: each kind of work has a queue and threads of its own, so that none starves another.
+
+A lane is one procrastinate worker on one queue. All lanes of a process share its event loop and its connections for
+fetching jobs; the lane of the chores also defers the periodic jobs.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+
+import procrastinate
+from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
+from procrastinate.worker import Worker
+
+from multitask.config.periodic import PeriodicJobs
+
+CHORES: Final = "chores"
+# Every queue has one thread; these have more, by the share of each in the rest. One thread is all that `polls` and
+# `newest` ever have, as more would only ask the provider for the same objects at once.
+QUEUES: Final = (CHORES, "deadlines", "polls", "newest", "emails", "operations", "webhooks")
+SHARES: Final = {CHORES: 1, "operations": 4, "webhooks": 4}
+FEWEST: Final = len(QUEUES)
+# New jobs are not announced, since a NOTIFY makes all commits wait in one line; looking costs next to nothing.
+POLLING_SECONDS: Final = 0.2
+
+# A lane has one queue, so the index on (queue_name, priority, id) gives the next job without reading those of other
+# queues: procrastinate's own function takes a list of queues and reads all waiting jobs when its queue has none.
+_FETCH: Final = """
+WITH next AS (
+    SELECT id FROM procrastinate_jobs
+     WHERE status = 'todo' AND queue_name = %(queue)s AND (scheduled_at IS NULL OR scheduled_at <= now())
+     ORDER BY priority DESC, id LIMIT 1
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE procrastinate_jobs AS job SET status = 'doing', worker_id = %(worker_id)s
+  FROM next WHERE job.id = next.id
+RETURNING job.id, job.status, job.task_name, job.priority, job.lock, job.queueing_lock, job.args, job.scheduled_at,
+          job.queue_name, job.attempts, job.worker_id
+"""
+
+
+def shares(threads: int) -> dict[str, int]:
+    """Share out the worker's threads by queue: at least one each, so fewer than `FEWEST` become that many."""
+    rest = max(threads, FEWEST) - FEWEST
+    more = {queue: rest * share // sum(SHARES.values()) for queue, share in SHARES.items()}
+    more["webhooks"] += rest - sum(more.values())
+    return {queue: 1 + more.get(queue, 0) for queue in QUEUES}
+
+
+class LaneJobs(JobManager):
+    """Fetches the jobs of one queue at a time. Locks of jobs are not supported: no task here has one."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Take the next job of the lane's queue that is due, by priority and then by age."""
+        (queue,) = queues or ()
+        rows = await self.connector.execute_query_all_async(query=_FETCH, queue=queue, worker_id=worker_id)
+        return Job.from_row(rows[0]) if rows else None
+
+
+class Lane(Worker):
+    """Performs the jobs of one queue."""
+
+    async def _periodic_deferrer(self) -> None:
+        """Defer the periodic jobs in one lane; in the others do nothing, without an end.
+
+        Procrastinate watches over its tasks beside the jobs until the first of them ends.
+        """
+        if CHORES in (self.queues or ()):
+            await PeriodicJobs(self.app).worker()
+        else:
+            await asyncio.Event().wait()
+
+
+def of(running: procrastinate.App, threads: int) -> list[Lane]:
+    """Make the lanes of one worker process with that many threads in all; the app is open and knows its tasks."""
+    running.job_manager = LaneJobs(running.connector)
+    options: dict[str, Any] = {
+        **running.worker_defaults,
+        "fetch_job_polling_interval": POLLING_SECONDS,
+        "install_signal_handlers": False,
+        "listen_notify": False,
+    }
+    return [
+        Lane(app=running, queues=[queue], name=queue, concurrency=number, **options)
+        for queue, number in shares(threads).items()
+    ]
