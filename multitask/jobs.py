@@ -76,6 +76,13 @@ def process_webhook(event_id: int) -> None:
     incoming.process(event_id=event_id, now=timezone.now())
 
 
+@app.periodic(cron="* * * * * */5")
+@app.task(name="process_newest", queue="newest", queueing_lock="process_newest")
+def process_newest(timestamp: int) -> None:
+    """Help the newest events that somebody waits for past a backlog."""
+    incoming.process_newest(now=timezone.now())
+
+
 @app.periodic(cron="* * * * * */10")
 @app.task(name="sweep_webhooks", queue="chores", queueing_lock="sweep_webhooks")
 def sweep_webhooks(timestamp: int) -> None:

@@ -1,12 +1,14 @@
 """What happens to an event: received, processed by its job, tried again, given up, replayed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from django.db import Error
-from django.db.models import F
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import Error, connection
+from django.db.models import F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from multitask import database, providers
@@ -30,6 +32,22 @@ LONGEST_DELAY: Final = timedelta(minutes=10)
 # An event this long overdue, with no job that waits, has lost its job with a worker or the database.
 OVERDUE: Final = timedelta(seconds=10)
 _MOST_ROUNDS: Final = 10
+# Events are late when the oldest that is due has waited this long; then the newest get a share of the work as well.
+LATE: Final = timedelta(seconds=5)
+# How many events of one object are finished by one read; the next of them reads again.
+_SAME_OBJECT: Final = 1_000
+
+# In the order of their ids, so that two jobs of one object wait for each other and do not deadlock.
+_MARK: Final = """
+WITH open AS (
+    SELECT id FROM webhooks_incomingevent WHERE id = ANY(%s) AND state = 'received' ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE webhooks_incomingevent AS event
+   SET state = %s, last_error = %s, processed_at = statement_timestamp(),
+       attempts = attempts + CASE WHEN event.id = %s THEN 1 ELSE 0 END
+  FROM open WHERE event.id = open.id
+RETURNING event.id
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +80,10 @@ def process(*, event_id: int, now: datetime) -> EventState:
     """Read the event's object from the provider and hand its state to payments; the job's whole work.
 
     May run twice, at once, late or out of order: what counts is the object as it is now, and payments take it
-    over idempotently. Whatever cannot be done yet is tried again later by a job of its own.
+    over idempotently. Whatever cannot be done yet is tried again later by a job of its own. The read answers all
+    events of the object that were stored before it began: they end with this one, and their jobs then do nothing.
     """
-    event = IncomingEvent.objects.annotate(read_at=Now()).filter(pk=event_id).first()
+    event = _with_same_object().filter(pk=event_id).first()
     if event is None:
         log.error("webhook job without its event", row_id=event_id)
         return EventState.FAILED
@@ -73,20 +92,69 @@ def process(*, event_id: int, now: datetime) -> EventState:
     try:
         routes.refresh(event, now=now)
     except routes.NotOurs as error:
-        return _finish(event, EventState.QUARANTINED if error.is_suspicious else EventState.IGNORED, str(error))
+        state = EventState.QUARANTINED if error.is_suspicious else EventState.IGNORED
+        return _finish(event, state, str(error), event.same_object)
     except UnknownObject as error:
         return _try_later(event, f"unknown_object: {error.detail}", now, UNKNOWN_FOR_AT_MOST)
     except Rejected as error:
         # An object that is not in the account that the event names was not sent by the provider's rules.
-        return _finish(event, EventState.QUARANTINED if event.account_id else EventState.FAILED, str(error))
+        state = EventState.QUARANTINED if event.account_id else EventState.FAILED
+        return _finish(event, state, str(error), event.same_object)
     except (ProviderError, Error) as error:
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNREACHABLE_FOR_AT_MOST)
     except Exception as error:
         # A refusal that no rule foresees must not lose the event: it is tried on, then left for people to see.
         log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
-    done = _finish(event, EventState.PROCESSED, "")
-    return _reopen(event, now) if _is_overtaken(event, event.read_at) else done
+    marked = _mark(event, EventState.PROCESSED, "", event.same_object)
+    return _reopen(event, now) if _is_overtaken(event, event.read_at, marked) else EventState.PROCESSED
+
+
+def _with_same_object() -> QuerySet[Any]:
+    """Events, each with the moment of this look and the other open events of its object, in one snapshot.
+
+    What this sees was stored before the provider is asked, so the answer is later than those events.
+    """
+    same = IncomingEvent.objects.filter(
+        state=EventState.RECEIVED,
+        provider=OuterRef("provider"),
+        subject=OuterRef("subject"),
+        object_id=OuterRef("object_id"),
+        account_id=OuterRef("account_id"),
+    ).exclude(pk=OuterRef("pk"))
+    ids = same.order_by("pk").values("pk")[:_SAME_OBJECT]
+    return IncomingEvent.objects.annotate(read_at=Now(), same_object=ArraySubquery(ids))
+
+
+def process_newest(*, now: datetime, limit: int = 200) -> int:
+    """While events are late, process the newest of those that somebody waits for; return how many were processed.
+
+    The jobs go through these from the oldest, this from the newest, so neither end starves. It ends: no event is
+    taken twice in a run, and a run takes `limit`. Nothing is lost, as the jobs stay; nothing is done twice, as a
+    job whose event is no longer open does nothing, and two at once do no harm (see `process`).
+    """
+    taken: list[int] = []
+    while len(taken) < limit and _are_late(now):
+        event_id = _newest(now).exclude(pk__in=taken).first()
+        if event_id is None:
+            break
+        taken.append(event_id)
+        try:
+            process(event_id=event_id, now=now)
+        except Exception:
+            log.exception("webhook stumbled", row_id=event_id)
+    return len(taken)
+
+
+def _are_late(now: datetime) -> bool:
+    return IncomingEvent.objects.filter(state=EventState.RECEIVED, next_attempt_at__lte=now - LATE).exists()
+
+
+def _newest(now: datetime) -> QuerySet[IncomingEvent, int]:
+    """Awaited events that are due, also those that came after `now`, the newest first."""
+    due = Q(attempts=0) | Q(next_attempt_at__lte=now)
+    waiting = IncomingEvent.objects.filter(due, state=EventState.RECEIVED, awaited=True)
+    return waiting.order_by("-pk").values_list("pk", flat=True)
 
 
 @database.transactional
@@ -103,32 +171,50 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
     event.attempts, event.last_error = 0, ""
     event.waiting_since = event.next_attempt_at = now
     event.save()
-    storage.defer(event.pk)
+    # Somebody looks at it now.
+    storage.defer(event.pk, priority=storage.AWAITED)
     told = {"event_id": event.event_id, "kind": event.kind}
     audit.record("webhook_replayed", actor=actor, now=now, note=note, details=told)
     return event
 
 
-@database.transactional
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Queue a job for every event that has lost its own; answer how many. A long queue is no loss."""
+    """Queue a job for every event that has lost its own; return how many. A long queue is no loss.
+
+    Works through all of them, `limit` per transaction: each that is queued is due no more, so the next are others.
+    """
+    count = latest = _sweep_some(now, limit)
+    while latest == limit:
+        latest = _sweep_some(now, limit)
+        count += latest
+    return count
+
+
+@database.transactional
+def _sweep_some(now: datetime, limit: int) -> int:
     overdue = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True).filter(
         ~jobs.is_queued(storage.TASK, "event_id"), state=EventState.RECEIVED, next_attempt_at__lte=now - OVERDUE
     )
-    rows = list(overdue.order_by("next_attempt_at").values_list("pk", flat=True)[:limit])
-    for row_id in rows:
-        storage.defer(row_id)
-    IncomingEvent.objects.filter(pk__in=rows).update(next_attempt_at=now)
-    return len(rows)
+    events = list(overdue.order_by("next_attempt_at").only("attempts", "awaited")[:limit])
+    for event in events:
+        storage.defer(event.pk, priority=storage.priority(event))
+    IncomingEvent.objects.filter(pk__in=[event.pk for event in events]).update(next_attempt_at=now)
+    return len(events)
 
 
-def _finish(event: IncomingEvent, state: EventState, reason: str) -> EventState:
-    """Write the end, unless another job of the same event has written one."""
+def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int] = ()) -> EventState:
+    """Write the end of the event and of the others of its object, and log what people should look at."""
     if state in {EventState.FAILED, EventState.QUARANTINED}:
         log.error("webhook not processed", event_id=event.event_id, kind=event.kind, state=state, reason=reason)
-    open_event = IncomingEvent.objects.filter(pk=event.pk, state=EventState.RECEIVED)
-    open_event.update(state=state, last_error=reason, attempts=F("attempts") + 1, processed_at=Now())
+    _mark(event, state, reason, same_object)
     return state
+
+
+def _mark(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int]) -> list[int]:
+    """Write the end, unless another job has written one; return the ids of the events that this call has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, [[event.pk, *same_object], state.value, reason, event.pk])
+        return [row_id for (row_id,) in cursor.fetchall()]
 
 
 def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelta) -> EventState:
@@ -140,29 +226,31 @@ def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelt
     def write() -> None:
         open_event = IncomingEvent.objects.filter(pk=event.pk, state=EventState.RECEIVED)
         if open_event.update(attempts=F("attempts") + 1, last_error=reason, next_attempt_at=at):
-            storage.defer(event.pk, at=at)
+            storage.defer(event.pk, at=at, priority=storage.BEHIND)
 
     database.run(write)
     log.info("webhook waits", event_id=event.event_id, kind=event.kind, reason=reason, until=at.isoformat())
     return EventState.RECEIVED
 
 
-def _is_overtaken(event: IncomingEvent, read_at: datetime) -> bool:
-    """Say whether another job took over the same account while this one worked.
+def _is_overtaken(event: IncomingEvent, read_at: datetime, marked: Collection[int]) -> bool:
+    """Return whether another job took over the same account while this one worked.
 
     An account goes back and forth, so of two jobs at once the one that read first may have written last. Each
-    marks its event before it looks for others, so at least one of them sees the other and works once more.
+    marks events before it looks for those that others have marked, so at least one of them sees the other and works
+    once more. `marked` are the events that this job has marked; where the other was faster, none need be left for it.
     """
     if event.subject != Subject.ACCOUNT or event.attempts >= _MOST_ROUNDS:
         return False
     same_account = IncomingEvent.objects.filter(
         subject=Subject.ACCOUNT.value, provider=event.provider, object_id=event.object_id
     )
-    return same_account.filter(state=EventState.PROCESSED, processed_at__gte=read_at).exclude(pk=event.pk).exists()
+    by_others = same_account.filter(state=EventState.PROCESSED, processed_at__gte=read_at).exclude(pk__in=marked)
+    return by_others.exists()
 
 
 @database.transactional
 def _reopen(event: IncomingEvent, now: datetime) -> EventState:
     IncomingEvent.objects.filter(pk=event.pk).update(state=EventState.RECEIVED, next_attempt_at=now)
-    storage.defer(event.pk)
+    storage.defer(event.pk, priority=storage.AWAITED)
     return EventState.RECEIVED

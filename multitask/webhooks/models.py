@@ -21,7 +21,8 @@ class IncomingEvent(models.Model):
     """One verified event, stored once whatever the number of deliveries.
 
     `event_id` is the provider's; `object_id` of kind `subject` is what changed, inside the connected account
-    `account_id` if one is named. `waiting_since` bounds the retries and starts anew with a replay;
+    `account_id` if one is named. `awaited` tells that somebody waited for the object when the event came, so that it
+    is processed before others. `waiting_since` bounds the retries and starts anew with a replay;
     `processed_at` is the database's clock, so that jobs that ran at the same time can be put in order.
     """
 
@@ -40,6 +41,8 @@ class IncomingEvent(models.Model):
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
     processed_at = models.DateTimeField(null=True)
+    # The default is the database's, so that a server of the release before this one can go on storing events.
+    awaited = models.BooleanField(db_default=False, default=False)
 
     class Meta:
         """The database refuses a second copy; what needs work or eyes is found without reading the rest."""
@@ -73,8 +76,38 @@ class IncomingEvent(models.Model):
                 condition=~models.Q(object_id=""),
                 name="webhooks_incoming_object",
             ),
+            models.Index(
+                fields=["object_id"],
+                condition=models.Q(state=EventState.RECEIVED),
+                name="webhooks_incoming_same_object",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state=EventState.RECEIVED, awaited=True),
+                name="webhooks_incoming_awaited",
+            ),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(state=EventState.RECEIVED),
+                name="webhooks_incoming_oldest",
+            ),
         ]
 
     def __str__(self) -> str:
         """Show the provider's id and the kind."""
         return f"{self.event_id} ({self.kind})"
+
+
+class PollPosition(models.Model):
+    """How far the polls are: `after_id` is where one that could not finish goes on, downwards; null when it has.
+
+    The row named `minutes` keeps in `polled_at` up to when polls have been made.
+    """
+
+    name = models.CharField(max_length=40, primary_key=True)
+    after_id = models.BigIntegerField(null=True)
+    polled_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        """Show what is polled."""
+        return self.name

@@ -10,27 +10,35 @@ from procrastinate.contrib.django import app
 
 from multitask.database.errors import OutcomeUnknown, is_replication_warning
 from multitask.payments.provider import InboundEvent
-from multitask.webhooks.models import EventState
+from multitask.webhooks import awaited
+from multitask.webhooks.models import EventState, IncomingEvent
 
 # Jobs are named, not imported: `multitask.jobs` stands to the left of this room and defines them.
 TASK: Final = "process_webhook"
 QUEUE: Final = "webhooks"
+
+# The priorities of jobs: of objects that somebody waits for, of all others, and of whatever was tried before. An
+# object that stays unknown is tried for an hour; it never delays a first try.
+AWAITED: Final = 10
+ORDINARY: Final = 0
+BEHIND: Final = -10
 
 # The job goes in through the function that procrastinate's own deferring calls; a test holds the two together.
 _STORE: Final = """
 WITH stored AS (
     INSERT INTO webhooks_incomingevent (
         provider, event_id, kind, account_id, subject, object_id, payload,
-        received_at, waiting_since, next_attempt_at, state, attempts, last_error
+        received_at, waiting_since, next_attempt_at, state, attempts, last_error, awaited
     ) VALUES (
         %(provider)s, %(event_id)s, %(kind)s, %(account_id)s, %(subject)s, %(object_id)s, %(payload)s,
-        %(now)s, %(now)s, %(now)s, %(state)s, 0, %(last_error)s
+        %(now)s, %(now)s, %(now)s, %(state)s, 0, %(last_error)s, {awaited}
     )
     ON CONFLICT (provider, event_id) DO NOTHING
-    RETURNING id
+    RETURNING id, awaited
 ), deferred AS (
     SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(%(queue)s, %(task)s, 0, NULL, NULL, jsonb_build_object('event_id', stored.id), NULL)
+        ROW(%(queue)s, %(task)s, CASE WHEN stored.awaited THEN {first} ELSE {ordinary} END, NULL, NULL,
+            jsonb_build_object('event_id', stored.id), NULL)
     ]::procrastinate_job_to_defer_v1[]) AS jobs
     FROM stored WHERE %(state)s = 'received'
 )
@@ -56,17 +64,26 @@ def store(*, provider: str, event: InboundEvent, payload: str, state: EventState
         "last_error": event.quarantine_reason,
         "queue": QUEUE,
         "task": TASK,
+        **awaited.parameters(event),
     }
-    row = _execute_alone(values)
+    statement = _STORE.format(awaited=awaited.condition(event), first=AWAITED, ordinary=ORDINARY)
+    row = _execute_alone(statement, values)
     return None if row is None else int(row[0])
 
 
-def defer(event_id: int, *, at: datetime | None = None) -> None:
+def priority(event: IncomingEvent) -> int:
+    """Return the priority of an event's next job."""
+    if event.attempts:
+        return BEHIND
+    return AWAITED if event.awaited else ORDINARY
+
+
+def defer(event_id: int, *, priority: int = ORDINARY, at: datetime | None = None) -> None:
     """Queue the job of a stored event inside the caller's transaction, not to start before `at`."""
-    app.configure_task(TASK, queue=QUEUE, schedule_at=at).defer(event_id=event_id)
+    app.configure_task(TASK, queue=QUEUE, priority=priority, schedule_at=at).defer(event_id=event_id)
 
 
-def _execute_alone(values: Mapping[str, str | datetime]) -> tuple[int, object] | None:
+def _execute_alone(statement: str, values: Mapping[str, str | datetime]) -> tuple[int, object] | None:
     """Run the statement as its own transaction; its commit is then as honest as the backend's COMMIT."""
     warnings: list[str] = []
 
@@ -78,7 +95,7 @@ def _execute_alone(values: Mapping[str, str | datetime]) -> tuple[int, object] |
         session = connection.connection
         session.add_notice_handler(watch)
         try:
-            cursor.execute(_STORE, values)
+            cursor.execute(statement, values)
             row: tuple[int, object] | None = cursor.fetchone()
         finally:
             session.remove_notice_handler(watch)

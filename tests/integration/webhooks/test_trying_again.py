@@ -64,7 +64,8 @@ def test_what_stays_unknown_is_left_for_people_to_see(world: World) -> None:
 def test_a_provider_that_does_not_answer_is_asked_again(world: World, rig: StripeRig) -> None:
     payment = world.payment()
     world.pay(payment)
-    world.deliver(world.news())
+    # One event alone: the read for another of the same object would answer this one too.
+    world.deliver(event for event in world.news() if event["type"] == "payment_intent.succeeded")
     rig.fail("drop_response", "GET")
 
     world.process()
