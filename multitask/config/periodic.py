@@ -76,4 +76,5 @@ class PeriodicJobs(PeriodicDeferrer):
         """The tick at or before a time; ticks fall on whole seconds, and the library looks strictly before."""
         iterator = periodic_task.croniter
         iterator.set_current(start_time=math.floor(at) + 1)
-        return round(iterator.get_prev(ret_type=float))
+        tick: float = iterator.get_prev(ret_type=float)
+        return round(tick)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import BigIntegerField, Exists, OuterRef
+from django.db.models import BigIntegerField, Exists, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
@@ -29,10 +29,15 @@ def defer(name: str, *, queue: str, at: datetime | None = None, **arguments: int
         cursor.execute(_JOB, [queue, name, json.dumps(arguments), at])
 
 
-def is_queued(name: str, argument: str) -> Exists:
-    """Say of each row of a query whether a job `name` still waits to start whose `argument` is the row's id."""
+def is_queued(name: str, argument: str, *, by: datetime | None = None) -> Exists:
+    """Return for each row of a query whether a job `name` still waits to start whose `argument` is the row's id.
+
+    With `by`, jobs that may only start later do not count. Each job that is asked for has an index on its argument,
+    made by a migration of `webhooks`.
+    """
     from procrastinate.contrib.django.models import ProcrastinateJob  # Its app may not be loaded yet.
 
     number = Cast(KeyTextTransform(argument, "args"), BigIntegerField())
     waiting = ProcrastinateJob.objects.annotate(number=number)
-    return Exists(waiting.filter(status="todo", task_name=name, number=OuterRef("pk")))
+    soon = Q() if by is None else Q(scheduled_at=None) | Q(scheduled_at__lte=by)
+    return Exists(waiting.filter(soon, status="todo", task_name=name, number=OuterRef("pk")))

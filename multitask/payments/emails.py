@@ -60,10 +60,15 @@ def _deliver(notice: Notice, message: EmailMultiAlternatives) -> EmailState | No
     return EmailState.SENT
 
 
-@database.transactional
 def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Defer again what was lost, or refused for now; answers how many."""
-    due = notices.unsent(now=now, limit=limit)
-    for notice_id in due:
-        queue.defer(queue.EMAIL, notice_id=notice_id)
+    """Defer again every email that was lost, or refused for now, `limit` per transaction; return how many."""
+    due = notices.unsent(now=now)
+    for first in range(0, len(due), limit):
+        _defer(due[first : first + limit])
     return len(due)
+
+
+@database.transactional
+def _defer(notice_ids: list[int]) -> None:
+    for notice_id in notice_ids:
+        queue.defer(queue.EMAIL, notice_id=notice_id)

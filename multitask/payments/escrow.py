@@ -99,12 +99,11 @@ def delivered(task: Task, now: datetime) -> Escrow:
     return held
 
 
-def due_for_auto_release(*, now: datetime, limit: int = 200) -> list[int]:
-    """Escrows whose client has been silent since delivery for as long as the terms allow."""
+def due_for_auto_release(*, now: datetime) -> list[int]:
+    """Escrows whose client has been silent since delivery for as long as the terms allow: all, the oldest first."""
     asked_back = Refund.objects.filter(
         escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
     )
-    # Only what can be released: others would stay due, and keep those behind them from the list.
     due = Escrow.objects.filter(
         ~Exists(asked_back),
         state=EscrowState.FUNDED.value,
@@ -112,7 +111,7 @@ def due_for_auto_release(*, now: datetime, limit: int = 200) -> list[int]:
         frozen_at=None,
         task__status__in=[TaskStatus.DELIVERED.value, TaskStatus.COMPLETED.value],
     )
-    return list(due.order_by("auto_release_at").values_list("pk", flat=True)[:limit])
+    return list(due.order_by("auto_release_at").values_list("pk", flat=True))
 
 
 @database.transactional

@@ -6,18 +6,22 @@ between is looked at again; the cursor's lock lets one look at a time, and the u
 makes looking twice harmless.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+from django.db import InterfaceError, OperationalError
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
-from multitask.database import jobs
+from multitask.database import OutcomeUnknown, jobs
 from multitask.payments import notice_words, queue
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor
 from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor
+
+log = structlog.get_logger(__name__)
 
 BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
@@ -74,29 +78,52 @@ RULES: Final[dict[str, Who]] = {
 _ABOUT_MONEY: Final = frozenset({"funded", "released", "refunded", "settled", "dispute_settled"})
 
 
-@database.transactional
 def collect(*, now: datetime, limit: int = 500) -> int:
-    """Make the notices of new events and defer their emails; answers how many. Reads `limit` events at a time."""
-    cursor, _ = NoticeCursor.objects.select_for_update().get_or_create(pk=1)
-    # Decided before looking: what is that old by now has committed, so the look below sees it.
-    settled = AuditEvent.objects.filter(pk__gt=cursor.audit_event_id, at__lt=now - BEHIND).aggregate(last=Max("pk"))
-    made = sum(
-        _write([notice for event in events for notice in _notices(event, now)])
-        for events in _untold(cursor.audit_event_id, limit)
-    )
-    if settled["last"] is not None:
-        cursor.audit_event_id = settled["last"]
-        cursor.save()
+    """Make the notices of new events and defer their emails; return how many were made.
+
+    Works through all new events, `limit` per transaction. An event that fails is logged and passed over, and looked
+    at again by each run of the next hour.
+    """
+    cursor, _ = NoticeCursor.objects.get_or_create(pk=1)
+    after, made = cursor.audit_event_id, 0
+    # Decided before looking: what is that old by now has committed, so the looks below see it.
+    settled = AuditEvent.objects.filter(pk__gt=after, at__lt=now - BEHIND).aggregate(last=Max("pk"))["last"]
+    while events := list(_untold().filter(pk__gt=after).values_list("pk", flat=True)[:limit]):
+        made += _tell(events, now)
+        after = events[-1]
+    if settled is not None:
+        NoticeCursor.objects.filter(pk=1, audit_event_id__lt=settled).update(audit_event_id=settled)
     return made
 
 
-def _untold(after: int, limit: int) -> Iterator[list[AuditEvent]]:
-    """Events that somebody may have to be told of and nobody was yet, oldest first, some at a time."""
+def _untold() -> QuerySet[AuditEvent]:
+    """Events that somebody may have to be told of and nobody was yet, oldest first."""
     told = Notice.objects.filter(event_id=OuterRef("pk"))
-    fresh = AuditEvent.objects.filter(~Exists(told), event__in=RULES).select_related("escrow").order_by("pk")
-    while events := list(fresh.filter(pk__gt=after)[:limit]):
-        yield events
-        after = events[-1].pk
+    fresh = AuditEvent.objects.filter(~Exists(told), event__in=RULES)
+    return fresh.select_related("escrow").order_by("pk")
+
+
+def _tell(event_ids: list[int], now: datetime) -> int:
+    """Make the notices of some events together, or of each by itself when that fails."""
+    try:
+        return _tell_together(event_ids, now)
+    except OutcomeUnknown:
+        raise
+    except Exception as error:
+        log.exception("notices_failed", first=event_ids[0], last=event_ids[-1])
+        if len(event_ids) == 1:
+            return 0
+        if isinstance(error, OperationalError | InterfaceError):
+            raise  # The database is away: each by itself would fail as well.
+    return sum(_tell([event_id], now) for event_id in event_ids)
+
+
+@database.transactional
+def _tell_together(event_ids: list[int], now: datetime) -> int:
+    # One look at a time: another that was faster has told people of some of these.
+    NoticeCursor.objects.select_for_update().get(pk=1)
+    events = list(_untold().filter(pk__in=event_ids))
+    return _write([notice for event in events for notice in _notices(event, now)])
 
 
 def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
@@ -128,16 +155,22 @@ def _write(wanted: list[Notice]) -> int:
     return len(fresh)
 
 
-@database.transactional
-def remind(*, now: datetime) -> int:
-    """Tell clients whose silence is about to release money; answers how many."""
-    NoticeCursor.objects.select_for_update().get_or_create(pk=1)
+def remind(*, now: datetime, limit: int = 500) -> int:
+    """Tell clients whose silence is about to release money; return how many. Writes `limit` per transaction."""
+    NoticeCursor.objects.get_or_create(pk=1)
     nearing = Escrow.objects.filter(
         state=EscrowState.FUNDED.value,
         auto_release_at__gt=now,
         auto_release_at__lte=now + NEARING,
         frozen_at=None,
-    ).order_by("auto_release_at")
+    )
+    ids = list(nearing.order_by("auto_release_at", "pk").values_list("pk", flat=True))
+    return sum(_remind(ids[first : first + limit], now) for first in range(0, len(ids), limit))
+
+
+@database.transactional
+def _remind(escrow_ids: list[int], now: datetime) -> int:
+    NoticeCursor.objects.select_for_update().get(pk=1)
     return _write(
         [
             Notice(
@@ -147,7 +180,7 @@ def remind(*, now: datetime) -> int:
                 escrow=escrow,
                 created_at=now,
             )
-            for escrow in nearing
+            for escrow in Escrow.objects.filter(pk__in=escrow_ids, auto_release_at__isnull=False).order_by("pk")
         ]
     )
 
@@ -199,7 +232,7 @@ def _with_facts() -> QuerySet[Notice]:
     )
 
 
-def unsent(*, now: datetime, limit: int) -> list[int]:
+def unsent(*, now: datetime) -> list[int]:
     """Notices whose email is due again: its job was lost, or the server had refused it for now."""
     due = Q(email_attempts=0, created_at__lte=now - LOST)
     for attempts, pause in enumerate(PAUSES, start=1):
@@ -207,4 +240,4 @@ def unsent(*, now: datetime, limit: int) -> list[int]:
     waiting = Notice.objects.filter(
         due, ~jobs.is_queued(queue.EMAIL, "notice_id"), email_state=EmailState.PENDING.value
     )
-    return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+    return list(waiting.order_by("pk").values_list("pk", flat=True))

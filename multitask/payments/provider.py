@@ -322,7 +322,7 @@ class Provider(Protocol):
     # -- chargebacks
     def read_dispute(self, dispute_id: str) -> DisputeState: ...
     def list_disputes(self, *, since: datetime) -> Sequence[DisputeState]:
-        """The newest chargebacks that were opened since then, up to a bound; also of payments that are not ours."""
+        """All chargebacks that were opened since then, newest first; also of payments that are not ours."""
         ...
 
     # -- webhooks

@@ -316,7 +316,7 @@ def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
 approvals.register(approvals.REFUND, _approved)
 
 
-def unanswered(*, now: datetime, limit: int = 200) -> list[int]:
-    """Requests that the freelancer has been silent about for as long as the terms allow."""
+def unanswered(*, now: datetime) -> list[int]:
+    """Requests that the freelancer has been silent about for as long as the terms allow: all, the oldest first."""
     due = Refund.objects.filter(state=RefundState.REQUESTED.value, answer_by_at__lte=now, escrow__frozen_at=None)
-    return list(due.order_by("answer_by_at").values_list("pk", flat=True)[:limit])
+    return list(due.order_by("answer_by_at").values_list("pk", flat=True))

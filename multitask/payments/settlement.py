@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from multitask import database
+from multitask.database import jobs
 from multitask.money import Money
 from multitask.payments import access, audit, bookkeeping, onboarding, queue, transfers
 from multitask.payments.models import ConnectedAccount, Escrow
@@ -40,9 +41,11 @@ def _may_settle(escrow: Escrow, now: datetime) -> bool:
     return payment.available_at is not None and payment.available_at <= now
 
 
-def due(*, now: datetime, limit: int = 500) -> list[int]:
-    """Released escrows whose funds have settled at the provider and wait to be made available."""
-    # Only what may settle: others would stay due, and keep those behind them from the list.
+def due(*, now: datetime) -> list[int]:
+    """Released escrows whose funds have settled at the provider and wait to be made available.
+
+    All of them: behind a bound, some would never be reached when those before them fail each time.
+    """
     receiving = ConnectedAccount.objects.filter(
         user_id=OuterRef("freelancer_id"),
         provider=OuterRef("provider"),
@@ -59,15 +62,23 @@ def due(*, now: datetime, limit: int = 500) -> list[int]:
         payments__state=PaymentState.SUCCEEDED.value,
         payments__available_at__lte=now,
     )
-    return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+    return list(waiting.order_by("pk").values_list("pk", flat=True))
 
 
 @database.transactional
 def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
-    """Look again at everything that waits for this account; the provider says that funds became available."""
+    """Look again at everything that waits for this account; the provider says that funds became available.
+
+    Of many such events in a row, only the first makes jobs.
+    """
     account = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id).first()
     if account is None:
         return
-    waiting = Escrow.objects.filter(freelancer_id=account.user_id, state=EscrowState.RELEASED.value, settled_at=None)
+    waiting = Escrow.objects.filter(
+        ~jobs.is_queued(queue.SETTLE, "escrow_id", by=now),
+        freelancer_id=account.user_id,
+        state=EscrowState.RELEASED.value,
+        settled_at=None,
+    )
     for escrow_id in waiting.values_list("pk", flat=True):
         queue.defer(queue.SETTLE, escrow_id=escrow_id)

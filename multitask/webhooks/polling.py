@@ -1,12 +1,15 @@
 """Reads again what the provider may have told us and we may never have heard: every webhook can be lost.
 
-The younger an object, the more often it is asked about: whoever waits for it looks at the page now. A read
-does what the webhook would have done, so both may come, in any order.
+The younger an object, the more often it is asked about, as users are waiting for recent objects. A read does what
+the webhook would have done, so both may come, in any order.
+
+There may be more objects than one poll can read. Each poll reads the newest that are due, and goes on from where the
+one before it stopped, down to the oldest (`PollPosition`). So the newest are never late and the oldest always read.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, Final
 
 import structlog
@@ -20,7 +23,7 @@ from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Ref
 from multitask.payments.provider import Provider, ProviderError, Subject
 from multitask.payments.states import PaymentState, RefundState, WithdrawalState
 from multitask.webhooks import routes
-from multitask.webhooks.models import IncomingEvent
+from multitask.webhooks.models import IncomingEvent, PollPosition
 
 log = structlog.get_logger(__name__)
 
@@ -41,28 +44,48 @@ OPENED_WITHIN: Final = (
     (15, timedelta(days=3)),
     (_MINUTES_A_DAY, timedelta(days=30)),
 )
-_AT_MOST: Final = 1_000
+# What one poll reads of each group of objects at most: of the newest, and of those behind where the last one stopped.
+NEWEST: Final = 500
+BEHIND: Final = 500
+_MINUTES: Final = "minutes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Objects of one kind and age that are asked about at the same minutes; `is_due` when one of these has come.
+
+    `rows` is narrowed to what is still open, `columns` are the provider's name, the object's id and, where it lies in
+    a connected account, that account's id.
+    """
+
+    name: str
+    subject: Subject
+    rows: QuerySet[Any]
+    columns: tuple[str, ...]
+    is_due: bool
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
-    """Read every open object that is due at this minute or was `since`; answer how many were read.
+    """Read the open objects that are due at this minute, were `since`, or were after the last poll; return how many.
 
-    A poll that waited long for its turn thus also does what fell due meanwhile, which is once a day for some.
+    A poll that waited long for its turn, or comes after a pause, thus also does what fell due meanwhile, which is
+    once a day for some.
     """
-    wanted = chain(due(now=now, since=since), unheard_of(now=now, since=since))
-    return sum(_refresh(event, now) for event in wanted)
+    polled_at = PollPosition.objects.filter(name=_MINUTES).values_list("polled_at", flat=True).first()
+    if polled_at is not None:
+        missed = polled_at + timedelta(minutes=1)
+        since = missed if since is None else min(since, missed)
+    read = sum(_poll(group, now) for group in groups(now=now, since=since))
+    read += sum(_refresh(event, now) for event in unheard_of(now=now, since=since))
+    PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
+    return read
 
 
 def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
-    """Objects to read, each as the event that may have been lost."""
-    met = _Minutes(now, since)
-    oldest = now - max(age for every, age in CADENCE if met.one_of(every))
-    yield from _open(Q(created_at__gte=oldest, created_at__lte=now - GRACE))
-    yield from _undecided(Q(opened_at__gte=oldest, opened_at__lte=now - GRACE))
-    if met.one_of(_MINUTES_A_DAY):
-        yield from _closed(now - SENT_BACK_WITHIN)
-        # A bank may take months to decide.
-        yield from _undecided(Q(opened_at__lt=oldest))
+    """Every object that is due, newest first in its group, as the event that may have been lost."""
+    for group in groups(now=now, since=since):
+        if group.is_due:
+            yield from (event for _, event in _events(group, group.rows))
 
 
 def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
@@ -84,27 +107,87 @@ class _Minutes:
         self.first = self.last if since is None else min(self.last, int(since.timestamp() // 60))
 
     def one_of(self, every: int) -> bool:
-        """Say whether one of these minutes is a multiple of `every`."""
+        """Return whether one of these minutes is a multiple of `every`."""
         return self.last - self.last % every >= self.first
 
 
-def _open(young: Q) -> Iterator[IncomingEvent]:
+def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
+    """All groups of objects that are ever asked about, with whether they are due."""
+    met = _Minutes(now, since)
+    younger = now - GRACE + timedelta.resolution
+    for every, age in CADENCE:
+        name, is_due, oldest = str(every), met.one_of(every), now - age
+        yield from _open(name, is_due, Q(created_at__gte=oldest, created_at__lt=younger))
+        yield _undecided(name, is_due, Q(opened_at__gte=oldest, opened_at__lt=younger))
+        younger = oldest
+    is_due = met.one_of(_MINUTES_A_DAY)
+    yield from _closed(is_due, now - SENT_BACK_WITHIN)
+    # A bank may take months to decide.
+    yield _undecided("daily", is_due, Q(opened_at__lt=younger))
+
+
+def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
     # A payment that has succeeded is complete once it is known when its money may be used.
     unpaid = Q(state=PaymentState.PENDING.value) | Q(state=PaymentState.SUCCEEDED.value, available_at=None)
-    payments = Payment.objects.filter(young, unpaid).exclude(provider_payment_id=None)
-    yield from _events(payments, Subject.PAYMENT, "provider_payment_id")
-    refunds = Refund.objects.filter(young, state=RefundState.PENDING.value).exclude(provider_refund_id=None)
-    yield from _events(refunds, Subject.REFUND, "provider_refund_id", provider="payment__provider")
+    yield _payments(name, is_due, Payment.objects.filter(aged, unpaid))
+    yield _refunds(name, is_due, Refund.objects.filter(aged, state=RefundState.PENDING.value))
     on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
-    yield from _payouts(Withdrawal.objects.filter(young, state__in=on_their_way))
-    accounts = ConnectedAccount.objects.filter(young, closed=False).exclude(provider_account_id=None)
-    accounts = accounts.filter(Q(payouts_enabled=False) | Q(transfers_enabled=False))
-    yield from _events(accounts, Subject.ACCOUNT, "provider_account_id")
+    yield _payouts(name, is_due, Withdrawal.objects.filter(aged, state__in=on_their_way))
+    accounts = ConnectedAccount.objects.filter(aged, closed=False).exclude(provider_account_id=None)
+    yield Group(
+        name=f"accounts:{name}",
+        subject=Subject.ACCOUNT,
+        rows=accounts.filter(Q(payouts_enabled=False) | Q(transfers_enabled=False)),
+        columns=("provider", "provider_account_id"),
+        is_due=is_due,
+    )
 
 
-def _undecided(opened: Q) -> Iterator[IncomingEvent]:
-    undecided = Chargeback.objects.filter(opened, closed_at=None)
-    yield from _events(undecided, Subject.DISPUTE, "provider_dispute_id")
+def _closed(is_due: bool, since: datetime) -> Iterator[Group]:
+    succeeded = Refund.objects.filter(state=RefundState.SUCCEEDED.value, processed_at__gte=since)
+    yield _refunds("closed", is_due, succeeded)
+    completed = Withdrawal.objects.filter(state=WithdrawalState.COMPLETED.value, processed_at__gte=since)
+    yield _payouts("closed", is_due, completed)
+
+
+def _payments(name: str, is_due: bool, payments: QuerySet[Payment]) -> Group:
+    return Group(
+        name=f"payments:{name}",
+        subject=Subject.PAYMENT,
+        rows=payments.exclude(provider_payment_id=None),
+        columns=("provider", "provider_payment_id"),
+        is_due=is_due,
+    )
+
+
+def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
+    return Group(
+        name=f"refunds:{name}",
+        subject=Subject.REFUND,
+        rows=refunds.exclude(provider_refund_id=None),
+        columns=("payment__provider", "provider_refund_id"),
+        is_due=is_due,
+    )
+
+
+def _payouts(name: str, is_due: bool, withdrawals: QuerySet[Withdrawal]) -> Group:
+    return Group(
+        name=f"payouts:{name}",
+        subject=Subject.PAYOUT,
+        rows=withdrawals.exclude(provider_payout_id=None),
+        columns=("provider", "provider_payout_id", "account__provider_account_id"),
+        is_due=is_due,
+    )
+
+
+def _undecided(name: str, is_due: bool, opened: Q) -> Group:
+    return Group(
+        name=f"chargebacks:{name}",
+        subject=Subject.DISPUTE,
+        rows=Chargeback.objects.filter(opened, closed_at=None),
+        columns=("provider", "provider_dispute_id"),
+        is_due=is_due,
+    )
 
 
 def _contested(provider: Provider, since: datetime) -> list[str]:
@@ -115,31 +198,45 @@ def _contested(provider: Provider, since: datetime) -> list[str]:
         return []
 
 
-def _closed(since: datetime) -> Iterator[IncomingEvent]:
-    refunds = Refund.objects.filter(state=RefundState.SUCCEEDED.value, processed_at__gte=since)
-    yield from _events(refunds, Subject.REFUND, "provider_refund_id", provider="payment__provider")
-    yield from _payouts(Withdrawal.objects.filter(state=WithdrawalState.COMPLETED.value, processed_at__gte=since))
+def _poll(group: Group, now: datetime) -> int:
+    """Read a part of the group: the newest if it is due, and those that earlier polls did not get to."""
+    after_id = PollPosition.objects.filter(name=group.name).values_list("after_id", flat=True).first()
+    if not group.is_due and after_id is None:
+        return 0
+    read = 0
+    if group.is_due:
+        newest = list(_events(group, group.rows, NEWEST))
+        read += _read_all(newest, now)
+        if after_id is None and len(newest) == NEWEST:
+            after_id = newest[-1][0]
+    if after_id is not None:
+        behind = list(_events(group, group.rows.filter(pk__lt=after_id), BEHIND))
+        read += _read_all(behind, now)
+        # The next poll goes on here; with fewer than there might be, the oldest has been read.
+        reached = behind[-1][0] if len(behind) == BEHIND else None
+        PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": reached})
+    return read
 
 
-def _payouts(withdrawals: QuerySet[Withdrawal]) -> Iterator[IncomingEvent]:
-    known = withdrawals.exclude(provider_payout_id=None)
-    yield from _events(known, Subject.PAYOUT, "provider_payout_id", account="account__provider_account_id")
+def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iterator[tuple[int, IncomingEvent]]:
+    """The objects with the ids of their rows, newest first."""
+    for row_id, name, found, *owner in rows.order_by("-pk").values_list("pk", *group.columns)[:limit]:
+        event = IncomingEvent(provider=name, subject=group.subject.value, object_id=found, account_id="".join(owner))
+        yield row_id, event
 
 
-def _events(
-    rows: QuerySet[Any], subject: Subject, object_id: str, *, provider: str = "provider", account: str = ""
-) -> Iterator[IncomingEvent]:
-    """The newest first: should there be too many, the oldest wait for their next turn."""
-    columns = [provider, object_id, *([account] if account else [])]
-    for name, found, *owner in rows.order_by("-pk").values_list(*columns)[:_AT_MOST]:
-        yield IncomingEvent(provider=name, subject=subject.value, object_id=found, account_id="".join(owner))
+def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> int:
+    return sum(_refresh(event, now) for _, event in objects)
 
 
 def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
-    """Read one object; whatever goes wrong with it is left for its next turn, and keeps no other waiting."""
+    """Read one object; an error on it is left for its next turn, and does not block the others."""
     try:
         routes.refresh(wanted, now=now)
     except (routes.NotOurs, UnknownObject, ProviderError, Error) as error:
         log.warning("poll_failed", subject=wanted.subject, object=wanted.object_id, fault=str(error))
+        return False
+    except Exception:
+        log.exception("poll_failed", subject=wanted.subject, object=wanted.object_id)
         return False
     return True

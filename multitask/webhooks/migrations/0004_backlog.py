@@ -4,35 +4,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('webhooks', '0003_no_notices'),
+        ("webhooks", "0003_no_notices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PollPosition',
+            name="PollPosition",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('after_id', models.BigIntegerField(null=True)),
-                ('polled_at', models.DateTimeField(null=True)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("after_id", models.BigIntegerField(null=True)),
+                ("polled_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.AddField(
-            model_name='incomingevent',
-            name='awaited',
+            model_name="incomingevent",
+            name="awaited",
             field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddIndex(
-            model_name='incomingevent',
-            index=models.Index(condition=models.Q(('state', 'received')), fields=['object_id'], name='webhooks_incoming_same_object'),
+            model_name="incomingevent",
+            index=models.Index(
+                condition=models.Q(("state", "received")), fields=["object_id"], name="webhooks_incoming_same_object"
+            ),
         ),
         migrations.AddIndex(
-            model_name='incomingevent',
-            index=models.Index(condition=models.Q(('awaited', True), ('state', 'received')), fields=['id'], name='webhooks_incoming_awaited'),
+            model_name="incomingevent",
+            index=models.Index(
+                condition=models.Q(("awaited", True), ("state", "received")),
+                fields=["id"],
+                name="webhooks_incoming_awaited",
+            ),
         ),
         migrations.AddIndex(
-            model_name='incomingevent',
-            index=models.Index(condition=models.Q(('state', 'received')), fields=['received_at'], name='webhooks_incoming_oldest'),
+            model_name="incomingevent",
+            index=models.Index(
+                condition=models.Q(("state", "received")), fields=["received_at"], name="webhooks_incoming_oldest"
+            ),
         ),
     ]

@@ -131,7 +131,6 @@ def test_the_longest_silence_comes_first(world: World) -> None:
     second = world.delivered()
     world.wait(days=14)
     assert escrow.due_for_auto_release(now=world.now) == [first.escrow.pk, second.escrow.pk]
-    assert escrow.due_for_auto_release(now=world.now, limit=1) == [first.escrow.pk]
 
 
 def test_what_is_not_paid_is_not_delivered(world: World) -> None:

@@ -66,12 +66,12 @@ async def _work(running: procrastinate.App, threads: int, stopping: asyncio.Even
     told = asyncio.create_task(stopping.wait())
     try:
         async with running.open_async():
-            running.perform_import_paths()
+            running.perform_import_paths()  # type: ignore[no-untyped-call]
             workers = lanes.of(running, threads)
-            tasks = [asyncio.create_task(worker.run(), name=f"lane {worker.worker_name}") for worker in workers]
+            tasks = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
             await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
             for worker in workers:
-                worker.stop()
+                worker.stop()  # type: ignore[no-untyped-call]
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             if not stopping.is_set():
                 _explain(ends)
