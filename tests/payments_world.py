@@ -148,7 +148,10 @@ class World(Dashboard):
 
     def fill_in(self, freelancer: Actor, *, bank: str = "000123456789") -> None:
         link = onboarding.link(
-            actor=freelancer, refresh_url="http://127.0.0.1/again", return_url="http://127.0.0.1/done"
+            actor=freelancer,
+            refresh_url="http://127.0.0.1/again",
+            return_url="http://127.0.0.1/done",
+            now=self.now,
         )
         self.sandbox.onboard(link.url, account_number=bank)
 

@@ -58,6 +58,17 @@ class Environment(BaseSettings):
     refund_answer_days: int = Field(default=7, ge=1, le=90)
     second_person_above_minor: int = Field(default=100_000, ge=0)
     registrations_per_address: int = Field(default=30, ge=0, description="In fifteen minutes; 0 for any number.")
+    card_calls_per_user: int = Field(
+        default=20,
+        ge=0,
+        description="Card set-ups, saved cards, default cards, payout accounts, onboarding links; of each, in five "
+        "minutes; 0 for any number.",
+    )
+    payment_calls_per_user: int = Field(
+        default=100,
+        ge=0,
+        description="New payments, refunds, withdrawals; of each, in five minutes; 0 for any number.",
+    )
     access_token_minutes: int = Field(default=30, ge=1)
     refresh_token_days: int = Field(default=14, ge=1)
 

@@ -6,7 +6,7 @@ the last tick. After a suspended machine or a clock step, releases and settlemen
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import procrastinate
@@ -58,19 +58,12 @@ class PeriodicJobs(PeriodicDeferrer):
     def get_previous_tasks(self, at: float) -> Iterator[tuple[PeriodicTask[Any, Any, Any], int]]:
         """Give each job of which ticks have passed, with the latest of them."""
         for key, periodic_task in self.registry.periodic_tasks.items():
-            ticks = self.get_timestamps(periodic_task, since=self.last_defers.get(key), until=at)
-            for tick in ticks:
-                self.last_defers[key] = tick
+            tick, last = self._latest_tick(periodic_task, at), self.last_defers.get(key)
+            # At the start nobody knows what has run: a tick of long ago is left alone, as procrastinate does.
+            is_due = tick > last if last is not None else at - tick <= self.max_delay
+            self.last_defers[key] = tick if last is None else max(last, tick)
+            if is_due:
                 yield periodic_task, tick
-
-    def get_timestamps(
-        self, periodic_task: PeriodicTask[Any, Any, Any], since: int | None, until: float
-    ) -> Iterable[int]:
-        """Give the latest tick if it is later than `since`; without `since`, as procrastinate does at a start."""
-        if since is None:
-            return super().get_timestamps(periodic_task, since=None, until=until)
-        tick = self._latest_tick(periodic_task, until)
-        return [tick] if tick > since else []
 
     def _latest_tick(self, periodic_task: PeriodicTask[Any, Any, Any], at: float) -> int:
         """The tick at or before a time; ticks fall on whole seconds, and the library looks strictly before."""

@@ -168,6 +168,8 @@ PUBLIC_URL = ENV.public_url
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 REGISTRATIONS_PER_ADDRESS = ENV.registrations_per_address
+CARD_CALLS_PER_USER = ENV.card_calls_per_user
+PAYMENT_CALLS_PER_USER = ENV.payment_calls_per_user
 # A link to reset a password is good for an hour, in seconds.
 PASSWORD_RESET_TIMEOUT = 3_600
 ACCESS_TOKEN_MINUTES = ENV.access_token_minutes

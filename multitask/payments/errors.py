@@ -172,6 +172,18 @@ class ProviderUnavailable(PaymentError):
         self.retry_after = 1 if wait is None else max(1, math.ceil(wait.total_seconds()))
 
 
+class TooManyRequests(PaymentError):
+    """One user made too many objects at the provider of late; `retry_after` is in seconds."""
+
+    code = "too_many_requests"
+    message = "You have asked for this too often. Wait a few minutes, then try again."
+
+    def __init__(self, *, retry_after: int) -> None:
+        """Keep how long to wait."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class KeyReused(PaymentError):
     """The same idempotency key came with another request."""
 

@@ -15,6 +15,7 @@ from multitask.payments import (
     bookkeeping,
     customers,
     history,
+    limits,
     operations,
     references,
     returns,
@@ -64,8 +65,8 @@ def current_terms(currency: str) -> Terms:
 def create_intent(*, actor: Actor, application_id: int, now: datetime) -> Intent:
     """Create the payment of an accepted application, or return the one there is.
 
-    Raises NotFound, Forbidden, ApplicationNotAccepted, WrongState, ProviderRefused or
-    ProviderUnavailable; after the last, asking again continues where it stopped.
+    Raises NotFound, Forbidden, ApplicationNotAccepted, WrongState, TooManyRequests, ProviderRefused
+    or ProviderUnavailable; after the last, asking again continues where it stopped.
     """
     payment_id, customer_operation, existing = _intend(actor, application_id, now)
     if customer_operation is not None:
@@ -90,6 +91,7 @@ def _intend(actor: Actor, application_id: int, now: datetime) -> tuple[int, int 
     if payment is None or payment.state == PaymentState.CANCELLED.value:
         require_unpaid(escrow)
         payment, existing = _new_payment(escrow, now), False
+        _count_call(payment, escrow, 1, now)
     return payment.pk, None if customer_operation is None else customer_operation.pk, existing
 
 
@@ -174,13 +176,15 @@ def _intend_call(payment_id: int, now: datetime) -> int | None:
     latest = operations.latest(CREATE_PAYMENT, payment.pk)
     if latest is not None and latest.state != "failed":
         return latest.pk
+    sequence = 1 if latest is None else latest.sequence + 1
+    _count_call(payment, escrow, sequence, now)
     return operations.begin(
         CREATE_PAYMENT,
         subject_id=payment.pk,
         provider=escrow.provider,
         escrow=escrow,
         now=now,
-        sequence=1 if latest is None else latest.sequence + 1,
+        sequence=sequence,
         arguments={
             "amount_minor": payment.amount_minor,
             "currency": payment.currency,
@@ -189,6 +193,11 @@ def _intend_call(payment_id: int, now: datetime) -> int | None:
         },
         deferred=False,
     ).pk
+
+
+def _count_call(payment: Payment, escrow: Escrow, sequence: int, now: datetime) -> None:
+    key = f"{payment.pk}:{sequence}"
+    limits.count(user_id=escrow.client_id, purpose=limits.Purpose.PAYMENT, key=key, now=now)
 
 
 @database.transactional

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from multitask import database
-from multitask.payments import audit, customers, direct_calls, operations
+from multitask.payments import audit, customers, direct_calls, limits, operations
 from multitask.payments.errors import (
     Forbidden,
     NotFound,
@@ -40,9 +40,13 @@ def _intend_customer(user_id: int, now: datetime) -> tuple[int, int | None]:
 
 
 def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
-    """Let the browser save a card without a payment; it needs the answer's `client_secret`."""
+    """Let the browser save a card without a payment; it needs the answer's `client_secret`.
+
+    Raises Forbidden, TooManyRequests or the provider's refusal.
+    """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.SETUP, key=request_key, now=now)
     with direct_calls.answered():
         return operations.provider_named(customer.provider).create_setup(
             reference=f"customer:{customer.pk}",
@@ -52,18 +56,23 @@ def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
 
 
 def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> SavedMethod:
-    """Keep a card that the browser made with the provider's script. Raises Forbidden or the provider's refusal."""
+    """Keep a card that the browser made with the provider's script.
+
+    Raises Forbidden, TooManyRequests or the provider's refusal.
+    """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
     provider = operations.provider_named(customer.provider)
     earlier = SavedMethod.objects.filter(provider_method_id=method_id).exclude(detached_at=None).first()
     # After a card was deleted, its key must not replay the answer from before.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
+    key = f"{method_id}:{generation}"
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.CARD, key=key, now=now)
     with direct_calls.answered():
         state = provider.attach_method(
             method_id=method_id,
             customer_id=customer.provider_customer_id,
-            key=f"attach:{customer.pk}:{method_id}:{generation}",
+            key=f"attach:{customer.pk}:{key}",
         )
     saved = _keep(customer, state, actor, now)
     if make_default:
@@ -126,15 +135,18 @@ def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
 
 
 def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
-    """Make a saved card the one that is offered first. Raises NotFound."""
+    """Make a saved card the one that is offered first. Raises NotFound, TooManyRequests or the provider's refusal."""
     method = _own(actor, method_id)
     customer = method.customer
     assert customer.provider_customer_id is not None  # noqa: S101
+    # Each call changes the customer at the provider, also one that names the same card again.
+    key = f"{method.provider_method_id}:{now.timestamp()}"
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.DEFAULT_CARD, key=key, now=now)
     with direct_calls.answered():
         operations.provider_named(customer.provider).set_default_method(
             customer_id=customer.provider_customer_id,
             method_id=method.provider_method_id,
-            key=f"default:{customer.pk}:{method.provider_method_id}:{now.timestamp()}",
+            key=f"default:{customer.pk}:{key}",
         )
     Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
     method.customer.default_method_id = method.provider_method_id

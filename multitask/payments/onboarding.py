@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from multitask import database
-from multitask.payments import audit, direct_calls, operations, references
+from multitask.payments import audit, direct_calls, limits, operations, references
 from multitask.payments.errors import (
     AccountExists,
     Forbidden,
@@ -37,7 +37,10 @@ def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | 
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
-    """Create the freelancer's account. Raises Forbidden, AccountExists, ProviderRefused or ProviderUnavailable."""
+    """Create the freelancer's account.
+
+    Raises Forbidden, AccountExists, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    """
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can have a payout account.")
     operation = _intend(actor, actor.user_id, country, currency, now)
@@ -66,6 +69,8 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
     latest = operations.latest(CREATE_ACCOUNT, account.pk)
     if latest is not None and latest.state != "failed":
         return latest
+    sequence = 1 if latest is None else latest.sequence + 1
+    limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
     if latest is not None:
         # The provider refused the last try for good; what was asked for may have been mended since.
         ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
@@ -75,17 +80,20 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         provider=provider,
         user_id=user.pk,
         now=now,
-        sequence=1 if latest is None else latest.sequence + 1,
+        sequence=sequence,
         arguments={"email": user.email, "country": country, "currency": currency},
         deferred=False,
     )
 
 
-def link(*, actor: Actor, refresh_url: str, return_url: str) -> OnboardingLink:
-    """Make a fresh link to the provider's onboarding page. Raises NoAccount or the provider's refusal."""
+def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> OnboardingLink:
+    """Make a fresh link to the provider's onboarding page. Raises NoAccount, TooManyRequests or its refusal."""
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
+    limits.count(
+        user_id=account.user_id, purpose=limits.Purpose.ONBOARDING_LINK, key=f"{account.pk}:{now.timestamp()}", now=now
+    )
     with direct_calls.answered():
         return operations.provider_named(account.provider).create_onboarding_link(
             account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url

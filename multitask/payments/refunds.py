@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, amounts, approvals, audit, disputes, refund_calls
+from multitask.payments import access, amounts, approvals, audit, disputes, limits, refund_calls
 from multitask.payments.access import Identifier
 from multitask.payments.errors import (
     AmountTooLarge,
@@ -71,7 +71,7 @@ def ask_or_refund(
 
     A large refund by staff waits for a second person and answers the approval instead. Raises
     NotFound, Forbidden, NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress,
-    AmountTooLarge, CurrencyMismatch or KeyReused.
+    AmountTooLarge, CurrencyMismatch, TooManyRequests or KeyReused.
     """
     escrow = access.locked_escrow(actor, escrow_id)
     earlier = _earlier(actor, escrow, amount, reason, request_key) or approvals.asked(escrow, request_key)
@@ -88,6 +88,10 @@ def ask_or_refund(
         )
     if role not in {Role.CLIENT, Role.FREELANCER}:
         approvals.require_none_open(escrow)
+    elif actor.user_id is not None:
+        # The amount that is left is another after each refund.
+        key = f"{escrow.pk}:{escrow.remaining.amount_minor}:{now.timestamp()}"
+        limits.count(user_id=actor.user_id, purpose=limits.Purpose.REFUND, key=key, now=now)
     if is_immediate(actor, escrow):
         return start(escrow, wanted, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
     return _request(escrow, wanted, actor, reason, note, now, request_key)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database, ledger
 from multitask.money import Money
-from multitask.payments import amounts, audit, bookkeeping, history, onboarding, operations, references
+from multitask.payments import amounts, audit, bookkeeping, history, limits, onboarding, operations, references
 from multitask.payments.errors import (
     DisputeOpen,
     Forbidden,
@@ -27,7 +27,7 @@ _SYSTEM: Final = Actor.system("provider")
 def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
     """Withdraw from the available balance. The same `request_key` again answers the same withdrawal.
 
-    Raises Forbidden, OnboardingIncomplete, DisputeOpen, InsufficientFunds or KeyReused.
+    Raises Forbidden, OnboardingIncomplete, DisputeOpen, InsufficientFunds, TooManyRequests or KeyReused.
     """
     try:
         return _create(actor, amount, now, request_key)
@@ -56,6 +56,7 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
         request_key=request_key,
         created_at=now,
     )
+    limits.count(user_id=actor.user_id, purpose=limits.Purpose.WITHDRAWAL, key=str(withdrawal.pk), now=now)
     _send(withdrawal, actor, now)
     return withdrawal
 

@@ -1,6 +1,6 @@
 """The tables of the payment rules."""
 
-from multitask.payments.models.account import ConnectedAccount, Customer, SavedMethod
+from multitask.payments.models.account import ConnectedAccount, Customer, ProviderCall, SavedMethod
 from multitask.payments.models.dispute import Approval, Chargeback, Dispute
 from multitask.payments.models.escrow import Escrow, Payment, Refund
 from multitask.payments.models.history import AuditEvent, HistoryRow, HistoryTotal
@@ -23,6 +23,7 @@ __all__ = [
     "NoticeCursor",
     "Operation",
     "Payment",
+    "ProviderCall",
     "Refund",
     "SavedMethod",
     "Withdrawal",

@@ -74,6 +74,28 @@ class Customer(models.Model):
         return self.provider_customer_id or f"customer of user {self.user_id}"
 
 
+class ProviderCall(models.Model):
+    """One object that a user made at the provider, or tried to, kept as long as it counts against the limits."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    purpose = models.CharField(max_length=20)
+    key = models.CharField(max_length=255)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        """Counted per user and purpose, newest first; deleted by age."""
+
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "purpose", "-made_at"], name="payments_call_recent"),
+            models.Index(fields=["made_at"], name="payments_call_age"),
+        ]
+
+    def __str__(self) -> str:
+        """Show what was made."""
+        return f"{self.purpose} {self.key}"
+
+
 class SavedMethod(models.Model):
     """A saved card, as far as we may know it: its number stays with the provider."""
 

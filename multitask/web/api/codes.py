@@ -15,6 +15,7 @@ _PRICE: Final = "amount_invalid amount_too_precise amount_too_small amount_too_l
 _STEP: Final = f"{_TASK} not_your_part task_state_conflict"
 _DECISION: Final = f"{_APPLICATION} not_your_part task_not_open application_not_pending"
 _PROVIDER: Final = "provider_refused provider_unavailable"
+_LIMITED: Final = f"{_PROVIDER} too_many_requests"
 _HELD: Final = "not_found wrong_state not_funded dispute_open escrow_frozen"
 
 # By operation, the codes of its own rules. An id that cannot be one is `not_found` everywhere.
@@ -38,11 +39,11 @@ OWN: Final[Mapping[str, str]] = {
     "tasks_deliver": f"{_STEP} not_funded wrong_state",
     "tasks_complete": _STEP,
     "tasks_cancel": f"{_STEP} wrong_state dispute_open",
-    "connect_create": f"account_exists currency_unknown {_PROVIDER}",
-    "connect_onboarding": f"no_account onboarding_incomplete reauth_required {_PROVIDER}",
-    "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_PROVIDER}",
+    "connect_create": f"account_exists currency_unknown {_LIMITED}",
+    "connect_onboarding": f"no_account onboarding_incomplete reauth_required {_LIMITED}",
+    "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_LIMITED}",
     "escrow_release": f"{_HELD} task_not_completed refund_in_progress",
-    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch",
+    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch too_many_requests",
     "escrow_dispute": f"{_HELD} refund_in_progress",
     "refunds_accept": f"{_HELD} refund_in_progress",
     "refunds_refuse": _HELD,
@@ -51,11 +52,12 @@ OWN: Final[Mapping[str, str]] = {
     "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch",
     "withdrawals_create": (
         f"onboarding_incomplete dispute_open insufficient_funds reauth_required currency_mismatch {_PRICE}"
+        " too_many_requests"
     ),
-    "methods_create": _PROVIDER,
-    "methods_setup": _PROVIDER,
+    "methods_create": _LIMITED,
+    "methods_setup": _LIMITED,
     "methods_delete": f"not_found {_PROVIDER}",
-    "methods_set_default": f"not_found {_PROVIDER}",
+    "methods_set_default": f"not_found {_LIMITED}",
 }
 
 _ANY: Final = (

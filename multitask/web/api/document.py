@@ -20,7 +20,7 @@ MEANINGS = {
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     422: "A field is wrong; `fields` says which and why.",
-    429: "Too many attempts.",
+    429: "Too many attempts or requests.",
     503: "Nobody can answer now: ask again, with the same Idempotency-Key where there is one.",
 }
 WITH_RETRY_AFTER = (429, 503)

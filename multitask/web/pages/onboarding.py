@@ -50,7 +50,8 @@ def start(request: HttpRequest) -> HttpResponse:
 def _link(request: HttpRequest) -> str:
     refresh = request.build_absolute_uri(reverse("pages:onboarding-refresh"))
     back = request.build_absolute_uri(reverse("pages:onboarding-return"))
-    return onboarding.link(actor=actor_of(request), refresh_url=refresh, return_url=back).url
+    actor, now = actor_of(request), timezone.now()
+    return onboarding.link(actor=actor, refresh_url=refresh, return_url=back, now=now).url
 
 
 @require_GET

@@ -61,6 +61,7 @@ BY_CODE: Final = {
     "task_not_open": gettext_lazy("This task is not open any more."),
     "task_state_conflict": gettext_lazy("The task is not in a state that allows this step."),
     "too_many_attempts": gettext_lazy("Too many attempts. Wait a while and try again."),
+    "too_many_requests": gettext_lazy("You have asked for this too often. Wait a few minutes, then try again."),
     "username_taken": gettext_lazy("This user name is taken."),
     "wrong_password": gettext_lazy("Your present password is not right."),
     "wrong_state": gettext_lazy("This cannot be done in the present state."),

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
-from multitask.payments.models import ConnectedAccount
+from multitask.payments.models import ConnectedAccount, ProviderCall
 from multitask.users.actor import Actor
+from multitask.users.models import User
 from tests.integration.pages.reading import text_of
 from tests.payments_world import World
 
@@ -32,3 +34,22 @@ def test_an_account_that_has_left_offers_no_way_that_leads_nowhere(
     shown = text_of(browser.get("/onboarding/"))
     assert "Your payout account has left this platform" in shown
     assert "Go on where you stopped" not in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "You have asked for this too often"), ("ar", "طلبت هذا مرات كثيرة")]
+)
+def test_too_many_links_are_refused_in_words(
+    world: World, sign_in: Callable[[Actor], Client], settings: Settings, language: str, words: str
+) -> None:
+    freelancer = world.freelancer()
+    User.objects.filter(pk=freelancer.user_id).update(language=language)
+    settings.CARD_CALLS_PER_USER = 1
+    ProviderCall.objects.all().delete()
+    browser = sign_in(freelancer)
+
+    first, second = (browser.get("/onboarding/refresh/") for _ in range(2))
+
+    assert first["Location"].startswith(world.sandbox.base_url)
+    assert second["Location"] == "/onboarding/"
+    assert words in text_of(browser.get("/onboarding/"))

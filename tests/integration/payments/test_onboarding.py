@@ -92,7 +92,7 @@ def test_a_link_leads_to_the_hosted_form(world: World) -> None:
 
 def test_visitors_have_no_link(world: World) -> None:
     with pytest.raises(NoAccount):
-        onboarding.link(actor=Actor.visitor(), refresh_url="http://a", return_url="http://b")
+        onboarding.link(actor=Actor.visitor(), refresh_url="http://a", return_url="http://b", now=world.now)
 
 
 @pytest.mark.parametrize(

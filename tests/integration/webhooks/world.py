@@ -46,7 +46,10 @@ class World:
         """Create the account, fill in the form, and let its events arrive."""
         account = self.account()
         link = onboarding.link(
-            actor=self.freelancer, refresh_url="http://127.0.0.1/refresh", return_url="http://127.0.0.1/return"
+            actor=self.freelancer,
+            refresh_url="http://127.0.0.1/refresh",
+            return_url="http://127.0.0.1/return",
+            now=timezone.now(),
         )
         self.rig.onboard(link.url, bank=bank)
         self.catch_up()

@@ -62,7 +62,7 @@ WITHOUT_WISHES = AccountIn()
 @router.post(
     "/connect/create/",
     operation_id="connect_create",
-    response=responses({201: AccountOut}, 409, body=True),
+    response=responses({201: AccountOut}, 409, 429, body=True),
 )
 def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[AccountOut]:
     """Create a payout account, as a freelancer."""
@@ -79,7 +79,7 @@ def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[Acc
 @router.post(
     "/connect/onboarding/",
     operation_id="connect_onboarding",
-    response=responses({200: LinkOut}, 404, 409, body=True),
+    response=responses({200: LinkOut}, 404, 409, 429, body=True),
 )
 def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
     """Make a fresh link to the provider's onboarding pages, where bank details are changed.
@@ -91,6 +91,7 @@ def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
         actor=auth.actor_of(request),
         refresh_url=own_url("/onboarding/refresh/"),
         return_url=own_url("/onboarding/return/"),
+        now=timezone.now(),
     )
     return LinkOut(url=made.url, expires_at=made.expires_at)
 

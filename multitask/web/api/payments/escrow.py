@@ -148,7 +148,7 @@ def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> Http
 @router.post(
     "/escrow/{escrow_id}/refund/",
     operation_id="escrow_refund",
-    response=responses({200: RefundMessage, 202: RefundMessage}, 404, body=True, moves_money=True),
+    response=responses({200: RefundMessage, 202: RefundMessage}, 404, 429, body=True, moves_money=True),
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def refund(request: HttpRequest, escrow_id: str, body: RefundIn) -> HttpResponse:

@@ -42,7 +42,7 @@ class IntentOut(Output):
 @router.post(
     "/intents/create/",
     operation_id="intents_create",
-    response=responses({200: IntentOut, 201: IntentOut}, 404, body=True, moves_money=True),
+    response=responses({200: IntentOut, 201: IntentOut}, 404, 429, body=True, moves_money=True),
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def create(request: HttpRequest, body: IntentIn) -> HttpResponse:

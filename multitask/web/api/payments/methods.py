@@ -64,7 +64,7 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
 @router.post(
     "/payment-methods/create/",
     operation_id="methods_create",
-    response=responses({201: MethodOut}, 409, body=True),
+    response=responses({201: MethodOut}, 409, 429, body=True),
 )
 def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
     """Save a card for later payments, as a client."""
@@ -80,7 +80,7 @@ def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
 @router.post(
     "/payment-methods/setup/",
     operation_id="methods_setup",
-    response=responses({201: SetupOut}, 409, body=True),
+    response=responses({201: SetupOut}, 409, 429, body=True),
 )
 def setup(request: HttpRequest, body: Empty = NOTHING) -> Status[SetupOut]:
     """Begin to save a card in the browser, as a client."""
@@ -110,7 +110,7 @@ def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Messag
 @router.post(
     "/payment-methods/{int:method_id}/set-default/",
     operation_id="methods_set_default",
-    response=responses({200: MethodOut}, 404, 409, body=True),
+    response=responses({200: MethodOut}, 404, 409, 429, body=True),
 )
 def set_default(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> MethodOut:
     """Offer this card first from now on."""

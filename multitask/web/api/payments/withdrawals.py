@@ -74,7 +74,7 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
 @router.post(
     "/withdrawals/create/",
     operation_id="withdrawals_create",
-    response=responses({201: WithdrawalMessage}, body=True, moves_money=True),
+    response=responses({201: WithdrawalMessage}, 429, body=True, moves_money=True),
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def create(request: HttpRequest, body: WithdrawalIn) -> HttpResponse:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from multitask.payments import limits
 from multitask.users import sessions, throttle
 from multitask.web.api import idempotency
 
@@ -12,7 +13,7 @@ from multitask.web.api import idempotency
 class Command(BaseCommand):
     """Safe to run at any time, as often as one likes; nothing that is still in use is touched."""
 
-    help = "Delete idempotency records, refresh tokens and login attempts whose time is over."
+    help = "Delete idempotency records, refresh tokens, login attempts and counted calls whose time is over."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete, and say how many of each."""
@@ -21,6 +22,7 @@ class Command(BaseCommand):
             "idempotency records": idempotency.purge(now=now),
             "refresh tokens": sessions.purge(now=now),
             "login attempts": throttle.purge(now=now),
+            "calls at the provider": limits.purge(now=now),
         }
         for kind, count in deleted.items():
             self.stdout.write(f"{kind}: {count}")

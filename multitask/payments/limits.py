@@ -1,0 +1,72 @@
+"""How many objects one user may make at the provider in a while: each call costs time there and events that come back.
+
+A call is counted where it is about to make something, by what is made, so asking again for what exists is free.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+
+from multitask import database
+from multitask.payments.errors import TooManyRequests
+from multitask.payments.models import ProviderCall
+
+WINDOW: Final = timedelta(minutes=5)
+KEEP: Final = timedelta(days=1)
+# The first number of the advisory locks of this module; the second is the user.
+_LOCK: Final = 0x11517
+
+
+class Purpose(StrEnum):
+    """What is made; each has a limit of its own, from the setting that `_LIMITS` names."""
+
+    SETUP = "setup"
+    CARD = "card"
+    DEFAULT_CARD = "default_card"
+    ACCOUNT = "account"
+    ONBOARDING_LINK = "onboarding_link"
+    PAYMENT = "payment"
+    REFUND = "refund"
+    WITHDRAWAL = "withdrawal"
+
+
+_LIMITS: Final = {
+    Purpose.SETUP: "CARD_CALLS_PER_USER",
+    Purpose.CARD: "CARD_CALLS_PER_USER",
+    Purpose.DEFAULT_CARD: "CARD_CALLS_PER_USER",
+    Purpose.ACCOUNT: "CARD_CALLS_PER_USER",
+    Purpose.ONBOARDING_LINK: "CARD_CALLS_PER_USER",
+    Purpose.PAYMENT: "PAYMENT_CALLS_PER_USER",
+    Purpose.REFUND: "PAYMENT_CALLS_PER_USER",
+    Purpose.WITHDRAWAL: "PAYMENT_CALLS_PER_USER",
+}
+
+
+@database.transactional
+def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
+    """Count a call that makes the object `key` of a user, once. Raises TooManyRequests when there were too many.
+
+    Inside a command's transaction it is undone with it: what is refused for another reason does not count.
+    """
+    limit: int = getattr(settings, _LIMITS[purpose])
+    if not limit:
+        return
+    with connection.cursor() as cursor:
+        # One user's calls at once are counted one after the other, so that no more than the limit get through.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
+    recent = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value, made_at__gt=now - WINDOW)
+    if recent.filter(key=key).exists():
+        return
+    earlier = recent.order_by("-made_at").values_list("made_at", flat=True)[limit - 1 : limit].first()
+    if earlier is not None:
+        raise TooManyRequests(retry_after=max(1, int((earlier + WINDOW - now).total_seconds()) + 1))
+    ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key[:255], made_at=now)
+
+
+def purge(*, now: datetime) -> int:
+    """Delete calls that are older than a day; return how many."""
+    deleted, _ = ProviderCall.objects.filter(made_at__lt=now - KEEP).delete()
+    return deleted

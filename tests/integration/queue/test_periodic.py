@@ -1,0 +1,121 @@
+"""The periodic jobs keep their pace whatever the clock does: ticks that were missed count once, none is waited for."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from multitask.config.periodic import PeriodicJobs
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Half past the hour, and a little later than a tick, as the deferrer always is.
+START = 1_800_000_000 + 30 * 60 + 0.5
+HOUR, DAY = 3_600, 86_400
+
+
+@pytest.fixture(autouse=True)
+def jobs_are_known() -> None:
+    """The tasks, which a worker imports when it starts."""
+    app.perform_import_paths()  # type: ignore[no-untyped-call]
+    assert len(all_jobs()) > 10
+
+
+def deferred(*moments: float) -> list[Counter[str]]:
+    """Look at these moments; return how often each job was deferred at each, with the queue worked off in between."""
+    counts = []
+
+    async def look() -> None:
+        with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+            async with running.open_async():
+                periodic = PeriodicJobs(running)
+                for moment in moments:
+                    await periodic.defer_due(at=moment)
+                    counts.append(Counter({name: len(found) for name, found in (await taken(running)).items()}))
+
+    asyncio.run(look())
+    return counts
+
+
+async def taken(running: Any) -> dict[str, list[Any]]:
+    """Take all jobs from the queue, as a worker that is fast enough does; return them by their task."""
+    jobs: dict[str, list[Any]] = {}
+    for row in await running.connector.execute_query_all_async(
+        "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo' RETURNING task_name, args"
+    ):
+        jobs.setdefault(row["task_name"], []).append(row["args"])
+    return jobs
+
+
+def all_jobs() -> set[str]:
+    return {periodic.task.name for periodic in app.periodic_registry.periodic_tasks.values()}
+
+
+def test_after_twenty_one_hours_each_job_runs_once() -> None:
+    first, later = deferred(START, START + 21 * HOUR)
+
+    assert later == Counter(all_jobs())
+    assert set(first) <= all_jobs()
+
+
+def test_jobs_come_with_their_latest_tick() -> None:
+    async def look() -> dict[str, list[Any]]:
+        with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+            async with running.open_async():
+                periodic = PeriodicJobs(running)
+                await periodic.defer_due(at=START)
+                await taken(running)
+                await periodic.defer_due(at=START + 21 * HOUR)
+                return await taken(running)
+
+    jobs = asyncio.run(look())
+
+    assert jobs["sweep_operations"] == [{"timestamp": int(START) + 21 * HOUR}]
+
+
+def test_every_tick_counts_while_the_clock_runs() -> None:
+    counts = deferred(*(START + 5 * step for step in range(13)))
+
+    assert sum(count["sweep_operations"] for count in counts) == 13
+    assert sum(count["settle_due"] for count in counts) == 2
+
+
+@pytest.mark.parametrize("back", [30 * 60, 3 * HOUR, 3 * DAY])
+def test_a_clock_that_is_set_back_stops_nothing(back: float) -> None:
+    before, at_once, *later = deferred(
+        START, START + HOUR, START + HOUR - back, START + HOUR - back + 5, START + HOUR - back + 65
+    )
+    assert at_once["check_books"] == 1
+
+    counts = sum(later, Counter[str]())
+    frequent = all_jobs() - {"check_books", "purge_expired", "remind_clients"}
+    assert {name for name in counts if counts[name]} >= frequent
+
+
+def test_an_hourly_job_goes_on_within_the_hour_after_the_clock_is_set_back() -> None:
+    *_, back, over_an_hour = deferred(START, START + HOUR, START + HOUR - 3 * DAY, START + 2 * HOUR - 3 * DAY)
+
+    assert back["check_books"] + over_an_hour["check_books"] >= 1
+    assert over_an_hour["purge_expired"] == 1
+
+
+def test_a_new_worker_defers_after_the_clock_was_set_back_while_none_ran() -> None:
+    deferred(START, START + HOUR)
+
+    (counts,) = deferred(START + 10 * 60)
+
+    assert counts["sweep_operations"] == counts["settle_due"] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(defer_timestamp) FROM procrastinate_periodic_defers")
+        assert cursor.fetchone()[0] <= START + 10 * 60
+
+
+def test_a_tick_that_another_worker_has_deferred_is_not_deferred_again() -> None:
+    deferred(START)
+
+    (again,) = deferred(START)
+
+    assert again == Counter()
