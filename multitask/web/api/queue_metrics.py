@@ -59,8 +59,12 @@ class QueueMetrics(Collector):
 def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
     return (
         GaugeMetricFamily("multitask_queue_jobs", "Jobs that wait, due or not.", labels=["queue"]),
-        GaugeMetricFamily("multitask_queue_oldest_seconds", "How long the oldest due job has waited.", labels=["queue"]),
-        GaugeMetricFamily("multitask_webhooks_lag_seconds", "Age of the oldest event that is not processed.", labels=[]),
+        GaugeMetricFamily(
+            "multitask_queue_oldest_seconds", "How long the oldest due job has waited.", labels=["queue"]
+        ),
+        GaugeMetricFamily(
+            "multitask_webhooks_lag_seconds", "Age of the oldest event that is not processed.", labels=[]
+        ),
     )
 
 

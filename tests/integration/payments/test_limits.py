@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.payments import funding, limits, methods, onboarding
+from multitask.payments import limits, methods, onboarding
 from multitask.payments.errors import TooManyRequests
 from multitask.payments.limits import Purpose
 from multitask.payments.models import Payment, ProviderCall
@@ -143,9 +143,7 @@ def test_the_api_says_when_to_come_again(world: World, settings: Settings, clien
         User.objects.get(pk=user_id(world.client())), backend="multitask.users.backends.UsernameOrEmailBackend"
     )
 
-    answers = [
-        client.post("/payments/payment-methods/setup/", "{}", content_type="application/json") for _ in range(3)
-    ]
+    answers = [client.post("/payments/payment-methods/setup/", "{}", content_type="application/json") for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     refusal = answers[-1].json()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from multitask.money import Money
 from multitask.payments.errors import EscrowFrozen
@@ -238,3 +239,70 @@ def test_a_list_of_chargebacks_that_is_not_answered_keeps_nothing_waiting(world:
     polling.refresh_open(now=MIDNIGHT + 30 * MINUTE)
 
     assert contested.escrow.frozen_at == MIDNIGHT + 30 * MINUTE
+
+
+_COPIES = """
+INSERT INTO {table}
+SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(one) || jsonb_build_object('id', one.id + number) || {changed})).*
+  FROM {table} AS one, generate_series(1, %s) AS number WHERE one.id = %s
+"""
+
+
+def copy_payment(job: Job, number: int) -> None:
+    """Have so many newer payments beside a job's, which the provider knows nothing of."""
+    payment, escrow = job.payment, job.escrow
+    copied = {
+        "tasks_task": (
+            job.task_id,
+            "jsonb_build_object('status', 'open', 'accepted_application_id', NULL, 'freelancer_id', NULL,"
+            " 'assigned_at', NULL)",
+        ),
+        "tasks_application": (job.application_id, "jsonb_build_object('task_id', one.task_id + number)"),
+        "payments_escrow": (
+            escrow.pk,
+            "jsonb_build_object('public_id', gen_random_uuid(), 'task_id', one.task_id + number,"
+            " 'application_id', one.application_id + number, 'provider_payment_id', 'pi_copy' || number)",
+        ),
+        "payments_payment": (
+            payment.pk,
+            "jsonb_build_object('escrow_id', one.escrow_id + number, 'provider_payment_id', 'pi_copy' || number)",
+        ),
+    }
+    with connection.cursor() as cursor:
+        for table, (row_id, changed) in copied.items():
+            cursor.execute(_COPIES.format(table=table, changed=changed), [number, row_id])
+
+
+@pytest.mark.breaks_the_books  # The copies have no history.
+def test_the_oldest_of_many_is_read_in_the_end(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    world.pay(job)
+    copy_payment(job, polling.NEWEST + 2 * polling.BEHIND + 200)
+
+    # A poll at a minute when these are due, and two at minutes when they are not.
+    found = [polling.refresh_open(now=MIDNIGHT + 30 * MINUTE + number * MINUTE) for number in range(3)]
+
+    assert found == [0, 0, 1]
+    assert job.escrow.state == "funded"
+    assert polling.refresh_open(now=MIDNIGHT + 33 * MINUTE) == 0
+
+
+def test_a_poll_after_a_pause_does_what_fell_due_in_it(world: World) -> None:
+    job = world.funded()
+    world.refund(job)
+    world.work()
+    polling.refresh_open(now=MIDNIGHT - MINUTE)
+
+    # Once a day, at midnight, when no poll was made.
+    assert polling.refresh_open(now=MIDNIGHT + 21 * HOUR) == 1
+    assert polling.refresh_open(now=MIDNIGHT + 21 * HOUR + MINUTE) == 0
+
+
+def test_a_poll_after_the_clock_was_set_back_goes_on(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    polling.refresh_open(now=MIDNIGHT + 3 * DAY)
+    world.pay(job)
+
+    assert polling.refresh_open(now=MIDNIGHT + MINUTE) == 1

@@ -84,9 +84,7 @@ def test_a_worker_funds_a_fresh_payment_at_a_backlog_of_a_hundred_thousand(
 
 def done(task: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status = 'succeeded'", [task]
-        )
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status = 'succeeded'", [task])
         return int(cursor.fetchone()[0])
 
 

@@ -1,0 +1,35 @@
+"""The lanes: every job has one, every lane has a thread, and none takes what the database cannot serve."""
+
+import pytest
+from procrastinate.contrib.django import app
+
+from multitask.config import lanes
+
+
+@pytest.fixture(autouse=True)
+def jobs_are_known() -> None:
+    """The tasks, which a worker imports when it starts."""
+    app.perform_import_paths()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("threads", [1, 7, 8, 12, 16, 40])
+def test_every_lane_has_a_thread(threads: int) -> None:
+    shared = lanes.shares(threads)
+
+    assert set(shared) == set(lanes.QUEUES)
+    assert min(shared.values()) == 1
+    assert sum(shared.values()) == max(threads, lanes.FEWEST)
+
+
+def test_every_job_has_a_lane_and_no_lock() -> None:
+    ours = [task for task in app.tasks.values() if not task.name.startswith("builtin:")]
+
+    assert len(ours) > 10
+    assert {task.queue for task in ours} == set(lanes.QUEUES)
+    assert not [task.name for task in ours if task.lock]
+
+
+def test_periodic_jobs_share_no_lane_with_those_that_can_pile_up() -> None:
+    periodic = {found.task.queue for found in app.periodic_registry.periodic_tasks.values()}
+
+    assert not periodic & {"operations", "webhooks", "emails"}
