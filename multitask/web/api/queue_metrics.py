@@ -60,10 +60,10 @@ def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily
     return (
         GaugeMetricFamily("multitask_queue_jobs", "Jobs that wait, due or not.", labels=["queue"]),
         GaugeMetricFamily(
-            "multitask_queue_oldest_seconds", "How long the oldest due job has waited.", labels=["queue"]
+            "multitask_queue_oldest_seconds", "Age of the oldest job that is due.", labels=["queue"]
         ),
         GaugeMetricFamily(
-            "multitask_webhooks_lag_seconds", "Age of the oldest event that is not processed.", labels=[]
+            "multitask_webhooks_lag_seconds", "Age of the oldest event that waits.", labels=[]
         ),
     )
 
@@ -71,7 +71,8 @@ def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily
 def _rows(statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def register() -> None:

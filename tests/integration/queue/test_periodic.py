@@ -85,7 +85,7 @@ def test_every_tick_counts_while_the_clock_runs() -> None:
 
 @pytest.mark.parametrize("back", [30 * 60, 3 * HOUR, 3 * DAY])
 def test_a_clock_that_is_set_back_stops_nothing(back: float) -> None:
-    before, at_once, *later = deferred(
+    _, at_once, *later = deferred(
         START, START + HOUR, START + HOUR - back, START + HOUR - back + 5, START + HOUR - back + 65
     )
     assert at_once["check_books"] == 1
