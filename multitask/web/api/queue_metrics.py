@@ -59,12 +59,8 @@ class QueueMetrics(Collector):
 def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
     return (
         GaugeMetricFamily("multitask_queue_jobs", "Jobs that wait, due or not.", labels=["queue"]),
-        GaugeMetricFamily(
-            "multitask_queue_oldest_seconds", "Age of the oldest job that is due.", labels=["queue"]
-        ),
-        GaugeMetricFamily(
-            "multitask_webhooks_lag_seconds", "Age of the oldest event that waits.", labels=[]
-        ),
+        GaugeMetricFamily("multitask_queue_oldest_seconds", "Age of the oldest job that is due.", labels=["queue"]),
+        GaugeMetricFamily("multitask_webhooks_lag_seconds", "Age of the oldest event that waits.", labels=[]),
     )
 
 
