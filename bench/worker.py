@@ -25,14 +25,15 @@ SELECT procrastinate_defer_jobs_v1(array_agg(
        ROW('operations', %s, 0, NULL, NULL, jsonb_build_object('number', n), NULL)::procrastinate_job_to_defer_v1))
   FROM generate_series(1, %s) AS n
 """
+# Each names another account, so that no read answers more than one of them.
 DEFER_EVENTS: Final = """
 WITH stored AS (
     INSERT INTO webhooks_incomingevent
            (provider, event_id, kind, account_id, subject, object_id, payload, received_at, waiting_since,
             next_attempt_at, state, attempts, last_error)
-    SELECT 'stripe', 'evt_' || gen_random_uuid(), 'payment_intent.created', '', 'payment', %s, %s, now(), now(),
-           now(), 'received', 0, ''
-      FROM generate_series(1, %s)
+    SELECT 'stripe', 'evt_' || gen_random_uuid(), 'payment_intent.created', 'acct_' || n, 'payment', %s, %s,
+           now(), now(), now(), 'received', 0, ''
+      FROM generate_series(1, %s) AS n
     RETURNING id
 )
 SELECT procrastinate_defer_jobs_v1(array_agg(

@@ -19,7 +19,7 @@ CHORES: Final = "chores"
 # Every queue has one thread; these have more, by the share of each in the rest. One thread is all that `polls` and
 # `newest` ever have, as more would only ask the provider for the same objects at once.
 QUEUES: Final = (CHORES, "deadlines", "polls", "newest", "emails", "operations", "webhooks")
-SHARES: Final = {CHORES: 1, "operations": 4, "webhooks": 4}
+SHARES: Final = {CHORES: 1, "emails": 1, "operations": 4, "webhooks": 3}
 FEWEST: Final = len(QUEUES)
 # New jobs are not announced, since a NOTIFY makes all commits wait in one line; looking costs next to nothing.
 POLLING_SECONDS: Final = 0.2

@@ -15,18 +15,20 @@ from django.db.models.functions import Cast
 # Jobs go in through the function that procrastinate's own deferring calls.
 _JOB: Final = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[
-       ROW(%s, %s, 0, NULL, NULL, %s::jsonb, %s::timestamptz)
+       ROW(%s, %s, %s, NULL, NULL, %s::jsonb, %s::timestamptz)
        ]::procrastinate_job_to_defer_v1[])
 """
 
 
-def defer(name: str, *, queue: str, at: datetime | None = None, **arguments: int | str) -> None:
+def defer(name: str, *, queue: str, at: datetime | None = None, priority: int = 0, **arguments: int | str) -> None:
     """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`.
+
+    Of the jobs of its queue that are due, those of a higher priority go first.
 
     Errors are Django's, so that a transaction which lost its connection here runs again like any other.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_JOB, [queue, name, json.dumps(arguments), at])
+        cursor.execute(_JOB, [queue, name, priority, json.dumps(arguments), at])
 
 
 def is_queued(name: str, argument: str, *, by: datetime | None = None) -> Exists:

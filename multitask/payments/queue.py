@@ -25,7 +25,7 @@ _QUEUES = {PERFORM: "operations", SETTLE: "operations", EMAIL: "emails"}
 
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:
     """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`."""
-    jobs.defer(name, queue=_QUEUES[name], at=at, **arguments)
+    jobs.defer(name, queue=_QUEUES[name], at=at, priority=0, **arguments)
 
 
 def insert_with_job(operation: Operation) -> Operation:

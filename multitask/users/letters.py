@@ -24,6 +24,7 @@ from multitask.users.mail import Said
 from multitask.users.models import User
 
 JOB: Final = "send_letter"
+PRIORITY: Final = 10
 RESET: Final = "password_reset"
 REGISTERED: Final = "registered"
 ADDRESS_IN_USE: Final = "address_in_use"
@@ -48,7 +49,9 @@ def post(kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: dat
 
     One to nobody in particular (0) finds its reader by the address.
     """
-    jobs.defer(JOB, queue="emails", at=at, kind=kind, address=address, user_id=user_id, attempt=attempt)
+    # Somebody waits for it, perhaps with a link that is good for an hour: it goes before all notices.
+    about: dict[str, int | str] = {"kind": kind, "address": address, "user_id": user_id, "attempt": attempt}
+    jobs.defer(JOB, queue="emails", at=at, priority=PRIORITY, **about)
 
 
 def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime) -> bool:

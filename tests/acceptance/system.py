@@ -138,7 +138,7 @@ class System:
         self.sandbox = SandboxProcess()
         web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         web += ["--workers", "1", "--blocking-threads", "16", "--no-ws", "multitask.config.wsgi:application"]
-        worker = [sys.executable, "manage.py", "worker", "--concurrency", "16"]
+        worker = [sys.executable, "manage.py", "worker", "--concurrency", "34"]
         self._sandbox_port = free_port()
         self._asking = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
@@ -155,7 +155,8 @@ class System:
             "MULTITASK_ENV": "test",
             "DJANGO_SETTINGS_MODULE": "multitask.config.settings",
             "DATABASE_URL": self.database_url,
-            "DATABASE_POOL_SIZE": "20",
+            # More than the operations that the tests hold at the same time, in their lane of the worker.
+            "DATABASE_POOL_SIZE": "40",
             "PUBLIC_URL": self.url,
             "STRIPE_API_BASE": f"http://127.0.0.1:{self._sandbox_port}",
             "STRIPE_SECRET_KEY": SECRET_KEY,

@@ -16,6 +16,7 @@ from procrastinate.jobs import Job
 from multitask.config.lanes import LaneJobs
 from multitask.payments.models import Escrow
 from multitask.payments.states import EscrowState
+from multitask.users import letters
 from multitask.webhooks import incoming, storage
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.integration.queue import backlog
@@ -277,3 +278,18 @@ def test_a_sweep_finds_every_lost_job_at_once(world: World) -> None:
     assert incoming.sweep(now=timezone.now()) == 1_200
     assert incoming.sweep(now=timezone.now() + timedelta(minutes=1)) == 0
     assert Escrow.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_letter_goes_before_the_notices_that_wait(world: World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " SELECT 'emails', 'send_email', jsonb_build_object('notice_id', n) FROM generate_series(1, 50) AS n"
+        )
+    letters.post("reset", address="ada@example.com")
+
+    job = fetch("emails")
+
+    assert job is not None
+    assert job.task_name == "send_letter"

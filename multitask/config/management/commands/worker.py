@@ -17,12 +17,14 @@ from multitask.config import lanes
 
 CONCURRENCY: Final = 16
 PAUSE_SECONDS: Final = 1.0
+# How the end of a lane shows that it has lost the database.
+LOST: Final = (ProcrastinateException, psycopg.Error, OSError)
 
 log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    """Runs a worker that starts anew when it has lost the database; each start takes over what was left."""
+    """Runs the lanes; each starts anew when it has lost the database, and takes over what was left."""
 
     help = "Perform jobs until told to stop; wait for a database that is gone."
 
@@ -62,28 +64,30 @@ async def _serve(threads: int) -> None:
 
 
 async def _work(running: procrastinate.App, threads: int, stopping: asyncio.Event) -> None:
-    """Run all lanes until told to stop, or until one of them ends because the database is gone."""
-    told = asyncio.create_task(stopping.wait())
+    """Keep all lanes at work until told to stop; returns as well when there is no database to begin with."""
     try:
         async with running.open_async():
             running.perform_import_paths()  # type: ignore[no-untyped-call]
-            workers = lanes.of(running, threads)
-            tasks = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
-            await asyncio.wait({*tasks, told}, return_when=asyncio.FIRST_COMPLETED)
-            for worker in workers:
-                worker.stop()  # type: ignore[no-untyped-call]
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-            if not stopping.is_set():
-                _explain(ends)
-    except (ProcrastinateException, psycopg.Error, OSError) as error:
+            await asyncio.gather(*(_keep_at_work(lane, stopping) for lane in lanes.of(running, threads)))
+    except LOST as error:
         log.warning("worker_lost_database", fault=type(error).__name__)
-    finally:
-        told.cancel()
 
 
-def _explain(ends: list[BaseException | None]) -> None:
-    """Raise why the first lane ended; none fails when it was a task beside the jobs that did."""
-    for end in ends:
-        if end is not None:
-            raise end
-    log.warning("worker_stopped", fault="a task beside the jobs failed")
+async def _keep_at_work(lane: lanes.Lane, stopping: asyncio.Event) -> None:
+    """Run one lane until told to stop, anew each time that it ends by itself.
+
+    It does not wait for the jobs of the others, which may take long.
+    """
+    told = asyncio.create_task(stopping.wait())
+    while not told.done():
+        work = asyncio.create_task(lane.run())  # type: ignore[no-untyped-call]
+        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        lane.stop()  # type: ignore[no-untyped-call]
+        try:
+            await work
+            fault = "a task beside the jobs failed"
+        except LOST as error:
+            fault = type(error).__name__
+        if not told.done():
+            log.warning("lane_ended", lane=lane.worker_name, fault=fault)
+            await asyncio.wait({told}, timeout=PAUSE_SECONDS)
