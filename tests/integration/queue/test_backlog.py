@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from multitask.webhooks import incoming, storage
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.integration.queue import backlog
 from tests.integration.queue.conftest import eventually
+from tests.integration.races import together
 from tests.payments_world import Job as Hired
 from tests.payments_world import World
 
@@ -293,3 +295,31 @@ def test_a_letter_goes_before_the_notices_that_wait(world: World) -> None:
 
     assert job is not None
     assert job.task_name == "send_letter"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_jobs_of_one_account_at_once_end_with_what_the_provider_says(world: World) -> None:
+    freelancer = world.freelancer(onboarded=False)
+    account = world.create_account(freelancer)
+    world.fill_in(freelancer)
+    for event in world.events():
+        world.receive(event)
+    backlog.fill(20, subject="account", name="account", objects=1)
+    IncomingEvent.objects.filter(event_id__startswith="evt_backlog").update(
+        object_id=account.provider_account_id, account_id=account.provider_account_id
+    )
+    waiting = IncomingEvent.objects.filter(state=EventState.RECEIVED, subject="account")
+
+    for _ in range(10):
+        answers = together([partial(process, event_id) for event_id in list(waiting.values_list("pk", flat=True))[:12]])
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        if not waiting.exists():
+            break
+
+    assert not waiting.exists()
+    account.refresh_from_db()
+    assert account.onboarding_completed
+
+
+def process(event_id: int) -> EventState:
+    return incoming.process(event_id=event_id, now=timezone.now())
