@@ -20,7 +20,7 @@ from multitask import providers
 from multitask.payments import chargebacks
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Refund, Withdrawal
-from multitask.payments.provider import Provider, ProviderError, Subject
+from multitask.payments.provider import Provider, ProviderError, Subject, Unavailable
 from multitask.payments.states import PaymentState, RefundState, WithdrawalState
 from multitask.webhooks import routes
 from multitask.webhooks.models import IncomingEvent, PollPosition
@@ -76,7 +76,8 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
         missed = polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
     read = sum(_poll(group, now) for group in groups(now=now, since=since))
-    read += sum(_refresh(event, now) for event in unheard_of(now=now, since=since))
+    contested = [(0, event) for event in unheard_of(now=now, since=since)]
+    read += _read_all(contested, now)[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
     return read
 
@@ -203,18 +204,19 @@ def _poll(group: Group, now: datetime) -> int:
     after_id = PollPosition.objects.filter(name=group.name).values_list("after_id", flat=True).first()
     if not group.is_due and after_id is None:
         return 0
-    read = 0
+    read, is_away = 0, False
     if group.is_due:
         newest = list(_events(group, group.rows, NEWEST))
-        read += _read_all(newest, now)
-        if after_id is None and len(newest) == NEWEST:
-            after_id = newest[-1][0]
-    if after_id is not None:
+        read, reached, is_away = _read_all(newest, now)
+        if is_away or (after_id is None and len(newest) == NEWEST):
+            after_id = reached
+    if after_id is not None and not is_away:
         behind = list(_events(group, group.rows.filter(pk__lt=after_id), BEHIND))
-        read += _read_all(behind, now)
-        # The next poll goes on here; with fewer than there might be, the oldest has been read.
-        reached = behind[-1][0] if len(behind) == BEHIND else None
-        PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": reached})
+        more, after_id, is_away = _read_all(behind, now)
+        read += more
+        # With fewer than there might be, the oldest has been read.
+        after_id = after_id if is_away or len(behind) == BEHIND else None
+    PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
     return read
 
 
@@ -225,14 +227,30 @@ def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iter
         yield row_id, event
 
 
-def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> int:
-    return sum(_refresh(event, now) for _, event in objects)
+def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> tuple[int, int | None, bool]:
+    """Read objects until the provider takes no calls; return how many were read, the last row and whether it did so.
+
+    The rest is then left for the next poll. Its first object may be the reason, so it is passed over in this round.
+    """
+    read, row_id = 0, None
+    for row_id, event in objects:
+        try:
+            read += _refresh(event, now)
+        except Unavailable as error:
+            log.warning("poll_put_off", subject=event.subject, object=event.object_id, fault=str(error))
+            return read, row_id, True
+    return read, row_id, False
 
 
 def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
-    """Read one object; an error on it is left for its next turn, and does not block the others."""
+    """Read one object; an error on it is left for its next turn, and does not block the others.
+
+    Raises Unavailable when the provider takes no calls now, whatever the object.
+    """
     try:
         routes.refresh(wanted, now=now)
+    except Unavailable:
+        raise
     except (routes.NotOurs, UnknownObject, ProviderError, Error) as error:
         log.warning("poll_failed", subject=wanted.subject, object=wanted.object_id, fault=str(error))
         return False

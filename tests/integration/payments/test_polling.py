@@ -306,3 +306,17 @@ def test_a_poll_after_the_clock_was_set_back_goes_on(world: World) -> None:
     world.pay(job)
 
     assert polling.refresh_open(now=MIDNIGHT + MINUTE) == 1
+
+
+def test_a_poll_that_the_provider_refuses_goes_on_a_minute_later(world: World) -> None:
+    jobs = [world.hired() for _ in range(3)]
+    for job in jobs:
+        world.ask_to_pay(job)
+        world.pay(job)
+    world.sandbox.add_fault("rate_limit", method="GET", path="/v1/payment_intents/*", count=1)
+
+    # Due at this minute and not at the next: the newest was refused, and has its turn when they are due again.
+    assert polling.refresh_open(now=MIDNIGHT + 30 * MINUTE) == 0
+    assert polling.refresh_open(now=MIDNIGHT + 31 * MINUTE) == 2
+    assert polling.refresh_open(now=MIDNIGHT + 32 * MINUTE) == 0
+    assert polling.refresh_open(now=MIDNIGHT + 45 * MINUTE) == 1

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0006_share_step"),
+        ("payments", "0007_operation_certainty"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
