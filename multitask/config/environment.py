@@ -65,7 +65,7 @@ class Environment(BaseSettings):
         "minutes; 0 for any number.",
     )
     payment_calls_per_user: int = Field(
-        default=100,
+        default=600,
         ge=0,
         description="New payments, refunds, withdrawals; of each, in five minutes; 0 for any number.",
     )
