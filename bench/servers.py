@@ -21,9 +21,9 @@ from psycopg import sql
 
 from stack import local, postgres
 from stack.processes import Programs
-from stack.run import WEB_THREADS
 
 SETTINGS = "bench.settings"
+WEB_THREADS = 8  # what WEB_THREADS is when it is not set
 MANAGE = [sys.executable, "manage.py"]
 
 
@@ -56,9 +56,7 @@ class Servers:
 
     def start_web(self) -> None:
         """Start the web server with the workers and threads of the stack."""
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", local.HOST]
-        command += ["--port", str(self.here.web_port), "--workers", "1", "--blocking-threads", str(WEB_THREADS)]
-        self.programs.start("web", [*command, "multitask.config.wsgi:application"], self.environment)
+        self.programs.start("web", local.web_command(self.here.web_port), self.environment)
         self.programs.await_answer("web", f"{self.here.web}/readyz")
 
     def start_worker(self) -> None:
