@@ -15,12 +15,13 @@ MEANINGS = {
     401: "Log in first, or again.",
     403: "You may see this, but not do it.",
     404: "It is not there, or not yours to see.",
+    408: "The body did not arrive in time.",
     409: "The state of things does not allow this now.",
     411: "The body came without its length.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     422: "A field is wrong; `fields` says which and why.",
-    429: "Too many attempts.",
+    429: "Too many attempts or requests.",
     503: "Nobody can answer now: ask again, with the same Idempotency-Key where there is one.",
 }
 WITH_RETRY_AFTER = (429, 503)
