@@ -135,6 +135,7 @@ if INSTALLED:
         made = Proxy(port)
 
         def is_ready() -> bool:
+            assert running.poll() is None, (folder / "log").read_text()
             with contextlib.suppress(OSError):
                 return made.ask("GET", "/readyz").status == 200
             return False
