@@ -5,8 +5,14 @@ import time
 from functools import partial
 from typing import Any, Final
 
+from django.http import HttpRequest
+from django.http.cookie import parse_cookie
+from django.utils.translation import get_language_from_request
+
 from multitask.web.api import errors, metrics
-from multitask.web.api.middleware import client_address, request_id
+from multitask.web.api.errors import Answer
+from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
+from multitask.web.pages.faults import POLICY, busy
 from multitask.web.server import environ, responses, routes
 from multitask.web.server.bodies import BodyTooSlow, Disconnected, NoRoom, Reader, Receive
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of
@@ -80,7 +86,7 @@ class Server:
             finally:
                 self.bodies.let_go(body, address)
         except (TooManyRequests, BodyTooSlow, NoRoom, Busy) as refusal:
-            return _refuse(refusal, lane, headers)
+            return _refuse(scope["path"], refusal, lane, headers)
 
     async def _run(self, made: dict[str, Any], ticket: Ticket) -> Response:
         """Run the request in a thread. The ticket is given back when the thread is free, whoever still waits."""
@@ -109,7 +115,9 @@ def _healthy(method: str, headers: Headers) -> Response:
     return Response(200, raw, content)
 
 
-def _refuse(refusal: TooManyRequests | BodyTooSlow | NoRoom | Busy, lane: Name, headers: Headers) -> Response:
+def _refuse(
+    path: str, refusal: TooManyRequests | BodyTooSlow | NoRoom | Busy, lane: Name, headers: Headers
+) -> Response:
     """The response of a request that no thread has seen."""
     own_id = request_id(headers.get("x-request-id", ""))
     if isinstance(refusal, TooManyRequests):
@@ -128,4 +136,15 @@ def _refuse(refusal: TooManyRequests | BodyTooSlow | NoRoom | Busy, lane: Name, 
     if isinstance(refusal, BodyTooSlow | NoRoom):
         # The rest of the body is not read, so nothing else can follow on this connection.
         extra["Connection"] = "close"
+    if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):
+        return _busy_page(answer, headers, extra)
     return responses.of_answer(answer, **extra)
+
+
+def _busy_page(answer: Answer, headers: Headers, extra: dict[str, str]) -> Response:
+    """The response to somebody who looks at our pages, in their language."""
+    asked = HttpRequest()
+    asked.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
+    asked.COOKIES = parse_cookie(headers.get("cookie", ""))
+    extra = {**answer.headers, "Content_Type": "text/html; charset=utf-8", "Content_Security_Policy": POLICY, **extra}
+    return responses.of_content(busy(get_language_from_request(asked), answer.status), answer.status, extra)

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -69,9 +69,13 @@ def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) 
 
 
 def of_answer(answer: Answer, **headers: str) -> Response:
-    """Return the response of an error that Django is not asked about."""
+    """Return the response of an error that Django is not asked about; names are written with underscores."""
     made = errors.response(answer)
-    for name, value in {"Cache-Control": "no-store", **headers}.items():
-        made[name.replace("_", "-")] = value
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in made.items()]
-    return Response(answer.status, [*raw, (b"content-length", str(len(made.content)).encode())], made.content)
+    return of_content(made.content, answer.status, {**dict(made.items()), **headers})
+
+
+def of_content(content: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    """Return a response that nobody may keep; names are written with underscores or hyphens."""
+    whole = {"Cache-Control": "no-store", **headers, "Content-Length": str(len(content))}
+    named = {name.lower().replace("_", "-").encode(): value.encode("latin-1") for name, value in whole.items()}
+    return Response(status, [*named.items()], content)

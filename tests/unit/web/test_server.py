@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,9 +43,18 @@ class Site:
         return [environ["wsgi.input"].read()]
 
 
-async def ask(server: Server, path: str, *, body: bytes = b"", token: str = "", declared: int | None = None) -> Answer:
+async def ask(
+    server: Server,
+    path: str,
+    *,
+    body: bytes = b"",
+    token: str = "",
+    declared: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
     """Make one request without a network; the body comes at once, and nothing after it."""
-    headers = {"content-length": str(len(body) if declared is None else declared), "authorization": token}
+    length = len(body) if declared is None else declared
+    headers = {"content-length": str(length), "authorization": token, **(headers or {})}
     scope = {
         "type": "http",
         "method": "POST" if body or declared else "GET",
@@ -148,6 +157,20 @@ def test_who_waited_too_long_is_told_to_come_again() -> None:
 
     status, headers, body = asyncio.run(story())
     assert (status, json.loads(body)["code"], headers["retry-after"]) == (503, "temporarily_unavailable", "5")
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+def test_who_looks_at_pages_is_told_by_a_page(language: str, direction: str) -> None:
+    async def story() -> list[Answer]:
+        server = Server(Site(), replace(SETTINGS, requests_per_minute=1))
+        headers = {"accept": "text/html,*/*", "accept-language": language}
+        return [await ask(server, path, headers=headers) for path in ("/", "/tasks/", "/payments/wallet/")]
+
+    _, (status, headers, body), (_, of_api, _) = asyncio.run(story())
+    assert (status, headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert f'dir="{direction}"' in body.decode()
+    assert int(headers["retry-after"]) > 0
+    assert of_api["content-type"] == "application/json"
 
 
 def test_a_caller_who_went_away_leaves_the_thread_to_others() -> None:
