@@ -1,12 +1,12 @@
 """Who makes a request, as far as turns and limits need to know, and how many requests one caller may make."""
 
 import hashlib
-import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from multitask.users import throttle
 from multitask.web.server.environ import Headers
 
 REMEMBERED: Final = 20_000
@@ -28,16 +28,14 @@ def caller_of(headers: Headers, address: str, *, session_cookie: str) -> str:
     """
     proof = headers.get("authorization") or _cookie(headers.get("cookie", ""), session_cookie)
     if not proof:
-        return _network(address)
+        return _visitor(address)
     return hashlib.blake2b(proof.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _network(address: str) -> str:
-    """The network of an address: one line of a provider has a whole /64 of IPv6 addresses."""
-    if ":" not in address:
-        return address
+def _visitor(address: str) -> str:
+    """The address by which a visitor counts, or what there is in its place, as on a Unix socket."""
     try:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+        return throttle.visitor(address) or ""
     except ValueError:
         return address
 
