@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-BENCHMARKS = ("ledger_posting", "ledger_reading", "wallet", "webhooks", "worker", "web_memory")
+BENCHMARKS = ("ledger_posting", "ledger_reading", "wallet", "webhooks", "worker", "web_memory", "overload")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -65,10 +65,10 @@ def request(
 class Connection:
     """One connection that is kept open."""
 
-    def __init__(self, address: str) -> None:
-        """Connect."""
+    def __init__(self, address: str, *, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Connect; `seconds` is how long an answer is waited for."""
         parts = urlsplit(address)
-        self._socket = socket.create_connection((parts.hostname, parts.port), TIMEOUT_SECONDS)
+        self._socket = socket.create_connection((parts.hostname, parts.port), seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
 

@@ -21,9 +21,9 @@ from psycopg import sql
 
 from stack import local, postgres
 from stack.processes import Programs
-from stack.run import WEB_THREADS
 
 SETTINGS = "bench.settings"
+WEB_THREADS = 8  # what WEB_THREADS is when it is not set
 MANAGE = [sys.executable, "manage.py"]
 
 
@@ -42,6 +42,7 @@ class Servers:
         """Take free ports; nothing runs yet."""
         self.programs = Programs(folder / "logs")
         self.here = local.Local(folder, _free_port(), _free_port(), database_url, local.keys(folder))
+        self._clock = folder / "clock"
         self.environment = {**self.here.environment(), "DJANGO_SETTINGS_MODULE": SETTINGS}
 
     def migrate(self) -> None:
@@ -56,14 +57,17 @@ class Servers:
 
     def start_web(self) -> None:
         """Start the web server with the workers and threads of the stack."""
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", local.HOST]
-        command += ["--port", str(self.here.web_port), "--workers", "1", "--blocking-threads", str(WEB_THREADS)]
-        self.programs.start("web", [*command, "multitask.config.wsgi:application"], self.environment)
+        self.programs.start("web", local.web_command(self.here.web_port), self.environment)
         self.programs.await_answer("web", f"{self.here.web}/readyz")
 
     def start_worker(self) -> None:
-        """Start the worker as the stack does."""
-        self.programs.start("worker", [*MANAGE, "worker"], self.environment)
+        """Start the worker as the stack does, by a clock that can be stepped."""
+        environment = {**self.environment, "BENCH_CLOCK": str(self._clock)}
+        self.programs.start("worker", [*MANAGE, "worker"], environment)
+
+    def step_clock(self, seconds: float) -> None:
+        """Let the worker's clock, by which its periodic jobs are due, jump ahead of the machine's."""
+        self._clock.write_text(str(seconds))
 
     def stop(self, name: str) -> None:
         """Stop one program and wait for its end."""

@@ -11,8 +11,7 @@ from bench import client, events, machine, people
 from bench.client import Connection, request
 from bench.people import PASSWORD, Person
 from bench.report import Report
-from bench.servers import Servers, megabytes, running
-from stack.run import WEB_THREADS
+from bench.servers import WEB_THREADS, Servers, megabytes, running
 
 BOUND: Final = 200
 STAGES: Final = 5

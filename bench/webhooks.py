@@ -8,8 +8,7 @@ from typing import Any
 
 from bench import client, events, machine
 from bench.report import Report
-from bench.servers import Servers, running
-from stack.run import WEB_THREADS
+from bench.servers import WEB_THREADS, Servers, running
 
 BOUND = 0.5
 FLOOR_TABLE = """

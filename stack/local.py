@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,22 @@ class Local:
             "PYTHONUNBUFFERED": "1",
             **self.keys,
         }
+
+
+def web_command(port: int) -> list[str]:
+    """Return the command that starts the web server; how many threads it has, WEB_THREADS says.
+
+    Each connection needs one of the `backpressure` places, idle and half-open ones too. The buffer bounds the
+    headers of a request and what is held of a response for a slow reader.
+    """
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", HOST, "--port", str(port)),
+        *("--workers", "1", "--http", "1", "--no-ws", "--backlog", "4096", "--backpressure", "16384"),
+        *("--http1-buffer-size", "65536", "--http1-header-read-timeout", "20000"),
+        # A reader who takes nothing must not keep a stopped server from ending.
+        *("--workers-kill-timeout", "30"),
+        "multitask.config.asgi:application",
+    ]
 
 
 def ports() -> tuple[int, int]:

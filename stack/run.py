@@ -18,7 +18,6 @@ from stack.processes import Programs
 from stack.story import Story
 
 SETTLE_SECONDS = 2
-WEB_THREADS = 8
 CONNECT_SECONDS = 10
 
 
@@ -136,7 +135,7 @@ def _start(here: Local, programs: Programs) -> None:
     console.say("Starting the offline Stripe, the worker and the web server ...")
     programs.start("sandbox", _sandbox_command(here), {**environment, **_webhooks(here)})
     programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
-    programs.start("web", _web_command(here), environment)
+    programs.start("web", local.web_command(here.web_port), environment)
     programs.start("worker", [*manage, "worker"], environment)
     programs.await_answer("web", f"{here.web}/readyz")
 
@@ -155,13 +154,6 @@ def _webhooks(here: Local) -> dict[str, str]:
         "STRIPE_SANDBOX_WEBHOOKS": f"{hook}={here.keys['STRIPE_WEBHOOK_SECRET']}",
         "STRIPE_SANDBOX_CONNECT_WEBHOOKS": f"{hook}={here.keys['STRIPE_CONNECT_WEBHOOK_SECRET']}",
     }
-
-
-def _web_command(here: Local) -> list[str]:
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", local.HOST, "--port", str(here.web_port)),
-        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "multitask.config.wsgi:application"),
-    ]
 
 
 def _stay(here: Local, programs: Programs, story: Story) -> None:

@@ -37,6 +37,13 @@ class Environment(BaseSettings):
     metrics_token: SecretStr = SecretStr("")
     log_level: str = "INFO"
 
+    web_threads: int = Field(default=8, ge=4, le=200)
+    web_wait_seconds: int = Field(default=10, ge=1, le=300, description="For a thread; twice that for the provider.")
+    web_body_seconds: int = Field(default=20, ge=1, le=600)
+    web_bodies_megabytes: int = Field(default=64, ge=4, le=4_096)
+    web_send_seconds: int = Field(default=30, ge=1, le=600, description="For 64 KiB of a large response.")
+    requests_per_caller_per_minute: int = Field(default=120_000, ge=0, description="0 for any number.")
+
     email_url: str = Field(default="", description="smtp://user:password@host:587; empty writes files or discards.")
     email_from: str = "MultiTask Payments <payments@multitask.example>"
 

@@ -11,6 +11,7 @@ from multitask.config import environment
 from multitask.config.cors import cors_settings
 from multitask.config.databases import databases
 from multitask.config.emails import email_settings
+from multitask.web.server.settings import Settings as ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = environment.read()
@@ -21,7 +22,6 @@ SECRET_KEY_FALLBACKS = ENV.secret_key_fallbacks
 ALLOWED_HOSTS = ENV.allowed_hosts or ["127.0.0.1", "localhost", "[::1]", "testserver"]
 CSRF_TRUSTED_ORIGINS = ENV.csrf_trusted_origins
 ROOT_URLCONF = "multitask.config.urls"
-WSGI_APPLICATION = "multitask.config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "users.User"
 APPEND_SLASH = True
@@ -117,6 +117,17 @@ STORAGES = {
 # Outside production the files are served from where they are written, without a collecting step.
 WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+SESSION_COOKIE_NAME = "sessionid"
+WEB_SERVER = ServerSettings(
+    threads=ENV.web_threads,
+    wait_seconds=ENV.web_wait_seconds,
+    largest_body=DATA_UPLOAD_MAX_MEMORY_SIZE,
+    body_seconds=ENV.web_body_seconds,
+    bodies_bytes=ENV.web_bodies_megabytes * 1_000_000,
+    send_seconds=ENV.web_send_seconds,
+    requests_per_minute=ENV.requests_per_caller_per_minute,
+    session_cookie=SESSION_COOKIE_NAME,
+)
 
 # Security: what `check --deploy` asks for holds in production; on loopback there is no TLS to insist on.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.is_production

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from django.test import override_settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from stack.local import web_command
 from tests import fresh_database
 from tests.sandbox_process import ROOT, SandboxProcess, free_port
 
@@ -127,22 +128,28 @@ class System:
     """Sandbox, web server and worker, started as they are in production, but for the addresses.
 
     `database_url` names a migrated database. `web_database_url` leads the web server alone elsewhere,
-    such as through a proxy.
+    such as through a proxy. `web_settings` are further environment variables of the web server.
     """
 
-    def __init__(self, folder: Path, database_url: str, *, web_database_url: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        web_database_url: str = "",
+        web_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox = SandboxProcess()
-        web = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        web += ["--workers", "1", "--blocking-threads", "16", "--no-ws", "multitask.config.wsgi:application"]
         worker = [sys.executable, "manage.py", "worker", "--concurrency", "34"]
         self._sandbox_port = free_port()
         self._asking = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
-        self.web = self._process("web", web, web_database_url or database_url)
+        self.web = self._process("web", web_command(self.port), web_database_url or database_url)
+        self.web.environment.update(web_settings or {})
         self.worker = self._process("worker", worker, database_url)
 
     def _process(self, name: str, command: list[str], database_url: str) -> Process:
@@ -157,6 +164,7 @@ class System:
             "DATABASE_URL": self.database_url,
             # More than the operations that the tests hold at the same time, in their lane of the worker.
             "DATABASE_POOL_SIZE": "40",
+            "WEB_THREADS": "16",
             "PUBLIC_URL": self.url,
             "STRIPE_API_BASE": f"http://127.0.0.1:{self._sandbox_port}",
             "STRIPE_SECRET_KEY": SECRET_KEY,

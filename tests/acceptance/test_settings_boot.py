@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from stack.local import web_command
 from tests.sandbox_process import ROOT, free_port
 
 PRODUCTION = {
@@ -23,17 +24,13 @@ PRODUCTION = {
 SECRETS = [name for name in PRODUCTION if name not in {"MULTITASK_ENV", "STRIPE_API_BASE"}]
 SANDBOX = "http://127.0.0.1:12111"
 CHECK = [sys.executable, "manage.py", "check"]
-WEB = [
-    *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "1"),
-    *("--port", "{port}", "multitask.config.wsgi:application"),
-]
+WEB = web_command(free_port())
 WORKER = [sys.executable, "manage.py", "worker"]
 
 
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     """Start a program with these variables beside those that every program needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [part.format(port=free_port()) for part in command]
     return subprocess.run(
         command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, timeout=60, check=False
     )

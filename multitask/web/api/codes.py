@@ -20,7 +20,7 @@ _HELD: Final = "not_found wrong_state not_funded dispute_open escrow_frozen"
 
 # By operation, the codes of its own rules. An id that cannot be one is `not_found` everywhere.
 OWN: Final[Mapping[str, str]] = {
-    "auth_register": "username_taken invalid_account too_many_requests",
+    "auth_register": "username_taken invalid_account",
     "auth_login": "invalid_credentials otp_required otp_invalid too_many_attempts",
     "auth_second_factor": "otp_invalid second_factor_off too_many_attempts",
     "auth_refresh": "invalid_token session_ended refresh_token_reused",
@@ -62,10 +62,10 @@ OWN: Final[Mapping[str, str]] = {
 
 _ANY: Final = (
     "bad_request repeated_parameter not_found body_too_large invalid invalid_text"
-    " temporarily_unavailable outcome_unknown"
+    " too_many_requests temporarily_unavailable outcome_unknown"
 )
 _WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed"
-_WITH_BODY: Final = "invalid_json length_required unsupported_media_type required unknown_field"
+_WITH_BODY: Final = "invalid_json request_timeout length_required unsupported_media_type required unknown_field"
 _WITH_KEY: Final = "invalid_idempotency_key idempotency_in_flight idempotency_key_reused"
 
 

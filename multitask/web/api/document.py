@@ -15,6 +15,7 @@ MEANINGS = {
     401: "Log in first, or again.",
     403: "You may see this, but not do it.",
     404: "It is not there, or not yours to see.",
+    408: "The body did not arrive in time.",
     409: "The state of things does not allow this now.",
     411: "The body came without its length.",
     413: "The body is too large.",

@@ -101,6 +101,7 @@ BY_STATUS = {
     401: Answer(status=401, code="not_authenticated", message="Log in first."),
     403: Answer(status=403, code="forbidden", message="You may not do this."),
     404: Answer(status=404, code="not_found", message="There is nothing here."),
+    408: Answer(status=408, code="request_timeout", message="The body did not arrive in time. Send it again."),
     405: Answer(status=405, code="method_not_allowed", message="This address does not take that method."),
     411: Answer(status=411, code="length_required", message="Send the body with its Content-Length."),
     413: Answer(status=413, code="body_too_large", message="The body is larger than is accepted."),
@@ -124,6 +125,16 @@ def answer(error: BaseException) -> Answer:
     if isinstance(error, OperationalError | InterfaceError):
         return UNAVAILABLE
     return by_status(_status_of_django(error))
+
+
+def too_many_requests(retry_after: int) -> Answer:
+    """Give the answer for a caller who makes more requests than is allowed; `retry_after` is in seconds."""
+    return Answer(
+        status=429,
+        code="too_many_requests",
+        message="Too many requests. Wait a moment, then go on.",
+        headers={"Retry-After": str(retry_after)},
+    )
 
 
 def by_status(status: int) -> Answer:

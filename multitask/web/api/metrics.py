@@ -4,7 +4,7 @@ import hmac
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 from multitask.web.api import errors
 
@@ -13,6 +13,12 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 REQUESTS = Counter("multitask_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("multitask_http_request_seconds", "Time to answer.", ["method", "route"])
+
+RUNNING = Gauge("multitask_web_requests_running", "Requests that have a thread.", ["lane"])
+WAITING = Gauge("multitask_web_requests_waiting", "Whole requests that wait for a thread.", ["lane"])
+REFUSED = Counter("multitask_web_requests_refused_total", "Requests answered without a thread.", ["lane", "reason"])
+UNFINISHED = Gauge("multitask_web_bodies_unfinished", "Requests whose body is not there whole.")
+BODY_BYTES = Gauge("multitask_web_body_bytes", "What the larger bodies of present requests hold in memory.")
 
 
 def observe(request: HttpRequest, status: int, *, seconds: float) -> None:

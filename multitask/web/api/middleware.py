@@ -31,15 +31,15 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request with its id in X-Request-ID."""
         began = time.perf_counter()
-        request.request_id = request_id = _request_id(request)  # type: ignore[attr-defined]
+        request.request_id = own_id = request_id(request.headers.get("X-Request-ID", ""))  # type: ignore[attr-defined]
         request.client_ip = client_ip(request)  # type: ignore[attr-defined]
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=own_id)
         try:
             with calls.from_request():
                 response = self._respond(request)
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
-        response["X-Request-ID"] = request_id
+        response["X-Request-ID"] = own_id
         metrics.observe(request, response.status_code, seconds=time.perf_counter() - began)
         return response
 
@@ -73,15 +73,20 @@ class RequestContextMiddleware:
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """Return the caller's address, believing no header that a caller can write himself.
+    """Return the caller's address, or None when it is not one."""
+    return client_address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+
+
+def client_address(peer: str, forwarded_for: str) -> str | None:
+    """Return the address of whoever is behind `peer`, believing no header that a caller can write himself.
 
     Each proxy appends the address it was called from, so with n proxies of our own the n-th
     entry from the right is the caller's, however many he put before it.
     """
     proxies: int = settings.TRUSTED_PROXIES
-    address = request.META.get("REMOTE_ADDR", "")
+    address = peer
     if proxies:
-        chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+        chain = [part.strip() for part in forwarded_for.split(",")]
         address = chain[-proxies] if len(chain) >= proxies else address
     try:
         return str(ipaddress.ip_address(address))
@@ -89,8 +94,8 @@ def client_ip(request: HttpRequest) -> str | None:
         return None
 
 
-def _request_id(request: HttpRequest) -> str:
-    sent = request.headers.get("X-Request-ID", "")
+def request_id(sent: str) -> str:
+    """Return the id that a request was sent with, or a new one."""
     return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from multitask.web.api.schemas import Error
 
-# Any request may repeat a parameter or be too large, and any may meet a database that is away.
-ALWAYS = (400, 413, 503)
+# Any request may repeat a parameter, be too large or be one too many, and any may meet a server that is busy.
+ALWAYS = (400, 413, 429, 503)
 WITH_USER = (401, 403)
-WITH_BODY = (411, 415, 422)
+WITH_BODY = (408, 411, 415, 422)
 WITH_KEY = (409, 422)
 
 

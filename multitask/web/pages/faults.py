@@ -5,6 +5,7 @@ Below the API's addresses its middleware puts its own body in the place of these
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
@@ -19,7 +21,7 @@ from multitask.web.pages.context import everywhere
 from multitask.web.pages.shell import page
 
 # What a page without scripts, forms and strangers needs; where the policy's own middleware was not reached.
-_POLICY: Final = (
+POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -92,6 +94,21 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@cache
+def busy(language: str, status: int) -> bytes:
+    """The page of a request that waited for a thread in vain, in a language of the site; it names nobody."""
+    with translation.override(language):
+        told = Told(
+            title=_("We are back in a moment"),
+            text=_(
+                "Too many requests wait for an answer just now. Yours was not looked at, so nothing has moved. "
+                "Try again in a moment."
+            ),
+            button=_("Go to the home page"),
+        )
+        return _bare(HttpRequest(), told, status).content
+
+
 def _framed(request: HttpRequest, told: Told, status: int) -> HttpResponse:
     return page(request, "fault.html", {"told": told}, status=status)
 
@@ -101,7 +118,7 @@ def _bare(request: HttpRequest, told: Told, status: int) -> HttpResponse:
     context: dict[str, Any] = {"told": told, "request_id": getattr(request, "request_id", ""), **everywhere(request)}
     answer = HttpResponse(render_to_string("pages/fault_bare.html", context), status=status)
     answer["Cache-Control"] = "no-store"
-    answer["Content-Security-Policy"] = _POLICY
+    answer["Content-Security-Policy"] = POLICY
     return answer
 
 

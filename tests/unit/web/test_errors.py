@@ -21,7 +21,7 @@ def _refusals(base: type[DomainError] = DomainError) -> Iterator[type[DomainErro
 
 def _import_everything() -> None:
     for module in pkgutil.walk_packages(multitask.__path__, "multitask."):
-        if ".migrations" not in module.name and not module.name.endswith(".wsgi"):
+        if ".migrations" not in module.name and not module.name.endswith(".asgi"):
             importlib.import_module(module.name)
 
 

@@ -1,0 +1,150 @@
+"""The ASGI application: one request from its first byte to its last."""
+
+import asyncio
+import time
+from functools import partial
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.http.cookie import parse_cookie
+from django.utils.translation import get_language_from_request
+
+from multitask.web.api import errors, metrics
+from multitask.web.api.errors import Answer
+from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
+from multitask.web.pages.faults import POLICY, busy
+from multitask.web.server import environ, responses, routes
+from multitask.web.server.bodies import BodyTooSlow, Disconnected, NoRoom, Reader, Receive
+from multitask.web.server.callers import Limits, TooManyRequests, caller_of
+from multitask.web.server.environ import Headers
+from multitask.web.server.lanes import Busy, Lanes, Name, Ticket, bounds
+from multitask.web.server.responses import Response, Send
+from multitask.web.server.settings import Settings
+from multitask.web.server.threads import Threads, WsgiApplication
+
+RETRY_AFTER_SECONDS: Final = 5
+_UNLIMITED: Final = frozenset({Name.WEBHOOKS, Name.SYSTEM})
+
+
+class Server:
+    """Serves a WSGI application so that only whole requests hold threads, and no caller holds them all."""
+
+    def __init__(self, application: WsgiApplication, settings: Settings) -> None:
+        """Start the threads."""
+        self._settings = settings
+        # One more than the setting says, for monitoring.
+        number = settings.threads + 1
+        self._threads = Threads(application, number)
+        self.lanes = Lanes(bounds(threads=settings.threads, seconds=settings.wait_seconds), threads=number)
+        self.bodies = Reader(
+            largest=settings.largest_body, seconds=settings.body_seconds, room_bytes=settings.bodies_bytes
+        )
+        self._limits = Limits(settings.requests_per_minute, time.monotonic)
+        self._show()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = environ.headers_of(scope)
+        without_body = scope["method"] == "HEAD"
+        if scope["path"] == routes.HEALTH and scope["method"] in {"GET", "HEAD"}:
+            response = _healthy(scope["method"], headers)
+        else:
+            try:
+                response = await self._respond(scope, headers, receive)
+            except Disconnected:
+                return
+        try:
+            await response.send(send, without_body=without_body, seconds=self._settings.send_seconds)
+        except TimeoutError:
+            metrics.REFUSED.labels(routes.lane_of(scope["path"]), "reader_too_slow").inc()
+        finally:
+            response.close()
+
+    def _show(self) -> None:
+        """Let metrics read what is going on."""
+        for name in Name:
+            metrics.RUNNING.labels(name).set_function(partial(self.lanes.running, name))
+            metrics.WAITING.labels(name).set_function(partial(self.lanes.waiting, name))
+        metrics.UNFINISHED.set_function(lambda: self.bodies.unfinished)
+        metrics.BODY_BYTES.set_function(lambda: self.bodies.room.taken)
+
+    async def _respond(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Response:
+        """Read the body, wait for a thread, and return its response. Raises Disconnected."""
+        lane = routes.lane_of(scope["path"])
+        peer = environ.peer_of(scope)
+        address = client_address(peer, headers.get("x-forwarded-for", "")) or peer
+        caller = caller_of(headers, address, session_cookie=self._settings.session_cookie)
+        try:
+            if lane not in _UNLIMITED:
+                self._limits.count(caller)
+            body = await self.bodies.read(headers, receive, address)
+            try:
+                ticket = await self.lanes.enter(lane, caller)
+                return await self._run(environ.build(scope, headers, body), ticket)
+            finally:
+                self.bodies.let_go(body, address)
+        except (TooManyRequests, BodyTooSlow, NoRoom, Busy) as refusal:
+            return _refuse(scope["path"], refusal, lane, headers)
+
+    async def _run(self, made: dict[str, Any], ticket: Ticket) -> Response:
+        """Run the request in a thread. The ticket is given back when the thread is free, whoever still waits."""
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def done(response: Response) -> None:
+            self.lanes.leave(ticket)
+            if answered.done():
+                response.close()
+            else:
+                answered.set_result(response)
+
+        self._threads.run(made, done)
+        return await answered
+
+
+def _healthy(method: str, headers: Headers) -> Response:
+    """The response of /healthz, which says that the event loop answers and asks nobody else."""
+    metrics.REQUESTS.labels(method, routes.HEALTH.lstrip("/"), "200").inc()
+    content = b'{"status": "ok"}'
+    raw = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"x-request-id", request_id(headers.get("x-request-id", "")).encode()),
+    ]
+    return Response(200, raw, content)
+
+
+def _refuse(
+    path: str, refusal: TooManyRequests | BodyTooSlow | NoRoom | Busy, lane: Name, headers: Headers
+) -> Response:
+    """The response of a request that no thread has seen."""
+    own_id = request_id(headers.get("x-request-id", ""))
+    if isinstance(refusal, TooManyRequests):
+        reason, answer = "too_many_requests", errors.too_many_requests(refusal.retry_after)
+    elif isinstance(refusal, BodyTooSlow):
+        reason, answer = "body_too_slow", errors.by_status(408)
+    elif isinstance(refusal, NoRoom):
+        reason, answer = "no_room", errors.by_status(503)
+    else:
+        reason, answer = refusal.reason.value, errors.by_status(503)
+    metrics.REFUSED.labels(lane, reason).inc()
+    # Metrics count it. A line in the log for each would let whoever floods us fill the disk.
+    extra = {"X_Request_ID": own_id}
+    if answer.status == 503:
+        extra["Retry_After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(refusal, BodyTooSlow | NoRoom):
+        # The rest of the body is not read, so nothing else can follow on this connection.
+        extra["Connection"] = "close"
+    if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):
+        return _busy_page(answer, headers, extra)
+    return responses.of_answer(answer, **extra)
+
+
+def _busy_page(answer: Answer, headers: Headers, extra: dict[str, str]) -> Response:
+    """The response to somebody who looks at our pages, in their language."""
+    asked = HttpRequest()
+    asked.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
+    asked.COOKIES = parse_cookie(headers.get("cookie", ""))
+    extra = {**answer.headers, "Content_Type": "text/html; charset=utf-8", "Content_Security_Policy": POLICY, **extra}
+    return responses.of_content(busy(get_language_from_request(asked), answer.status), answer.status, extra)

@@ -1,0 +1,81 @@
+"""Responses that are there whole before the first byte is sent, so that slow readers hold no thread."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+from multitask.web.api import errors
+from multitask.web.api.errors import Answer
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
+
+# A larger response waits for its reader in a file.
+IN_MEMORY_BYTES: Final = 262_144
+PIECE_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response: its body in memory, or in a file that is read from its beginning and closed."""
+
+    status: int
+    headers: RawHeaders
+    content: bytes = b""
+    file: IO[bytes] | None = None
+
+    async def send(self, send: Send, *, without_body: bool, seconds: float) -> None:
+        """Send it at the reader's speed, and give up when one piece is not taken within `seconds`.
+
+        The length is declared, so a reader who is given up can tell that the body is not whole.
+        """
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        if self.file is None or without_body:
+            await send({"type": "http.response.body", "body": b"" if without_body else self.content})
+            return
+        while piece := self.file.read(PIECE_BYTES):
+            async with asyncio.timeout(seconds):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def close(self) -> None:
+        """Delete the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
+    """Take up the whole body of a WSGI response."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    pieces: list[bytes] = []
+    size, file = 0, None
+    for piece in body:
+        size += len(piece)
+        if file is None and size > IN_MEMORY_BYTES:
+            file = tempfile.TemporaryFile(prefix="multitask-response-")  # noqa: SIM115 - closed once it is sent
+            file.writelines(pieces)
+            pieces = []
+        if file is None:
+            pieces.append(piece)
+        else:
+            file.write(piece)
+    if not any(name == b"content-length" for name, _ in raw) and int(status[:3]) not in {204, 304}:
+        raw.append((b"content-length", str(size).encode()))
+    if file is not None:
+        file.seek(0)
+    return Response(int(status[:3]), raw, b"".join(pieces), file)
+
+
+def of_answer(answer: Answer, **headers: str) -> Response:
+    """Return the response of an error that Django is not asked about; names are written with underscores."""
+    made = errors.response(answer)
+    return of_content(made.content, answer.status, {**dict(made.items()), **headers})
+
+
+def of_content(content: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    """Return a response that nobody may keep; names are written with underscores or hyphens."""
+    whole = {"Cache-Control": "no-store", **headers, "Content-Length": str(len(content))}
+    named = {name.lower().replace("_", "-").encode(): value.encode("latin-1") for name, value in whole.items()}
+    return Response(status, [*named.items()], content)

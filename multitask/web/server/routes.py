@@ -1,0 +1,47 @@
+"""Which lane a request belongs to, by its path: the one table of the requests that call the payment provider."""
+
+import re
+from typing import Final
+
+from multitask.web.server.lanes import Name
+
+HEALTH: Final = "/healthz"
+_SYSTEM: Final = frozenset({HEALTH, "/readyz", "/metrics"})
+_WEBHOOKS: Final = ("/payments/webhooks/", "/api/payments/webhooks/")
+
+# Routes as Django's resolver has them. A test holds this table to what really calls the provider.
+PROVIDER_ROUTES: Final = frozenset(
+    {
+        *(
+            f"{prefix}payments/{route}"
+            for prefix in ("", "api/")
+            for route in (
+                "intents/create/",
+                "connect/create/",
+                "connect/onboarding/",
+                "payment-methods/create/",
+                "payment-methods/setup/",
+                "payment-methods/<int:method_id>/delete/",
+                "payment-methods/<int:method_id>/set-default/",
+            )
+        ),
+        "tasks/<int:task_id>/pay/begin/",
+        "onboarding/start/",
+        "onboarding/return/",
+        "onboarding/refresh/",
+    }
+)
+_PROVIDER: Final = re.compile(
+    "|".join(re.sub(r"<int:\w+>", "[0-9]+", route) for route in sorted(PROVIDER_ROUTES)), re.ASCII
+)
+
+
+def lane_of(path: str) -> Name:
+    """Return the lane of a request for `path`."""
+    if path in _SYSTEM:
+        return Name.SYSTEM
+    if path.startswith(_WEBHOOKS):
+        return Name.WEBHOOKS
+    if _PROVIDER.fullmatch(path, 1):
+        return Name.PROVIDER
+    return Name.ORDINARY

@@ -1,0 +1,108 @@
+"""Every request that calls the provider while its caller waits is in the provider's lane, and no other is."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from multitask.payments.models import Escrow, HistoryRow, SavedMethod
+from multitask.web.server import routes
+from multitask.web.server.lanes import Name
+from tests.acceptance import clients
+from tests.acceptance.clients import Caller
+from tests.sandbox_process import SandboxProcess
+
+# An account is made before it is used, and a card is deleted after it was.
+FIRST, LAST = "connect/create/", "payment-methods/<int:method_id>/delete/"
+BACKEND = "multitask.users.backends.UsernameOrEmailBackend"
+
+
+def all_routes(resolver: Any = None, prefix: str = "") -> Iterator[str]:
+    """Every route of the site but the back office, whose commands are jobs."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from all_routes(pattern, route) if route != "backoffice/" else ()
+        elif isinstance(pattern, URLPattern):
+            yield route
+
+
+def filled(route: str, known: dict[str, object]) -> str | None:
+    """The address of a route with ids that exist; None where there is nothing of the kind."""
+    names = re.findall(r"<(?:\w+:)?(\w+)>", route)
+    if not set(names) <= known.keys():
+        return None
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(known[found[1]]), route)
+
+
+def agreed(client: Caller, freelancer: Caller) -> dict[str, Any]:
+    """An application that was accepted."""
+    body = {"title": "Draw a logo", "description": "A round one.", "budget": "100.00"}
+    task = client.post("/api/tasks/create/", body).json
+    application = freelancer.post(f"/api/tasks/{task['id']}/apply/").json
+    client.post(f"/api/tasks/applications/{application['id']}/accept/")
+    return {"task_id": task["id"], "application_id": application["id"]}
+
+
+def bodies(known: dict[str, object]) -> dict[str, dict[str, object]]:
+    """What some commands cannot do without, by the end of their routes."""
+    return {
+        "intents/create/": {"application_id": known["application_id"]},
+        "payment-methods/create/": {"payment_method_id": "pm_card_visa"},
+    }
+
+
+def turn(route: str) -> tuple[bool, bool, int, str]:
+    """When a route is visited: those without ids make what the others need."""
+    return (not route.endswith(FIRST), route.endswith(LAST), route.count("<"), route)
+
+
+def visit(route: str, person: Caller, known: dict[str, object]) -> None:
+    """Get and post, signed in on a page."""
+    path = filled(route, known)
+    if path is None:
+        return
+    body = next((body for end, body in bodies(known).items() if route.endswith(end)), {})
+    browser = Client(raise_request_exception=False)
+    for send in (lambda: browser.get(path), lambda: browser.post(path, body, content_type="application/json")):
+        # One of the pages signs out.
+        browser.force_login(person.user, backend=BACKEND)
+        send()
+
+
+@pytest.mark.parametrize("prefix", ["", "api/"])
+def test_requests_that_call_the_provider_are_in_its_lane(
+    transactional_db: None, sandbox: SandboxProcess, prefix: str
+) -> None:
+    sandbox.clear_faults()
+    sandbox.add_fault("delay", path="/v1/*", seconds=0)  # which counts the requests
+    # The other spelling of the payments' addresses is a run of its own: most calls are made once for a person.
+    other = "api/payments/" if not prefix else "payments/"
+    wanted = [route for route in dict.fromkeys(all_routes()) if not route.startswith(other)]
+    person, freelancer = clients.person(client=True, freelancer=True), clients.person(freelancer=True)
+    known: dict[str, object] = dict(agreed(person, freelancer))
+    calling = set()
+    for route in sorted(wanted, key=turn):
+        if route.endswith("pay/begin/"):
+            known |= agreed(person, freelancer)
+        before = sandbox.faults()[0]["matched"]
+        visit(route, person, known)
+        if sandbox.faults()[0]["matched"] > before:
+            calling.add(route)
+        for name, rows in (("escrow_id", Escrow), ("method_id", SavedMethod), ("transaction_id", HistoryRow)):
+            newest = rows.objects.order_by("-pk").first()  # type: ignore[attr-defined]
+            if newest is not None:
+                known[name] = getattr(newest, "public_id", newest.pk)
+
+    assert calling == {route for route in routes.PROVIDER_ROUTES if not route.startswith(other)}
+    sandbox.clear_faults()
+
+
+def test_the_table_names_routes_that_exist() -> None:
+    assert set(all_routes()) >= routes.PROVIDER_ROUTES
+    known = {"task_id": 7, "method_id": 9}
+    for route in routes.PROVIDER_ROUTES:
+        assert routes.lane_of(filled(route, known) or "") is Name.PROVIDER

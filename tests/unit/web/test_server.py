@@ -1,0 +1,189 @@
+"""The ASGI application around any WSGI application: who is answered while threads are busy, and who is refused."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from multitask.web.server.application import Server
+from multitask.web.server.lanes import Name
+from multitask.web.server.settings import Settings
+
+SETTINGS = Settings(
+    threads=4,
+    wait_seconds=30,
+    largest_body=1_000,
+    body_seconds=30,
+    bodies_bytes=100_000,
+    send_seconds=30,
+    requests_per_minute=0,
+    session_cookie="sessionid",
+)
+PROVIDER = "/payments/intents/create/"
+WEBHOOK = "/payments/webhooks/stripe/"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Site:
+    """A WSGI application that repeats the body; while it is closed, no request to it ends."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.environs: list[dict[str, Any]] = []
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        self.environs.append(environ)
+        assert self.is_open.wait(60)
+        start("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read()]
+
+
+async def ask(
+    server: Server,
+    path: str,
+    *,
+    body: bytes = b"",
+    token: str = "",
+    declared: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Make one request without a network; the body comes at once, and nothing after it."""
+    length = len(body) if declared is None else declared
+    headers = {"content-length": str(length), "authorization": token, **(headers or {})}
+    scope = {
+        "type": "http",
+        "method": "POST" if body or declared else "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("127.0.0.1", 80),
+        "client": ("192.0.2.1", 1),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value],
+    }
+    waiting, messages = [body], []
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": True}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    await server(scope, receive, send)
+    start, *rest = messages
+    found = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], found, b"".join(message["body"] for message in rest)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def test_a_whole_request_is_answered_by_a_thread() -> None:
+    site = Site()
+    status, headers, body = asyncio.run(ask(Server(site, SETTINGS), "/tasks/", body=b"hello"))
+    assert (status, headers["content-length"], body) == (200, "5", b"hello")
+    assert site.environs[0]["REQUEST_METHOD"] == "POST"
+
+
+def test_a_body_that_is_too_large_is_left_to_the_application_unread() -> None:
+    site = Site()
+    status, _, body = asyncio.run(ask(Server(site, SETTINGS), "/tasks/", body=b"x", declared=1_001))
+    assert (status, body) == (200, b"")
+    assert site.environs[0]["CONTENT_LENGTH"] == "1001"
+
+
+@pytest.mark.parametrize(("path", "most"), [(PROVIDER, 2), ("/tasks/", 3), (WEBHOOK, 3)])
+def test_when_one_lane_is_busy_the_others_are_answered(path: str, most: int) -> None:
+    async def story() -> None:
+        site = Site()
+        server = Server(site, SETTINGS)
+        site.is_open.clear()
+        loop = asyncio.get_running_loop()
+        busy = [loop.create_task(ask(server, path, token=f"client {number}")) for number in range(20)]
+        await until(lambda: len(site.environs) == most)
+
+        assert (await ask(server, "/healthz"))[0] == 200
+        others = {"/readyz", "/tasks/", WEBHOOK} - {path}
+        asked = [loop.create_task(ask(server, other)) for other in others]
+        # Each has a thread, though none of the first has come back.
+        await until(lambda: {environ["PATH_INFO"] for environ in site.environs} == {path, *others})
+        site.is_open.set()
+        assert {answer[0] for answer in await asyncio.gather(*busy, *asked)} == {200}
+        assert not any(server.lanes.running(name) for name in Name)
+
+    asyncio.run(story())
+
+
+def test_who_asks_too_often_is_told_when_to_come_again() -> None:
+    async def story() -> list[Answer]:
+        server = Server(Site(), replace(SETTINGS, requests_per_minute=2))
+        for path in ("/healthz", "/readyz", WEBHOOK):
+            for _ in range(5):
+                assert (await ask(server, path, token="a"))[0] == 200
+        assert (await ask(server, "/tasks/", token="b"))[0] == 200
+        return [await ask(server, "/tasks/", token="a") for _ in range(3)]
+
+    *answered, (status, headers, body) = asyncio.run(story())
+    assert [answer[0] for answer in answered] == [200, 200]
+    assert (status, json.loads(body)["code"]) == (429, "too_many_requests")
+    assert int(headers["retry-after"]) > 0
+    assert headers["x-request-id"]
+
+
+def test_who_waited_too_long_is_told_to_come_again() -> None:
+    async def story() -> Answer:
+        site = Site()
+        server = Server(site, replace(SETTINGS, wait_seconds=0.01))
+        site.is_open.clear()
+        loop = asyncio.get_running_loop()
+        busy = [loop.create_task(ask(server, "/tasks/", token=f"client {number}")) for number in range(3)]
+        await until(lambda: len(site.environs) == 3)
+        refused = await ask(server, "/tasks/", token="late")
+        site.is_open.set()
+        await asyncio.gather(*busy)
+        return refused
+
+    status, headers, body = asyncio.run(story())
+    assert (status, json.loads(body)["code"], headers["retry-after"]) == (503, "temporarily_unavailable", "5")
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+def test_who_looks_at_pages_is_told_by_a_page(language: str, direction: str) -> None:
+    async def story() -> list[Answer]:
+        server = Server(Site(), replace(SETTINGS, requests_per_minute=1))
+        headers = {"accept": "text/html,*/*", "accept-language": language}
+        return [await ask(server, path, headers=headers) for path in ("/", "/tasks/", "/payments/wallet/")]
+
+    _, (status, headers, body), (_, of_api, _) = asyncio.run(story())
+    assert (status, headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert f'dir="{direction}"' in body.decode()
+    assert int(headers["retry-after"]) > 0
+    assert of_api["content-type"] == "application/json"
+
+
+def test_a_caller_who_went_away_leaves_the_thread_to_others() -> None:
+    async def story() -> None:
+        site = Site()
+        server = Server(site, SETTINGS)
+        site.is_open.clear()
+        gone = asyncio.get_running_loop().create_task(ask(server, "/tasks/"))
+        await until(lambda: bool(site.environs))
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        assert server.lanes.running(Name.ORDINARY) == 1
+        site.is_open.set()
+        await until(lambda: server.lanes.running(Name.ORDINARY) == 0)
+
+    asyncio.run(story())
