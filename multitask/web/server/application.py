@@ -13,7 +13,7 @@ from multitask.web.api import errors, metrics
 from multitask.web.api.errors import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
 from multitask.web.pages.faults import POLICY, busy
-from multitask.web.server import environ, responses, routes
+from multitask.web.server import environ, origins, responses, routes
 from multitask.web.server.bodies import BodyTooSlow, Disconnected, NoRoom, Reader, Receive
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of
 from multitask.web.server.environ import Headers
@@ -138,7 +138,7 @@ def _refuse(
         extra["Connection"] = "close"
     if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):
         return _busy_page(answer, headers, extra)
-    return responses.of_answer(answer, **extra)
+    return responses.of_answer(answer, **extra, **origins.headers_for(path, headers))
 
 
 def _busy_page(answer: Answer, headers: Headers, extra: dict[str, str]) -> Response:

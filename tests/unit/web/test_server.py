@@ -8,7 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
+from multitask.config import cors
+from multitask.config.environment import Environment
+from multitask.web.server import origins
 from multitask.web.server.application import Server
 from multitask.web.server.lanes import Name
 from multitask.web.server.settings import Settings
@@ -187,3 +191,22 @@ def test_a_caller_who_went_away_leaves_the_thread_to_others() -> None:
         await until(lambda: server.lanes.running(Name.ORDINARY) == 0)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("path", "may_read"), [("/payments/wallet/", True), (WEBHOOK, False), ("/wallet/", False)])
+def test_a_named_front_end_may_read_a_refusal_by_the_server_itself(
+    settings: LazySettings, path: str, may_read: bool
+) -> None:
+    origin = "https://app.example.org"
+    environment = Environment(cors_allowed_origins=[origin])
+    for name, value in cors.cors_settings(environment, list(settings.MIDDLEWARE)).items():
+        setattr(settings, name, value)
+
+    allowed = origins.headers_for(path, {"origin": origin, "host": "testserver"})
+    other = origins.headers_for(path, {"origin": "https://other.example.org", "host": "testserver"})
+    assert allowed.get("access_control_allow_origin") == (origin if may_read else None)
+    assert "access_control_allow_origin" not in other
+
+
+def test_without_named_front_ends_no_refusal_speaks_of_origins() -> None:
+    assert origins.headers_for("/payments/wallet/", {"origin": "https://app.example.org"}) == {}

@@ -1,0 +1,24 @@
+"""Lets front ends of other origins read refusals that no middleware has seen."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from multitask.web.server.environ import Headers
+
+_MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
+
+
+def headers_for(path: str, headers: Headers) -> dict[str, str]:
+    """Return the headers that the CORS middleware adds to a response; none where no origin is allowed."""
+    if _MIDDLEWARE not in settings.MIDDLEWARE or "origin" not in headers:
+        return {}
+    # Here, since the library reads its settings when it is imported.
+    from corsheaders.middleware import CorsMiddleware
+
+    asked = HttpRequest()
+    asked.path = asked.path_info = path
+    asked.META["HTTP_ORIGIN"] = headers["origin"]
+    asked.META["HTTP_HOST"] = headers.get("host", "")
+    response = HttpResponse()
+    CorsMiddleware(lambda _: response)(asked)
+    return {name.replace("-", "_"): value for name, value in response.headers.items() if name != "Content-Type"}
