@@ -146,6 +146,8 @@ class RefreshToken(models.Model):
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
     family = models.UUIDField(db_index=True)
+    # The second factor that the session was proved by: a device's id, which no later device has.
+    proved_by = models.BigIntegerField(null=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
