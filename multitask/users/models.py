@@ -119,7 +119,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """The time zone; UTC when its name has left the database of zones since it was chosen."""
         try:
             return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo("UTC")
 
     @property
