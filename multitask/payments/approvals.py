@@ -52,9 +52,14 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
     return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
 
 
+def is_any_open(escrow: Escrow) -> bool:
+    """Return whether a decision of the staff over this escrow waits for a second person."""
+    return Approval.objects.filter(escrow=escrow, decided_at=None).exists()
+
+
 def require_none_open(escrow: Escrow) -> None:
     """Require that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
-    if Approval.objects.filter(escrow=escrow, decided_at=None).exists():
+    if is_any_open(escrow):
         raise WrongState("A decision about this escrow waits for a second person.")
 
 

@@ -97,6 +97,7 @@ def settle(
     }
     if approvals.is_large(held, held.remaining):
         return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
+    approvals.require_none_open(held)
     _settle(held, arguments, actor, now)
     dispute.refresh_from_db()
     return dispute

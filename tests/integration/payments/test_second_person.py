@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from multitask.money import Money
-from multitask.payments import approvals, disputes, escrow, fulfilment, refunds, returns, transfers
+from multitask.payments import actions, approvals, disputes, escrow, fulfilment, refunds, returns, transfers
 from multitask.payments.errors import DisputeOpen, FourEyes, RefundInProgress, WrongState
 from multitask.payments.models import Approval, Escrow, Operation, Refund
 from multitask.users.actor import Actor
@@ -108,6 +108,15 @@ def test_while_it_waits_staff_moves_nothing_else_of_the_escrow(world: World, wai
     with pytest.raises(WrongState):
         way(world, job, world.staff())
     assert moved(job) == (0, 0)
+
+
+def test_what_waits_is_not_offered_to_the_staff_again_and_the_two_sides_go_on(world: World) -> None:
+    job = world.completed()
+    assert actions.allowed(world.staff(), job.escrow) == ["release", "refund"]
+    assert isinstance(world.release(job, world.staff()), Approval)
+    assert actions.allowed(world.staff(), job.escrow) == []
+    assert "release" in actions.allowed(job.client, job.escrow)
+    assert isinstance(world.release(job), Escrow)
 
 
 def test_a_dispute_or_a_refund_that_came_in_between_stops_the_approved_release(world: World) -> None:
