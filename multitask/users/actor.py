@@ -33,7 +33,7 @@ class Power(StrEnum):
 NEEDS_FRESH_PROOF: frozenset[Power] = frozenset(Power) - {Power.READ_ANY}
 
 
-class Proof(IntEnum):
+class Assurance(IntEnum):
     """How far the second factor stands behind a request; later values include the earlier ones."""
 
     NONE = 0  # no second factor, or a session that was not proved by it
@@ -94,7 +94,7 @@ class Actor:
     request_id: str = ""
     is_client: bool = False
     is_freelancer: bool = False
-    proof: Proof = Proof.NONE
+    assurance: Assurance = Assurance.NONE
 
     @classmethod
     def system(cls, label: str, *, request_id: str = "") -> Self:
@@ -107,17 +107,19 @@ class Actor:
         return cls(user_id=None, role=Role.VISITOR, label="visitor", ip=ip, request_id=request_id)
 
     @classmethod
-    def of(cls, user: Person, *, ip: str | None = None, request_id: str = "", proof: Proof = Proof.NONE) -> Self:
-        """Make the actor of a person, from a user just read from the database; `proof` is that of the session."""
+    def of(
+        cls, user: Person, *, ip: str | None = None, request_id: str = "", assurance: Assurance = Assurance.NONE
+    ) -> Self:
+        """Make the actor of a person, from a user just read from the database; `assurance` is that of the session."""
         return cls(
             user_id=user.pk,
-            role=_role_of(user, proof),
+            role=_role_of(user, assurance),
             label=user.username,
             ip=ip,
             request_id=request_id,
             is_client=user.is_client,
             is_freelancer=user.is_freelancer,
-            proof=proof,
+            assurance=assurance,
         )
 
     @property
@@ -140,10 +142,10 @@ class Actor:
 
     def has_proof_for(self, power: Power) -> bool:
         """Return whether the second factor was proved lately enough to use the power; processes prove nothing."""
-        return self.is_system or power not in NEEDS_FRESH_PROOF or self.proof is Proof.FRESH
+        return self.is_system or power not in NEEDS_FRESH_PROOF or self.assurance is Assurance.FRESH
 
 
-def _role_of(user: Person, proof: Proof) -> Role:
-    if user.staff_role and proof >= Proof.SESSION:
+def _role_of(user: Person, assurance: Assurance) -> Role:
+    if user.staff_role and assurance >= Assurance.SESSION:
         return Role(user.staff_role)
     return Role.CLIENT if user.is_client or not user.is_freelancer else Role.FREELANCER

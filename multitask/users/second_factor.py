@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.database import transactional
 from multitask.users import accounts, credentials, letters, throttle
-from multitask.users.actor import Actor, Proof
+from multitask.users.actor import Actor, Assurance
 from multitask.users.errors import UserError
 from multitask.users.powers import ProofNeeded
 
@@ -78,14 +78,14 @@ def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
     return proved_at is not None and now - FRESH <= proved_at <= now
 
 
-def staff_proof(*, user_id: int, proved_by: int | None, proved_at: datetime | None, now: datetime) -> Proof:
+def staff_proof(*, user_id: int, proved_by: int | None, proved_at: datetime | None, now: datetime) -> Assurance:
     """Return what a staff member's session is worth: `proved_by` is the device that it was proved by, and when.
 
     A session that was proved by a second factor that has been removed since is not proved.
     """
     if proved_by is None or proved_by != device_id(user_id):
-        return Proof.NONE
-    return Proof.FRESH if is_fresh(proved_at, now) else Proof.SESSION
+        return Assurance.NONE
+    return Assurance.FRESH if is_fresh(proved_at, now) else Assurance.SESSION
 
 
 def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) -> None:

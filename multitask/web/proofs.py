@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from multitask.users import second_factor, sessions
-from multitask.users.actor import Proof
+from multitask.users.actor import Assurance
 from multitask.users.models import User
 
 PROVED_AT = "second_factor_proved_at"
@@ -33,14 +33,14 @@ def require_fresh(request: HttpRequest, user: User, now: datetime) -> None:
     second_factor.require_fresh(user_id=user.pk, proved_at=_proved_at(request), now=now)
 
 
-def of_staff(request: HttpRequest, user: User) -> Proof:
+def of_staff(request: HttpRequest, user: User) -> Assurance:
     """Return how far the second factor stands behind this request of the staff; NONE for everybody else.
 
     Asked of the database once per request.
     """
     if not user.staff_role:
-        return Proof.NONE
-    known: tuple[int, Proof] | None = getattr(request, "staff_proof", None)
+        return Assurance.NONE
+    known: tuple[int, Assurance] | None = getattr(request, "staff_proof", None)
     if known is None or known[0] != user.pk:
         known = user.pk, _of_staff(request, user)
         request.staff_proof = known  # type: ignore[attr-defined]
@@ -49,10 +49,10 @@ def of_staff(request: HttpRequest, user: User) -> Proof:
 
 def is_unproved_staff(request: HttpRequest, user: User) -> bool:
     """Return whether somebody of the staff came without the proof that the staff's powers take."""
-    return bool(user.staff_role) and of_staff(request, user) is Proof.NONE
+    return bool(user.staff_role) and of_staff(request, user) is Assurance.NONE
 
 
-def _of_staff(request: HttpRequest, user: User) -> Proof:
+def _of_staff(request: HttpRequest, user: User) -> Assurance:
     return second_factor.staff_proof(
         user_id=user.pk, proved_by=_proved_by(request), proved_at=_proved_at(request), now=timezone.now()
     )

@@ -74,8 +74,8 @@ def user_of(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """Make the actor of an authenticated request; staff without a proof by the second factor is no staff here."""
     user = user_of(request)
-    proof = proofs.of_staff(request, user)
-    return Actor.of(user, ip=_ip(request), request_id=_request_id(request), proof=proof)
+    assurance = proofs.of_staff(request, user)
+    return Actor.of(user, ip=_ip(request), request_id=_request_id(request), assurance=assurance)
 
 
 def lacks_second_factor(request: HttpRequest) -> bool:

@@ -55,7 +55,7 @@ def actor_of(request: HttpRequest) -> Actor:
         user,
         ip=getattr(request, "client_ip", None),
         request_id=str(getattr(request, "request_id", "")),
-        proof=proofs.of_staff(request, user),
+        assurance=proofs.of_staff(request, user),
     )
 
 
