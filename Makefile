@@ -1,7 +1,7 @@
 # MultiTask Payments. `make help` lists what can be made.
 # Every recipe runs from the project's folder through the interpreter of its own virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-browser check format bench mutation screenshots lock clean install install-dev translations browser
+.PHONY: help run demo code test test-browser check format bench mutation screenshots lock clean install install-dev translations browser
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -23,6 +23,9 @@ run: install ## Start everything, play the story of one task, and stay up (Ctrl-
 
 demo: install ## Play the story of one task and stop; a step that fails is named.
 	@exec $(PY) -m stack demo
+
+code: ## Show the present code of the staff login that `make run` has made, for the back office.
+	@$(PY) -m stack code
 
 test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the server that DATABASE_URL names.
 	@$(PY) -m pytest -n $(WORKERS) $(SPREAD) $(ARGS)

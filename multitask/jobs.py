@@ -14,6 +14,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
+from multitask.database import schema
 from multitask.ledger import checks
 from multitask.payments import emails, escrow, notices, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
@@ -114,7 +115,16 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="7 * * * *")
 @app.task(name="check_books", queue="polls", queueing_lock="check_books")
 def check_books(timestamp: int) -> None:
-    """Prove the books; what is broken fails the job and stands in the log."""
+    """Prove the books; what is broken fails the job and stands in the log.
+
+    While a release is being replaced the schema may be that of another one: then the books are not checked, which
+    fails the job as well, under another name in the log.
+    """
+    try:
+        schema.require_same()
+    except schema.SchemaDiffers as refusal:
+        log.error("books_not_checked", reason=str(refusal))
+        raise
     broken = checks.run()
     for violation in broken:
         log.critical("books_broken", invariant=violation.invariant, detail=violation.detail)

@@ -1,4 +1,4 @@
-"""A person's HTTP client: JSON to our API, forms to the provider's pages; every call is printed."""
+"""A person's HTTP client: JSON to our API, forms to pages of ours and of the provider; every call is printed."""
 
 import json
 import time
@@ -6,6 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 from stack import console
@@ -28,7 +29,18 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_opener = urllib.request.build_opener(_NoRedirect())
+class Form(HTMLParser):
+    """The fields of a page's form, with the values that stand in them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "input" and given.get("name"):
+            self.fields[str(given["name"])] = given.get("value") or ""
 
 
 class Caller:
@@ -38,6 +50,8 @@ class Caller:
         self.base = base
         self.token = token
         self.check = check
+        # Pages know a person by a cookie.
+        self._opener = urllib.request.build_opener(_NoRedirect(), urllib.request.HTTPCookieProcessor())
 
     def get(self, path: str) -> Answer:
         return self._json("GET", path, None, (200,), {})
@@ -97,7 +111,7 @@ class Caller:
             self.base + path, data, {"Accept": "application/json", **authorization, **headers}, method=method
         )
         try:
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers.get("Location") or error.read().decode(errors="replace")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from stack import checks, mutation, postgres, run
+from stack import checks, mutation, postgres, run, staff
 from stack.errors import StackError
 
 
@@ -13,6 +13,7 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything, play the story, stay up")
     commands.add_parser("demo", help="start everything, play the story, stop")
+    commands.add_parser("code", help="show the present code of the staff login that `run` has made")
     commands.add_parser("check", help="what `make check` runs")
     breaking = commands.add_parser("mutation", help="what `make mutation` runs")
     breaking.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(mutation.TARGETS)} (default: all)")
@@ -22,6 +23,8 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.command == "check":
             return checks.run()
+        if chosen.command == "code":
+            return staff.show_code(postgres.data_folder())
         if chosen.command in {"run", "demo"}:
             return run.run(stays=chosen.command == "run")
         if chosen.command == "mutation":

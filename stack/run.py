@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from stack import console, local, postgres
+from stack import console, local, postgres, staff
+from stack.caller import Caller
 from stack.errors import StackError
 from stack.local import Local
 from stack.processes import Programs
@@ -157,9 +158,11 @@ def _webhooks(here: Local) -> dict[str, str]:
 
 
 def _stay(here: Local, programs: Programs, story: Story) -> None:
-    staff = story.register_staff()
-    hire = [sys.executable, "manage.py", "staff_role", staff.username, "admin"]
+    console.title("\nA staff login switches two-step sign-in on, which the back office asks for")
+    login = staff.register(Caller(here.web, check=programs.check), f"staff-{story.mark}")
+    hire = [sys.executable, "manage.py", "staff_role", login.username, "admin"]
     programs.finish("staff", hire, here.environment())
+    staff.keep(login, here.data)
     console.say()
     addresses = {
         "Pages": f"{here.web}/",
@@ -171,8 +174,11 @@ def _stay(here: Local, programs: Programs, story: Story) -> None:
     }
     for name, address in addresses.items():
         console.say(f"  {name:<16} {address}")
-    for person in (story.client, story.freelancer, staff):
-        console.say(f"  {person.role.capitalize() + ' login':<16} {person.username}  password {person.password}")
+    logins = {"Client": story.client, "Freelancer": story.freelancer}
+    named = {role: (person.username, person.password) for role, person in logins.items()}
+    for role, (username, password) in {**named, "Staff": (login.username, login.password)}.items():
+        console.say(f"  {role + ' login':<16} {username}  password {password}")
+    console.say(f"  {'Staff code':<16} make code  (or this key in an authenticator app: {login.key})")
     console.say("\nEverything stays up; Ctrl-C stops it.")
     while True:
         programs.check()

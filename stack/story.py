@@ -4,11 +4,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from stack import books, console
-from stack.caller import Answer, Caller
+from stack.caller import Answer, Caller, Form
 from stack.errors import StackError
 from stack.local import Local
 
@@ -98,15 +97,8 @@ class Story:
         caller = Caller(self.local.web, check=self.check)
         return Person(f"{role}-{self.mark}", secrets.token_urlsafe(12), caller, role)
 
-    def register_staff(self) -> Person:
-        """Register somebody who takes no part in the story, to become one of the staff."""
-        staff = self._person("staff")
-        self._register(staff)
-        return staff
-
     def _register(self, person: Person) -> None:
-        # Everybody hires or works; who is neither yet of the staff hires.
-        roles = {"is_client": person.role != "freelancer", "is_freelancer": person.role == "freelancer"}
+        roles = {"is_client": person.role == "client", "is_freelancer": person.role == "freelancer"}
         names = {"username": person.username, "email": f"{person.username}@example.com"}
         # Registering signs in. A login would be refused after many failed ones, as everybody has one address here.
         account = person.caller.post("/api/auth/register/", {**names, "password": person.password, **roles})
@@ -135,7 +127,7 @@ class Story:
         address = urlsplit(self.seen["onboarding"])
         provider = Caller(f"{address.scheme}://{address.netloc}", check=self.check)
         path = f"{address.path}?{address.query}" if address.query else address.path
-        form = _Form(provider.page(path))
+        form = Form(provider.page(path))
         status, leads_to = provider.form(path, form.fields)
         if status not in (302, 303):
             raise StackError(f"the form was not taken: {leads_to[:500]}")
@@ -237,17 +229,3 @@ def _equal(what: str, found: Decimal, wanted: Decimal) -> None:
     console.say(f"     {what}: {found} USD")
     if found != wanted:
         raise StackError(f"{what} should have {wanted} USD and has {found}")
-
-
-class _Form(HTMLParser):
-    """The fields of a page's form, with the values that stand in them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.fields: dict[str, str] = {}
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "input" and given.get("name"):
-            self.fields[str(given["name"])] = given.get("value") or ""

@@ -31,7 +31,7 @@ from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payme
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.tasks import board
 from multitask.tasks.models import Application, Task
-from multitask.users.actor import Actor
+from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 from multitask.webhooks import incoming
 from tests.contract.rigs import StripeRig
@@ -128,11 +128,13 @@ class World(Dashboard):
         return actor
 
     def staff(self, role: str = "finance", **more: Any) -> Actor:
-        return self._person(staff_role=role, is_staff=True, **more)
+        """Somebody of the staff who has just proved the second factor."""
+        return self._person(Assurance.FRESH, staff_role=role, is_staff=True, **more)
 
-    def _person(self, **fields: Any) -> Actor:
+    def _person(self, assurance: Assurance = Assurance.NONE, /, **fields: Any) -> Actor:
         name = f"person{next(_numbers)}"
-        return Actor.of(User.objects.create_user(name, f"{name}@example.com", **fields), ip="203.0.113.7")
+        user = User.objects.create_user(name, f"{name}@example.com", **fields)
+        return Actor.of(user, ip="203.0.113.7", assurance=assurance)
 
     def create_account(self, freelancer: Actor, country: str = "US", currency: str = "USD") -> ConnectedAccount:
         account = onboarding.create(actor=freelancer, country=country, currency=currency, now=self.now)

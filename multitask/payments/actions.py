@@ -1,14 +1,22 @@
 """What an actor could do with an escrow now: the same rules as the commands', asked instead of enforced."""
 
-from multitask.payments import access, refunds
+from multitask.payments import access, approvals, refunds
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.tasks.states import TaskStatus
-from multitask.users.actor import Actor, Power, Role
+from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
     """Names of commands that would be accepted at this moment, in the order a page would show them."""
+    found = _allowed(actor, escrow)
+    # While a decision of the staff waits for a second person, the staff decides nothing else.
+    if found and access.party(actor, escrow) in STAFF_ROLES and approvals.is_any_open(escrow):
+        return []
+    return found
+
+
+def _allowed(actor: Actor, escrow: Escrow) -> list[str]:
     role = access.party(actor, escrow)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return ["pay"] if role is Role.CLIENT else []

@@ -13,23 +13,28 @@ from multitask.payments import access, audit
 from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow
 from multitask.payments.states import RefundState
+from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
 
 __all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "register"]
 REFUND: Final = "refund"
 SETTLE: Final = "settle"
+RELEASE: Final = "release"
+RETRY_REFUND: Final = "retry_refund"
+RETRY_TRANSFER: Final = "retry_transfer"
+RETURN_PAYMENT: Final = "return_payment"
 
 Carrier: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
 _CARRIERS: dict[str, Carrier] = {}
 
 
 def register(kind: str, carrier: Carrier) -> None:
-    """Say what carries out an approved decision of `kind`; called with the escrow locked."""
+    """Register what carries out an approved decision of `kind`; called with the escrow locked."""
     _CARRIERS[kind] = carrier
 
 
 def is_large(escrow: Escrow, amount: Money) -> bool:
-    """Say whether one person alone may not decide over this amount of an escrow.
+    """Return whether an amount of an escrow is more than one person may decide over alone.
 
     What the staff has refunded of it before counts too, so that nobody splits a large refund into small ones.
     """
@@ -47,18 +52,33 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
     return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
 
 
+def is_any_open(escrow: Escrow) -> bool:
+    """Return whether a decision of the staff over this escrow waits for a second person."""
+    return Approval.objects.filter(escrow=escrow, decided_at=None).exists()
+
+
 def require_none_open(escrow: Escrow) -> None:
-    """Insist that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
-    if Approval.objects.filter(escrow=escrow, decided_at=None).exists():
+    """Require that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
+    if is_any_open(escrow):
         raise WrongState("A decision about this escrow waits for a second person.")
+
+
+def require_same_amount(asked_minor: int, present: Money) -> None:
+    """Require that an approved decision still moves the amount that was approved. Raises WrongState."""
+    if asked_minor != present.amount_minor:
+        raise WrongState("The amount has changed since this was asked for: turn it down and ask again.")
 
 
 def ask(
     kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
 ) -> Approval:
-    """Write down a decision that waits for a second person; the caller holds the escrow's lock."""
+    """Write down a decision that waits for a second person; the caller holds the escrow's lock.
+
+    Raises WrongState while any decision over the escrow waits.
+    """
     if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
         raise WrongState("This already waits for a second person.")
+    require_none_open(escrow)
     if actor.user_id is None:
         raise Forbidden("Only a person can ask for approval.")
     approval = Approval.objects.create(
@@ -84,9 +104,11 @@ def visible(actor: Actor) -> QuerySet[Approval]:
 def decide(
     *, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "", note: str = ""
 ) -> Approval:
-    """Approve or turn down what somebody else asked for. Raises Forbidden, FourEyes, NotFound or WrongState."""
-    if not actor.may(Power.REFUND):
-        raise Forbidden
+    """Approve or turn down what somebody else asked for.
+
+    Raises Forbidden, ProofNeeded, FourEyes, NotFound, WrongState or what the approved command raises.
+    """
+    powers.require(actor, Power.REFUND, Forbidden())
     seen = Approval.objects.filter(pk=approval_id).first()
     if seen is None:
         raise NotFound("There is no such request.")

@@ -24,6 +24,7 @@ from multitask.payments.states import (
     RefundState,
     require,
 )
+from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
 
 
@@ -72,13 +73,11 @@ def settle(
 ) -> Dispute | Approval:
     """Share what is in escrow between the two sides, as finance staff; a large one waits for a second person.
 
-    `freelancer_amount` is gross: the fee is taken from it. Raises NotFound, Forbidden, WrongState,
+    `freelancer_amount` is gross: the fee is taken from it. Raises NotFound, Forbidden, ProofNeeded, WrongState,
     EscrowFrozen or AmountMismatch.
     """
-    if not actor.may(Power.SETTLE_DISPUTE):
-        access.dispute(actor, dispute_id)
-        raise Forbidden("Only finance staff settles disputes.")
     seen = access.dispute(actor, dispute_id)
+    powers.require(actor, Power.SETTLE_DISPUTE, Forbidden("Only finance staff settles disputes."))
     held = access.locked_escrow(actor, seen.escrow_id)
     if access.party(actor, held) in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("Nobody settles a dispute of their own.")
@@ -98,6 +97,7 @@ def settle(
     }
     if approvals.is_large(held, held.remaining):
         return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
+    approvals.require_none_open(held)
     _settle(held, arguments, actor, now)
     dispute.refresh_from_db()
     return dispute

@@ -1,13 +1,13 @@
-"""Release: the escrow is shared between freelancer and platform, once, because somebody said so."""
+"""Release: the escrow is shared between freelancer and platform, once, by somebody's decision or after silence."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Exists, OuterRef
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, audit, bookkeeping, history, transfers
+from multitask.payments import access, approvals, audit, bookkeeping, history, transfers
 from multitask.payments.access import Identifier
 from multitask.payments.errors import (
     DisputeOpen,
@@ -18,43 +18,72 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
-from multitask.payments.models import AuditEvent, Escrow, Refund
+from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, require
 from multitask.tasks import work
 from multitask.tasks.models import Task
 from multitask.tasks.states import TaskStatus
+from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
 
 AUTO_RELEASE: Final = Actor.system("auto_release")
 
 
 @database.transactional
-def release(*, actor: Actor, escrow_id: Identifier, now: datetime, request_key: str = "", note: str = "") -> Escrow:
+def release(
+    *, actor: Actor, escrow_id: Identifier, now: datetime, request_key: str = "", note: str = ""
+) -> Escrow | Approval:
     """Release what is left to the freelancer: as its client after completion, or as finance staff.
 
-    The same `request_key` again answers the released escrow. Raises NotFound, Forbidden,
+    A large release by staff waits for a second person and answers the approval instead. The same
+    `request_key` again answers the released escrow. Raises NotFound, Forbidden, ProofNeeded,
     NotFunded, TaskNotCompleted, WrongState, DisputeOpen, EscrowFrozen or RefundInProgress.
     """
     held = access.locked_escrow(actor, escrow_id)
     is_client = actor.is_user(held.client_id)
-    if not is_client and not _staff_may(actor, held):
-        raise Forbidden("Only the task's client or finance staff can release.")
+    if not is_client:
+        _require_staff(actor, held)
     if request_key and held.release_key == f"{actor.user_id}:{request_key}":
         return held
+    earlier = None if is_client else approvals.asked(held, request_key)
+    if earlier is not None:
+        return earlier
     require_releasable(held)
     if is_client and held.task.status != TaskStatus.COMPLETED:
         raise TaskNotCompleted
+    if not is_client:
+        if approvals.is_large(held, held.remaining):
+            return _ask(held, actor, note, now, request_key)
+        approvals.require_none_open(held)
     held.release_key = f"{actor.user_id}:{request_key}" if request_key else ""
     share_out(held, held.remaining, actor=actor, now=now, note=note)
     return held
 
 
-def _staff_may(actor: Actor, held: Escrow) -> bool:
-    return access.party(actor, held) is not Role.FREELANCER and actor.may(Power.RELEASE)
+def _require_staff(actor: Actor, held: Escrow) -> None:
+    refusal = Forbidden("Only the task's client or finance staff can release.")
+    if access.party(actor, held) is Role.FREELANCER:
+        raise refusal
+    powers.require(actor, Power.RELEASE, refusal)
+
+
+def _ask(held: Escrow, actor: Actor, note: str, now: datetime, request_key: str) -> Approval:
+    arguments = {"amount_minor": held.remaining.amount_minor, "note": note}
+    return approvals.ask(approvals.RELEASE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
+
+
+def _approved(held: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Carry out a large release that a second person approved."""
+    require_releasable(held)
+    approvals.require_same_amount(arguments["amount_minor"], held.remaining)
+    share_out(held, held.remaining, actor=actor, now=now, note=arguments["note"])
+
+
+approvals.register(approvals.RELEASE, _approved)
 
 
 def require_releasable(held: Escrow) -> None:
-    """Insist that the money is there and nothing holds it. Raises the reason why not."""
+    """Require that the money is there and nothing holds it. Raises the reason why not."""
     if held.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
     if held.frozen_at is not None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from multitask import database
-from multitask.payments import access, audit, escrow, history, operations
+from multitask.payments import access, approvals, audit, escrow, history, operations
+from multitask.payments.errors import WrongState
 from multitask.payments.funding import CREATE_PAYMENT
 from multitask.payments.funding import confirm as confirm_payment
 from multitask.payments.models import Escrow, Operation, Payment
@@ -23,7 +24,7 @@ from multitask.payments.states import (
 )
 from multitask.tasks import work
 from multitask.tasks.models import Task
-from multitask.users.actor import Actor
+from multitask.users.actor import STAFF_ROLES, Actor
 
 CANCEL_PAYMENT: Final = "cancel_payment"
 
@@ -59,11 +60,17 @@ def complete(*, actor: Actor, task_id: int, now: datetime) -> Task:
 
 @database.transactional
 def cancel(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Call the task off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded."""
+    """Call the task off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded.
+
+    Staff cannot call off what holds a large amount: the client could take all of it back at once, which a
+    second person has to approve. Raises what `work.cancel` raises, or WrongState.
+    """
     task = work.cancel(actor=actor, now=now, task_id=task_id)
     held = access.lock_by_task(task_id)
     if held is None:
         return task
+    if access.party(actor, held) in STAFF_ROLES and held.state == EscrowState.FUNDED.value:
+        _require_small(held)
     audit.record("task_cancelled", actor=actor, now=now, escrow=held)
     if held.state == EscrowState.PENDING_PAYMENT.value:
         _cancel_unpaid(held, actor, now)
@@ -71,6 +78,12 @@ def cancel(*, actor: Actor, task_id: int, now: datetime) -> Task:
         held.auto_release_at = None
         held.save(update_fields=["auto_release_at"])
     return task
+
+
+def _require_small(held: Escrow) -> None:
+    if approvals.is_large(held, held.remaining):
+        raise WrongState(f"{held.remaining} are in escrow: refund them first, which a second person approves.")
+    approvals.require_none_open(held)
 
 
 def _cancel_unpaid(held: Escrow, actor: Actor, now: datetime) -> None:

@@ -11,7 +11,7 @@ from multitask.payments import audit, operations, queue
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.models import Operation
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
-from multitask.users import accounts, second_factor
+from multitask.users import accounts, powers, second_factor
 from multitask.users.actor import Actor, Power
 from multitask.users.models import User
 
@@ -22,8 +22,7 @@ def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime)
 
     The call keeps its key, so a push too many has no effect at the provider; what holds the call is looked at again.
     """
-    if not actor.may(Power.ADJUST):
-        raise Forbidden("Only finance staff pushes a call at the provider.")
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff pushes a call at the provider."))
     operation = Operation.objects.select_for_update(no_key=True, of=("self",)).filter(pk=operation_id).first()
     if operation is None:
         raise NotFound("There is no such operation.")
@@ -48,8 +47,7 @@ def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime)
 @database.transactional
 def sweep_operations(*, actor: Actor, note: str, now: datetime) -> int:
     """Have every overdue call tried now, as finance staff; return how many. Raises Forbidden."""
-    if not actor.may(Power.ADJUST):
-        raise Forbidden("Only finance staff sweeps the calls at the provider.")
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff sweeps the calls at the provider."))
     swept = operations.sweep(now=now)
     audit.record("operations_swept", actor=actor, now=now, note=note, details={"operations": swept})
     return swept

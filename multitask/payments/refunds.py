@@ -33,6 +33,7 @@ from multitask.payments.states import (
     require,
 )
 from multitask.tasks.states import TaskStatus
+from multitask.users import powers
 from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 __all__ = [
@@ -49,7 +50,7 @@ NOT_STARTED: Final = frozenset({TaskStatus.OPEN, TaskStatus.ASSIGNED, TaskStatus
 
 
 def is_immediate(actor: Actor, escrow: Escrow) -> bool:
-    """Say whether this actor's refund needs nobody's answer."""
+    """Return whether this actor's refund needs nobody's answer."""
     role = access.party(actor, escrow)
     if role is Role.CLIENT:
         return TaskStatus(escrow.task.status) in NOT_STARTED
@@ -70,23 +71,23 @@ def ask_or_refund(
     """Refund at once, or ask for it, as the actor's part in the escrow allows; `amount` None is all that is left.
 
     A large refund by staff waits for a second person and answers the approval instead. Raises
-    NotFound, Forbidden, NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress,
+    NotFound, Forbidden, ProofNeeded, NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress,
     AmountTooLarge, CurrencyMismatch, TooManyRequests or KeyReused.
     """
     escrow = access.locked_escrow(actor, escrow_id)
+    is_party = access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}
+    if not is_party:
+        powers.require(actor, Power.REFUND, Forbidden("Your role may not refund."))
     earlier = _earlier(actor, escrow, amount, reason, request_key) or approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
-    role = access.party(actor, escrow)
-    if role not in {Role.CLIENT, Role.FREELANCER} and not actor.may(Power.REFUND):
-        raise Forbidden("Your role may not refund.")
     wanted = _checked(escrow, amount)
-    if role not in {Role.CLIENT, Role.FREELANCER} and approvals.is_large(escrow, wanted):
+    if not is_party and approvals.is_large(escrow, wanted):
         arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
         return approvals.ask(
             approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
         )
-    if role not in {Role.CLIENT, Role.FREELANCER}:
+    if not is_party:
         approvals.require_none_open(escrow)
     elif actor.user_id is not None:
         # The amount that is left is another after each refund.
@@ -214,12 +215,15 @@ def answer(
     """Answer a client's request as its freelancer or as finance staff; refusing opens a dispute.
 
     Silence is the system's acceptance. A large one that staff accepts waits for a second person and answers the
-    approval instead. Raises NotFound, Forbidden, WrongState or EscrowFrozen.
+    approval instead. Raises NotFound, Forbidden, ProofNeeded, WrongState or EscrowFrozen.
     """
     escrow, refund = _locked(actor, refund_id)
     role = access.party(actor, escrow)
-    if role is Role.CLIENT or not (role is Role.FREELANCER or actor.may(Power.REFUND)):
-        raise Forbidden("Only the freelancer or finance staff answers a refund request.")
+    refusal = Forbidden("Only the freelancer or finance staff answers a refund request.")
+    if role is Role.CLIENT:
+        raise refusal
+    if role is not Role.FREELANCER:
+        powers.require(actor, Power.REFUND, refusal)
     earlier = _answered(escrow, refund, request_key)
     if earlier is not None:
         return earlier
@@ -288,21 +292,38 @@ def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
 
 
 @database.transactional
-def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "") -> Refund:
-    """Send a failed refund again as finance staff, once, as a new refund of the same amount and source."""
-    if not actor.may(Power.REFUND):
-        raise Forbidden
+def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "") -> Refund | approvals.Approval:
+    """Send a failed refund again as finance staff, once, as a new refund of the same amount and source.
+
+    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
+    NotFound, WrongState and what a refund raises.
+    """
+    powers.require(actor, Power.REFUND, Forbidden())
     escrow, refund = _locked(actor, refund_id)
+    _require_retriable(escrow, refund)
+    if approvals.is_large(escrow, refund.amount):
+        arguments = {"refund_id": refund.pk, "amount_minor": refund.amount_minor, "note": note}
+        return approvals.ask(approvals.RETRY_REFUND, escrow, actor=actor, arguments=arguments, now=now)
+    approvals.require_none_open(escrow)
+    return _retry(escrow, refund, actor, note, now)
+
+
+def _require_retriable(escrow: Escrow, refund: Refund) -> None:
     if refund.state != RefundState.FAILED.value or refund.source != "escrow":
         raise WrongState("Only a failed refund of an escrow can be tried again.")
-    key = refund_calls.retry_key(refund)
-    if Refund.objects.filter(escrow=escrow, request_key=key).exists():
+    if Refund.objects.filter(escrow=escrow, request_key=refund_calls.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
     if escrow.state == EscrowState.RELEASED.value:
         _require_free(escrow)
+    else:
+        _checked(escrow, refund.amount)
+
+
+def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
+    if escrow.state == EscrowState.RELEASED.value:
         return refund_calls.resend(escrow, refund, actor=actor, now=now, note=note)
-    amount = _checked(escrow, refund.amount)
-    return start(escrow, amount, actor=actor, reason=refund.reason, note=note, now=now, request_key=key)
+    key, reason = refund_calls.retry_key(refund), refund.reason
+    return start(escrow, refund.amount, actor=actor, reason=reason, note=note, now=now, request_key=key)
 
 
 def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
@@ -317,7 +338,15 @@ def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
     start(escrow, amount, actor=actor, reason=reason, note=note, now=now)
 
 
+def _retry_approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Try a large refund again that a second person approved."""
+    refund = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
+    _require_retriable(escrow, refund)
+    _retry(escrow, refund, actor, arguments["note"], now)
+
+
 approvals.register(approvals.REFUND, _approved)
+approvals.register(approvals.RETRY_REFUND, _retry_approved)
 
 
 def unanswered(*, now: datetime) -> list[int]:

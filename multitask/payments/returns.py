@@ -1,14 +1,15 @@
 """Payments that arrived but fit no escrow: put to one side, and sent back."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import access, audit, bookkeeping, history, refund_calls
+from multitask.payments import access, approvals, audit, bookkeeping, history, refund_calls
 from multitask.payments.errors import Forbidden, NotFound, WrongState
-from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.models import Approval, Escrow, Payment, Refund
 from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
+from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 _SYSTEM: Final = Actor.system("provider")
@@ -54,17 +55,38 @@ def send_back(
 
 
 @database.transactional
-def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund:
-    """Send back a payment that is under review, as finance staff."""
-    if not actor.may(Power.REFUND):
-        raise Forbidden
+def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund | Approval:
+    """Send back a payment that is under review, as finance staff.
+
+    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
+    NotFound or WrongState.
+    """
+    powers.require(actor, Power.REFUND, Forbidden())
     payment = Payment.objects.filter(pk=payment_id).first()
     if payment is None:
         raise NotFound("There is no such payment.")
     escrow = access.lock_by_id(payment.escrow_id)
     payment.refresh_from_db()
+    received = _returnable(payment)
+    if approvals.is_large(escrow, received):
+        arguments = {"payment_id": payment.pk, "amount_minor": received.amount_minor, "note": note}
+        arguments["currency"] = received.currency
+        return approvals.ask(approvals.RETURN_PAYMENT, escrow, actor=actor, arguments=arguments, now=now)
+    approvals.require_none_open(escrow)
+    return send_back(escrow, payment, received, actor=actor, now=now, note=note)
+
+
+def _returnable(payment: Payment) -> Money:
     under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
         raise WrongState("Only a payment under review can be sent back, once.")
-    received = Money(payment.received_minor, payment.received_currency)
-    return send_back(escrow, payment, received, actor=actor, now=now, note=note)
+    return Money(payment.received_minor, payment.received_currency)
+
+
+def _approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Send a large payment back that a second person approved."""
+    payment = Payment.objects.get(pk=arguments["payment_id"], escrow=escrow)
+    send_back(escrow, payment, _returnable(payment), actor=actor, now=now, note=arguments["note"])
+
+
+approvals.register(approvals.RETURN_PAYMENT, _approved)

@@ -7,13 +7,14 @@ from django.db.models import OuterRef, QuerySet
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments import audit, bookkeeping, onboarding, operations, queue, references
+from multitask.payments import approvals, audit, bookkeeping, onboarding, operations, queue, references
 from multitask.payments.access import lock_by_id
-from multitask.payments.errors import Forbidden, UnknownObject
-from multitask.payments.models import ConnectedAccount, Escrow, Operation
+from multitask.payments.errors import Forbidden, UnknownObject, WrongState
+from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import OperationState, PaymentState
+from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 CREATE_TRANSFER: Final = "create_transfer"
@@ -160,14 +161,38 @@ def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
 
 
 @database.transactional
-def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool:
-    """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused."""
-    if not actor.may(Power.RELEASE):
-        raise Forbidden("Only finance staff tries a transfer again.")
+def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool | Approval:
+    """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused.
+
+    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded or
+    WrongState.
+    """
+    powers.require(actor, Power.RELEASE, Forbidden("Only finance staff tries a transfer again."))
     escrow = lock_by_id(escrow_id)
-    latest = operations.latest(CREATE_TRANSFER, escrow.pk)
-    if latest is None or latest.state != OperationState.FAILED.value:
+    refused = _refused(escrow)
+    if refused is None:
         return False
+    share = Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+    if approvals.is_large(escrow, share):
+        arguments = {"amount_minor": share.amount_minor, "note": note}
+        return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
+    approvals.require_none_open(escrow)
+    _begin_again(escrow, refused, actor, note, now)
+    return True
+
+
+def refused_share(escrow: Escrow) -> Money | None:
+    """Return the amount of the transfer that was refused for good, or None."""
+    refused = _refused(escrow)
+    return None if refused is None else Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+
+
+def _refused(escrow: Escrow) -> Operation | None:
+    latest = operations.latest(CREATE_TRANSFER, escrow.pk)
+    return latest if latest is not None and latest.state == OperationState.FAILED.value else None
+
+
+def _begin_again(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
     operations.begin(
         CREATE_TRANSFER,
@@ -176,7 +201,17 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
         escrow=escrow,
         user_id=escrow.freelancer_id,
         now=now,
-        sequence=latest.sequence + 1,
-        arguments=latest.arguments,
+        sequence=refused.sequence + 1,
+        arguments=refused.arguments,
     )
-    return True
+
+
+def _retry_approved(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Try a large transfer again that a second person approved."""
+    refused = _refused(escrow)
+    if refused is None:
+        raise WrongState("No transfer of this escrow was refused.")
+    _begin_again(escrow, refused, actor, arguments["note"], now)
+
+
+approvals.register(approvals.RETRY_TRANSFER, _retry_approved)

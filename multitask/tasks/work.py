@@ -10,6 +10,7 @@ from multitask.tasks import access, board
 from multitask.tasks.errors import NotYourPart, TaskError
 from multitask.tasks.models import Task
 from multitask.tasks.states import TaskStatus, leads_to
+from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 
@@ -58,11 +59,12 @@ def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Call a task off.
 
     The client may until the work has started, the assigned freelancer and staff until it is
-    completed. Raises TaskNotFound, NotYourPart or TaskStateConflict.
+    completed. Raises TaskNotFound, NotYourPart, ProofNeeded or TaskStateConflict.
     """
     task = access.locked_task(actor, task_id)
-    if not (_has_part(actor, task) or actor.may(Power.CANCEL_TASK)):
-        raise NotYourPart("Only the task's client, its freelancer and staff can cancel it.")
+    if not _has_part(actor, task):
+        refusal = NotYourPart("Only the task's client, its freelancer and staff can cancel it.")
+        powers.require(actor, Power.CANCEL_TASK, refusal)
     if not _may_cancel_now(actor, task):
         raise TaskStateConflict(f"A task that is {_spoken(task.status)} cannot be cancelled.")
     board.reject_pending(task, now=now)

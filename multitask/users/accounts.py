@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from multitask.database import run, transactional
-from multitask.users import fields, letters, mailboxes, names, passwords, sessions, throttle
+from multitask.users import fields, letters, mailboxes, names, passwords, powers, sessions, throttle
 from multitask.users.actor import Actor, Power, Role
 from multitask.users.errors import UserError
 from multitask.users.fields import InvalidAccount
@@ -132,10 +132,9 @@ def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str
     """Give, change or take away a staff role, with Django's own flags in step.
 
     Nobody changes his own, so that the last administrator cannot lock everybody out, nor
-    anybody raise himself. Raises NotAllowed, UnknownUser or InvalidAccount.
+    anybody raise himself. Raises NotAllowed, ProofNeeded, UnknownUser or InvalidAccount.
     """
-    if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
-        raise NotAllowed
+    require_management(actor, user_id)
     if staff_role not in StaffRole.values:
         raise InvalidAccount(fields={"staff_role": "This is not a staff role."})
     user = locked(user_id)
@@ -149,9 +148,8 @@ def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str
 
 @transactional
 def deactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
-    """Close an account to its owner and end its sessions, for good. Raises NotAllowed or UnknownUser."""
-    if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
-        raise NotAllowed
+    """Close an account to its owner and end its sessions, for good. Raises NotAllowed, ProofNeeded or UnknownUser."""
+    require_management(actor, user_id)
     user = locked(user_id)
     user.is_active = False
     user.save(update_fields=["is_active"])
@@ -162,14 +160,20 @@ def deactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
 
 @transactional
 def reactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
-    """Open a closed account again. Raises NotAllowed or UnknownUser."""
-    if not actor.may(Power.MANAGE_USERS):
-        raise NotAllowed
+    """Open a closed account again. Raises NotAllowed, ProofNeeded or UnknownUser."""
+    powers.require(actor, Power.MANAGE_USERS, NotAllowed())
     user = locked(user_id)
     user.is_active = True
     user.save(update_fields=["is_active"])
     log.info("user_reactivated", user_id=user_id, by=actor.user_id)
     return user
+
+
+def require_management(actor: Actor, user_id: int) -> None:
+    """Require an administrator who acts on somebody else. Raises NotAllowed or ProofNeeded."""
+    if actor.is_user(user_id):
+        raise NotAllowed
+    powers.require(actor, Power.MANAGE_USERS, NotAllowed())
 
 
 def by_username(username: str) -> User | None:

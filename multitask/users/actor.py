@@ -1,7 +1,7 @@
 """Who is acting: given to every command, kept in the audit trail."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol, Self
 
 
@@ -27,6 +27,18 @@ class Power(StrEnum):
     SETTLE_DISPUTE = "settle_dispute"
     ADJUST = "adjust"
     MANAGE_USERS = "manage_users"
+
+
+# Reading the back office takes a session that was proved by the second factor; every other power takes a fresh proof.
+NEEDS_FRESH_PROOF: frozenset[Power] = frozenset(Power) - {Power.READ_ANY}
+
+
+class Assurance(IntEnum):
+    """How far the second factor stands behind a request; later values include the earlier ones."""
+
+    NONE = 0  # no second factor, or a session that was not proved by it
+    SESSION = 1  # the session was proved by the present second factor
+    FRESH = 2  # that was within the last five minutes
 
 
 _FINANCE = frozenset(Power) - {Power.MANAGE_USERS}
@@ -72,6 +84,7 @@ class Actor:
 
     `user_id` is None for the system alone. A user may be client and freelancer at once, so
     the two flags decide what one may begin; `role` is the capacity that the audit trail shows.
+    Staff whose session was not proved by a second factor acts without its staff role.
     """
 
     user_id: int | None
@@ -81,6 +94,7 @@ class Actor:
     request_id: str = ""
     is_client: bool = False
     is_freelancer: bool = False
+    assurance: Assurance = Assurance.NONE
 
     @classmethod
     def system(cls, label: str, *, request_id: str = "") -> Self:
@@ -93,16 +107,19 @@ class Actor:
         return cls(user_id=None, role=Role.VISITOR, label="visitor", ip=ip, request_id=request_id)
 
     @classmethod
-    def of(cls, user: Person, *, ip: str | None = None, request_id: str = "") -> Self:
-        """Make the actor of a person, from a user just read from the database."""
+    def of(
+        cls, user: Person, *, ip: str | None = None, request_id: str = "", assurance: Assurance = Assurance.NONE
+    ) -> Self:
+        """Make the actor of a person, from a user just read from the database; `assurance` is that of the session."""
         return cls(
             user_id=user.pk,
-            role=_role_of(user),
+            role=_role_of(user, assurance),
             label=user.username,
             ip=ip,
             request_id=request_id,
             is_client=user.is_client,
             is_freelancer=user.is_freelancer,
+            assurance=assurance,
         )
 
     @property
@@ -123,8 +140,12 @@ class Actor:
         """Say whether the role grants the power; by default it does not."""
         return power in POWERS[self.role]
 
+    def has_proof_for(self, power: Power) -> bool:
+        """Return whether the second factor was proved lately enough to use the power; processes prove nothing."""
+        return self.is_system or power not in NEEDS_FRESH_PROOF or self.assurance is Assurance.FRESH
 
-def _role_of(user: Person) -> Role:
-    if user.staff_role:
+
+def _role_of(user: Person, assurance: Assurance) -> Role:
+    if user.staff_role and assurance >= Assurance.SESSION:
         return Role(user.staff_role)
     return Role.CLIENT if user.is_client or not user.is_freelancer else Role.FREELANCER

@@ -22,6 +22,11 @@ class Proof:
     device_id: int | None = None
     proved_at: datetime | None = None
 
+    @property
+    def proved_by(self) -> int | None:
+        """The second factor that was proved, if one was."""
+        return self.device_id if self.proved_at is not None else None
+
 
 def prove_password(*, actor: Actor, now: datetime, identifier: str, password: str) -> Proof:
     """Prove the first step. Raises InvalidCredentials or TooManyAttempts."""
@@ -46,7 +51,7 @@ def prove_code(*, proof: Proof, actor: Actor, now: datetime, code: str | None) -
 def begin(*, proof: Proof, now: datetime, lifetime: timedelta) -> RefreshToken:
     """Begin a session of tokens. Raises InvalidCredentials if what was proved does not stand any more."""
     insist(proof)
-    return sessions.begin(user_id=proof.user.pk, now=now, lifetime=lifetime)
+    return sessions.begin(user_id=proof.user.pk, now=now, lifetime=lifetime, proved_by=proof.proved_by)
 
 
 def insist(proof: Proof) -> User:

@@ -61,7 +61,8 @@ def compose(*, user: User, said: Said, why: str, message_id: str, to: str = "") 
         "language": translation.get_language(),
     }
     message = EmailMultiAlternatives(
-        subject=said.title,
+        # A subject is one line, whatever the title of a task holds.
+        subject=" ".join(said.title.split()),
         body=render_to_string("users/letter.txt", context),
         to=[to or user.email],
         headers={"Message-ID": f"<{message_id}@{settings.EMAIL_DOMAIN}>", "Auto-Submitted": "auto-generated"},

@@ -119,7 +119,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """The time zone; UTC when its name has left the database of zones since it was chosen."""
         try:
             return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo("UTC")
 
     @property
@@ -146,6 +146,8 @@ class RefreshToken(models.Model):
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
     family = models.UUIDField(db_index=True)
+    # The second factor that the session was proved by: a device's id, which no later device has.
+    proved_by = models.BigIntegerField(null=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)

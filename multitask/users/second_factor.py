@@ -19,8 +19,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.database import transactional
 from multitask.users import accounts, credentials, letters, throttle
-from multitask.users.actor import Actor, Power
+from multitask.users.actor import Actor, Assurance
 from multitask.users.errors import UserError
+from multitask.users.powers import ProofNeeded
 
 # How long a proof counts where it is asked for again: before a withdrawal, before a change of bank details.
 FRESH: Final = timedelta(minutes=5)
@@ -45,13 +46,6 @@ class CodeRefused(UserError):
 
     code = "otp_invalid"
     message = "This code is not right, or was used already. Wait for the next one."
-
-
-class ProofNeeded(UserError):
-    """What is asked for needs a proof by the second factor that is fresh."""
-
-    code = "reauth_required"
-    message = "Prove your second factor again first."
 
 
 class AlreadyOn(UserError):
@@ -79,10 +73,24 @@ def device_id(user_id: int) -> int | None:
     return found
 
 
+def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
+    """Return whether a proof counts where it is asked for again."""
+    return proved_at is not None and now - FRESH <= proved_at <= now
+
+
+def staff_proof(*, user_id: int, proved_by: int | None, proved_at: datetime | None, now: datetime) -> Assurance:
+    """Return what a staff member's session is worth: `proved_by` is the device that it was proved by, and when.
+
+    A session that was proved by a second factor that has been removed since is not proved.
+    """
+    if proved_by is None or proved_by != device_id(user_id):
+        return Assurance.NONE
+    return Assurance.FRESH if is_fresh(proved_at, now) else Assurance.SESSION
+
+
 def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) -> None:
     """Insist on a fresh proof from whoever has a second factor. Raises ProofNeeded."""
-    is_fresh = proved_at is not None and now - FRESH <= proved_at <= now
-    if not is_fresh and is_on(user_id):
+    if not is_fresh(proved_at, now) and is_on(user_id):
         raise ProofNeeded
 
 
@@ -153,10 +161,9 @@ def switch_off(*, actor: Actor, now: datetime, code: str) -> None:
 def remove(*, actor: Actor, now: datetime, user_id: int) -> None:
     """Take somebody's second factor away who has lost it, once staff knows who asks.
 
-    Raises NotAllowed, UnknownUser or NotOn.
+    Raises NotAllowed, ProofNeeded, UnknownUser or NotOn.
     """
-    if not actor.may(Power.MANAGE_USERS) or actor.is_user(user_id):
-        raise accounts.NotAllowed
+    accounts.require_management(actor, user_id)
     _remove(user_id)
     log.info("second_factor_removed", user_id=user_id, by=actor.user_id)
 

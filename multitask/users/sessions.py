@@ -32,15 +32,27 @@ class RefreshTokenReused(SessionEnded):
 
 
 @transactional
-def begin(*, user_id: int, now: datetime, lifetime: timedelta) -> RefreshToken:
+def begin(*, user_id: int, now: datetime, lifetime: timedelta, proved_by: int | None = None) -> RefreshToken:
     """Begin a session: the first token of a new family. Raises SessionEnded for an account that is closed.
 
-    A login begins its session by `logins.begin`, which also looks at what was proved.
+    `proved_by` is the second factor that it was proved by. A login begins its session by `logins.begin`, which also
+    looks at what was proved.
     """
     user = _locked(user_id)
     if user is None or not user.is_active:
         raise SessionEnded
-    return _issue(user_id=user_id, family=uuid.uuid4(), now=now, expires_at=now + lifetime)
+    return _issue(user_id=user_id, family=uuid.uuid4(), now=now, expires_at=now + lifetime, proved_by=proved_by)
+
+
+def proved(*, family: uuid.UUID, proved_by: int | None) -> None:
+    """Note that a session was proved by a second factor."""
+    RefreshToken.objects.filter(family=family).update(proved_by=proved_by)
+
+
+def proved_by(*, family: uuid.UUID) -> int | None:
+    """Return the second factor that a session was last proved by, or None."""
+    tokens = RefreshToken.objects.filter(family=family, proved_by__isnull=False)
+    return tokens.order_by("-issued_at").values_list("proved_by", flat=True).first()
 
 
 def rotate(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken:
@@ -91,8 +103,12 @@ def _locked_owner(tokens: QuerySet[RefreshToken]) -> User | None:
     return User.objects.select_for_update(no_key=True).filter(pk=Subquery(tokens.values("user_id")[:1])).first()
 
 
-def _issue(*, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime) -> RefreshToken:
-    return RefreshToken.objects.create(user_id=user_id, family=family, issued_at=now, expires_at=expires_at)
+def _issue(
+    *, user_id: int, family: uuid.UUID, now: datetime, expires_at: datetime, proved_by: int | None
+) -> RefreshToken:
+    return RefreshToken.objects.create(
+        user_id=user_id, family=family, issued_at=now, expires_at=expires_at, proved_by=proved_by
+    )
 
 
 @transactional
@@ -108,7 +124,13 @@ def _exchange(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshT
         return None
     token.used_at = now
     token.save(update_fields=["used_at"])
-    return _issue(user_id=token.user_id, family=token.family, now=now, expires_at=now + lifetime)
+    return _issue(
+        user_id=token.user_id,
+        family=token.family,
+        now=now,
+        expires_at=now + lifetime,
+        proved_by=token.proved_by,
+    )
 
 
 def _revoke(tokens: QuerySet[RefreshToken], *, now: datetime) -> None:

@@ -44,7 +44,7 @@ def _begin(request: HttpRequest, proof: logins.Proof) -> None:
     user = logins.insist(proof)
     login(request, user, backend=BACKEND)
     if proof.proved_at is not None:
-        proofs.keep(request, proof.proved_at)
+        proofs.keep(request, user, proof.proved_at)
     request.session.save()
 
 

@@ -16,6 +16,7 @@ from multitask.database import jobs
 from multitask.payments import audit
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject
 from multitask.payments.provider import ProviderError, Rejected, Subject
+from multitask.users import powers
 from multitask.users.actor import Actor, Power
 from multitask.webhooks import routes, storage
 from multitask.webhooks.errors import EventQuarantined
@@ -159,9 +160,8 @@ def _newest(now: datetime) -> QuerySet[IncomingEvent, int]:
 
 @database.transactional
 def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> IncomingEvent:
-    """Process a stored event once more. Raises Forbidden, NotFound or EventQuarantined."""
-    if not actor.may(Power.ADJUST):
-        raise Forbidden("Only finance staff may replay an event.")
+    """Process a stored event once more. Raises Forbidden, ProofNeeded, NotFound or EventQuarantined."""
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff may replay an event."))
     event = IncomingEvent.objects.select_for_update(no_key=True).filter(pk=event_id).first()
     if event is None:
         raise NotFound

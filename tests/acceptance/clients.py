@@ -12,6 +12,7 @@ from django.utils import timezone
 from multitask.users import sessions
 from multitask.users.models import StaffRole, User
 from multitask.web.api import document, tokens, urls
+from tests import staff
 
 _numbers = itertools.count(1)
 
@@ -78,7 +79,7 @@ class Caller:
 
 
 def person(*, client: bool = False, freelancer: bool = False, staff_role: str = "", **fields: Any) -> Caller:
-    """Make an account and log it in."""
+    """Make an account and log it in; staff with a code of its second factor."""
     number = next(_numbers)
     name = fields.pop("username", f"person{number}")
     user = User.objects.create_user(
@@ -93,8 +94,10 @@ def person(*, client: bool = False, freelancer: bool = False, staff_role: str = 
         **fields,
     )
     now = timezone.now()
-    session = sessions.begin(user_id=user.pk, now=now, lifetime=tokens.refresh_lifetime())
-    return Caller(_http(), token=tokens.access_for(session, now=now), user=user)
+    proved_by = staff.enrol(user) if staff_role else None
+    session = sessions.begin(user_id=user.pk, now=now, lifetime=tokens.refresh_lifetime(), proved_by=proved_by)
+    access = tokens.access_for(session, now=now, proved_at=now if staff_role else None)
+    return Caller(_http(), token=access, user=user)
 
 
 def visitor() -> Caller:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from multitask.users import accounts, sessions
-from multitask.users.actor import Actor
+from multitask.users.actor import Actor, Assurance
 from multitask.users.models import LoginAttempt, RefreshToken, User
 from multitask.web.api import tokens
 from tests.acceptance import clients
@@ -264,7 +264,7 @@ def test_tokens_signed_with_the_key_before_this_one_still_count(
 
 
 def test_a_closed_account_is_out_at_once(client_user: Caller) -> None:
-    admin = Actor.of(clients.person(staff_role="admin").user)
+    admin = Actor.of(clients.person(staff_role="admin").user, assurance=Assurance.FRESH)
     assert client_user.get("/api/auth/profile/").status == 200
     accounts.deactivate(actor=admin, now=timezone.now(), user_id=client_user.user.pk)
     assert client_user.get("/api/auth/profile/").status == 401

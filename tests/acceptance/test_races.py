@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests import staff
 from tests.acceptance import books
 from tests.acceptance.story import PASSWORD, Person, Story
 from tests.acceptance.system import Answer, System
@@ -56,7 +57,8 @@ def made(system: System, operation: str, story: Story) -> int:
 def finance(system: System) -> Person:
     """Somebody of the staff who may release and refund."""
     person = Person(system, "client")
-    system.query("UPDATE users_user SET staff_role = 'finance', is_staff = true WHERE id = %s", person.id)
+    staff.hire(system, person.name, "finance")
+    staff.prove_token(system, person)
     return person
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.acceptance.story import Story
 from tests.acceptance.system import System
+from tests.staff import hire
 
 SIGNED_OUT = {
     "home": "/",
@@ -90,14 +91,6 @@ class Scene:
         return tuple(int(number) for number in found[0])
 
 
-def make_staff(system: System, name: str, role: str) -> None:
-    """Give somebody a role among the staff, as the first of them gets it: in the database."""
-    system.query(
-        "UPDATE users_user SET staff_role = %s, is_staff = true, is_superuser = %s WHERE username = %s",
-        *(role, role == "admin", name),
-    )
-
-
 def prepare(system: System) -> Scene:
     """Play what the pages show, through the API."""
     paid, asked, unpaid, staff = (Story(system, price=price) for price in ("1250.00", "480.00", "75.50", "10.00"))
@@ -113,5 +106,5 @@ def prepare(system: System) -> Scene:
     asked.client.insist(f"/payments/escrow/{asked.escrow_id}/refund/", wish)
     unpaid.hire()
     unpaid.intend()
-    make_staff(system, staff.client.name, "admin")
+    hire(system, staff.client.name, "admin")
     return Scene(paid, asked, unpaid, staff.client.name)

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.story import Story
-from tests.browser import pages
 from tests.browser.conftest import NewPerson
 from tests.browser.person import Person
+from tests.staff import hire
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 def staff(story: Story, new_person: NewPerson) -> Person:
     """Somebody of the finance staff, who has no part in the story."""
     other = Story(story.system)
-    pages.make_staff(story.system, other.client.name, "finance")
+    hire(story.system, other.client.name, "finance")
     return new_person().sign_in(other.client.name)
 
 

@@ -150,7 +150,12 @@ def test_the_story_is_told_with_equal_books_and_again_after_what_is_done_by_hand
         assert re.search(r"Client login +client-\w+ +password \S+", stack.output)
         assert re.search(r"Freelancer login +freelancer-\w+ +password \S+", stack.output)
         name, password = re.findall(r"Staff login +(staff-\w+) +password (\S+)", stack.output)[0]
-        assert staff_role(settings, name, password) == "admin"
+        assert sign_in(settings, name, password) == (401, "otp_required", "")
+        shown = stack_command("code", **settings)
+        assert shown.returncode == 0, shown.stderr
+        [code] = re.findall(rf"^(\d{{6}})  {name}, for \d+ seconds$", shown.stdout.strip())
+        assert sign_in(settings, name, password, otp=code) == (200, "", "admin")
+        assert re.search(r"Staff code +make code +\(or this key in an authenticator app: [A-Z2-7]{32}\)", stack.output)
 
         second = stack_command("demo", **{**settings, **free_ports()})
         assert second.returncode == 1
@@ -182,15 +187,11 @@ def assert_nothing_is_left(settings: dict[str, str]) -> None:
     assert not server_is_up(settings)
 
 
-def staff_role(settings: dict[str, str], name: str, password: str) -> str:
-    """Sign in through the API; answer which role among the staff that is."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{settings['WEB_PORT']}/api/auth/login/",
-        json.dumps({"username": name, "password": password}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(json.load(answer)["user"]["staff_role"])
+def sign_in(settings: dict[str, str], name: str, password: str, **otp: str) -> tuple[int, str, str]:
+    """Sign in through the API; answer the status, the code of a refusal, and the role among the staff."""
+    address = f"http://127.0.0.1:{settings['WEB_PORT']}/api/auth/login/"
+    status, told = send(address, {"username": name, "password": password, **otp})
+    return status, told.get("code", ""), told.get("user", {}).get("staff_role", "")
 
 
 def steps(output: str) -> list[str]:
@@ -199,7 +200,7 @@ def steps(output: str) -> list[str]:
 
 def assert_secrets_kept(settings: dict[str, str], printed: str) -> None:
     path = Path(settings["MULTITASK_DATA"]) / "secrets.json"
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert [found.stat().st_mode & 0o777 for found in (path, path.with_name("staff.json"))] == [0o600, 0o600]
     kept = json.loads(path.read_text())
     assert len(kept) == 5
     assert [name for name, secret in kept.items() if secret in printed and "PUBLISHABLE" not in name] == []

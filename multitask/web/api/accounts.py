@@ -177,7 +177,9 @@ def prove(request: HttpRequest, body: ProofIn) -> ProofOut:
     """Prove the second factor again, for what asks for a fresh proof: the new token counts for five minutes there."""
     user, now = auth.user_of(request), timezone.now()
     second_factor.prove(user_id=user.pk, actor=auth.actor_of(request), now=now, code=body.otp)
-    return ProofOut(access=tokens.access(user_id=user.pk, session=auth.session_of(request), now=now, proved_at=now))
+    session = auth.session_of(request)
+    sessions.proved(family=session, proved_by=second_factor.device_id(user.pk))
+    return ProofOut(access=tokens.access(user_id=user.pk, session=session, now=now, proved_at=now))
 
 
 @router.post(

@@ -72,8 +72,16 @@ def user_of(request: HttpRequest) -> User:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Make the actor of an authenticated request."""
-    return Actor.of(user_of(request), ip=_ip(request), request_id=_request_id(request))
+    """Make the actor of an authenticated request; staff without a proof by the second factor is no staff here."""
+    user = user_of(request)
+    assurance = proofs.of_staff(request, user)
+    return Actor.of(user, ip=_ip(request), request_id=_request_id(request), assurance=assurance)
+
+
+def lacks_second_factor(request: HttpRequest) -> bool:
+    """Return whether somebody of the staff asks by a session that no second factor stands behind."""
+    user: User | None = getattr(request, "auth", None)
+    return user is not None and proofs.is_unproved_staff(request, user)
 
 
 def visitor_of(request: HttpRequest) -> Actor:

@@ -38,18 +38,18 @@ OWN: Final[Mapping[str, str]] = {
     "tasks_start": _STEP,
     "tasks_deliver": f"{_STEP} not_funded wrong_state",
     "tasks_complete": _STEP,
-    "tasks_cancel": f"{_STEP} wrong_state dispute_open",
+    "tasks_cancel": f"{_STEP} wrong_state dispute_open reauth_required",
     "connect_create": f"account_exists currency_unknown {_LIMITED}",
     "connect_onboarding": f"no_account onboarding_incomplete reauth_required {_LIMITED}",
     "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_LIMITED}",
-    "escrow_release": f"{_HELD} task_not_completed refund_in_progress",
-    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch too_many_requests",
+    "escrow_release": f"{_HELD} task_not_completed refund_in_progress reauth_required",
+    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch reauth_required too_many_requests",
     "escrow_dispute": f"{_HELD} refund_in_progress",
-    "refunds_accept": f"{_HELD} refund_in_progress",
-    "refunds_refuse": _HELD,
+    "refunds_accept": f"{_HELD} refund_in_progress reauth_required",
+    "refunds_refuse": f"{_HELD} reauth_required",
     "refunds_withdraw": "not_found wrong_state",
-    "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE}",
-    "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch",
+    "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE} reauth_required",
+    "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch reauth_required",
     "withdrawals_create": (
         f"onboarding_incomplete dispute_open insufficient_funds reauth_required currency_mismatch {_PRICE}"
         " too_many_requests"
@@ -64,7 +64,7 @@ _ANY: Final = (
     "bad_request repeated_parameter not_found body_too_large invalid invalid_text"
     " too_many_requests temporarily_unavailable outcome_unknown"
 )
-_WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed"
+_WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed second_factor_required"
 _WITH_BODY: Final = "invalid_json request_timeout length_required unsupported_media_type required unknown_field"
 _WITH_KEY: Final = "invalid_idempotency_key idempotency_in_flight idempotency_key_reused"
 

@@ -3,7 +3,7 @@
 Every answer that is not a success has the same body: `{"error", "code", "detail", "fields"}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from ninja.errors import HttpError, ValidationError
 
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
+from multitask.users.powers import StaffUnproved
 from multitask.web.api import validation
 from multitask.web.api.refusals import Refused
 
@@ -33,7 +34,7 @@ _CODES_BY_STATUS: dict[int, str] = {
     """,
     403: """
         forbidden not_allowed not_your_part not_a_client not_a_freelancer csrf_failed four_eyes
-        otp_invalid reauth_required wrong_password
+        otp_invalid reauth_required second_factor_required wrong_password
     """,
     404: """
         not_found user_not_found task_not_found application_not_found unknown_transaction
@@ -154,16 +155,27 @@ def response(found: Answer) -> JsonResponse:
     return JsonResponse(found.body, status=found.status, headers=headers)
 
 
-def install(api: NinjaAPI) -> None:
-    """Let every exception that an operation raises be answered here."""
+def install(api: NinjaAPI, *, lacks_second_factor: Callable[[HttpRequest], bool]) -> None:
+    """Let every exception that an operation raises be answered here.
+
+    `lacks_second_factor` tells of a request whether it comes from staff without the proof that staff needs.
+    """
 
     def handle(request: HttpRequest, error: Any) -> JsonResponse:
         found = answer(error)
+        # Without the proof the staff's powers are not there: name what is missing instead of what is not seen.
+        if _is_about_powers(found) and lacks_second_factor(request):
+            found = _refusal(StaffUnproved())
         _note(request, error, found)
         return response(found)
 
     for kind in (Exception, Http404, HttpError, ValidationError):
         api.add_exception_handler(kind, handle)
+
+
+def _is_about_powers(found: Answer) -> bool:
+    """Return whether a power of the staff could have changed the answer."""
+    return found.status == 404 or found.code in {"forbidden", "not_allowed", "not_your_part"}
 
 
 def _status_of_django(error: BaseException) -> int:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from multitask.money import Money
 from multitask.payments import access, actions, whereabouts
 from multitask.payments import escrow as escrow_rules
-from multitask.payments.approvals import REFUND, SETTLE
+from multitask.payments.approvals import SETTLE
 from multitask.payments.models import Approval, AuditEvent, Chargeback, Dispute, Escrow, Operation, Payment, Refund
 from multitask.payments.states import DisputeState, PaymentState, RefundState
 from multitask.payments.terms import percentage
@@ -59,19 +59,19 @@ def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     trail = escrow_rules.timeline(escrow)
     happened = {event.event for event in trail}
     decisions = _approvals(escrow, actor) if any(name.endswith("_needs_approval") for name in happened) else []
-    # What waits for a second person is not offered again.
-    waiting = {row.thing["row"].kind for row in decisions if row.thing["answer"] == _WAITING}
+    # While a decision waits for a second person, the staff decides nothing else over the escrow.
+    is_decided = any(row.thing["answer"] == _WAITING for row in decisions)
     return {
         "parts": events.places(whereabouts.parts(escrow), escrow.total_minor),
         "trail": audit.lines(trail),
-        "buttons": [each for each in _offered(escrow, actor) if each.name not in waiting],
+        "buttons": [] if is_decided else _offered(escrow, actor),
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},
-        "payments": [_payment(row, actor) for row in escrow.payments.order_by("pk")],
-        "refunds": _refunds(escrow, actor, is_decided=bool(waiting)) if _has_refunds(happened) else [],
-        "disputes": [_dispute(row, actor, is_decided=SETTLE in waiting) for row in _disputes(escrow)],
+        "payments": [_payment(row, actor, is_decided=is_decided) for row in escrow.payments.order_by("pk")],
+        "refunds": _refunds(escrow, actor, is_decided=is_decided) if _has_refunds(happened) else [],
+        "disputes": [_dispute(row, actor, is_decided=is_decided) for row in _disputes(escrow)],
         "chargebacks": _chargebacks(escrow) if "chargeback_opened" in happened else [],
         "approvals": decisions,
-        "transfer_refused": _transfer_refused(trail, actor),
+        "transfer_refused": _transfer_refused(trail, actor, is_decided=is_decided),
     }
 
 
@@ -93,8 +93,8 @@ def _button(name: str, subject_id: int, is_offered: bool) -> list[Button]:
     return [Button(name, addresses.deed(name, subject_id))] if is_offered else []
 
 
-def _payment(payment: Payment, actor: Actor) -> Row:
-    is_waiting = payment.state == PaymentState.REVIEW.value
+def _payment(payment: Payment, actor: Actor, *, is_decided: bool) -> Row:
+    is_waiting = payment.state == PaymentState.REVIEW.value and not is_decided
     received = Money(payment.received_minor, payment.received_currency) if payment.received_currency else None
     offered = _button("return-payment", payment.pk, is_waiting and actor.may(Power.REFUND))
     return Row({"row": payment, "asked": Money(payment.amount_minor, payment.currency), "received": received}, offered)
@@ -107,7 +107,7 @@ def _refunds(escrow: Escrow, actor: Actor, *, is_decided: bool) -> list[Row]:
     return [
         _asked(refund)
         if is_answerable and refund.state == RefundState.REQUESTED.value
-        else _refund(refund, again, actor)
+        else _refund(refund, again, actor, is_decided=is_decided)
         for refund in found
     ]
 
@@ -117,10 +117,10 @@ def _asked(refund: Refund) -> Row:
     return Row(refund, [Button(name, addresses.deed(name, refund.pk)) for name in ("accept-refund", "refuse-refund")])
 
 
-def _refund(refund: Refund, again: set[str], actor: Actor) -> Row:
+def _refund(refund: Refund, again: set[str], actor: Actor, *, is_decided: bool) -> Row:
     is_failed = refund.state == RefundState.FAILED.value and refund.source == "escrow"
     was_retried = f"resend:{refund.pk}" in again
-    is_offered = is_failed and not was_retried and actor.may(Power.REFUND)
+    is_offered = is_failed and not was_retried and not is_decided and actor.may(Power.REFUND)
     return Row(refund, _button("retry-refund", refund.pk, is_offered), _("Was tried again.") if was_retried else "")
 
 
@@ -166,8 +166,8 @@ def _approval(approval: Approval, escrow: Escrow, actor: Actor) -> Row:
 def decided_amount(approval: Approval) -> Money:
     """How much an approval decides over; its escrow is read already."""
     told = approval.arguments
-    minor = told["amount_minor"] if approval.kind == REFUND else told["client_minor"] + told["freelancer_minor"]
-    return Money(minor, approval.escrow.currency)
+    minor = told["client_minor"] + told["freelancer_minor"] if approval.kind == SETTLE else told["amount_minor"]
+    return Money(minor, told.get("currency", approval.escrow.currency))
 
 
 def answer_of(approval: Approval) -> str:
@@ -177,12 +177,13 @@ def answer_of(approval: Approval) -> str:
     return "approved" if approval.approved else "turned_down"
 
 
-def _transfer_refused(trail: list[AuditEvent], actor: Actor) -> Row | None:
+def _transfer_refused(trail: list[AuditEvent], actor: Actor, *, is_decided: bool) -> Row | None:
     """The newest refusal of the transfer, if nobody has tried again since and it has not gone through."""
     told = [event for event in trail if event.event in {"transfer_failed", "transfer_retried", "transferred"}]
     if not told or told[-1].event != "transfer_failed" or told[-1].escrow_id is None:
         return None
-    return Row(told[-1], _button("retry-transfer", told[-1].escrow_id, actor.may(Power.RELEASE)), told[-1].note)
+    is_offered = not is_decided and actor.may(Power.RELEASE)
+    return Row(told[-1], _button("retry-transfer", told[-1].escrow_id, is_offered), told[-1].note)
 
 
 def _record(escrow: Escrow) -> dict[str, Any]:

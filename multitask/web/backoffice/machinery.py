@@ -1,7 +1,8 @@
 """The pages of a call at the provider and of a webhook."""
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,6 +14,8 @@ from multitask.payments.transfers import CREATE_TRANSFER
 from multitask.users.actor import Power
 from multitask.web.backoffice import open_questions, roles, site, words
 from multitask.webhooks.models import EventState, IncomingEvent
+
+_SECRET: Final = re.compile(r'("client_secret"\s*:\s*")(?:[^"\\]|\\.)*(")')
 
 
 def show_operation(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -37,11 +40,15 @@ def show_event(request: HttpRequest, event: IncomingEvent) -> HttpResponse:
 
 
 def _readable(payload: str) -> str:
+    """The stored text laid out for people; as it came where it cannot be."""
     try:
         told: Any = json.loads(payload)
-    except ValueError:
-        return payload
-    return json.dumps(_without_secrets(told), indent=2, ensure_ascii=False)
+        text = json.dumps(_without_secrets(told), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        # No JSON, or nested deeper than this stack reaches.
+        return _SECRET.sub(r"\1…\2", payload)
+    # JSON may name half of a surrogate pair, which is no character and has no UTF-8: it is shown as it was written.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _without_secrets(told: Any) -> Any:

@@ -3,16 +3,22 @@
 from django.http import HttpRequest
 
 from multitask.users.actor import Power
+from multitask.web import proofs
 from multitask.web.pages.shell import actor_of
 
-__all__ = ["actor_of", "is_staff", "may"]
+__all__ = ["actor_of", "is_staff", "is_unproved_staff", "may"]
 
 
 def is_staff(request: HttpRequest) -> bool:
-    """Say whether an active member of the staff asks."""
+    """Return whether an active member of the staff asks, whose session the second factor has proved."""
     return request.user.is_authenticated and request.user.is_active and may(request, Power.READ_ANY)
 
 
+def is_unproved_staff(request: HttpRequest) -> bool:
+    """Return whether a member of the staff asks whose session no second factor has proved."""
+    return request.user.is_authenticated and request.user.is_active and proofs.is_unproved_staff(request, request.user)
+
+
 def may(request: HttpRequest, power: Power) -> bool:
-    """Say whether the person's role grants the power."""
+    """Return whether the person's role grants the power."""
     return actor_of(request).may(power)

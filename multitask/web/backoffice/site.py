@@ -1,11 +1,12 @@
-"""The staff's site: Django's admin in Unfold's clothes, with our own door and none of its generic writing."""
+"""The staff's site: Django's admin with Unfold's theme, our own access rules and none of the generic editing."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from csp.decorators import csp_replace
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,9 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
+from multitask.users import second_factor
 from multitask.web import page_sessions
 from multitask.web.backoffice import navigation, roles
 from multitask.web.backoffice.policy import POLICY
+from multitask.web.pages.shell import user_of
 
 View = Callable[..., HttpResponse]
 
@@ -31,15 +34,21 @@ class BackOffice(UnfoldAdminSite):  # type: ignore[misc]
         return roles.is_staff(request)
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        """Let staff pass; others sign in first, and people who are not staff find nothing here."""
+        """Let staff pass whose session the second factor has proved.
+
+        Visitors sign in first, staff without that proof gives it or switches the second factor on, and other
+        people find nothing here.
+        """
         inner: View = super().admin_view(view, cacheable)
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not self.has_permission(request):
-                if request.user.is_authenticated:
-                    raise Http404
+            if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
+            if roles.is_unproved_staff(request):
+                return _to_second_factor(request)
+            if not self.has_permission(request):
+                raise Http404
             request.current_app = self.name
             response: HttpResponse = inner(request, *args, **kwargs)
             response["Cache-Control"] = "no-store"
@@ -101,6 +110,19 @@ class BackOffice(UnfoldAdminSite):  # type: ignore[misc]
         if app_label not in {model._meta.app_label for model in self._registry}:
             raise Http404
         return redirect("admin:index")
+
+
+def _to_second_factor(request: HttpRequest) -> HttpResponse:
+    """Send staff to prove the second factor, or to switch it on, and back afterwards."""
+    # What a form held stays out of addresses; whoever comes back finds the page that the form is on.
+    wanted = request.path if request.method == "POST" else request.get_full_path()
+    if second_factor.is_on(user_of(request).pk):
+        messages.info(request, _("The back office asks for a code from your app first."))
+        page = "pages:prove"
+    else:
+        messages.info(request, _("Staff needs two-step sign-in for the back office. Switch it on here, then go on."))
+        page = "pages:security"
+    return redirect(f"{reverse(page)}?{urlencode({'next': wanted})}")
 
 
 def page(

@@ -83,6 +83,10 @@ _WORDS: Final[dict[str, dict[str, Any]]] = {
     "approval_kind": {
         "refund": _("Refund"),
         "settle": _("Settlement of a dispute"),
+        "release": _("Release"),
+        "retry_refund": _("Another try of a refund"),
+        "retry_transfer": _("Another try of a transfer"),
+        "return_payment": _("Return of a payment"),
     },
     "dispute": {"open": _("Waits for a settlement"), "settled": _("Settled")},
     "source": {"escrow": _("the escrow"), "unapplied": _("a payment that fits no escrow")},

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from multitask.users.second_factor import ProofNeeded
+from multitask.users.powers import ProofNeeded
 from multitask.web import proofs
 from multitask.web.pages.shell import user_of
 

@@ -1,7 +1,7 @@
 """Two-step sign-in: set up, recovery codes, switch off; and the page that asks for a fresh proof."""
 
 from base64 import b32encode
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,11 +20,16 @@ from multitask.web.pages.account import after
 from multitask.web.pages.codes import CodeForm, PasswordForm
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
 
+# Where somebody wanted to go who had to switch it on first.
+_GO_ON: Final = "after_second_factor"
+
 
 @require_safe
 @signed_in
 def show(request: HttpRequest) -> HttpResponse:
-    """Show whether it is on, and what can be done."""
+    """Show whether it is on, and what can be done; `next` is where to go once it has been switched on."""
+    if "next" in request.GET:
+        request.session[_GO_ON] = after(request)
     return _show(request)
 
 
@@ -84,8 +89,9 @@ def confirm(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, now)
-            return page(request, "recovery_codes.html", {"codes": codes, "is_first": True})
+            proofs.keep(request, user_of(request), now)
+            context = {"codes": codes, "is_first": True, "go_on": request.session.pop(_GO_ON, None)}
+            return page(request, "recovery_codes.html", context)
     return _show(request, code=form, status=UNPROCESSABLE)
 
 
@@ -102,7 +108,7 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, now)
+            proofs.keep(request, user_of(request), now)
             return page(request, "recovery_codes.html", {"codes": codes})
     return page(request, "recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
 
@@ -140,7 +146,7 @@ def prove(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, now)
+            proofs.keep(request, user_of(request), now)
             return redirect(after(request))
     context = {"form": form, "next": after(request)}
     return page(request, "prove.html", context, status=UNPROCESSABLE if form.is_bound else 200)

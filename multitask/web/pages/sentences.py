@@ -56,6 +56,7 @@ BY_CODE: Final = {
     "reauth_required": gettext_lazy("Confirm with a code first."),
     "refund_in_progress": gettext_lazy("A refund of this escrow has been asked for or is on its way."),
     "second_factor_off": gettext_lazy("Two-step sign-in is off."),
+    "second_factor_required": gettext_lazy("Staff needs two-step sign-in: switch it on in your profile."),
     "second_factor_on": gettext_lazy("Two-step sign-in is on already."),
     "task_not_completed": gettext_lazy("Confirm that the task is complete first."),
     "task_not_open": gettext_lazy("This task is not open any more."),

@@ -8,17 +8,21 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from multitask.errors import DomainError
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from multitask.users.powers import ProofNeeded
+from multitask.web import proofs
 from multitask.web.pages import sentences
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -45,11 +49,13 @@ def user_of(request: HttpRequest) -> User:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The actor of this request, for commands."""
+    """The actor of this request, for commands; staff without a proof by the second factor is no staff here."""
+    user = user_of(request)
     return Actor.of(
-        user_of(request),
+        user,
         ip=getattr(request, "client_ip", None),
         request_id=str(getattr(request, "request_id", "")),
+        assurance=proofs.of_staff(request, user),
     )
 
 
@@ -80,6 +86,9 @@ def carry_out(request: HttpRequest, command: Callable[[], object], *, done: str,
     """
     try:
         command()
+    except ProofNeeded:
+        messages.info(request, _("Confirm with a code, then do it again."))
+        return redirect(f"{reverse('pages:prove')}?{urlencode({'next': to})}")
     except DomainError as refusal:
         messages.error(request, sentences.of(refusal))
         if refusal.code in sentences.OUT_OF_DATE:

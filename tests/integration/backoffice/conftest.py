@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from tests import payments_world
+from tests import payments_world, staff
 from tests.payments_world import World
 from tests.sandbox_process import SandboxProcess
 
@@ -31,14 +31,13 @@ def world(db: None, settings: Settings, sandbox: SandboxProcess) -> Iterator[Wor
 
 @pytest.fixture
 def browser() -> Callable[[Actor], Client]:
-    """The browser of somebody who has signed in."""
+    """The browser of somebody who has signed in; staff has just given a code."""
 
     def of(actor: Actor) -> Client:
-        browser = Client()
-        browser.force_login(
-            User.objects.get(pk=payments_world.user_id(actor)),
-            backend="multitask.users.backends.UsernameOrEmailBackend",
-        )
+        browser, user = Client(), User.objects.get(pk=payments_world.user_id(actor))
+        browser.force_login(user, backend="multitask.users.backends.UsernameOrEmailBackend")
+        if user.staff_role:
+            staff.prove(browser, user)
         return browser
 
     return of

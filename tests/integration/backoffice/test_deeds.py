@@ -238,6 +238,28 @@ def test_a_large_refund_needs_two_people(world: World, finance: Actor, office: C
     assert job.refund.amount_minor == LARGE_MINOR
 
 
+def test_a_large_release_needs_two_people(world: World, finance: Actor, office: Client, browser: Browser) -> None:
+    job = world.completed(scenes.LARGE)
+    asked = office.get(addresses.deed("release", job.escrow.pk)).content.decode()
+    assert "nothing moves until a colleague approves it" in asked
+    page = told(office, do(office, "release", job.escrow.pk))
+    assert "Nothing moves until a second person has approved it." in page
+    assert "The release waits for a second person" in page
+    audited("release_needs_approval", finance)
+    approval = Approval.objects.get()
+    for name, subject_id in (("approve", approval.pk), ("release", job.escrow.pk), ("refund", job.escrow.pk)):
+        assert addresses.deed(name, subject_id) not in page
+    assert "$2,500.00" in told(office, addresses.listing(Approval))
+
+    second = world.staff("finance")
+    colleague = browser(second)
+    assert "The money is released at once." in told(colleague, addresses.deed("approve", approval.pk))
+    page = told(colleague, do(colleague, "approve", approval.pk))
+    audited("release_approved", second)
+    assert "Approved and carried out." in page
+    assert (job.escrow.state, job.escrow.released_minor) == ("released", LARGE_MINOR)
+
+
 LARGE_MINOR = scenes.LARGE.amount_minor
 
 

@@ -9,6 +9,7 @@ from multitask.payments import disputes, interventions
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from tests import staff
 from tests.integration.backoffice import addresses, scenes
 from tests.integration.backoffice.addresses import DEEDS
 from tests.payments_world import World, dollars, user_id
@@ -118,6 +119,9 @@ def test_staff_signs_in_where_everybody_does_and_comes_back(world: World) -> Non
         asked["Location"], {"identifier": user.username, "password": "a long enough passphrase", "next": wanted}
     )
     assert signed_in["Location"] == wanted
+    assert visitor.get(wanted)["Location"].startswith("/security/?next=")
+    staff.prove(visitor, user)
+    assert visitor.get(wanted).status_code == 200
     assert visitor.get("/backoffice/login/?next=/backoffice/")["Location"].startswith("/sign-in/")
     assert visitor.get("/backoffice/logout/").status_code == 405
     assert visitor.post("/backoffice/logout/").status_code == 302

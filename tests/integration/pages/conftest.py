@@ -7,6 +7,7 @@ from django.test import Client
 
 from multitask.users.actor import Actor
 from multitask.users.models import User
+from tests import staff
 from tests.integration.payments.conftest import sandbox, world
 from tests.payments_world import user_id
 
@@ -15,13 +16,13 @@ __all__ = ["sandbox", "world"]
 
 @pytest.fixture
 def sign_in() -> Callable[[Actor], Client]:
-    """Open a browser of somebody who has signed in."""
+    """Open a browser of somebody who has signed in; staff has just given a code."""
 
     def signed_in(actor: Actor) -> Client:
-        browser = Client()
-        browser.force_login(
-            User.objects.get(pk=user_id(actor)), backend="multitask.users.backends.UsernameOrEmailBackend"
-        )
+        browser, user = Client(), User.objects.get(pk=user_id(actor))
+        browser.force_login(user, backend="multitask.users.backends.UsernameOrEmailBackend")
+        if user.staff_role:
+            staff.prove(browser, user)
         return browser
 
     return signed_in

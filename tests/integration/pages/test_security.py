@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.payments.models import Withdrawal
 from multitask.users import accounts, second_factor
-from multitask.users.actor import Actor
+from multitask.users.actor import Actor, Assurance
 from multitask.users.models import LoginAttempt, User
 from multitask.users.second_factor import CodeRefused
 from multitask.users.throttle import TooManyAttempts
@@ -235,7 +235,7 @@ def test_an_administrator_takes_away_a_factor_that_was_lost(ada: User, codes: li
     with pytest.raises(accounts.NotAllowed):
         second_factor.remove(actor=Actor.of(ada), now=timezone.now(), user_id=ada.pk)
     root = User.objects.create_superuser("root", "root@example.com", PASSWORD)
-    second_factor.remove(actor=Actor.of(root), now=timezone.now(), user_id=ada.pk)
+    second_factor.remove(actor=Actor.of(root, assurance=Assurance.FRESH), now=timezone.now(), user_id=ada.pk)
     assert is_in(signed_in("ada"))
 
 

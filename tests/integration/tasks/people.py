@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from multitask.money import Money
 from multitask.tasks import board
 from multitask.tasks.models import Application, Task
-from multitask.users.actor import Actor
+from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ def actor(*, client: bool = False, freelancer: bool = False, staff_role: str = "
         staff_role=staff_role,
         is_staff=bool(staff_role),
     )
-    return Actor.of(user)
+    return Actor.of(user, assurance=Assurance.FRESH)
 
 
 def open_task(client: Actor, *, budget_minor: int = 10_000) -> Task:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import RequestFactory
 
 from multitask.users import accounts, sessions, throttle
-from multitask.users.actor import Actor, Power, Role
+from multitask.users.actor import Actor, Assurance, Power, Role
 from multitask.users.fields import InvalidAccount
 from multitask.users.models import LoginAttempt, RefreshToken, User
 from tests.integration import races
@@ -29,7 +29,7 @@ def _register(name: str = "ada", **fields: Any) -> User:
 
 @pytest.fixture
 def admin(db: None) -> Actor:
-    return Actor.of(User.objects.create_superuser("root", "root@example.com", PASSWORD))
+    return Actor.of(User.objects.create_superuser("root", "root@example.com", PASSWORD), assurance=Assurance.FRESH)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_actor_has_the_powers_of_his_role_alone() -> None:
     held = {}
     for staff_role in ("", "support", "finance", "admin"):
         user.staff_role = staff_role
-        held[staff_role] = {power for power in Power if Actor.of(user).may(power)}
+        held[staff_role] = {power for power in Power if Actor.of(user, assurance=Assurance.SESSION).may(power)}
     assert held[""] == set()
     assert held["support"] == {Power.READ_ANY}
     assert held["finance"] == set(Power) - {Power.MANAGE_USERS}
@@ -97,7 +97,7 @@ def test_an_actor_shows_in_which_capacity_he_acts() -> None:
     user.is_client = False
     assert Actor.of(user).role is Role.FREELANCER
     user.staff_role = "support"
-    assert Actor.of(user).is_staff
+    assert Actor.of(user, assurance=Assurance.SESSION).is_staff
     assert not Actor.system("sweep").is_staff
     assert not Actor.system("sweep").is_user(None)
 

@@ -9,11 +9,14 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
+from multitask.users.models import User
 from multitask.webhooks import entry, storage
 from multitask.webhooks.models import EventState, IncomingEvent
+from tests import staff
 from tests.integration.webhooks.conftest import CONNECT_SECRET, URL, Post, make_event, sign
 
 
@@ -44,6 +47,36 @@ def test_the_payload_is_kept_byte_for_byte(post: Post) -> None:
     post(body)
 
     assert IncomingEvent.objects.get().payload.encode() == body
+
+
+DEEP = "[" * 600 + "]" * 600
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        (r'"\ud800 and \udfff\ud800"', r"\ud800 and \udfff\ud800"),
+        (r'{"\udc00": {"client_secret": "pi_1_secret_9\ud800"}}', r"\udc00"),
+        (DEEP, "[" * 600),
+        (f'[{DEEP}, {{"client_secret" : "pi_1_secret_9"}}]', "[" * 600),
+    ],
+    ids=["half a surrogate pair", "in a name and a secret", "deep", "deep with a secret"],
+)
+def test_what_json_may_hold_is_kept_and_its_page_shows_it_without_secrets(post: Post, note: str, shown: str) -> None:
+    body = json.dumps(make_event(note="here")).replace('"here"', note).encode()
+    assert post(body).status_code == 200
+    event = IncomingEvent.objects.get()
+    assert event.payload.encode() == body
+
+    browser, admin = Client(), User.objects.create_superuser("root", "root@example.com")
+    browser.force_login(admin, backend="multitask.users.backends.UsernameOrEmailBackend")
+    staff.prove(browser, admin)
+    page = browser.get(reverse("admin:webhooks_incomingevent_change", args=[event.pk]))
+    assert page.status_code == 200
+    laid_out = "".join(page.content.decode().split()) if note.startswith("[") else page.content.decode()
+    assert shown in laid_out
+    assert "secret_9" not in laid_out
 
 
 @pytest.mark.django_db

@@ -130,15 +130,21 @@ def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
 @router.post(
     "/escrow/{escrow_id}/release/",
     operation_id="escrow_release",
-    response=responses({200: EscrowMessage}, 404, body=True, moves_money=True),
+    response=responses({200: EscrowMessage, 202: EscrowMessage}, 404, body=True, moves_money=True),
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> HttpResponse:
-    """Release the money to the freelancer: as the client once the task is completed, or as finance staff."""
+    """Release the money to the freelancer: as the client once the task is completed, or as finance staff.
+
+    A large release by staff waits for a second person (202).
+    """
     actor, found = auth.actor_of(request), identifier(escrow_id)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:
         held = escrows.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
+        if isinstance(held, Approval):
+            message = "A second person has to approve a release of this size."
+            return 202, EscrowMessage(message=message, escrow=show(access.escrow(actor, found), actor))
         message = f"Released. {held.freelancer.username} can withdraw the money once it has settled."
         return 200, EscrowMessage(message=message, escrow=show(held, actor))
 

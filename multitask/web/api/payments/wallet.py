@@ -117,7 +117,7 @@ def get(request: HttpRequest) -> WalletOut:
 def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
     """List everything that happened in one's wallet, newest first."""
     user = auth.user_of(request)
-    wanted = _filter(query, ZoneInfo(user.time_zone))
+    wanted = _filter(query, user.zone)
     rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size)
     return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
 

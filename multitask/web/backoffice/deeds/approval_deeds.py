@@ -1,13 +1,13 @@
 """Deeds about decisions of colleagues."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.money import Money
 from multitask.payments import access, approvals
-from multitask.payments.approvals import REFUND
+from multitask.payments.approvals import SETTLE
 from multitask.payments.errors import NotFound
 from multitask.payments.models import Approval
 from multitask.users.actor import Actor, Power
@@ -67,13 +67,20 @@ class Approve(Decide):
     verb = gettext_lazy("Approve")
     is_final = True
     approve = True
+    begins: ClassVar[dict[str, Any]] = {
+        approvals.REFUND: gettext_lazy("The refund begins at once."),
+        approvals.RELEASE: gettext_lazy("The money is released at once."),
+        approvals.RETRY_REFUND: gettext_lazy("A new refund begins at once; the failed one stays as it is."),
+        approvals.RETRY_TRANSFER: gettext_lazy("The provider is asked at once to send the share again."),
+        approvals.RETURN_PAYMENT: gettext_lazy("The whole payment is sent back at once."),
+    }
 
     def consequences(self, subject: Approval) -> list[str]:
         """What happens at once."""
         told = {"name": subject.requested_by.username}
         four_eyes = _("%(name)s cannot approve this, as they asked for it; with you it has four eyes.") % told
-        if subject.kind == REFUND:
-            return [_("The refund begins at once."), four_eyes]
+        if subject.kind != SETTLE:
+            return [str(self.begins[subject.kind]), four_eyes]
         shares = {
             "client": money(_part(subject, "client_minor")),
             "freelancer": money(_part(subject, "freelancer_minor")),

@@ -7,16 +7,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.payments.errors import NotFound
+from multitask.users import second_factor
+from multitask.web import proofs
 from multitask.web.backoffice import roles, site
 from multitask.web.backoffice.deeds import approval_deeds, machine_deeds, money_deeds, people_deeds
 from multitask.web.backoffice.deeds.deed import Deed, Order
 from multitask.web.pages import sentences
-from multitask.web.pages.shell import CONFLICT, UNPROCESSABLE, request_key
+from multitask.web.pages.codes import CodeForm
+from multitask.web.pages.shell import CONFLICT, UNPROCESSABLE, request_key, user_of
 
 _DEEDS: Final = (
     money_deeds.Release,
@@ -41,9 +45,10 @@ KNOWN: Final[dict[str, Deed]] = {deed.name: deed() for deed in _DEEDS}
 FORBIDDEN: Final = 403
 
 
+@sensitive_post_parameters("otp")
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest, name: str, subject_id: int | None = None) -> HttpResponse:
-    """Ask why, then carry it out and go to the page that shows what became of it."""
+    """Ask why, and for a code where the last proof is too old; then carry it out and show what became of it."""
     deed = KNOWN.get(name)
     if deed is None:
         raise Http404
@@ -55,10 +60,35 @@ def show(request: HttpRequest, name: str, subject_id: int | None = None) -> Http
         raise Http404 from refusal
     if request.method != "POST":
         return _ask(request, deed, subject, deed.form(subject))
-    form = deed.form(subject, request.POST)
-    if not form.is_valid():
-        return _ask(request, deed, subject, form, status=UNPROCESSABLE)
+    form, proof = deed.form(subject, request.POST), _proof_form(request, deed)
+    is_valid = form.is_valid()
+    if not is_valid or not _proved(request, proof):
+        # A code works once: it is taken only with a form that has everything else.
+        return _ask(request, deed, subject, form, proof=proof, status=UNPROCESSABLE)
     return _carry_out(request, deed, subject, form)
+
+
+def _proof_form(request: HttpRequest, deed: Deed) -> CodeForm | None:
+    """The form for a code, if the deed needs a fresh proof and there is none."""
+    if roles.actor_of(request).has_proof_for(deed.power):
+        return None
+    return CodeForm(request.POST) if "otp" in request.POST else CodeForm()
+
+
+def _proved(request: HttpRequest, proof: CodeForm | None) -> bool:
+    """Take the code, if one is needed; a wrong one is told beside its field."""
+    if proof is None:
+        return True
+    if not proof.is_valid():
+        return False
+    user, now = user_of(request), timezone.now()
+    try:
+        second_factor.prove(user_id=user.pk, actor=roles.actor_of(request), now=now, code=proof.cleaned_data["otp"])
+    except DomainError as refusal:
+        proof.refuse(refusal)
+        return False
+    proofs.keep(request, user, now)
+    return True
 
 
 def _carry_out(request: HttpRequest, deed: Deed, subject: Any, form: Any) -> HttpResponse:
@@ -87,9 +117,17 @@ def _detail(refusal: DomainError, told: str) -> str:
 
 
 def _ask(
-    request: HttpRequest, deed: Deed, subject: Any, form: Any, *, status: int = 200, **refused: str
+    request: HttpRequest,
+    deed: Deed,
+    subject: Any,
+    form: Any,
+    *,
+    proof: CodeForm | None = None,
+    status: int = 200,
+    **refused: str,
 ) -> HttpResponse:
     context = {
+        "proof": proof if proof is not None else _proof_form(request, deed),
         "deed": deed,
         "form": form,
         "facts": deed.facts(subject),

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from multitask.money import Money
 from multitask.payments import access, disputes, refunds, returns, transfers
 from multitask.payments import escrow as escrows
 from multitask.payments.errors import NotFound, WrongState
@@ -62,17 +63,18 @@ class Release(OfEscrow):
         return [
             _("%(share)s goes to %(name)s, %(fee)s to the platform as its fee.") % told,
             _("The client has not necessarily confirmed the work: you decide in their place."),
+            *second_person(subject, subject.remaining),
         ]
 
     def carry_out(self, subject: Escrow, order: Order) -> object:
-        """Release it."""
+        """Release it, or ask for approval."""
         return escrows.release(
             actor=order.actor, escrow_id=subject.pk, now=order.now, request_key=order.request_key, note=order.note
         )
 
     def done(self, subject: Escrow, outcome: object) -> str:
         """Say so."""
-        return _("Released. %(name)s was told.") % {"name": subject.freelancer.username}
+        return waits_or(outcome, _("Released. %(name)s was told.") % {"name": subject.freelancer.username})
 
 
 class RefundClient(OfEscrow):
@@ -125,17 +127,20 @@ class RetryTransfer(OfEscrow):
     def consequences(self, subject: Escrow) -> list[str]:
         """What is sent."""
         told = {"name": subject.freelancer.username}
-        return [_("The provider is asked once more to send the share of %(name)s to their account.") % told]
+        share = transfers.refused_share(subject)
+        sentence = _("The provider is asked once more to send the share of %(name)s to their account.") % told
+        return [sentence, *(second_person(subject, share) if share is not None else [])]
 
     def carry_out(self, subject: Escrow, order: Order) -> object:
-        """Begin a new transfer."""
-        if not transfers.retry(actor=order.actor, escrow_id=subject.pk, now=order.now, note=order.note):
+        """Begin a new transfer, or ask for approval."""
+        begun = transfers.retry(actor=order.actor, escrow_id=subject.pk, now=order.now, note=order.note)
+        if not begun:
             raise WrongState("No transfer of this escrow was refused.")
-        return None
+        return begun
 
     def done(self, subject: Escrow, outcome: object) -> str:
         """Say so."""
-        return _("The transfer is tried again.")
+        return waits_or(outcome, _("The transfer is tried again."))
 
 
 class Settle(Deed):
@@ -291,15 +296,16 @@ class RetryRefund(OfRefund):
         return [
             _("A new refund of %(amount)s to %(name)s begins; the failed one stays as it is.") % told,
             _("It can be tried again once."),
+            *second_person(subject.escrow, subject.amount),
         ]
 
     def carry_out(self, subject: Refund, order: Order) -> object:
-        """Begin a new refund."""
+        """Begin a new refund, or ask for approval."""
         return refunds.retry(actor=order.actor, refund_id=subject.pk, now=order.now, note=order.note)
 
     def done(self, subject: Refund, outcome: object) -> str:
         """Say so."""
-        return _("The refund is tried again.")
+        return waits_or(outcome, _("The refund is tried again."))
 
 
 class ReturnPayment(Deed):
@@ -336,15 +342,19 @@ class ReturnPayment(Deed):
     def consequences(self, subject: Payment) -> list[str]:
         """Where the money goes."""
         told = {"name": subject.escrow.client.username}
-        return [_("The whole payment goes back to the card of %(name)s; the escrow is not touched.") % told]
+        sentence = _("The whole payment goes back to the card of %(name)s; the escrow is not touched.") % told
+        if not subject.received_currency:
+            return [sentence]
+        received = Money(subject.received_minor, subject.received_currency)
+        return [sentence, *second_person(subject.escrow, received)]
 
     def carry_out(self, subject: Payment, order: Order) -> object:
-        """Refund the payment."""
+        """Refund the payment, or ask for approval."""
         return returns.return_payment(actor=order.actor, payment_id=subject.pk, now=order.now, note=order.note)
 
     def done(self, subject: Payment, outcome: object) -> str:
         """Say so."""
-        return _("The payment is on its way back.")
+        return waits_or(outcome, _("The payment is on its way back."))
 
     def address(self, subject: Payment) -> str:
         """The escrow's page, at the payment."""

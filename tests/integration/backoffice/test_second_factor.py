@@ -1,0 +1,251 @@
+"""The second factor of the staff: nobody comes in without it, and nothing is done without a fresh proof."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from multitask.ledger.models import Transaction
+from multitask.payments import disputes
+from multitask.payments.models import Approval, AuditEvent, Operation
+from multitask.users import second_factor
+from multitask.users.actor import NEEDS_FRESH_PROOF, Actor, Power
+from multitask.users.models import User
+from multitask.web.backoffice.deeds.confirmation import KNOWN
+from tests import staff
+from tests.integration.backoffice import addresses, scenes
+from tests.payments_world import World, dollars, user_id
+
+Browser = Callable[[Actor], Client]
+Scene = Callable[[World], tuple[int | None, dict[str, str]]]
+PASSWORD = "a long enough passphrase"
+WANTED = "/backoffice/payments/escrow/?state=funded"
+STALE = second_factor.FRESH + timedelta(seconds=5)
+
+
+@pytest.fixture
+def boss(world: World) -> User:
+    """An administrator who has a password and no second factor yet."""
+    return User.objects.create_superuser("boss", "boss@example.com", PASSWORD)
+
+
+def signed_in(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user, backend="multitask.users.backends.UsernameOrEmailBackend")
+    return browser
+
+
+def test_whoever_has_none_is_led_to_where_it_is_switched_on_and_back(boss: User) -> None:
+    inside = signed_in(boss)
+    led = inside.get(WANTED)
+    assert led.status_code == 302
+    assert led["Location"].startswith("/security/?next=%2Fbackoffice%2Fpayments%2Fescrow%2F")
+    page = inside.get(led["Location"]).content.decode()
+    assert "Staff needs two-step sign-in for the back office." in page
+
+    inside.post("/security/begin/", {"current": PASSWORD})
+    device = TOTPDevice.objects.get(user=boss)
+    confirmed = inside.post("/security/confirm/", {"otp": staff.totp(device.bin_key, timezone.now().timestamp())})
+    assert f'href="{WANTED}"' in confirmed.content.decode()
+    assert inside.get(WANTED).status_code == 200
+
+
+def test_a_session_that_was_not_proved_is_asked_for_a_code_and_led_back(boss: User) -> None:
+    staff.enrol(boss)
+    inside = signed_in(boss)
+    led = inside.get(WANTED)
+    assert led["Location"].startswith("/security/prove/?next=%2Fbackoffice%2F")
+    assert "The back office asks for a code from your app first." in inside.get(led["Location"]).content.decode()
+    proved = inside.post(led["Location"], {"otp": staff.code(boss.pk), "next": WANTED})
+    assert proved["Location"] == WANTED
+    assert inside.get(WANTED).status_code == 200
+
+
+def test_a_second_factor_that_was_switched_off_proves_no_session_any_more(boss: User) -> None:
+    inside = signed_in(boss)
+    staff.prove(inside, boss)
+    assert inside.get("/backoffice/").status_code == 200
+    second_factor.switch_off(actor=Actor.of(boss), now=timezone.now(), code=staff.code(boss.pk))
+    assert inside.get("/backoffice/")["Location"].startswith("/security/?")
+    staff.enrol(boss)
+    assert inside.get("/backoffice/")["Location"].startswith("/security/prove/?")
+
+
+def test_no_page_and_no_deed_opens_without_it(world: World, boss: User) -> None:
+    scenes.failed_withdrawal(world)
+    inside = signed_in(boss)
+    seen = [*addresses.FIXED, *addresses.lists(), *addresses.rows(), *addresses.deeds().values()]
+    for address in seen:
+        assert inside.get(address)["Location"].startswith("/security/?next="), address
+    for address in addresses.deeds().values():
+        assert inside.post(address, {"note": "Now"})["Location"].startswith("/security/?next="), address
+
+
+def test_elsewhere_such_a_person_is_like_everybody_else(world: World, boss: User) -> None:
+    job = world.funded()
+    inside = signed_in(boss)
+    assert inside.get("/").status_code == 200
+    assert inside.get(f"/tasks/{job.task_id}/").status_code == 404
+
+
+# -- each deed asks for a code when the last proof is too old
+
+
+def of_escrow(world: World) -> tuple[int, dict[str, str]]:
+    return world.funded().escrow.pk, {}
+
+
+def refunding(world: World) -> tuple[int, dict[str, str]]:
+    return world.funded().escrow.pk, {"amount": "30.00", "reason": "agreed"}
+
+
+def settling(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.disputed(world)[1].pk, {"client_amount": "40.00", "freelancer_amount": "60.00"}
+
+
+def requested(world: World) -> tuple[int, dict[str, str]]:
+    job = world.started()
+    world.refund(job)
+    return job.refund.pk, {}
+
+
+def failed(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.failed_refund(world).refund.pk, {}
+
+
+def refused(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.refused_transfer(world)[0].escrow.pk, {}
+
+
+def under_review(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.payment_under_review(world).payment.pk, {}
+
+
+def waiting(world: World) -> tuple[int, dict[str, str]]:
+    _job, dispute = scenes.disputed(world, scenes.LARGE)
+    disputes.settle(
+        actor=world.staff(), dispute_id=dispute.pk, client_amount=scenes.LARGE, freelancer_amount=dollars("0"),
+        note="Nothing was delivered", now=world.now,
+    )  # fmt: skip
+    return Approval.objects.get().pk, {}
+
+
+def stuck(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.stuck_transfer(world).transfer.pk, {}
+
+
+def sweeping(world: World) -> tuple[None, dict[str, str]]:
+    scenes.stuck_transfer(world)
+    return None, {}
+
+
+def told(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.event(world).pk, {}
+
+
+def somebody(world: World) -> tuple[int, dict[str, str]]:
+    return user_id(world.client()), {"staff_role": "support"}
+
+
+def account(world: World) -> tuple[int, dict[str, str]]:
+    return user_id(world.client()), {}
+
+
+def protected(world: World) -> tuple[int, dict[str, str]]:
+    person = User.objects.get(pk=user_id(world.client()))
+    staff.enrol(person)
+    return person.pk, {}
+
+
+SCENES: dict[str, Scene] = {
+    "release": of_escrow,
+    "refund": refunding,
+    "settle": settling,
+    "accept-refund": requested,
+    "refuse-refund": requested,
+    "retry-refund": failed,
+    "retry-transfer": refused,
+    "return-payment": under_review,
+    "approve": waiting,
+    "turn-down": waiting,
+    "push": stuck,
+    "sweep": sweeping,
+    "replay": told,
+    "staff-role": somebody,
+    "shut": account,
+    "reopen": account,
+    "second-factor-off": protected,
+}
+
+
+def traces() -> dict[str, Any]:
+    """Everything that a deed leaves: postings, calls at the provider, jobs, decisions, lines of the audit trail."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        [jobs] = cursor.fetchone()
+    people = list(User.objects.order_by("pk").values_list("staff_role", "is_active"))
+    counted = {model: model._default_manager.count() for model in (Transaction, Operation, Approval, AuditEvent)}
+    return {"jobs": jobs, "people": people, "factors": TOTPDevice.objects.filter(confirmed=True).count(), **counted}
+
+
+def test_the_scenes_are_those_of_all_deeds() -> None:
+    assert SCENES.keys() == KNOWN.keys()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_deed_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
+    world: World, browser: Browser, name: str
+) -> None:
+    admin = world.staff("admin")
+    subject_id, fields = SCENES[name](world)
+    inside, user = browser(admin), User.objects.get(pk=user_id(admin))
+    staff.prove(inside, user, timezone.now() - STALE)
+    address, before = addresses.deed(name, subject_id), traces()
+    form = {"note": "Typed once, kept", "request_key": str(uuid.uuid4()), **fields}
+
+    assert 'name="otp"' in inside.get(address).content.decode()
+    for code in ({}, {"otp": ""}, {"otp": "000000"}):
+        asked = inside.post(address, {**form, **code})
+        page = asked.content.decode()
+        assert (asked.status_code, traces()) == (422, before)
+        assert 'name="otp"' in page
+        for typed in form.values():
+            assert typed in page
+
+    done = inside.post(address, {**form, "otp": staff.code(user.pk)})
+    assert done.status_code == 302, done.content.decode()[-3000:]
+    assert traces() != before
+    # It counts for the deeds of the next five minutes.
+    assert 'name="otp"' not in inside.get(addresses.deed("sweep")).content.decode()
+
+
+def test_a_code_is_not_used_up_by_a_form_that_lacks_something_else(world: World, browser: Browser) -> None:
+    finance, job = world.staff(), world.funded()
+    inside, user = browser(finance), User.objects.get(pk=user_id(finance))
+    staff.prove(inside, user, timezone.now() - STALE)
+    code = staff.code(user.pk)
+    address = addresses.deed("release", job.escrow.pk)
+    assert inside.post(address, {"note": "", "otp": code}).status_code == 422
+    assert inside.post(address, {"note": "Right", "otp": code}).status_code == 302
+    assert job.escrow.state == "released"
+
+
+def test_the_powers_of_all_deeds_need_a_fresh_proof() -> None:
+    assert {deed.power for deed in KNOWN.values()} <= NEEDS_FRESH_PROOF == frozenset(Power) - {Power.READ_ANY}
+
+
+def test_the_page_of_the_security_settings_leads_nowhere_else(boss: User) -> None:
+    inside = signed_in(boss)
+    inside.get("/security/?next=https://example.org/")
+    inside.post("/security/begin/", {"current": PASSWORD})
+    device = TOTPDevice.objects.get(user=boss)
+    confirmed = inside.post("/security/confirm/", {"otp": staff.totp(device.bin_key, timezone.now().timestamp())})
+    [link] = re.findall(r'<a class="button" href="([^"]+)"', confirmed.content.decode())
+    assert link == "/"
