@@ -31,6 +31,7 @@ from multitask.web.api import document, urls
 from multitask.web.api.models import IdempotencyRecord, IdempotencyState
 from multitask.web.backoffice.deeds.confirmation import KNOWN
 from multitask.web.pages import urls as pages
+from multitask.webhooks.models import PollPosition
 from tests.integration.backoffice import addresses, scenes
 from tests.payments_world import World, dollars, user_id
 
@@ -97,6 +98,7 @@ def people(world: World, settings: Settings) -> list[Actor]:
         state=IdempotencyState.DONE, response_status=200, response_body="{}", locked_until=now,
     )  # fmt: skip
     LoginAttempt.objects.create(identifier="somebody", ip="203.0.113.7", attempted_at=now)
+    PollPosition.objects.create(name="disputes")
     notices.collect(now=world.now)
     assert Notice.objects.exists()
     return [job.client, asked.freelancer, freelancer]
