@@ -21,8 +21,10 @@ CHORES: Final = "chores"
 QUEUES: Final = (CHORES, "deadlines", "polls", "newest", "emails", "operations", "webhooks")
 SHARES: Final = {CHORES: 1, "emails": 1, "operations": 4, "webhooks": 3}
 FEWEST: Final = len(QUEUES)
-# New jobs are not announced, since a NOTIFY makes all commits wait in one line; looking costs next to nothing.
-POLLING_SECONDS: Final = 0.2
+# New jobs are not announced, since a NOTIFY makes all commits wait in one line, so each lane looks for its next job.
+# People wait for calls to the provider and for its events; nobody notices a second with the others.
+POLLING_SECONDS: Final = {"operations": 0.2, "webhooks": 0.2}
+POLLING_SECONDS_OF_OTHERS: Final = 1.0
 
 # A lane has one queue, so the index on (queue_name, priority, id) gives the next job without reading those of other
 # queues: procrastinate's own function takes a list of queues and reads all waiting jobs when its queue has none.
@@ -77,11 +79,17 @@ def of(running: procrastinate.App, threads: int) -> list[Lane]:
     running.job_manager = LaneJobs(running.connector)
     options: dict[str, Any] = {
         **running.worker_defaults,
-        "fetch_job_polling_interval": POLLING_SECONDS,
         "install_signal_handlers": False,
         "listen_notify": False,
     }
     return [
-        Lane(app=running, queues=[queue], name=queue, concurrency=number, **options)
+        Lane(
+            app=running,
+            queues=[queue],
+            name=queue,
+            concurrency=number,
+            fetch_job_polling_interval=POLLING_SECONDS.get(queue, POLLING_SECONDS_OF_OTHERS),
+            **options,
+        )
         for queue, number in shares(threads).items()
     ]
