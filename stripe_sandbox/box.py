@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -48,8 +49,9 @@ def timer(kind: str) -> Callable[[Timer], Timer]:
 class Box:
     """State, clock, money, ids and faults of one sandbox."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: Callable[[], float] = time.time) -> None:
         self.settings = settings
+        self._source = source
         self.store = Store(settings.data)
         self.call: Call | None = None
         self.wake: Callable[[], None] = lambda: None
@@ -60,7 +62,7 @@ class Box:
     def open(self) -> None:
         """Read the state, or begin one: seed, clock, platform."""
         self.seed = _remembered(self.store, "seed", self.settings.seed)
-        self.clock = Clock(self.store)
+        self.clock = Clock(self.store, self._source)
         self.ids = Identifiers(self.store, self.seed)
         self.money = Money(self.store, self.clock)
         self.faults = Faults(self.store, self.seed)

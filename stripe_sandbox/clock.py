@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -11,16 +11,20 @@ from stripe_sandbox.store import Store
 
 
 class Clock:
-    """Real time plus an offset that only grows; a timer sees the moment at which it fell due."""
+    """Time plus an offset that only grows; a timer sees the moment at which it fell due.
 
-    def __init__(self, store: Store) -> None:
+    `source` returns the seconds since the epoch: real time, unless the sandbox runs in a world of its own.
+    """
+
+    def __init__(self, store: Store, source: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._source = source
         self._offset = float(store.meta("clock_offset") or 0.0)
         self._pinned: float | None = None
 
     def exact(self) -> float:
         """Return the virtual moment in seconds since the epoch."""
-        return self._pinned if self._pinned is not None else time.time() + self._offset
+        return self._pinned if self._pinned is not None else self._source() + self._offset
 
     def now(self) -> int:
         """Return the virtual moment in whole seconds, as Stripe's objects carry it."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import json
 import time
 
 import aiohttp
@@ -13,16 +10,10 @@ import aiohttp
 from stripe_sandbox.box import Box
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.faults import Fault
+from stripe_sandbox.outbox import Message, Outbox
 
 PER_ENDPOINT = 4
 LONGEST_WAIT = 1.0
-
-
-def signature(body: bytes, secrets: list[str], moment: int) -> str:
-    """Return the Stripe-Signature header: one v1 for each secret that is in force."""
-    signed = b"%d." % moment + body
-    marks = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
-    return ",".join([f"t={moment}", *(f"v1={mark}" for mark in marks)])
 
 
 class Deliverer:
@@ -30,6 +21,7 @@ class Deliverer:
 
     def __init__(self, box: Box) -> None:
         self.box = box
+        self.outbox = Outbox(box)
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._busy: dict[str, int] = {}
         self._wake = asyncio.Event()
@@ -98,11 +90,7 @@ class Deliverer:
             return
 
     def _due(self) -> list[Doc]:
-        rows = self.box.store.db.execute(
-            "SELECT * FROM deliveries WHERE status = 'pending' AND held = 0 AND due <= ? ORDER BY due, id LIMIT 500",
-            (self.box.clock.exact(),),
-        )
-        return [dict(row) for row in rows if row["id"] not in self._flying]
+        return [delivery for delivery in self.outbox.due() if delivery["id"] not in self._flying]
 
     def _launch(self) -> None:
         for delivery in self._due():
@@ -122,27 +110,23 @@ class Deliverer:
             self._wake.set()
 
     async def _attempt(self, delivery: Doc) -> None:
-        event, endpoint = self._opened(delivery)
-        if event is None or endpoint is None or endpoint["status"] != "enabled":
-            self._finish(delivery, "dropped", "the endpoint is gone or disabled")
+        opened = self.outbox.opened(delivery)
+        if opened is None:
+            self.outbox.finish(delivery, "dropped", "the endpoint is gone or disabled")
             return
+        event, endpoint = opened
         fault = self._fault(delivery, event, endpoint)
         if fault and fault.kind == "webhook_lost":
-            self._finish(delivery, "lost", "lost by a fault rule")
+            self.outbox.finish(delivery, "lost", "lost by a fault rule")
             return
         if fault and fault.kind in ("webhook_delayed", "webhook_reordered"):
-            await self._put_off(delivery, fault)
+            self._put_off(delivery, fault)
             return
-        note = await self._send(event, endpoint)
+        note = await self._send(self.outbox.message(event, endpoint))
         if fault and fault.kind == "webhook_doubled":
-            await self._send(event, endpoint)
-        self._settle(delivery, note)
-        self._release(delivery)
-
-    def _opened(self, delivery: Doc) -> tuple[Doc | None, Doc | None]:
-        with self.box.store.transaction():
-            store = self.box.store
-            return store.get(delivery["event"], "event"), store.get(delivery["endpoint"], "webhook_endpoint")
+            await self._send(self.outbox.message(event, endpoint))
+        self.outbox.settle(delivery, note)
+        self._release(delivery["endpoint"])
 
     def _fault(self, delivery: Doc, event: Doc, endpoint: Doc) -> Fault | None:
         if delivery["attempts"]:
@@ -150,65 +134,25 @@ class Deliverer:
         with self.box.store.transaction():
             return self.box.faults.for_webhook(event["type"], endpoint["url"])
 
-    async def _put_off(self, delivery: Doc, fault: Fault) -> None:
+    def _put_off(self, delivery: Doc, fault: Fault) -> None:
         """Delayed: due later on the virtual clock. Reordered: held until the next delivery has gone out."""
-        held = int(fault.kind == "webhook_reordered")
-        with self.box.store.transaction():
-            self.box.store.db.execute(
-                "UPDATE deliveries SET due = due + ?, held = ?, attempts = attempts + 1, note = ? WHERE id = ?",
-                (0 if held else fault.seconds, held, fault.kind, delivery["id"]),
-            )
-        if held:
-            asyncio.get_running_loop().call_later(fault.seconds, self._release, delivery)
+        is_held = fault.kind == "webhook_reordered"
+        self.outbox.put_off(delivery, fault.kind, seconds=0 if is_held else fault.seconds, is_held=is_held)
+        if is_held:
+            asyncio.get_running_loop().call_later(fault.seconds, self._release, delivery["endpoint"])
 
-    def _release(self, delivery: Doc) -> None:
-        with self.box.store.transaction():
-            self.box.store.db.execute(
-                "UPDATE deliveries SET held = 0 WHERE endpoint = ? AND held = 1", (delivery["endpoint"],)
-            )
+    def _release(self, endpoint: str) -> None:
+        self.outbox.release(endpoint)
         self._wake.set()
 
-    async def _send(self, event: Doc, endpoint: Doc) -> str:
+    async def _send(self, message: Message) -> str:
         """Send once. Returns "" for success, or what went wrong."""
-        body = json.dumps(self.box.render(event), indent=2, ensure_ascii=False).encode()
-        # The receiver checks the age of the signature against real time, so the virtual clock stays out of it.
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "Stripe/1.0 (offline sandbox)",
-            "Stripe-Signature": signature(body, self._secrets(endpoint), int(time.time())),
-        }
         if self._session is None:
             return "not started"
         try:
-            async with self._session.post(endpoint["url"], data=body, headers=headers, allow_redirects=False) as reply:
+            async with self._session.post(
+                message.url, data=message.body, headers=message.headers, allow_redirects=False
+            ) as reply:
                 return "" if 200 <= reply.status < 300 else f"answered {reply.status}"
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
-
-    def _secrets(self, endpoint: Doc) -> list[str]:
-        now = self.box.clock.exact()
-        older = [old["secret"] for old in endpoint["_old_secrets"] if old["until"] > now]
-        return [endpoint["_secret"], *older]
-
-    def _settle(self, delivery: Doc, note: str) -> None:
-        if not note:
-            self._finish(delivery, "succeeded", "")
-            return
-        pauses = self.box.settings.retry_pauses
-        attempts = delivery["attempts"]
-        if attempts >= len(pauses):
-            self._finish(delivery, "failed", note)
-            return
-        with self.box.store.transaction():
-            self.box.store.db.execute(
-                "UPDATE deliveries SET attempts = attempts + 1, due = ?, note = ? WHERE id = ?",
-                # Counted from when the attempt was due, so that one long advance plays every attempt.
-                (delivery["due"] + pauses[attempts], note, delivery["id"]),
-            )
-
-    def _finish(self, delivery: Doc, status: str, note: str) -> None:
-        with self.box.store.transaction():
-            self.box.store.db.execute(
-                "UPDATE deliveries SET status = ?, note = ?, attempts = attempts + 1 WHERE id = ?",
-                (status, note, delivery["id"]),
-            )

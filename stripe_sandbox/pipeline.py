@@ -1,12 +1,15 @@
-"""The way of a request: key, version, fault, endpoint, idempotency, parameters, effect, answer."""
+"""The way of a request: key, version, fault, endpoint, idempotency, parameters, effect, answer.
+
+Nothing here knows how a request arrived: `stripe_sandbox/wire.py` takes it from the network, and who runs the
+sandbox in a process of their own calls `begin` and `finish`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
-
-from aiohttp import web
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stripe_sandbox import authentication, expansion, forms, params, routing
 from stripe_sandbox.box import Box
@@ -18,6 +21,7 @@ from stripe_sandbox.idempotency import Answer, Keys, encode, fingerprint
 from stripe_sandbox.settings import API_VERSION
 
 log = logging.getLogger("stripe_sandbox")
+FORM = "application/x-www-form-urlencoded"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Stripe-Version, Stripe-Account",
@@ -30,32 +34,88 @@ class Dropped(Exception):
     """The connection is cut instead of an answer."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request as it came. `headers` finds names in any case; `content_type` is without its parameters."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content_type: str = FORM
+    remote: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it goes out."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass
+class Work:
+    """A request that was accepted and waits for its effect; `delay` is how long a fault holds it, in seconds."""
+
+    request: Request
+    call: Call
+    route: routing.Route
+    mark: str
+    fault: Fault | None
+
+    @property
+    def delay(self) -> float:
+        """Return for how many seconds the answer is held back before the effect."""
+        return self.fault.seconds if self.fault and self.fault.kind == "delay" else 0.0
+
+
 class Pipeline:
-    """Answers every request under `/v1/`."""
+    """Answers every request under `/v1/`, in two steps: between them a request is under way and its key taken."""
 
     def __init__(self, box: Box) -> None:
         self.box = box
         self.keys = Keys(box)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, or cut its connection when a fault says so."""
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers=CORS)
-        request_id = f"req_{secrets.token_urlsafe(10).replace('-', 'a').replace('_', 'b')}"
+    def begin(self, request: Request, *, fault: Fault | None = None) -> Work | Reply:
+        """Accept a request, or answer it at once. `fault` goes before the rules. Raises Dropped."""
+        request_id = _new_id()
         try:
-            answer = await self._answer(request, request_id)
+            begun = self._accepted(request, request_id, fault)
+        except ApiError as error:
+            begun = Answer(error.status, encode(error.body(request_id)), request_id)
         except Dropped:
-            _cut(request)
-            raise asyncio.CancelledError from None
+            raise
+        except Exception:
+            log.exception("request %s failed", request_id)
+            begun = _broken(request_id)
+        return _reply(request, begun, request_id) if isinstance(begun, Answer) else begun
+
+    def finish(self, work: Work) -> Reply:
+        """Let an accepted request have its effect, and answer it. Raises Dropped."""
+        request_id = work.call.request_id
+        try:
+            answer = self._faulty(work)
         except ApiError as error:
             answer = Answer(error.status, encode(error.body(request_id)), request_id)
+        except Dropped:
+            raise
         except Exception:
             log.exception("request %s failed", request_id)
             answer = _broken(request_id)
-        return _response(request, answer, request_id)
+        finally:
+            self.give_up(work)
+        return _reply(work.request, answer, request_id)
 
-    async def _answer(self, request: web.Request, request_id: str) -> Answer:
-        form = await _form(request)
+    def give_up(self, work: Work) -> None:
+        """Free the key of a request that has no effect any more."""
+        if work.call.idempotency_key is not None:
+            self.keys.end(work.call.account, work.call.idempotency_key)
+
+    def _accepted(self, request: Request, request_id: str, fault: Fault | None) -> Work | Answer:
+        form = _form(request)
         caller = authentication.authenticate(self.box, request.headers, form.pop("key", None))
         authentication.check_version(request.headers)
         route = routing.match(request.method, request.path)
@@ -73,69 +133,62 @@ class Pipeline:
             request.method, request.path, caller.account, request_id, caller.publishable, key,
             request.remote, request.headers.get("User-Agent"), form,
         )  # fmt: skip
-        fault = self._fault(call)
+        fault = fault or self._fault(call)
         if fault and fault.kind == "drop_request":
             raise Dropped
         if fault and fault.kind == "rate_limit":
             raise ApiError(
                 429, "Request rate limit exceeded. Retry with exponential backoff.", code="rate_limit", saved=False
             )
-        return await self._keyed(call, route, fingerprint(request.method, request.path, form), fault)
+        return self._keyed(Work(request, call, route, fingerprint(request.method, request.path, form), fault))
 
     def _fault(self, call: Call) -> Fault | None:
         with self.box.store.transaction():
             return self.box.faults.for_request(call.method, call.path)
 
-    async def _keyed(self, call: Call, route: routing.Route, mark: str, fault: Fault | None) -> Answer:
-        key = call.idempotency_key
+    def _keyed(self, work: Work) -> Work | Answer:
+        """Take the request's key, or return the answer that was given under it before."""
+        key = work.call.idempotency_key
         if key is None:
-            return await self._faulty(call, route, mark, fault)
-        saved = self.keys.begin(call.account, key, mark)
-        if saved is not None:
-            return saved
-        try:
-            return await self._faulty(call, route, mark, fault)
-        finally:
-            self.keys.end(call.account, key)
+            return work
+        return self.keys.begin(work.call.account, key, work.mark) or work
 
-    async def _faulty(self, call: Call, route: routing.Route, mark: str, fault: Fault | None) -> Answer:
-        kind = fault.kind if fault else None
-        if fault and kind == "delay":
-            await asyncio.sleep(fault.seconds)
+    def _faulty(self, work: Work) -> Answer:
+        kind = work.fault.kind if work.fault else None
         if kind == "error_before":
             with self.box.store.transaction():
-                return self._saved(call, mark, _broken(call.request_id))
-        answer = self._effect(call, route, mark, broken=kind == "error_after")
+                return self._saved(work, _broken(work.call.request_id))
+        answer = self._effect(work, broken=kind == "error_after")
         self.box.run_due()
         if kind == "drop_response":
             raise Dropped
         return answer
 
-    def _effect(self, call: Call, route: routing.Route, mark: str, *, broken: bool) -> Answer:
+    def _effect(self, work: Work, *, broken: bool) -> Answer:
         """Run the endpoint and keep its answer with its key, in one transaction."""
-        box = self.box
+        box, call = self.box, work.call
         box.call = call
         try:
             with box.store.transaction():
                 try:
-                    answer = Answer(200, encode(_run(box, call, route)), call.request_id)
+                    answer = Answer(200, encode(_run(box, call, work.route)), call.request_id)
                 except ApiError as error:
                     if not error.keep_effects:
                         raise
                     answer = Answer(error.status, encode(error.body(call.request_id)), call.request_id)
-                return self._saved(call, mark, _broken(call.request_id) if broken else answer)
+                return self._saved(work, _broken(call.request_id) if broken else answer)
         except ApiError as error:
             answer = Answer(error.status, encode(error.body(call.request_id)), call.request_id)
             if error.saved:
                 with box.store.transaction():
-                    self._saved(call, mark, answer)
+                    self._saved(work, answer)
             return answer
         finally:
             box.call = None
 
-    def _saved(self, call: Call, mark: str, answer: Answer) -> Answer:
-        if call.idempotency_key is not None:
-            self.keys.save(call.account, call.idempotency_key, mark, answer)
+    def _saved(self, work: Work, answer: Answer) -> Answer:
+        if work.call.idempotency_key is not None:
+            self.keys.save(work.call.account, work.call.idempotency_key, work.mark, answer)
         return answer
 
 
@@ -146,24 +199,29 @@ def _run(box: Box, call: Call, route: routing.Route) -> Doc:
     return expansion.expand(box, answer, call.get("expand", []))
 
 
-async def _form(request: web.Request) -> Doc:
-    query = request.query_string
-    try:
-        body = (await request.read()) if request.can_read_body else b""
-    except web.HTTPRequestEntityTooLarge as error:
-        raise ApiError(413, "The request is too large.", saved=False) from error
+def _form(request: Request) -> Doc:
     kind = request.content_type
-    if body and kind != "application/x-www-form-urlencoded":
+    if request.body and kind != FORM:
         raise ApiError(
             415 if kind == "application/json" else 400,
-            f"Invalid request: the body must be application/x-www-form-urlencoded, not {kind}.",
+            f"Invalid request: the body must be {FORM}, not {kind}.",
             saved=False,
         )
     try:
-        text = "&".join(part for part in (query, body.decode()) if part)
+        text = "&".join(part for part in (request.query, request.body.decode()) if part)
     except UnicodeDecodeError as error:
         raise ApiError(400, "Invalid UTF-8 in the request.", saved=False) from error
     return forms.decode(text)
+
+
+def refusal(request: Request, error: ApiError) -> Reply:
+    """Answer a request that cannot even be read."""
+    request_id = _new_id()
+    return _reply(request, Answer(error.status, encode(error.body(request_id)), request_id), request_id)
+
+
+def _new_id() -> str:
+    return f"req_{secrets.token_urlsafe(10).replace('-', 'a').replace('_', 'b')}"
 
 
 def _broken(request_id: str) -> Answer:
@@ -171,7 +229,7 @@ def _broken(request_id: str) -> Answer:
     return Answer(500, encode(error.body(request_id)), request_id)
 
 
-def _response(request: web.Request, answer: Answer, request_id: str) -> web.Response:
+def _reply(request: Request, answer: Answer, request_id: str) -> Reply:
     headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION, "Cache-Control": "no-cache, no-store", **CORS}
     for name in ("Idempotency-Key", "Stripe-Account"):
         if request.headers.get(name, "").isascii() and name in request.headers:
@@ -181,12 +239,4 @@ def _response(request: web.Request, answer: Answer, request_id: str) -> web.Resp
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
     # An error may quote a header that was not text.
-    body = answer.body.encode(errors="replace")
-    return web.Response(
-        status=answer.status, body=body, content_type="application/json", charset="utf-8", headers=headers
-    )
-
-
-def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+    return Reply(answer.status, answer.body.encode(errors="replace"), headers)

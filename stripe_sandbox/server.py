@@ -16,6 +16,7 @@ from stripe_sandbox.objects import beginning
 from stripe_sandbox.pages.app import Pages
 from stripe_sandbox.pipeline import Pipeline
 from stripe_sandbox.settings import Settings
+from stripe_sandbox.wire import Wire
 
 log = logging.getLogger("stripe_sandbox")
 MAX_BODY = 1024 * 1024
@@ -29,11 +30,11 @@ def build(settings: Settings) -> web.Application:
         beginning.prepare(box)
     deliverer = Deliverer(box)
     app = web.Application(client_max_size=MAX_BODY)
-    pipeline = Pipeline(box)
+    wire = Wire(Pipeline(box))
     app.add_routes(Control(box, deliverer).routes())
     app.add_routes(Pages(box).routes())
     for version in ("v1", "v2"):
-        app.router.add_route("*", f"/{version}/{{tail:.*}}", pipeline.handle)
+        app.router.add_route("*", f"/{version}/{{tail:.*}}", wire.handle)
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         box.wake = deliverer.wake

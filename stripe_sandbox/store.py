@@ -191,7 +191,8 @@ class Store:
 
 
 def _opened(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
+    # Whoever runs the sandbox in a process of their own may call it from several threads, one at a time.
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     # A killed process loses nothing that it wrote; only a power cut could, which a sandbox need not survive.
     db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _TABLES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_sandbox.box import Box
 from stripe_sandbox.control import Endpoint
 from stripe_sandbox.documents import Doc
 from stripe_sandbox.objects import charge
@@ -13,17 +14,21 @@ if TYPE_CHECKING:
 
 
 async def read(control: Control, _given: Doc) -> Doc:
+    """Return the record."""
+    return record(control.box)
+
+
+def record(box: Box) -> Doc:
     """Return balances per account, what cards paid, what banks got, Stripe's fees, and the sums of the journal."""
-    box = control.box
     books = box.money.balances()
     return {
         "platform": box.platform,
         "sums": box.money.sums(),
         "accounts": _accounts(books),
         "cards": box.money.cards(),
-        "bank_deposits": _deposits(control, books),
+        "bank_deposits": _deposits(box, books),
         "stripe": {book.removeprefix("stripe/"): sums for book, sums in books.items() if book.startswith("stripe/")},
-        "charges": _charges(control),
+        "charges": _charges(box),
     }
 
 
@@ -36,12 +41,12 @@ def _accounts(books: Doc) -> Doc:
     return accounts
 
 
-def _deposits(control: Control, books: Doc) -> Doc:
+def _deposits(box: Box, books: Doc) -> Doc:
     """What arrived in banks, per connected account and currency."""
     deposits: Doc = {}
-    with control.box.store.transaction():
-        for payout in control.box.store.find("payout", where={"status": "paid"}):
-            owner = control.box.store.account_of(payout["id"])
+    with box.store.transaction():
+        for payout in box.store.find("payout", where={"status": "paid"}):
+            owner = box.store.account_of(payout["id"])
             sums = deposits.setdefault(owner, {})
             sums[payout["currency"]] = sums.get(payout["currency"], 0) + payout["amount"]
     held: dict[str, int] = {}
@@ -58,8 +63,7 @@ def _deposits(control: Control, books: Doc) -> Doc:
     return deposits
 
 
-def _charges(control: Control) -> list[Doc]:
-    box = control.box
+def _charges(box: Box) -> list[Doc]:
     with box.store.transaction():
         return [
             {
@@ -83,11 +87,15 @@ async def journal(control: Control, given: Doc) -> Doc:
 
 
 async def objects(control: Control, given: Doc, kind: str) -> Doc:
+    """Return every object of a kind."""
+    return {"data": every(control.box, kind)}
+
+
+def every(box: Box, kind: str) -> list[Doc]:
     """Return every object of a kind, whatever its account, as the API shows it: the effects that there are."""
-    box = control.box
     with box.store.transaction():
         found = box.store.find(kind)
-        return {"data": [{"account": box.store.account_of(doc["id"]), "object": box.render(doc)} for doc in found]}
+        return [{"account": box.store.account_of(doc["id"]), "object": box.render(doc)} for doc in found]
 
 
 ROUTES: list[Endpoint] = [

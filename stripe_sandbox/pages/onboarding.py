@@ -63,28 +63,38 @@ class Onboarding:
 
         A client may post at once without having read the page: that uses the link up as a visit does.
         """
-        box, given = self.box, await posted(request)
+        given = await posted(request)
+        self._link(request)
+        where, error = self.take(request.match_info["token"], given, request.remote)
+        if error is None:
+            return sent_to(where)
+        with self.box.store.transaction():
+            return self._form(self.box.find("account", request.match_info["account"]), given, error)
+
+    def take(self, token: str, given: dict[str, str], remote: str | None) -> tuple[str, str | None]:
+        """Take the form of a link; return where the visitor is sent, or what is wrong with the form."""
+        box = self.box
         with box.store.transaction():
-            link = self._link(request)
+            link = box.find("account_link", f"link_{token}")
             open_until = link["expires_at"] + (SESSION_SECONDS if link["_visited"] else 0)
             if link["_submitted"] or open_until <= box.clock.now():
-                return sent_to(link["_refresh_url"])
+                return link["_refresh_url"], None
             link["_visited"] = True
             box.store.save(link)
             account = box.find("account", link["_account"])
             if given.get("action") == "leave":
-                return sent_to(link["_return_url"])
+                return link["_return_url"], None
             wrong = self._wrong(account, given)
             if wrong:
-                return self._form(account, given, wrong)
+                return "", wrong
             try:
-                self._fill(account, given, request.remote)
+                self._fill(account, given, remote)
             except ApiError as error:
-                return self._form(account, given, str(error))
+                return "", str(error)
             link["_submitted"] = True
             box.store.save(link)
         box.run_due()
-        return sent_to(link["_return_url"])
+        return link["_return_url"], None
 
     async def dashboard(self, request: web.Request) -> web.StreamResponse:
         """Show the Express dashboard of an account: its balance and bank, once per login link."""
