@@ -197,6 +197,8 @@ STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret.get_secret_value()
 STRIPE_CONNECT_WEBHOOK_SECRET = ENV.stripe_connect_webhook_secret.get_secret_value()
 STRIPE_API_BASE = ENV.stripe_api_base
 STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
+# The path of a function that makes another HTTP session for the SDK, as the simulation has it; empty for the network.
+STRIPE_SESSION = ""
 
 # Seconds to wait for an answer of a provider: a person waits for a request, nobody for a job.
 PROVIDER_REQUEST_TIMEOUT = ENV.provider_request_timeout

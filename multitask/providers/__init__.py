@@ -42,6 +42,7 @@ def _stripe_configuration() -> Configuration:
         request_timeout_seconds=settings.PROVIDER_REQUEST_TIMEOUT,
         read_timeout_seconds=settings.PROVIDER_JOB_TIMEOUT,
         requests_at_once=settings.PROVIDER_REQUESTS_AT_ONCE,
+        session=settings.STRIPE_SESSION,
     )
 
 

@@ -33,7 +33,11 @@ def make_client(configuration: Configuration, *, read_seconds: float) -> stripe.
         configuration.secret_key,
         base_addresses={"api": configuration.api_base.rstrip("/")},
         max_network_retries=0,
-        http_client=http.make_client(connect_seconds=configuration.connect_timeout_seconds, read_seconds=read_seconds),
+        http_client=http.make_client(
+            connect_seconds=configuration.connect_timeout_seconds,
+            read_seconds=read_seconds,
+            session=configuration.session,
+        ),
     )
 
 

@@ -19,6 +19,7 @@ class Configuration:
     request_timeout_seconds: float = 6.0  # while a person waits
     read_timeout_seconds: float = 20.0  # in jobs
     requests_at_once: int = 4
+    session: str = ""  # the path of a function that makes the HTTP session; empty for the network
 
     @property
     def is_live(self) -> bool:

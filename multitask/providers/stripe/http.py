@@ -4,6 +4,7 @@ from typing import Any
 
 import requests
 import stripe
+from django.utils.module_loading import import_string
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -46,9 +47,17 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
-def make_client(*, connect_seconds: float, read_seconds: float) -> stripe.HTTPClient:
-    """Make a client whose calls are given up after these timeouts, and not sent once `sending` forbids it."""
+def make_client(*, connect_seconds: float, read_seconds: float, session: str = "") -> stripe.HTTPClient:
+    """Make a client whose calls are given up after these timeouts, and not sent once `sending` forbids it.
+
+    `session` is the path of a function that makes another session than the one on the network.
+    """
+    made = import_string(session)() if session else _session()
+    return stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=made)
+
+
+def _session() -> requests.Session:
     session = requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=POOL_SIZE))
-    return stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=session)
+    return session
