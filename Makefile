@@ -1,7 +1,7 @@
 # MultiTask Payments. `make help` lists what can be made.
 # Every recipe runs from the project's folder through the interpreter of its own virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help run demo code test test-browser check format bench mutation screenshots lock clean install install-dev translations browser
+.PHONY: help run demo code test test-browser simulate check format bench mutation screenshots lock clean install install-dev translations browser
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -14,6 +14,11 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 3
 SPREAD := --dist loadfile --no-loadscope-reorder
 ARGS ?=
+# What `make simulate` plays, and in how many processes.
+STORIES ?= 200
+SEED ?= 7
+STORY ?=
+PROCESSES ?= 1
 
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +37,9 @@ test: install-dev browser ## Run the tests on an embedded PostgreSQL, or on the 
 
 test-browser: install-dev browser ## Click through the pages in Chromium, as `make test` also does.
 	@$(PY) -m pytest tests/browser $(ARGS)
+
+simulate: install-dev ## Play STORIES of SEED in virtual time (STORY=<n> plays one again); see CONTRIBUTING.md.
+	@$(PY) -m tests.simulation --seed $(SEED) $(if $(STORY),--story $(STORY),--stories $(STORIES)) --workers $(PROCESSES) $(ARGS)
 
 check: install-dev ## Lint, types, import rules, production settings, migrations in step.
 	@$(PY) -m stack check

@@ -84,4 +84,4 @@ class Keys:
 
 def encode(body: object) -> str:
     """Return the JSON text of an answer."""
-    return json.dumps(body, indent=2, ensure_ascii=False)
+    return json.dumps(body, ensure_ascii=False)

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stripe_sandbox.box import Box
@@ -42,16 +43,17 @@ class Outbox:
     def due(self) -> list[Doc]:
         """Return the deliveries that are due now, the earliest first."""
         rows = self.box.store.db.execute(
-            "SELECT * FROM deliveries WHERE status = 'pending' AND held = 0 AND due <= ?"
-            f" ORDER BY due, id LIMIT {MOST_DUE}",  # noqa: S608
-            (self.box.clock.exact(),),
+            "SELECT * FROM deliveries WHERE status = 'pending' AND held = 0 AND due <= ? ORDER BY due, id LIMIT ?",
+            (self.box.clock.exact(), MOST_DUE),
         )
         return [dict(row) for row in rows]
 
-    def next_due(self) -> float | None:
-        """Return the virtual moment of the next delivery."""
+    def next_due(self, *, besides: Collection[int] = ()) -> float | None:
+        """Return the virtual moment of the next delivery that is not one of `besides`."""
+        marks = ", ".join("?" * len(besides))
         row = self.box.store.db.execute(
-            "SELECT min(due) AS due FROM deliveries WHERE status = 'pending' AND held = 0"
+            f"SELECT min(due) AS due FROM deliveries WHERE status = 'pending' AND held = 0 AND id NOT IN ({marks})",  # noqa: S608
+            tuple(besides),
         ).fetchone()
         return float(row["due"]) if row["due"] is not None else None
 
@@ -66,7 +68,7 @@ class Outbox:
 
     def message(self, event: Doc, endpoint: Doc, moment: float | None = None) -> Message:
         """Write and sign an event for an endpoint, at `moment` or now."""
-        body = json.dumps(self.box.render(event), indent=2, ensure_ascii=False).encode()
+        body = json.dumps(self.box.render(event), ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (offline sandbox)",

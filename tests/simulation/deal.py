@@ -1,0 +1,256 @@
+"""One task and its two sides: what each of them can ask for, and what the answers promise."""
+
+from typing import Any
+
+from multitask.payments.models import ConnectedAccount, Dispute, Escrow, Payment, Refund, SavedMethod, Withdrawal
+from multitask.payments.states import STEPS, EscrowState
+from multitask.tasks.models import Application, Task
+from tests.simulation.people import Person
+from tests.simulation.story import Broken, Story
+from tests.simulation.weather import HOUR
+
+DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
+BANKS = ("000123456789",) * 5 + ("000111111116", "000555555559")
+
+
+def written(minor: int, currency: str) -> str:
+    """Write minor units as the API does."""
+    places = DECIMALS[currency]
+    return f"{minor // 10**places}.{minor % 10**places:0{places}d}" if places else str(minor)
+
+
+class Deal:
+    """What is known of one task to those who play it."""
+
+    def __init__(self, story: Story, client: Person, freelancer: Person, stranger: Person) -> None:
+        self.story, self.client, self.freelancer, self.stranger = story, client, freelancer, stranger
+        rng = story.rng
+        self.currency = rng.choice(("USD",) * 8 + ("EUR", "JPY", "KWD"))
+        units = rng.choice((rng.randint(20, 400), rng.randint(20, 400), rng.randint(900, 3_000)))
+        self.price = units * 10 ** DECIMALS[self.currency]
+        if self.currency == "USD":
+            self.price += rng.randint(0, 99)
+        self.task = self.application = 0
+        self.escrow = ""
+        self.payment = self.secret = ""
+        self.seen = ""
+
+    @property
+    def escrow_path(self) -> str:
+        """Where the escrow is."""
+        return f"/payments/escrow/{self.escrow}/"
+
+    # -- hiring
+
+    def hire(self) -> bool:
+        """Post the task, apply, accept."""
+        body = {
+            "title": f"Task {self.story.number()}", "description": "A round one",
+            "budget": written(self.price, self.currency), "currency": self.currency,
+        }  # fmt: skip
+        posted = self.client.post("/api/tasks/create/", body)
+        if posted is None or not posted.is_done:
+            return False
+        self.task = posted.body["id"]
+        self.story.promises.keep(f"task {self.task}", "posted", lambda: Task.objects.filter(pk=self.task).exists())
+        applied = self.freelancer.post(f"/api/tasks/{self.task}/apply/")
+        if applied is None:
+            return False
+        if applied.is_done:
+            self.application = applied.body["id"]
+        else:
+            mine = self.freelancer.get("/api/tasks/my-applications/") or {"results": []}
+            self.application = next((one["id"] for one in mine["results"] if one["task"] == self.task), 0)
+        if not self.application:
+            return False
+        accepted = self.client.post(f"/api/tasks/applications/{self.application}/accept/")
+        if accepted is not None and accepted.is_done:
+            applications = Application.objects.filter(pk=self.application, status="accepted")
+            self.story.promises.keep(f"application {self.application}", "accepted", applications.exists)
+        return Application.objects.filter(pk=self.application, status="accepted").exists()
+
+    def step(self, who: Person, name: str) -> bool:
+        """Start, deliver, complete or cancel the task."""
+        answer = who.post(f"/api/tasks/{self.task}/{name}/")
+        if answer is None or not answer.is_done:
+            return False
+        field = {"start": "started", "deliver": "delivered", "complete": "completed", "cancel": "cancelled"}[name]
+        done = Task.objects.filter(pk=self.task, **{f"{field}_at__isnull": False})
+        self.story.promises.keep(f"{name} of task {self.task}", "done", done.exists)
+        return True
+
+    # -- paying
+
+    def intend(self) -> bool:
+        """Ask for the payment, sometimes twice at once."""
+        body, key = {"application_id": self.application}, self.client.key()
+        if self.story.chance(self.story.weather.double):
+            self.story.also(self.client.name, lambda: self.client.post("/payments/intents/create/", body))
+        answer = self.client.post("/payments/intents/create/", body, key=key)
+        if answer is None or not answer.is_done:
+            return False
+        self.escrow, self.payment = answer.body["escrow_id"], answer.body["payment_intent_id"]
+        self.secret = answer.body["client_secret"]
+        payment, escrow = self.payment, self.escrow
+        made = Payment.objects.filter(provider_payment_id=payment, escrow__public_id=escrow)
+        amount = made.filter(amount_minor=self.price, currency=self.currency)
+        self.story.promises.keep(f"payment {payment}", f"made over {self.price}", amount.exists)
+        return True
+
+    def pay(self, card: str) -> None:
+        """Pay in the browser, and answer the bank's question."""
+        self.story.pass_by(1)
+        status = self.story.provider.confirm(self.payment, self.secret, card)["status"]
+        self.story.say(f"{self.client.name} pays with {card} -> {status}")
+        if "equired" in card:
+            self.story.rest(20 * self.story.rng.random())
+            passed = self.story.chance(0.8)
+            self.story.say(f"{self.client.name} answers the bank: {passed}")
+            self.story.provider.authenticate(self.payment, passed=passed)
+
+    def state(self) -> str:
+        """Read the escrow as one of its sides; its states follow each other only as they may."""
+        who = self.story.rng.choice((self.client, self.freelancer))
+        shown = who.get(self.escrow_path) if self.escrow else None
+        if shown is None:
+            return self.seen
+        if self.seen and shown["status"] != self.seen and shown["status"] not in _reachable(self.seen):
+            raise Broken(f"the escrow was {self.seen} and is {shown['status']}")
+        self.seen = shown["status"]
+        return self.seen
+
+    def until(self, *states: str, longest: float = 3 * HOUR) -> bool:
+        """Look at the escrow until it is in one of these states, for a while."""
+        pause = 15.0
+        began = self.story.clock.true
+        while self.state() not in states:
+            if self.story.clock.true - began > longest:
+                return False
+            self.story.rest(pause)
+            pause *= 4
+        return True
+
+    # -- the money
+
+    def release(self, who: Person | None = None) -> bool:
+        """Release as the client, sometimes by a double click."""
+        who = who or self.client
+        if self.story.chance(self.story.weather.double):
+            self.story.also(who.name, lambda: who.post(f"{self.escrow_path}release/"))
+        answer = who.post(f"{self.escrow_path}release/", key=who.key())
+        if answer is None or not answer.is_done:
+            return False
+        released = Escrow.objects.filter(public_id=self.escrow, state="released", released_minor__gt=0)
+        self.story.promises.keep(f"release of {self.task}", "released", released.exists)
+        return True
+
+    def refund(self, who: Person, amount: int | None = None) -> int:
+        """Refund or ask for it; return the refund's number, 0 for none."""
+        body: dict[str, Any] = {"reason": "Changed my mind"}
+        if amount is not None:
+            body["amount"] = written(amount, self.currency)
+        answer = who.post(f"{self.escrow_path}refund/", body, key=who.key())
+        if answer is None or not answer.is_done or answer.body["refund"] is None:
+            return 0
+        number = int(answer.body["refund"]["id"])
+        made = Refund.objects.filter(pk=number, escrow__public_id=self.escrow)
+        made = made if amount is None else made.filter(amount_minor=amount)
+        made = made.exclude(state="requested") if answer.status == 200 else made
+        self.story.promises.keep(f"refund {number}", "begun" if answer.status == 200 else "asked for", made.exists)
+        return number
+
+    def answer_refund(self, who: Person, number: int, name: str) -> bool:
+        """Accept, refuse or withdraw a request."""
+        key = who.key() if name != "withdraw" else ""
+        answer = who.post(f"/payments/refunds/{number}/{name}/", key=key)
+        if answer is None or answer.status != 200:
+            return False
+        states = {"accept": ["pending", "succeeded", "failed"], "refuse": ["refused"], "withdraw": ["withdrawn"]}
+        answered = Refund.objects.filter(pk=number, state__in=states[name])
+        self.story.promises.keep(f"refund {number}", f"answered with {name}", answered.exists)
+        return True
+
+    def dispute(self, who: Person) -> bool:
+        """Open a dispute."""
+        answer = who.post(f"{self.escrow_path}dispute/", {"reason": "It is square"}, key=who.key())
+        if answer is None or not answer.is_done:
+            return False
+        number = answer.body["id"]
+        self.story.promises.keep(f"dispute {number}", "opened", Dispute.objects.filter(pk=number).exists)
+        return True
+
+    # -- the freelancer's account and bank
+
+    def onboard(self) -> bool:
+        """Open the account at the provider and fill in its form, sometimes in stages."""
+        story, freelancer = self.story, self.freelancer
+        opened = freelancer.post("/payments/connect/create/", {"country": "US", "currency": "USD"})
+        if opened is None or not (opened.is_done or opened.code == "account_exists"):
+            return False
+        accounts = ConnectedAccount.objects.filter(user_id=freelancer.id).exclude(provider_account_id=None)
+        story.promises.keep(f"account of {freelancer.name}", "opened", accounts.exists)
+        for is_left in (True, False) if story.chance(0.2) else (False,):
+            link = freelancer.post("/payments/connect/onboarding/")
+            if link is None or not link.is_done:
+                return False
+            story.rest(story.rng.choice((1.0, 60.0, 60.0, 400.0)))
+            bank = story.rng.choice(BANKS)
+            taken = story.provider.fill_in(link.body["url"], bank=bank, is_left=is_left)
+            story.say(f"{freelancer.name} fills the form in ({bank[-4:]}) -> {taken}")
+        return True
+
+    def withdraw(self) -> bool:
+        """Withdraw what is available, or a part of it."""
+        wallet = self.freelancer.get("/payments/wallet/")
+        if wallet is None:
+            return False
+        available = round(float(wallet["available_balance"]) * 100)
+        if wallet["currency"] != "USD" or available < 100:
+            return False
+        amount = self.story.rng.choice((available, available, max(100, available // 2)))
+        body, key = {"amount": written(amount, "USD"), "currency": "USD"}, self.freelancer.key()
+        if self.story.chance(self.story.weather.double):
+            self.story.also(self.freelancer.name, lambda: self._withdraw(amount, body, key))
+        return self._withdraw(amount, body, key)
+
+    def _withdraw(self, amount: int, body: dict[str, str], key: str) -> bool:
+        answer = self.freelancer.post("/payments/withdrawals/create/", body, key=key)
+        if answer is None or not answer.is_done:
+            return False
+        number = answer.body["withdrawal"]["id"]
+        mine = Withdrawal.objects.filter(pk=number, user_id=self.freelancer.id, amount_minor=amount)
+        ended = mine.filter(state__in=["completed", "failed"])
+        self.story.promises.keep(f"withdrawal {number}", f"begun over {amount}", ended.exists)
+        return True
+
+    # -- saved cards
+
+    def save_card(self) -> None:
+        """Save a card, perhaps make it the default, perhaps delete it."""
+        story, client = self.story, self.client
+        card = story.provider.card(story.rng.choice(("visa", "mastercard", "authenticationRequired")))
+        body = {"payment_method_id": card, "set_default": story.chance(0.5)}
+        saved = client.post("/payments/payment-methods/create/", body)
+        if saved is None or not saved.is_done:
+            return
+        number = saved.body["id"]
+        there = SavedMethod.objects.filter(pk=number, detached_at=None)
+        story.promises.keep(f"card {number}", "saved", there.exists)
+        if story.chance(0.4):
+            story.promises.forget(f"card {number}")
+            deleted = client.post(f"/payments/payment-methods/{number}/delete/")
+            if deleted is not None and deleted.is_done:
+                gone = SavedMethod.objects.filter(pk=number).exclude(detached_at=None)
+                story.promises.keep(f"card {number}", "deleted", gone.exists)
+
+
+def _reachable(state: str) -> set[str]:
+    """The states that may follow a state, at once or later."""
+    found: set[str] = set()
+    waiting = [EscrowState(state)]
+    while waiting:
+        for following in STEPS[EscrowState][waiting.pop()]:
+            if following.value not in found:
+                found.add(following.value)
+                waiting.append(EscrowState(following.value))
+    return found

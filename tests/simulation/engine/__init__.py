@@ -1,0 +1,1 @@
+"""Our database backend, which tells the simulation of every commit."""

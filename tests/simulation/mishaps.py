@@ -1,0 +1,82 @@
+"""What nobody asked for: banks that change their mind, a provider that looks closer, a clock that is stepped."""
+
+from collections.abc import Callable
+
+from tests.simulation.story import Story
+from tests.simulation.weather import DAY, HOUR, MINUTE
+
+# A bank decides within days; later than this nobody looks any more.
+WITHIN = 8 * DAY
+STEPS = (-26 * HOUR, -HOUR, -10.0, 0.0, 0.0, 10.0, 4 * MINUTE, HOUR, 26 * HOUR)
+
+
+class Mishaps:
+    """Draws them, and makes an end of what they hold up."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self._inquiries: list[str] = []
+        self._restricted: list[str] = []
+
+    def draw(self) -> None:
+        """Perhaps something happens now."""
+        story = self.story
+        if story.sabotage.moves_money and story.chance(0.01):
+            story.provider.take("usd", 100)
+        if story.chance(story.weather.step):
+            skew = story.rng.choice(STEPS)
+            story.say(f"our clock is {skew:+.0f} s off now")
+            story.clock.step(skew)
+        if story.chance(story.weather.mishap):
+            happens: tuple[Callable[[], None], ...] = (
+                self._payout_fails, self._refund_fails, self._inquiry, self._restriction, self.end,
+            )  # fmt: skip
+            story.rng.choice(happens)()
+
+    def _payout_fails(self) -> None:
+        recent = self._recent("payout", "pending", "in_transit", "paid")
+        if recent:
+            ident = self.story.rng.choice(recent)
+            self.story.say("a bank sends a payout back")
+            self.story.provider.fail_payout(ident)
+
+    def _refund_fails(self) -> None:
+        recent = self._recent("refund", "succeeded", "pending")
+        ours = [ident for ident in recent if ident.startswith("re_")]
+        if ours:
+            self.story.say("a bank sends a refund back")
+            self.story.provider.fail_refund(self.story.rng.choice(ours))
+
+    def _recent(self, kind: str, *states: str) -> list[str]:
+        since = self.story.clock.true - WITHIN
+        return [doc["id"] for doc in self.story.provider.some(kind, *states) if doc["created"] >= since]
+
+    def _inquiry(self) -> None:
+        charges = [
+            doc["id"]
+            for doc in self.story.provider.some("charge", "succeeded")
+            if doc["captured"] and doc.get("_card") and not doc["disputed"]
+        ]
+        if charges:
+            self.story.say("a bank asks about a payment")
+            self._inquiries.append(self.story.provider.inquire(self.story.rng.choice(charges)))
+
+    def _restriction(self) -> None:
+        platform = self.story.provider.box.platform
+        accounts = [doc["id"] for doc in self.story.provider.some("account") if doc["id"] != platform]
+        if accounts:
+            self.story.say("the provider stops an account")
+            account = self.story.rng.choice(accounts)
+            self.story.provider.restrict(account, "under_review")
+            self._restricted.append(account)
+
+    def end(self) -> None:
+        """Let the banks be content and the accounts go on."""
+        if self._inquiries or self._restricted:
+            self.story.say("banks and provider are content")
+        for ident in self._inquiries:
+            self.story.provider.close_inquiry(ident)
+        for account in self._restricted:
+            self.story.provider.restrict(account, None)
+        self._inquiries.clear()
+        self._restricted.clear()

@@ -1,0 +1,151 @@
+"""Plays stories one after the other: people, turns, the calm after them, and what has to hold then."""
+
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from tests.simulation import checks, points, web, wire
+from tests.simulation.clock import Clock
+from tests.simulation.database import Emptied
+from tests.simulation.deal import Deal
+from tests.simulation.mishaps import Mishaps
+from tests.simulation.people import Person
+from tests.simulation.plots import PAUSES, play
+from tests.simulation.sabotage import Sabotage
+from tests.simulation.staff import Staff
+from tests.simulation.story import Broken, Story
+from tests.simulation.tasks import Task, Turns
+from tests.simulation.weather import DAY, HOUR
+
+MOST_TURNS = 20_000
+# In the calm a worker and the staff look at what waits after so many seconds. It lasts until the rarest look at the
+# provider has come round, and for as long as something waits: everything has to be at an end before its last moment.
+CALM_AT_LEAST = 26 * HOUR
+CALM = (CALM_AT_LEAST, 4 * DAY, 9 * DAY, 15 * DAY, 16 * DAY, 30 * DAY, 32 * DAY, 45 * DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a story ended: what is wrong, the steps, how many answers were held to what they said."""
+
+    number: int
+    wrong: list[str]
+    trace: list[str]
+    promises: int
+    seconds: float
+
+
+class Player:
+    """Plays the stories of one seed in one database."""
+
+    def __init__(self, seed: int, sabotage: Sabotage) -> None:
+        self.seed, self.sabotage = seed, sabotage
+        self.clock = Clock()
+        self._emptied = Emptied()
+
+    def play(self, number: int) -> Outcome:
+        """Play one story."""
+        began = time.process_time()
+        self._emptied()
+        web.forget()
+        self.clock.begin()
+        turns = Turns(self.clock)
+        secrets = (settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_CONNECT_WEBHOOK_SECRET)
+        with self.clock.running(turns.sleep):
+            story = Story(self.seed, number, turns, secrets, self.sabotage)
+            points.observe(story.reach)
+            wire.carry(story.carry)
+            try:
+                wrong = Course(story).run()
+            except Broken as broken:
+                wrong = [str(broken)]
+            finally:
+                story.is_calm = True
+                turns.end()
+                points.observe(None)
+                wire.carry(None)
+                story.provider.close()
+        return Outcome(number, wrong, story.trace, story.promises.number, time.process_time() - began)
+
+
+class Course:
+    """The course of one story."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.mishaps = Mishaps(story)
+        self.staff = Staff(story)
+        self._turns = 0
+
+    def run(self) -> list[str]:
+        """Let people act until all have come to an end, then let it be calm; return what is wrong in the end."""
+        people = self._people()
+        office = self.story.turns.begin("office", lambda: self.staff.work(lambda: False))
+        while any(not task.is_done for task in people):
+            self._turn()
+        self.story.turns.kill(office)
+        return self._calm()
+
+    def _people(self) -> list[Task]:
+        """One to three tasks; clients and freelancers may have more than one."""
+        story = self.story
+        number = story.rng.choice((1, 1, 1, 1, 2, 3))
+        clients = [Person(story, f"client{one}", "client") for one in range(1, number + 1)]
+        freelancers = [Person(story, f"freelancer{one}", "freelancer") for one in range(1, number + 1)]
+        stranger = Person(story, "stranger", "client", "freelancer")
+        begun: list[Task] = []
+        for one in range(number):
+            client, freelancer = story.rng.choice(clients[: one + 1]), story.rng.choice(freelancers[: one + 1])
+            begun.append(story.turns.begin(f"task {one + 1}", lambda c=client, f=freelancer: self._act(c, f, stranger)))
+        return begun
+
+    def _act(self, client: Person, freelancer: Person, stranger: Person) -> None:
+        for person in (client, freelancer):
+            person.register()
+        self.story.rest(self.story.rng.choice(PAUSES))
+        play(Deal(self.story, client, freelancer, stranger))
+
+    def _turn(self) -> None:
+        self._count()
+        self.mishaps.draw()
+        if not self.story.turn():
+            self.story.jump()
+        if self.story.chance(0.01):
+            self._prove_books()
+
+    def _count(self) -> None:
+        self._turns += 1
+        if self._turns > MOST_TURNS:
+            raise Broken(f"after {MOST_TURNS} turns there is no end")
+
+    def _prove_books(self) -> None:
+        wrong = checks.conservation()
+        if wrong:
+            raise Broken(f"in between: {wrong}")
+
+    def _calm(self) -> list[str]:
+        """Nothing goes wrong any more: everything has to come to an end within bounded time."""
+        story = self.story
+        story.say("calm")
+        story.is_calm = True
+        story.clock.step(0)
+        self.mishaps.end()
+        began = story.clock.true
+        for passed in CALM:
+            self._work_until(began + passed)
+            story.chores()
+            self._work_until(began + passed)
+            if next(checks.unfinished(story), None) is None:
+                break
+            story.turns.begin("office", self.staff.answer)
+            self._work_until(began + passed)
+        return checks.all_of(story)
+
+    def _work_until(self, moment: float) -> None:
+        """Do everything that is to be done up to a true moment."""
+        story = self.story
+        while (has_turned := story.turn()) or story.clock.true < moment:
+            self._count()
+            if not has_turned:
+                story.jump(moment)

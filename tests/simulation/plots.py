@@ -1,0 +1,189 @@
+"""How a task can go: from the first word to the bank, or to any of the other ends."""
+
+from tests.simulation.deal import Deal
+from tests.simulation.weather import DAY, HOUR
+
+GOOD_CARDS = ("visa",) * 6 + ("bypassPending", "pendingRefund", "refundFail")
+BAD_CARDS = ("chargeDeclined", "chargeDeclinedInsufficientFunds", "threeDSecureRequiredChargeDeclined")
+CHALLENGED = ("authenticationRequired", "threeDSecure2Required")
+PAUSES = (0.0, 1.0, 30.0, 30.0, 600.0, 5 * HOUR)
+
+
+def play(deal: Deal) -> None:
+    """Play one task to an end."""
+    story = deal.story
+    if not deal.hire():
+        return
+    onboards_at = story.rng.choice(("first", "middle", "late", "never"))
+    if onboards_at == "first":
+        deal.onboard()
+    if story.chance(0.2):
+        deal.save_card()
+    if not _paid(deal):
+        return
+    if onboards_at == "middle":
+        deal.onboard()
+    _mischief(deal)
+    _between(deal)
+    story.rng.choice((_works, _works, _works, _works, _called_off))(deal)
+    if onboards_at == "late":
+        deal.onboard()
+    _cash(deal)
+
+
+def _rest(deal: Deal) -> None:
+    deal.story.rest(deal.story.rng.choice(PAUSES))
+
+
+def _paid(deal: Deal) -> bool:
+    """Pay, or call it off before."""
+    story = deal.story
+    if story.chance(0.06):
+        deal.step(deal.client, "cancel")
+        return False
+    if not deal.intend():
+        return False
+    if story.chance(0.3):
+        deal.pay(story.rng.choice(BAD_CARDS))
+    if story.chance(0.08):
+        _rest(deal)
+        # The payment may be under way: then it is sent back.
+        if story.chance(0.5):
+            story.also(deal.client.name, lambda: deal.pay("visa"))
+        deal.step(deal.client, "cancel")
+        return False
+    for _ in range(3):
+        deal.pay(story.rng.choice(GOOD_CARDS + GOOD_CARDS + CHALLENGED))
+        if deal.until("funded", "cancelled", longest=HOUR):
+            return deal.seen == "funded"
+        if not deal.intend():
+            return False
+    return deal.until("funded", longest=2 * DAY)
+
+
+def _works(deal: Deal) -> None:
+    """Start, deliver, and whatever follows."""
+    story = deal.story
+    if story.chance(0.85):
+        deal.step(deal.freelancer, "start")
+    _rest(deal)
+    if story.chance(0.1):
+        _called_off(deal)
+        return
+    if not deal.step(deal.freelancer, "deliver") and not deal.step(deal.freelancer, "start"):
+        return
+    _mischief(deal)
+    _rest(deal)
+    story.rng.choice((_happy, _happy, _happy, _silent, _asks_back, _asks_back, _quarrel))(deal)
+
+
+def _happy(deal: Deal) -> None:
+    deal.step(deal.client, "complete")
+    _rest(deal)
+    _mischief(deal)
+    deal.release()
+
+
+def _silent(deal: Deal) -> None:
+    """The client says nothing, so time releases the money."""
+    if deal.story.chance(0.3):
+        deal.step(deal.client, "complete")
+    deal.story.rest(14 * DAY + HOUR)
+    deal.until("released", "refunded", "disputed", longest=DAY)
+
+
+def _asks_back(deal: Deal) -> None:
+    """The client wants money back; the freelancer answers, or not."""
+    story = deal.story
+    part = story.rng.choice((None, None, deal.price // 2 - deal.price // 2 % 1000))
+    part = None if deal.currency != "USD" or not part else part
+    number = deal.refund(deal.client, part)
+    if not number:
+        return
+    _rest(deal)
+    answer = story.rng.choice(("accept", "accept", "refuse", "withdraw", "silence"))
+    if answer == "silence":
+        story.rest(7 * DAY + HOUR)
+    elif answer == "withdraw":
+        deal.answer_refund(deal.client, number, "withdraw")
+        _happy(deal)
+    else:
+        if story.chance(story.weather.double):
+            other = "refuse" if answer == "accept" else "accept"
+            story.also(deal.freelancer.name, lambda: deal.freelancer.post(f"/payments/refunds/{number}/{other}/"))
+        deal.answer_refund(deal.freelancer, number, answer)
+    if part and answer == "accept" and deal.until("funded", longest=HOUR):
+        story.rest(story.rng.choice((HOUR, DAY)))
+        _happy(deal)
+
+
+def _quarrel(deal: Deal) -> None:
+    """A dispute, which the staff settles."""
+    deal.dispute(deal.story.rng.choice((deal.client, deal.freelancer)))
+    deal.until("released", "refunded", longest=3 * DAY)
+
+
+def _called_off(deal: Deal) -> None:
+    """The task is cancelled, and the money goes back."""
+    story = deal.story
+    who = story.rng.choice((deal.client, deal.freelancer))
+    if not deal.step(who, "cancel"):
+        deal.step(deal.freelancer, "cancel")
+    _rest(deal)
+    amount = story.rng.choice((None, None, deal.price // 2)) if deal.currency == "USD" else None
+    deal.refund(story.rng.choice((deal.client, deal.client, deal.freelancer)), amount)
+
+
+def _cash(deal: Deal) -> None:
+    """Wait until the money is available, and withdraw it."""
+    story = deal.story
+    if deal.state() != "released":
+        return
+    story.rest(2 * DAY + HOUR * story.rng.random())
+    for _ in range(3):
+        if deal.withdraw():
+            break
+        story.rest(DAY)
+    if story.chance(0.3):
+        deal.freelancer.must_not("POST", "/payments/withdrawals/create/", {"amount": "1000000.00", "currency": "USD"})
+
+
+def _between(deal: Deal) -> None:
+    """Ordinary things beside the money."""
+    story = deal.story
+    who = story.rng.choice((deal.client, deal.freelancer))
+    drawn = story.rng.random()
+    if drawn < 0.05:
+        who.change_password()
+    elif drawn < 0.1:
+        who.sign_out()
+    elif drawn < 0.2:
+        deal.save_card()
+    elif drawn < 0.4:
+        who.get("/payments/wallet/")
+        who.get("/payments/transactions/")
+
+
+def _mischief(deal: Deal) -> None:
+    """What they may not do."""
+    story, escrow, task = deal.story, deal.escrow_path, deal.task
+    while story.chance(story.weather.mischief):
+        tries = (
+            (deal.freelancer, f"{escrow}release/", {}),
+            (deal.stranger, f"{escrow}release/", {}),
+            (deal.stranger, f"{escrow}refund/", {"reason": "Mine"}),
+            (deal.client, f"{escrow}refund/", {"reason": "More", "amount": "99999999.00"}),
+            (deal.client, f"{escrow}refund/", {"reason": "Less", "amount": "-1.00"}),
+            (deal.client, f"{escrow}refund/", {"reason": "None", "amount": "0.00"}),
+            (deal.client, f"{escrow}refund/", {"reason": "Odd", "amount": "1.00000001"}),
+            (deal.stranger, f"{escrow}dispute/", {"reason": "Why not"}),
+            (deal.stranger, f"/api/tasks/{task}/complete/", {}),
+            (deal.freelancer, f"/api/tasks/{task}/complete/", {}),
+            (deal.client, f"/api/tasks/{task}/deliver/", {}),
+            (deal.client, "/payments/withdrawals/create/", {"amount": "1.00"}),
+            (deal.stranger, "/payments/intents/create/", {"application_id": deal.application}),
+            (deal.freelancer, "/payments/intents/create/", {"application_id": deal.application}),
+            (deal.client, "/payments/connect/create/", {}),
+        )
+        who, path, body = story.rng.choice(tries)
+        who.must_not("POST", path, body)

@@ -1,0 +1,186 @@
+"""The sandbox in this process: its own code, its own books, on the true moment instead of the machine's clock."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
+from stripe_sandbox.box import Box
+from stripe_sandbox.control import money
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.faults import Fault
+from stripe_sandbox.objects import account as accounts
+from stripe_sandbox.objects import beginning, dispute, payment_intent
+from stripe_sandbox.objects import payout as payouts
+from stripe_sandbox.objects import refund as refunds
+from stripe_sandbox.outbox import Outbox
+from stripe_sandbox.pages.onboarding import Onboarding
+from stripe_sandbox.pipeline import Pipeline, Reply, Request, Work
+from stripe_sandbox.settings import Settings, Webhook
+from tests.simulation.clock import Clock
+
+WEBHOOKS = "http://ours.example/payments/webhooks/stripe/"
+CAPITAL = dict.fromkeys(("usd", "eur", "jpy", "kwd"), 10**9)
+FORM = {
+    "individual.first_name": "Jenny", "individual.last_name": "Rosen", "individual.email": "jenny@example.com",
+    "individual.phone": "+15555550100", "individual.dob.day": "1", "individual.dob.month": "1",
+    "individual.dob.year": "1990", "individual.address.line1": "1 Test Street",
+    "individual.address.city": "Testville", "individual.address.state": "CA",
+    "individual.address.postal_code": "94107", "individual.ssn_last_4": "0000", "routing_number": "110000000",
+    "account_holder_name": "Jenny Rosen",
+}  # fmt: skip
+
+
+class Provider:
+    """One story's provider, and what people and banks do there."""
+
+    def __init__(self, clock: Clock, *, secrets: tuple[str, str], verify_after: float = 0) -> None:
+        platform, connect = secrets
+        settings = Settings(
+            seed=1,
+            public_url="http://provider.example",
+            verify_after=verify_after,
+            # Two addresses, since an endpoint is known by its address and kind.
+            webhooks=(Webhook(WEBHOOKS, platform), Webhook(WEBHOOKS, connect, connect=True)),
+        )
+        self.box = Box(settings, lambda: clock.true)
+        with self.box.store.transaction():
+            beginning.prepare(self.box)
+            self._capital()
+        self.outbox = Outbox(self.box)
+        self._pipeline = Pipeline(self.box)
+        self._pages = Onboarding(self.box)
+
+    def _capital(self) -> None:
+        """Give the platform money of its own, or a refund of settled money would wait for another payment."""
+        for currency in CAPITAL:
+            book = f"{self.box.platform}/available"
+            self.box.money.post(
+                "capital", "capital", currency, (book, CAPITAL[currency]), ("capital", -CAPITAL[currency])
+            )
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.box.store.close()
+
+    # -- the API
+
+    def begin(self, method: str, url: str, headers: Any, body: bytes, fault: str = "") -> Work | Reply:
+        """Take a request in; `fault` is what goes wrong with it. Raises Dropped."""
+        parts = urlsplit(url)
+        request = Request(method, parts.path, parts.query, headers, body, remote="192.0.2.1")
+        return self._pipeline.begin(request, fault=Fault(fault, 0) if fault else None)
+
+    def finish(self, work: Work) -> Reply:
+        """Let a request have its effect. Raises Dropped."""
+        return self._pipeline.finish(work)
+
+    # -- people at the provider's pages
+
+    def confirm(self, payment: str, secret: str, card: str) -> Doc:
+        """Pay in the browser with the client secret alone; return the intent or the error."""
+        body = f"client_secret={secret}&payment_method=pm_card_{card}&return_url=http://ours.example/".encode()
+        headers = {"Authorization": "Bearer pk_test_simulation"}
+        work = self.begin("POST", f"/v1/payment_intents/{payment}/confirm", headers, body)
+        reply = work if isinstance(work, Reply) else self.finish(work)
+        return {"status": reply.status}
+
+    def authenticate(self, payment: str, *, passed: bool) -> None:
+        """Answer the bank's question in the browser, if there is one."""
+        from stripe_sandbox.errors import ApiError
+
+        try:
+            with self.box.store.transaction():
+                intent = self.box.find("payment_intent", payment)
+                if intent["status"] == "requires_action":
+                    payment_intent.authenticate(self.box, intent, passed=passed)
+        except ApiError as error:
+            if not error.keep_effects:
+                raise
+        self.box.run_due()
+
+    def card(self, name: str) -> str:
+        """Make a card in the browser; return its id."""
+        headers = {"Authorization": "Bearer sk_test_simulation"}
+        body = f"type=card&card[token]=tok_{name}".encode()
+        work = self.begin("POST", "/v1/payment_methods", headers, body)
+        reply = work if isinstance(work, Reply) else self.finish(work)
+        import json
+
+        return str(json.loads(reply.body)["id"])
+
+    def fill_in(self, link: str, *, bank: str, is_left: bool = False) -> bool:
+        """Fill in the hosted form behind a link, or leave it; return whether it was taken."""
+        token = urlsplit(link).path.rsplit("/", 1)[-1]
+        given = {**FORM, "account_number": bank} | ({"action": "leave"} if is_left else {})
+        where, error = self._pages.take(token, given, "192.0.2.1")
+        return error is None and "return" in where
+
+    # -- what the provider and the banks do by themselves
+
+    def next_due(self) -> float | None:
+        """Return the true moment at which the provider has something to do."""
+        return self.box.clock.next_due()
+
+    def run_due(self) -> None:
+        """Let the provider do what is due."""
+        due = self.next_due()
+        if due is not None and due <= self.box.clock.exact():
+            self.box.run_due()
+
+    def some(self, kind: str, *statuses: str) -> list[Doc]:
+        """Return the objects of a kind that are in one of these states, oldest first."""
+        with self.box.store.transaction():
+            return [doc for doc in self.box.store.find(kind) if not statuses or doc.get("status") in statuses]
+
+    def fail_payout(self, ident: str) -> None:
+        """Let a payout fail, also one that was paid."""
+        with self.box.store.transaction():
+            payouts.fail(self.box, self.box.find("payout", ident), "account_closed")
+
+    def fail_refund(self, ident: str) -> None:
+        """Let a refund fail, also one that succeeded."""
+        with self.box.store.transaction():
+            refunds.fail(self.box, self.box.find("refund", ident), "lost_or_stolen_card")
+
+    def inquire(self, charge: str) -> str:
+        """Let the cardholder's bank ask about a payment; no money moves, and after nine days it is content."""
+        with self.box.store.transaction():
+            opened = dispute.open_dispute(
+                self.box, self.box.find("charge", charge), reason="general", inquiry=True, amount=None
+            )
+            return str(opened["id"])
+
+    def close_inquiry(self, ident: str) -> None:
+        """Let the bank be content."""
+        with self.box.store.transaction():
+            inquiry = self.box.find("dispute", ident)
+            if dispute.is_open(inquiry):
+                dispute.conclude(self.box, inquiry, "won")
+
+    def restrict(self, account: str, reason: str | None) -> None:
+        """Stop an account, or let it go on."""
+        with self.box.store.transaction():
+            doc = self.box.find("account", account)
+            before = self.box.render(doc)
+            doc["_disabled"] = reason
+            accounts.reassess(self.box, doc, before)
+
+    def take(self, currency: str, amount: int) -> None:
+        """Move money out of the platform's balance by hand; nothing of ours is told."""
+        book = f"{self.box.platform}/available"
+        with self.box.store.transaction():
+            self.box.money.post("by_hand", "by_hand", currency, (book, -amount), ("by_hand", amount))
+
+    # -- the record
+
+    def money(self) -> Doc:
+        """Return the provider's own record of all money, without the capital, which is not in our books."""
+        record = money.record(self.box)
+        available = record["accounts"][self.box.platform]["available"]
+        for currency, amount in CAPITAL.items():
+            available[currency] -= amount
+        return record
+
+    def objects(self, kind: str) -> list[Doc]:
+        """Return every object of a kind with its account."""
+        return money.every(self.box, kind)

@@ -1,0 +1,111 @@
+"""The workers: jobs from the queue's own table in an order that the seed draws, and the chores of the clock."""
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from django.db import connection
+
+from multitask import jobs
+from multitask.database.jobs import defer
+from tests.simulation import points
+from tests.simulation.weather import DAY, HOUR, MINUTE
+
+# What a worker does by the clock, and every so many seconds.
+CHORES: dict[str, float] = {
+    "sweep_operations": 5,
+    "settle_due": MINUTE,
+    "release_silent": MINUTE,
+    "accept_silent": MINUTE,
+    "sweep_webhooks": 10,
+    "process_newest": 5,
+    "refresh_open": MINUTE,
+    "collect_notices": 5,
+    "sweep_emails": MINUTE,
+    "remind_clients": 10 * MINUTE,
+    "check_books": HOUR,
+}
+# What moves no money is done in some of the stories.
+BESIDES = frozenset({"collect_notices", "sweep_emails", "remind_clients", "check_books"})
+RARE = {"collect_notices": 6 * HOUR, "sweep_emails": 12 * HOUR, "remind_clients": DAY, "check_books": DAY}
+# A worker reports every ten seconds; one that is silent for three times as long is gone.
+STALLED_AFTER = 30.0
+
+Row = tuple[str, str, dict[str, Any]]
+
+
+class Queue:
+    """The queue as the workers of one story see it."""
+
+    def __init__(self, left_out: frozenset[str]) -> None:
+        self._seen = -1
+        self._waiting: list[tuple[int, str, float]] = []
+        self._under_way: dict[int, Row] = {}
+        self._stalled: list[tuple[float, Row]] = []
+        self._chores = {name: RARE.get(name, every) for name, every in CHORES.items() if name not in left_out}
+        self._ran: dict[str, float] = {}
+
+    def _read(self) -> list[tuple[int, str, float]]:
+        if self._seen != points.jobs_changed:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT id, task_name, coalesce(extract(epoch FROM scheduled_at), 0)::float"
+                    "  FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id"
+                )
+                self._waiting = cursor.fetchall()
+            self._seen = points.jobs_changed
+        return self._waiting
+
+    def due(self, now: float) -> list[tuple[int, str, float]]:
+        """Return the jobs that may start now, by our clock."""
+        return [row for row in self._read() if row[2] <= now]
+
+    def next_due(self) -> float | None:
+        """Return when the next job may start, by our clock."""
+        return min((row[2] for row in self._read()), default=None)
+
+    def take(self, job_id: int) -> Callable[[], object]:
+        """Take a job from the table; return what it does."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM procrastinate_jobs WHERE id = %s RETURNING queue_name, task_name, args", [job_id]
+            )
+            queue, name, arguments = cursor.fetchone()
+        arguments = arguments if isinstance(arguments, dict) else json.loads(arguments)
+        self._under_way[job_id] = (queue, name, arguments)
+        function = getattr(jobs, name)
+        if name == "send_letter":
+            context = SimpleNamespace(job=SimpleNamespace(attempts=0))
+            return lambda: function(context, **arguments)
+        return lambda: function(**arguments)
+
+    def left(self, job_id: int, now: float) -> None:
+        """A worker died over a job."""
+        self._stalled.append((now + STALLED_AFTER, self._under_way.pop(job_id)))
+
+    def revive(self, now: float) -> None:
+        """Let jobs run again whose worker is gone, as the chore for it does; a letter is not sent twice."""
+        for stalled in [one for one in self._stalled if one[0] <= now]:
+            self._stalled.remove(stalled)
+            queue, name, arguments = stalled[1]
+            if name != "send_letter":
+                defer(name, queue=queue, **arguments)
+
+    def next_revival(self) -> float | None:
+        """Return the true moment at which the next of these jobs runs again."""
+        return min((at for at, _ in self._stalled), default=None)
+
+    # -- chores
+
+    def overdue(self, now: float) -> list[str]:
+        """Return the chores whose time has come, by the true moment."""
+        return [name for name, every in self._chores.items() if self._ran.get(name, 0) + every <= now]
+
+    def chore(self, name: str, now: float, ours: float) -> Callable[[], object]:
+        """Begin a chore; return what it does. Missed ticks count as one, which carries the earliest."""
+        earliest = self._ran.get(name, now) + self._chores[name]
+        self._ran[name] = now
+        function: Any = getattr(jobs, name)
+        tick = int(min(ours, earliest + (ours - now)))
+        return lambda: function(timestamp=tick)

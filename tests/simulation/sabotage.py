@@ -1,0 +1,61 @@
+"""Rules broken on purpose, outside our code, to show that the simulation finds what they lead to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NAMES = ("keys", "commits", "polls", "sweeps", "dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """One broken rule, or none.
+
+    keys: the wire loses the idempotency keys, and the provider's lists are empty. commits: the database says that it
+    has committed and has not. polls: nobody asks the provider about what is open. sweeps: nobody picks up what a
+    crash left behind, and its jobs are lost.
+    dashboard: somebody moves money at the provider that we are not told of.
+    """
+
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown name."""
+        if self.name and self.name not in NAMES:
+            raise ValueError(f"there is no sabotage named {self.name!r}; known: {', '.join(NAMES)}")
+
+    @property
+    def loses_commits(self) -> bool:
+        """Whether some commits are only said to be done."""
+        return self.name == "commits"
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether money leaves the platform behind our back."""
+        return self.name == "dashboard"
+
+    @property
+    def missing_chores(self) -> frozenset[str]:
+        """What no worker does."""
+        return {
+            "polls": frozenset({"refresh_open"}),
+            "sweeps": frozenset({"sweep_operations", "sweep_webhooks"}),
+        }.get(self.name, frozenset())
+
+    @property
+    def loses_jobs(self) -> bool:
+        """Whether a worker that dies takes its job with it."""
+        return self.name == "sweeps"
+
+    @property
+    def loses_keys(self) -> bool:
+        """Whether nothing tells the provider, or us, that a call was made before."""
+        return self.name == "keys"
+
+    def headers(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a call as they arrive."""
+        if not self.loses_keys:
+            return given
+        # A copy of the same kind, which finds names in any case.
+        kept = given.copy()  # type: ignore[attr-defined]
+        kept.pop("Idempotency-Key", None)
+        return kept  # type: ignore[no-any-return]

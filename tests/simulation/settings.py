@@ -1,0 +1,32 @@
+"""Django's settings for the simulation: ours, with a database that tells its commits and a provider in the process."""
+
+import logging
+
+import structlog
+
+from multitask.config.settings import *  # noqa: F403
+from multitask.config.settings import DATABASES, LOGGING
+
+DATABASES["default"]["ENGINE"] = "tests.simulation.engine"
+DATABASES["default"]["OPTIONS"].pop("pool", None)  # One connection for each thread, of which one runs at a time.
+DATABASES["default"]["CONN_MAX_AGE"] = None
+
+# What a password costs to guess is measured elsewhere; here people sign in all the time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = True
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+STRIPE_SESSION = "tests.simulation.wire.session"
+STRIPE_API_BASE = "http://provider.example"
+STRIPE_SECRET_KEY = "sk_test_simulation"
+STRIPE_PUBLISHABLE_KEY = "pk_test_simulation"
+STRIPE_WEBHOOK_SECRET = "whsec_platform_of_the_simulation"
+STRIPE_CONNECT_WEBHOOK_SECRET = "whsec_connect_of_the_simulation"
+
+DATABASES["default"]["OPTIONS"]["options"] = "-c jit=off"  # Worth its while for long statements only.
+
+# Nobody reads the log of a story, and to write what nobody reads takes a while.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+LOGGING["root"]["level"] = "CRITICAL"
+for _logger in ("django", "django.request", "stripe_sandbox", "stripe", "procrastinate"):
+    LOGGING["loggers"][_logger] = {"level": "CRITICAL"}

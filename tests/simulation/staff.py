@@ -1,0 +1,103 @@
+"""The staff: two of finance, who answer what the back office asks."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from multitask.payments import interventions, refunds, returns, transfers
+from multitask.payments.models import Dispute
+from multitask.users.actor import Actor, Assurance
+from multitask.users.models import User
+from multitask.web.backoffice import open_questions
+from tests.simulation.deal import written
+from tests.simulation.people import Person
+from tests.simulation.story import Story
+from tests.simulation.weather import HOUR
+
+
+class Staff:
+    """Two people who look at what waits, one as good as the other."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.people = [self._hired(name) for name in ("finance1", "finance2")]
+        self._asked_by: dict[int, Person] = {}
+
+    def _hired(self, name: str) -> Person:
+        person = Person(self.story, name)
+        user = User.objects.create_user(
+            name, f"{name}@example.com", person.password, staff_role="finance", is_staff=True
+        )
+        person.id = user.pk
+        person.app = TOTPDevice.objects.create(user=user, name="phone", confirmed=True).bin_key
+        return person
+
+    def work(self, is_over: Callable[[], bool]) -> None:
+        """Look at the questions from time to time."""
+        while not is_over():
+            self.story.rest(self.story.rng.choice((5 * HOUR, 20 * HOUR, 40 * HOUR)))
+            self.answer()
+
+    def answer(self) -> int:
+        """Answer every question that is open; return how many there were."""
+        now = datetime.fromtimestamp(self.story.now, UTC)
+        answers: dict[str, Callable[[Any], object]] = {
+            "disputes": self._settle,
+            "approvals": self._decide,
+            "review": lambda row: self._do("return_payment", returns.return_payment, payment_id=row.pk),
+            "refunds": lambda row: self._do("retry_refund", refunds.retry, refund_id=row.pk),
+            "transfers": lambda row: self._do("retry_transfer", transfers.retry, escrow_id=row.subject_id),
+            "stuck": lambda row: self._do(
+                "push", interventions.push_operation, operation_id=row.pk, note="It is stuck"
+            ),
+        }
+        found = 0
+        for question in open_questions.QUESTIONS:
+            # Nobody looks at everything each time, before it is calm.
+            if question.name not in answers or not (self.story.is_calm or self.story.chance(0.5)):
+                continue
+            for row in list(question.rows(now).order_by("pk")):
+                found += 1
+                answers[question.name](row)
+        return found
+
+    def _settle(self, dispute: Dispute) -> None:
+        who = self.story.rng.choice(self.people)
+        left = dispute.escrow.remaining.amount_minor
+        if dispute.escrow.frozen_at is not None:
+            return
+        to_client = self.story.rng.choice((0, left, left // 2 // 1000 * 1000))
+        body = {
+            "client_amount": written(to_client, dispute.escrow.currency),
+            "freelancer_amount": written(left - to_client, dispute.escrow.currency),
+            "note": "As agreed",
+        }
+        answer = who.post(f"/payments/disputes/{dispute.pk}/settle/", body, key=who.key())
+        if answer is not None and answer.status == 202:
+            self._asked_by[answer.body["id"]] = who
+        elif answer is not None and answer.is_done:
+            settled = Dispute.objects.filter(pk=dispute.pk, state="settled", client_minor=to_client)
+            self.story.promises.keep(f"dispute {dispute.pk}", f"settled with {to_client}", settled.exists)
+
+    def _decide(self, approval: Any) -> None:
+        who = next(person for person in self.people if person.id != approval.requested_by_id)
+        other = next(person for person in self.people if person is not who)
+        body = {"approve": self.story.chance(0.8)}
+        path = f"/payments/approvals/{approval.pk}/decide/"
+        if self.story.chance(0.2):
+            other.must_not("POST", path, body)
+        answer = who.post(path, body, key=who.key())
+        if answer is not None and answer.is_done:
+            decided = type(approval).objects.filter(pk=approval.pk, approved=body["approve"])
+            self.story.promises.keep(f"approval {approval.pk}", f"decided {body['approve']}", decided.exists)
+
+    def _do(self, name: str, command: Callable[..., object], **arguments: Any) -> None:
+        who = self.story.rng.choice(self.people)
+
+        def carry_out() -> object:
+            actor = Actor.of(User.objects.get(pk=who.id), ip=who.address, assurance=Assurance.FRESH)
+            return command(actor=actor, now=datetime.fromtimestamp(self.story.now, UTC), **{"note": "", **arguments})
+
+        who.command(f"{name} {next(iter(arguments.values()))}", carry_out)

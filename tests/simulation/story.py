@@ -1,0 +1,290 @@
+"""One story: the turns that its seed draws, from the first person until everything has come to an end."""
+
+import random
+from collections.abc import Callable, Mapping
+
+from django.db import DatabaseError, connection
+
+from multitask.payments import sending
+from multitask.payments.provider import ProviderError
+from stripe_sandbox.documents import Doc
+from stripe_sandbox.pipeline import Dropped, Reply
+from tests.simulation import points, web, wire
+from tests.simulation.clock import BEGIN
+from tests.simulation.promises import Promises
+from tests.simulation.provider import Provider
+from tests.simulation.queue import BESIDES, Queue
+from tests.simulation.sabotage import Sabotage
+from tests.simulation.tasks import Crash, Task, Turns
+from tests.simulation.weather import DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn
+
+WORKERS = 2
+DELIVERIES = 2
+CALL_FAULTS = ("drop_request", "drop_response", "error_before", "error_after", "rate_limit", "timeout", "late_timeout")
+AT_PROVIDER = ("error_before", "error_after", "rate_limit")
+
+
+class Broken(Exception):
+    """Something that must never happen has happened."""
+
+
+class Story:
+    """What the parts of a story share."""
+
+    def __init__(self, seed: int, number: int, turns: Turns, secrets: tuple[str, str], sabotage: Sabotage) -> None:
+        self.rng = random.Random(f"{seed}:{number}")
+        self.turns, self.clock = turns, turns.clock
+        self.sabotage = sabotage
+        self.weather = drawn(self.rng)
+        self.provider = Provider(self.clock, secrets=secrets, verify_after=self.weather.verify_after)
+        self.queue = Queue(sabotage.missing_chores | (frozenset() if self.weather.besides else BESIDES))
+        self.promises = Promises()
+        self.trace: list[str] = []
+        self.is_calm = False
+        self._number = 0
+        self._jobs: dict[Task, int] = {}
+        self._flying: dict[Task, Doc] = {}
+        self._crashes = 0
+
+    # -- what everybody uses
+
+    def chance(self, share: float) -> bool:
+        """Draw whether something happens."""
+        return share > 0 and self.rng.random() < share
+
+    def say(self, text: str) -> None:
+        """Write down one step."""
+        task = self.turns.current()
+        self.trace.append(f"{self.clock.true - BEGIN:14.3f}  {task.name if task else '-':<16} {text}")
+
+    def number(self) -> int:
+        """Return the next number of this story."""
+        self._number += 1
+        return self._number
+
+    def also(self, name: str, work: Callable[[], object]) -> Task:
+        """Let a person do something besides."""
+        return self.turns.begin(f"{name}+", work)
+
+    @property
+    def now(self) -> float:
+        """Our clock."""
+        return self.clock.ours
+
+    # -- points
+
+    def reach(self, point: str) -> str:
+        """Draw what happens at a point: nothing, the end of the process, somebody else's turn, a lost commit."""
+        if self.turns.current() is None:
+            return ""
+        if point == points.BEFORE_COMMIT and self.sabotage.loses_commits and self.chance(0.02):
+            return points.PRETENDED
+        if self.is_calm:
+            return ""
+        if self.chance(self.weather.crash):
+            self._crashes += 1
+            self.say(f"crash {point}")
+            raise Crash
+        if point == points.BEFORE_COMMIT:
+            return self._unheard(points.NOT_COMMITTED)
+        if self.chance(self.weather.yielding):
+            self._let_others_go_on(point)
+        return self._unheard(points.UNHEARD) if point == points.AFTER_COMMIT else ""
+
+    def _unheard(self, fate: str) -> str:
+        if self.chance(self.weather.unheard):
+            self.say(fate)
+            return fate
+        return ""
+
+    def _let_others_go_on(self, point: str) -> None:
+        seconds = 0.0
+        if point == points.UNDER_WAY:
+            seconds = self.rng.choice((0.0, 0.1, 1.0, 5.0))
+        elif self.chance(self.weather.suspended):
+            # Between the check of a key's age and the call no program can tell, so there it is never for a day.
+            longest = LONGEST_PAUSE if point != points.BEFORE_CALL else HOUR
+            seconds = self.rng.choice((40.0, 10 * MINUTE, longest * self.rng.random()))
+            self.say(f"suspended {point} for {seconds:.0f} s")
+        self.turns.wait(seconds)
+
+    # -- calls to the provider
+
+    def carry(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
+        """Bring a call of ours to the provider and its answer back. Raises wire.Lost."""
+        if connection.in_atomic_block:
+            raise Broken(f"a transaction spans the call {method} {url}")
+        points.reach(points.BEFORE_CALL)
+        self.pass_by(0.05 + 0.3 * self.rng.random())
+        path = url.rsplit("/v1/", maxsplit=1)[-1].split("?", maxsplit=1)[0]
+        # As our connections do before any byte leaves.
+        sending.check()
+        fault = self._fault(f"{method} {path}", timeout)
+        if fault in ("drop_request", "timeout"):
+            raise wire.Lost(fault)
+        if self.sabotage.loses_keys and method == "GET" and "/" not in path:
+            return Reply(200, b'{"object": "list", "data": [], "has_more": false, "url": "/v1/"}', {})
+        try:
+            reply = self._at_provider(method, url, self.sabotage.headers(headers), body, fault)
+        except Dropped:
+            raise wire.Lost("dropped") from None
+        points.reach(points.AFTER_EFFECT)
+        if fault in ("drop_response", "late_timeout"):
+            raise wire.Lost(fault)
+        return reply
+
+    def _fault(self, call: str, timeout: float) -> str:
+        if self.is_calm or not self.chance(self.weather.fault):
+            self.say(call)
+            return ""
+        fault = self.rng.choice(CALL_FAULTS)
+        self.say(f"{call}: {fault}")
+        if "timeout" in fault:
+            self.pass_by(timeout)
+        return fault
+
+    def _at_provider(self, method: str, url: str, headers: Mapping[str, str], body: bytes, fault: str) -> Reply:
+        work = self.provider.begin(method, url, headers, body, fault if fault in AT_PROVIDER else "")
+        if isinstance(work, Reply):
+            return work
+        try:
+            points.reach(points.UNDER_WAY)
+        except Crash:
+            # Our process ends; the provider does not.
+            self.provider.finish(work)
+            raise
+        return self.provider.finish(work)
+
+    # -- time
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time go on, and the provider do what falls due."""
+        self.clock.pass_by(seconds)
+        self.provider.run_due()
+
+    def rest(self, seconds: float) -> None:
+        """Let a person do nothing for a while."""
+        self.turns.wait(seconds)
+
+    # -- turns
+
+    def turn(self) -> bool:
+        """Draw one turn and give it; False when everybody waits."""
+        options: list[Callable[[], object]] = []
+        for task in self.turns.ready():
+            options += [lambda task=task: self._give(task)] * 3
+        if len(self._jobs) < WORKERS:
+            self.queue.revive(self.clock.true)
+            options += [lambda row=row: self._work(row[0], row[1]) for row in self.queue.due(self.now)[:8]]
+            if not self.is_calm and self.chance(0.03):
+                options += [lambda name=name: self._chore(name) for name in self.queue.overdue(self.clock.true)]
+        if len(self._flying) < DELIVERIES:
+            under_way = {delivery["id"] for delivery in self._flying.values()}
+            due = [delivery for delivery in self.provider.outbox.due()[:6] if delivery["id"] not in under_way]
+            options += [lambda one=one: self._deliver(one) for one in due]
+        if not options:
+            return False
+        self.rng.choice(options)()
+        return True
+
+    def chores(self, share: float = 1) -> None:
+        """Let a worker do what the clock asks for, or a share of it."""
+        for name in self.queue.overdue(self.clock.true):
+            if share == 1 or self.chance(share):
+                self._chore(name)
+
+    def jump(self, latest: float | None = None) -> None:
+        """Let time go on until somebody has something to do, or until a true moment."""
+        latest = self.clock.true + 10 * DAY if latest is None else latest
+        skew = self.clock.skew
+        moments = [self.turns.next_ready(), self.provider.next_due()]
+        if len(self._jobs) < WORKERS:
+            job = self.queue.next_due()
+            moments += [None if job is None else job - skew, self.queue.next_revival()]
+        if len(self._flying) < DELIVERIES:
+            under_way = [delivery["id"] for delivery in self._flying.values()]
+            moments.append(self.provider.outbox.next_due(besides=under_way))
+        following = min((moment for moment in moments if moment is not None), default=latest)
+        following = min(max(following, self.clock.true + 0.001), latest)
+        is_long = following - self.clock.true >= MINUTE
+        self.clock.pass_to(following)
+        self.provider.run_due()
+        if is_long and not self.is_calm:
+            # A worker that is late, or busy, is no fault: the next tick counts for those that were missed.
+            self.chores(0.2)
+
+    def _give(self, task: Task) -> None:
+        self.turns.give(task)
+        if task.is_done:
+            self._ended(task)
+
+    def _ended(self, task: Task) -> None:
+        error = task.error
+        job_id = self._jobs.pop(task, None)
+        delivery = self._flying.pop(task, None)
+        if delivery is not None and isinstance(error, Crash):
+            self.provider.outbox.settle(delivery, "no answer")
+        if job_id and isinstance(error, Crash) and not self.sabotage.loses_jobs:
+            self.queue.left(job_id, self.clock.true)
+        if error is None or isinstance(error, Crash):
+            return
+        if job_id is not None and isinstance(error, DatabaseError | ProviderError):
+            # The worker notes it; the sweeper and the next tick make it good.
+            return
+        raise Broken(f"{task.name} failed: {type(error).__name__}: {error}") from error
+
+    def _work(self, job_id: int, name: str) -> None:
+        task = self.turns.begin(f"job {job_id}", self._served(name, self.queue.take(job_id)))
+        self._jobs[task] = job_id
+        self._give(task)
+
+    def _chore(self, name: str) -> None:
+        task = self.turns.begin(name, self._served("", self.queue.chore(name, self.clock.true, self.now)))
+        self._jobs[task] = 0
+        self._give(task)
+
+    def _served(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
+        def serve() -> None:
+            if name:
+                self.say(name)
+            try:
+                work()
+            except Crash:
+                web.forget()
+                raise
+
+        return serve
+
+    def _deliver(self, delivery: Doc) -> None:
+        opened = self.provider.outbox.opened(delivery)
+        if opened is None:
+            self.provider.outbox.finish(delivery, "dropped", "")
+            return
+        event, endpoint = opened
+        fate = self._fate(delivery, event["type"])
+        if fate == "lost":
+            self.provider.outbox.finish(delivery, "lost", "")
+            return
+        if fate == "late":
+            self.provider.outbox.put_off(delivery, "late", seconds=self.rng.choice((5.0, 120.0, 2 * HOUR, 1.5 * DAY)))
+            return
+        message = self.provider.outbox.message(event, endpoint, self.clock.true)
+
+        def send() -> None:
+            for _ in range(2 if fate == "doubled" else 1):
+                headers = {"HTTP_STRIPE_SIGNATURE": message.headers["Stripe-Signature"]}
+                answer = web.ask("POST", message.url, message.body, address="192.0.2.1", **headers)
+            if answer.status >= 500 and answer.code != "try_again":
+                raise Broken(f"a webhook was answered {answer}")
+            self.provider.outbox.settle(delivery, "" if answer.is_done else f"answered {answer.status}")
+
+        task = self.turns.begin(f"webhook {delivery['id']}", send)
+        self._flying[task] = delivery
+        self._give(task)
+
+    def _fate(self, delivery: Doc, kind: str) -> str:
+        fate = ""
+        if not self.is_calm and not delivery["attempts"] and self.chance(self.weather.webhook):
+            fate = self.rng.choice(("lost", "doubled", "late"))
+        self.trace.append(f"{self.clock.true - BEGIN:14.3f}  webhook {delivery['id']:<8} {kind} {fate}".rstrip())
+        return fate
