@@ -29,6 +29,8 @@ CHORES: dict[str, float] = {
 # What moves no money is done in some of the stories.
 BESIDES = frozenset({"collect_notices", "sweep_emails", "remind_clients", "check_books"})
 RARE = {"collect_notices": 6 * HOUR, "sweep_emails": 12 * HOUR, "remind_clients": DAY, "check_books": DAY}
+# How often a chore is done before it is calm, for those that cost more than others.
+OFTEN = {"refresh_open": 0.4, "settle_due": 0.6, "process_newest": 0.6}
 # A worker reports every ten seconds; one that is silent for three times as long is gone.
 STALLED_AFTER = 30.0
 

@@ -13,6 +13,8 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 
 # What a password costs to guess is measured elsewhere; here people sign in all the time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# People sign in again when days have passed, not after each pause.
+ACCESS_TOKEN_MINUTES = 24 * 60
 WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 

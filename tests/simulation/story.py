@@ -13,7 +13,7 @@ from tests.simulation import points, web, wire
 from tests.simulation.clock import BEGIN
 from tests.simulation.promises import Promises
 from tests.simulation.provider import Provider
-from tests.simulation.queue import BESIDES, Queue
+from tests.simulation.queue import BESIDES, OFTEN, Queue
 from tests.simulation.sabotage import Sabotage
 from tests.simulation.tasks import Crash, Task, Turns
 from tests.simulation.weather import DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn
@@ -190,7 +190,7 @@ class Story:
     def chores(self, share: float = 1) -> None:
         """Let a worker do what the clock asks for, or a share of it."""
         for name in self.queue.overdue(self.clock.true):
-            if share == 1 or self.chance(share):
+            if share == 1 or self.chance(share * OFTEN.get(name, 1)):
                 self._chore(name)
 
     def jump(self, latest: float | None = None) -> None:
