@@ -95,6 +95,12 @@ def require_client(actor: Actor, held: Escrow, message: str) -> None:
         raise Forbidden(message)
 
 
+def require_neutral(actor: Actor, held: Escrow) -> None:
+    """Require that the actor is neither side of the escrow. Raises Forbidden."""
+    if party(actor, held) in {Role.CLIENT, Role.FREELANCER}:
+        raise Forbidden("Nobody decides over money of their own.")
+
+
 def party(actor: Actor, held: Escrow) -> Role:
     """Say in which capacity the actor faces this very escrow, whatever else they are elsewhere."""
     if actor.is_user(held.client_id):

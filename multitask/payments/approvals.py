@@ -14,7 +14,7 @@ from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow
 from multitask.payments.states import RefundState
 from multitask.users import powers
-from multitask.users.actor import Actor, Power, Role
+from multitask.users.actor import Actor, Power
 
 __all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "is_large", "register"]
 REFUND: Final = "refund"
@@ -120,8 +120,7 @@ def decide(
         raise WrongState("This was decided already.")
     if actor.is_user(approval.requested_by_id):
         raise FourEyes
-    if access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
-        raise Forbidden("Nobody decides over money of their own.")
+    access.require_neutral(actor, escrow)
     approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
     approval.decide_key = request_key
     approval.save()

@@ -300,6 +300,7 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
     """
     powers.require(actor, Power.REFUND, Forbidden())
     escrow, refund = _locked(actor, refund_id)
+    access.require_neutral(actor, escrow)
     _require_retriable(escrow, refund)
     if approvals.is_large(escrow, refund.amount):
         arguments = {"refund_id": refund.pk, "amount_minor": refund.amount_minor, "note": note}

@@ -66,6 +66,7 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = 
     if payment is None:
         raise NotFound("There is no such payment.")
     escrow = access.lock_by_id(payment.escrow_id)
+    access.require_neutral(actor, escrow)
     payment.refresh_from_db()
     received = _returnable(payment)
     if approvals.is_large(escrow, received):

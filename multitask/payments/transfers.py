@@ -8,7 +8,7 @@ from django.db.models import OuterRef, QuerySet
 from multitask import database
 from multitask.money import Money
 from multitask.payments import approvals, audit, bookkeeping, onboarding, operations, queue, references
-from multitask.payments.access import lock_by_id
+from multitask.payments.access import lock_by_id, require_neutral
 from multitask.payments.errors import Forbidden, UnknownObject, WrongState
 from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError
@@ -169,6 +169,7 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
     """
     powers.require(actor, Power.RELEASE, Forbidden("Only finance staff tries a transfer again."))
     escrow = lock_by_id(escrow_id)
+    require_neutral(actor, escrow)
     refused = _refused(escrow)
     if refused is None:
         return False

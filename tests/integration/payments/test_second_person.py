@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from multitask.money import Money
 from multitask.payments import actions, approvals, disputes, escrow, fulfilment, refunds, returns, transfers
-from multitask.payments.errors import DisputeOpen, FourEyes, RefundInProgress, WrongState
+from multitask.payments.errors import DisputeOpen, Forbidden, FourEyes, RefundInProgress, WrongState
 from multitask.payments.models import Approval, Escrow, Operation, Refund
 from multitask.users.actor import Actor
 from tests.integration.backoffice import scenes
@@ -211,3 +211,20 @@ def test_the_limit_is_in_the_currency_of_the_escrow(world: World, limit: int) ->
     job = world.funded()
     assert not approvals.is_large(job.escrow, Money(limit, "USD"))
     assert approvals.is_large(job.escrow, Money(limit + 1, "USD"))
+
+
+@pytest.mark.parametrize("side", ["client", "freelancer"])
+def test_staff_tries_nothing_again_over_money_of_their_own(world: World, side: str) -> None:
+    own = world.staff(**{f"is_{side}": True})
+    people = {"client": world.client(), "freelancer": world.freelancer(), side: own}
+    job = world.funded(client=people["client"], freelancer=people["freelancer"])
+    refund = world.refund(job, world.staff(), dollars("10.00"))
+    assert isinstance(refund, Refund)
+    attempts: list[Callable[[], Any]] = [
+        lambda: refunds.retry(actor=own, refund_id=refund.pk, now=world.now),
+        lambda: transfers.retry(actor=own, escrow_id=job.escrow.pk, now=world.now),
+        lambda: returns.return_payment(actor=own, payment_id=job.payment.pk, now=world.now),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Forbidden, match="own"):
+            attempt()
