@@ -23,7 +23,7 @@ from django.db.models import F, Q, QuerySet
 
 from multitask import database
 from multitask.database import jobs
-from multitask.payments import direct_calls, queue, sending, steady
+from multitask.payments import direct_calls, queue, sending
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Escrow, Operation
 from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown
@@ -128,13 +128,15 @@ def latest(kind: str, subject_id: int) -> Operation | None:
 
 def perform(operation_id: int, *, now: datetime) -> Operation:
     """Make the call unless it is done, held or under way elsewhere; return the operation as it then is."""
+    # Before the claim is committed: a process may be paused at that very moment.
+    began = sending.moment()
     operation, claimed = _claim(operation_id, now)
     if not claimed:
         return operation
     handler = _HANDLERS[operation.kind]
     provider = provider_named(operation.provider)
     try:
-        state = _ask(handler, provider, operation, now)
+        state = _ask(handler, provider, operation, now, began)
     except _TakenOver:
         return _left_to_another(operation)
     except Rejected as error:
@@ -205,14 +207,18 @@ def _is_claimed(operation: Operation, now: datetime) -> bool:
     return now - CLAIM < operation.sent_at < now + CLAIM
 
 
-def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any:
+def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime, claimed_at: sending.Moment) -> Any:
     """Call; where an earlier attempt may have had its effect, look for that first. Raises _TakenOver."""
     if operation.is_uncertain:
-        found = _look_before_sending(handler, provider, operation, now)
+        began = claimed_at
+        with sending.reporting(lambda: _renew_claim(operation, now, began)):
+            found = _look(handler, provider, operation)
         if found is not None:
             return found
+        claimed_at = sending.moment()
+        _renew_claim(operation, now, began)
     try:
-        with sending.within(CLAIM):
+        with sending.within(CLAIM, since=claimed_at):
             return handler.call(provider, operation)
     except Rejected:
         # After an attempt of unknown outcome, a refusal may be the echo of that attempt's own success.
@@ -230,15 +236,11 @@ def _ask(handler: Handler, provider: Provider, operation: Operation, now: dateti
         return found
 
 
-def _look_before_sending(handler: Handler, provider: Provider, operation: Operation, now: datetime) -> Any | None:
-    """Look for what an earlier attempt made; when there is nothing, begin the claim anew for the call that follows."""
-    began = steady.seconds()
-    found = _look(handler, provider, operation)
-    if found is None:
-        moment = now + timedelta(seconds=steady.seconds() - began)
-        if not _as_claimed(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
-            raise _TakenOver
-    return found
+def _renew_claim(operation: Operation, now: datetime, began: sending.Moment) -> None:
+    """Begin the claim of `now` anew, since a search takes time. Raises _TakenOver."""
+    moment = now + began.age
+    if not _as_claimed(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
+        raise _TakenOver
 
 
 def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | None:

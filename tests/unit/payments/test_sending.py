@@ -19,7 +19,7 @@ class Clock:
 
 def test_a_call_may_be_sent_until_the_limit() -> None:
     clock = Clock()
-    with steady.using(clock), sending.within(timedelta(seconds=30)):
+    with steady.using(clock), sending.within(timedelta(seconds=30), since=sending.moment()):
         clock.seconds += 29.9
         sending.check()
         clock.seconds += 0.1
@@ -29,7 +29,7 @@ def test_a_call_may_be_sent_until_the_limit() -> None:
 
 def test_without_a_limit_a_call_may_always_be_sent() -> None:
     sending.check()
-    with sending.within(timedelta(0)), pytest.raises(sending.TooLate):
+    with sending.within(timedelta(0), since=sending.moment()), pytest.raises(sending.TooLate):
         sending.check()
     sending.check()
 
