@@ -4,9 +4,8 @@ import random
 from dataclasses import dataclass
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-# For how long a process may be suspended between two steps. To be raised to 30 hours, which is longer than the
-# provider remembers a key, as soon as a call is judged by the age of its claim rather than of its sending.
-LONGEST_PAUSE = 20 * HOUR
+# For how long a process may be suspended between two steps: much longer than the provider remembers a key.
+LONGEST_PAUSE = 60 * HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
