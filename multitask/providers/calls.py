@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -73,27 +73,27 @@ class Breaker:
             left = self._left()
             if left is None or (left <= 0 and not self._is_trying):
                 return
-        self._refuse(left)
+        raise self._refusal(left)
 
-    def admit(self) -> None:
-        """Let a call through, or raise Unavailable with the time to wait."""
+    def admit(self) -> bool:
+        """Let a call through and return whether it tries if the provider is back. Raises Unavailable to wait."""
         with self._lock:
             left = self._left()
             if left is None:
-                return
+                return False
             if left <= 0 and not self._is_trying:
                 self._is_trying = True
-                return
-        self._refuse(left)
+                return True
+        raise self._refusal(left)
 
     def _left(self) -> float | None:
         """Return the seconds until the next call may be tried, or None when the breaker is closed."""
         return None if self._open_until is None else self._open_until - steady.seconds()
 
-    def _refuse(self, left: float) -> NoReturn:
+    def _refusal(self, left: float) -> Unavailable:
         CALLS.labels(self.provider, "refused_by_breaker").inc()
         wait = timedelta(seconds=max(1.0, left))
-        raise Unavailable("provider_not_answering", "The payment provider does not answer.", retry_after=wait)
+        return Unavailable("provider_not_answering", "The payment provider does not answer.", retry_after=wait)
 
     def answered(self) -> None:
         """Note that the provider answered a call, whatever it said."""
@@ -102,23 +102,25 @@ class Breaker:
                 log.warning("provider_breaker_closed", provider=self.provider)
             self.reset()
 
-    def unanswered(self) -> None:
+    def unanswered(self, *, was_trial: bool) -> None:
         """Note that a call was not answered."""
         with self._lock:
             self._failures += 1
-            was_trial, self._is_trying = self._is_trying, False
-            if not was_trial and (self._open_until is not None or self._failures < FAILURES_TO_OPEN):
-                return
             if was_trial:
+                self._is_trying = False
                 self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+            elif self._open_until is not None or self._failures < FAILURES_TO_OPEN:
+                # A call from before the breaker opened says nothing about whether the provider is back.
+                return
             self._open_until = steady.seconds() + self._pause
             OPEN.labels(self.provider).set(1)
             log.error("provider_breaker_opened", provider=self.provider, seconds=self._pause)
 
-    def abandoned(self) -> None:
+    def abandoned(self, *, was_trial: bool) -> None:
         """Note that a call ended without having reached the provider."""
-        with self._lock:
-            self._is_trying = False
+        if was_trial:
+            with self._lock:
+                self._is_trying = False
 
 
 class Guard:
@@ -134,11 +136,11 @@ class Guard:
     def call(self) -> Iterator[None]:
         """Make one call inside the block, which raises what a provider raises. Raises Unavailable without a call."""
         with self._turn():
-            self.breaker.admit()
+            is_trial = self.breaker.admit()
             with SECONDS.labels(self.provider).time():
-                yield from self._observed()
+                yield from self._observed(is_trial)
 
-    def _observed(self) -> Iterator[None]:
+    def _observed(self, is_trial: bool) -> Iterator[None]:
         outcome = "abandoned"
         try:
             yield
@@ -148,8 +150,12 @@ class Guard:
             raise
         finally:
             CALLS.labels(self.provider, outcome).inc()
-            note = {"unanswered": self.breaker.unanswered, "abandoned": self.breaker.abandoned}
-            note.get(outcome, self.breaker.answered)()
+            if outcome == "unanswered":
+                self.breaker.unanswered(was_trial=is_trial)
+            elif outcome == "abandoned":
+                self.breaker.abandoned(was_trial=is_trial)
+            else:
+                self.breaker.answered()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -356,3 +357,33 @@ def test_a_request_waits_less_long_than_a_job(script: Script) -> None:
     with calls.from_request(), pytest.raises(Unknown) as error:
         stripe.read_account("acct_1")
     assert error.value.code == "connection_failed"
+
+
+def test_an_answer_that_drips_in_is_given_up_as_a_whole() -> None:
+    """Each byte comes in time; all of them would take a minute."""
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "200")
+            self.end_headers()
+            with suppress(OSError):
+                while not stop.wait(0.3):
+                    self.wfile.write(b" ")
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    script = Script(address=f"http://127.0.0.1:{server.server_port}")
+    try:
+        with pytest.raises(Unknown) as error:
+            provider(script, read_timeout_seconds=1).read_account("acct_1")
+        assert error.value.code == "connection_failed"
+    finally:
+        stop.set()
+        server.shutdown()
+        server.server_close()

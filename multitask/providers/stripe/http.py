@@ -1,5 +1,8 @@
 """The HTTP client under the SDK: timeouts, and a last look at the clock before a request leaves."""
 
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -14,21 +17,61 @@ from multitask.payments import sending
 POOL_SIZE = 64
 
 
+class _Call:
+    """A call under way, which is cut when it takes too long as a whole.
+
+    The library's own timeout bounds each read: an answer that drips in byte by byte would never end.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._has_ended = False
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        _thread.call = self
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._has_ended = True
+        self._timer.cancel()
+        _thread.call = None
+
+    def _cut(self) -> None:
+        """Close the connection under the read that waits; a call that has ended has given it back."""
+        with self._lock, suppress(OSError):
+            if not self._has_ended and self.socket is not None:
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+
+_thread = threading.local()
+
+
+def _before_sending(connection: HTTPConnection) -> None:
+    """Connect, which may take long, and only then look whether the call may still be sent."""
+    if connection.sock is None:
+        connection.connect()
+    sending.check()
+    call: _Call | None = getattr(_thread, "call", None)
+    if call is not None:
+        # Not the connection: it forgets its socket when the answer will be the last on it.
+        call.socket = connection.sock
+
+
 class _Connection(HTTPConnection):
     def send(self, data: Any) -> None:
-        """Send bytes unless the call is late; connecting may have taken long, so it comes first."""
-        if self.sock is None:
-            self.connect()
-        sending.check()
+        """Send bytes unless the call is late."""
+        _before_sending(self)
         super().send(data)
 
 
 class _SecureConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
-        """Send bytes unless the call is late; connecting may have taken long, so it comes first."""
-        if self.sock is None:
-            self.connect()
-        sending.check()
+        """Send bytes unless the call is late."""
+        _before_sending(self)
         super().send(data)
 
 
@@ -47,13 +90,27 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
+class _Client(stripe.RequestsClient):
+    """Gives a call up when its whole answer is not there in time."""
+
+    def __init__(self, *, connect_seconds: float, read_seconds: float) -> None:
+        super().__init__(timeout=(connect_seconds, read_seconds), session=_session())
+        self._longest = connect_seconds + read_seconds
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        """Make one call; raises the SDK's error for a connection that failed when it is cut."""
+        with _Call(self._longest):
+            return super().request(*arguments, **options)
+
+
 def make_client(*, connect_seconds: float, read_seconds: float, session: str = "") -> stripe.HTTPClient:
     """Make a client whose calls are given up after these timeouts, and not sent once `sending` forbids it.
 
     `session` is the path of a function that makes another session than the one on the network.
     """
-    made = import_string(session)() if session else _session()
-    return stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=made)
+    if session:
+        return stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=import_string(session)())
+    return _Client(connect_seconds=connect_seconds, read_seconds=read_seconds)
 
 
 def _session() -> requests.Session:

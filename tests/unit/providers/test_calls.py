@@ -140,3 +140,12 @@ def test_turns_are_given_back_after_errors(guard: calls.Guard) -> None:
             call(guard, Rejected("no", "No."))
         with guard.call(), guard.call():
             pass
+
+
+def test_a_call_from_before_the_breaker_opened_is_no_trial(clock: Clock, guard: calls.Guard) -> None:
+    slow = guard.call()
+    slow.__enter__()
+    open_breaker(guard)
+    clock.seconds += calls.FIRST_PAUSE_SECONDS
+    assert not slow.__exit__(type(NO_ANSWER), NO_ANSWER, None)
+    assert call(guard) == "answered"
