@@ -71,11 +71,12 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
     A poll that waited long for its turn, or comes after a pause, thus also does what fell due meanwhile, which is
     once a day for some.
     """
-    polled_at = PollPosition.objects.filter(name=_MINUTES).values_list("polled_at", flat=True).first()
-    if polled_at is not None:
-        missed = polled_at + timedelta(minutes=1)
+    positions = {position.name: position for position in PollPosition.objects.all()}
+    last = positions.get(_MINUTES)
+    if last is not None and last.polled_at is not None:
+        missed = last.polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
-    read = sum(_poll(group, now) for group in groups(now=now, since=since))
+    read = sum(_poll(group, positions.get(group.name), now) for group in groups(now=now, since=since))
     contested = [(0, event) for event in unheard_of(now=now, since=since)]
     read += _read_all(contested, now)[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
@@ -199,9 +200,9 @@ def _contested(provider: Provider, since: datetime) -> list[str]:
         return []
 
 
-def _poll(group: Group, now: datetime) -> int:
+def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
     """Read a part of the group: the newest if it is due, and those that earlier polls did not get to."""
-    after_id = PollPosition.objects.filter(name=group.name).values_list("after_id", flat=True).first()
+    before = after_id = None if position is None else position.after_id
     if not group.is_due and after_id is None:
         return 0
     read, is_away = 0, False
@@ -216,7 +217,8 @@ def _poll(group: Group, now: datetime) -> int:
         read += more
         # With fewer than there might be, the oldest has been read.
         after_id = after_id if is_away or len(behind) == BEHIND else None
-    PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
+    if after_id != before:
+        PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
     return read
 
 
