@@ -5,10 +5,12 @@ fetching jobs; the lane of the chores also defers the periodic jobs.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import procrastinate
+import structlog
+from procrastinate import JobContext
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
@@ -25,6 +27,8 @@ FEWEST: Final = len(QUEUES)
 # People wait for calls to the provider and for its events; nobody notices a second with the others.
 POLLING_SECONDS: Final = {"operations": 0.2, "webhooks": 0.2}
 POLLING_SECONDS_OF_OTHERS: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 # A lane has one queue, so the index on (queue_name, priority, id) gives the next job without reading those of other
 # queues: procrastinate's own function takes a list of queues and reads all waiting jobs when its queue has none.
@@ -60,6 +64,32 @@ class LaneJobs(JobManager):
         return Job.from_row(rows[0]) if rows else None
 
 
+class OneAtATime:
+    """Lets at most one run of each periodic job be under way in a process; a second one ends without work.
+
+    A `queueing_lock`, which each periodic job has, only keeps a second one from waiting. So one slow chore would
+    take all threads of its lane, run by run.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none under way. All of this happens in the event loop, so it needs no lock."""
+        self._under_way: set[str] = set()
+
+    async def __call__(self, perform: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+        """Perform the job unless it is under way; a middleware of procrastinate's workers."""
+        name = context.job.queueing_lock
+        if name is None:
+            return await perform()
+        if name in self._under_way:
+            log.info("chore_under_way", task=context.job.task_name)
+            return None
+        self._under_way.add(name)
+        try:
+            return await perform()
+        finally:
+            self._under_way.discard(name)
+
+
 class Lane(Worker):
     """Performs the jobs of one queue."""
 
@@ -81,6 +111,7 @@ def of(running: procrastinate.App, threads: int) -> list[Lane]:
         **running.worker_defaults,
         "install_signal_handlers": False,
         "listen_notify": False,
+        "worker_middleware": [OneAtATime()],
     }
     return [
         Lane(

@@ -1,6 +1,7 @@
 """Notices by email: written in the reader's language, sent by jobs, never twice."""
 
 import smtplib
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -8,6 +9,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext as _
 
 from multitask import database
+from multitask.database import jobs
 from multitask.payments import notice_words, notices, queue
 from multitask.payments.models import EmailState, Notice
 from multitask.users import mail, mailboxes
@@ -61,14 +63,13 @@ def _deliver(notice: Notice, message: EmailMultiAlternatives) -> EmailState | No
 
 
 def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Defer again every email that was lost, or refused for now, `limit` per transaction; return how many."""
-    due = notices.unsent(now=now)
-    for first in range(0, len(due), limit):
-        _defer(due[first : first + limit])
-    return len(due)
+    """Defer again every email that was lost, or refused for now; return how many. Looks at `limit` per transaction."""
+    return sum(_defer_lost(batch) for batch in jobs.batches(notices.unsent(now=now), limit))
 
 
 @database.transactional
-def _defer(notice_ids: list[int]) -> None:
-    for notice_id in notice_ids:
+def _defer_lost(notice_ids: Sequence[int]) -> int:
+    lost = notices.without_job(notice_ids)
+    for notice_id in lost:
         queue.defer(queue.EMAIL, notice_id=notice_id)
+    return len(lost)

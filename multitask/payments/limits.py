@@ -16,6 +16,8 @@ from multitask.payments.models import ProviderCall
 
 WINDOW: Final = timedelta(minutes=5)
 KEEP: Final = timedelta(days=1)
+# Clocks of several servers differ by less; a call from later than this was counted by a clock that was ahead.
+AHEAD: Final = timedelta(minutes=1)
 # The first number of the advisory locks of this module; the second is the user.
 _LOCK: Final = 0x11517
 
@@ -57,12 +59,14 @@ def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
     with connection.cursor() as cursor:
         # One user's calls at once are counted one after the other, so that no more than the limit get through.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
-    recent = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value, made_at__gt=now - WINDOW)
+    calls = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value)
+    recent = calls.filter(made_at__gt=now - WINDOW, made_at__lte=now + AHEAD)
     if recent.filter(key=key).exists():
         return
     earlier = recent.order_by("-made_at").values_list("made_at", flat=True)[limit - 1 : limit].first()
     if earlier is not None:
-        raise TooManyRequests(retry_after=max(1, int((earlier + WINDOW - now).total_seconds()) + 1))
+        wait = min(earlier + WINDOW - now, WINDOW)
+        raise TooManyRequests(retry_after=max(1, min(int(wait.total_seconds()) + 1, int(WINDOW.total_seconds()))))
     ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key[:255], made_at=now)
 
 

@@ -6,7 +6,7 @@ between is looked at again; the cursor's lock lets one look at a time, and the u
 makes looking twice harmless.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -233,11 +233,15 @@ def _with_facts() -> QuerySet[Notice]:
 
 
 def unsent(*, now: datetime) -> list[int]:
-    """Notices whose email is due again: its job was lost, or the server had refused it for now."""
+    """Notices whose email is due, also those whose job waits in the queue."""
     due = Q(email_attempts=0, created_at__lte=now - LOST)
     for attempts, pause in enumerate(PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
-    waiting = Notice.objects.filter(
-        due, ~jobs.is_queued(queue.EMAIL, "notice_id"), email_state=EmailState.PENDING.value
-    )
+    waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)
     return list(waiting.order_by("pk").values_list("pk", flat=True))
+
+
+def without_job(notice_ids: Sequence[int]) -> list[int]:
+    """Return those of a batch of notices for whose email no job waits."""
+    lost = Notice.objects.filter(~jobs.is_queued(queue.EMAIL, "notice_id"), pk__in=notice_ids)
+    return list(lost.order_by("pk").values_list("pk", flat=True))

@@ -1,5 +1,6 @@
 """Settlement: the freelancer's pending money becomes available once it is theirs at the provider."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
@@ -65,7 +66,6 @@ def due(*, now: datetime) -> list[int]:
     return list(waiting.order_by("pk").values_list("pk", flat=True))
 
 
-@database.transactional
 def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
     """Look again at everything that waits for this account; the provider says that funds became available.
 
@@ -75,10 +75,14 @@ def account_balance_changed(provider: str, account_id: str, now: datetime) -> No
     if account is None:
         return
     waiting = Escrow.objects.filter(
-        ~jobs.is_queued(queue.SETTLE, "escrow_id", by=now),
-        freelancer_id=account.user_id,
-        state=EscrowState.RELEASED.value,
-        settled_at=None,
-    )
-    for escrow_id in waiting.values_list("pk", flat=True):
+        freelancer_id=account.user_id, state=EscrowState.RELEASED.value, settled_at=None
+    ).order_by("pk")
+    for batch in jobs.batches(list(waiting.values_list("pk", flat=True))):
+        _queue_settlements(batch, now)
+
+
+@database.transactional
+def _queue_settlements(escrow_ids: Sequence[int], now: datetime) -> None:
+    without_job = Escrow.objects.filter(~jobs.is_queued(queue.SETTLE, "escrow_id", by=now), pk__in=escrow_ids)
+    for escrow_id in without_job.order_by("pk").values_list("pk", flat=True):
         queue.defer(queue.SETTLE, escrow_id=escrow_id)

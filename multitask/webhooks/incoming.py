@@ -1,6 +1,6 @@
 """What happens to an event: received, processed by its job, tried again, given up, replayed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,6 +30,10 @@ UNKNOWN_FOR_AT_MOST: Final = timedelta(hours=1)
 UNREACHABLE_FOR_AT_MOST: Final = timedelta(days=3)
 FIRST_DELAY: Final = timedelta(seconds=1)
 LONGEST_DELAY: Final = timedelta(minutes=10)
+# No attempt is put off for this long: a later time was written by a clock that was ahead.
+IMPOSSIBLE_DELAY: Final = timedelta(hours=1)
+# No event is given up after fewer attempts, since the time that it seems to have waited may be a clock's jump.
+FEWEST_ATTEMPTS: Final = 5
 # An event this long overdue, with no job that waits, has lost its job with a worker or the database.
 OVERDUE: Final = timedelta(seconds=10)
 _MOST_ROUNDS: Final = 10
@@ -181,25 +185,33 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
 def sweep(*, now: datetime, limit: int = 500) -> int:
     """Queue a job for every event that has lost its own; return how many. A long queue is no loss.
 
-    Works through all of them, `limit` per transaction: each that is queued is due no more, so the next are others.
+    Looks at all that are overdue, `limit` per transaction. An event whose next attempt lies impossibly far ahead
+    gets a job too: a clock that was ahead wrote it.
     """
-    count = latest = _sweep_some(now, limit)
-    while latest == limit:
-        latest = _sweep_some(now, limit)
-        count += latest
-    return count
+    due = Q(next_attempt_at__lte=now - OVERDUE) | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY)
+    overdue = IncomingEvent.objects.filter(due, state=EventState.RECEIVED).order_by("next_attempt_at")
+    return sum(_sweep_some(batch, now) for batch in jobs.batches(list(overdue.values_list("pk", flat=True)), limit))
 
 
 @database.transactional
-def _sweep_some(now: datetime, limit: int) -> int:
-    overdue = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True).filter(
-        ~jobs.is_queued(storage.TASK, "event_id"), state=EventState.RECEIVED, next_attempt_at__lte=now - OVERDUE
-    )
-    events = list(overdue.order_by("next_attempt_at").only("attempts", "awaited")[:limit])
+def _sweep_some(event_ids: Sequence[int], now: datetime) -> int:
+    queued = jobs.is_queued(storage.TASK, "event_id", by=now + IMPOSSIBLE_DELAY)
+    locked = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True)
+    lost = locked.filter(~queued, pk__in=event_ids).order_by("next_attempt_at", "pk")
+    # Looked at again under the lock; in the query it would invite an index on what is open, read for each batch.
+    events = [
+        event
+        for event in lost.only("attempts", "awaited", "state", "next_attempt_at")
+        if event.state == EventState.RECEIVED and _is_overdue(event, now)
+    ]
     for event in events:
         storage.defer(event.pk, priority=storage.priority(event))
     IncomingEvent.objects.filter(pk__in=[event.pk for event in events]).update(next_attempt_at=now)
     return len(events)
+
+
+def _is_overdue(event: IncomingEvent, now: datetime) -> bool:
+    return event.next_attempt_at <= now - OVERDUE or event.next_attempt_at > now + IMPOSSIBLE_DELAY
 
 
 def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int] = ()) -> EventState:
@@ -218,8 +230,8 @@ def _mark(event: IncomingEvent, state: EventState, reason: str, same_object: Col
 
 
 def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelta) -> EventState:
-    """Queue another job, later each time; after `bound` leave the event failed, for people to see."""
-    if now - event.waiting_since >= bound:
+    """Queue another job, later each time; after `bound` and enough attempts leave the event failed, for people."""
+    if now - event.waiting_since >= bound and event.attempts + 1 >= FEWEST_ATTEMPTS:
         return _finish(event, EventState.FAILED, reason)
     at = now + min(FIRST_DELAY * 2 ** min(event.attempts, 10), LONGEST_DELAY)
 

@@ -122,6 +122,30 @@ def test_no_more_get_through_at_once_than_one_after_the_other(settings: Settings
     assert sum(isinstance(answer, TooManyRequests) for answer in answers) == 7
 
 
+def test_calls_that_a_clock_counted_which_was_ahead_do_not_count(world: World, settings: Settings) -> None:
+    settings.CARD_CALLS_PER_USER = 2
+    client = world.client()
+    count = partial(limits.count, user_id=user_id(client), purpose=Purpose.SETUP)
+    for number in range(2):
+        count(key=f"ahead {number}", now=world.now + timedelta(hours=3))
+
+    for number in range(2):
+        count(key=f"new {number}", now=world.now)
+    with pytest.raises(TooManyRequests) as refusal:
+        count(key="one too many", now=world.now)
+    assert 0 < refusal.value.retry_after <= limits.WINDOW.total_seconds()
+
+
+def test_calls_of_a_server_whose_clock_is_a_little_ahead_count(world: World, settings: Settings) -> None:
+    settings.CARD_CALLS_PER_USER = 1
+    count = partial(limits.count, user_id=user_id(world.client()), purpose=Purpose.SETUP)
+    count(key="first", now=world.now + timedelta(seconds=30))
+
+    with pytest.raises(TooManyRequests) as refusal:
+        count(key="second", now=world.now)
+    assert refusal.value.retry_after == limits.WINDOW.total_seconds()
+
+
 def test_zero_is_any_number(world: World, settings: Settings) -> None:
     settings.CARD_CALLS_PER_USER = 0
     client = world.client()

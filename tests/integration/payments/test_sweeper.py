@@ -83,6 +83,15 @@ def test_what_a_clock_that_was_ahead_put_off_is_swept_once(world: World) -> None
     assert job.transfer.state == "succeeded"
 
 
+def test_a_job_of_a_clock_that_was_ahead_does_not_hide_that_the_next_is_lost(world: World) -> None:
+    job = ready(world)
+    world.lose_jobs()
+    queue.defer(queue.PERFORM, at=world.now + timedelta(hours=21), operation_id=job.transfer.pk)
+    assert operations.sweep(now=world.now) == 1
+    world.work()
+    assert job.transfer.state == "succeeded"
+
+
 def test_what_is_finished_is_not_swept(world: World) -> None:
     job = world.released()
     world.wait(days=30)

@@ -26,6 +26,7 @@ def fill(
     name: str = "seti_",
     objects: int | None = None,
     awaited: bool = False,
+    analyzed: bool = True,
 ) -> None:
     """Store events that came ten minutes ago, each of an object of its own unless `objects` says how many."""
     values = {
@@ -38,4 +39,5 @@ def fill(
     }
     with connection.cursor() as cursor:
         cursor.execute(_FILL, values)
-        cursor.execute("ANALYZE webhooks_incomingevent, procrastinate_jobs")
+        if analyzed:
+            cursor.execute("ANALYZE webhooks_incomingevent, procrastinate_jobs")

@@ -29,6 +29,13 @@ def test_every_job_has_a_lane_and_no_lock() -> None:
     assert not [task.name for task in ours if task.lock]
 
 
+def test_every_periodic_job_is_known_by_a_lock_of_its_own() -> None:
+    periodic = [found.task for found in app.periodic_registry.periodic_tasks.values()]
+
+    # By it a second one is kept from waiting, and from running beside the first.
+    assert [task.queueing_lock for task in periodic] == [task.name for task in periodic]
+
+
 def test_periodic_jobs_share_no_lane_with_those_that_can_pile_up() -> None:
     periodic = {found.task.queue for found in app.periodic_registry.periodic_tasks.values()}
 

@@ -285,6 +285,7 @@ def test_what_no_rule_foresees_is_tried_again_and_then_left(world: World, post: 
     event = IncomingEvent.objects.get()
 
     assert incoming.process(event_id=event.pk, now=event.received_at) == EventState.RECEIVED
+    IncomingEvent.objects.update(attempts=incoming.FEWEST_ATTEMPTS - 1)
     assert incoming.process(event_id=event.pk, now=event.received_at + timedelta(hours=2)) == EventState.FAILED
 
     event.refresh_from_db()

@@ -53,6 +53,7 @@ def test_what_is_ours_but_not_known_yet_is_tried_again(world: World) -> None:
 
 def test_what_stays_unknown_is_left_for_people_to_see(world: World) -> None:
     event = ours_but_unknown(world)
+    tried_before(event)
 
     assert incoming.process(event_id=event.pk, now=event.received_at + timedelta(minutes=61)) == EventState.FAILED
 
@@ -82,8 +83,51 @@ def test_a_provider_that_never_answers_again_ends_the_event(world: World, rig: S
     payment = world.payment()
     event = stored(world, make_event("payment_intent.succeeded"), payment)
     rig.fail("rate_limit", "GET")
+    tried_before(event)
 
     assert incoming.process(event_id=event.pk, now=timezone.now() + timedelta(days=3)) == EventState.FAILED
+
+
+def tried_before(event: IncomingEvent) -> None:
+    """Let the next attempt be one that may be the last."""
+    IncomingEvent.objects.filter(pk=event.pk).update(attempts=incoming.FEWEST_ATTEMPTS - 1)
+
+
+def test_no_event_is_given_up_by_a_jump_of_the_clock_alone(world: World) -> None:
+    event = ours_but_unknown(world)
+    ahead = event.received_at + timedelta(days=400)
+
+    states = [incoming.process(event_id=event.pk, now=ahead) for _ in range(incoming.FEWEST_ATTEMPTS)]
+
+    assert states == [EventState.RECEIVED] * (incoming.FEWEST_ATTEMPTS - 1) + [EventState.FAILED]
+
+
+def test_what_a_clock_that_was_ahead_put_off_is_tried_again_at_once(world: World) -> None:
+    event = ours_but_unknown(world)
+    now = event.received_at
+    ProcrastinateJob.objects.all()._raw_delete("default")
+    assert incoming.process(event_id=event.pk, now=now + timedelta(hours=21)) == EventState.RECEIVED
+
+    assert incoming.sweep(now=now) == 1
+    assert incoming.sweep(now=now) == 0
+    late, at_once = ProcrastinateJob.objects.filter(task_name="process_webhook").order_by("pk")
+    assert late.scheduled_at > now + timedelta(hours=20)
+    assert at_once.scheduled_at is None
+
+    # The job of the clock that was ahead is none when the other is lost.
+    ProcrastinateJob.objects.filter(pk=at_once.pk)._raw_delete("default")
+    assert incoming.sweep(now=now + incoming.OVERDUE) == 1
+
+
+def test_an_attempt_that_is_to_come_is_not_swept(world: World) -> None:
+    event = ours_but_unknown(world)
+    IncomingEvent.objects.filter(pk=event.pk).update(attempts=40)
+    ProcrastinateJob.objects.all()._raw_delete("default")
+    now = event.received_at
+
+    incoming.process(event_id=event.pk, now=now)
+
+    assert incoming.sweep(now=now) == 0
 
 
 def stored(world: World, event: dict[str, Any], payment: Payment) -> IncomingEvent:

@@ -1,0 +1,152 @@
+"""Whether a row's job waits is one lookup in an index, whatever PostgreSQL's statistics say about the queue.
+
+The tests read the plans of the queries themselves. With statistics from before a backlog, PostgreSQL expects no job
+that waits, so any plan that reads all of them seems as cheap as a lookup.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from multitask.payments import emails, operations, settlement
+from multitask.payments.models import Notice, Operation
+from multitask.webhooks import incoming
+from tests.integration.queue import backlog
+from tests.payments_world import World, user_id
+
+BACKLOG = 20_000
+TABLES = "procrastinate_jobs, webhooks_incomingevent, payments_operation, payments_notice, payments_escrow"
+ARGUMENTS = {
+    "process_webhook": "event_id",
+    "perform_operation": "operation_id",
+    "settle_escrow": "escrow_id",
+    "send_email": "notice_id",
+}
+_JOBS = """
+INSERT INTO procrastinate_jobs (queue_name, task_name, args, status)
+SELECT 'any', %s, jsonb_build_object(%s::text, number), %s::procrastinate_job_status
+  FROM unnest(%s::bigint[]) AS number
+"""
+
+Sweep = Callable[[], object]
+
+
+def jobs(task: str, ids: list[int], status: str = "todo") -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_JOBS, [task, ARGUMENTS[task], status, ids])
+
+
+def analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {TABLES}")
+
+
+def of_events(world: World) -> Sweep:
+    backlog.fill(BACKLOG, analyzed=False)
+    return lambda: incoming.sweep(now=timezone.now())
+
+
+def of_operations(world: World) -> Sweep:
+    Operation.objects.bulk_create(
+        Operation(
+            kind="create_transfer",
+            subject_id=10_000_000 + number,
+            provider="stripe",
+            created_at=world.now,
+            next_attempt_at=world.now,
+        )
+        for number in range(BACKLOG)
+    )
+    jobs("perform_operation", list(Operation.objects.values_list("pk", flat=True)))
+    return lambda: operations.sweep(now=world.now)
+
+
+def of_emails(world: World) -> Sweep:
+    reader = user_id(world.client())
+    Notice.objects.bulk_create(
+        Notice(user_id=reader, kind="account_enabled", reference=str(number), created_at=world.now)
+        for number in range(BACKLOG)
+    )
+    world.wait(minutes=10)
+    jobs("send_email", list(Notice.objects.values_list("pk", flat=True)))
+    return lambda: emails.sweep(now=world.now)
+
+
+def of_settlements(world: World) -> Sweep:
+    freelancer = world.freelancer()
+    escrow_id = world.released(freelancer=freelancer).escrow.pk
+    world.lose_jobs()
+    jobs("settle_escrow", [escrow_id, *range(10_000_000, 10_000_000 + BACKLOG)])
+    account_id = str(world.account(freelancer).provider_account_id)
+    return lambda: settlement.account_balance_changed("stripe", account_id, world.now)
+
+
+USERS = {
+    "process_webhook": of_events,
+    "perform_operation": of_operations,
+    "send_email": of_emails,
+    "settle_escrow": of_settlements,
+}
+
+BATCHES = {"process_webhook": 40, "perform_operation": 40, "send_email": 100, "settle_escrow": 1}
+
+
+def plans(sweep: Sweep) -> list[dict[str, Any]]:
+    """Plan every query of a sweep again that asks about jobs."""
+    with CaptureQueriesContext(connection) as queries:
+        sweep()
+    asked = [query["sql"] for query in queries if "procrastinate_jobs" in query["sql"]]
+    found = []
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute("EXPLAIN (FORMAT JSON) " + sql.replace("%", "%%"))
+            answer = cursor.fetchone()[0]
+            found.append((json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"])
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statistics", ["none of it", "only what is done", "up to date"])
+@pytest.mark.parametrize("task", USERS)
+def test_each_row_costs_one_lookup(world: World, task: str, statistics: str) -> None:
+    if statistics == "only what is done":
+        jobs(task, list(range(20_000_000, 20_000_000 + BACKLOG)), "succeeded")
+    analyze()
+    sweep = USERS[task](world)
+    if statistics == "up to date":
+        analyze()
+
+    asked = plans(sweep)
+
+    assert len(asked) == BATCHES[task]
+    for plan in asked:
+        reads = [node for node in nodes(plan) if node.get("Relation Name") == "procrastinate_jobs"]
+        lookups = [
+            node
+            for node in nodes(plan)
+            if f"'{ARGUMENTS[task]}'" in node.get("Index Cond", "") and "multitask_queued" in node["Index Name"]
+        ]
+        assert len(reads) == len(lookups) == 1, json.dumps(plan, indent=1)
+        assert not [node for node in nodes(plan) if "Join" in node["Node Type"] or node["Node Type"] == "Nested Loop"]
+        assert task == "settle_escrow" or any("(id = ANY" in node.get("Index Cond", "") for node in nodes(plan))
+
+
+@pytest.mark.django_db
+def test_all_who_ask_are_looked_at() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'multitask_queued_%%'")
+        defined = " ".join(row[0] for row in cursor.fetchall())
+
+    assert set(USERS) == set(ARGUMENTS)
+    assert all(f"'{task}'" in defined and f"'{argument}'" in defined for task, argument in ARGUMENTS.items())
