@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.tokens import default_token_generator
 from django.test import Client
 from django.utils import timezone
 from django.utils.encoding import force_bytes
@@ -15,6 +14,7 @@ from django.utils.http import urlsafe_base64_encode
 from multitask.users import accounts, credentials, logins, second_factor, sessions
 from multitask.users.actor import Actor
 from multitask.users.models import RefreshToken, User
+from multitask.users.reset_tokens import reset_tokens
 from tests.acceptance.clients import Caller
 from tests.integration import races
 from tests.integration.pages.codes import PASSWORD, fresh_code, switch_on
@@ -38,7 +38,7 @@ def change_password(ada: User, first: RefreshToken) -> None:
 
 
 def reset_password(ada: User, first: RefreshToken) -> None:
-    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
+    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), reset_tokens.make_token(ada)
     credentials.reset_password(actor=VISITOR, now=NOW, name=name, token=token, password=NEW)
 
 
@@ -184,7 +184,7 @@ def test_an_account_that_is_opened_again_has_none_of_its_sessions_back(ada: User
 
 
 def test_a_closed_account_changes_no_password(ada: User) -> None:
-    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
+    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), reset_tokens.make_token(ada)
     close_account(ada, RefreshToken())
     with pytest.raises(credentials.LinkInvalid):
         credentials.reset_password(actor=VISITOR, now=NOW, name=name, token=token, password=NEW)
