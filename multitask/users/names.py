@@ -29,10 +29,9 @@ def email(written: str) -> str | None:
     local, at, domain = written.rpartition("@")
     if not at or not local.isascii() or '"' in local:
         return None
-    host = _domain(domain)
-    if host.startswith("[") or host.rpartition(".")[2].isdecimal():
+    if domain.startswith("["):
         return None
-    normal = f"{folded(local)}@{host}"
+    normal = f"{folded(local)}@{_domain(domain)}"
     try:
         validate_email(normal)
     except ValidationError:
