@@ -160,10 +160,10 @@ def sweep_emails(timestamp: int) -> None:
 
 
 @app.task(name="send_letter", queue="emails", pass_context=True)
-def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int) -> None:
+def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int, state: str = "") -> None:
     """Send one letter about an account; a second run follows a worker that died, perhaps after sending."""
     if context.job.attempts == 0:
-        letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, now=timezone.now())
+        letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, state=state, now=timezone.now())
 
 
 def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:

@@ -170,6 +170,8 @@ def _stay(here: Local, programs: Programs, story: Story) -> None:
         "API": f"{here.web}/docs/",
         "OpenAPI": f"{here.web}/openapi.json",
         "Offline Stripe": f"{here.sandbox}/_sandbox/money",
+        "Emails": f"{_shown(here.data / 'emails')}/",
+        "Kinds of emails": f"{here.web}/dev/emails/",
         "Logs": f"{_shown(programs.logs)}/",
     }
     for name, address in addresses.items():

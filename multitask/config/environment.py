@@ -16,6 +16,7 @@ STRIPE_API = "https://api.stripe.com"
 SANDBOX_API = "http://127.0.0.1:12111"
 LOCAL_PAGES = "http://127.0.0.1:8000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HIGHEST_PORT = 65_535
 
 
 class Environment(BaseSettings):
@@ -110,7 +111,8 @@ class Environment(BaseSettings):
     def refuse_what_is_no_origin(cls, value: list[str]) -> list[str]:
         """A browser names its origin in this form alone; anything else would never match, or match too much."""
         for origin in value:
-            is_origin = re.fullmatch(r"https?://(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?", origin)
+            found = re.fullmatch(r"https?://(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?", origin)
+            is_origin = found is not None and int(found[1] or 0) <= HIGHEST_PORT
             if not is_origin or re.fullmatch(r"http:.*:80|https:.*:443", origin):
                 raise ValueError("give each origin as https://app.example.org: lower case, no path, no usual port")
         return value

@@ -13,6 +13,7 @@ from multitask.database import jobs
 from multitask.payments import notice_words, notices, queue
 from multitask.payments.models import EmailState, Notice
 from multitask.users import mail, mailboxes
+from multitask.users.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +41,18 @@ def send(*, notice_id: int, now: datetime) -> bool:
     message = compose(notice)
     if not notices.claim_email(notice, now=now):
         return False
-    # An address that somebody else has confirmed is not this user's, whatever was named at registration.
-    has_reader = notice.user.is_active and not mailboxes.is_anothers(notice.user)
-    state = _deliver(notice, message) if has_reader else EmailState.FAILED
+    state = _deliver(notice, message) if _has_reader(notice.user, now) else EmailState.FAILED
     if state is not None:
         notices.email_ended(notice, state)
     return state is EmailState.SENT
+
+
+def _has_reader(user: User, now: datetime) -> bool:
+    if not user.is_active or user.email_confirmed:
+        return user.is_active
+    # An address that somebody else has confirmed is not this user's, whatever was named at registration. One that
+    # nobody has confirmed may be a stranger's: beyond a few emails the notice stands on the pages alone.
+    return not mailboxes.is_anothers(user) and mailboxes.has_room_for_news(address=user.email, now=now)
 
 
 def _deliver(notice: Notice, message: EmailMultiAlternatives) -> EmailState | None:

@@ -5,7 +5,6 @@ from typing import Final
 
 import structlog
 from django.contrib.auth import hashers
-from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError
 from django.utils.http import urlsafe_base64_decode
 
@@ -15,6 +14,7 @@ from multitask.users.actor import Actor
 from multitask.users.errors import UserError
 from multitask.users.fields import InvalidAccount
 from multitask.users.models import User
+from multitask.users.reset_tokens import reset_tokens
 
 # A password that is asked for again within a session, and links that anybody can ask for.
 _ASKED_AGAIN: Final = throttle.Limits(same_account_same_address=10, same_account=20)
@@ -73,7 +73,9 @@ def ask_for_reset(*, actor: Actor, now: datetime, address: str) -> None:
 def resettable(*, name: str, token: str) -> User | None:
     """The user of a link to reset a password, or None when it does not work any more."""
     user = _named(name)
-    return user if user is not None and default_token_generator.check_token(user, token) else None
+    if user is None or not reset_tokens.check_token(user, token) or mailboxes.is_anothers(user):
+        return None
+    return user
 
 
 def reset_password(*, actor: Actor, now: datetime, name: str, token: str, password: str) -> User:
@@ -114,6 +116,7 @@ def _keep_password(proved: User, hashed: str, now: datetime, *, confirms_email: 
         raise LinkInvalid
     user.password = hashed
     if confirms_email and not user.email_confirmed:
+        mailboxes.release_from_closed(user.email)
         user.email_confirmed_at = now
     user.save(update_fields=["password", "email_confirmed_at"])
     sessions.end_all(user_id=user.pk, now=now)

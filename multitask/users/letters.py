@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.utils.encoding import force_bytes
@@ -22,6 +21,7 @@ from multitask.database import jobs
 from multitask.users import mail, mailboxes
 from multitask.users.mail import Said
 from multitask.users.models import User
+from multitask.users.reset_tokens import reset_tokens
 
 JOB: Final = "send_letter"
 PRIORITY: Final = 10
@@ -29,6 +29,7 @@ RESET: Final = "password_reset"
 REGISTERED: Final = "registered"
 ADDRESS_IN_USE: Final = "address_in_use"
 EMAIL_CONFIRMATION: Final = "email_confirmation"
+EMAIL_CHANGE_ASKED: Final = "email_change_asked"
 EMAIL_CHANGED: Final = "email_changed"
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a letter
 SECOND_FACTOR_ON: Final = "second_factor_on"
@@ -36,6 +37,8 @@ SECOND_FACTOR_OFF: Final = "second_factor_off"
 RECOVERY_CODE_USED: Final = "recovery_code_used"
 
 EMAIL_SALT: Final = "multitask.users.email"
+# Those that visitors have sent are counted when they are asked for.
+_COUNTED: Final = frozenset({RESET, REGISTERED, ADDRESS_IN_USE, EMAIL_CONFIRMATION})
 Words = Callable[[], str]
 
 # How long to wait before each further try, when the server has refused for now.
@@ -44,29 +47,37 @@ PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=3
 log = structlog.get_logger(__name__)
 
 
-def post(kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None) -> None:
+def post(
+    kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None, state: str = ""
+) -> None:
     """Defer a letter in the caller's transaction, to an address in its normal form.
 
-    One to nobody in particular (0) finds its reader by the address.
+    One to nobody in particular (0) finds its reader by the address. `state` goes into the link of a change of
+    address, as it was when the change was asked for.
     """
     # Somebody waits for it, perhaps with a link that is good for an hour: it goes before all notices.
     about: dict[str, int | str] = {"kind": kind, "address": address, "user_id": user_id, "attempt": attempt}
+    if state:
+        about["state"] = state
     jobs.defer(JOB, queue="emails", at=at, priority=PRIORITY, **about)
 
 
-def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime) -> bool:
+def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime, state: str = "") -> bool:
     """Write and send one letter, unless it has lost its reader. Returns whether it went out."""
     kind_to_write, user = _reader(kind, address, user_id)
     if user is None:
         return False
+    if not _has_room(kind_to_write, address, now):
+        return False
     with mail.spoken_to(user):
-        message = written(user, said(kind_to_write, user, address), message_id=uuid.uuid4().hex, to=address)
+        message = written(user, said(kind_to_write, user, address, state), message_id=uuid.uuid4().hex, to=address)
     try:
         mail.deliver(message)
     except mail.NotTaken as refusal:
         log.warning("letter_refused", kind=kind, user_id=user.pk, is_final=refusal.is_final)
         if not refusal.is_final and attempt < len(PAUSES):
-            post(kind, address=address, user_id=user_id, attempt=attempt + 1, at=now + PAUSES[attempt])
+            later = now + PAUSES[attempt]
+            post(kind, address=address, user_id=user_id, attempt=attempt + 1, at=later, state=state)
         return False
     except (OSError, smtplib.SMTPException) as error:
         log.warning("letter_outcome_unknown", kind=kind, user_id=user.pk, reason=type(error).__name__)
@@ -102,13 +113,23 @@ def _is_settled(user: User, address: str) -> bool:
     return user.email_confirmed or user.email != address
 
 
-def said(kind: str, user: User, address: str) -> Said:
-    """Return a letter's words in the language that is active; a link in it is made for this user and address."""
-    return _WORDS[kind](user, address)
+def _has_room(kind: str, address: str, now: datetime) -> bool:
+    """Return whether a letter may be sent. A mailbox that nobody has confirmed may be a stranger's: it gets few."""
+    if kind in _COUNTED or mailboxes.owner(address) is not None:
+        return True
+    return mailboxes.has_room_for_news(address=address, now=now)
 
 
-def _reset(user: User, address: str) -> Said:
-    name, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+def said(kind: str, user: User, address: str, state: str = "") -> Said:
+    """Return a letter's words in the language that is active; a link in it is made for this user and address.
+
+    The link of a change of address works while `state` is that of the account (`addresses`).
+    """
+    return _WORDS[kind](user, address, state)
+
+
+def _reset(user: User, address: str, state: str) -> Said:
+    name, token = urlsafe_base64_encode(force_bytes(user.pk)), reset_tokens.make_token(user)
     return Said(
         _("Choose a new password"),
         _("Somebody, probably you, has asked to reset your password. The link works once, for one hour. ")
@@ -118,35 +139,36 @@ def _reset(user: User, address: str) -> Said:
     )
 
 
-def _confirmation(user: User, address: str) -> Said:
+def _confirmation(user: User, address: str, state: str) -> Said:
     return Said(
         _("Confirm your new email address"),
         _("From now on you want to get our messages at this address. The link works for one day."),
-        _confirmation_path(user, address),
+        _confirmation_path(user, address, state),
         _("Confirm this address"),
     )
 
 
-def _registered(user: User, address: str) -> Said:
+def _registered(user: User, address: str, state: str) -> Said:
     return Said(
         _("Confirm your email address"),
         _("Somebody, probably you, has registered with this address. The link works for one day. ")
         + _("If it was not you, ignore this message: without the link the address is not theirs."),
-        _confirmation_path(user, address),
+        _confirmation_path(user, address, ""),
         _("Confirm this address"),
     )
 
 
-def _confirmation_path(user: User, address: str) -> str:
-    token = signing.dumps({"user": user.pk, "from": user.email, "to": address}, salt=EMAIL_SALT)
+def _confirmation_path(user: User, address: str, state: str) -> str:
+    signed = {"user": user.pk, "from": user.email, "to": address, "state": state}
+    token = signing.dumps(signed, salt=EMAIL_SALT)
     return f"/profile/email/confirm/{token}/"
 
 
-def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str], Said]:
-    return lambda user, address: Said(title(), text(), path, button())
+def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str, str], Said]:
+    return lambda user, address, state: Said(title(), text(), path, button())
 
 
-_WORDS: Final[dict[str, Callable[[User, str], Said]]] = {
+_WORDS: Final[dict[str, Callable[[User, str, str], Said]]] = {
     RESET: _reset,
     REGISTERED: _registered,
     ADDRESS_IN_USE: _news(
@@ -159,6 +181,15 @@ _WORDS: Final[dict[str, Callable[[User, str], Said]]] = {
         lambda: _("Sign in"),
     ),
     EMAIL_CONFIRMATION: _confirmation,
+    EMAIL_CHANGE_ASKED: _news(
+        lambda: _("A change of your email address was asked for"),
+        lambda: (
+            _("Somebody, probably you, has asked to use another address. It counts once it is confirmed there. ")
+            + _("If it was not you, choose a new password at once: that stops the change.")
+        ),
+        "/password/forgotten/",
+        lambda: _("It was not me"),
+    ),
     EMAIL_CHANGED: _news(
         lambda: _("Your email address was changed"),
         lambda: _("Our messages go to another address from now on. If it was not you, write to our support at once."),

@@ -4,7 +4,7 @@ Several accounts may name one address, but only one of them has confirmed it, by
 are given in their normal form (`names.email`).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from multitask.users import throttle
@@ -15,23 +15,31 @@ from multitask.users.models import User
 _LETTERS: Final = throttle.Limits(same_account_same_address=3, same_address=None, same_account=6, when_besieged=1)
 # Links to reset a password: one that arrived earlier in the window still works, so more of them help nobody.
 _RESETS: Final = throttle.Limits(same_account_same_address=6, same_address=None, same_account=None)
+# News of an account whose address nobody has confirmed: it may be a stranger's mailbox.
+_UNCONFIRMED_NEWS: Final = throttle.Limits(
+    same_account_same_address=20, same_address=None, same_account=None, window=timedelta(days=1)
+)
 
 
 def owner(address: str) -> User | None:
-    """Return who has confirmed an address."""
-    return User.objects.filter(email=address, email_confirmed_at__isnull=False).first()
+    """Return who has confirmed an address. A closed account owns none: somebody else may confirm its address."""
+    return User.objects.filter(email=address, email_confirmed_at__isnull=False, is_active=True).first()
 
 
 def newest_claimant(address: str) -> User | None:
-    """Return the newest account that has named an address without confirming it."""
-    return User.objects.filter(email=address, email_confirmed_at=None).order_by("-pk").first()
+    """Return the newest open account that has named an address without confirming it."""
+    return User.objects.filter(email=address, email_confirmed_at=None, is_active=True).order_by("-pk").first()
 
 
 def is_anothers(user: User) -> bool:
     """Return whether somebody else has confirmed the address that this account has named."""
-    if user.email_confirmed:
-        return False
-    return User.objects.filter(email=user.email, email_confirmed_at__isnull=False).exists()
+    return not user.email_confirmed and owner(user.email) is not None
+
+
+def release_from_closed(address: str) -> None:
+    """Take an address from a closed account, in the transaction in which another one confirms it."""
+    closed = User.objects.filter(email=address, email_confirmed_at__isnull=False, is_active=False)
+    closed.update(email_confirmed_at=None)
 
 
 def take_room(*, address: str, ip: str | None, now: datetime) -> None:
@@ -55,6 +63,15 @@ def has_room_for_reset(*, address: str, now: datetime) -> bool:
     """
     try:
         throttle.begin(identifier=address, ip=None, now=now, limits=_RESETS, purpose="reset letter")
+    except throttle.TooManyAttempts:
+        return False
+    return True
+
+
+def has_room_for_news(*, address: str, now: datetime) -> bool:
+    """Count an email with news of an account to an address that nobody has confirmed; return whether it may be sent."""
+    try:
+        throttle.begin(identifier=address, ip=None, now=now, limits=_UNCONFIRMED_NEWS, purpose="news")
     except throttle.TooManyAttempts:
         return False
     return True

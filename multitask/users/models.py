@@ -179,7 +179,9 @@ class LoginAttempt(models.Model):
     id = models.BigAutoField(primary_key=True)
     purpose = models.CharField(max_length=20, default="login", db_default="login")
     identifier = models.CharField(max_length=254)
+    # The visitor: an IPv4 address, or the first address of a /64. `exact_ip` tells those who share a /64 apart.
     ip = models.GenericIPAddressField(null=True)
+    exact_ip = models.GenericIPAddressField(null=True)
     attempted_at = models.DateTimeField(db_index=True)
     succeeded = models.BooleanField(default=False)
 

@@ -23,10 +23,13 @@ def email(written: str) -> str | None:
     """Return the normal form of an email address, or None for what is none.
 
     The part before the @ is ASCII in lower case. The domain is in its ASCII form (IDNA 2008, with the mapping of
-    UTS 46 that browsers use) in lower case.
+    UTS 46 that browsers use) in lower case. A quoted part before the @ would be a second spelling of a mailbox, and
+    a network address in place of a domain names a machine, so neither counts as an email address.
     """
     local, at, domain = written.rpartition("@")
-    if not at or not local.isascii():
+    if not at or not local.isascii() or '"' in local:
+        return None
+    if domain.startswith("["):
         return None
     normal = f"{folded(local)}@{_domain(domain)}"
     try:

@@ -21,10 +21,13 @@ from multitask.database import transactional
 from multitask.users import accounts, credentials, letters, throttle
 from multitask.users.actor import Actor, Assurance
 from multitask.users.errors import UserError
+from multitask.users.models import User
 from multitask.users.powers import ProofNeeded
 
 # How long a proof counts where it is asked for again: before a withdrawal, before a change of bank details.
 FRESH: Final = timedelta(minutes=5)
+# How long a secret waits for its first code.
+WAITS: Final = timedelta(minutes=15)
 RECOVERY_CODES: Final = 10
 # Three of a million codes count at any moment: unknown visitors together have ten tries, whatever their number.
 _LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10, when_besieged=0)
@@ -94,9 +97,9 @@ def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) ->
         raise ProofNeeded
 
 
-def waiting(user_id: int) -> Any | None:
+def waiting(user_id: int, now: datetime) -> Any | None:
     """The secret that waits to be confirmed, if there is one: `config_url` for an app, `bin_key` for a person."""
-    return TOTPDevice.objects.filter(user_id=user_id, confirmed=False).first()
+    return TOTPDevice.objects.filter(user_id=user_id, confirmed=False, created_at__gt=now - WAITS).first()
 
 
 def picture(device: Any) -> str:
@@ -106,9 +109,12 @@ def picture(device: Any) -> str:
 
 
 def begin(*, actor: Actor, now: datetime, password: str) -> None:
-    """Make a secret that waits to be confirmed. Raises AlreadyOn, WrongPassword or TooManyAttempts."""
+    """Make a secret that waits a quarter of an hour to be confirmed.
+
+    Raises AlreadyOn, WrongPassword or TooManyAttempts.
+    """
     user = credentials.require_password(actor=actor, now=now, password=password)
-    _make_secret(user.pk)
+    _make_secret(user, now)
 
 
 def cancel(*, actor: Actor, now: datetime) -> None:
@@ -173,12 +179,17 @@ def _count(user_id: int, actor: Actor, now: datetime) -> int:
 
 
 @transactional
-def _make_secret(user_id: int) -> None:
-    accounts.locked(user_id)
-    if is_on(user_id):
+def _make_secret(proved: User, now: datetime) -> None:
+    user = accounts.locked(proved.pk)
+    if user.get_session_auth_hash() != proved.get_session_auth_hash():
+        # The password was changed meanwhile: the one that was given proves nothing any more.
+        raise credentials.WrongPassword(fields={"current": credentials.WrongPassword.message})
+    if is_on(user.pk):
         raise AlreadyOn
-    TOTPDevice.objects.filter(user_id=user_id).delete()
-    TOTPDevice.objects.create(user_id=user_id, name="phone", confirmed=False)
+    TOTPDevice.objects.filter(user_id=user.pk).delete()
+    device = TOTPDevice.objects.create(user_id=user.pk, name="phone", confirmed=False)
+    # The model would take the moment from its own clock.
+    TOTPDevice.objects.filter(pk=device.pk).update(created_at=now)
 
 
 @transactional
@@ -186,7 +197,7 @@ def _confirm(user_id: int, code: str, now: datetime) -> list[str]:
     user = accounts.locked(user_id)
     if is_on(user_id):
         raise AlreadyOn
-    device = waiting(user_id)
+    device = waiting(user_id, now)
     if device is None:
         raise NotOn
     if not _is_current(device, _plain(code), now):

@@ -11,6 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.database import transactional
 from multitask.users.errors import UserError
@@ -74,12 +75,16 @@ def end(*, family: uuid.UUID, now: datetime) -> None:
 
 @transactional
 def end_all(*, user_id: int, now: datetime) -> None:
-    """End every session of a user: those of tokens and those of pages."""
+    """End every session of a user: those of tokens and those of pages.
+
+    A second factor that one of them began to set up is dropped: whoever held that session knows its secret.
+    """
     user = _locked(user_id)
     if user is not None:
         user.session_epoch += 1
         user.save(update_fields=["session_epoch"])
         _revoke(RefreshToken.objects.filter(user_id=user_id), now=now)
+        TOTPDevice.objects.filter(user_id=user_id, confirmed=False).delete()
 
 
 def user_of(*, user_id: int, family: uuid.UUID) -> User | None:

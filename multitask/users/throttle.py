@@ -5,6 +5,10 @@ so a thousand guesses sent at once are counted like a thousand in a row.
 
 Attempts count by visitor: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address of a /64 has
 them all. The failures of other visitors never refuse a visitor by themselves: they make his own budget smaller.
+
+People share visitors: a household's IPv4 address, an office's /64. So an exact address from which an account was
+entered in the last 30 days keeps a few tries for that account, whatever else failed from the same visitor. Only
+failures on that account from that very address use them up.
 """
 
 import ipaddress
@@ -28,13 +32,16 @@ class Limits:
     """How many failures within the window are allowed, counting the one now tried; None is any number.
 
     Once an account has had `same_account` failures from all visitors together, `when_besieged` is what is left to
-    each visitor who has not succeeded in the last 30 days; 0 refuses them all.
+    each visitor who has not succeeded in the last 30 days; 0 refuses them all. `known_address` is what an exact
+    address that has succeeded in that time keeps for the account beside all of this.
     """
 
     same_account_same_address: int = 10
     same_address: int | None = 60
     same_account: int | None = 200
     when_besieged: int = 3
+    known_address: int = 5
+    window: timedelta = WINDOW
 
 
 LIMITS: Final = Limits()
@@ -59,12 +66,19 @@ def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LI
     the limit get through. One that is refused leaves no trace, so nobody is locked out for ever.
     """
     attempt = LoginAttempt.objects.create(
-        purpose=purpose, identifier=names.key(identifier)[:254], ip=visitor(ip), attempted_at=now
+        purpose=purpose,
+        identifier=names.key(identifier)[:254],
+        ip=visitor(ip),
+        exact_ip=_exact(ip),
+        attempted_at=now,
     )
     oldest = _oldest_too_many(attempt, limits)
+    if oldest is not None and attempt.exact_ip is not None and _is_known(attempt, Q(exact_ip=attempt.exact_ip)):
+        mine = Q(identifier=attempt.identifier, exact_ip=attempt.exact_ip)
+        oldest = _beyond(attempt, mine, limits.known_address, limits.window)
     if oldest is not None:
         attempt.delete()
-        raise TooManyAttempts(retry_after=max(1, int((oldest + WINDOW - now).total_seconds())))
+        raise TooManyAttempts(retry_after=max(1, int((oldest + limits.window - now).total_seconds())))
     return attempt.pk
 
 
@@ -75,14 +89,20 @@ def succeeded(attempt_id: int) -> None:
 
 def visitor(ip: str | None) -> str | None:
     """Return the address by which a visitor counts: IPv4 as it is, also when it is mapped into IPv6, else the /64."""
+    exact = _exact(ip)
+    if exact is None or "." in exact:
+        return exact
+    return str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(exact)) >> 64 << 64))
+
+
+def _exact(ip: str | None) -> str | None:
+    """Return an address in one spelling: no zone, and IPv4 as it is when it is mapped into IPv6."""
     if ip is None:
         return None
     address = ipaddress.ip_address(ip)
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address)))
+    return str(address)
 
 
 def purge(*, now: datetime) -> int:
@@ -94,29 +114,31 @@ def purge(*, now: datetime) -> int:
 def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:
     """Return when the failure was whose ageing makes room for this attempt again, or None while there is room."""
     account, address = Q(identifier=attempt.identifier), Q(ip=attempt.ip)
-    oldest = _beyond(attempt, account & address, limits.same_account_same_address)
+    oldest = _beyond(attempt, account & address, limits.same_account_same_address, limits.window)
     if oldest is None and limits.same_address is not None:
-        oldest = _beyond(attempt, address, limits.same_address)
+        oldest = _beyond(attempt, address, limits.same_address, limits.window)
     if oldest is not None or limits.same_account is None:
         return oldest
-    besieged = _beyond(attempt, account, limits.same_account)
-    if besieged is None or _is_known(attempt):
+    besieged = _beyond(attempt, account, limits.same_account, limits.window)
+    if besieged is None or _is_known(attempt, address):
         return None
-    return _beyond(attempt, account & address, limits.when_besieged) if limits.when_besieged else besieged
+    if not limits.when_besieged:
+        return besieged
+    return _beyond(attempt, account & address, limits.when_besieged, limits.window)
 
 
-def _beyond(attempt: LoginAttempt, condition: Q, limit: int) -> datetime | None:
-    since = attempt.attempted_at - WINDOW
+def _beyond(attempt: LoginAttempt, condition: Q, limit: int, window: timedelta) -> datetime | None:
+    since = attempt.attempted_at - window
     failures = LoginAttempt.objects.filter(condition, purpose=attempt.purpose, attempted_at__gt=since, succeeded=False)
     # Only as many rows as the limit are ever read, however long the attack.
     return failures.order_by("-attempted_at", "-pk").values_list("attempted_at", flat=True)[limit : limit + 1].first()
 
 
-def _is_known(attempt: LoginAttempt) -> bool:
+def _is_known(attempt: LoginAttempt, address: Q) -> bool:
     return LoginAttempt.objects.filter(
+        address,
         purpose=attempt.purpose,
         identifier=attempt.identifier,
-        ip=attempt.ip,
         succeeded=True,
         attempted_at__gt=attempt.attempted_at - KEEP,
     ).exists()

@@ -94,6 +94,18 @@ def latin_words(page: Page, scene: Scene) -> set[str]:
     return set(LATIN_WORD.findall(texts))
 
 
+def test_a_badge_below_a_name_is_as_wide_as_its_words(new_person: NewPerson) -> None:
+    person = new_person().register("newcomer", "hire people")
+    person.open("/profile/")
+    badge = person.page.get_by_text("Not confirmed", exact=True)
+    column = badge.locator("xpath=..")
+    inner, outer = badge.bounding_box(), column.bounding_box()
+    assert inner is not None
+    assert outer is not None
+    assert inner["width"] < outer["width"] / 2
+    assert inner["x"] == outer["x"]
+
+
 def overflows(page: Page) -> list[str]:
     """Say on which screens the page scrolls sideways."""
     told = []

@@ -157,6 +157,11 @@ def test_the_story_is_told_with_equal_books_and_again_after_what_is_done_by_hand
         assert sign_in(settings, name, password, otp=code) == (200, "", "admin")
         assert re.search(r"Staff code +make code +\(or this key in an authenticator app: [A-Z2-7]{32}\)", stack.output)
 
+        kinds = re.findall(r"Kinds of emails +(http://\S+/dev/emails/)\n", stack.output)
+        assert urllib.request.urlopen(kinds[0], timeout=10).status == 200
+        [emails] = re.findall(r"Emails +(\S+)/\n", stack.output)
+        assert any((ROOT / emails).iterdir())
+
         second = stack_command("demo", **{**settings, **free_ports()})
         assert second.returncode == 1
         assert f"running already (process {stack.process.pid})" in second.stderr

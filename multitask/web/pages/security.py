@@ -36,7 +36,7 @@ def show(request: HttpRequest) -> HttpResponse:
 def _show(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpResponse:
     user_id = user_of(request).pk
     is_on = second_factor.is_on(user_id)
-    device = None if is_on else second_factor.waiting(user_id)
+    device = None if is_on else second_factor.waiting(user_id, timezone.now())
     context: dict[str, Any] = {"is_on": is_on, "code": CodeForm(), "off": CodeForm(), "start": PasswordForm()}
     if is_on:
         context["codes_left"] = second_factor.codes_left(user_id)
@@ -85,6 +85,9 @@ def confirm(request: HttpRequest) -> HttpResponse:
             codes = second_factor.confirm(actor=actor_of(request), now=now, code=form.cleaned_data["otp"])
         except second_factor.AlreadyOn:
             # The page with the recovery codes was asked for again: they are not shown twice.
+            return redirect("pages:security")
+        except second_factor.NotOn:
+            messages.info(request, _("This key is no longer waiting to be confirmed. Begin again."))
             return redirect("pages:security")
         except DomainError as refusal:
             form.refuse(refusal)

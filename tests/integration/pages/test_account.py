@@ -216,8 +216,9 @@ def ask_for_email(browser: Client, email: str, password: str = PASSWORD) -> Any:
 
 def test_a_new_address_counts_once_it_has_confirmed_itself(browser: Client, ada: User) -> None:
     assert ask_for_email(browser, "New@Example.com").status_code == 302
-    (letter,) = mailbag.empty()
-    assert letter.to == ["new@example.com"]
+    letter, warning = mailbag.empty()
+    assert (letter.to, warning.to) == (["new@example.com"], ["ada@example.com"])
+    assert warning.subject == "A change of your email address was asked for"
     link = mailbag.path_in(letter)
     assert "new@example.com" in text_of(Client().get(link))
     assert User.objects.get().email == "ada@example.com"
@@ -234,7 +235,8 @@ def test_an_address_that_somebody_has_gets_no_link_and_nothing_is_said_of_it(bro
     User.objects.create_user("eve", "eve@example.com", PASSWORD, is_client=True)
     taken, free = (ask_for_email(browser, address) for address in ("eve@example.com", "free@example.com"))
     assert (taken.status_code, taken["Location"]) == (free.status_code, free["Location"])
-    assert [letter.to for letter in mailbag.empty()] == [["free@example.com"]]
+    mine = ["ada@example.com"]
+    assert [letter.to for letter in mailbag.empty()] == [mine, ["free@example.com"], mine]
 
 
 def test_an_address_that_was_taken_meanwhile_is_refused(browser: Client) -> None:

@@ -47,6 +47,7 @@ def test_demo_logins_are_named_in_development_alone(db: None, settings: Settings
     assert "client-0a1b2c" in shown
     assert "freelancer-0a1b2c" in shown
     assert "staff-0a1b2c" in shown
+    assert "“make code” prints it" in shown
     assert "client-of-mine" not in shown
 
 

@@ -72,6 +72,27 @@ def test_a_lost_password_is_replaced_by_a_link_that_works_once(browser: Client, 
     assert User.objects.get().check_password(NEW)
 
 
+def test_a_link_still_works_after_its_owner_has_signed_in(ada: User) -> None:
+    link = reset_link()
+    assert is_in(signed_in("ada"))
+    assert Client().get(link).status_code == 200
+    assert Client().post(link, {"password": NEW})["Location"] == "/sign-in/"
+    assert is_in(signed_in("ada", NEW))
+    assert Client().post(link, {"password": PASSWORD}).status_code == 404
+
+
+@pytest.mark.parametrize("end", ["password", "address", "sessions"])
+def test_a_link_ends_with_what_it_was_made_for(ada: User, end: str) -> None:
+    link = reset_link()
+    if end == "password":
+        credentials.change_password(actor=Actor.of(ada), now=timezone.now(), current=PASSWORD, password=NEW)
+    elif end == "address":
+        User.objects.update(email="new@example.com")
+    else:
+        sessions.end_all(user_id=ada.pk, now=timezone.now())
+    assert Client().get(link).status_code == 404
+
+
 def test_nobody_learns_whether_an_address_has_an_account(ada: User) -> None:
     with CaptureQueriesContext(connection) as of_known:
         known = ask_for_reset("ada@example.com")

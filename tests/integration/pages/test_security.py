@@ -12,7 +12,7 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.payments.models import Withdrawal
-from multitask.users import accounts, second_factor
+from multitask.users import accounts, credentials, second_factor, sessions
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import LoginAttempt, User
 from multitask.users.second_factor import CodeRefused
@@ -107,6 +107,41 @@ def test_beginning_again_makes_another_secret_and_never_touches_one_in_use(ada: 
     assert "Two-step sign-in is on already." in text_of(again)
     browser.post("/security/cancel/")
     assert TOTPDevice.objects.get().key == used
+
+
+def waits(user: User, minutes: int = 0) -> None:
+    """Let somebody begin to set up a second factor some minutes ago."""
+    then = timezone.now() - timedelta(minutes=minutes)
+    second_factor.begin(actor=Actor.of(user, ip="203.0.113.9"), now=then, password=PASSWORD)
+
+
+@pytest.mark.parametrize("end", ["password", "sessions"])
+def test_a_secret_that_waits_ends_with_the_sessions(ada: User, end: str) -> None:
+    waits(ada)
+    code, now = phone_shows(ada.pk), timezone.now()
+    if end == "password":
+        credentials.change_password(actor=Actor.of(ada), now=now, current=PASSWORD, password="a-much-better-secret")
+    else:
+        sessions.end_all(user_id=ada.pk, now=now)
+    with pytest.raises(second_factor.NotOn):
+        second_factor.confirm(actor=Actor.of(ada), now=now, code=code)
+    assert not TOTPDevice.objects.exists()
+
+
+def test_the_end_of_all_sessions_leaves_a_second_factor_in_use(ada: User, codes: list[str]) -> None:
+    sessions.end_all(user_id=ada.pk, now=timezone.now())
+    assert second_factor.is_on(ada.pk)
+
+
+def test_a_secret_waits_a_quarter_of_an_hour(ada: User) -> None:
+    waits(ada, minutes=14)
+    browser = signed_in("ada")
+    assert "data:image/svg+xml" in browser.get("/security/").content.decode()
+    waits(ada, minutes=16)
+    assert "data:image/svg+xml" not in browser.get("/security/").content.decode()
+    late = browser.post("/security/confirm/", {"otp": phone_shows(ada.pk)}, follow=True)
+    assert "This key is no longer waiting to be confirmed." in text_of(late)
+    assert not second_factor.is_on(ada.pk)
 
 
 def test_it_is_switched_off_with_a_code_alone(ada: User, codes: list[str]) -> None:

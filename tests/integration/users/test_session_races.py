@@ -3,18 +3,21 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.tokens import default_token_generator
 from django.test import Client
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from multitask.users import accounts, credentials, logins, second_factor, sessions
+from multitask.users import accounts, addresses, credentials, logins, second_factor, sessions
 from multitask.users.actor import Actor
 from multitask.users.models import RefreshToken, User
+from multitask.users.reset_tokens import reset_tokens
+from tests import mailbag
 from tests.acceptance.clients import Caller
 from tests.integration import races
 from tests.integration.pages.codes import PASSWORD, fresh_code, switch_on
@@ -38,7 +41,7 @@ def change_password(ada: User, first: RefreshToken) -> None:
 
 
 def reset_password(ada: User, first: RefreshToken) -> None:
-    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
+    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), reset_tokens.make_token(ada)
     credentials.reset_password(actor=VISITOR, now=NOW, name=name, token=token, password=NEW)
 
 
@@ -174,6 +177,24 @@ def test_a_proof_by_a_second_factor_that_was_replaced_counts_no_more(ada: User) 
         logins.begin(proof=proof, now=now, lifetime=LIFETIME)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("place", range(6))
+def test_what_the_old_password_began_meanwhile_is_of_no_use_after_the_new_one(ada: User, place: int) -> None:
+    """A second factor that is being set up, and a change of address, race with a new password."""
+    actor = Actor.of(ada, ip="203.0.113.9")
+    begin = partial(second_factor.begin, actor=actor, now=NOW, password=PASSWORD)
+    move = partial(addresses.ask_for_change, actor=actor, now=NOW, current=PASSWORD, email="eve@example.com")
+    change = partial(credentials.change_password, actor=actor, now=NOW, current=PASSWORD, password=NEW)
+
+    answers = races.together([begin, move, change])
+
+    assert isinstance(answers[2], User), answers
+    assert not TOTPDevice.objects.exists()
+    links = [mailbag.path_in(letter) for letter in mailbag.empty(NOW) if letter.to == ["eve@example.com"]]
+    for link in links:
+        assert Client().post(link).status_code == 404
+
+
 def test_an_account_that_is_opened_again_has_none_of_its_sessions_back(ada: User) -> None:
     browser = signed_in("ada")
     token = sessions.begin(user_id=ada.pk, now=NOW, lifetime=LIFETIME)
@@ -184,7 +205,7 @@ def test_an_account_that_is_opened_again_has_none_of_its_sessions_back(ada: User
 
 
 def test_a_closed_account_changes_no_password(ada: User) -> None:
-    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
+    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), reset_tokens.make_token(ada)
     close_account(ada, RefreshToken())
     with pytest.raises(credentials.LinkInvalid):
         credentials.reset_password(actor=VISITOR, now=NOW, name=name, token=token, password=NEW)

@@ -84,6 +84,49 @@ def test_an_ipv4_address_is_the_same_visitor_when_it_is_mapped_into_ipv6(ada: Us
     assert sign_in(ip="::ffff:203.0.113.10") == ada
 
 
+# -- people who share a visitor
+
+
+def fail_on_others(ip: str, *, failures: int = 61, now: datetime = NOW) -> None:
+    """Fail on many other names until the visitor is refused."""
+    for number in range(failures):
+        with pytest.raises((accounts.InvalidCredentials, throttle.TooManyAttempts)):
+            sign_in(f"somebody{number}", ip=ip, password="guess", now=now)
+
+
+@pytest.mark.parametrize("name", ["ada", "ada@example.com"])
+def test_failures_on_other_names_do_not_lock_an_owner_out_of_a_known_address(ada: User, name: str) -> None:
+    sign_in(name)
+    fail_on_others(OWNER)
+    assert sign_in(name) == ada
+    with pytest.raises(throttle.TooManyAttempts):
+        sign_in("ada" if "@" in name else "ada@example.com")
+
+
+def test_the_neighbours_of_a_64_do_not_lock_an_owner_out_of_a_known_address(ada: User) -> None:
+    mine = "2001:db8:1:2::7"
+    sign_in(ip=mine)
+    for last in range(10):
+        with pytest.raises(accounts.InvalidCredentials):
+            sign_in(ip=f"2001:db8:1:2:ffff::{last}", password="guess")
+    with pytest.raises(throttle.TooManyAttempts):
+        sign_in(ip="2001:db8:1:2:ffff::1")
+    assert sign_in(ip=mine) == ada
+
+
+def test_a_known_address_keeps_five_tries_for_the_account_for_a_month(ada: User) -> None:
+    sign_in()
+    for days, left in ((29, 5), (31, 0)):
+        now = NOW + timedelta(days=days)
+        fail_on_others(OWNER, now=now)
+        assert tries("ada", OWNER, now=now) == left
+
+
+def test_a_known_address_gets_no_more_than_the_ordinary_tries_on_its_own(ada: User) -> None:
+    sign_in()
+    assert tries("ada", OWNER) == 10
+
+
 @pytest.mark.parametrize(
     ("ip", "visitor"),
     [

@@ -212,6 +212,8 @@ def test_an_address_of_no_mail_server_is_refused_without_repeating_it(
         "ftp://app.example.org",
         "https://app.example.org?a",
         "http://localhost:0",
+        "https://app.example.org:65536",
+        "https://app.example.org:99999",
     ],
 )
 def test_what_is_no_origin_is_refused(origin: str) -> None:
@@ -231,3 +233,4 @@ def test_production_lets_no_front_end_in_that_came_without_tls(environ: pytest.M
 
 def test_a_developer_may_name_a_front_end_on_this_machine() -> None:
     assert Environment(cors_allowed_origins=["http://localhost:5173", "http://[::1]:5173"]).cors_allowed_origins
+    assert Environment(cors_allowed_origins=["http://localhost:65535"]).cors_allowed_origins

@@ -39,6 +39,11 @@ def test_an_address_has_one_normal_form(written: str, normal: str) -> None:
         "ada@exa mple.com",
         "ada@" + "ü" * 100 + ".example",
         "a" * 250 + "@example.com",
+        '"kate"@example.com',
+        '"kate simon"@example.com',
+        "kate@[127.0.0.1]",
+        "kate@[::1]",
+        "kate@10.0.0.10",
         "",
     ],
 )
