@@ -41,7 +41,9 @@ def change_password(ada: User, first: RefreshToken) -> None:
 
 
 def reset_password(ada: User, first: RefreshToken) -> None:
-    name, token = urlsafe_base64_encode(force_bytes(ada.pk)), reset_tokens.make_token(ada)
+    # As the user is now: sessions may have been ended since the account was made.
+    name = urlsafe_base64_encode(force_bytes(ada.pk))
+    token = reset_tokens.make_token(User.objects.get(pk=ada.pk))
     credentials.reset_password(actor=VISITOR, now=NOW, name=name, token=token, password=NEW)
 
 
