@@ -25,6 +25,8 @@ from multitask.users.models import LoginAttempt
 WINDOW: Final = timedelta(minutes=15)
 # For as long a visitor who has succeeded is known to the account.
 KEEP: Final = timedelta(days=30)
+# Attempts at once may be written out of order by so much; later ones were counted by a clock that was ahead.
+AHEAD: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LI
         oldest = _beyond(attempt, mine, limits.known_address, limits.window)
     if oldest is not None:
         attempt.delete()
-        raise TooManyAttempts(retry_after=max(1, int((oldest + limits.window - now).total_seconds())))
+        wait = min(oldest + limits.window - now, limits.window)
+        raise TooManyAttempts(retry_after=max(1, int(wait.total_seconds())))
     return attempt.pk
 
 
@@ -128,8 +131,10 @@ def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:
 
 
 def _beyond(attempt: LoginAttempt, condition: Q, limit: int, window: timedelta) -> datetime | None:
-    since = attempt.attempted_at - window
-    failures = LoginAttempt.objects.filter(condition, purpose=attempt.purpose, attempted_at__gt=since, succeeded=False)
+    since, until = attempt.attempted_at - window, attempt.attempted_at + AHEAD
+    failures = LoginAttempt.objects.filter(
+        condition, purpose=attempt.purpose, attempted_at__gt=since, attempted_at__lte=until, succeeded=False
+    )
     # Only as many rows as the limit are ever read, however long the attack.
     return failures.order_by("-attempted_at", "-pk").values_list("attempted_at", flat=True)[limit : limit + 1].first()
 
@@ -141,4 +146,5 @@ def _is_known(attempt: LoginAttempt, address: Q) -> bool:
         identifier=attempt.identifier,
         succeeded=True,
         attempted_at__gt=attempt.attempted_at - KEEP,
+        attempted_at__lte=attempt.attempted_at + AHEAD,
     ).exists()

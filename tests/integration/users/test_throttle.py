@@ -185,3 +185,9 @@ def test_a_stolen_session_does_not_keep_the_owner_from_changing_the_password(ada
     besiege(str(ada.pk), purpose="password", failures=30)
     actor = Actor.of(ada, ip=OWNER)
     credentials.change_password(actor=actor, now=NOW, current=PASSWORD, password="a-much-better-secret")
+
+
+def test_what_a_clock_that_was_ahead_has_counted_locks_nobody_out(ada: User) -> None:
+    ahead = NOW + timedelta(hours=3)
+    tries("ada", OWNER, now=ahead)
+    assert sign_in("ada") == ada
