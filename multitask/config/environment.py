@@ -42,7 +42,8 @@ class Environment(BaseSettings):
     web_wait_seconds: int = Field(default=10, ge=1, le=300, description="For a thread; twice that for the provider.")
     web_body_seconds: int = Field(default=20, ge=1, le=600)
     web_bodies_megabytes: int = Field(default=64, ge=4, le=4_096)
-    web_send_seconds: int = Field(default=30, ge=1, le=600, description="For 64 KiB of a large response.")
+    web_files_megabytes: int = Field(default=1_024, ge=16, le=1_000_000, description="Of large responses.")
+    web_send_seconds: int = Field(default=30, ge=1, le=600, description="For each piece of a response.")
     requests_per_caller_per_minute: int = Field(default=120_000, ge=0, description="0 for any number.")
 
     email_url: str = Field(default="", description="smtp://user:password@host:587; empty writes files or discards.")

@@ -124,6 +124,7 @@ WEB_SERVER = ServerSettings(
     largest_body=DATA_UPLOAD_MAX_MEMORY_SIZE,
     body_seconds=ENV.web_body_seconds,
     bodies_bytes=ENV.web_bodies_megabytes * 1_000_000,
+    files_bytes=ENV.web_files_megabytes * 1_000_000,
     send_seconds=ENV.web_send_seconds,
     requests_per_minute=ENV.requests_per_caller_per_minute,
     session_cookie=SESSION_COOKIE_NAME,

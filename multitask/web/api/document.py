@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from ninja import NinjaAPI
 from ninja.openapi import get_schema
 
@@ -43,17 +43,29 @@ def openapi(api: NinjaAPI) -> dict[str, Any]:
     return built
 
 
-def json_view(request: HttpRequest, api: NinjaAPI) -> JsonResponse:
+@cache
+def content(api: NinjaAPI) -> bytes:
+    """Build the bytes of the document once: anybody may ask for them as often as they like."""
+    return JsonResponse(openapi(api)).content
+
+
+def json_view(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
     """Answer with the OpenAPI document."""
-    return JsonResponse(openapi(api))
+    return HttpResponse(content(api), content_type="application/json")
 
 
 def page_view(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
-    """Show every operation with its parameters, body and answers, and the objects that those are made of."""
+    """Show the page about the API."""
+    return HttpResponse(page(api))
+
+
+@cache
+def page(api: NinjaAPI) -> bytes:
+    """Build the page once: every operation with its parameters, body and answers, and the objects in them."""
     document = openapi(api)
     objects = {name: _fields(schema, document) for name, schema in document["components"]["schemas"].items()}
     shown = {"info": document["info"], "groups": _groups(document), "refusal": objects["Error"], "objects": objects}
-    return render(request, "api/docs.html", shown)
+    return render_to_string("api/docs.html", shown).encode()
 
 
 def _explain(operation: dict[str, Any]) -> None:

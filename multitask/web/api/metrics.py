@@ -18,6 +18,7 @@ RUNNING = Gauge("multitask_web_requests_running", "Requests that have a thread."
 WAITING = Gauge("multitask_web_requests_waiting", "Whole requests that wait for a thread.", ["lane"])
 REFUSED = Counter("multitask_web_requests_refused_total", "Requests answered without a thread.", ["lane", "reason"])
 UNFINISHED = Gauge("multitask_web_bodies_unfinished", "Requests whose body is not there whole.")
+FILE_BYTES = Gauge("multitask_web_response_file_bytes", "What large responses hold in files until they are sent.")
 BODY_BYTES = Gauge("multitask_web_body_bytes", "What the larger bodies of present requests hold in memory.")
 
 

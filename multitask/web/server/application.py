@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.utils.translation import get_language_from_request
@@ -14,13 +16,16 @@ from multitask.web.api.errors import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
 from multitask.web.pages.faults import POLICY, busy
 from multitask.web.server import environ, origins, responses, routes
-from multitask.web.server.bodies import BodyTooSlow, Disconnected, NoRoom, Reader, Receive
-from multitask.web.server.callers import Limits, TooManyRequests, caller_of
+from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Receive
+from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.environ import Headers
 from multitask.web.server.lanes import Busy, Lanes, Name, Ticket, bounds
 from multitask.web.server.responses import Response, Send
+from multitask.web.server.room import NoRoom, Room, Share
 from multitask.web.server.settings import Settings
 from multitask.web.server.threads import Threads, WsgiApplication
+
+log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS: Final = 5
 _UNLIMITED: Final = frozenset({Name.WEBHOOKS, Name.SYSTEM})
@@ -39,6 +44,7 @@ class Server:
         self.bodies = Reader(
             largest=settings.largest_body, seconds=settings.body_seconds, room_bytes=settings.bodies_bytes
         )
+        self.files = Room(settings.files_bytes)
         self._limits = Limits(settings.requests_per_minute, time.monotonic)
         self._show()
 
@@ -51,10 +57,7 @@ class Server:
         if scope["path"] == routes.HEALTH and scope["method"] in {"GET", "HEAD"}:
             response = _healthy(scope["method"], headers)
         else:
-            try:
-                response = await self._respond(scope, headers, receive)
-            except Disconnected:
-                return
+            response = await self._respond(scope, headers, receive)
         try:
             await response.send(send, without_body=without_body, seconds=self._settings.send_seconds)
         except TimeoutError:
@@ -69,37 +72,57 @@ class Server:
             metrics.WAITING.labels(name).set_function(partial(self.lanes.waiting, name))
         metrics.UNFINISHED.set_function(lambda: self.bodies.unfinished)
         metrics.BODY_BYTES.set_function(lambda: self.bodies.room.taken)
+        metrics.FILE_BYTES.set_function(lambda: self.files.taken)
 
     async def _respond(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Response:
-        """Read the body, wait for a thread, and return its response. Raises Disconnected."""
-        lane = routes.lane_of(scope["path"])
+        """Read the body, wait for a thread, and return its response, or that of a refusal."""
+        path = scope["path"]
+        lane = routes.lane_of(path)
         peer = environ.peer_of(scope)
-        address = client_address(peer, headers.get("x-forwarded-for", "")) or peer
-        caller = caller_of(headers, address, session_cookie=self._settings.session_cookie)
+        network = network_of(client_address(peer, headers.get("x-forwarded-for", "")) or peer)
         try:
+            caller = caller_of(
+                headers,
+                network,
+                session_cookie=self._settings.session_cookie,
+                needs_no_sign_in=routes.needs_no_sign_in(path),
+            )
             if lane not in _UNLIMITED:
-                self._limits.count(caller)
-            body = await self.bodies.read(headers, receive, address)
+                self._limits.count(caller.group)
+            body = await self.bodies.read(headers, receive, network)
             try:
                 ticket = await self.lanes.enter(lane, caller)
-                return await self._run(environ.build(scope, headers, body), ticket)
+                return await self._run(lambda: environ.build(scope, headers, body), network, ticket)
             finally:
-                self.bodies.let_go(body, address)
-        except (TooManyRequests, BodyTooSlow, NoRoom, Busy) as refusal:
-            return _refuse(scope["path"], refusal, lane, headers)
+                self.bodies.let_go(body, network)
+        except (TooManyRequests, BodyTooSlow, Disconnected, NoRoom, Busy) as refusal:
+            return _refuse(path, refusal, lane, headers)
+        except Exception as error:
+            log.exception("request_broke_off", path=path)
+            return responses.of_answer(errors.answer(error))
 
-    async def _run(self, made: dict[str, Any], ticket: Ticket) -> Response:
-        """Run the request in a thread. The ticket is given back when the thread is free, whoever still waits."""
+    async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
+        """Make the request and run it in a thread. Raises NoRoom.
+
+        The ticket is given back when the thread is free, whoever still waits; or at once if nothing can be run.
+        """
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-        def done(response: Response) -> None:
+        def done(response: Response | NoRoom) -> None:
             self.lanes.leave(ticket)
-            if answered.done():
+            if isinstance(response, NoRoom):
+                if not answered.done():
+                    answered.set_exception(response)
+            elif answered.done():
                 response.close()
             else:
                 answered.set_result(response)
 
-        self._threads.run(made, done)
+        try:
+            self._threads.run(make(), Share(self.files, network), done)
+        except BaseException:
+            self.lanes.leave(ticket)
+            raise
         return await answered
 
 
@@ -116,7 +139,7 @@ def _healthy(method: str, headers: Headers) -> Response:
 
 
 def _refuse(
-    path: str, refusal: TooManyRequests | BodyTooSlow | NoRoom | Busy, lane: Name, headers: Headers
+    path: str, refusal: TooManyRequests | BodyTooSlow | Disconnected | NoRoom | Busy, lane: Name, headers: Headers
 ) -> Response:
     """The response of a request that no thread has seen."""
     own_id = request_id(headers.get("x-request-id", ""))
@@ -124,6 +147,8 @@ def _refuse(
         reason, answer = "too_many_requests", errors.too_many_requests(refusal.retry_after)
     elif isinstance(refusal, BodyTooSlow):
         reason, answer = "body_too_slow", errors.by_status(408)
+    elif isinstance(refusal, Disconnected):
+        reason, answer = "body_broke_off", errors.by_status(400)
     elif isinstance(refusal, NoRoom):
         reason, answer = "no_room", errors.by_status(503)
     else:
@@ -133,7 +158,7 @@ def _refuse(
     extra = {"X_Request_ID": own_id}
     if answer.status == 503:
         extra["Retry_After"] = str(RETRY_AFTER_SECONDS)
-    if isinstance(refusal, BodyTooSlow | NoRoom):
+    if isinstance(refusal, BodyTooSlow | Disconnected | NoRoom):
         # The rest of the body is not read, so nothing else can follow on this connection.
         extra["Connection"] = "close"
     if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):

@@ -2,29 +2,24 @@
 
 import asyncio
 import io
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
+
+from multitask.web.server.room import Room
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 # What one body may hold without being counted: the small requests of others always find room.
 ALLOWANCE_BYTES: Final = 16_384
-# The share of the room that the bodies of one network address may take.
-SHARE_OF_ONE: Final = 4
 
 
 class BodyTooSlow(Exception):
     """The body was not there in time."""
 
 
-class NoRoom(Exception):
-    """Unfinished bodies hold as much memory as they may."""
-
-
 class Disconnected(Exception):
-    """The caller went away before the body was there."""
+    """The body ended before it was there whole: the caller went away, or sends no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +37,6 @@ class Body:
 NONE: Final = Body()
 
 
-class Room:
-    """The memory that unfinished bodies may hold: so many bytes in all, and a share of that for each address."""
-
-    def __init__(self, total_bytes: int) -> None:
-        """Begin empty."""
-        self._total = total_bytes
-        self._most_of_one = max(1, total_bytes // SHARE_OF_ONE)
-        self.taken = 0
-        self._taken_by: Counter[str] = Counter()
-
-    def take(self, address: str, size: int) -> None:
-        """Take `size` bytes for an address. Raises NoRoom."""
-        if not size:
-            return
-        if self.taken + size > self._total or self._taken_by[address] + size > self._most_of_one:
-            raise NoRoom
-        self.taken += size
-        self._taken_by[address] += size
-
-    def give_back(self, address: str, size: int) -> None:
-        """Give back what was taken."""
-        if not size:
-            return
-        self.taken -= size
-        self._taken_by[address] -= size
-        if not self._taken_by[address]:
-            del self._taken_by[address]
-
-
 class Reader:
     """Reads bodies of at most `largest` bytes within `seconds`, together in `room_bytes` of memory."""
 
@@ -80,7 +46,7 @@ class Reader:
         self.room = Room(room_bytes)
         self.unfinished = 0
 
-    async def read(self, headers: dict[str, str], receive: Receive, address: str) -> Body:
+    async def read(self, headers: dict[str, str], receive: Receive, network: str) -> Body:
         """Return the body once it is there whole; `let_go` of it at the end of the request.
 
         What Django refuses by its headers is not read at all: a declared length above the bound, or a body without
@@ -92,17 +58,17 @@ class Reader:
         self.unfinished += 1
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._read(receive, declared, address)
+                return await self._read(receive, declared, network)
         except TimeoutError:
             raise BodyTooSlow from None
         finally:
             self.unfinished -= 1
 
-    def let_go(self, body: Body, address: str) -> None:
+    def let_go(self, body: Body, network: str) -> None:
         """Give back the room that a body took."""
-        self.room.give_back(address, body.taken)
+        self.room.give_back(network, body.taken)
 
-    async def _read(self, receive: Receive, declared: int, address: str) -> Body:
+    async def _read(self, receive: Receive, declared: int, network: str) -> Body:
         parts: list[bytes] = []
         size = taken = 0
         try:
@@ -114,10 +80,10 @@ class Reader:
                 if size < declared and not message.get("more_body", False):
                     raise Disconnected
                 counted = max(0, size - ALLOWANCE_BYTES) - taken
-                self.room.take(address, counted)
+                self.room.take(network, counted)
                 taken += counted
         except BaseException:
-            self.room.give_back(address, taken)
+            self.room.give_back(network, taken)
             raise
         return Body(b"".join(parts), taken)
 

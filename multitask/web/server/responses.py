@@ -2,12 +2,13 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from multitask.web.api import errors
 from multitask.web.api.errors import Answer
+from multitask.web.server.room import Share
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
@@ -19,53 +20,77 @@ PIECE_BYTES: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response: its body in memory, or in a file that is read from its beginning and closed."""
+    """A whole response: its body in memory, or in a file that is read from its beginning and closed.
+
+    `share` is the room that the file takes until it is closed.
+    """
 
     status: int
     headers: RawHeaders
     content: bytes = b""
     file: IO[bytes] | None = None
+    share: Share | None = None
 
     async def send(self, send: Send, *, without_body: bool, seconds: float) -> None:
         """Send it at the reader's speed, and give up when one piece is not taken within `seconds`.
 
         The length is declared, so a reader who is given up can tell that the body is not whole.
         """
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        if self.file is None or without_body:
-            await send({"type": "http.response.body", "body": b"" if without_body else self.content})
-            return
-        while piece := self.file.read(PIECE_BYTES):
+        for message in self._messages(without_body=without_body):
             async with asyncio.timeout(seconds):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+                await send(message)
 
     def close(self) -> None:
         """Delete the file."""
         if self.file is not None:
             self.file.close()
+        if self.share is not None:
+            self.share.give_back()
+
+    def _messages(self, *, without_body: bool) -> Iterator[dict[str, Any]]:
+        yield {"type": "http.response.start", "status": self.status, "headers": self.headers}
+        if self.file is None or without_body:
+            yield {"type": "http.response.body", "body": b"" if without_body else self.content}
+            return
+        while piece := self.file.read(PIECE_BYTES):
+            yield {"type": "http.response.body", "body": piece, "more_body": True}
+        yield {"type": "http.response.body", "body": b""}
 
 
-def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) -> Response:
-    """Take up the whole body of a WSGI response."""
+def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], share: Share) -> Response:
+    """Take up the whole body of a WSGI response; `share` is for its file. Raises NoRoom."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    pieces: list[bytes] = []
-    size, file = 0, None
-    for piece in body:
-        size += len(piece)
-        if file is None and size > IN_MEMORY_BYTES:
-            file = tempfile.TemporaryFile(prefix="multitask-response-")  # noqa: SIM115 - closed once it is sent
-            file.writelines(pieces)
-            pieces = []
-        if file is None:
-            pieces.append(piece)
-        else:
-            file.write(piece)
+    content, file, size = _spooled(body, share)
     if not any(name == b"content-length" for name, _ in raw) and int(status[:3]) not in {204, 304}:
         raw.append((b"content-length", str(size).encode()))
-    if file is not None:
-        file.seek(0)
-    return Response(int(status[:3]), raw, b"".join(pieces), file)
+    return Response(int(status[:3]), raw, content, file, share)
+
+
+def _spooled(body: Iterable[bytes], share: Share) -> tuple[bytes, IO[bytes] | None, int]:
+    """The body in memory or in a file, and its size. What breaks off leaves neither file nor share."""
+    pieces: list[bytes] = []
+    size, file = 0, None
+    try:
+        for piece in body:
+            size += len(piece)
+            if file is None and size > IN_MEMORY_BYTES:
+                share.take(size)
+                file = tempfile.TemporaryFile(prefix="multitask-response-")  # noqa: SIM115 - closed once it is sent
+                file.writelines([*pieces, piece])
+                pieces = []
+            elif file is None:
+                pieces.append(piece)
+            else:
+                share.take(len(piece))
+                file.write(piece)
+        if file is not None:
+            file.seek(0)
+    except BaseException:
+        if file is not None:
+            file.close()
+        share.give_back()
+        raise
+    return b"".join(pieces), file, size
 
 
 def of_answer(answer: Answer, **headers: str) -> Response:

@@ -31,9 +31,34 @@ PROVIDER_ROUTES: Final = frozenset(
         "onboarding/refresh/",
     }
 )
+# Requests to these count by their network address alone: they need no sign-in, whatever proof comes with them.
+OPEN_ROUTES: Final = frozenset(
+    {
+        "api/auth/register/",
+        "api/auth/login/",
+        "api/auth/token/refresh/",
+        "api/auth/logout/",
+        "api/auth/email/confirm/",
+        "sign-in/",
+        "sign-in/code/",
+        "register/",
+        "password/forgotten/",
+        "password/forgotten/sent/",
+        "password/reset/<str:name>/<str:token>/",
+        "profile/email/confirm/<str:token>/",
+        "backoffice/login/",
+    }
+)
 _PROVIDER: Final = re.compile(
     "|".join(re.sub(r"<int:\w+>", "[0-9]+", route) for route in sorted(PROVIDER_ROUTES)), re.ASCII
 )
+
+_OPEN: Final = re.compile("|".join(re.sub(r"<str:\w+>", "[^/]+", route) for route in sorted(OPEN_ROUTES)))
+
+
+def needs_no_sign_in(path: str) -> bool:
+    """Return whether `path` is for those who are not signed in."""
+    return _OPEN.fullmatch(path, 1) is not None
 
 
 def lane_of(path: str) -> Name:

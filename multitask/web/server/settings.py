@@ -12,6 +12,7 @@ class Settings:
     largest_body: int
     body_seconds: float
     bodies_bytes: int
+    files_bytes: int
     send_seconds: float
     requests_per_minute: int
     session_cookie: str

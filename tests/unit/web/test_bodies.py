@@ -11,10 +11,10 @@ from multitask.web.server.bodies import (
     Body,
     BodyTooSlow,
     Disconnected,
-    NoRoom,
     Reader,
     Receive,
 )
+from multitask.web.server.room import NoRoom
 from tests.unit.web import virtual_time
 
 SECONDS = 20.0

@@ -1,32 +1,86 @@
 """Who a caller is for turns and limits, and which lane a path belongs to."""
 
-import pytest
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
 
+import pytest
+from django.urls import resolve
+
+from multitask.web.api import accounts, tasks, tokens
 from multitask.web.server import callers, environ, routes
 from multitask.web.server.bodies import NONE, Body
-from multitask.web.server.callers import Limits, TooManyRequests, caller_of
+from multitask.web.server.callers import Caller, Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.lanes import Name
 
 
-def name(address: str = "192.0.2.1", **headers: str) -> str:
-    return caller_of(headers, address, session_cookie="sessionid")
+def name(address: str = "192.0.2.1", *, needs_no_sign_in: bool = False, **headers: str) -> Caller:
+    network = network_of(address)
+    return caller_of(headers, network, session_cookie="sessionid", needs_no_sign_in=needs_no_sign_in)
 
 
-def test_a_caller_is_the_token_or_the_session_or_the_network() -> None:
-    assert name("192.0.2.1") == name("192.0.2.1") != name("192.0.2.2")
-    assert name("192.0.2.1", authorization="Bearer a") == name("192.0.2.9", authorization="Bearer a")
-    assert name(authorization="Bearer a") != name(authorization="Bearer b")
+def bearer(session: uuid.UUID, *, issued_at: datetime | None = None) -> str:
+    now = issued_at or datetime.now(UTC)
+    return f"Bearer {tokens.access(user_id=7, session=session, now=now, proved_at=None)}"
+
+
+def test_a_token_that_we_signed_is_its_session_wherever_it_comes_from() -> None:
+    session = uuid.uuid4()
+    own = name("192.0.2.1", authorization=bearer(session))
+    assert own == name("192.0.2.9", authorization=bearer(session))
+    assert own.group not in {name("192.0.2.1").group, name(authorization=bearer(uuid.uuid4())).group}
+
+
+def test_a_token_that_we_did_not_sign_or_that_has_expired_is_its_network() -> None:
+    signed = bearer(uuid.uuid4())
+    forged = signed[:-8] + ("AAAAAAAA" if signed[-8:] != "AAAAAAAA" else "BBBBBBBB")
+    expired = bearer(uuid.uuid4(), issued_at=datetime.now(UTC) - timedelta(days=2))
+    for made_up in ("Bearer a", "Bearer b", "a", "Basic YTpi", "Bearer", f"Bearer {'x' * 5_000}", forged, expired):
+        assert name(authorization=made_up) == name()
+
+
+def test_a_session_cookie_is_a_caller_of_its_network() -> None:
     assert name(cookie="theme=dark; sessionid=a") == name(cookie="sessionid=a; theme=light")
-    assert name(cookie="sessionid=a") != name(cookie="sessionid=b") != name(cookie="theme=dark")
-    assert name(cookie="mysessionid=a") == name()
+    assert len({name(), name(cookie="sessionid=a"), name(cookie="sessionid=b")}) == 3
+    assert {name(cookie=f"sessionid={value}").group for value in "abc"} == {name().group}
+    assert name(cookie="sessionid=a") != name("192.0.2.2", cookie="sessionid=a")
+    assert name(cookie="mysessionid=a") == name(cookie="theme=dark") == name()
+
+
+def test_where_no_sign_in_is_needed_the_network_alone_counts() -> None:
+    for proof in ({"authorization": bearer(uuid.uuid4())}, {"cookie": "sessionid=a"}):
+        assert name(needs_no_sign_in=True, **proof) == name()
 
 
 def test_one_line_of_a_provider_is_one_network() -> None:
+    assert name("192.0.2.1") == name("192.0.2.1") != name("192.0.2.2")
     assert name("2001:db8::1") == name("2001:db8::ffff:1") != name("2001:db8:0:1::1")
 
 
-def test_a_token_is_not_kept_as_it_was_sent() -> None:
-    assert "secret" not in name(authorization="Bearer secret")
+def test_a_cookie_is_not_kept_as_it_was_sent() -> None:
+    assert "secret" not in name(cookie="sessionid=secret").name
+
+
+def test_every_operation_without_sign_in_counts_by_its_network() -> None:
+    without = {
+        f"{prefix}{path}".strip("/")
+        for prefix, router in (("/api/auth", accounts.router), ("/api/tasks", tasks.router))
+        for path, view in router.path_operations.items()
+        if any(operation.auth_param is None for operation in view.operations)
+    }
+    assert without == {route.strip("/") for route in routes.OPEN_ROUTES if route.startswith("api/")}
+
+
+@pytest.mark.parametrize("route", sorted(routes.OPEN_ROUTES))
+def test_each_open_route_exists(route: str) -> None:
+    path = "/" + re.sub("<str:[a-z]+>", "x1", route)
+    assert routes.needs_no_sign_in(path)
+    assert resolve(path).route == route
+
+
+@pytest.mark.parametrize("path", ["", "/", "/payments/wallet/", "/api/auth/profile/", "/sign-in/x", "/password/change/"])
+def test_other_routes_are_not_open(path: str) -> None:
+    assert not routes.needs_no_sign_in(path)
 
 
 def test_so_many_requests_at_once_and_then_as_many_per_minute() -> None:

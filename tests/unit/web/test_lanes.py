@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from multitask.web.server import lanes
+from multitask.web.server.callers import Caller
 from multitask.web.server.lanes import Bounds, Busy, Lanes, Name, Reason, Ticket
 from tests.unit.web import virtual_time
 
@@ -19,7 +20,7 @@ def eight_threads() -> Lanes:
 
 def one_thread(queue: int = 100) -> Lanes:
     """A single ordinary thread."""
-    return Lanes({Name.ORDINARY: Bounds(kept=0, most=1, most_of_one=1, queue=queue, seconds=WAIT)}, threads=1)
+    return Lanes({Name.ORDINARY: Bounds(kept=0, most=1, most_of_one=1, most_of_group=1, queue=queue, seconds=WAIT)}, threads=1)
 
 
 async def settle() -> None:
@@ -28,8 +29,13 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def ask(all_lanes: Lanes, name: Name, caller: str) -> "asyncio.Task[Ticket]":
-    return asyncio.get_running_loop().create_task(all_lanes.enter(name, caller))
+def person(name: str, group: str = "") -> Caller:
+    """A caller in a group of their own, or in this one."""
+    return Caller(name, group or name)
+
+
+def ask(all_lanes: Lanes, name: Name, caller: str, group: str = "") -> "asyncio.Task[Ticket]":
+    return asyncio.get_running_loop().create_task(all_lanes.enter(name, person(caller, group)))
 
 
 def test_requests_for_the_provider_take_at_most_half_of_the_threads() -> None:
@@ -40,7 +46,7 @@ def test_requests_for_the_provider_take_at_most_half_of_the_threads() -> None:
 
         assert sum(task.done() for task in asked) == server.running(Name.PROVIDER) == 4
         for name in (Name.WEBHOOKS, Name.ORDINARY, Name.SYSTEM):
-            await server.enter(name, "somebody")
+            await server.enter(name, person("somebody"))
 
         for task in asked:
             task.cancel()
@@ -56,7 +62,7 @@ def test_no_lane_can_take_the_threads_that_are_kept_for_another(greedy: Name) ->
         await settle()
 
         for other in {Name.WEBHOOKS, Name.ORDINARY, Name.SYSTEM} - {greedy}:
-            await server.enter(other, "somebody")
+            await server.enter(other, person("somebody"))
 
         for task in asked:
             task.cancel()
@@ -68,7 +74,7 @@ def test_all_threads_are_used_when_one_lane_alone_is_busy_but_for_those_kept() -
     async def story() -> None:
         server = eight_threads()
         for number in range(6):
-            await server.enter(Name.WEBHOOKS, f"caller {number}")
+            await server.enter(Name.WEBHOOKS, person(f"caller {number}"))
 
         assert server.running(Name.WEBHOOKS) == 6
 
@@ -78,7 +84,7 @@ def test_all_threads_are_used_when_one_lane_alone_is_busy_but_for_those_kept() -
 def test_one_caller_with_many_requests_does_not_delay_another() -> None:
     async def story() -> None:
         server = one_thread(queue=1_000)
-        running = await server.enter(Name.ORDINARY, "greedy")
+        running = await server.enter(Name.ORDINARY, person("greedy"))
         many = [ask(server, Name.ORDINARY, "greedy") for _ in range(500)]
         await settle()
         one = ask(server, Name.ORDINARY, "modest")
@@ -102,7 +108,7 @@ def test_one_caller_with_many_requests_does_not_delay_another() -> None:
 def test_callers_take_turns() -> None:
     async def story() -> list[str]:
         server = one_thread()
-        running = await server.enter(Name.ORDINARY, "x")
+        running = await server.enter(Name.ORDINARY, person("x"))
         waiting = [ask(server, Name.ORDINARY, caller) for caller in "aaabbc"]
         await settle()
         order = []
@@ -112,7 +118,7 @@ def test_callers_take_turns() -> None:
             [task] = [each for each in waiting if each.done() and each.result().turn is not None]
             waiting.remove(task)
             running = task.result()
-            order.append(running.caller)
+            order.append(running.caller.name)
         return order
 
     assert virtual_time.run(story()) == ["a", "b", "c", "a", "b", "a"]
@@ -121,7 +127,7 @@ def test_callers_take_turns() -> None:
 def test_one_caller_has_one_request_at_the_provider_and_the_others_wait_without_a_thread() -> None:
     async def story() -> None:
         server = eight_threads()
-        winner = await server.enter(Name.PROVIDER, "double click")
+        winner = await server.enter(Name.PROVIDER, person("double click"))
         losers = [ask(server, Name.PROVIDER, "double click") for _ in range(49)]
         await settle()
         assert server.running(Name.PROVIDER) == 1
@@ -142,9 +148,9 @@ def test_one_caller_has_one_request_at_the_provider_and_the_others_wait_without_
 def test_a_request_that_waited_too_long_is_refused() -> None:
     async def story() -> float:
         server = one_thread()
-        await server.enter(Name.ORDINARY, "a")
+        await server.enter(Name.ORDINARY, person("a"))
         with pytest.raises(Busy) as refused:
-            await server.enter(Name.ORDINARY, "b")
+            await server.enter(Name.ORDINARY, person("b"))
         assert refused.value.reason is Reason.WAITED
         assert server.waiting(Name.ORDINARY) == 0
         return asyncio.get_running_loop().time()
@@ -155,7 +161,7 @@ def test_a_request_that_waited_too_long_is_refused() -> None:
 def test_a_full_lane_refuses_whoever_has_the_most_waiting() -> None:
     async def story() -> None:
         server = one_thread(queue=4)
-        running = await server.enter(Name.ORDINARY, "x")
+        running = await server.enter(Name.ORDINARY, person("x"))
         greedy = [ask(server, Name.ORDINARY, "greedy") for _ in range(4)]
         await settle()
 
@@ -164,14 +170,14 @@ def test_a_full_lane_refuses_whoever_has_the_most_waiting() -> None:
         assert [task.done() for task in greedy] == [False, False, False, True]
         assert isinstance(greedy[-1].exception(), Busy)
         with pytest.raises(Busy) as refused:
-            await server.enter(Name.ORDINARY, "greedy")
+            await server.enter(Name.ORDINARY, person("greedy"))
         assert refused.value.reason is Reason.FULL
 
         for _ in range(2):
             server.leave(running)
             await settle()
             running = next(t.result() for t in (*greedy[:3], modest) if t.done() and t.result() is not running)
-            if running.caller == "modest":
+            if running.caller.name == "modest":
                 break
         assert modest.done()
         for task in greedy:
@@ -183,12 +189,23 @@ def test_a_full_lane_refuses_whoever_has_the_most_waiting() -> None:
 def test_whoever_went_away_while_waiting_leaves_no_trace() -> None:
     async def story() -> None:
         server = one_thread()
-        running = await server.enter(Name.ORDINARY, "a")
+        running = await server.enter(Name.ORDINARY, person("a"))
         gone = ask(server, Name.ORDINARY, "b")
         await settle()
         gone.cancel()
         await settle()
         assert server.waiting(Name.ORDINARY) == 0
+
+        # Cancelled and then passed over in the same moment, before its task has run again.
+        gone, stays = ask(server, Name.ORDINARY, "e"), ask(server, Name.ORDINARY, "f")
+        await settle()
+        gone.cancel()
+        server.leave(running)
+        await settle()
+        assert gone.cancelled()
+        assert server.running(Name.ORDINARY) == 1
+        assert server.waiting(Name.ORDINARY) == 0
+        running = stays.result()
 
         # Given its turn and cancelled in the same moment, it hands the thread on.
         gone, stays = ask(server, Name.ORDINARY, "c"), ask(server, Name.ORDINARY, "d")
@@ -202,6 +219,79 @@ def test_whoever_went_away_while_waiting_leaves_no_trace() -> None:
     virtual_time.run(story())
 
 
+def test_groups_take_turns_and_then_the_callers_of_one_group() -> None:
+    """Whoever makes up a name for each request has no more turns than whoever has one name."""
+
+    async def story() -> list[str]:
+        server = one_thread()
+        running = await server.enter(Name.ORDINARY, person("x"))
+        waiting = [ask(server, Name.ORDINARY, f"made up {number}", "crowd") for number in range(3)]
+        waiting += [ask(server, Name.ORDINARY, "modest") for _ in range(2)]
+        await settle()
+        order = []
+        while waiting:
+            server.leave(running)
+            await settle()
+            [task] = [each for each in waiting if each.done()]
+            waiting.remove(task)
+            running = task.result()
+            order.append(running.caller.name)
+        return order
+
+    assert virtual_time.run(story()) == ["made up 0", "modest", "made up 1", "modest", "made up 2"]
+
+
+def test_a_lane_full_of_one_group_has_room_for_another() -> None:
+    async def story() -> None:
+        server = one_thread(queue=4)
+        await server.enter(Name.ORDINARY, person("x"))
+        crowd = [ask(server, Name.ORDINARY, f"made up {number}", "crowd") for number in range(4)]
+        await settle()
+
+        modest = ask(server, Name.ORDINARY, "modest")
+        await settle()
+        assert not modest.done()
+        assert sum(task.done() for task in crowd) == 1
+        with pytest.raises(Busy):
+            await server.enter(Name.ORDINARY, person("made up 9", "crowd"))
+
+        for task in (*crowd, modest):
+            task.cancel()
+
+    virtual_time.run(story())
+
+
+def test_within_a_group_whoever_has_the_most_waiting_is_refused() -> None:
+    async def story() -> None:
+        server = one_thread(queue=4)
+        await server.enter(Name.ORDINARY, person("x"))
+        greedy = [ask(server, Name.ORDINARY, "greedy", "office") for _ in range(4)]
+        await settle()
+
+        colleague = ask(server, Name.ORDINARY, "colleague", "office")
+        await settle()
+        assert not colleague.done()
+        assert [task.done() for task in greedy] == [False, False, False, True]
+
+        for task in (*greedy, colleague):
+            task.cancel()
+
+    virtual_time.run(story())
+
+
+def test_a_group_has_no_more_ordinary_threads_than_one_caller() -> None:
+    async def story() -> None:
+        server = eight_threads()
+        crowd = [ask(server, Name.ORDINARY, f"made up {number}", "crowd") for number in range(20)]
+        await settle()
+        assert server.running(Name.ORDINARY) == 4
+        await server.enter(Name.ORDINARY, person("modest"))
+        for task in crowd:
+            task.cancel()
+
+    virtual_time.run(story())
+
+
 def test_every_thread_comes_back() -> None:
     async def story() -> None:
         server = eight_threads()
@@ -210,7 +300,7 @@ def test_every_thread_comes_back() -> None:
 
         async def one(number: int, name: Name) -> None:
             try:
-                ticket = await server.enter(name, f"caller {number % 7}")
+                ticket = await server.enter(name, person(f"caller {number % 7}"))
             except Busy:
                 return
             seen[name] += 1

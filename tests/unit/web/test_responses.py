@@ -9,13 +9,18 @@ from django.db import OperationalError
 
 from multitask.web.server import responses, threads
 from multitask.web.server.responses import IN_MEMORY_BYTES, Response
+from multitask.web.server.room import NoRoom, Room, Share
 from tests.unit.web import virtual_time
 
 MEGABYTE = b"x" * 1_000_000
 
 
-def collected(*pieces: bytes) -> Response:
-    return responses.collect("200 OK", [("Content-Type", "text/csv")], pieces)
+def share(room: Room | None = None, network: str = "192.0.2.1") -> Share:
+    return Share(room or Room(100_000_000), network)
+
+
+def collected(*pieces: bytes, of: Share | None = None) -> Response:
+    return responses.collect("200 OK", [("Content-Type", "text/csv")], pieces, of or share())
 
 
 def sent(response: Response, *, without_body: bool = False, pause: float = 0.0) -> list[dict[str, Any]]:
@@ -47,13 +52,44 @@ def test_head_has_the_length_and_no_body() -> None:
     assert b"".join(message["body"] for message in bodies) == b""
 
 
-def test_a_reader_who_takes_nothing_is_given_up() -> None:
+@pytest.mark.parametrize("body", [MEGABYTE, b"small", b""])
+def test_a_reader_who_takes_nothing_is_given_up(body: bytes) -> None:
     with pytest.raises(TimeoutError):
-        sent(collected(MEGABYTE), pause=31)
+        sent(collected(body), pause=31)
+    with pytest.raises(TimeoutError):
+        sent(collected(body), without_body=True, pause=31)
+
+
+def test_files_have_a_bound_in_all_and_for_each_network_until_they_are_closed() -> None:
+    room = Room(4_000_000)
+    first = collected(MEGABYTE, of=share(room, "a"))
+    assert room.taken == len(MEGABYTE)
+    with pytest.raises(NoRoom):
+        collected(*[b"x" * 1_000] * 1_000, of=share(room, "a"))
+    others = [collected(MEGABYTE, of=share(room, network)) for network in "bcd"]
+    with pytest.raises(NoRoom):
+        collected(MEGABYTE, of=share(room, "e"))
+    assert collected(b"small", of=share(room, "e")).content == b"small"
+    assert room.taken == 4_000_000
+
+    for response in (first, *others):
+        response.close()
+        response.close()
+    assert room.taken == 0
+
+
+def test_a_large_body_that_breaks_off_takes_no_room() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield MEGABYTE
+        raise ValueError
+
+    room = Room(4_000_000)
+    assert threads.respond(answering(Body(pieces())), {"PATH_INFO": "/"}, share(room)).status == 500
+    assert room.taken == 0
 
 
 def test_each_cookie_keeps_its_header() -> None:
-    response = responses.collect("200 OK", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], [])
+    response = responses.collect("200 OK", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], [], share())
     assert [value for name, value in response.headers if name == b"set-cookie"] == [b"a=1", b"b=2"]
 
 
@@ -82,7 +118,7 @@ def answering(body: Body) -> Callable[..., Body]:
 
 def test_a_body_is_closed_when_it_is_written() -> None:
     body = Body([b"hello"])
-    assert threads.respond(answering(body), {"PATH_INFO": "/"}).content == b"hello"
+    assert threads.respond(answering(body), {"PATH_INFO": "/"}, share()).content == b"hello"
     assert body.is_closed
 
 
@@ -93,7 +129,7 @@ def test_a_body_that_breaks_off_is_an_error_as_nothing_was_sent(error: type[Exce
         raise error
 
     body = Body(pieces())
-    response = threads.respond(answering(body), {"PATH_INFO": "/"})
+    response = threads.respond(answering(body), {"PATH_INFO": "/"}, share())
     assert response.status == status
     assert b'"code"' in response.content
     assert body.is_closed

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import threading
+import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from django.conf import LazySettings
 
 from multitask.config import cors
 from multitask.config.environment import Environment
+from multitask.web.api import tokens
 from multitask.web.server import origins
 from multitask.web.server.application import Server
 from multitask.web.server.lanes import Name
@@ -23,6 +27,7 @@ SETTINGS = Settings(
     largest_body=1_000,
     body_seconds=30,
     bodies_bytes=100_000,
+    files_bytes=4_000_000,
     send_seconds=30,
     requests_per_minute=0,
     session_cookie="sessionid",
@@ -30,6 +35,13 @@ SETTINGS = Settings(
 PROVIDER = "/payments/intents/create/"
 WEBHOOK = "/payments/webhooks/stripe/"
 Answer = tuple[int, dict[str, str], bytes]
+SESSIONS: dict[str, uuid.UUID] = defaultdict(uuid.uuid4)
+
+
+def bearer(who: str) -> str:
+    """A token that we signed, for a session of this person."""
+    signed = tokens.access(user_id=1, session=SESSIONS[who], now=datetime.now(UTC), proved_at=None)
+    return f"Bearer {signed}"
 
 
 class Site:
@@ -52,23 +64,26 @@ async def ask(
     path: str,
     *,
     body: bytes = b"",
-    token: str = "",
+    who: str = "",
     declared: int | None = None,
     headers: Mapping[str, str] | None = None,
+    raw_path: bytes | None = None,
+    breaks_off: bool = False,
+    client: str = "192.0.2.1",
 ) -> Answer:
-    """Make one request without a network; the body comes at once, and nothing after it."""
+    """Make one request without a network; the body comes at once, and after it nothing or the end."""
     length = len(body) if declared is None else declared
-    headers = {"content-length": str(length), "authorization": token, **(headers or {})}
+    headers = {"content-length": str(length), "authorization": bearer(who) if who else "", **(headers or {})}
     scope = {
         "type": "http",
         "method": "POST" if body or declared else "GET",
         "path": path,
-        "raw_path": path.encode(),
+        "raw_path": path.encode() if raw_path is None else raw_path,
         "query_string": b"",
         "http_version": "1.1",
         "scheme": "http",
         "server": ("127.0.0.1", 80),
-        "client": ("192.0.2.1", 1),
+        "client": (client, 1),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value],
     }
     waiting, messages = [body], []
@@ -76,6 +91,8 @@ async def ask(
     async def receive() -> dict[str, Any]:
         if waiting:
             return {"type": "http.request", "body": waiting.pop(), "more_body": True}
+        if breaks_off:
+            return {"type": "http.disconnect"}
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -115,7 +132,7 @@ def test_when_one_lane_is_busy_the_others_are_answered(path: str, most: int) -> 
         server = Server(site, SETTINGS)
         site.is_open.clear()
         loop = asyncio.get_running_loop()
-        busy = [loop.create_task(ask(server, path, token=f"client {number}")) for number in range(20)]
+        busy = [loop.create_task(ask(server, path, who=f"client {number}")) for number in range(20)]
         await until(lambda: len(site.environs) == most)
 
         assert (await ask(server, "/healthz"))[0] == 200
@@ -135,9 +152,9 @@ def test_who_asks_too_often_is_told_when_to_come_again() -> None:
         server = Server(Site(), replace(SETTINGS, requests_per_minute=2))
         for path in ("/healthz", "/readyz", WEBHOOK):
             for _ in range(5):
-                assert (await ask(server, path, token="a"))[0] == 200
-        assert (await ask(server, "/tasks/", token="b"))[0] == 200
-        return [await ask(server, "/tasks/", token="a") for _ in range(3)]
+                assert (await ask(server, path, who="a"))[0] == 200
+        assert (await ask(server, "/tasks/", who="b"))[0] == 200
+        return [await ask(server, "/tasks/", who="a") for _ in range(3)]
 
     *answered, (status, headers, body) = asyncio.run(story())
     assert [answer[0] for answer in answered] == [200, 200]
@@ -152,9 +169,9 @@ def test_who_waited_too_long_is_told_to_come_again() -> None:
         server = Server(site, replace(SETTINGS, wait_seconds=0.01))
         site.is_open.clear()
         loop = asyncio.get_running_loop()
-        busy = [loop.create_task(ask(server, "/tasks/", token=f"client {number}")) for number in range(3)]
+        busy = [loop.create_task(ask(server, "/tasks/", who=f"client {number}")) for number in range(3)]
         await until(lambda: len(site.environs) == 3)
-        refused = await ask(server, "/tasks/", token="late")
+        refused = await ask(server, "/tasks/", who="late")
         site.is_open.set()
         await asyncio.gather(*busy)
         return refused
@@ -175,6 +192,99 @@ def test_who_looks_at_pages_is_told_by_a_page(language: str, direction: str) -> 
     assert f'dir="{direction}"' in body.decode()
     assert int(headers["retry-after"]) > 0
     assert of_api["content-type"] == "application/json"
+
+
+async def made_up(server: Server, path: str, number: int) -> Answer:
+    """Ask with a token and a cookie that nobody gave out."""
+    return await ask(server, path, headers={"authorization": f"Bearer {number}", "cookie": f"sessionid={number}"})
+
+
+def test_made_up_tokens_and_cookies_do_not_delay_a_person_who_is_signed_in() -> None:
+    async def story() -> None:
+        site = Site()
+        server = Server(site, SETTINGS)
+        site.is_open.clear()
+        loop = asyncio.get_running_loop()
+        crowd = [loop.create_task(made_up(server, "/tasks/", number)) for number in range(600)]
+        await until(lambda: server.lanes.waiting(Name.ORDINARY) == 512)
+
+        # The threads that the crowd cannot have are enough for the person.
+        mine = loop.create_task(ask(server, "/wallet/", who="person"))
+        await until(lambda: "/wallet/" in {environ["PATH_INFO"] for environ in site.environs})
+        assert server.lanes.running(Name.ORDINARY) == 3
+        site.is_open.set()
+        assert (await mine)[0] == 200
+        assert {answer[0] for answer in await asyncio.gather(*crowd)} == {200, 503}
+
+    asyncio.run(story())
+
+
+def test_made_up_tokens_and_cookies_do_not_evade_the_limit() -> None:
+    async def story() -> list[int]:
+        server = Server(Site(), replace(SETTINGS, requests_per_minute=2))
+        return [(await made_up(server, "/tasks/", number))[0] for number in range(3)]
+
+    assert asyncio.run(story()) == [200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login/", "/sign-in/"])
+def test_who_logs_in_counts_by_the_network_whatever_proof_they_have(path: str) -> None:
+    async def story() -> list[int]:
+        server = Server(Site(), replace(SETTINGS, requests_per_minute=2))
+        return [(await ask(server, path, who=f"person {number}"))[0] for number in range(3)]
+
+    assert asyncio.run(story()) == [200, 200, 429]
+
+
+def test_a_body_that_ends_early_is_answered() -> None:
+    site = Site()
+    status, headers, body = asyncio.run(ask(Server(site, SETTINGS), "/tasks/", body=b"x", declared=9, breaks_off=True))
+    assert (status, json.loads(body)["code"], headers["connection"]) == (400, "bad_request", "close")
+    assert not site.environs
+
+
+def test_a_request_that_cannot_be_made_gives_its_place_back() -> None:
+    async def story() -> Answer:
+        server = Server(Site(), SETTINGS)
+        # No byte string has this path.
+        answer = await ask(server, "/\ud800/", raw_path=b"")
+        assert not any(server.lanes.running(name) for name in Name)
+        return answer
+
+    status, _, body = asyncio.run(story())
+    assert (status, json.loads(body)["code"]) == (500, "internal_error")
+
+
+def test_the_addresses_of_one_network_share_the_room_for_bodies() -> None:
+    async def story() -> list[int]:
+        server = Server(Site(), replace(SETTINGS, largest_body=100_000, bodies_bytes=100_000))
+        loop = asyncio.get_running_loop()
+        half = [
+            loop.create_task(ask(server, "/tasks/", body=b"x" * 40_000, declared=90_000, client=f"2001:db8::{number}"))
+            for number in range(2)
+        ]
+        await until(lambda: any(task.done() for task in half))
+        refused = [task.result()[0] for task in half if task.done()]
+        for task in half:
+            task.cancel()
+        return refused
+
+    assert asyncio.run(story()) == [503]
+
+
+def test_large_responses_without_room_for_their_files_are_refused_for_a_while() -> None:
+    async def story() -> tuple[Answer, int]:
+        server = Server(lambda environ, start: large(start), SETTINGS)
+        refused = await ask(server, "/tasks/")
+        return refused, server.files.taken
+
+    def large(start: Callable[..., Any]) -> list[bytes]:
+        start("200 OK", [])
+        return [b"x" * 500_000] * 3
+
+    (status, headers, body), taken = asyncio.run(story())
+    assert (status, json.loads(body)["code"], headers["retry-after"]) == (503, "temporarily_unavailable", "5")
+    assert taken == 0
 
 
 def test_a_caller_who_went_away_leaves_the_thread_to_others() -> None:
