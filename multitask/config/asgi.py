@@ -28,10 +28,6 @@ _handler = get_wsgi_application()
 # The settings are there from here on.
 from django.conf import settings  # noqa: E402
 
-from multitask.web.server import connections  # noqa: E402
 from multitask.web.server.application import Server  # noqa: E402
-
-# The listening socket is there before the application is loaded.
-connections.end_unread(settings.WEB_SERVER.send_seconds)
 
 application = Server(_handler, settings.WEB_SERVER)

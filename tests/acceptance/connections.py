@@ -9,6 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.acceptance.system import WEBHOOK_SECRET, System, eventually
@@ -33,6 +34,13 @@ def connect(system: System, *, receive_buffer: int = 0) -> socket.socket:
     made.settimeout(60)
     made.connect(("127.0.0.1", system.port))
     return made
+
+
+def established(system: System) -> set[int]:
+    """The ports at the other ends of the connections that the web server has open, from the system's table."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    own = f":{system.port:04X}"
+    return {int(row[2].rpartition(":")[2], 16) for row in rows if row[1].endswith(own) and row[3] == "01"}
 
 
 def half_sent(system: System, path: str) -> socket.socket:

@@ -5,6 +5,7 @@ which no provider knows of, comes last.
 """
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +90,15 @@ def test_connections_that_were_opened_and_left_hold_nobody_up(system: System, pe
     assert_others_are_answered(system, person)
     for connection in held[:200]:
         connection.close()
+
+
+def test_a_body_that_ends_early_is_answered(system: System) -> None:
+    """The caller has said that no more will come, and still reads."""
+    connection = connections.half_sent(system, LOGIN)
+    connection.shutdown(socket.SHUT_WR)
+    status, headers, body = connections.answer(connection)
+    assert (status, json.loads(body)["code"], headers["connection"]) == (400, "bad_request", "close")
+    connection.close()
 
 
 def test_a_body_in_pieces_is_accepted(system: System, person: Person) -> None:
@@ -222,6 +232,30 @@ def test_a_request_under_way_is_answered_when_the_server_stops(system: System) -
     try:
         assert [answer.status for answer in answers] == [201]
     finally:
+        system.web.start()
+        system.until_ready()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the operating system cannot do it")
+def test_connections_that_read_nothing_are_closed(system: System, person: Person) -> None:
+    """Though each of the responses is small enough to be handed to the connection at once."""
+    system.web.stop()
+    system.web.environment["WEB_SEND_SECONDS"] = "2"
+    system.web.start()
+    try:
+        system.until_ready()
+        held = [connections.connect(system, receive_buffer=4_096) for _ in range(64)]
+        for connection in held:
+            connection.sendall(connections.head("GET", "/openapi.json") * 40)
+        ports = {connection.getsockname()[1] for connection in held}
+
+        assert_others_are_answered(system, person)
+        eventually(lambda: not ports & connections.established(system), "the connections to be closed")
+        for connection in held:
+            connection.close()
+    finally:
+        system.web.stop()
+        del system.web.environment["WEB_SEND_SECONDS"]
         system.web.start()
         system.until_ready()
 

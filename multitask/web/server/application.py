@@ -15,7 +15,7 @@ from multitask.web.api import errors, metrics
 from multitask.web.api.errors import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
 from multitask.web.pages.faults import POLICY, busy
-from multitask.web.server import environ, origins, responses, routes
+from multitask.web.server import connections, environ, origins, responses, routes
 from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Receive
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.environ import Headers
@@ -46,12 +46,17 @@ class Server:
         )
         self.files = Room(settings.files_bytes)
         self._limits = Limits(settings.requests_per_minute, time.monotonic)
+        self._has_bounded_connections = False
         self._show()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        if not self._has_bounded_connections:
+            # The server opens its sockets after it has loaded us, and writes nothing before the first request.
+            self._has_bounded_connections = True
+            connections.end_unread(self._settings.send_seconds)
         headers = environ.headers_of(scope)
         without_body = scope["method"] == "HEAD"
         if scope["path"] == routes.HEALTH and scope["method"] in {"GET", "HEAD"}:

@@ -5,38 +5,50 @@ The HTTP server takes a small response at once, so the application never sees th
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 # Linux lists here what a process has open. Elsewhere the option that is set does not exist either.
 _OPEN: Final = Path("/proc/self/fd")
+_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 def end_unread(seconds: float) -> int:
-    """Bound how long a connection may take nothing, for all that are accepted from now on; return on how many sockets.
+    """Bound how long a connection may take nothing of what was written; return to how many sockets it applies.
 
-    Connections inherit the option from the listening socket. They are closed when what was written stays
-    unacknowledged, or the other end's window stays shut, for so long.
+    It applies to the listening sockets, from which connections inherit it, and to those accepted already. Such a
+    connection is closed when what was written stays unacknowledged, or the other end's window stays shut, so long.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT") or not _OPEN.is_dir():
         return 0
-    return sum(_bound(int(name), round(seconds * 1_000)) for name in os.listdir(_OPEN))
+    with ExitStack() as stack:
+        found = [stack.enter_context(each) for each in _sockets()]
+        ports = {each.getsockname()[1] for each in found if _listens(each)}
+        ours = [each for each in found if each.getsockname()[1] in ports]
+        for each in ours:
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1_000))
+        return len(ours)
 
 
-def _bound(number: int, milliseconds: int) -> bool:
-    """Set the option on a file that is a listening TCP socket; return whether it is."""
-    try:
-        copy = os.dup(number)
-    except OSError:  # The listing itself was open, and is closed now.
-        return False
-    try:
-        found = socket.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        return False
-    with found:
-        listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        if not listens or found.family not in {socket.AF_INET, socket.AF_INET6}:
-            return False
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-        return True
+def _sockets() -> Iterator[socket.socket]:
+    """The TCP sockets of this process, each as a copy to be closed."""
+    for name in os.listdir(_OPEN):
+        try:
+            copy = os.dup(int(name))
+        except OSError:  # It has been closed, like the listing itself.
+            continue
+        try:
+            found = socket.socket(fileno=copy)
+        except OSError:  # It is no socket.
+            os.close(copy)
+            continue
+        if found.family in _FAMILIES and found.type == socket.SOCK_STREAM:
+            yield found
+        else:
+            found.close()
+
+
+def _listens(found: socket.socket) -> bool:
+    return bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

@@ -1,4 +1,4 @@
-"""Decides which requests run now and which wait: lanes share the threads, groups and their callers take turns within a lane.
+"""Decides which requests run now and which wait: lanes share the threads, callers take turns within one.
 
 Everything here runs in the event loop, so nothing is locked.
 """

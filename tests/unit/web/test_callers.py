@@ -78,7 +78,9 @@ def test_each_open_route_exists(route: str) -> None:
     assert resolve(path).route == route
 
 
-@pytest.mark.parametrize("path", ["", "/", "/payments/wallet/", "/api/auth/profile/", "/sign-in/x", "/password/change/"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/payments/wallet/", "/api/auth/profile/", "/sign-in/x", "/password/change/"]
+)
 def test_other_routes_are_not_open(path: str) -> None:
     assert not routes.needs_no_sign_in(path)
 

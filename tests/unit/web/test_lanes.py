@@ -20,7 +20,9 @@ def eight_threads() -> Lanes:
 
 def one_thread(queue: int = 100) -> Lanes:
     """A single ordinary thread."""
-    return Lanes({Name.ORDINARY: Bounds(kept=0, most=1, most_of_one=1, most_of_group=1, queue=queue, seconds=WAIT)}, threads=1)
+    return Lanes(
+        {Name.ORDINARY: Bounds(kept=0, most=1, most_of_one=1, most_of_group=1, queue=queue, seconds=WAIT)}, threads=1
+    )
 
 
 async def settle() -> None:
