@@ -122,9 +122,8 @@ def begin(
 
 
 def latest(kind: str, subject_id: int) -> Operation | None:
-    """The newest operation of a kind on a subject, or None."""
-    found = Operation.objects.filter(kind=kind, subject_id=subject_id)
-    return found.order_by("-sequence").first()
+    """Return the newest operation of a kind on a subject, or None."""
+    return Operation.objects.filter(kind=kind, subject_id=subject_id).order_by("-sequence").first()
 
 
 def perform(operation_id: int, *, now: datetime) -> Operation:

@@ -19,7 +19,6 @@ from multitask.users.second_factor import CodeRefused
 from multitask.users.throttle import TooManyAttempts
 from tests import mailbag
 from tests.acceptance.clients import Caller
-from tests.integration import races
 from tests.integration.pages.codes import PASSWORD, fresh_code, phone_shows, switch_on
 from tests.integration.pages.reading import text_of
 from tests.integration.pages.test_account import is_in, signed_in
@@ -397,35 +396,3 @@ def test_whoever_has_no_second_factor_cannot_prove_one(ada: User) -> None:
     caller = Caller(Client(), token=login().json["access"])
     answer = caller.post("/api/auth/second-factor/", {"otp": "123456"})
     assert (answer.status, answer.code) == (409, "second_factor_off")
-
-
-# -- at the same moment
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("kind", ["code", "recovery"])
-def test_a_code_that_is_sent_many_times_at_once_counts_once(ada: User, kind: str) -> None:
-    recovery = switch_on(ada)
-    code = recovery[0] if kind == "recovery" else fresh_code(ada.pk)
-    now = timezone.now()
-
-    def use(last: int) -> Any:
-        actor = Actor.visitor(ip=f"203.0.113.{last}")
-        return lambda: second_factor.prove(user_id=ada.pk, actor=actor, now=now, code=code)
-
-    answers = races.together([use(last) for last in range(6)])
-    assert answers.count(None) == 1
-    assert all(answer is None or isinstance(answer, CodeRefused) for answer in answers)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_many_guesses_at_once_no_more_than_the_limit_is_looked_at(ada: User) -> None:
-    switch_on(ada)
-    LoginAttempt.objects.all().delete()
-
-    def guess(number: int) -> Any:
-        return lambda: second_factor.prove(user_id=ada.pk, actor=VISITOR, now=timezone.now(), code=f"{number:06d}")
-
-    answers = races.together([guess(number) for number in range(12)])
-    assert sum(isinstance(answer, CodeRefused) for answer in answers) <= 5
-    assert any(isinstance(answer, TooManyAttempts) for answer in answers)
