@@ -45,6 +45,15 @@ RETURNING job.id, job.status, job.task_name, job.priority, job.lock, job.queuein
           job.queue_name, job.attempts, job.worker_id
 """
 
+_MINE: Final = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s"
+# A periodic job comes again by itself, and a second one that waits would be refused.
+_PUT_BACK: Final = """
+UPDATE procrastinate_jobs
+   SET worker_id = NULL,
+       status = (CASE WHEN queueing_lock IS NULL THEN 'todo' ELSE 'failed' END)::procrastinate_job_status
+ WHERE id = ANY(%(ids)s) AND status = 'doing' AND worker_id = %(worker_id)s
+"""
+
 
 def shares(threads: int) -> dict[str, int]:
     """Share out the worker's threads by queue: at least one each, so fewer than `FEWEST` become that many."""
@@ -102,6 +111,31 @@ class Lane(Worker):
             await PeriodicJobs(self.app).worker()
         else:
             await asyncio.Event().wait()
+
+    async def _update_heartbeat(self) -> None:
+        """Report that the lane lives, and put back jobs that it has taken without knowing.
+
+        When the database restarts, the commit that took a job may stand although its answer was lost: the job is
+        this lane's then, and as long as the lane lives no other takes it over.
+        """
+        suspects: set[int] = set()
+        while True:
+            await asyncio.sleep(self.update_heartbeat_interval)
+            assert self.worker_id is not None  # noqa: S101 - run() has registered it.
+            await self.app.job_manager.update_heartbeat(self.worker_id)
+            suspects = await self._put_back(suspects)
+
+    async def _put_back(self, suspects: set[int]) -> set[int]:
+        """Put back those of the jobs that were suspects at the last look too; return the suspects of this one."""
+        connector = self.app.job_manager.connector
+        taken = await connector.execute_query_all_async(query=_MINE, worker_id=self.worker_id)
+        performed = {context.job.id for context in self._running_jobs.values()}
+        missing = {int(row["id"]) for row in taken} - performed
+        lost = missing & suspects
+        if lost:
+            log.warning("jobs_put_back", lane=self.worker_name, jobs=sorted(lost))
+            await connector.execute_query_async(query=_PUT_BACK, ids=list(lost), worker_id=self.worker_id)
+        return missing - lost
 
 
 def of(running: procrastinate.App, threads: int) -> list[Lane]:
