@@ -56,6 +56,7 @@ def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
     limit: int = getattr(settings, _LIMITS[purpose])
     if not limit:
         return
+    key = key[:255]
     with connection.cursor() as cursor:
         # One user's calls at once are counted one after the other, so that no more than the limit get through.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
@@ -67,7 +68,7 @@ def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
     if earlier is not None:
         wait = min(earlier + WINDOW - now, WINDOW)
         raise TooManyRequests(retry_after=max(1, min(int(wait.total_seconds()) + 1, int(WINDOW.total_seconds()))))
-    ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key[:255], made_at=now)
+    ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key, made_at=now)
 
 
 def purge(*, now: datetime) -> int:

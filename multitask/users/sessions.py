@@ -77,7 +77,7 @@ def end(*, family: uuid.UUID, now: datetime) -> None:
 def end_all(*, user_id: int, now: datetime) -> None:
     """End every session of a user: those of tokens and those of pages.
 
-    A second factor that one of them began to set up is dropped: whoever held that session knows its secret.
+    A second factor that one of them began to set up is dropped: the holder of that session knows its secret.
     """
     user = _locked(user_id)
     if user is not None:
@@ -120,7 +120,7 @@ def _issue(
 def _exchange(*, jti: uuid.UUID, now: datetime, lifetime: timedelta) -> RefreshToken | None:
     """Return the successor, or None after revoking the family of a token that was used before."""
     user = _locked_owner(RefreshToken.objects.filter(jti=jti))
-    # Read once its user is locked: whoever held the lock may have used or revoked it.
+    # Read once its user is locked: the last holder of the lock may have used or revoked it.
     token = RefreshToken.objects.filter(jti=jti).first()
     if user is None or not user.is_active or token is None or token.revoked_at is not None or token.expires_at <= now:
         raise SessionEnded

@@ -109,7 +109,7 @@ class Server:
     async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
         """Make the request and run it in a thread. Raises NoRoom.
 
-        The ticket is given back when the thread is free, whoever still waits; or at once if nothing can be run.
+        The ticket is given back when the thread is free, even if the caller has gone; or at once if nothing can be run.
         """
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
@@ -159,7 +159,7 @@ def _refuse(
     else:
         reason, answer = refusal.reason.value, errors.by_status(503)
     metrics.REFUSED.labels(lane, reason).inc()
-    # Metrics count it. A line in the log for each would let whoever floods us fill the disk.
+    # Metrics count it. A line in the log for each would let a flood fill the disk.
     extra = {"X_Request_ID": own_id}
     if answer.status == 503:
         extra["Retry_After"] = str(RETRY_AFTER_SECONDS)

@@ -103,5 +103,5 @@ class Limits:
         self._left[group] = (left - 1, now)
         self._left.move_to_end(group)
         if len(self._left) > REMEMBERED:
-            # The allowance of whoever asked longest ago has grown back the most.
+            # The allowance of the caller who asked longest ago has grown back the most.
             self._left.popitem(last=False)

@@ -174,3 +174,11 @@ def test_the_api_says_when_to_come_again(world: World, settings: Settings, clien
     assert set(refusal) == {"error", "code", "detail", "fields"}
     assert refusal["code"] == "too_many_requests"
     assert 0 < int(answers[-1]["Retry-After"]) <= 301
+
+
+def test_a_long_key_that_comes_again_is_free_too(world: World, settings: Settings) -> None:
+    settings.CARD_CALLS_PER_USER = 1
+    client = world.client()
+    for _ in range(2):
+        limits.count(user_id=user_id(client), purpose=Purpose.CARD, key="pm_" + "x" * 300, now=world.now)
+    assert ProviderCall.objects.filter(user_id=user_id(client), purpose=Purpose.CARD.value).count() == 1
