@@ -127,7 +127,7 @@ class Deal:
             if self.story.clock.true - began > longest:
                 return False
             self.story.rest(pause)
-            pause *= 4
+            pause *= 8
         return True
 
     # -- the money

@@ -90,7 +90,7 @@ class Course:
     def _people(self) -> list[Task]:
         """One to three tasks; clients and freelancers may have more than one."""
         story = self.story
-        number = story.rng.choice((1, 1, 1, 1, 1, 1, 2, 3))
+        number = story.rng.choice((1,) * 10 + (2, 3))
         clients = [Person(story, f"client{one}", "client") for one in range(1, number + 1)]
         freelancers = [Person(story, f"freelancer{one}", "freelancer") for one in range(1, number + 1)]
         stranger = Person(story, "stranger", "client", "freelancer")

@@ -10,6 +10,7 @@ from multitask.config.settings import DATABASES, LOGGING
 DATABASES["default"]["ENGINE"] = "tests.simulation.engine"
 DATABASES["default"]["OPTIONS"].pop("pool", None)  # One connection for each thread, of which one runs at a time.
 DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = False  # A request is no reason to ask whether the server is there.
 
 # What a password costs to guess is measured elsewhere; here people sign in all the time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
