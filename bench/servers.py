@@ -51,7 +51,7 @@ class Servers:
 
     def start_sandbox(self) -> None:
         """Start the offline Stripe, its state in memory; it knows no address to send webhooks to."""
-        command = [sys.executable, "-m", "stripe_sandbox", "--port", str(self.here.sandbox_port), "--memory"]
+        command = [sys.executable, "-m", "sandboxes.stripe", "--port", str(self.here.sandbox_port), "--memory"]
         self.programs.start("sandbox", command, self.environment)
         self.programs.await_answer("sandbox", f"{self.here.sandbox}/_sandbox/health")
 

@@ -16,8 +16,11 @@ from procrastinate.jobs import Status
 
 from multitask.database import schema
 from multitask.ledger import checks
-from multitask.payments import emails, escrow, notices, operations, refunds, settlement
 from multitask.payments.errors import PaymentError
+from multitask.payments.escrow import refunds, releases
+from multitask.payments.notices import emails, notices
+from multitask.payments.operations import engine, sweeper
+from multitask.payments.payouts import availability
 from multitask.users import letters
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming, polling
@@ -31,20 +34,20 @@ log = structlog.get_logger(__name__)
 @app.task(name="perform_operation", queue="operations")
 def perform_operation(operation_id: int) -> None:
     """Make one call at a provider."""
-    operations.perform(operation_id, now=timezone.now())
+    engine.perform(operation_id, now=timezone.now())
 
 
 @app.task(name="settle_escrow", queue="operations")
 def settle_escrow(escrow_id: int) -> None:
     """Make one released share available."""
-    settlement.settle(escrow_id=escrow_id, now=timezone.now())
+    availability.settle(escrow_id=escrow_id, now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(name="sweep_operations", queue="chores", queueing_lock="sweep_operations")
 def sweep_operations(timestamp: int) -> None:
     """Pick up operations that a crash or a lost job has left behind."""
-    operations.sweep(now=timezone.now())
+    sweeper.sweep(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
@@ -52,7 +55,7 @@ def sweep_operations(timestamp: int) -> None:
 def settle_due(timestamp: int) -> None:
     """Settle what has become available at the provider without our being told."""
     now = timezone.now()
-    _each(settlement.due(now=now), lambda escrow_id: settlement.settle(escrow_id=escrow_id, now=now))
+    _each(availability.due(now=now), lambda escrow_id: availability.settle(escrow_id=escrow_id, now=now))
 
 
 @app.periodic(cron="* * * * *")
@@ -60,7 +63,7 @@ def settle_due(timestamp: int) -> None:
 def release_silent(timestamp: int) -> None:
     """Release escrows whose client has not answered a delivery in time."""
     now = timezone.now()
-    _each(escrow.due_for_auto_release(now=now), lambda escrow_id: escrow.auto_release(escrow_id=escrow_id, now=now))
+    _each(releases.due_for_auto_release(now=now), lambda escrow_id: releases.auto_release(escrow_id=escrow_id, now=now))
 
 
 @app.periodic(cron="* * * * *")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from stack import postgres
 
-PACKAGES = ("multitask", "stack", "stripe_sandbox", "bench")
+PACKAGES = ("multitask", "stack", "sandboxes", "bench")
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 # Values that production accepts; none of them opens anything.
 PRODUCTION = {

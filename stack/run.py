@@ -143,7 +143,7 @@ def _start(here: Local, programs: Programs) -> None:
 
 def _sandbox_command(here: Local) -> list[str]:
     return [
-        *(sys.executable, "-m", "stripe_sandbox", "--port", str(here.sandbox_port), "--data", str(here.sandbox_data)),
+        *(sys.executable, "-m", "sandboxes.stripe", "--port", str(here.sandbox_port), "--data", str(here.sandbox_data)),
         *("--settle-after", str(SETTLE_SECONDS), "--payout-after", str(SETTLE_SECONDS)),
     ]
 

@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.db import connection
 from django.utils import timezone
 
-from multitask.payments import emails
+from multitask.payments.notices import emails
 from multitask.users import letters
 
 _TAKE = """

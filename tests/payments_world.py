@@ -14,23 +14,17 @@ from django.db import connection
 from pytest_django import Settings
 
 from multitask import ledger, providers
+from multitask.marketplace import board
+from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.payments import (
-    escrow,
-    fulfilment,
-    funding,
-    onboarding,
-    operations,
-    refunds,
-    settlement,
-    transfers,
-    wallet,
-    withdrawals,
-)
+from multitask.payments.agreements import work
+from multitask.payments.escrow import refunds, releases
+from multitask.payments.funding import intents
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
+from multitask.payments.operations import engine
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
+from multitask.payments.reads import wallet
 from multitask.providers.stripe.adapter import StripeProvider
-from multitask.tasks import board
-from multitask.tasks.models import Application, Task
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 from multitask.webhooks import incoming
@@ -93,7 +87,7 @@ class Job:
 
     def history(self) -> list[str]:
         """The names of the escrow's audit events, oldest first."""
-        return [event.event for event in escrow.timeline(self.escrow)]
+        return [event.event for event in releases.timeline(self.escrow)]
 
 
 class World(Dashboard):
@@ -174,8 +168,8 @@ class World(Dashboard):
         board.accept(actor=client, now=self.now, application_id=application.pk)
         return Job(client=client, freelancer=freelancer, application_id=application.pk, task_id=task.pk)
 
-    def ask_to_pay(self, job: Job) -> funding.Intent:
-        return funding.create_intent(actor=job.client, application_id=job.application_id, now=self.now)
+    def ask_to_pay(self, job: Job) -> intents.Intent:
+        return intents.create_intent(actor=job.client, application_id=job.application_id, now=self.now)
 
     def pay(self, job: Job, card: str = VISA) -> None:
         """Pay in the browser; nobody has told us yet."""
@@ -185,7 +179,7 @@ class World(Dashboard):
         """Read the payment at the provider and take over what it says."""
         payment_id = (payment or job.payment).provider_payment_id
         assert payment_id
-        funding.confirm("stripe", self.provider.read_payment(payment_id), self.now)
+        intents.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
     @beginning
     def funded(self, /, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
@@ -198,20 +192,20 @@ class World(Dashboard):
     @beginning
     def started(self, /, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
-        fulfilment.start(actor=job.freelancer, task_id=job.task_id, now=self.now)
+        work.start(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
     @beginning
     def delivered(self, /, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
-        fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=self.now)
+        work.deliver(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
     @beginning
     def completed(self, /, amount: Money | None = None, **more: Any) -> Job:
         """Ready to be released to a freelancer who has finished onboarding, unless another is given."""
         job = self.delivered(amount, **{"freelancer": more.pop("freelancer", None) or self.freelancer(), **more})
-        fulfilment.complete(actor=job.client, task_id=job.task_id, now=self.now)
+        work.complete(actor=job.client, task_id=job.task_id, now=self.now)
         return job
 
     @beginning
@@ -230,13 +224,13 @@ class World(Dashboard):
         return job
 
     def release(self, job: Job, actor: Actor | None = None, **more: Any) -> Escrow:
-        return escrow.release(actor=actor or job.client, escrow_id=job.escrow.pk, now=self.now, **more)
+        return releases.release(actor=actor or job.client, escrow_id=job.escrow.pk, now=self.now, **more)
 
     def settle(self, job: Job) -> None:
         """Let two days pass, in which the funds settle at the provider."""
         self.sandbox.settle(self.account(job.freelancer).provider_account_id)
         self.wait(SETTLING)
-        settlement.settle(escrow_id=job.escrow.pk, now=self.now)
+        availability.settle(escrow_id=job.escrow.pk, now=self.now)
 
     def refund(self, job: Job, actor: Actor | None = None, amount: Money | None = None, **more: Any) -> Any:
         return refunds.ask_or_refund(
@@ -356,8 +350,8 @@ def begin_at_fresh_numbers() -> None:
 
 
 _WORK: dict[str, Any] = {
-    "perform_operation": operations.perform,
-    "settle_escrow": settlement.settle,
+    "perform_operation": engine.perform,
+    "settle_escrow": availability.settle,
     "process_webhook": incoming.process,
 }
 

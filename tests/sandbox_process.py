@@ -75,7 +75,7 @@ class SandboxProcess:
         extra += [f"--webhook={url}={secret}" for url, secret in (webhooks or {}).items()]
         extra += [f"--connect-webhook={url}={secret}" for url, secret in (connect_webhooks or {}).items()]
         self._command = [
-            sys.executable, "-m", "stripe_sandbox", f"--port={self.port}", f"--data={self.data}", *extra, *arguments,
+            sys.executable, "-m", "sandboxes.stripe", f"--port={self.port}", f"--data={self.data}", *extra, *arguments,
         ]  # fmt: skip
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._launch()

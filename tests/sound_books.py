@@ -6,7 +6,7 @@ from django.db import connection
 
 from multitask.ledger import checks
 from multitask.ledger import invariants as of_the_ledger
-from multitask.payments import invariants as of_payments
+from multitask.payments.books import invariants as of_payments
 
 QUERIES = {**of_the_ledger.QUERIES, **of_payments.QUERIES}
 ANY_BROKEN = " OR ".join(f"EXISTS ({query})" for query in QUERIES.values())

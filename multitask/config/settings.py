@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "procrastinate.contrib.django",
     "multitask.users",
-    "multitask.tasks",
+    "multitask.marketplace",
     "multitask.ledger",
     "multitask.payments",
     "multitask.providers",

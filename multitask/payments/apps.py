@@ -4,15 +4,20 @@ from django.apps import AppConfig
 
 
 class PaymentsConfig(AppConfig):
-    """Registers the payments' own checks of the books when Django starts."""
+    """Connects what payments adds to the rooms below and to the operation engine, in every process."""
 
     name = "multitask.payments"
     label = "payments"
 
     def ready(self) -> None:
-        """Let `ledger.checks` run what only this room knows of."""
-        from multitask.payments import amounts, invariants
-        from multitask.tasks import board
+        """Install handlers, carriers and the checks of the books."""
+        from multitask.marketplace import board
+        from multitask.payments import registry
+        from multitask.payments.authorization import approvals
+        from multitask.payments.books import invariants
+        from multitask.payments.operations import amounts, engine
 
+        engine.install(registry.HANDLERS)
+        approvals.install(registry.CARRIERS)
         invariants.register()
         board.connect(amounts.complaint)

@@ -12,6 +12,6 @@ class ProvidersConfig(AppConfig):
     def ready(self) -> None:
         """Connect once every app has loaded."""
         from multitask import providers
-        from multitask.payments import operations
+        from multitask.payments.operations import engine
 
-        operations.connect(providers.get)
+        engine.connect(providers.get)

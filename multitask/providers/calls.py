@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from multitask.payments import steady
+from multitask.payments.operations import boot_clock
 from multitask.payments.provider import ProviderError, Unavailable, Unknown
 
 # So many calls in a row without an answer open the breaker; any answer, a refusal too, closes it.
@@ -88,7 +88,7 @@ class Breaker:
 
     def _left(self) -> float | None:
         """Return the seconds until the next call may be tried, or None when the breaker is closed."""
-        return None if self._open_until is None else self._open_until - steady.seconds()
+        return None if self._open_until is None else self._open_until - boot_clock.seconds()
 
     def _refusal(self, left: float) -> Unavailable:
         CALLS.labels(self.provider, "refused_by_breaker").inc()
@@ -112,7 +112,7 @@ class Breaker:
             elif self._open_until is not None or self._failures < FAILURES_TO_OPEN:
                 # A call from before the breaker opened says nothing about whether the provider is back.
                 return
-            self._open_until = steady.seconds() + self._pause
+            self._open_until = boot_clock.seconds() + self._pause
             OPEN.labels(self.provider).set(1)
             log.error("provider_breaker_opened", provider=self.provider, seconds=self._pause)
 

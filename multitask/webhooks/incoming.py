@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from multitask import database, providers
 from multitask.database import jobs
-from multitask.payments import audit
+from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject
 from multitask.payments.provider import ProviderError, Rejected, Subject
 from multitask.users import powers

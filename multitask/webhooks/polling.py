@@ -17,8 +17,8 @@ from django.db import Error
 from django.db.models import Q, QuerySet
 
 from multitask import providers
-from multitask.payments import chargebacks
 from multitask.payments.errors import UnknownObject
+from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Refund, Withdrawal
 from multitask.payments.provider import Provider, ProviderError, Subject, Unavailable
 from multitask.payments.states import PaymentState, RefundState, WithdrawalState

@@ -6,17 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from multitask import providers
-from multitask.payments import (
-    chargebacks,
-    funding,
-    methods,
-    onboarding,
-    refunds,
-    settlement,
-    transfers,
-    withdrawals,
-)
 from multitask.payments.errors import UnknownObject
+from multitask.payments.escrow import refunds
+from multitask.payments.funding import intents, saved_methods
+from multitask.payments.losses import chargebacks
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from multitask.payments.provider import Provider, Subject
 from multitask.webhooks.models import IncomingEvent
 
@@ -75,7 +69,7 @@ def _never(_: Provider, __: Any) -> bool:
 _ROUTES = {
     Subject.PAYMENT: Route(
         read=lambda provider, event: provider.read_payment(event.object_id),
-        confirm=funding.confirm,
+        confirm=intents.confirm,
         is_ours=_has_reference,
     ),
     Subject.ACCOUNT: Route(
@@ -106,17 +100,17 @@ _ROUTES = {
     ),
     Subject.PAYMENT_METHOD: Route(
         read=lambda provider, event: provider.read_method(event.object_id),
-        confirm=methods.confirm,
+        confirm=saved_methods.confirm,
         is_ours=_never,
     ),
     Subject.SETUP: Route(
         read=lambda provider, event: provider.read_setup(event.object_id),
-        confirm=methods.confirm_setup,
+        confirm=saved_methods.confirm_setup,
         is_ours=_never,
     ),
     Subject.BALANCE: Route(
         read=lambda provider, event: event.account_id,
-        confirm=settlement.account_balance_changed,
+        confirm=availability.account_balance_changed,
         is_ours=_never,
         is_about_account=True,
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from multitask.tasks.models import Application, Task
+from multitask.marketplace.models import Application, Task
 from multitask.web.api import document, urls
 from tests.acceptance.clients import Answer, Caller
 

@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask import database
-from multitask.payments import audit, bookkeeping, history, wallet
-from multitask.payments.history import HistoryType
+from multitask.marketplace import board
+from multitask.payments.books import audit, history, postings
+from multitask.payments.books.history import HistoryType
 from multitask.payments.models import Escrow, HistoryRow, Payment
+from multitask.payments.reads import wallet
+from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
-from multitask.payments.wallet import Filter
-from multitask.tasks import board
 from multitask.users.actor import Actor
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
@@ -52,7 +53,7 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     )
     history.deposit_requested(escrow, payment, now)
     history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
-    database.run(lambda: bookkeeping.fund(escrow, payment, escrow.total, now))
+    database.run(lambda: postings.fund(escrow, payment, escrow.total, now))
     return escrow
 
 

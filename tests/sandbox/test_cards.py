@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from stripe_sandbox import cards
+from sandboxes.stripe import cards
 from tests.sandbox import scenes, wire
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess

@@ -86,7 +86,7 @@ def test_a_faulty_day_goes_on_after_a_restart(own: SandboxProcess) -> None:
 
 def test_a_taken_port_and_a_taken_folder_are_told_clearly(own: SandboxProcess) -> None:
     def start(port: int, folder: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "stripe_sandbox", f"--port={port}", *folder.split()]
+        command = [sys.executable, "-m", "sandboxes.stripe", f"--port={port}", *folder.split()]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
 
     port, folder = start(own.port, "--memory"), start(free_port(), f"--data={own.data}")
@@ -114,7 +114,7 @@ def test_a_taken_port_and_a_taken_folder_are_told_clearly(own: SandboxProcess) -
 )
 def test_what_cannot_be_started_is_told_in_a_line(tmp_path: Path, options: str, told: str) -> None:
     (tmp_path / "sandbox.sqlite").write_text("This is no database.")
-    command = [sys.executable, "-m", "stripe_sandbox", f"--port={free_port()}"]
+    command = [sys.executable, "-m", "sandboxes.stripe", f"--port={free_port()}"]
     command += options.format(folder=tmp_path).split()
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_started_is_told_in_a_line(tmp_path: Path, options: str, 
 
 
 def test_the_help_says_how_to_use_it() -> None:
-    command = [sys.executable, "-m", "stripe_sandbox", "--help"]
+    command = [sys.executable, "-m", "sandboxes.stripe", "--help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20).stdout
 
     assert "stripe.StripeClient(" in told
@@ -133,7 +133,7 @@ def test_the_help_says_how_to_use_it() -> None:
 
 def test_the_ready_line_names_the_address() -> None:
     port = free_port()
-    command = [sys.executable, "-m", "stripe_sandbox", f"--port={port}", "--memory"]
+    command = [sys.executable, "-m", "sandboxes.stripe", f"--port={port}", "--memory"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

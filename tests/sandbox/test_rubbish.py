@@ -15,9 +15,9 @@ from urllib.parse import quote_plus
 import pytest
 import stripe
 
-import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
-from stripe_sandbox import params
-from stripe_sandbox.routing import ROUTES
+import sandboxes.stripe.resources  # noqa: F401  the endpoints register themselves
+from sandboxes.stripe import params
+from sandboxes.stripe.routing import ROUTES
 from tests.sandbox import scenes, wire
 from tests.sandbox.conftest import sdk
 from tests.sandbox.test_pages import visit

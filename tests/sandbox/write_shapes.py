@@ -1,4 +1,4 @@
-"""Write `stripe_sandbox/shapes/*.json`: the fields of every object, and the event types, that the SDK declares.
+"""Write `sandboxes/stripe/shapes/*.json`: the fields of every object, and the event types, that the SDK declares.
 
 Run it by hand after an upgrade of the SDK: `python -m tests.sandbox.write_shapes`.
 The sandbox itself never imports the SDK; it reads the written names and fills what is missing with nulls.
@@ -14,7 +14,7 @@ from typing import Any
 import stripe
 from stripe import ListObject, StripeObject
 
-FOLDER = Path(__file__).parents[2] / "stripe_sandbox" / "shapes"
+FOLDER = Path(__file__).parents[2] / "sandboxes" / "stripe" / "shapes"
 _WORDS = (
     "Account AccountLink AccountSession Balance BalanceSettings BalanceTransaction BankAccount Capability Card "
     "Charge Customer Dispute Event LoginLink PaymentIntent PaymentMethod Payout Person Refund SetupAttempt "

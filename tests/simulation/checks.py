@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import Q
 
 from multitask.payments.models import Approval, ConnectedAccount, Dispute, Escrow, Operation, Refund, Withdrawal
+from multitask.payments.payouts.transfers import AWAITS_ACCOUNT, arrived
 from multitask.payments.states import OPEN_OPERATIONS
-from multitask.payments.transfers import AWAITS_ACCOUNT, arrived
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests import books, sound_books
 from tests.simulation.provider import Provider

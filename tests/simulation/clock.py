@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import time_machine
 
-from multitask.payments import steady
+from multitask.payments.operations import boot_clock
 
 BEGIN = datetime(2031, 3, 3, 9, 0, tzinfo=UTC).timestamp()
 
@@ -61,7 +61,7 @@ class Clock:
             # Libraries that wait for the database took the real ones when they were imported.
             time.sleep, time.monotonic = sleep, lambda: self.true
             try:
-                with steady.using(lambda: self.true):
+                with boot_clock.using(lambda: self.true):
                     yield
             finally:
                 time.sleep, time.monotonic = kept

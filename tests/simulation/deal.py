@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from multitask.marketplace.models import Application, Task
 from multitask.payments.models import ConnectedAccount, Dispute, Escrow, Payment, Refund, SavedMethod, Withdrawal
 from multitask.payments.states import STEPS, EscrowState
-from multitask.tasks.models import Application, Task
 from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
 from tests.simulation.weather import HOUR

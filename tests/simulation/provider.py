@@ -3,19 +3,19 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-import stripe_sandbox.resources  # noqa: F401  the endpoints register themselves
-from stripe_sandbox.box import Box
-from stripe_sandbox.control import money
-from stripe_sandbox.documents import Doc
-from stripe_sandbox.faults import Fault
-from stripe_sandbox.objects import account as accounts
-from stripe_sandbox.objects import beginning, dispute, payment_intent
-from stripe_sandbox.objects import payout as payouts
-from stripe_sandbox.objects import refund as refunds
-from stripe_sandbox.outbox import Outbox
-from stripe_sandbox.pages.onboarding import Onboarding
-from stripe_sandbox.pipeline import Pipeline, Reply, Request, Work
-from stripe_sandbox.settings import Settings, Webhook
+import sandboxes.stripe.resources  # noqa: F401  the endpoints register themselves
+from sandboxes.stripe.box import Box
+from sandboxes.stripe.control import money
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.faults import Fault
+from sandboxes.stripe.objects import account as accounts
+from sandboxes.stripe.objects import beginning, dispute, payment_intent
+from sandboxes.stripe.objects import payout as payouts
+from sandboxes.stripe.objects import refund as refunds
+from sandboxes.stripe.outbox import Outbox
+from sandboxes.stripe.pages.onboarding import Onboarding
+from sandboxes.stripe.pipeline import Pipeline, Reply, Request, Work
+from sandboxes.stripe.settings import Settings, Webhook
 from tests.simulation.clock import Clock
 
 WEBHOOKS = "http://ours.example/payments/webhooks/stripe/"
@@ -86,7 +86,7 @@ class Provider:
 
     def authenticate(self, payment: str, *, passed: bool) -> None:
         """Answer the bank's question in the browser, if there is one."""
-        from stripe_sandbox.errors import ApiError
+        from sandboxes.stripe.errors import ApiError
 
         try:
             with self.box.store.transaction():

@@ -6,8 +6,11 @@ from typing import Any
 
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from multitask.payments import interventions, refunds, returns, transfers
+from multitask.payments import staff_commands
+from multitask.payments.escrow import refunds
+from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Dispute
+from multitask.payments.payouts import transfers
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 from multitask.web.backoffice import open_questions
@@ -46,11 +49,11 @@ class Staff:
         answers: dict[str, Callable[[Any], object]] = {
             "disputes": self._settle,
             "approvals": self._decide,
-            "review": lambda row: self._do("return_payment", returns.return_payment, payment_id=row.pk),
+            "review": lambda row: self._do("return_payment", unapplied_payments.return_payment, payment_id=row.pk),
             "refunds": lambda row: self._do("retry_refund", refunds.retry, refund_id=row.pk),
             "transfers": lambda row: self._do("retry_transfer", transfers.retry, escrow_id=row.subject_id),
             "stuck": lambda row: self._do(
-                "push", interventions.push_operation, operation_id=row.pk, note="It is stuck"
+                "push", staff_commands.push_operation, operation_id=row.pk, note="It is stuck"
             ),
         }
         found = 0

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 from django.db import DatabaseError, connection
 
-from multitask.payments import sending
+from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError
-from stripe_sandbox.documents import Doc
-from stripe_sandbox.pipeline import Dropped, Reply
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.pipeline import Dropped, Reply
 from tests.simulation import points, web, wire
 from tests.simulation.clock import BEGIN
 from tests.simulation.promises import Promises
@@ -118,7 +118,7 @@ class Story:
         self.pass_by(0.05 + 0.3 * self.rng.random())
         path = url.rsplit("/v1/", maxsplit=1)[-1].split("?", maxsplit=1)[0]
         # As our connections do before any byte leaves.
-        sending.check()
+        send_deadline.check()
         fault = self._fault(f"{method} {path}", timeout)
         if fault in ("drop_request", "timeout"):
             raise wire.Lost(fault)

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from stripe_sandbox.pipeline import Reply
+from sandboxes.stripe.pipeline import Reply
 
 # Whoever plays a story carries its requests.
 Carrier = Callable[[str, str, Mapping[str, str], bytes, float], Reply]

@@ -238,7 +238,7 @@ def send(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
 def assert_no_secret_in_command_lines(settings: dict[str, str]) -> None:
     kept = json.loads((Path(settings["MULTITASK_DATA"]) / "secrets.json").read_text())
     commands = list(programs_of(settings).values())
-    assert any("stripe_sandbox" in command for command in commands)
+    assert any("sandboxes.stripe" in command for command in commands)
     assert [command for command in commands if any(secret in command for secret in kept.values())] == []
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from multitask.money import Money
-from multitask.payments import sending
+from multitask.payments.operations import send_deadline
 from multitask.payments.provider import Rejected, Unavailable, Unknown
 from multitask.providers import calls
 from multitask.providers.stripe.adapter import StripeProvider
@@ -337,7 +337,7 @@ def test_a_search_without_a_reference_is_a_mistake(script: Script) -> None:
 def test_a_call_that_is_late_is_not_sent(script: Script) -> None:
     script.answer(200, {"id": "cus_1", "object": "customer"})
     stripe = provider(script)
-    with sending.within(timedelta(0), since=sending.moment()), pytest.raises(Unavailable) as error:
+    with send_deadline.within(timedelta(0), since=send_deadline.moment()), pytest.raises(Unavailable) as error:
         stripe.create_customer(reference="r:1:1", email="", name="", key="k")
     assert error.value.code == "sent_too_late"
     assert script.requests == []
@@ -347,7 +347,7 @@ def test_a_call_on_a_connection_from_before_is_not_sent_late_either(script: Scri
     script.answer(200, {"id": "cus_1", "object": "customer"})
     stripe = provider(script)
     stripe.create_customer(reference="r:1:1", email="", name="", key="k")
-    with sending.within(timedelta(0), since=sending.moment()), pytest.raises(Unavailable):
+    with send_deadline.within(timedelta(0), since=send_deadline.moment()), pytest.raises(Unavailable):
         stripe.create_customer(reference="r:2:1", email="", name="", key="l")
     assert len(script.requests) == 1
 

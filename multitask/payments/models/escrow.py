@@ -6,11 +6,11 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from multitask.marketplace.models import Application, Task
 from multitask.money import Money
 from multitask.payments.models.fields import currency_check, state_field, states_check
 from multitask.payments.states import CLOSED_ESCROWS, EscrowState, PaymentState, RefundState
 from multitask.payments.terms import Terms
-from multitask.tasks.models import Application, Task
 
 
 class Escrow(models.Model):

@@ -7,7 +7,7 @@ from typing import Any
 
 import stripe
 
-from multitask.payments import sending
+from multitask.payments.operations import send_deadline
 from multitask.payments.provider import Unknown
 from multitask.providers import calls
 from multitask.providers.stripe import http
@@ -87,7 +87,7 @@ class Caller:
             yield [item.to_dict() for item in page.data]
             if not page.has_more or not page.data:
                 return
-            sending.searched_a_page()
+            send_deadline.searched_a_page()
             with self._guarded():
                 page = page.next_page()
 

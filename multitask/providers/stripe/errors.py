@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 import structlog
 
-from multitask.payments import sending
+from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) 
     """Return what a failed call means. Whatever is not proven to have had no effect is `Unknown`."""
     status = error.http_status
     if isinstance(error, stripe.APIConnectionError):
-        if isinstance(error.__cause__, sending.TooLate):
+        if isinstance(error.__cause__, send_deadline.TooLate):
             return Unavailable("sent_too_late", "The call was not sent, since too much time had passed.")
         return Unknown("connection_failed", "The payment provider did not answer in time.")
     if isinstance(error, stripe.AuthenticationError):

@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from multitask.payments import sending
+from multitask.payments.operations import send_deadline
 
 POOL_SIZE = 64
 
@@ -54,7 +54,7 @@ def _before_sending(connection: HTTPConnection) -> None:
     """Connect, which may take long, and only then look whether the call may still be sent."""
     if connection.sock is None:
         connection.connect()
-    sending.check()
+    send_deadline.check()
     call: _Call | None = getattr(_thread, "call", None)
     if call is not None:
         # Not the connection: it forgets its socket when the answer will be the last on it.

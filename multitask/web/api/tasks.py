@@ -10,11 +10,11 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
+from multitask.marketplace import access, board, listing
+from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import Money
-from multitask.payments import fulfilment
-from multitask.tasks import access, board, listing
-from multitask.tasks.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
-from multitask.tasks.states import ApplicationStatus, TaskStatus
+from multitask.payments.agreements import work
 from multitask.users.actor import Actor
 from multitask.web.api import auth, pagination
 from multitask.web.api.operations import responses
@@ -212,10 +212,10 @@ def _working(name: str, command: Callable[..., Task], summary: str) -> None:
 _deciding("accept", "accept", board.accept, "Accept an application, as the task's client")
 _deciding("reject", "reject", board.reject, "Reject an application, as the task's client")
 _deciding("withdraw", "withdraw", board.withdraw_application, "Withdraw one's own application")
-_working("start", fulfilment.start, "Begin the work, as the assigned freelancer")
-_working("deliver", fulfilment.deliver, "Hand the work over, as the assigned freelancer")
-_working("complete", fulfilment.complete, "Confirm delivered work, as the client")
-_working("cancel", fulfilment.cancel, "Call the task off")
+_working("start", work.start, "Begin the work, as the assigned freelancer")
+_working("deliver", work.deliver, "Hand the work over, as the assigned freelancer")
+_working("complete", work.complete, "Confirm delivered work, as the client")
+_working("cancel", work.cancel, "Call the task off")
 
 
 def show_task(task: Task) -> TaskOut:

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from multitask import ledger
-from multitask.payments import bookkeeping
+from multitask.payments.books import postings
 from multitask.payments.models import ConnectedAccount, Operation
 from multitask.web.backoffice import site
 from multitask.web.pages import requirements
@@ -14,7 +14,7 @@ NEWEST = 20
 
 def show(request: HttpRequest, account: ConnectedAccount) -> HttpResponse:
     """What the provider says of the account, what it holds, and what waits for it."""
-    code = bookkeeping.connected_account(account.provider, account.pk).code
+    code = postings.connected_account(account.provider, account.pk).code
     held = [-money for (_code, _currency), money in sorted(ledger.balances([code]).items())]
     events = IncomingEvent.objects.filter(object_id=account.provider_account_id or "-").defer("payload")
     context = {

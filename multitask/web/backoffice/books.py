@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from multitask import ledger
 from multitask.ledger.models import Account, Balance, Entry, Transaction
 from multitask.money import Money
-from multitask.payments.bookkeeping import SCOPE
+from multitask.payments.books.postings import SCOPE
 from multitask.web.backoffice import site, words
 from multitask.web.pages.templatetags.money import money
 

@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from multitask.money import Money
-from multitask.payments import access, actions, whereabouts
-from multitask.payments import escrow as escrow_rules
-from multitask.payments.approvals import SETTLE
+from multitask.payments.authorization import access
+from multitask.payments.authorization.approvals import SETTLE
+from multitask.payments.escrow import permitted_actions
+from multitask.payments.escrow import releases as escrow_rules
 from multitask.payments.models import Approval, AuditEvent, Chargeback, Dispute, Escrow, Operation, Payment, Refund
+from multitask.payments.reads import allocation
 from multitask.payments.states import DisputeState, PaymentState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import Actor, Power, Role
@@ -62,7 +64,7 @@ def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     # While a decision waits for a second person, the staff decides nothing else over the escrow.
     is_decided = any(row.thing["answer"] == _WAITING for row in decisions)
     return {
-        "parts": events.places(whereabouts.parts(escrow), escrow.total_minor),
+        "parts": events.places(allocation.parts(escrow), escrow.total_minor),
         "trail": audit.lines(trail),
         "buttons": [] if is_decided else _offered(escrow, actor),
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},
@@ -84,7 +86,7 @@ def _offered(escrow: Escrow, actor: Actor) -> list[Button]:
     deeds = {"release": "release", "refund": "refund"}
     return [
         Button(deeds[name], addresses.deed(deeds[name], escrow.pk))
-        for name in actions.allowed(actor, escrow)
+        for name in permitted_actions.allowed(actor, escrow)
         if name in deeds and (actor.may(Power.RELEASE) or actor.may(Power.REFUND))
     ]
 

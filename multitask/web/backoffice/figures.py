@@ -15,7 +15,7 @@ from django.utils import timezone
 from multitask import ledger
 from multitask.ledger.models import Account, Entry, Transaction
 from multitask.money import Money
-from multitask.payments import bookkeeping
+from multitask.payments.books import postings
 from multitask.payments.models import Operation, Withdrawal
 from multitask.payments.states import OPEN_OPERATIONS, WithdrawalState
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -78,7 +78,7 @@ def held() -> list[Held]:
 
 def currencies() -> list[str]:
     """The currencies in which the platform has ever earned a fee. One query."""
-    code = bookkeeping.fees_account().code
+    code = postings.fees_account().code
     return list(Account.objects.filter(code=code).order_by("currency").values_list("currency", flat=True))
 
 
@@ -135,7 +135,7 @@ def _midnight(now: datetime) -> datetime:
 def by_month(currency: str, now: datetime) -> list[Month]:
     """The platform's fees of the last months, from readings of one account. One query."""
     months = [_month(now, back) for back in range(MONTHS - 1, -1, -1)]
-    code = bookkeeping.fees_account().code
+    code = postings.fees_account().code
     readings = ledger.readings([code], currency, [*months, now])[code]
     pairs = zip(months, itertools.pairwise(readings), strict=True)
     return [Month(at, after.balance - before.balance) for at, (before, after) in pairs]

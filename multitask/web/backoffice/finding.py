@@ -12,7 +12,6 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from multitask.ledger.models import Account, Transaction
-from multitask.payments import references
 from multitask.payments.models import (
     Chargeback,
     ConnectedAccount,
@@ -26,6 +25,7 @@ from multitask.payments.models import (
     SavedMethod,
     Withdrawal,
 )
+from multitask.payments.operations import references
 from multitask.users import names
 from multitask.users.models import User
 from multitask.web.backoffice import addresses, words

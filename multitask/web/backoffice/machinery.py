@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from multitask.payments.models import Operation
+from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
-from multitask.payments.transfers import CREATE_TRANSFER
 from multitask.users.actor import Power
 from multitask.web.backoffice import open_questions, roles, site, words
 from multitask.webhooks.models import EventState, IncomingEvent

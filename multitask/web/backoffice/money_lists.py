@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from multitask.payments.chargebacks import HARMLESS
+from multitask.payments.losses.chargebacks import HARMLESS
 from multitask.payments.models import Approval, Chargeback, Dispute, Escrow, Payment, Refund, Withdrawal
 from multitask.web.backoffice import addresses, escrows, withdrawals, words
 from multitask.web.backoffice.columns import MoneyList, badge, mono, person, waiting

@@ -9,8 +9,9 @@ from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
-from multitask.payments.chargebacks import HARMLESS
+from multitask.payments.losses.chargebacks import HARMLESS
 from multitask.payments.models import Approval, Chargeback, Dispute, Operation, Payment, Refund, Withdrawal
+from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import (
     OPEN_OPERATIONS,
     DisputeState,
@@ -19,7 +20,6 @@ from multitask.payments.states import (
     RefundState,
     WithdrawalState,
 )
-from multitask.payments.transfers import CREATE_TRANSFER
 from multitask.webhooks.models import EventState, IncomingEvent
 
 STUCK_AFTER: Final = timedelta(minutes=5)

@@ -3,8 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from multitask.payments import wallet
 from multitask.payments.models import AuditEvent, ConnectedAccount, Customer, Escrow, Withdrawal
+from multitask.payments.reads import wallet
 from multitask.users import second_factor
 from multitask.users.actor import Power
 from multitask.users.models import User

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from multitask.payments.models import AuditEvent, Operation, Withdrawal
+from multitask.payments.payouts.withdrawals import CREATE_PAYOUT
 from multitask.payments.states import OPEN_OPERATIONS, OperationState, WithdrawalState
-from multitask.payments.withdrawals import CREATE_PAYOUT
 from multitask.users.actor import Power
 from multitask.web.backoffice import addresses, audit, books, roles, site
 from multitask.web.backoffice.escrows import Button, Row

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from multitask.money import Money
-from multitask.payments.trends import Point
+from multitask.payments.reads.trends import Point
 
 WIDTH: Final = 600
 HEIGHT: Final = 160

@@ -9,11 +9,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
+from multitask.marketplace import listing
 from multitask.money import Money
-from multitask.payments import access, funding, operations
+from multitask.payments.authorization import access
+from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Payment
+from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, PaymentState
-from multitask.tasks import listing
 from multitask.web.pages import sentences
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
@@ -29,7 +31,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
         task = listing.task(actor, task_id=task_id)
         if task.accepted_application_id is None:
             raise Http404
-        funding.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
+        intents.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
     except DomainError as refusal:
         messages.error(request, sentences.of(refusal))
         return redirect("pages:task", task_id=task_id)
@@ -52,7 +54,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
         "task": escrow.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
-        "publishable_key": operations.provider_named(escrow.provider).publishable_key,
+        "publishable_key": engine.provider_named(escrow.provider).publishable_key,
         "script": settings.PAYMENT_SCRIPT_URL,
         "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
     }

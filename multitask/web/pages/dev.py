@@ -12,8 +12,8 @@ from django.urls import path
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
-from multitask.payments import emails, notice_words
 from multitask.payments.models import Notice
+from multitask.payments.notices import emails, wording
 from multitask.users import letters, mail
 from multitask.users.models import User
 from multitask.web.pages.shell import page
@@ -37,7 +37,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """List every kind of notice with its newest, and every kind of letter."""
     newest = dict(Notice.objects.values_list("kind").annotate(newest=Max("pk")))
     context = {
-        "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(notice_words.KINDS)],
+        "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(wording.KINDS)],
         "letters": letters.KINDS if User.objects.exists() else [],
     }
     return page(request, "dev_emails.html", context)

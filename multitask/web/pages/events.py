@@ -8,9 +8,9 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from multitask.money import Money
-from multitask.payments import audit
+from multitask.payments.books import audit
 from multitask.payments.models import AuditEvent
-from multitask.payments.whereabouts import Part, Place
+from multitask.payments.reads.allocation import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
 from multitask.web.pages import narration, statuses
 

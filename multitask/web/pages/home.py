@@ -10,11 +10,12 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from multitask.payments import onboarding, wallet
+from multitask.marketplace.models import Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.models import Escrow, Refund
+from multitask.payments.payouts import onboarding
+from multitask.payments.reads import wallet
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
-from multitask.tasks.models import Application, Task
-from multitask.tasks.states import ApplicationStatus, TaskStatus
 from multitask.users.models import User
 from multitask.web.pages.shell import page, user_of
 

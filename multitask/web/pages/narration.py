@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from multitask.money import Money
-from multitask.payments.holds import Reason
+from multitask.payments.books.journal import Leg, Posted
 from multitask.payments.models import HistoryRow, Withdrawal
-from multitask.payments.postings import Leg, Posted
+from multitask.payments.reads.pending_reasons import Reason
 
 _PLUS, _MINUS = "+", "\u2212"
 

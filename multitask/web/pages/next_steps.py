@@ -6,11 +6,12 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from multitask.payments import access, onboarding
+from multitask.marketplace.models import Task
+from multitask.marketplace.states import TaskStatus
+from multitask.payments.authorization import access
 from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.payouts import onboarding
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, PaymentState, RefundState
-from multitask.tasks.models import Task
-from multitask.tasks.states import TaskStatus
 from multitask.users.actor import Actor, Role
 
 

@@ -9,8 +9,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from multitask.payments import notice_words, notices
 from multitask.payments.models import Notice
+from multitask.payments.notices import notices, wording
 from multitask.users.mail import Said
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
@@ -49,7 +49,7 @@ def _before(request: HttpRequest) -> int | None:
 
 
 def _line(notice: Notice) -> Line:
-    return Line(notice_words.of(notice), notice.created_at, notice.read_at is None)
+    return Line(wording.of(notice), notice.created_at, notice.read_at is None)
 
 
 urlpatterns = [path("notices/", show, name="notices")]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.payments import onboarding
+from multitask.payments.payouts import onboarding
 from multitask.web.pages import requirements, sentences
 from multitask.web.pages.proof import fresh_second_factor
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of

@@ -11,13 +11,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from multitask.marketplace.models import Task
 from multitask.money import Money
-from multitask.payments import access, actions, disputes, fulfilment, refunds, whereabouts
-from multitask.payments import escrow as escrows
+from multitask.payments.agreements import work
+from multitask.payments.authorization import access
+from multitask.payments.escrow import disputes, permitted_actions, refunds
+from multitask.payments.escrow import releases as escrows
 from multitask.payments.models import Escrow, Refund
+from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
-from multitask.tasks.models import Task
 from multitask.users.actor import STAFF_ROLES, Actor
 from multitask.web.pages import events, forms, next_steps
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
@@ -48,7 +51,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
 
 def _offered(actor: Actor, escrow: Escrow) -> list[str]:
     """What one may do from here; staff answers requests in the back office, which asks for a reason."""
-    allowed = actions.allowed(actor, escrow)
+    allowed = permitted_actions.allowed(actor, escrow)
     if access.party(actor, escrow) in STAFF_ROLES:
         return [name for name in allowed if name not in {"accept_refund", "refuse_refund"}]
     return allowed
@@ -56,7 +59,7 @@ def _offered(actor: Actor, escrow: Escrow) -> list[str]:
 
 def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
     actor = actor_of(request)
-    parts = whereabouts.parts(escrow)
+    parts = allocation.parts(escrow)
     open_refund = _open_refund(escrow)
     allowed = _offered(actor, escrow)
     context: dict[str, Any] = {
@@ -108,7 +111,7 @@ def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
     escrow, actor, now = _escrow(request, task_id), actor_of(request), timezone.now()
 
     def both() -> None:
-        fulfilment.complete(actor=actor, task_id=task_id, now=now)
+        work.complete(actor=actor, task_id=task_id, now=now)
         escrows.release(actor=actor, escrow_id=escrow.pk, now=now, request_key=request_key(request))
 
     done = _("Confirmed and released. %(name)s was told.") % {"name": escrow.freelancer.username}

@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.payments import access, fulfilment
+from multitask.marketplace import board, listing
+from multitask.marketplace.errors import TaskNotFound
+from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.payments.agreements import work
+from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
-from multitask.tasks import board, listing
-from multitask.tasks.errors import TaskNotFound
-from multitask.tasks.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
-from multitask.tasks.states import ApplicationStatus, TaskStatus
 from multitask.users.actor import Actor
 from multitask.web.pages import next_steps, sentences
 from multitask.web.pages.fields import AmountField, TextField
@@ -248,10 +249,10 @@ def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpRespon
 accept = _deciding(board.accept, lambda: _("Accepted. Pay into escrow so that the work can start."))
 reject = _deciding(board.reject, lambda: _("The application was turned down."))
 withdraw = _deciding(board.withdraw_application, lambda: _("You took your application back."))
-start = _working(fulfilment.start, lambda: _("Good luck: the client sees that you have started."))
-deliver = _working(fulfilment.deliver, lambda: _("Delivered. The client was asked to confirm."))
-complete = _working(fulfilment.complete, lambda: _("Confirmed. Release the money when you are ready."))
-cancel = _working(fulfilment.cancel, lambda: _("The task was called off."))
+start = _working(work.start, lambda: _("Good luck: the client sees that you have started."))
+deliver = _working(work.deliver, lambda: _("Delivered. The client was asked to confirm."))
+complete = _working(work.complete, lambda: _("Confirmed. Release the money when you are ready."))
+cancel = _working(work.cancel, lambda: _("The task was called off."))
 
 urlpatterns = [
     path("tasks/", browse, name="tasks"),

@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from multitask.money import Money
-from multitask.payments import browsing, postings
-from multitask.payments.browsing import Cursor
-from multitask.payments.history import HistoryType
+from multitask.payments.books import journal
+from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
+from multitask.payments.reads import history_pages
+from multitask.payments.reads.history_pages import Cursor
+from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
-from multitask.payments.wallet import Filter
 from multitask.web.pages import calendars, exports, narration, statement, statuses
 from multitask.web.pages.fields import TextField
 from multitask.web.pages.shell import UNPROCESSABLE, page, signed_in, user_of
@@ -88,8 +89,8 @@ def show(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, form)
     wanted, query = form.wanted(), form.query()
-    found = browsing.page(user.pk, wanted, _cursor(request))
-    totals, is_whole = browsing.totals(user.pk, wanted, is_exact="all" in request.GET)
+    found = history_pages.page(user.pk, wanted, _cursor(request))
+    totals, is_whole = history_pages.totals(user.pk, wanted, is_exact="all" in request.GET)
     context = {
         "form": form,
         "rows": [narration.row(row) for row in found.rows],
@@ -120,7 +121,7 @@ def _refused(request: HttpRequest, form: FilterForm) -> HttpResponse:
 
 
 def _filter(request: HttpRequest) -> FilterForm:
-    return FilterForm(request.GET, currencies=browsing.currencies(user_of(request).pk))
+    return FilterForm(request.GET, currencies=history_pages.currencies(user_of(request).pk))
 
 
 def _cursor(request: HttpRequest) -> Cursor:
@@ -153,7 +154,7 @@ def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
         "row": row,
         "fee": Money(row.fee_minor, row.currency),
         "net": Money(row.amount_minor - row.fee_minor, row.currency),
-        "postings": [narration.posting(posted, row) for posted in postings.of_row(row)],
+        "postings": [narration.posting(posted, row) for posted in journal.of_row(row)],
     }
     return page(request, "transactions_detail.html", context)
 
@@ -191,7 +192,7 @@ def _csv(user_id: int, wanted: Filter) -> StreamingHttpResponse:
 
 
 def _cells(user_id: int, wanted: Filter) -> Iterator[list[str]]:
-    for row in browsing.all_rows(user_id, wanted):
+    for row in history_pages.all_rows(user_id, wanted):
         amounts = (row.amount_minor, row.fee_minor, row.amount_minor - row.fee_minor)
         yield [
             str(row.public_id),

@@ -9,9 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from multitask.money import Money
-from multitask.payments import access, browsing, holds, onboarding, trends, wallet
+from multitask.payments.authorization import access
 from multitask.payments.models import ConnectedAccount
-from multitask.payments.wallet import Balances
+from multitask.payments.payouts import onboarding
+from multitask.payments.reads import history_pages, pending_reasons, trends, wallet
+from multitask.payments.reads.wallet import Balances
 from multitask.users.models import User
 from multitask.web.pages import calendars, charts, narration, withdrawing
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
@@ -36,7 +38,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "balances": [{"held": held, "bar": _bar(held), "is_empty": not _all(held)} for held in balances],
         "charted": charted.available.currency,
         "account": account,
-        "latest": [narration.row(row) for row in browsing.newest(user.pk, LATEST)],
+        "latest": [narration.row(row) for row in history_pages.newest(user.pk, LATEST)],
         **_charts(user, charted),
         **(_of_freelancer(request, account) if user.is_freelancer else {}),
         "is_freelancer": user.is_freelancer,
@@ -75,7 +77,7 @@ def _bar(held: Balances) -> list[dict[str, Any]]:
 def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> dict[str, Any]:
     """What pending money waits for, and the newest withdrawals."""
     user = user_of(request)
-    standing = holds.standing(user_id=user.pk, account=account, now=timezone.now(), zone=calendars.own_zone())
+    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=calendars.own_zone())
     newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
     return {
         "holds": [{"hold": hold, "words": narration.hold(hold.reason)} for hold in standing.holds],

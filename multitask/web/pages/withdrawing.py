@@ -17,8 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.money import Currency, Money, MoneyError
-from multitask.payments import access, onboarding, previews, withdrawals
+from multitask.payments.authorization import access
 from multitask.payments.models import Withdrawal
+from multitask.payments.payouts import onboarding, withdrawals
+from multitask.payments.reads import previews
 from multitask.payments.states import WithdrawalState
 from multitask.web.pages import calendars, narration, sentences
 from multitask.web.pages.fields import AmountField

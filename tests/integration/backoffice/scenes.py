@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from multitask.money import Money
-from multitask.payments import disputes
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Dispute, Operation, Payment, Refund, Withdrawal
 from multitask.users.actor import Actor
 from multitask.webhooks.models import EventState, IncomingEvent

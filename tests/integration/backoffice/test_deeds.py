@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from multitask.payments import disputes, operations
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Approval, AuditEvent, Operation, Refund
+from multitask.payments.operations import engine
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -208,7 +209,7 @@ def test_push_a_call_that_is_held_does_not_send_it(world: World, office: Client)
 def test_sweep_all_overdue_calls(world: World, finance: Actor, office: Client) -> None:
     job = scenes.stuck_transfer(world)
     world.lose_jobs()
-    Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=timezone.now() - operations.CLAIM)
+    Operation.objects.filter(pk=job.transfer.pk).update(next_attempt_at=timezone.now() - engine.CLAIM)
     address = do(office, "sweep")
     assert audited("operations_swept", finance).details == {"operations": 1}
     assert "Overdue calls given to workers: 1." in told(office, address)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from multitask.payments import disputes, interventions
+from multitask.payments import staff_commands
+from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -84,7 +85,7 @@ def test_a_role_that_is_taken_away_stops_at_the_next_click(world: World, browser
     job = world.funded()
     assert inside.get("/backoffice/").status_code == 200
     assert finance.user_id is not None
-    interventions.set_staff_role(actor=admin, user_id=finance.user_id, staff_role="", note="Left", now=world.now)
+    staff_commands.set_staff_role(actor=admin, user_id=finance.user_id, staff_role="", note="Left", now=world.now)
     assert inside.get("/backoffice/").status_code == 404
     assert inside.post(addresses.deed("release", job.escrow.pk), {"note": "Still here"}).status_code == 404
     assert job.escrow.state == "funded"

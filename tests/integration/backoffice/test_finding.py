@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from multitask.ledger.models import Account, Transaction
-from multitask.payments import methods
+from multitask.payments.funding import saved_methods
 from multitask.payments.models import Chargeback, Customer, HistoryRow, Operation
 from multitask.users.models import User
 from tests.integration.backoffice import addresses, scenes
@@ -62,7 +62,7 @@ def test_a_person_by_name_email_customer_and_card(world: World, office: Client) 
     job = world.funded()
     user = User.objects.get(pk=user_id(job.client))
     customer = Customer.objects.get(user=user)
-    card = methods.save(actor=job.client, method_id=world.browser.new_method(), make_default=True, now=world.now)
+    card = saved_methods.save(actor=job.client, method_id=world.browser.new_method(), make_default=True, now=world.now)
     for wanted in (user.username.upper(), user.email, customer.provider_customer_id, card.provider_method_id):
         assert goes_to(office, wanted) == addresses.change(user)
 

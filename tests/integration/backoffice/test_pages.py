@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from multitask.payments import disputes
+from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Actor
 from multitask.webhooks.models import EventState

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.ledger.models import Transaction
-from multitask.payments import disputes
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Approval, AuditEvent, Operation
 from multitask.users import second_factor
 from multitask.users.actor import NEEDS_FRESH_PROOF, Actor, Power

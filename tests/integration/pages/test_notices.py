@@ -10,9 +10,9 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.payments import notice_words, notices
+from multitask.marketplace.models import Task
 from multitask.payments.models import Notice
-from multitask.tasks.models import Task
+from multitask.payments.notices import notices, wording
 from multitask.users import letters
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -108,7 +108,7 @@ def test_titles_are_shown_as_text(world: World, sign_in: SignIn) -> None:
 def test_every_address_that_is_written_in_a_notice_or_letter_leads_to_a_page(world: World, somebody: User) -> None:
     job = world.settled()
     notices.collect(now=world.now)
-    told = [notice_words.of(notice) for notice in notices.inbox(user_id(job.freelancer))]
+    told = [wording.of(notice) for notice in notices.inbox(user_id(job.freelancer))]
     written = [letters.said(kind, somebody, "new@example.com") for kind in letters.KINDS]
     for said in told + written:
         try:

@@ -8,8 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from multitask.payments import wallet
 from multitask.payments.models import Withdrawal
+from multitask.payments.reads import wallet
 from multitask.users.actor import Actor
 from multitask.web.pages import urls
 from tests.integration.pages.reading import MOST_STATEMENTS

@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask import ledger
+from multitask.marketplace.models import Task
 from multitask.money import Money
-from multitask.payments import bookkeeping, statements, trends
+from multitask.payments.books import postings
 from multitask.payments.models import Escrow
-from multitask.payments.statements import About
-from multitask.tasks.models import Task
+from multitask.payments.reads import statements, trends
+from multitask.payments.reads.statements import About
 from multitask.users.actor import Actor
 from multitask.web.pages import calendars
 from tests.integration.pages.reading import MOST_STATEMENTS, lines_of, text_of
@@ -166,7 +167,7 @@ def test_a_statements_export_has_every_line(world: World, sign_in: SignIn) -> No
 
 def test_readings_are_the_balances_at_their_moments(world: World) -> None:
     job = world.settled()
-    code = bookkeeping.available_account(user_id(job.freelancer)).code
+    code = postings.available_account(user_id(job.freelancer)).code
     (entry,) = ledger.entries(code, "USD")
     moments = [entry.recorded_at, entry.recorded_at + timedelta(microseconds=1)]
     found = ledger.readings([code, "nobody:knows"], "USD", moments)
@@ -180,7 +181,7 @@ def test_movement_says_how_far_back_it_looked(world: World) -> None:
     job = world.settled()
     for _number in range(3):
         world.arrive(world.withdrawn(job.freelancer, dollars("5.00")))
-    code = bookkeeping.withdrawing_account(user_id(job.freelancer)).code
+    code = postings.withdrawing_account(user_id(job.freelancer)).code
     newest = ledger.entries(code, "USD")
     moments = [newest[-1].recorded_at, newest[2].recorded_at, timezone.now()]
     whole = ledger.movement(code, "USD", ["withdrawal_paid"], moments)

@@ -21,9 +21,12 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from multitask.payments import chargebacks, disputes, emails, methods, notices
+from multitask.marketplace.models import Application, Task
+from multitask.payments.escrow import disputes
+from multitask.payments.funding import saved_methods
+from multitask.payments.losses import chargebacks
 from multitask.payments.models import HistoryRow, Notice, Refund, Withdrawal
-from multitask.tasks.models import Application, Task
+from multitask.payments.notices import emails, notices
 from multitask.users import letters, mail
 from multitask.users.actor import Actor
 from multitask.users.models import LoginAttempt, User
@@ -88,7 +91,7 @@ def people(world: World, settings: Settings) -> list[Actor]:
     contested = world.funded()
     made = world.sandbox.control("POST", "disputes", {"charge": contested.charge_id})
     chargebacks.confirm("stripe", world.provider.read_dispute(made["id"]), world.now)
-    methods.save(
+    saved_methods.save(
         actor=paid.client, method_id=world.browser.new_method("4242424242424242"), make_default=True, now=world.now
     )
     scenes.event(world, object_id=str(paid.payment.provider_payment_id))

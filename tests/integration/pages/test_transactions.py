@@ -11,11 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from multitask.payments import browsing
-from multitask.payments.browsing import Cursor
+from multitask.marketplace.models import Task
 from multitask.payments.models import HistoryRow
-from multitask.payments.wallet import Filter
-from multitask.tasks.models import Task
+from multitask.payments.reads import history_pages
+from multitask.payments.reads.history_pages import Cursor
+from multitask.payments.reads.wallet import Filter
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.web.pages import exports
@@ -96,17 +96,17 @@ def test_pages_show_every_row_once_and_newest_first(browser: Client, person: Use
 
 def test_newer_leads_back_the_way_that_older_came(person: User) -> None:
     _past(person, 60)
-    first = browsing.page(person.pk, Filter(), Cursor(), size=20)
+    first = history_pages.page(person.pk, Filter(), Cursor(), size=20)
     assert first.newer is None
     assert first.older is not None
-    second = browsing.page(person.pk, Filter(), first.older, size=20)
+    second = history_pages.page(person.pk, Filter(), first.older, size=20)
     assert second.newer is not None
     assert second.older is not None
-    third = browsing.page(person.pk, Filter(), second.older, size=20)
+    third = history_pages.page(person.pk, Filter(), second.older, size=20)
     assert third.older is None
     assert third.newer is not None
-    assert browsing.page(person.pk, Filter(), third.newer, size=20).rows == second.rows
-    assert browsing.page(person.pk, Filter(), second.newer, size=20).rows == first.rows
+    assert history_pages.page(person.pk, Filter(), third.newer, size=20).rows == second.rows
+    assert history_pages.page(person.pk, Filter(), second.newer, size=20).rows == first.rows
 
 
 @pytest.mark.parametrize("asked", ["type=refund", "status=failed", "currency=EUR", "type=refund&status=completed"])
@@ -118,7 +118,7 @@ def test_filters_choose_and_totals_match(browser: Client, person: User, asked: s
     chosen: dict[str, Any] = dict(part.split("=") for part in asked.split("&"))
     wanted = HistoryRow.objects.filter(user=person, **chosen).order_by("-pk")
     assert _shown(browser, f"/transactions/?{asked}") == [str(row.public_id) for row in wanted]
-    (total,) = browsing.totals(person.pk, Filter(**chosen))[0]
+    (total,) = history_pages.totals(person.pk, Filter(**chosen))[0]
     moved = [row for row in wanted if row.status == "completed"]
     assert total.rows == 30
     assert total.money_in.amount_minor == sum(row.amount_minor for row in moved)
@@ -149,8 +149,8 @@ def test_a_period_is_exact_in_the_middle_of_a_long_past(person: User) -> None:
     for row, day in zip(rows, days, strict=True):
         HistoryRow.objects.filter(pk=row.pk).update(created_at=day)
     wanted = Filter(start=days[20], end=days[30])
-    assert [row.pk for row in browsing.all_rows(person.pk, wanted)] == [row.pk for row in reversed(rows[20:30])]
-    (total,), is_whole = browsing.totals(person.pk, wanted)
+    assert [row.pk for row in history_pages.all_rows(person.pk, wanted)] == [row.pk for row in reversed(rows[20:30])]
+    (total,), is_whole = history_pages.totals(person.pk, wanted)
     assert (total.rows, is_whole) == (10, True)
     assert total.money_in.amount_minor == sum(row.amount_minor for row in rows[20:30])
 
@@ -160,40 +160,40 @@ def test_search_finds_titles_people_and_amounts(world: World, asked: str, found:
     job = world.funded()
     world.funded(dollars("20.00"), client=job.client)
     Task.objects.exclude(pk=job.task_id).update(title="Something else")
-    rows = browsing.page(user_id(job.client), Filter(search=asked), Cursor()).rows
+    rows = history_pages.page(user_id(job.client), Filter(search=asked), Cursor()).rows
     assert len(rows) == found
 
 
 def test_an_amount_is_searched_in_its_own_currency(person: User) -> None:
     (dollar,) = _past(person, 1)  # 1.00 USD
     _past(person, 1, currency="JPY")  # 100 JPY
-    assert browsing.page(person.pk, Filter(search="1.00"), Cursor()).rows == [dollar]
-    assert [row.currency for row in browsing.page(person.pk, Filter(search="100"), Cursor()).rows] == ["JPY"]
+    assert history_pages.page(person.pk, Filter(search="1.00"), Cursor()).rows == [dollar]
+    assert [row.currency for row in history_pages.page(person.pk, Filter(search="100"), Cursor()).rows] == ["JPY"]
 
 
 def test_a_search_goes_back_step_by_step(person: User) -> None:
-    rows = _past(person, browsing.WINDOW * 2 + 10)
+    rows = _past(person, history_pages.WINDOW * 2 + 10)
     wanted = Filter(search=str(rows[2].public_id))
     cursor: Cursor | None = Cursor()
     steps = 0
     found: list[HistoryRow] = []
     while cursor is not None and not found:
-        step = browsing.page(person.pk, wanted, cursor)
+        step = history_pages.page(person.pk, wanted, cursor)
         found, cursor, steps = step.rows, step.older, steps + 1
     assert found == [rows[2]]
     assert steps == 3
-    assert browsing.totals(person.pk, wanted)[1] is False
-    (total,), is_whole = browsing.totals(person.pk, wanted, is_exact=True)
+    assert history_pages.totals(person.pk, wanted)[1] is False
+    (total,), is_whole = history_pages.totals(person.pk, wanted, is_exact=True)
     assert (total.rows, is_whole) == (1, True)
 
 
 def test_more_than_is_added_up_is_said(browser: Client, person: User) -> None:
-    _past(person, browsing.MOST_ADDED + 60)
+    _past(person, history_pages.MOST_ADDED + 60)
     start = (timezone.now() - timedelta(days=30)).date()
     assert "Add up everything" in text_of(browser.get(f"/transactions/?start={start}"))
     whole = text_of(browser.get(f"/transactions/?start={start}&all=1"))
     assert "Add up everything" not in whole
-    assert f"Transactions · USD {browsing.MOST_ADDED + 60}" in whole
+    assert f"Transactions · USD {history_pages.MOST_ADDED + 60}" in whole
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_quotes_and_lines_survive(world: World, sign_in: SignIn) -> None:
 
 
 def test_an_export_is_read_in_batches(browser: Client, person: User) -> None:
-    rows = _past(person, browsing.BATCH * 2 + 10)
+    rows = _past(person, history_pages.BATCH * 2 + 10)
     answer = browser.get("/transactions/export/")
     with CaptureQueriesContext(connection) as taken:
         found = lines_of(answer)

@@ -12,9 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask.money import Money
-from multitask.payments import disputes, holds, trends, withdrawals
+from multitask.payments.escrow import disputes
 from multitask.payments.models import ConnectedAccount, Escrow, Payment, Withdrawal
+from multitask.payments.payouts import withdrawals
 from multitask.payments.provider import PayoutState, PayoutStatus
+from multitask.payments.reads import pending_reasons, trends
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.web.pages import calendars
@@ -101,9 +103,12 @@ def test_pending_money_that_waits_for_onboarding_has_its_button(world: World, si
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        ({"details_submitted": False}, holds.Reason.INCOMPLETE),
-        ({"details_submitted": True, "requirements": {"currently_due": ["external_account"]}}, holds.Reason.INCOMPLETE),
-        ({"details_submitted": True, "requirements": {"currently_due": []}}, holds.Reason.CHECKED),
+        ({"details_submitted": False}, pending_reasons.Reason.INCOMPLETE),
+        (
+            {"details_submitted": True, "requirements": {"currently_due": ["external_account"]}},
+            pending_reasons.Reason.INCOMPLETE,
+        ),
+        ({"details_submitted": True, "requirements": {"currently_due": []}}, pending_reasons.Reason.CHECKED),
     ],
 )
 def test_an_unfinished_account_says_whose_turn_it_is(world: World, state: dict[str, object], reason: str) -> None:
@@ -141,9 +146,11 @@ def test_a_dispute_says_that_withdrawals_wait_and_where_to_look(world: World, si
     assert f'href="/tasks/{job.task_id}/payment/"' in answer.content.decode()
 
 
-def _holds(world: World, freelancer: Actor) -> list[holds.Hold]:
+def _holds(world: World, freelancer: Actor) -> list[pending_reasons.Hold]:
     account = ConnectedAccount.objects.get(user_id=user_id(freelancer))
-    found = holds.standing(user_id=user_id(freelancer), account=account, now=world.now, zone=calendars.own_zone())
+    found = pending_reasons.standing(
+        user_id=user_id(freelancer), account=account, now=world.now, zone=calendars.own_zone()
+    )
     return found.holds
 
 

@@ -3,8 +3,11 @@
 import pytest
 from pytest_django import Settings
 
+from multitask.marketplace import board
+from multitask.marketplace.errors import InvalidTask
 from multitask.money import Money
-from multitask.payments import amounts, approvals, audit, escrow, withdrawals
+from multitask.payments.authorization import approvals
+from multitask.payments.books import audit
 from multitask.payments.errors import (
     AmountTooLarge,
     AmountTooPrecise,
@@ -12,9 +15,10 @@ from multitask.payments.errors import (
     CurrencyUnsupported,
     WrongState,
 )
+from multitask.payments.escrow import releases
 from multitask.payments.models import Approval, Operation, Refund, Withdrawal
-from multitask.tasks import board
-from multitask.tasks.errors import InvalidTask
+from multitask.payments.operations import amounts
+from multitask.payments.payouts import withdrawals
 from tests.payments_world import DECLINED, Job, World, dollars, held
 
 
@@ -49,7 +53,7 @@ def test_what_cannot_be_charged_is_not_asked_for(world: World, price: Money, err
 
 def test_shares_of_dinars_can_be_transferred(world: World) -> None:
     job = world.funded(Money(10_010, "KWD"))
-    terms = escrow.timeline(job.escrow)[0].escrow
+    terms = releases.timeline(job.escrow)[0].escrow
     assert terms is not None
     assert (terms.fee_minor, terms.freelancer_minor, terms.share_step) == (1_500, 8_510, 10)
 
@@ -107,7 +111,7 @@ def test_a_declined_card_is_told_to_its_owner_and_to_nobody_else_but_staff(world
     world.ask_to_pay(job)
     world.pay(job, DECLINED)
     world.learn_of_payment(job)
-    (failed,) = [event for event in escrow.timeline(job.escrow) if event.event == "payment_failed"]
+    (failed,) = [event for event in releases.timeline(job.escrow) if event.event == "payment_failed"]
     assert audit.note_for(job.client, failed)
     assert audit.note_for(world.staff(), failed) == audit.note_for(job.client, failed)
     assert audit.note_for(job.freelancer, failed) == ""

@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 from django.db import Error, connection, transaction
 
-from multitask.payments import (
-    approvals,
-    disputes,
-    escrow,
-    fulfilment,
-    methods,
-    refunds,
-    returns,
-    transfers,
-    withdrawals,
-)
+from multitask.payments.agreements import work
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import PaymentError
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.funding import saved_methods, unapplied_payments
 from multitask.payments.models import AuditEvent
+from multitask.payments.payouts import transfers, withdrawals
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 
@@ -27,7 +21,7 @@ Deed = Callable[[World, Job, Actor], Any]
 
 
 def release(world: World, job: Job, actor: Actor) -> Any:
-    return escrow.release(actor=actor, escrow_id=job.escrow.pk, now=world.now)
+    return releases.release(actor=actor, escrow_id=job.escrow.pk, now=world.now)
 
 
 def refund(world: World, job: Job, actor: Actor) -> Any:
@@ -39,19 +33,19 @@ def open_dispute(world: World, job: Job, actor: Actor) -> Any:
 
 
 def start(world: World, job: Job, actor: Actor) -> Any:
-    return fulfilment.start(actor=actor, task_id=job.task_id, now=world.now)
+    return work.start(actor=actor, task_id=job.task_id, now=world.now)
 
 
 def deliver(world: World, job: Job, actor: Actor) -> Any:
-    return fulfilment.deliver(actor=actor, task_id=job.task_id, now=world.now)
+    return work.deliver(actor=actor, task_id=job.task_id, now=world.now)
 
 
 def complete(world: World, job: Job, actor: Actor) -> Any:
-    return fulfilment.complete(actor=actor, task_id=job.task_id, now=world.now)
+    return work.complete(actor=actor, task_id=job.task_id, now=world.now)
 
 
 def cancel(world: World, job: Job, actor: Actor) -> Any:
-    return fulfilment.cancel(actor=actor, task_id=job.task_id, now=world.now)
+    return work.cancel(actor=actor, task_id=job.task_id, now=world.now)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +115,7 @@ def return_a_payment(world: World, finance: Actor) -> None:
     world.at_provider(f"payment_intents/{job.payment.provider_payment_id}", amount="9000")
     world.pay(job)
     world.learn_of_payment(job)
-    returns.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
+    unapplied_payments.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
 
 
 def test_everything_that_staff_does_stands_under_its_name(world: World) -> None:
@@ -166,8 +160,8 @@ def test_answers_and_withdrawn_requests_are_written_down(world: World) -> None:
 
 def test_cards_are_written_down_under_their_owner(world: World) -> None:
     client = world.client()
-    method = methods.save(actor=client, method_id=world.browser.new_method(), make_default=True, now=world.now)
-    methods.delete(actor=client, method_id=method.pk, now=world.now)
+    method = saved_methods.save(actor=client, method_id=world.browser.new_method(), make_default=True, now=world.now)
+    saved_methods.delete(actor=client, method_id=method.pk, now=world.now)
     written = AuditEvent.objects.filter(user_id=user_id(client)).order_by("pk")
     assert [(event.event, event.actor_id) for event in written] == [
         ("method_saved", client.user_id),

@@ -3,9 +3,10 @@
 import pytest
 
 from multitask import providers
-from multitask.payments import methods, operations, steady
 from multitask.payments.errors import ProviderUnavailable
+from multitask.payments.funding import saved_methods
 from multitask.payments.models import Operation
+from multitask.payments.operations import boot_clock, engine, sweeper
 from multitask.providers import calls
 from tests.payments_world import World
 
@@ -33,10 +34,10 @@ def test_what_was_refused_is_finished_by_the_sweeper_and_by_asking_again(world: 
     job = world.hired()
     with pytest.raises(ProviderUnavailable):
         world.ask_to_pay(job)
-    began = steady.seconds()
-    with steady.using(lambda: began + calls.FIRST_PAUSE_SECONDS):
-        world.wait(operations.CLAIM)
-        operations.sweep(now=world.now)
+    began = boot_clock.seconds()
+    with boot_clock.using(lambda: began + calls.FIRST_PAUSE_SECONDS):
+        world.wait(engine.CLAIM)
+        sweeper.sweep(now=world.now)
         world.work()
         assert world.ask_to_pay(job).payment.provider_payment_id
     assert len(world.made("payment_intent", f"create_payment:{job.payment.pk}:1")) == 1
@@ -44,18 +45,18 @@ def test_what_was_refused_is_finished_by_the_sweeper_and_by_asking_again(world: 
 
 def test_calls_that_need_no_operation_are_refused_at_once_too(world: World) -> None:
     client = world.client()
-    methods.begin_setup(actor=client, now=world.now, request_key="a")
+    saved_methods.begin_setup(actor=client, now=world.now, request_key="a")
     stop_answering(world)
     with pytest.raises(ProviderUnavailable) as refusal:
-        methods.begin_setup(actor=client, now=world.now, request_key="b")
+        saved_methods.begin_setup(actor=client, now=world.now, request_key="b")
     assert refusal.value.detail == "provider_not_answering"
 
 
 def test_reads_count_as_answers(world: World) -> None:
     job = world.funded()
     stop_answering(world)
-    later = steady.seconds() + calls.FIRST_PAUSE_SECONDS
-    with steady.using(lambda: later), calls.from_request():
+    later = boot_clock.seconds() + calls.FIRST_PAUSE_SECONDS
+    with boot_clock.using(lambda: later), calls.from_request():
         world.learn_of_payment(job)
     assert world.ask_to_pay(world.hired()).payment.provider_payment_id
 

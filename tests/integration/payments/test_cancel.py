@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from multitask.payments import disputes, fulfilment, operations
+from multitask.marketplace import board
+from multitask.marketplace.errors import NotYourPart, TaskNotFound
+from multitask.marketplace.work import TaskStateConflict
+from multitask.payments.agreements import work
 from multitask.payments.errors import ProviderUnavailable, WrongState
+from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent, Customer, Escrow, HistoryRow, Operation
-from multitask.tasks import board
-from multitask.tasks.errors import NotYourPart, TaskNotFound
-from multitask.tasks.work import TaskStateConflict
+from multitask.payments.operations import engine
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
 
 
 def cancel(world: World, job: Job, actor: Actor | None = None) -> None:
-    fulfilment.cancel(actor=actor or job.client, task_id=job.task_id, now=world.now)
+    work.cancel(actor=actor or job.client, task_id=job.task_id, now=world.now)
 
 
 def cancelling(job: Job) -> Operation:
@@ -38,7 +40,7 @@ def test_a_task_without_an_escrow_is_simply_cancelled(world: World) -> None:
 def test_an_open_task_is_simply_cancelled(world: World) -> None:
     client = world.client()
     task = board.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("10"))
-    assert fulfilment.cancel(actor=client, task_id=task.pk, now=world.now).status == "cancelled"
+    assert work.cancel(actor=client, task_id=task.pk, now=world.now).status == "cancelled"
 
 
 def test_an_unpaid_escrow_is_cancelled_with_its_payment(world: World) -> None:
@@ -74,7 +76,7 @@ def test_a_payment_whose_creation_is_unanswered_is_cancelled_once_it_is_known(wo
     world.work()
     assert (cancelling(job).state, cancelling(job).last_error_code) == ("pending", "awaits_creation")
     world.wait(minutes=1)
-    operations.perform(Operation.objects.get(kind="create_payment").pk, now=world.now)
+    engine.perform(Operation.objects.get(kind="create_payment").pk, now=world.now)
     world.work()
     assert (job.payment.state, cancelling(job).state) == ("cancelled", "succeeded")
 
@@ -196,9 +198,9 @@ def test_a_creation_still_unknown_after_a_day_is_waited_for(world: World) -> Non
     with pytest.raises(ProviderUnavailable):
         world.ask_to_pay(job)
     cancel(world, job)
-    operations.perform(cancelling(job).pk, now=world.now)
+    engine.perform(cancelling(job).pk, now=world.now)
     world.wait(days=1)
-    operations.perform(cancelling(job).pk, now=world.now)
+    engine.perform(cancelling(job).pk, now=world.now)
     assert (cancelling(job).state, cancelling(job).last_error_code) == ("pending", "awaits_creation")
     world.work()
     world.wait(days=1)
@@ -261,14 +263,14 @@ def test_a_cancelled_task_makes_no_room_for_another_payment(world: World) -> Non
 
 def test_each_step_of_the_work_is_written_down(world: World) -> None:
     job = world.started()
-    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
-    fulfilment.complete(actor=job.client, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.complete(actor=job.client, task_id=job.task_id, now=world.now)
     assert job.history()[-3:] == ["started", "delivered", "completed"]
 
 
 def test_work_may_start_before_the_payment(world: World) -> None:
     job = world.hired()
-    fulfilment.start(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.start(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.task.status == "in_progress"
     world.ask_to_pay(job)
     world.pay(job)

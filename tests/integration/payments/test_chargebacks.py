@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import chargebacks, disputes, escrow, refunds, settlement
 from multitask.payments.errors import DisputeOpen, EscrowFrozen, UnknownObject
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback
+from multitask.payments.payouts import availability
 from multitask.payments.provider import DisputeState
 from tests.payments_world import CONTESTED, SETTLING, Job, World, dollars, held
 
@@ -48,8 +50,8 @@ def test_nothing_moves_while_it_is_undecided(world: World) -> None:
         with pytest.raises(EscrowFrozen):
             world.refund(job, actor)
     world.wait(days=30)
-    assert escrow.due_for_auto_release(now=world.now) == []
-    assert not escrow.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert releases.due_for_auto_release(now=world.now) == []
+    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
 
@@ -75,9 +77,9 @@ def test_a_released_share_does_not_settle_while_it_is_undecided(world: World) ->
     job = world.released()
     dispute = contest(world, job)
     world.wait(SETTLING)
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
     close(world, dispute, "won")
-    assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_a_share_that_has_not_left_yet_stays_while_it_is_undecided(world: World) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 
 from multitask.ledger.models import Account, Entry, Transaction
 from multitask.money import Money
-from multitask.payments import bookkeeping, disputes, refunds, returns
+from multitask.payments.books import postings
+from multitask.payments.escrow import disputes, refunds
+from multitask.payments.funding import unapplied_payments
 from tests.payments_world import REFUNDED_LATER, Job, World, dollars
 
 PAGE = Path(__file__).parents[3] / "docs" / "chart-of-accounts.md"
@@ -44,16 +46,16 @@ payment. Each table is one transaction, which the database takes whole or not at
 
 # Ids in account codes, by what they are the id of; the first that fits names the account on the page.
 _PATTERNS = (
-    (r"^escrow:\d+$", "escrow:{escrow}", bookkeeping.escrow_account),
-    (r"^user:\d+:pending$", "user:{user}:pending", bookkeeping.pending_account),
-    (r"^user:\d+:available$", "user:{user}:available", bookkeeping.available_account),
-    (r"^user:\d+:withdrawing$", "user:{user}:withdrawing", bookkeeping.withdrawing_account),
-    (r"^refund:\d+$", "refund:{refund}", bookkeeping.refund_account),
-    (r"^unapplied:\d+$", "unapplied:{payment}", bookkeeping.unapplied_account),
-    (r"^platform:fees$", "platform:fees", bookkeeping.fees_account),
-    (r"^platform:processing_costs$", "platform:processing_costs", bookkeeping.costs_account),
-    (r"^provider:\w+:balance$", "provider:{provider}:balance", bookkeeping.provider_account),
-    (r"^provider:\w+:account:\d+$", "provider:{provider}:account:{account}", bookkeeping.connected_account),
+    (r"^escrow:\d+$", "escrow:{escrow}", postings.escrow_account),
+    (r"^user:\d+:pending$", "user:{user}:pending", postings.pending_account),
+    (r"^user:\d+:available$", "user:{user}:available", postings.available_account),
+    (r"^user:\d+:withdrawing$", "user:{user}:withdrawing", postings.withdrawing_account),
+    (r"^refund:\d+$", "refund:{refund}", postings.refund_account),
+    (r"^unapplied:\d+$", "unapplied:{payment}", postings.unapplied_account),
+    (r"^platform:fees$", "platform:fees", postings.fees_account),
+    (r"^platform:processing_costs$", "platform:processing_costs", postings.costs_account),
+    (r"^provider:\w+:balance$", "provider:{provider}:balance", postings.provider_account),
+    (r"^provider:\w+:account:\d+$", "provider:{provider}:account:{account}", postings.connected_account),
 )
 
 
@@ -102,7 +104,7 @@ def under_review(world: World) -> Job:
 
 
 def return_payment(world: World, job: Job) -> None:
-    returns.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
+    unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
     world.work()
 
 
@@ -295,7 +297,7 @@ def test_the_page_shows_every_event_as_it_is(world: World) -> None:
 
 
 def test_no_event_of_the_books_is_missing_from_the_page() -> None:
-    source = getsource(bookkeeping)
+    source = getsource(postings)
     kinds = set(re.findall(r'_move\(\s*"(\w+)"', source)) | set(re.findall(r'kind="(\w+)"', source))
     assert kinds
     assert {kind for kind in kinds if f"`{kind}`" not in PAGE.read_text()} == set()

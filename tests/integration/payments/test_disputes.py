@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from multitask.money import Money
-from multitask.payments import access, approvals, disputes, refunds
+from multitask.payments.authorization import access, approvals
 from multitask.payments.errors import (
     AmountMismatch,
     DisputeOpen,
@@ -18,6 +18,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
+from multitask.payments.escrow import disputes, refunds
 from multitask.payments.models import Approval, Dispute, Escrow, Refund
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id

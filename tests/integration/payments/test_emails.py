@@ -9,8 +9,9 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
-from multitask.payments import audit, emails, notices
+from multitask.payments.books import audit
 from multitask.payments.models import Notice
+from multitask.payments.notices import emails, notices
 from multitask.users import letters
 from multitask.users.actor import Actor
 from multitask.users.models import User

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from multitask.payments import access, onboarding, operations, settlement
+from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound, ProviderUnavailable, UnknownObject
 from multitask.payments.models import Customer, Operation
+from multitask.payments.operations import engine
+from multitask.payments.payouts import availability, onboarding
 from multitask.payments.provider import AccountState
 from multitask.providers import calls
 from multitask.users.actor import Actor
@@ -62,7 +64,7 @@ def test_a_call_unanswered_for_a_day_has_one_effect(
     assert len(world.made(thing, operation.reference)) == int(happened)
 
     world.wait(days=1)
-    done = operations.perform(operation.pk, now=world.now)
+    done = engine.perform(operation.pk, now=world.now)
     assert done.state == "succeeded"
     assert done.generation == 1
     assert len(world.made(thing, operation.reference)) == 1
@@ -80,7 +82,7 @@ def test_an_account_that_nobody_here_made_is_unknown(world: World) -> None:
 
 
 def test_the_provider_of_new_payments_is_the_one_that_the_settings_name(world: World) -> None:
-    assert operations.default_provider().name == "stripe"
+    assert engine.default_provider().name == "stripe"
 
 
 def test_several_shares_that_wait_for_one_account_settle_together(world: World) -> None:
@@ -89,7 +91,7 @@ def test_several_shares_that_wait_for_one_account_settle_together(world: World) 
         world.released(freelancer=freelancer)
     world.work()
     world.wait(days=3)
-    settlement.account_balance_changed("stripe", str(world.account(freelancer).provider_account_id), world.now)
+    availability.account_balance_changed("stripe", str(world.account(freelancer).provider_account_id), world.now)
     world.work()
     assert held(f"user:{user_id(freelancer)}:available") == 17_000
 

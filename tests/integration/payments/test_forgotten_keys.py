@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import operations
+from multitask.payments.operations import engine
 from tests.integration.payments.test_finding import Begin
 from tests.integration.payments.test_keys import BY_KIND, LONGER_THAN_A_KEY_LIVES, unanswered
 from tests.payments_world import World
@@ -29,11 +29,11 @@ def test_an_attempt_that_comes_back_after_another_has_succeeded_changes_nothing(
 ) -> None:
     operation = unanswered(world, kind, path, begin)
     world.sandbox.add_fault("drop_response", method="POST", path=path, count=1)
-    operations.perform(operation.pk, now=world.now)
+    engine.perform(operation.pk, now=world.now)
     world.sandbox.advance(LONGER_THAN_A_KEY_LIVES.total_seconds())
     world.wait(by_our_clock)
-    done = operations.perform(operation.pk, now=world.now)
+    done = engine.perform(operation.pk, now=world.now)
     assert (done.state, done.generation) == ("succeeded", 1)
     world.wait(LONGER_THAN_A_KEY_LIVES)
-    assert operations.perform(operation.pk, now=world.now).attempts == done.attempts
+    assert engine.perform(operation.pk, now=world.now).attempts == done.attempts
     assert len(world.made(thing, operation.reference)) == 1

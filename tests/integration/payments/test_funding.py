@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
+from multitask.marketplace import board
 from multitask.money import Money
-from multitask.payments import fulfilment, funding, operations
+from multitask.payments.agreements import work
 from multitask.payments.errors import (
     ApplicationNotAccepted,
     Forbidden,
@@ -16,9 +17,10 @@ from multitask.payments.errors import (
     UnknownObject,
     WrongState,
 )
+from multitask.payments.funding import intents
 from multitask.payments.models import Customer, Escrow, HistoryRow, Operation, Payment
+from multitask.payments.operations import engine
 from multitask.payments.provider import PaymentState, PaymentStatus
-from multitask.tasks import board
 from tests import payments_world
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -65,8 +67,8 @@ def test_terms_are_frozen_when_the_escrow_is_created(world: World, settings: Set
     settings.PLATFORM_FEE_PERCENTAGE, settings.AUTO_RELEASE_DAYS = "50.00", 1
     world.pay(job)
     world.learn_of_payment(job)
-    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
-    fulfilment.complete(actor=job.client, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.complete(actor=job.client, task_id=job.task_id, now=world.now)
     assert world.release(job).released_fee_minor == 1_500
     assert job.escrow.terms.auto_release_days == 14
 
@@ -74,13 +76,13 @@ def test_terms_are_frozen_when_the_escrow_is_created(world: World, settings: Set
 def test_strangers_do_not_see_the_application(world: World) -> None:
     job = world.hired()
     with pytest.raises(NotFound):
-        funding.create_intent(actor=world.client(), application_id=job.application_id, now=world.now)
+        intents.create_intent(actor=world.client(), application_id=job.application_id, now=world.now)
 
 
 def test_the_freelancer_does_not_pay(world: World) -> None:
     job = world.hired()
     with pytest.raises(Forbidden):
-        funding.create_intent(actor=job.freelancer, application_id=job.application_id, now=world.now)
+        intents.create_intent(actor=job.freelancer, application_id=job.application_id, now=world.now)
     assert not Escrow.objects.exists()
 
 
@@ -89,12 +91,12 @@ def test_an_application_has_to_be_accepted_first(world: World) -> None:
     task = board.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("100"))
     application = board.apply(actor=freelancer, now=world.now, task_id=task.pk)
     with pytest.raises(ApplicationNotAccepted):
-        funding.create_intent(actor=client, application_id=application.pk, now=world.now)
+        intents.create_intent(actor=client, application_id=application.pk, now=world.now)
 
 
 def test_a_cancelled_task_is_not_paid_for(world: World) -> None:
     job = world.hired()
-    fulfilment.cancel(actor=job.client, task_id=job.task_id, now=world.now)
+    work.cancel(actor=job.client, task_id=job.task_id, now=world.now)
     with pytest.raises(WrongState):
         world.ask_to_pay(job)
     assert not Escrow.objects.exists()
@@ -126,11 +128,11 @@ def test_a_fee_that_becomes_known_later_is_booked_then(world: World) -> None:
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    funding.confirm("stripe", replace(state, fee=None, available_at=None), world.now)
+    intents.confirm("stripe", replace(state, fee=None, available_at=None), world.now)
     assert job.escrow.state == "funded"
     assert job.payment.fee_minor is None
     assert held("platform:processing_costs") == 0
-    funding.confirm("stripe", state, world.now)
+    intents.confirm("stripe", state, world.now)
     assert held("platform:processing_costs") == -320
     assert job.payment.available_at == state.available_at
 
@@ -140,7 +142,7 @@ def test_a_payment_without_a_fee_books_none(world: World) -> None:
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    funding.confirm("stripe", replace(state, fee=Money.zero("USD")), world.now)
+    intents.confirm("stripe", replace(state, fee=Money.zero("USD")), world.now)
     assert job.payment.fee_minor == 0
     assert held("platform:processing_costs") == 0
 
@@ -208,7 +210,7 @@ def test_a_payment_that_succeeds_before_our_call_has_returned(world: World) -> N
     assert job.escrow.state == "funded"
     again = world.ask_to_pay(job)
     assert (again.existing, again.payment.state) == (True, "succeeded")
-    operation = operations.perform(Operation.objects.get(kind="create_payment").pk, now=world.now)
+    operation = engine.perform(Operation.objects.get(kind="create_payment").pk, now=world.now)
     assert operation.state == "succeeded"
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
@@ -299,7 +301,7 @@ def test_a_payment_that_nobody_here_made_is_unknown(world: World, reference: str
         id="pi_of_somebody_else", status=PaymentStatus.SUCCEEDED, amount=dollars("100.00"), reference=reference
     )
     with pytest.raises(UnknownObject):
-        funding.confirm("stripe", state, world.now)
+        intents.confirm("stripe", state, world.now)
     assert not Escrow.objects.filter(task_id=job.task_id).exists()
 
 

@@ -8,7 +8,8 @@ from django.db import IntegrityError, connection, transaction
 
 from multitask import ledger
 from multitask.ledger import checks
-from multitask.payments import bookkeeping, disputes
+from multitask.payments.books import postings
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Escrow, HistoryTotal, Payment, Refund, Withdrawal
 from tests import sound_books
 from tests.payments_world import Job, World, dollars
@@ -116,8 +117,8 @@ def test_money_that_is_available_to_nobodys_merit_is_found(world: World) -> None
     job = world.settled()
     freelancer = job.escrow.freelancer_id
     given = [
-        ledger.Leg(bookkeeping.fees_account(), dollars("-5.00")),
-        ledger.Leg(bookkeeping.available_account(freelancer), dollars("5.00")),
+        ledger.Leg(postings.fees_account(), dollars("-5.00")),
+        ledger.Leg(postings.available_account(freelancer), dollars("5.00")),
     ]
     with transaction.atomic():
         ledger.post(kind="gift", scope="test", key=str(job.escrow.pk), legs=given, effective_at=world.now)
@@ -134,7 +135,7 @@ def test_money_that_is_kept_apart_for_no_payment_is_found(world: World, state: s
     world.ask_to_pay(job)
     returns_to = job.payment
     with transaction.atomic():
-        bookkeeping.receive_unapplied(returns_to, dollars("90.00"), world.now)
+        postings.receive_unapplied(returns_to, dollars("90.00"), world.now)
     Payment.objects.filter(pk=returns_to.pk).update(state="review", received_minor=9_000, received_currency="USD")
     assert found() == {"the history says what happened"}
     Payment.objects.filter(pk=returns_to.pk).update(state=state)

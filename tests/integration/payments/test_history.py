@@ -7,9 +7,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Sum
 
 from multitask.money import Money
-from multitask.payments import wallet
 from multitask.payments.models import HistoryRow, HistoryTotal
-from multitask.payments.wallet import Filter
+from multitask.payments.reads import wallet
+from multitask.payments.reads.wallet import Filter
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from multitask.payments import operations, steady
 from multitask.payments.models import Operation
+from multitask.payments.operations import boot_clock, engine
 from tests.integration.payments.test_finding import KINDS, Begin
 from tests.payments_world import World
 
@@ -38,10 +38,10 @@ def test_a_call_in_flight_while_a_clock_is_set_has_one_effect(
     wait_until_sent(operation)
 
     world.wait(LONGER_THAN_A_KEY_LIVES)
-    operations.perform(operation.pk, now=world.now)
+    engine.perform(operation.pk, now=world.now)
     first.join(PATIENCE_SECONDS)
     world.wait(minutes=20)
-    operations.perform(operation.pk, now=world.now)
+    engine.perform(operation.pk, now=world.now)
 
     operation.refresh_from_db()
     assert operation.state == "succeeded"
@@ -54,19 +54,19 @@ def test_an_attempt_paused_before_it_is_sent_sends_nothing(
 ) -> None:
     operation = unanswered(world, kind, path, begin)
     readings = iter([0.0, 0.0, 0.0])
-    with steady.using(lambda: next(readings, LONGER_THAN_A_KEY_LIVES.total_seconds())):
-        paused = operations.perform(operation.pk, now=world.now)
+    with boot_clock.using(lambda: next(readings, LONGER_THAN_A_KEY_LIVES.total_seconds())):
+        paused = engine.perform(operation.pk, now=world.now)
     assert (paused.state, paused.last_error_code) == ("pending", "sent_too_late")
     assert world.made(thing, operation.reference) == []
 
     world.wait(minutes=1)
-    assert operations.perform(operation.pk, now=world.now).state == "succeeded"
+    assert engine.perform(operation.pk, now=world.now).state == "succeeded"
     assert len(world.made(thing, operation.reference)) == 1
 
 
 def perform_and_close(operation_id: int, world: World) -> None:
     try:
-        operations.perform(operation_id, now=world.now)
+        engine.perform(operation_id, now=world.now)
     finally:
         connection.close()
 

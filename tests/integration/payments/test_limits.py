@@ -8,10 +8,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.payments import limits, methods, onboarding
+from multitask.payments.authorization import limits
+from multitask.payments.authorization.limits import Purpose
 from multitask.payments.errors import TooManyRequests
-from multitask.payments.limits import Purpose
+from multitask.payments.funding import saved_methods
 from multitask.payments.models import Payment, ProviderCall
+from multitask.payments.payouts import onboarding
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests.integration.races import together
@@ -19,7 +21,7 @@ from tests.payments_world import World, dollars, user_id
 
 
 def set_up_card(world: World, client: Actor, key: str) -> None:
-    methods.begin_setup(actor=client, now=world.now, request_key=key)
+    saved_methods.begin_setup(actor=client, now=world.now, request_key=key)
 
 
 def test_sixty_card_set_ups_in_a_row_are_twenty(world: World) -> None:
@@ -55,14 +57,14 @@ def test_what_is_asked_for_again_is_free(world: World, settings: Settings) -> No
     card = world.browser.new_method()
     for _ in range(3):
         set_up_card(world, client, "the same")
-        methods.save(actor=client, method_id=card, make_default=False, now=world.now)
+        saved_methods.save(actor=client, method_id=card, make_default=False, now=world.now)
     job = world.hired(client=client)
     for _ in range(3):
         world.ask_to_pay(job)
 
     assert Payment.objects.count() == 1
     with pytest.raises(TooManyRequests):
-        methods.save(actor=client, method_id=world.browser.new_method(), make_default=False, now=world.now)
+        saved_methods.save(actor=client, method_id=world.browser.new_method(), make_default=False, now=world.now)
 
 
 def test_a_payment_too_many_leaves_nothing_behind(world: World, settings: Settings) -> None:
@@ -84,11 +86,13 @@ def test_links_default_cards_refunds_and_withdrawals_are_counted(world: World, s
     job = world.settled(freelancer=freelancer)
     settings.CARD_CALLS_PER_USER = settings.PAYMENT_CALLS_PER_USER = 1
     world.wait(limits.WINDOW)
-    saved = methods.save(actor=job.client, method_id=world.browser.new_method(), make_default=False, now=world.now)
+    saved = saved_methods.save(
+        actor=job.client, method_id=world.browser.new_method(), make_default=False, now=world.now
+    )
     paid = world.funded(client=job.client)
     calls = (
         lambda: onboarding.link(actor=freelancer, refresh_url="http://a", return_url="http://b", now=world.now),
-        lambda: methods.set_default(actor=job.client, method_id=saved.pk, now=world.now),
+        lambda: saved_methods.set_default(actor=job.client, method_id=saved.pk, now=world.now),
         lambda: world.refund(paid, amount=dollars("1.00")) and world.work(),
         lambda: world.withdraw(freelancer, dollars("1.00")),
     )

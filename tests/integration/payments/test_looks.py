@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 
 from multitask import jobs
-from multitask.payments import emails, escrow, notices
+from multitask.payments.escrow import releases
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice
+from multitask.payments.notices import emails, notices
 from multitask.users.models import User
 from tests import mailbag
 from tests.integration.payments.test_polling import copy_payment
@@ -46,7 +47,7 @@ def test_releases_that_fail_hide_none_behind_them(world: World) -> None:
         )
     world.wait(days=14)
 
-    due = escrow.due_for_auto_release(now=world.now)
+    due = releases.due_for_auto_release(now=world.now)
 
     assert (len(due), due[-1]) == (MANY + 1, last.escrow.pk)
 

@@ -8,9 +8,11 @@ import psycopg
 import pytest
 from django.utils import translation
 
-from multitask.payments import audit, chargebacks, notice_words, notices
+from multitask.payments.books import audit
+from multitask.payments.losses import chargebacks
 from multitask.payments.models import AuditEvent, Escrow, Notice, NoticeCursor, Withdrawal
-from multitask.payments.notices import BEHIND, RULES
+from multitask.payments.notices import notices, wording
+from multitask.payments.notices.notices import BEHIND, RULES
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag
@@ -180,7 +182,7 @@ def test_a_client_is_reminded_two_days_before_silence_releases_and_once(world: W
     assert notices.remind(now=due + timedelta(hours=1)) == 0
     notice = Notice.objects.get()
     assert notice.user_id == job.client.user_id
-    assert f"on {due:%B} {due.day}, {due.year}." in notice_words.of(notice).text
+    assert f"on {due:%B} {due.day}, {due.year}." in wording.of(notice).text
 
 
 def test_nobody_is_reminded_of_what_is_held_or_gone(world: World) -> None:
@@ -208,7 +210,7 @@ def one_of_each(world: World) -> Iterable[Notice]:
     withdrawal = world.withdrawn(job.freelancer, dollars("85.00"))
     Withdrawal.objects.update(failure_reason="The bank account has been closed.", failure_code="account_closed")
     world.arrive(withdrawal)
-    for kind in sorted(notice_words.KINDS):
+    for kind in sorted(wording.KINDS):
         about_withdrawal, about_account = kind.startswith("withdrawal"), kind.startswith("account")
         event = audit.record(
             kind,
@@ -232,14 +234,14 @@ def one_of_each(world: World) -> Iterable[Notice]:
 
 
 def test_every_rule_has_words_and_every_word_a_rule() -> None:
-    assert set(RULES) | {"auto_release_nearing"} == notice_words.KINDS
+    assert set(RULES) | {"auto_release_nearing"} == wording.KINDS
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_kind_is_said_to_both_sides_in_both_languages(world: World, language: str) -> None:
     for notice in one_of_each(world):
         with translation.override(language):
-            said = notice_words.of(notice)
+            said = wording.of(notice)
         written = f"{said.title} {said.text} {said.button}"
         assert said.title
         assert said.text
@@ -256,8 +258,7 @@ def test_sides_are_spoken_to_in_their_own_words(world: World) -> None:
     job = world.funded()
     notices.collect(now=world.now)
     client, freelancer = (
-        notice_words.of(Notice.objects.get(user_id=side.user_id, kind="funded"))
-        for side in (job.client, job.freelancer)
+        wording.of(Notice.objects.get(user_id=side.user_id, kind="funded")) for side in (job.client, job.freelancer)
     )
     assert client.text == f"$100.00 for “Draw a logo” waits in escrow. {job.freelancer.label} can start."
     assert freelancer.text == f"{job.client.label} has paid $100.00 into escrow. You can start with the work."
@@ -269,7 +270,7 @@ def test_what_is_said_does_not_change_with_what_happens_later(world: World) -> N
     notices.remind(now=job.escrow.auto_release_at - timedelta(days=1))  # type: ignore[operator]
 
     def said() -> list[Any]:
-        return [notice_words.of(notice) for notice in notices.inbox(user_id(job.client))]
+        return [wording.of(notice) for notice in notices.inbox(user_id(job.client))]
 
     before = said()
     mailbag.empty(world.now)

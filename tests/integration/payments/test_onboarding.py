@@ -2,9 +2,10 @@
 
 import pytest
 
-from multitask.payments import onboarding, operations
 from multitask.payments.errors import AccountExists, Forbidden, NoAccount, ProviderRefused, ProviderUnavailable
 from multitask.payments.models import AuditEvent, ConnectedAccount, Operation
+from multitask.payments.operations import engine, sweeper
+from multitask.payments.payouts import onboarding
 from multitask.users.actor import Actor
 from tests.payments_world import World, held, user_id
 
@@ -72,7 +73,7 @@ def test_a_webhook_that_overtakes_the_answer_is_believed(world: World) -> None:
 
     with pytest.raises(AccountExists):
         world.create_account(freelancer)
-    operation = operations.perform(Operation.objects.get(subject_id=intent.pk).pk, now=world.now)
+    operation = engine.perform(Operation.objects.get(subject_id=intent.pk).pk, now=world.now)
     assert operation.state == "succeeded"
     assert audited(freelancer) == ["account_requested", "account_created"]
 
@@ -167,5 +168,5 @@ def test_money_waits_for_onboarding_and_then_goes_by_itself(world: World) -> Non
 def test_a_held_transfer_is_not_swept(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
     world.wait(days=3)
-    assert operations.sweep(now=world.now) == 0
+    assert sweeper.sweep(now=world.now) == 0
     assert job.transfer.hold == "awaits_account"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import operations, queue, references, settlement
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Operation
+from multitask.payments.operations import engine, queue, references
+from multitask.payments.payouts import availability
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -27,7 +28,7 @@ def ready(world: World) -> Job:
 
 
 def perform(world: World, job: Job) -> Operation:
-    return operations.perform(job.transfer.pk, now=world.now)
+    return engine.perform(job.transfer.pk, now=world.now)
 
 
 def effects(world: World, job: Job) -> int:
@@ -215,7 +216,7 @@ def test_what_is_finished_is_not_performed_again(world: World) -> None:
 def test_what_somebody_else_has_claimed_is_left_alone_until_the_claim_is_old(world: World) -> None:
     job = ready(world)
     Operation.objects.filter(pk=job.transfer.pk).update(state="sent", sent_at=world.now, attempts=1)
-    world.wait(operations.CLAIM - timedelta(microseconds=1))
+    world.wait(engine.CLAIM - timedelta(microseconds=1))
     assert perform(world, job).state == "sent"
     assert effects(world, job) == 0
     world.wait(microseconds=1)
@@ -226,7 +227,7 @@ def test_a_request_that_needs_the_answer_hears_that_it_is_under_way(world: World
     job = ready(world)
     Operation.objects.filter(pk=job.transfer.pk).update(state="sent", sent_at=world.now, attempts=1)
     with pytest.raises(ProviderUnavailable) as refusal:
-        operations.perform_or_raise(job.transfer.pk, now=world.now)
+        engine.perform_or_raise(job.transfer.pk, now=world.now)
     assert refusal.value.detail == "in_flight"
 
 
@@ -234,7 +235,7 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
     job = ready(world)
     Operation.objects.filter(pk=job.transfer.pk).update(state="failed", last_error="No.", last_error_code="no")
     with pytest.raises(ProviderRefused, match=r"No\.") as refusal:
-        operations.perform_or_raise(job.transfer.pk, now=world.now)
+        engine.perform_or_raise(job.transfer.pk, now=world.now)
     assert refusal.value.detail == "no"
 
 
@@ -244,14 +245,14 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
 def test_waking_lets_only_ones_own_operations_go(world: World) -> None:
     mine = world.released(freelancer=world.freelancer(onboarded=False))
     other = world.released(freelancer=world.freelancer(onboarded=False))
-    assert operations.wake(user_id(mine.freelancer), now=world.now) == 1
+    assert engine.wake(user_id(mine.freelancer), now=world.now) == 1
     assert (mine.transfer.hold, other.transfer.hold) == ("", "awaits_account")
-    assert operations.wake(user_id(mine.freelancer), now=world.now) == 0
+    assert engine.wake(user_id(mine.freelancer), now=world.now) == 0
 
 
 def test_what_is_woken_too_early_is_held_again(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
-    operations.wake(user_id(job.freelancer), now=world.now)
+    engine.wake(user_id(job.freelancer), now=world.now)
     world.work()
     assert (job.transfer.hold, job.transfer.attempts) == ("awaits_account", 0)
 
@@ -259,7 +260,7 @@ def test_what_is_woken_too_early_is_held_again(world: World) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_an_account_enabled_while_its_transfer_is_looked_at_is_not_missed(world: World) -> None:
     from multitask import database
-    from multitask.payments import onboarding
+    from multitask.payments.payouts import onboarding
 
     freelancer = world.freelancer(onboarded=False)
     job = world.completed(freelancer=freelancer)
@@ -298,9 +299,9 @@ def test_two_performers_at_once_have_one_effect(world: World) -> None:
 def test_a_slow_call_that_is_taken_over_has_one_effect(world: World) -> None:
     job = ready(world)
     world.sandbox.add_fault("delay", method="POST", path="/v1/transfers", seconds=0.5, count=1)
-    later = world.now + operations.CLAIM
+    later = world.now + engine.CLAIM
     answers = together(
-        [lambda: perform(world, job), lambda: operations.perform(job.transfer.pk, now=later)],
+        [lambda: perform(world, job), lambda: engine.perform(job.transfer.pk, now=later)],
     )
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     world.wait(minutes=2)
@@ -327,5 +328,5 @@ def test_jobs_exist_only_if_their_change_does(world: World) -> None:
         transaction.set_rollback(True)
     world.wait(days=3)
     assert world.work() == ["settle_escrow"]  # The one that the transfer deferred.
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
     assert dollars("85.00").amount_minor == held(f"user:{user_id(job.freelancer)}:available")

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import chargebacks, funding, onboarding, refunds, withdrawals
+from multitask.payments.escrow import refunds
+from multitask.payments.funding import intents
+from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, Operation, Withdrawal
+from multitask.payments.payouts import onboarding, withdrawals
 from multitask.webhooks.models import IncomingEvent
 from tests.payments_world import DECLINED, Job, World, dollars, held
 from tests.remembered import beginning
@@ -43,7 +46,7 @@ def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
         seen.append(world.provider.read_payment(payment_id))
     world.pay(job)
     seen.append(world.provider.read_payment(payment_id))
-    return job, Snapshots(seen, funding.confirm)
+    return job, Snapshots(seen, intents.confirm)
 
 
 @pytest.mark.parametrize("order", FOUR, ids=str)

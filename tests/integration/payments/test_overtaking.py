@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from multitask.payments import funding, onboarding, operations, refunds, withdrawals
+from multitask.payments.escrow import refunds
+from multitask.payments.funding import intents
 from multitask.payments.models import Operation
+from multitask.payments.operations import engine
+from multitask.payments.payouts import onboarding, withdrawals
 from multitask.payments.provider import Provider, Rejected
 from tests.payments_world import World, dollars
 
@@ -48,7 +51,7 @@ def test_a_payment_whose_other_news_names_it_meanwhile_is_known(world: World) ->
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
     type(job.payment).objects.update(provider_payment_id=None)
-    overtaken_after("payments_payment", lambda: funding.confirm("stripe", state, world.now))
+    overtaken_after("payments_payment", lambda: intents.confirm("stripe", state, world.now))
     assert job.escrow.state == "funded"
 
 
@@ -90,44 +93,44 @@ class Slow:
 
     def __init__(self, world: World, kind: str, overtake: Callable[..., Any]) -> None:
         self.world, self.kind, self.overtake = world, kind, overtake
-        self.handler = operations._HANDLERS[kind]
+        self.handler = engine._HANDLERS[kind]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.handler, name)
 
     def call(self, provider: Provider, operation: Operation) -> Any:
-        operations.register(self.kind, self.handler)
-        self.overtake(operation.pk, now=self.world.now + 2 * operations.CLAIM)
+        engine.install({self.kind: self.handler})
+        self.overtake(operation.pk, now=self.world.now + 2 * engine.CLAIM)
         raise Rejected("account_invalid", "The account is closed.")
 
 
 @pytest.fixture(params=["succeeds", "is under way"])
 def overtake(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    return operations.perform if request.param == "succeeds" else operations._claim
+    return engine.perform if request.param == "succeeds" else engine._claim
 
 
 def overtaken(world: World, kind: str, operation: Operation, overtake: Callable[..., Any]) -> Operation:
     """Perform it by an attempt that is overtaken; then let the other one come to its end."""
-    handler = operations._HANDLERS[kind]
-    operations.register(kind, Slow(world, kind, overtake))
+    handler = engine._HANDLERS[kind]
+    engine.install({kind: Slow(world, kind, overtake)})
     try:
-        told = operations.perform(operation.pk, now=world.now)
+        told = engine.perform(operation.pk, now=world.now)
     finally:
-        operations.register(kind, handler)
-    assert told.state == ("succeeded" if overtake is operations.perform else "sent")
+        engine.install({kind: handler})
+    assert told.state == ("succeeded" if overtake is engine.perform else "sent")
     world.wait(minutes=2)
-    return operations.perform(operation.pk, now=world.now)
+    return engine.perform(operation.pk, now=world.now)
 
 
 def test_a_payout_that_another_attempt_made_is_not_given_back(world: World, overtake: Callable[..., Any]) -> None:
     job = world.settled()
     withdrawal = world.withdraw(job.freelancer, dollars("85.00"))
-    operation = operations.latest(withdrawals.CREATE_PAYOUT, withdrawal.pk)
+    operation = engine.latest(withdrawals.CREATE_PAYOUT, withdrawal.pk)
     assert operation is not None
 
     done = overtaken(world, withdrawals.CREATE_PAYOUT, operation, overtake)
 
-    assert (done.state, done.attempts) == ("succeeded", 2 + (overtake is not operations.perform))
+    assert (done.state, done.attempts) == ("succeeded", 2 + (overtake is not engine.perform))
     withdrawal.refresh_from_db()
     assert world.arrive(withdrawal).state == "completed"
     assert world.wallet(job.freelancer).available == dollars("0.00")
@@ -137,7 +140,7 @@ def test_a_payout_that_another_attempt_made_is_not_given_back(world: World, over
 def test_a_refund_that_another_attempt_made_is_not_put_back(world: World, overtake: Callable[..., Any]) -> None:
     job = world.funded()
     world.refund(job)
-    operation = operations.latest("create_refund", job.refund.pk)
+    operation = engine.latest("create_refund", job.refund.pk)
     assert operation is not None
 
     done = overtaken(world, "create_refund", operation, overtake)

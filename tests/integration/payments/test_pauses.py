@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from multitask.payments import operations, steady
 from multitask.payments.models import Operation
+from multitask.payments.operations import boot_clock, engine
 from tests.integration.payments.test_finding import Begin, begin_account, begin_payment, begin_transfer
 from tests.integration.payments.test_keys import LONGER_THAN_A_KEY_LIVES
 from tests.payments_world import World, dollars
@@ -63,7 +63,7 @@ class Pause:
 
     def _let_another_worker_finish(self) -> None:
         self.world.wait(minutes=1)
-        done = operations.perform(self.operation.pk, now=self.world.now)
+        done = engine.perform(self.operation.pk, now=self.world.now)
         assert done.state == "succeeded"
         self.world.sandbox.advance(LONGER_THAN_A_KEY_LIVES.total_seconds())
         self.world.wait(LONGER_THAN_A_KEY_LIVES)
@@ -91,8 +91,8 @@ def test_a_pause_sends_nothing(
 
     # The look takes a moment, so that the claim made anew after it is another.
     pause, ticks = Pause(world, operation, has_come), itertools.count()
-    with steady.using(lambda: pause() + 0.001 * next(ticks)):
-        operations.perform(operation.pk, now=claimed_at)
+    with boot_clock.using(lambda: pause() + 0.001 * next(ticks)):
+        engine.perform(operation.pk, now=claimed_at)
     assert pause.was_paused
     assert len(world.made(thing, operation.reference)) == 1
     operation.refresh_from_db()

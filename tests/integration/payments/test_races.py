@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import disputes, escrow, funding, onboarding, refunds, settlement, transfers, withdrawals
 from multitask.payments.errors import (
     AccountExists,
     InsufficientFunds,
@@ -16,7 +15,10 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.funding import intents
 from multitask.payments.models import Customer, Dispute, Escrow, Operation, Payment, Refund, Withdrawal
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -109,7 +111,7 @@ def test_the_news_of_a_payment_many_times_at_once_funds_once(world: World) -> No
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    assert race(lambda: funding.confirm("stripe", state, world.now), times=16) == {"done": 16}
+    assert race(lambda: intents.confirm("stripe", state, world.now), times=16) == {"done": 16}
     assert held(f"escrow:{job.escrow.pk}") == 10_000
     assert held("platform:processing_costs") == -320
     assert job.history().count("funded") == 1
@@ -138,7 +140,7 @@ def test_the_news_of_a_refund_many_times_at_once_refunds_once(world: World) -> N
 def test_many_settlements_are_one(world: World) -> None:
     job = world.released()
     world.wait(days=3)
-    answers = together([lambda: settlement.settle(escrow_id=job.escrow.pk, now=world.now)] * 16)
+    answers = together([lambda: availability.settle(escrow_id=job.escrow.pk, now=world.now)] * 16)
     assert Counter(answers) == {True: 1, False: 15}
     assert held(f"user:{user_id(job.freelancer)}:available") == 8_500
 
@@ -146,7 +148,7 @@ def test_many_settlements_are_one(world: World) -> None:
 def test_many_automatic_releases_are_one(world: World) -> None:
     job = world.delivered()
     world.wait(days=14)
-    answers = together([lambda: escrow.auto_release(escrow_id=job.escrow.pk, now=world.now)] * 16)
+    answers = together([lambda: releases.auto_release(escrow_id=job.escrow.pk, now=world.now)] * 16)
     assert Counter(answers) == {True: 1, False: 15}
     assert held("platform:fees") == 1_500
 
@@ -219,7 +221,7 @@ def test_many_retries_of_one_transfer_are_one(world: World) -> None:
 
 
 def test_a_payment_and_a_cancellation_at_once_lose_no_money(world: World) -> None:
-    from multitask.payments import fulfilment
+    from multitask.payments.agreements import work
 
     job = world.hired()
     world.ask_to_pay(job)
@@ -227,8 +229,8 @@ def test_a_payment_and_a_cancellation_at_once_lose_no_money(world: World) -> Non
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
     answers = together(
         [
-            lambda: funding.confirm("stripe", state, world.now),
-            lambda: fulfilment.cancel(actor=job.client, task_id=job.task_id, now=world.now),
+            lambda: intents.confirm("stripe", state, world.now),
+            lambda: work.cancel(actor=job.client, task_id=job.task_id, now=world.now),
         ]
     )
     assert not [answer for answer in answers if isinstance(answer, Exception)]

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import disputes, escrow, operations, refund_calls, refunds, returns
 from multitask.payments.errors import (
     EscrowFrozen,
     Forbidden,
@@ -13,7 +12,10 @@ from multitask.payments.errors import (
     UnknownObject,
     WrongState,
 )
+from multitask.payments.escrow import disputes, refund_calls, refunds, releases
+from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Refund
+from multitask.payments.operations import engine
 from multitask.payments.provider import RefundState, RefundStatus
 from multitask.users.actor import Actor
 from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
@@ -199,7 +201,7 @@ def test_a_refund_that_the_provider_refuses_goes_back_to_escrow(world: World) ->
     assert job.refund.failure_reason == "This payment was refunded already."
     assert held(f"escrow:{job.escrow.pk}") == 10_000
     assert Operation.objects.get(kind="create_refund").state == "failed"
-    operations.perform(Operation.objects.get(kind="create_refund").pk, now=world.now)
+    engine.perform(Operation.objects.get(kind="create_refund").pk, now=world.now)
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
 
@@ -251,8 +253,8 @@ def test_silence_does_not_release_what_was_to_go_back(world: World) -> None:
     fail_at_bank(world, job)
     assert job.escrow.state == "funded"
     world.wait(timedelta(days=30))
-    assert escrow.due_for_auto_release(now=world.now) == []
-    assert not escrow.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert releases.due_for_auto_release(now=world.now) == []
+    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_silence_does_not_release_what_a_settlement_gave_to_the_client(world: World) -> None:
@@ -265,7 +267,7 @@ def test_silence_does_not_release_what_a_settlement_gave_to_the_client(world: Wo
     world.work()
     fail_at_bank(world, job)
     world.wait(timedelta(days=30))
-    assert not escrow.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
     assert job.escrow.state == "funded"
 
 
@@ -285,42 +287,42 @@ def test_staff_sends_a_payment_under_review_back(world: World) -> None:
     job = reviewed(world)
     for actor in (job.client, job.freelancer, world.staff("support"), Actor.visitor()):
         with pytest.raises(Forbidden):
-            returns.return_payment(actor=actor, payment_id=job.payment.pk, now=world.now)
+            unapplied_payments.return_payment(actor=actor, payment_id=job.payment.pk, now=world.now)
     finance = world.staff()
-    refund = returns.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
+    refund = unapplied_payments.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
     assert (refund.source, refund.amount_minor) == ("unapplied", 9_000)
     with pytest.raises(WrongState):
-        returns.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
+        unapplied_payments.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
     world.work()
     assert job.payment.state == "returned"
     assert held(f"unapplied:{job.payment.pk}") == 0
     with pytest.raises(WrongState):
-        returns.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
+        unapplied_payments.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
 
 
 def test_a_returned_payment_that_bounces_is_under_review_again(world: World) -> None:
     job = reviewed(world)
-    returns.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
+    unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
     world.work()
     failed = fail_at_bank(world, job)
     assert job.payment.state == "review"
     assert held(f"unapplied:{job.payment.pk}") == 9_000
     with pytest.raises(WrongState):
         refunds.retry(actor=world.staff(), refund_id=failed.pk, now=world.now)
-    returns.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
+    unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
     world.work()
     assert job.payment.state == "returned"
 
 
 def test_a_payment_that_does_not_exist_cannot_be_returned(world: World) -> None:
     with pytest.raises(NotFound):
-        returns.return_payment(actor=world.staff(), payment_id=4_000_000_000, now=world.now)
+        unapplied_payments.return_payment(actor=world.staff(), payment_id=4_000_000_000, now=world.now)
 
 
 def test_a_payment_in_escrow_is_not_returned(world: World) -> None:
     job = world.funded()
     with pytest.raises(WrongState):
-        returns.return_payment(actor=world.staff(), payment_id=Payment.objects.get().pk, now=world.now)
+        unapplied_payments.return_payment(actor=world.staff(), payment_id=Payment.objects.get().pk, now=world.now)
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
 

@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from multitask.payments import approvals, notices, refunds
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import (
     EscrowFrozen,
     Forbidden,
     NotFound,
     WrongState,
 )
+from multitask.payments.escrow import refunds
 from multitask.payments.models import Approval, Dispute, Escrow, Notice, Refund
+from multitask.payments.notices import notices
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests.payments_world import Job, World, dollars, held

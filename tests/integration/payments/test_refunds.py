@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from multitask.money import Money
-from multitask.payments import actions, disputes, escrow, fulfilment, refunds
-from multitask.payments.access import Identifier
+from multitask.payments.agreements import work
+from multitask.payments.authorization.access import Identifier
 from multitask.payments.errors import (
     AmountTooLarge,
     CurrencyMismatch,
@@ -20,6 +20,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
+from multitask.payments.escrow import disputes, permitted_actions, refunds, releases
 from multitask.payments.models import Escrow, HistoryRow, Refund
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held
@@ -48,7 +49,7 @@ def test_a_client_takes_the_money_back_before_the_work_has_started(world: World)
 
 def test_a_client_takes_the_money_back_after_the_task_was_cancelled(world: World) -> None:
     job = world.started()
-    fulfilment.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert world.refund(job).state == "pending"
 
 
@@ -203,7 +204,7 @@ def test_the_same_key_for_another_reason_is_another_request(world: World) -> Non
 
 
 def allowed(actor: Actor, job: Job) -> list[str]:
-    return actions.allowed(actor, Escrow.objects.select_related("task").get(pk=job.escrow.pk))
+    return permitted_actions.allowed(actor, Escrow.objects.select_related("task").get(pk=job.escrow.pk))
 
 
 @pytest.mark.parametrize(
@@ -257,4 +258,4 @@ def test_the_history_of_a_refund_follows_it(world: World) -> None:
     world.work()
     row.refresh_from_db()
     assert (row.status, row.processed_at, row.amount_minor) == ("completed", world.now, 1_000)
-    assert escrow.timeline(job.escrow)[-1].amount_minor == 1_000
+    assert releases.timeline(job.escrow)[-1].amount_minor == 1_000

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from multitask.money import Money
-from multitask.payments import disputes, escrow, fulfilment
+from multitask.payments.agreements import work
 from multitask.payments.errors import (
     DisputeOpen,
     EscrowFrozen,
@@ -15,6 +15,7 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
+from multitask.payments.escrow import disputes, releases
 from multitask.payments.models import Escrow, HistoryRow, Operation
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -103,12 +104,12 @@ def test_strangers_do_not_even_see_the_escrow(world: World, who: str) -> None:
 
 def test_an_escrow_that_does_not_exist_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
-        escrow.release(actor=world.staff(), escrow_id=4_000_000_000, now=world.now)
+        releases.release(actor=world.staff(), escrow_id=4_000_000_000, now=world.now)
 
 
 def test_an_escrow_is_found_by_its_public_id(world: World) -> None:
     job = world.completed()
-    assert escrow.release(actor=job.client, escrow_id=job.escrow.public_id, now=world.now).pk == job.escrow.pk
+    assert releases.release(actor=job.client, escrow_id=job.escrow.public_id, now=world.now).pk == job.escrow.pk
 
 
 def test_an_unpaid_escrow_cannot_be_released(world: World) -> None:
@@ -140,7 +141,7 @@ def test_a_refunded_escrow_cannot_be_released(world: World) -> None:
 def test_a_cancelled_escrow_cannot_be_released(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
-    fulfilment.cancel(actor=job.client, task_id=job.task_id, now=world.now)
+    work.cancel(actor=job.client, task_id=job.task_id, now=world.now)
     with pytest.raises(WrongState):
         world.release(job, world.staff())
 

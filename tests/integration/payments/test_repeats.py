@@ -9,23 +9,14 @@ import pytest
 from django.db import Error
 
 from multitask import ledger
-from multitask.payments import (
-    approvals,
-    chargebacks,
-    disputes,
-    escrow,
-    fulfilment,
-    funding,
-    methods,
-    onboarding,
-    operations,
-    refunds,
-    returns,
-    settlement,
-    transfers,
-    withdrawals,
-)
 from multitask.payments import models as tables
+from multitask.payments.agreements import work
+from multitask.payments.authorization import approvals
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.funding import intents, saved_methods, unapplied_payments
+from multitask.payments.losses import chargebacks
+from multitask.payments.operations import engine
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from tests.integration.races import together
 from tests.payments_world import REFUNDED_LATER, World, dollars, user_id
 
@@ -65,7 +56,7 @@ class Ready:
     def auto_release(self) -> Callable[[], object]:
         job = self.world.delivered()
         self.world.wait(days=14)
-        return lambda: escrow.auto_release(escrow_id=job.escrow.pk, now=self.world.now)
+        return lambda: releases.auto_release(escrow_id=job.escrow.pk, now=self.world.now)
 
     def refund(self) -> Callable[[], object]:
         job = self.world.funded()
@@ -108,7 +99,7 @@ class Ready:
         self.world.pay(job)
         self.world.learn_of_payment(job)
         finance, payment = self.world.staff(), job.payment
-        return lambda: returns.return_payment(actor=finance, payment_id=payment.pk, now=self.world.now)
+        return lambda: unapplied_payments.return_payment(actor=finance, payment_id=payment.pk, now=self.world.now)
 
     def open_dispute(self) -> Callable[[], object]:
         job = self.world.started()
@@ -150,14 +141,14 @@ class Ready:
     def settle(self) -> Callable[[], object]:
         job = self.world.completed()
         self.world.release(job)
-        operations.perform(job.transfer.pk, now=self.world.now)
+        engine.perform(job.transfer.pk, now=self.world.now)
         self.world.wait(days=3)
-        return lambda: settlement.settle(escrow_id=job.escrow.pk, now=self.world.now)
+        return lambda: availability.settle(escrow_id=job.escrow.pk, now=self.world.now)
 
     def perform(self) -> Callable[[], object]:
         job = self.world.completed()
         self.world.release(job)
-        return lambda: operations.perform(job.transfer.pk, now=self.world.now)
+        return lambda: engine.perform(job.transfer.pk, now=self.world.now)
 
     def retry_transfer(self) -> Callable[[], object]:
         job = self.world.completed()
@@ -172,24 +163,24 @@ class Ready:
 
     def start(self) -> Callable[[], object]:
         job = self.world.funded()
-        return lambda: fulfilment.start(actor=job.freelancer, task_id=job.task_id, now=self.world.now)
+        return lambda: work.start(actor=job.freelancer, task_id=job.task_id, now=self.world.now)
 
     def deliver(self) -> Callable[[], object]:
         job = self.world.started()
-        return lambda: fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=self.world.now)
+        return lambda: work.deliver(actor=job.freelancer, task_id=job.task_id, now=self.world.now)
 
     def complete(self) -> Callable[[], object]:
         job = self.world.delivered()
-        return lambda: fulfilment.complete(actor=job.client, task_id=job.task_id, now=self.world.now)
+        return lambda: work.complete(actor=job.client, task_id=job.task_id, now=self.world.now)
 
     def cancel_unpaid(self) -> Callable[[], object]:
         job = self.world.hired()
         self.world.ask_to_pay(job)
-        return lambda: fulfilment.cancel(actor=job.client, task_id=job.task_id, now=self.world.now)
+        return lambda: work.cancel(actor=job.client, task_id=job.task_id, now=self.world.now)
 
     def cancel_funded(self) -> Callable[[], object]:
         job = self.world.funded()
-        return lambda: fulfilment.cancel(actor=job.client, task_id=job.task_id, now=self.world.now)
+        return lambda: work.cancel(actor=job.client, task_id=job.task_id, now=self.world.now)
 
     def create_intent(self) -> Callable[[], object]:
         job = self.world.hired()
@@ -201,20 +192,20 @@ class Ready:
 
     def save_card(self) -> Callable[[], object]:
         client, method = self.world.client(), self.world.browser.new_method()
-        methods.begin_setup(actor=client, now=self.world.now, request_key="one")
-        return lambda: methods.save(actor=client, method_id=method, make_default=False, now=self.world.now)
+        saved_methods.begin_setup(actor=client, now=self.world.now, request_key="one")
+        return lambda: saved_methods.save(actor=client, method_id=method, make_default=False, now=self.world.now)
 
     def delete_card(self) -> Callable[[], object]:
         client, method = self.world.client(), self.world.browser.new_method()
-        saved = methods.save(actor=client, method_id=method, make_default=False, now=self.world.now)
-        return lambda: methods.delete(actor=client, method_id=saved.pk, now=self.world.now)
+        saved = saved_methods.save(actor=client, method_id=method, make_default=False, now=self.world.now)
+        return lambda: saved_methods.delete(actor=client, method_id=saved.pk, now=self.world.now)
 
     def confirm_payment(self) -> Callable[[], object]:
         job = self.world.hired()
         self.world.ask_to_pay(job)
         self.world.pay(job)
         state = self.world.provider.read_payment(str(job.payment.provider_payment_id))
-        return lambda: funding.confirm("stripe", state, self.world.now)
+        return lambda: intents.confirm("stripe", state, self.world.now)
 
     def confirm_payout(self) -> Callable[[], object]:
         withdrawal = self.world.withdrawn(self.world.settled().freelancer, dollars("85.00"))

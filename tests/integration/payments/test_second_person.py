@@ -7,9 +7,13 @@ import pytest
 from pytest_django import Settings
 
 from multitask.money import Money
-from multitask.payments import actions, approvals, disputes, escrow, fulfilment, refunds, returns, transfers
+from multitask.payments.agreements import work
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import DisputeOpen, Forbidden, FourEyes, RefundInProgress, WrongState
+from multitask.payments.escrow import disputes, permitted_actions, refunds, releases
+from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Approval, Escrow, Operation, Refund
+from multitask.payments.payouts import transfers
 from multitask.users.actor import Actor
 from tests.integration.backoffice import scenes
 from tests.payments_world import Job, World, dollars, held
@@ -47,7 +51,7 @@ def test_a_large_release_waits_for_a_second_person(world: World) -> None:
     assert (job.escrow.state, job.escrow.released_minor, job.transfer.state) == ("released", 10_000, "succeeded")
     wanted = ["release_needs_approval", "release_approved", "released", "transferred"]
     assert [event for event in job.history() if event in wanted] == wanted
-    [released] = [event for event in escrow.timeline(job.escrow) if event.event == "released"]
+    [released] = [event for event in releases.timeline(job.escrow) if event.event == "released"]
     assert (released.actor_id, released.note) == (second.user_id, "The client is silent")
 
 
@@ -60,7 +64,7 @@ def test_the_client_and_silence_release_any_amount(world: World) -> None:
     assert isinstance(world.release(world.completed()), Escrow)
     silent = world.delivered()
     world.wait(days=silent.escrow.auto_release_days, minutes=1)
-    assert escrow.auto_release(escrow_id=silent.escrow.pk, now=world.now)
+    assert releases.auto_release(escrow_id=silent.escrow.pk, now=world.now)
 
 
 def test_what_staff_refunded_before_counts_for_a_release(world: World) -> None:
@@ -112,10 +116,10 @@ def test_while_it_waits_staff_moves_nothing_else_of_the_escrow(world: World, wai
 
 def test_what_waits_is_not_offered_to_the_staff_again_and_the_two_sides_go_on(world: World) -> None:
     job = world.completed()
-    assert actions.allowed(world.staff(), job.escrow) == ["release", "refund"]
+    assert permitted_actions.allowed(world.staff(), job.escrow) == ["release", "refund"]
     assert isinstance(world.release(job, world.staff()), Approval)
-    assert actions.allowed(world.staff(), job.escrow) == []
-    assert "release" in actions.allowed(job.client, job.escrow)
+    assert permitted_actions.allowed(world.staff(), job.escrow) == []
+    assert "release" in permitted_actions.allowed(job.client, job.escrow)
     assert isinstance(world.release(job), Escrow)
 
 
@@ -190,7 +194,9 @@ def test_a_large_transfer_is_tried_again_by_two(world: World) -> None:
 
 def test_a_large_payment_is_sent_back_by_two(world: World) -> None:
     job = scenes.payment_under_review(world)
-    approval = returns.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now, note="Too little")
+    approval = unapplied_payments.return_payment(
+        actor=world.staff(), payment_id=job.payment.pk, now=world.now, note="Too little"
+    )
     assert isinstance(approval, Approval)
     assert not Refund.objects.exists()
     decide(world, approval)
@@ -201,10 +207,10 @@ def test_a_large_payment_is_sent_back_by_two(world: World) -> None:
 def test_one_person_does_not_open_a_large_escrow_to_its_client_by_calling_the_task_off(world: World) -> None:
     job = world.delivered()
     with pytest.raises(WrongState):
-        fulfilment.cancel(actor=world.staff(), task_id=job.task_id, now=world.now)
+        work.cancel(actor=world.staff(), task_id=job.task_id, now=world.now)
     assert (job.task.status, job.escrow.state) == ("delivered", "funded")
     small = world.delivered(dollars("50.00"))
-    assert fulfilment.cancel(actor=world.staff(), task_id=small.task_id, now=world.now).status == "cancelled"
+    assert work.cancel(actor=world.staff(), task_id=small.task_id, now=world.now).status == "cancelled"
 
 
 def test_the_limit_is_in_the_currency_of_the_escrow(world: World, limit: int) -> None:
@@ -223,7 +229,7 @@ def test_staff_tries_nothing_again_over_money_of_their_own(world: World, side: s
     attempts: list[Callable[[], Any]] = [
         lambda: refunds.retry(actor=own, refund_id=refund.pk, now=world.now),
         lambda: transfers.retry(actor=own, escrow_id=job.escrow.pk, now=world.now),
-        lambda: returns.return_payment(actor=own, payment_id=job.payment.pk, now=world.now),
+        lambda: unapplied_payments.return_payment(actor=own, payment_id=job.payment.pk, now=world.now),
     ]
     for attempt in attempts:
         with pytest.raises(Forbidden, match="own"):

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import disputes, escrow, fulfilment, refunds
+from multitask.payments.agreements import work
 from multitask.payments.errors import NotFunded, PaymentError, WrongState
+from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.models import AuditEvent, Escrow
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -14,18 +15,18 @@ SILENCE = Actor.system("silence")
 
 
 def due(world: World, job: Job) -> bool:
-    return job.escrow.pk in escrow.due_for_auto_release(now=world.now)
+    return job.escrow.pk in releases.due_for_auto_release(now=world.now)
 
 
 def auto_release(world: World, job: Job) -> bool:
-    return escrow.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    return releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_the_clients_time_begins_with_the_delivery(world: World) -> None:
     job = world.started()
     assert job.escrow.auto_release_at is None
     world.wait(days=5)
-    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.escrow.auto_release_at == world.now + timedelta(days=14)
 
 
@@ -118,7 +119,7 @@ def test_after_a_partial_refund_silence_releases_the_rest(world: World) -> None:
 
 def test_a_cancelled_task_is_not_released_by_silence(world: World) -> None:
     job = world.delivered()
-    fulfilment.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.escrow.auto_release_at is None
     Escrow.objects.filter(pk=job.escrow.pk).update(auto_release_at=world.now)
     assert not due(world, job)
@@ -130,16 +131,16 @@ def test_the_longest_silence_comes_first(world: World) -> None:
     world.wait(seconds=1)
     second = world.delivered()
     world.wait(days=14)
-    assert escrow.due_for_auto_release(now=world.now) == [first.escrow.pk, second.escrow.pk]
+    assert releases.due_for_auto_release(now=world.now) == [first.escrow.pk, second.escrow.pk]
 
 
 def test_what_is_not_paid_is_not_delivered(world: World) -> None:
     job = world.hired()
     with pytest.raises(NotFunded):
-        fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+        work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     world.ask_to_pay(job)
     with pytest.raises(NotFunded):
-        fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+        work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.task.status == "assigned"
 
 
@@ -148,7 +149,7 @@ def test_what_went_back_whole_pays_for_no_delivery(world: World) -> None:
     world.refund(job, job.freelancer)
     world.work()
     with pytest.raises(WrongState):
-        fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+        work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.task.status == "in_progress"
 
 
@@ -156,14 +157,14 @@ def test_what_went_back_in_part_may_be_delivered(world: World) -> None:
     job = world.started()
     world.refund(job, job.freelancer, dollars("40.00"))
     world.work()
-    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.escrow.auto_release_at == world.now + timedelta(days=14)
 
 
 def test_a_disputed_task_may_be_delivered_but_starts_no_clock(world: World) -> None:
     job = world.started()
     disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
-    fulfilment.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
     assert job.escrow.auto_release_at is None
 
 

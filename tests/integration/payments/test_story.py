@@ -1,7 +1,9 @@
 """The life of the money, with every wallet after every step against figures worked out by hand."""
 
 from multitask.money import Money
-from multitask.payments import escrow, fulfilment, wallet
+from multitask.payments.agreements import work
+from multitask.payments.escrow import releases
+from multitask.payments.reads import wallet
 from multitask.users.actor import Actor
 from tests.payments_world import World, dollars, held, user_id
 
@@ -35,8 +37,8 @@ def test_every_wallet_after_every_step(world: World) -> None:
     paid = (0, 0, 10_000, 0, 0, 10_000)
     assert seen() == (paid, (0, 0, 10_000, 0, 0, 0))
 
-    fulfilment.deliver(actor=freelancer, task_id=job.task_id, now=world.now)
-    fulfilment.complete(actor=client, task_id=job.task_id, now=world.now)
+    work.deliver(actor=freelancer, task_id=job.task_id, now=world.now)
+    work.complete(actor=client, task_id=job.task_id, now=world.now)
     assert seen() == (paid, (0, 0, 10_000, 0, 0, 0))
 
     world.release(job)
@@ -102,6 +104,6 @@ def test_what_freelancers_earn_in_two_currencies_is_kept_apart(world: World) -> 
 
 def test_the_timeline_tells_the_whole_story(world: World) -> None:
     job = world.settled()
-    assert [event.event for event in escrow.timeline(job.escrow)] == [
+    assert [event.event for event in releases.timeline(job.escrow)] == [
         "payment_requested", "funded", "delivered", "completed", "released", "transferred", "settled",
     ]  # fmt: skip

@@ -3,9 +3,10 @@
 import pytest
 
 from multitask.money import Money
-from multitask.payments import operations, settlement, transfers
 from multitask.payments.errors import Forbidden, UnknownObject
 from multitask.payments.models import ConnectedAccount, Escrow, Payment
+from multitask.payments.operations import engine
+from multitask.payments.payouts import availability, transfers
 from multitask.payments.provider import TransferState, TransferStatus
 from tests.payments_world import SETTLED_AT_ONCE, SETTLING, Job, World, dollars, held, user_id
 
@@ -39,7 +40,7 @@ def test_a_webhook_that_overtakes_the_answer_settles_the_operation(world: World)
     transfers.confirm("stripe", world.provider.read_transfer(made["id"]), world.now)
     assert (job.transfer.state, job.transfer.provider_reference) == ("succeeded", made["id"])
     assert received(world, job) == 8_500
-    operations.perform(job.transfer.pk, now=world.now)
+    engine.perform(job.transfer.pk, now=world.now)
     transfers.confirm("stripe", world.provider.read_transfer(made["id"]), world.now)
     assert received(world, job) == 8_500
     assert job.history().count("transferred") == 1
@@ -151,16 +152,16 @@ def test_the_share_settles_when_the_funds_are_available_and_not_before(world: Wo
     job = world.released()
     available_at = job.payment.available_at
     assert available_at is not None
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=available_at.replace(microsecond=0) - SETTLING)
+    assert not availability.settle(escrow_id=job.escrow.pk, now=available_at.replace(microsecond=0) - SETTLING)
     world.now = available_at
     world.wait(microseconds=-1)
     assert world.work() == []
-    assert settlement.due(now=world.now) == []
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == []
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
     assert available(job) == 0
 
     world.wait(microseconds=1)
-    assert settlement.due(now=world.now) == [job.escrow.pk]
+    assert availability.due(now=world.now) == [job.escrow.pk]
     assert world.work() == ["settle_escrow"]
     assert available(job) == 8_500
     assert job.escrow.settled_at == world.now
@@ -168,8 +169,8 @@ def test_the_share_settles_when_the_funds_are_available_and_not_before(world: Wo
 
 def test_a_share_settles_only_once(world: World) -> None:
     job = world.settled()
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
-    assert settlement.due(now=world.now) == []
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == []
     assert available(job) == 8_500
     assert job.history().count("settled") == 1
 
@@ -177,14 +178,14 @@ def test_a_share_settles_only_once(world: World) -> None:
 def test_nothing_settles_that_was_not_released(world: World) -> None:
     job = world.completed()
     world.wait(SETTLING)
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_nothing_settles_that_was_not_transferred(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
     world.wait(SETTLING)
-    assert settlement.due(now=world.now) == []
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == []
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
     assert held(f"user:{user_id(job.freelancer)}:pending") == 8_500
 
 
@@ -192,18 +193,18 @@ def test_nothing_settles_for_an_account_that_was_disabled(world: World) -> None:
     job = world.released()
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=False)
     world.wait(SETTLING)
-    assert settlement.due(now=world.now) == []
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == []
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=True)
-    assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_nothing_settles_while_the_escrow_is_frozen(world: World) -> None:
     job = world.released()
     Escrow.objects.filter(pk=job.escrow.pk).update(frozen_at=world.now)
     world.wait(SETTLING)
-    assert settlement.due(now=world.now) == []
-    assert not settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == []
+    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_a_date_of_availability_that_is_unknown_is_waited_for(world: World) -> None:
@@ -214,8 +215,8 @@ def test_a_date_of_availability_that_is_unknown_is_waited_for(world: World) -> N
     assert available(job) == 0
     world.learn_of_payment(job)
     world.wait(SETTLING)
-    assert settlement.due(now=world.now) == [job.escrow.pk]
-    assert settlement.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.due(now=world.now) == [job.escrow.pk]
+    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_news_of_an_accounts_balance_looks_at_what_waits(world: World) -> None:
@@ -228,5 +229,5 @@ def test_news_of_an_accounts_balance_looks_at_what_waits(world: World) -> None:
 
 
 def test_news_of_a_strangers_balance_is_nothing_to_us(world: World) -> None:
-    settlement.account_balance_changed("stripe", "acct_of_nobody", world.now)
+    availability.account_balance_changed("stripe", "acct_of_nobody", world.now)
     assert world.work() == []

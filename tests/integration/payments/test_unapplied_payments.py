@@ -1,6 +1,7 @@
 """Payments that arrive but fit no escrow: another amount than asked for, a second one, one too late."""
 
-from multitask.payments import fulfilment, history
+from multitask.payments.agreements import work
+from multitask.payments.books import history
 from multitask.payments.models import HistoryRow, Payment, Refund
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -93,7 +94,7 @@ def test_a_payment_of_a_cancelled_escrow_is_sent_back(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
     world.pay(job)
-    fulfilment.cancel(actor=job.client, task_id=job.task_id, now=world.now)
+    work.cancel(actor=job.client, task_id=job.task_id, now=world.now)
     world.hear()
     assert job.escrow.state == "cancelled"
     assert job.payment.state == "returned"

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from multitask.payments import disputes, interventions, operations, postings, previews, whereabouts
+from multitask.payments import staff_commands
+from multitask.payments.books import journal
 from multitask.payments.errors import (
     DisputeOpen,
     Forbidden,
@@ -15,13 +16,16 @@ from multitask.payments.errors import (
     OnboardingIncomplete,
     WrongState,
 )
+from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent, Escrow, HistoryRow, Payment
+from multitask.payments.operations import sweeper
+from multitask.payments.reads import allocation, previews
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 
 
 def places(job: Job) -> dict[str, int]:
-    parts = whereabouts.parts(job.escrow)
+    parts = allocation.parts(job.escrow)
     assert sum(part.amount.amount_minor for part in parts) == job.escrow.total_minor
     return {part.place.value: part.amount.amount_minor for part in parts}
 
@@ -103,13 +107,13 @@ def test_each_row_leads_to_its_transactions(world: World) -> None:
 
     def kinds(actor: Actor, type_: str) -> list[str]:
         row = HistoryRow.objects.get(user_id=user_id(actor), type=type_)
-        return [posted.kind for posted in postings.of_row(row)]
+        return [posted.kind for posted in journal.of_row(row)]
 
     assert kinds(job.client, "escrow_deposit") == ["escrow_funded"]
     assert kinds(job.client, "escrow_release") == ["escrow_released"]
     assert kinds(job.freelancer, "escrow_release") == ["escrow_released", "settled"]
     assert kinds(job.freelancer, "withdrawal") == ["withdrawal_requested", "withdrawal_paid"]
-    released = postings.of_row(HistoryRow.objects.get(user_id=user_id(job.client), type="escrow_release"))[0]
+    released = journal.of_row(HistoryRow.objects.get(user_id=user_id(job.client), type="escrow_release"))[0]
     assert released.legs[0].amount == dollars("-100.00")
     assert sum(leg.amount.amount_minor for leg in released.legs) == 0
 
@@ -118,9 +122,9 @@ def test_a_row_about_nothing_in_the_books_leads_nowhere(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
     row = HistoryRow.objects.get()
-    assert postings.of_row(row) == []
+    assert journal.of_row(row) == []
     row.reference = "something else"
-    assert postings.of_row(row) == []
+    assert journal.of_row(row) == []
 
 
 # -- what a withdrawal would do
@@ -173,16 +177,16 @@ def test_finance_staff_pushes_a_call_that_is_stuck(world: World) -> None:
     finance = replace(world.staff(), ip="198.51.100.4")
     for actor in (job.client, world.staff("support")):
         with pytest.raises(Forbidden):
-            interventions.push_operation(actor=actor, operation_id=job.transfer.pk, note="Stuck", now=world.now)
-    interventions.push_operation(actor=finance, operation_id=job.transfer.pk, note="Stuck", now=world.now)
+            staff_commands.push_operation(actor=actor, operation_id=job.transfer.pk, note="Stuck", now=world.now)
+    staff_commands.push_operation(actor=finance, operation_id=job.transfer.pk, note="Stuck", now=world.now)
     assert world.work() == ["perform_operation"]
     assert job.transfer.state == "succeeded"
     written = AuditEvent.objects.get(event="operation_pushed")
     assert (written.note, written.actor_id, written.escrow_id) == ("Stuck", finance.user_id, job.escrow.pk)
     with pytest.raises(WrongState):
-        interventions.push_operation(actor=finance, operation_id=job.transfer.pk, note="Again", now=world.now)
+        staff_commands.push_operation(actor=finance, operation_id=job.transfer.pk, note="Again", now=world.now)
     with pytest.raises(NotFound):
-        interventions.push_operation(actor=finance, operation_id=4_000_000_000, note="", now=world.now)
+        staff_commands.push_operation(actor=finance, operation_id=4_000_000_000, note="", now=world.now)
 
 
 def test_finance_staff_sweeps_what_is_overdue(world: World) -> None:
@@ -190,8 +194,8 @@ def test_finance_staff_sweeps_what_is_overdue(world: World) -> None:
     world.release(job)
     world.lose_jobs()
     with pytest.raises(Forbidden):
-        interventions.sweep_operations(actor=job.client, note="", now=world.now)
-    assert interventions.sweep_operations(actor=world.staff(), note="After the outage", now=world.now) == 1
-    assert operations.sweep(now=world.now) == 0
+        staff_commands.sweep_operations(actor=job.client, note="", now=world.now)
+    assert staff_commands.sweep_operations(actor=world.staff(), note="After the outage", now=world.now) == 1
+    assert sweeper.sweep(now=world.now) == 0
     written = AuditEvent.objects.get(event="operations_swept")
     assert (written.note, written.details) == ("After the outage", {"operations": 1})

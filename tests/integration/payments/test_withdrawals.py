@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from multitask.money import Money
-from multitask.payments import disputes, operations, withdrawals
 from multitask.payments.errors import (
     DisputeOpen,
     Forbidden,
@@ -14,7 +13,10 @@ from multitask.payments.errors import (
     OnboardingIncomplete,
     UnknownObject,
 )
+from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent, ConnectedAccount, Escrow, HistoryRow, Operation, Withdrawal
+from multitask.payments.operations import engine
+from multitask.payments.payouts import withdrawals
 from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.users.actor import Actor
 from multitask.web.backoffice import open_questions
@@ -282,7 +284,7 @@ def test_a_payout_that_the_provider_refuses_gives_the_money_back_once(world: Wor
     assert purse(freelancer) == (8_500, 0)
     operation = Operation.objects.get(kind="create_payout")
     assert operation.state == "failed"
-    operations.perform(operation.pk, now=world.now)
+    engine.perform(operation.pk, now=world.now)
     assert purse(freelancer) == (8_500, 0)
 
 

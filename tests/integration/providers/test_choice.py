@@ -5,13 +5,13 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from multitask import providers
-from multitask.payments import operations
+from multitask.payments.operations import engine
 
 
 def test_the_settings_name_the_provider() -> None:
     assert providers.default().name == "stripe"
     assert providers.get("stripe") is providers.get()
-    assert operations.provider_named("stripe") is providers.get()
+    assert engine.provider_named("stripe") is providers.get()
 
 
 def test_other_settings_make_another_provider(settings: Settings) -> None:

@@ -13,8 +13,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from multitask.payments import emails, operations, settlement
 from multitask.payments.models import Notice, Operation
+from multitask.payments.notices import emails
+from multitask.payments.operations import sweeper
+from multitask.payments.payouts import availability
 from multitask.webhooks import incoming
 from tests.integration.queue import backlog
 from tests.payments_world import World, user_id
@@ -63,7 +65,7 @@ def of_operations(world: World) -> Sweep:
         for number in range(BACKLOG)
     )
     jobs("perform_operation", list(Operation.objects.values_list("pk", flat=True)))
-    return lambda: operations.sweep(now=world.now)
+    return lambda: sweeper.sweep(now=world.now)
 
 
 def of_emails(world: World) -> Sweep:
@@ -83,7 +85,7 @@ def of_settlements(world: World) -> Sweep:
     world.lose_jobs()
     jobs("settle_escrow", [escrow_id, *range(10_000_000, 10_000_000 + BACKLOG)])
     account_id = str(world.account(freelancer).provider_account_id)
-    return lambda: settlement.account_balance_changed("stripe", account_id, world.now)
+    return lambda: availability.account_balance_changed("stripe", account_id, world.now)
 
 
 USERS = {

@@ -3,9 +3,9 @@
 import itertools
 from datetime import UTC, datetime
 
+from multitask.marketplace import board
+from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.tasks import board
-from multitask.tasks.models import Application, Task
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 

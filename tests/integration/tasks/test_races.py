@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from multitask.tasks import board, work
-from multitask.tasks.models import Application, Task
-from multitask.tasks.states import ApplicationStatus, TaskStatus
+from multitask.marketplace import board, work
+from multitask.marketplace.models import Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from tests.integration import races
 from tests.integration.tasks import people
 from tests.integration.tasks.people import NOW

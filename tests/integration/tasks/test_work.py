@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from multitask.tasks import board, work
-from multitask.tasks.errors import NotYourPart, TaskNotFound
-from multitask.tasks.models import Application, Task
-from multitask.tasks.states import ApplicationStatus, TaskStatus
-from multitask.tasks.work import TaskStateConflict
+from multitask.marketplace import board, work
+from multitask.marketplace.errors import NotYourPart, TaskNotFound
+from multitask.marketplace.models import Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.marketplace.work import TaskStateConflict
 from multitask.users.actor import Actor
 from tests.integration.tasks import people
 from tests.integration.tasks.people import NOW

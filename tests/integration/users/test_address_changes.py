@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.payments import emails
 from multitask.payments.models import Notice
+from multitask.payments.notices import emails
 from multitask.users import addresses, credentials, letters, second_factor, sessions
 from multitask.users.actor import Actor
 from multitask.users.models import User

@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
+from multitask.marketplace.errors import TaskNotFound
+from multitask.marketplace.work import TaskStateConflict
 from multitask.money import AmountTooSmall
-from multitask.tasks.errors import TaskNotFound
-from multitask.tasks.work import TaskStateConflict
 from multitask.users.models import User
 from multitask.web.api import idempotency
 from multitask.web.api.idempotency import InFlight, InvalidKey, KeyReused, idempotent

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from multitask.payments import disputes
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Approval, Operation, Refund
 from multitask.users import second_factor, sessions
 from multitask.users.actor import Actor

@@ -12,8 +12,9 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from multitask.money import Money
-from multitask.payments import operations, refunds
+from multitask.payments.escrow import refunds
 from multitask.payments.models import Chargeback, ConnectedAccount, Customer, Payment, Refund, SavedMethod
+from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, RefundState, WithdrawalState
 from multitask.webhooks import incoming
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -144,7 +145,7 @@ def test_a_chargeback_freezes_its_escrow(world: World) -> None:
 def test_a_card_saved_in_the_browser_is_kept(world: World) -> None:
     world.payment()
     customer = Customer.objects.get()
-    provider = operations.provider_named("stripe")
+    provider = engine.provider_named("stripe")
     setup = provider.create_setup(reference="setup", customer_id=str(customer.provider_customer_id), key=customer_key())
     world.rig.save_card(setup.client_secret)
 
@@ -154,7 +155,7 @@ def test_a_card_saved_in_the_browser_is_kept(world: World) -> None:
 
 
 def test_what_is_not_ours_is_ignored(world: World) -> None:
-    provider = operations.provider_named("stripe")
+    provider = engine.provider_named("stripe")
     customer = provider.create_customer(reference="", email="", name="", key=customer_key())
     provider.attach_method(method_id=world.rig.new_method(), customer_id=customer, key=customer_key())
     payment = provider.create_payment(
@@ -176,7 +177,7 @@ def test_a_refund_made_by_hand_of_a_payment_of_ours_is_not_ignored(world: World)
     escrow = world.funded()
     world.rig.settle()
     payment = Payment.objects.get(escrow=escrow)
-    operations.provider_named("stripe").create_refund(
+    engine.provider_named("stripe").create_refund(
         reference="", payment_id=str(payment.provider_payment_id), amount=Money(100, "USD"), key=customer_key()
     )
 

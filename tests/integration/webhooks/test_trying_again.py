@@ -8,8 +8,8 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from multitask.money import Money
-from multitask.payments import operations
 from multitask.payments.models import Payment
+from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState
 from multitask.webhooks import incoming
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def ours_but_unknown(world: World) -> IncomingEvent:
     """An event about a payment with a reference of ours that no row here knows."""
-    operations.provider_named("stripe").create_payment(
+    engine.provider_named("stripe").create_payment(
         reference="create_payment:999999999:1",
         amount=Money(1_000, "USD"),
         customer_id="",

@@ -13,11 +13,14 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
+from multitask.marketplace import board, work
 from multitask.money import Money
-from multitask.payments import escrow, funding, onboarding, operations, settlement, withdrawals
+from multitask.payments.escrow import releases
+from multitask.payments.funding import intents
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Withdrawal
+from multitask.payments.operations import engine
+from multitask.payments.payouts import availability, onboarding, withdrawals
 from multitask.payments.states import OPEN_OPERATIONS
-from multitask.tasks import board, work
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -61,7 +64,7 @@ class World:
         task = people.open_task(self.client)
         application = board.apply(actor=self.freelancer, now=people.NOW, task_id=task.pk)
         people.accept(self.client, application)
-        return funding.create_intent(actor=self.client, application_id=application.pk, now=timezone.now()).payment
+        return intents.create_intent(actor=self.client, application_id=application.pk, now=timezone.now()).payment
 
     def pay(self, payment: Payment, card: str = GOOD_CARD) -> None:
         """Pay in the browser; nobody is told yet."""
@@ -80,7 +83,7 @@ class World:
         work.start(actor=self.freelancer, now=timezone.now(), task_id=held.task_id)
         work.deliver(actor=self.freelancer, now=timezone.now(), task_id=held.task_id)
         work.complete(actor=self.client, now=timezone.now(), task_id=held.task_id)
-        escrow.release(actor=self.client, escrow_id=held.pk, now=timezone.now())
+        releases.release(actor=self.client, escrow_id=held.pk, now=timezone.now())
         self.operate()
         return held
 
@@ -88,7 +91,7 @@ class World:
         """A withdrawal of the released share, whose payout is under way."""
         held = self.released()
         self.rig.settle()
-        settlement.settle(escrow_id=held.pk, now=timezone.now() + timedelta(days=10))
+        availability.settle(escrow_id=held.pk, now=timezone.now() + timedelta(days=10))
         withdrawals.create(actor=self.freelancer, amount=Money(8_500, "USD"), now=timezone.now())
         self.operate()
         return Withdrawal.objects.get()
@@ -96,7 +99,7 @@ class World:
     def operate(self) -> None:
         """Perform the operations that wait."""
         for row_id in Operation.objects.filter(state__in=[s.value for s in OPEN_OPERATIONS]).values_list("pk"):
-            operations.perform(row_id[0], now=timezone.now())
+            engine.perform(row_id[0], now=timezone.now())
 
     def news(self) -> list[Event]:
         """The events since the last time, of the platform and then of the freelancer's account."""

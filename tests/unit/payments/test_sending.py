@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import sending, steady
+from multitask.payments.operations import boot_clock, send_deadline
 
 
 class Clock:
@@ -19,23 +19,23 @@ class Clock:
 
 def test_a_call_may_be_sent_until_the_limit() -> None:
     clock = Clock()
-    with steady.using(clock), sending.within(timedelta(seconds=30), since=sending.moment()):
+    with boot_clock.using(clock), send_deadline.within(timedelta(seconds=30), since=send_deadline.moment()):
         clock.seconds += 29.9
-        sending.check()
+        send_deadline.check()
         clock.seconds += 0.1
-        with pytest.raises(sending.TooLate):
-            sending.check()
+        with pytest.raises(send_deadline.TooLate):
+            send_deadline.check()
 
 
 def test_without_a_limit_a_call_may_always_be_sent() -> None:
-    sending.check()
-    with sending.within(timedelta(0), since=sending.moment()), pytest.raises(sending.TooLate):
-        sending.check()
-    sending.check()
+    send_deadline.check()
+    with send_deadline.within(timedelta(0), since=send_deadline.moment()), pytest.raises(send_deadline.TooLate):
+        send_deadline.check()
+    send_deadline.check()
 
 
 def test_the_steady_clock_runs_and_comes_back_after_another() -> None:
-    before = steady.seconds()
-    with steady.using(lambda: -1.0):
-        assert steady.seconds() == -1.0
-    assert before <= steady.seconds()
+    before = boot_clock.seconds()
+    with boot_clock.using(lambda: -1.0):
+        assert boot_clock.seconds() == -1.0
+    assert before <= boot_clock.seconds()

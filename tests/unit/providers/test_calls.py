@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from multitask.payments import steady
+from multitask.payments.operations import boot_clock
 from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
 from multitask.providers import calls
 
@@ -28,7 +28,7 @@ class Clock:
 @pytest.fixture
 def clock() -> Iterator[Clock]:
     clock = Clock()
-    with steady.using(clock):
+    with boot_clock.using(clock):
         yield clock
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from multitask.payments import interventions
+from multitask.payments import staff_commands
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.users.second_factor import NotOn
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"nobody is called {username!r}")
         try:
-            interventions.remove_second_factor(
+            staff_commands.remove_second_factor(
                 actor=Actor.system("operator"), user_id=found.pk, note=reason, now=timezone.now()
             )
         except NotOn:

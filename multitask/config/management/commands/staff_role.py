@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from multitask.payments import interventions
+from multitask.payments import staff_commands
 from multitask.users import accounts
 from multitask.users.actor import Actor
 from multitask.users.models import StaffRole
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         found = accounts.by_username(username)
         if found is None:
             raise CommandError(f"nobody is called {username!r}: register the account first")
-        changed = interventions.set_staff_role(
+        changed = staff_commands.set_staff_role(
             actor=Actor.system("operator"),
             user_id=found.pk,
             staff_role="" if role == NOBODY else role,

@@ -9,8 +9,8 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.payments import onboarding
 from multitask.payments.models import ConnectedAccount
+from multitask.payments.payouts import onboarding
 from multitask.web.api import auth
 from multitask.web.api.operations import responses
 from multitask.web.api.payments.shared import own_url

@@ -10,7 +10,8 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from multitask.money import Money
-from multitask.payments import access, approvals, disputes
+from multitask.payments.authorization import access, approvals
+from multitask.payments.escrow import disputes
 from multitask.payments.models import Approval, Dispute
 from multitask.payments.states import DisputeState
 from multitask.web.api import auth, pagination

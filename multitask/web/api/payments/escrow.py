@@ -10,8 +10,10 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from multitask.money import Money
-from multitask.payments import access, actions, audit, disputes, refunds
-from multitask.payments import escrow as escrows
+from multitask.payments.authorization import access
+from multitask.payments.books import audit
+from multitask.payments.escrow import disputes, permitted_actions, refunds
+from multitask.payments.escrow import releases as escrows
 from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.states import EscrowState, RefundState
 from multitask.payments.terms import percentage
@@ -243,7 +245,7 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         disputed_at=held.disputed_at,
         dispute_reason=held.dispute_reason,
         timeline=[_timeline_row(event, actor) for event in escrows.timeline(held)],
-        allowed_actions=actions.allowed(actor, held),
+        allowed_actions=permitted_actions.allowed(actor, held),
     )
 
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 from ninja import Router
 
 from multitask.money import Money
-from multitask.payments import funding, operations
-from multitask.payments.funding import Intent
+from multitask.payments.funding import intents
+from multitask.payments.funding.intents import Intent
+from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState
 from multitask.web.api import auth
 from multitask.web.api.idempotency import idempotent
@@ -49,7 +50,7 @@ def create(request: HttpRequest, body: IntentIn) -> HttpResponse:
     """Create the payment of an accepted application, as the task's client, or return the one there is."""
 
     def execute(request_key: str) -> tuple[int, IntentOut]:
-        intent = funding.create_intent(
+        intent = intents.create_intent(
             actor=auth.actor_of(request), application_id=body.application_id, now=timezone.now()
         )
         return (200 if intent.existing else 201), show(intent)
@@ -63,7 +64,7 @@ def show(intent: Intent) -> IntentOut:
     return IntentOut(
         client_secret=payment.client_secret,
         payment_intent_id=payment.provider_payment_id or "",
-        publishable_key=operations.provider_named(payment.provider).publishable_key,
+        publishable_key=engine.provider_named(payment.provider).publishable_key,
         escrow_id=escrow.public_id,
         amount=amount_out(escrow.total),
         platform_fee=amount_out(Money(escrow.fee_minor, escrow.currency)),

@@ -10,8 +10,9 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.payments import methods, operations
+from multitask.payments.funding import saved_methods
 from multitask.payments.models import SavedMethod
+from multitask.payments.operations import engine
 from multitask.web.api import auth, pagination
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery
@@ -57,7 +58,7 @@ class SetupOut(Output):
 )
 def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
     """List one's saved cards, newest first."""
-    found = methods.owned(auth.actor_of(request)).select_related("customer").order_by("-pk")
+    found = saved_methods.owned(auth.actor_of(request)).select_related("customer").order_by("-pk")
     return pagination.page(request, paging, found, show)
 
 
@@ -68,7 +69,7 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
 )
 def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
     """Save a card for later payments, as a client."""
-    saved = methods.save(
+    saved = saved_methods.save(
         actor=auth.actor_of(request),
         method_id=body.payment_method_id,
         make_default=body.set_default,
@@ -84,8 +85,8 @@ def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
 )
 def setup(request: HttpRequest, body: Empty = NOTHING) -> Status[SetupOut]:
     """Begin to save a card in the browser, as a client."""
-    made = methods.begin_setup(actor=auth.actor_of(request), now=timezone.now(), request_key=str(uuid.uuid4()))
-    provider = operations.default_provider()
+    made = saved_methods.begin_setup(actor=auth.actor_of(request), now=timezone.now(), request_key=str(uuid.uuid4()))
+    provider = engine.default_provider()
     return Status(
         201,
         SetupOut(
@@ -103,7 +104,7 @@ def setup(request: HttpRequest, body: Empty = NOTHING) -> Status[SetupOut]:
 )
 def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Message:
     """Forget a saved card."""
-    methods.delete(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
+    saved_methods.delete(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
     return Message(message="The card was removed.")
 
 
@@ -114,7 +115,7 @@ def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Messag
 )
 def set_default(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> MethodOut:
     """Offer this card first from now on."""
-    method = methods.set_default(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
+    method = saved_methods.set_default(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
     return show(method)
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from multitask.payments import access, refunds
+from multitask.payments.authorization import access
+from multitask.payments.escrow import refunds
 from multitask.payments.models import Approval, Refund
 from multitask.payments.states import RefundState
 from multitask.users.actor import Actor

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 
-from multitask.payments.access import Identifier
+from multitask.payments.authorization.access import Identifier
 from multitask.payments.errors import NotFound
 from multitask.web.api.schemas import BIGGEST_ID
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from multitask import text
 from multitask.money import Money
-from multitask.payments import wallet
-from multitask.payments.history import HistoryType
+from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
+from multitask.payments.reads import wallet
+from multitask.payments.reads.wallet import Balances, Filter
 from multitask.payments.states import HistoryStatus
-from multitask.payments.wallet import Balances, Filter
 from multitask.web.api import auth, pagination, validation
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery

@@ -8,8 +8,9 @@ from django.utils import timezone
 from ninja import Router
 from pydantic import BaseModel
 
-from multitask.payments import access, withdrawals
+from multitask.payments.authorization import access
 from multitask.payments.models import Withdrawal
+from multitask.payments.payouts import withdrawals
 from multitask.payments.states import WithdrawalState
 from multitask.web.api import auth, pagination
 from multitask.web.api.idempotency import idempotent

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.money import Money
-from multitask.payments import access, approvals
-from multitask.payments.approvals import SETTLE
+from multitask.payments.authorization import access, approvals
+from multitask.payments.authorization.approvals import SETTLE
 from multitask.payments.errors import NotFound
 from multitask.payments.models import Approval
 from multitask.users.actor import Actor, Power

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.money import Money
-from multitask.payments import approvals
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import NotFound
 from multitask.payments.models import Approval, Escrow
 from multitask.users.actor import Actor, Power

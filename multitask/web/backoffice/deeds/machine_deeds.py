@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from multitask.payments import interventions
+from multitask.payments import staff_commands
 from multitask.payments.errors import NotFound
 from multitask.payments.models import Operation
 from multitask.users.actor import Actor, Power
@@ -48,7 +48,7 @@ class Push(Deed):
 
     def carry_out(self, subject: Operation, order: Order) -> object:
         """Queue it."""
-        return interventions.push_operation(actor=order.actor, operation_id=subject.pk, note=order.note, now=order.now)
+        return staff_commands.push_operation(actor=order.actor, operation_id=subject.pk, note=order.note, now=order.now)
 
     def done(self, subject: Operation, outcome: object) -> str:
         """Say so."""
@@ -89,7 +89,7 @@ class Sweep(Deed):
 
     def carry_out(self, subject: None, order: Order) -> object:
         """Queue them."""
-        return interventions.sweep_operations(actor=order.actor, note=order.note, now=order.now)
+        return staff_commands.sweep_operations(actor=order.actor, note=order.note, now=order.now)
 
     def done(self, subject: None, outcome: object) -> str:
         """Say how many."""

@@ -7,10 +7,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.money import Money
-from multitask.payments import access, disputes, refunds, returns, transfers
-from multitask.payments import escrow as escrows
+from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound, WrongState
+from multitask.payments.escrow import disputes, refunds
+from multitask.payments.escrow import releases as escrows
+from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Dispute, Escrow, Payment, Refund
+from multitask.payments.payouts import transfers
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice import addresses
 from multitask.web.backoffice.deeds.deed import Deed, Facts, Order, SharedReasonForm, numbered, second_person, waits_or
@@ -350,7 +353,9 @@ class ReturnPayment(Deed):
 
     def carry_out(self, subject: Payment, order: Order) -> object:
         """Refund the payment, or ask for approval."""
-        return returns.return_payment(actor=order.actor, payment_id=subject.pk, now=order.now, note=order.note)
+        return unapplied_payments.return_payment(
+            actor=order.actor, payment_id=subject.pk, now=order.now, note=order.note
+        )
 
     def done(self, subject: Payment, outcome: object) -> str:
         """Say so."""

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from multitask.payments import interventions
+from multitask.payments import staff_commands
 from multitask.payments.errors import NotFound
 from multitask.users.actor import Actor, Power
 from multitask.users.models import User
@@ -64,7 +64,7 @@ class SetRole(OfPerson):
 
     def carry_out(self, subject: User, order: Order) -> object:
         """Set it."""
-        return interventions.set_staff_role(
+        return staff_commands.set_staff_role(
             actor=order.actor,
             user_id=subject.pk,
             staff_role=order.data["staff_role"],
@@ -93,7 +93,7 @@ class Shut(OfPerson):
 
     def carry_out(self, subject: User, order: Order) -> object:
         """Close it."""
-        return interventions.set_active(
+        return staff_commands.set_active(
             actor=order.actor, user_id=subject.pk, is_active=False, note=order.note, now=order.now
         )
 
@@ -115,7 +115,7 @@ class Reopen(OfPerson):
 
     def carry_out(self, subject: User, order: Order) -> object:
         """Open it."""
-        return interventions.set_active(
+        return staff_commands.set_active(
             actor=order.actor, user_id=subject.pk, is_active=True, note=order.note, now=order.now
         )
 
@@ -141,7 +141,9 @@ class RemoveSecondFactor(OfPerson):
 
     def carry_out(self, subject: User, order: Order) -> object:
         """Remove it."""
-        return interventions.remove_second_factor(actor=order.actor, user_id=subject.pk, note=order.note, now=order.now)
+        return staff_commands.remove_second_factor(
+            actor=order.actor, user_id=subject.pk, note=order.note, now=order.now
+        )
 
     def done(self, subject: User, outcome: object) -> str:
         """Say so."""

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from multitask.payments import notices
+from multitask.payments.notices import notices
 
 register = template.Library()
 _SHOWN = 99

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from multitask.payments import limits
+from multitask.payments.authorization import limits
 from multitask.users import sessions, throttle
 from multitask.web.api import idempotency
 

@@ -1,0 +1,231 @@
+"""The board: a client posts a task, freelancers apply, the client accepts one of them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from multitask import text
+from multitask.database import transactional
+from multitask.marketplace import access
+from multitask.marketplace.errors import InvalidTask, NotYourPart, TaskError
+from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.money import CurrencyMismatch, Money
+from multitask.users.actor import Actor
+
+# Far above any price of work and far below what a bigint of minor units can sum up.
+AMOUNT_MAX_MINOR = 10**12
+
+
+class NotAClient(TaskError):
+    """Only a client posts tasks."""
+
+    code = "not_a_client"
+    message = "Only a client can post a task."
+
+
+class NotAFreelancer(TaskError):
+    """Only a freelancer applies for tasks."""
+
+    code = "not_a_freelancer"
+    message = "Only a freelancer can apply for a task."
+
+
+class OwnTask(TaskError):
+    """Nobody is both sides of one task."""
+
+    code = "own_task"
+    message = "You cannot apply for your own task."
+
+
+class TaskNotOpen(TaskError):
+    """The task is assigned, done or cancelled."""
+
+    code = "task_not_open"
+    message = "This task is no longer open."
+
+
+class AlreadyApplied(TaskError):
+    """One application per freelancer and task."""
+
+    code = "already_applied"
+    message = "You have applied for this task already."
+
+
+class ApplicationNotPending(TaskError):
+    """The application has been accepted, rejected or withdrawn."""
+
+    code = "application_not_pending"
+    message = "This application has been decided already."
+
+
+class FreelancerUnavailable(TaskError):
+    """The freelancer's account is closed, or no longer a freelancer's."""
+
+    code = "freelancer_unavailable"
+    message = "This freelancer is no longer available."
+
+
+PriceRule: TypeAlias = Callable[[Money], str | None]
+
+
+def _any_price(_price: Money) -> str | None:
+    return None
+
+
+_price_rule: PriceRule = _any_price
+
+
+def connect(rule: PriceRule) -> None:
+    """Say which prices can be paid; the rule answers why one cannot, or None. Payments do so when Django starts."""
+    global _price_rule
+    _price_rule = rule
+
+
+def post_task(
+    *,
+    actor: Actor,
+    now: datetime,
+    title: str,
+    description: str,
+    budget: Money,
+    deadline_at: datetime | None = None,
+) -> Task:
+    """Post a task that freelancers can apply for. Raises NotAClient or InvalidTask."""
+    if not actor.is_client or actor.user_id is None:
+        raise NotAClient
+    title, description = text.tidy(title), text.tidy(description)
+    wrong = {
+        "title": text.complaint(title, shortest=1, longest=TITLE_MAX),
+        "description": text.complaint(description, shortest=1, longest=DESCRIPTION_MAX, lines=True),
+        "budget": _amount_complaint(budget),
+        "deadline": "This has to be in the future." if deadline_at and deadline_at <= now else None,
+    }
+    _refuse(wrong)
+    return Task.objects.create(
+        client_id=actor.user_id,
+        title=title,
+        description=description,
+        budget_minor=budget.amount_minor,
+        currency=budget.currency,
+        deadline_at=deadline_at,
+        created_at=now,
+    )
+
+
+@transactional
+def apply(
+    *,
+    actor: Actor,
+    now: datetime,
+    task_id: int,
+    amount: Money | None = None,
+    cover_letter: str = "",
+) -> Application:
+    """Apply for an open task, for its budget unless an `amount` is named.
+
+    A withdrawn application is taken up again. Raises TaskNotFound, NotAFreelancer, OwnTask,
+    TaskNotOpen, AlreadyApplied, CurrencyMismatch or InvalidTask.
+    """
+    task = access.locked_task(actor, task_id)
+    freelancer_id = _refuse_applicant(actor, task)
+    amount = amount or task.budget
+    if amount.currency != task.currency:
+        raise CurrencyMismatch(fields={"currency": f"This task is priced in {task.currency}."})
+    letter = text.tidy(cover_letter)
+    _refuse(
+        {
+            "cover_letter": text.complaint(letter, longest=COVER_LETTER_MAX, lines=True),
+            "proposed_amount": _amount_complaint(amount),
+        }
+    )
+    earlier = Application.objects.filter(task=task, freelancer_id=freelancer_id).first()
+    if earlier is not None and earlier.status != ApplicationStatus.WITHDRAWN:
+        raise AlreadyApplied
+    application = earlier or Application(task=task, freelancer_id=freelancer_id)
+    application.task = task
+    application.amount_minor = amount.amount_minor
+    application.cover_letter = letter
+    application.status = ApplicationStatus.PENDING
+    application.created_at, application.decided_at = now, None
+    application.save()
+    return application
+
+
+@transactional
+def withdraw_application(*, actor: Actor, now: datetime, application_id: int) -> Application:
+    """Take one's own application back. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
+    application = access.locked_application(actor, application_id)
+    if not actor.is_user(application.freelancer_id):
+        raise NotYourPart
+    _decide(application, ApplicationStatus.WITHDRAWN, now=now)
+    return application
+
+
+@transactional
+def reject(*, actor: Actor, now: datetime, application_id: int) -> Application:
+    """Turn an application down. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
+    application = access.locked_application(actor, application_id)
+    if not actor.is_user(application.task.client_id):
+        raise NotYourPart
+    _decide(application, ApplicationStatus.REJECTED, now=now)
+    return application
+
+
+@transactional
+def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
+    """Assign the task to an applicant for the amount he asks, and reject the others.
+
+    Raises ApplicationNotFound, NotYourPart, TaskNotOpen, ApplicationNotPending or
+    FreelancerUnavailable.
+    """
+    application = access.locked_application(actor, application_id)
+    task = application.task
+    if not actor.is_user(task.client_id):
+        raise NotYourPart
+    if task.status != TaskStatus.OPEN:
+        raise TaskNotOpen
+    freelancer = application.freelancer
+    if not (freelancer.is_active and freelancer.is_freelancer):
+        raise FreelancerUnavailable
+    _decide(application, ApplicationStatus.ACCEPTED, now=now)
+    reject_pending(task, now=now)
+    task.status, task.assigned_at = TaskStatus.ASSIGNED, now
+    task.freelancer_id, task.accepted_application = application.freelancer_id, application
+    task.save(update_fields=["status", "assigned_at", "freelancer", "accepted_application"])
+    return application
+
+
+def reject_pending(task: Task, *, now: datetime) -> None:
+    """Reject what is still pending for a task whose lock the caller holds."""
+    task.applications.filter(status=ApplicationStatus.PENDING).update(status=ApplicationStatus.REJECTED, decided_at=now)
+
+
+def _refuse_applicant(actor: Actor, task: Task) -> int:
+    """Return the applicant's user id, or raise what keeps him from applying."""
+    if actor.is_user(task.client_id):
+        raise OwnTask
+    if not actor.is_freelancer or actor.user_id is None:
+        raise NotAFreelancer
+    if task.status != TaskStatus.OPEN:
+        raise TaskNotOpen
+    return actor.user_id
+
+
+def _decide(application: Application, status: ApplicationStatus, *, now: datetime) -> None:
+    if application.status != ApplicationStatus.PENDING:
+        raise ApplicationNotPending
+    application.status, application.decided_at = status, now
+    application.save(update_fields=["status", "decided_at"])
+
+
+def _amount_complaint(amount: Money) -> str | None:
+    if amount.amount_minor <= 0:
+        return "This has to be more than zero."
+    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else _price_rule(amount)
+
+
+def _refuse(wrong: dict[str, str | None]) -> None:
+    found = {field: sentence for field, sentence in wrong.items() if sentence}
+    if found:
+        raise InvalidTask(fields=found)

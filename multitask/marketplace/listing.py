@@ -1,0 +1,82 @@
+"""Reads tasks and applications as lists and single pages show them; never writes."""
+
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from multitask.marketplace import access
+from multitask.marketplace.errors import ApplicationNotFound, TaskNotFound
+from multitask.marketplace.models import Application, Task
+from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.users.actor import Actor
+
+
+def task(actor: Actor, *, task_id: int) -> Task:
+    """Read one task. Raises TaskNotFound."""
+    found = _listed(access.visible_tasks(actor)).filter(pk=task_id).first()
+    if found is None:
+        raise TaskNotFound
+    return found
+
+
+def tasks(actor: Actor, *, status: TaskStatus | None = None, search: str = "") -> QuerySet[Task]:
+    """Select every task that the actor may see, newest first."""
+    rows = access.visible_tasks(actor)
+    if search:
+        rows = rows.filter(Q(title__icontains=search) | Q(description__icontains=search))
+    return _listed(_with_status(rows, status))
+
+
+def own_tasks(actor: Actor, *, status: TaskStatus | None = None) -> QuerySet[Task]:
+    """Select the tasks that the actor has posted or is assigned to, newest first."""
+    own = Q(client_id=actor.user_id) | Q(freelancer_id=actor.user_id)
+    return _listed(_with_status(Task.objects.filter(own), status))
+
+
+def application(actor: Actor, *, application_id: int) -> Application:
+    """Read one application. Raises ApplicationNotFound."""
+    found = _shown(access.visible_applications(actor)).filter(pk=application_id).first()
+    if found is None:
+        raise ApplicationNotFound
+    return found
+
+
+def applications_for(actor: Actor, *, task_id: int) -> QuerySet[Application]:
+    """Select a task's applications as far as the actor may see them. Raises TaskNotFound."""
+    access.visible_task(actor, task_id)
+    return _shown(access.visible_applications(actor).filter(task_id=task_id))
+
+
+def own_applications(actor: Actor, *, status: ApplicationStatus | None = None) -> QuerySet[Application]:
+    """Select the actor's own applications, newest first."""
+    rows = Application.objects.filter(freelancer_id=actor.user_id)
+    return _shown(rows if status is None else rows.filter(status=status))
+
+
+def applications_count(listed: Task) -> int:
+    """Say how many applications stand, of a task that one of these lists has read."""
+    # The query adds the number under a name that the model does not have.
+    return int(vars(listed)["applications_count"])
+
+
+def _with_status(rows: QuerySet[Task], status: TaskStatus | None) -> QuerySet[Task]:
+    return rows if status is None else rows.filter(status=status)
+
+
+def _listed(rows: QuerySet[Task]) -> QuerySet[Task]:
+    counted = (
+        Application.objects.filter(task=OuterRef("pk"))
+        .exclude(status=ApplicationStatus.WITHDRAWN)
+        .order_by()
+        .values("task")
+        .annotate(total=Count("pk"))
+        .values("total")
+    )
+    return (
+        rows.select_related("client", "freelancer", "accepted_application")
+        .annotate(applications_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+        .order_by("-pk")
+    )
+
+
+def _shown(rows: QuerySet[Application]) -> QuerySet[Application]:
+    return rows.select_related("task", "freelancer").order_by("-pk")

@@ -1,0 +1,132 @@
+"""Large decisions of the staff need a second person."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from django.conf import settings
+from django.db.models import QuerySet, Sum
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments.authorization import access
+from multitask.payments.books import audit
+from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
+from multitask.payments.models import Approval, Escrow
+from multitask.payments.states import RefundState
+from multitask.users import powers
+from multitask.users.actor import Actor, Power
+
+__all__ = ["REFUND", "SETTLE", "Approval", "ask", "decide", "install", "is_large"]
+REFUND: Final = "refund"
+SETTLE: Final = "settle"
+RELEASE: Final = "release"
+RETRY_REFUND: Final = "retry_refund"
+RETRY_TRANSFER: Final = "retry_transfer"
+RETURN_PAYMENT: Final = "return_payment"
+
+Carrier: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
+_CARRIERS: dict[str, Carrier] = {}
+
+
+def install(carriers: Mapping[str, Carrier]) -> None:
+    """Set what carries out the approved decisions of each kind; called with the escrow locked."""
+    _CARRIERS.update(carriers)
+
+
+def is_large(escrow: Escrow, amount: Money) -> bool:
+    """Return whether an amount of an escrow is more than one person may decide over alone.
+
+    What the staff has refunded of it before counts too, so that nobody splits a large refund into small ones.
+    """
+    own_money = (escrow.client_id, escrow.freelancer_id)
+    by_staff = escrow.refunds.filter(decided_by__isnull=False).exclude(decided_by_id__in=own_money)
+    unpaid = [RefundState.FAILED.value, RefundState.REFUSED.value]
+    before = by_staff.exclude(state__in=unpaid).aggregate(sum=Sum("amount_minor"))["sum"] or 0
+    return before + amount.amount_minor > settings.SECOND_PERSON_ABOVE_MINOR
+
+
+def asked(escrow: Escrow, request_key: str) -> Approval | None:
+    """What the same request asked for before, if it was cut off after its commit."""
+    if not request_key:
+        return None
+    return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
+
+
+def is_any_open(escrow: Escrow) -> bool:
+    """Return whether a decision of the staff over this escrow waits for a second person."""
+    return Approval.objects.filter(escrow=escrow, decided_at=None).exists()
+
+
+def require_none_open(escrow: Escrow) -> None:
+    """Require that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
+    if is_any_open(escrow):
+        raise WrongState("A decision about this escrow waits for a second person.")
+
+
+def require_same_amount(asked_minor: int, present: Money) -> None:
+    """Require that an approved decision still moves the amount that was approved. Raises WrongState."""
+    if asked_minor != present.amount_minor:
+        raise WrongState("The amount has changed since this was asked for: turn it down and ask again.")
+
+
+def ask(
+    kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
+) -> Approval:
+    """Write down a decision that waits for a second person; the caller holds the escrow's lock.
+
+    Raises WrongState while any decision over the escrow waits.
+    """
+    if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
+        raise WrongState("This already waits for a second person.")
+    require_none_open(escrow)
+    if actor.user_id is None:
+        raise Forbidden("Only a person can ask for approval.")
+    approval = Approval.objects.create(
+        kind=kind,
+        escrow=escrow,
+        arguments=arguments,
+        requested_by_id=actor.user_id,
+        requested_at=now,
+        ask_key=request_key,
+    )
+    audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow, note=str(arguments.get("note", "")))
+    return approval
+
+
+def visible(actor: Actor) -> QuerySet[Approval]:
+    """What waits for a second person or had its answer; for staff alone. Raises Forbidden."""
+    if not actor.may(Power.READ_ANY):
+        raise Forbidden
+    return Approval.objects.all()
+
+
+@database.transactional
+def decide(
+    *, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "", note: str = ""
+) -> Approval:
+    """Approve or turn down what somebody else asked for.
+
+    Raises Forbidden, ProofNeeded, FourEyes, NotFound, WrongState or what the approved command raises.
+    """
+    powers.require(actor, Power.REFUND, Forbidden())
+    seen = Approval.objects.filter(pk=approval_id).first()
+    if seen is None:
+        raise NotFound("There is no such request.")
+    escrow = access.lock_by_id(seen.escrow_id)
+    approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
+    if request_key and approval.decide_key == request_key:
+        return approval
+    if approval.decided_at is not None:
+        raise WrongState("This was decided already.")
+    if actor.is_user(approval.requested_by_id):
+        raise FourEyes
+    access.require_neutral(actor, escrow)
+    approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
+    approval.decide_key = request_key
+    approval.save()
+    event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
+    audit.record(event, actor=actor, now=now, escrow=escrow, note=note)
+    if approve:
+        _CARRIERS[approval.kind](escrow, approval.arguments, actor, now)
+    return approval

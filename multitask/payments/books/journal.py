@@ -1,0 +1,51 @@
+"""What stands in the books about one row of a person's history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from multitask.ledger.models import Entry
+from multitask.money import Money
+from multitask.payments.books.postings import SCOPE
+from multitask.payments.models import HistoryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What one account lost (negative) or got."""
+
+    account: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One transaction of the ledger, with what was taken first."""
+
+    kind: str
+    at: datetime
+    legs: list[Leg]
+
+
+def of_row(row: HistoryRow) -> list[Posted]:
+    """The transactions behind a row, oldest first. One query."""
+    keys = _keys(row)
+    entries = Entry.objects.filter(transaction__scope=SCOPE, transaction__key__in=keys)
+    found: dict[object, Posted] = {}
+    for entry in entries.select_related("transaction", "account").order_by("created_at", "transaction_id", "position"):
+        posted = found.setdefault(entry.transaction_id, Posted(entry.transaction.kind, entry.created_at, []))
+        posted.legs.append(Leg(entry.account.code, Money(entry.amount_minor, entry.account.currency)))
+    for posted in found.values():
+        posted.legs.sort(key=lambda leg: leg.amount.amount_minor > 0)
+    return list(found.values())
+
+
+def _keys(row: HistoryRow) -> list[str]:
+    """The keys under which `bookkeeping` posts what the row is about; a row's reference begins like them."""
+    subject, number, *_rest = [*row.reference.split(":"), ""]
+    steps = {
+        "payment": ["received"],
+        "escrow": ["released", "settled"] if row.user_id == row.recipient_id else ["released"],
+        "refund": ["reserved", "paid", "returned", "failed", "carried"],
+        "withdrawal": ["requested", "paid", "returned", "failed"],
+    }
+    return [f"{subject}:{number}:{step}" for step in steps.get(subject, [])]

@@ -1,0 +1,1 @@
+"""Money in escrow: release, refund, disputes between the two sides."""

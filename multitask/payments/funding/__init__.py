@@ -1,0 +1,1 @@
+"""Payments in: customers, saved cards, payments, and money that fits no escrow."""

@@ -1,0 +1,57 @@
+"""Clients as the provider's customers, so that their cards can be saved there."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from multitask.payments.models import Customer, Operation
+from multitask.payments.operations import engine
+from multitask.payments.provider import Provider, ProviderError
+from multitask.users.models import User
+
+CREATE_CUSTOMER: Final = "create_customer"
+
+
+def intend(user: User, provider: str, now: datetime) -> tuple[Customer, Operation | None]:
+    """The user's customer, with the operation that must create it first, if any; in the caller's transaction."""
+    customer, _ = Customer.objects.get_or_create(user=user, provider=provider, defaults={"created_at": now})
+    if customer.provider_customer_id:
+        return customer, None
+    latest = engine.latest(CREATE_CUSTOMER, customer.pk)
+    if latest is not None and latest.state != "failed":
+        return customer, latest
+    operation = engine.begin(
+        CREATE_CUSTOMER,
+        subject_id=customer.pk,
+        provider=provider,
+        user_id=user.pk,
+        now=now,
+        sequence=1 if latest is None else latest.sequence + 1,
+        arguments={"email": user.email, "name": user.username},
+        deferred=False,
+    )
+    return customer, operation
+
+
+class CreateCustomer:
+    """Performs `create_customer`."""
+
+    def call(self, provider: Provider, operation: Operation) -> str:
+        """Create it."""
+        return provider.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
+
+    def find(self, provider: Provider, operation: Operation) -> str | None:
+        """Look for the customer of an earlier attempt."""
+        return provider.find_customer(reference=operation.reference, email=operation.arguments["email"])
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Keep its id."""
+        customers = Customer.objects.filter(pk=operation.subject_id, provider_customer_id=None)
+        customers.update(provider_customer_id=state)
+        return str(state)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Nothing was created and nothing has to be undone."""
+
+    def hold(self, operation: Operation) -> str:
+        """Nothing to wait for."""
+        return ""

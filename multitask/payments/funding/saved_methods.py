@@ -1,0 +1,176 @@
+"""Saved cards: kept by the provider, listed here by what their owner recognises."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from multitask import database
+from multitask.payments.authorization import limits
+from multitask.payments.books import audit
+from multitask.payments.errors import (
+    Forbidden,
+    NotFound,
+    UnknownObject,
+)
+from multitask.payments.funding import customers
+from multitask.payments.models import Customer, SavedMethod
+from multitask.payments.operations import direct_calls, engine
+from multitask.payments.provider import (
+    MethodState,
+    Provider,
+    SetupState,
+)
+from multitask.users.actor import Actor
+from multitask.users.models import User
+
+
+def _customer(actor: Actor, now: datetime) -> Customer:
+    """The actor as the provider's customer, created there if need be."""
+    if not actor.is_client or actor.user_id is None:
+        raise Forbidden("Only a client can save cards.")
+    customer_id, operation_id = _intend_customer(actor.user_id, now)
+    if operation_id is not None:
+        engine.perform_or_raise(operation_id, now=now)
+    return Customer.objects.get(pk=customer_id)
+
+
+@database.transactional
+def _intend_customer(user_id: int, now: datetime) -> tuple[int, int | None]:
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    customer, operation = customers.intend(user, settings.PAYMENT_PROVIDER, now)
+    return customer.pk, None if operation is None else operation.pk
+
+
+def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
+    """Let the browser save a card without a payment; it needs the answer's `client_secret`.
+
+    Raises Forbidden, TooManyRequests or the provider's refusal.
+    """
+    customer = _customer(actor, now)
+    assert customer.provider_customer_id is not None  # noqa: S101
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.SETUP, key=request_key, now=now)
+    with direct_calls.answered():
+        return engine.provider_named(customer.provider).create_setup(
+            reference=f"customer:{customer.pk}",
+            customer_id=customer.provider_customer_id,
+            key=f"setup:{customer.pk}:{request_key}",
+        )
+
+
+def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> SavedMethod:
+    """Keep a card that the browser made with the provider's script.
+
+    Raises Forbidden, TooManyRequests or the provider's refusal.
+    """
+    customer = _customer(actor, now)
+    assert customer.provider_customer_id is not None  # noqa: S101
+    provider = engine.provider_named(customer.provider)
+    earlier = SavedMethod.objects.filter(provider_method_id=method_id).exclude(detached_at=None).first()
+    # After a card was deleted, its key must not replay the answer from before.
+    generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
+    key = f"{method_id}:{generation}"
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.CARD, key=key, now=now)
+    with direct_calls.answered():
+        state = provider.attach_method(
+            method_id=method_id,
+            customer_id=customer.provider_customer_id,
+            key=f"attach:{customer.pk}:{key}",
+        )
+    saved = _keep(customer, state, actor, now)
+    if make_default:
+        set_default(actor=actor, method_id=saved.pk, now=now)
+        saved.customer.refresh_from_db()
+    return saved
+
+
+@database.transactional
+def _keep(customer: Customer, state: MethodState, actor: Actor, now: datetime) -> SavedMethod:
+    facts = {
+        "customer": customer,
+        "kind": state.kind,
+        "brand": state.brand,
+        "last4": state.last4,
+        "expires_month": state.expires_month,
+        "expires_year": state.expires_year,
+    }
+    saved, created = SavedMethod.objects.update_or_create(
+        provider_method_id=state.id,
+        defaults=facts | {"detached_at": None},
+        create_defaults=facts | {"created_at": now},
+    )
+    if created:
+        audit.record("method_saved", actor=actor, now=now, user_id=customer.user_id)
+    return saved
+
+
+def owned(actor: Actor) -> QuerySet[SavedMethod]:
+    """The actor's saved cards."""
+    if actor.user_id is None:
+        return SavedMethod.objects.none()
+    return SavedMethod.objects.filter(customer__user_id=actor.user_id, detached_at=None)
+
+
+def _own(actor: Actor, method_id: int) -> SavedMethod:
+    method = owned(actor).filter(pk=method_id).select_related("customer").first()
+    if method is None:
+        raise NotFound("There is no such card.")
+    return method
+
+
+def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
+    """Forget a saved card, here and at the provider. Raises NotFound."""
+    method = _own(actor, method_id)
+    provider = engine.provider_named(method.customer.provider)
+    with direct_calls.answered():
+        provider.detach_method(method_id=method.provider_method_id, key=f"detach:{method.provider_method_id}")
+    _forget(method, actor, now)
+
+
+@database.transactional
+def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
+    forgotten = SavedMethod.objects.filter(pk=method.pk, detached_at=None).update(detached_at=now)
+    if forgotten:
+        audit.record("method_deleted", actor=actor, now=now, user_id=method.customer.user_id)
+    Customer.objects.filter(pk=method.customer_id, default_method_id=method.provider_method_id).update(
+        default_method_id=""
+    )
+
+
+def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
+    """Make a saved card the one that is offered first. Raises NotFound, TooManyRequests or the provider's refusal."""
+    method = _own(actor, method_id)
+    customer = method.customer
+    assert customer.provider_customer_id is not None  # noqa: S101
+    # Each call changes the customer at the provider, also one that names the same card again.
+    key = f"{method.provider_method_id}:{now.timestamp()}"
+    limits.count(user_id=customer.user_id, purpose=limits.Purpose.DEFAULT_CARD, key=key, now=now)
+    with direct_calls.answered():
+        engine.provider_named(customer.provider).set_default_method(
+            customer_id=customer.provider_customer_id,
+            method_id=method.provider_method_id,
+            key=f"default:{customer.pk}:{key}",
+        )
+    Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
+    method.customer.default_method_id = method.provider_method_id
+    return method
+
+
+@database.transactional
+def confirm(provider: str, state: MethodState, now: datetime) -> None:
+    """Take over what the provider says of a saved card. Raises UnknownObject for a stranger's."""
+    if not state.customer_id:
+        SavedMethod.objects.filter(provider_method_id=state.id, detached_at=None).update(detached_at=now)
+        return
+    customer = Customer.objects.filter(provider=provider, provider_customer_id=state.customer_id).first()
+    if customer is None:
+        raise UnknownObject(detail=state.id)
+    _keep(customer, state, Actor.system("provider"), now)
+
+
+def confirm_setup(provider: str, state: SetupState, now: datetime) -> None:
+    """A card was saved in the browser: read it and keep it."""
+    if state.status != "succeeded" or not state.method_id:
+        return
+    read: Provider = engine.provider_named(provider)
+    confirm(provider, read.read_method(state.method_id), now)

@@ -1,0 +1,92 @@
+"""Payments that arrived but fit no escrow: put to one side, and sent back."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments.authorization import access, approvals
+from multitask.payments.books import audit, history, postings
+from multitask.payments.errors import Forbidden, NotFound, WrongState
+from multitask.payments.escrow import refund_calls
+from multitask.payments.models import Approval, Escrow, Payment, Refund
+from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
+from multitask.users import powers
+from multitask.users.actor import Actor, Power
+
+_SYSTEM: Final = Actor.system("provider")
+
+
+def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, now: datetime) -> None:
+    """Keep money apart that is not what the escrow waits for; the caller saves the payment."""
+    require(PaymentState(payment.state), PaymentState.REVIEW)
+    payment.state = PaymentState.REVIEW.value
+    payment.review_reason = reason
+    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_SPOKEN[reason])
+    audit.record("payment_review", actor=_SYSTEM, now=now, escrow=escrow, amount=received, note=reason)
+    postings.receive_unapplied(payment, received, now)
+
+
+_SPOKEN: Final = {
+    "amount_mismatch": "The amount received is not the amount asked for; our staff looks at it.",
+    "second_payment": "The task was paid already or called off; this payment is sent back.",
+}
+
+
+def send_back(
+    escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
+) -> Refund:
+    """Refund a payment that was set aside, whole. The caller holds the escrow's lock."""
+    refund = Refund.objects.create(
+        escrow=escrow,
+        payment=payment,
+        source="unapplied",
+        amount_minor=received.amount_minor,
+        currency=received.currency,
+        state=RefundState.PENDING.value,
+        reason=payment.review_reason,
+        note=note,
+        requested_by_id=actor.user_id,
+        decided_by_id=actor.user_id,
+        created_at=now,
+        decided_at=now,
+    )
+    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received, note=note)
+    refund_calls.send(escrow, refund, now)
+    return refund
+
+
+@database.transactional
+def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund | Approval:
+    """Send back a payment that is under review, as finance staff.
+
+    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
+    NotFound or WrongState.
+    """
+    powers.require(actor, Power.REFUND, Forbidden())
+    payment = Payment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    escrow = access.lock_by_id(payment.escrow_id)
+    access.require_neutral(actor, escrow)
+    payment.refresh_from_db()
+    received = _returnable(payment)
+    if approvals.is_large(escrow, received):
+        arguments = {"payment_id": payment.pk, "amount_minor": received.amount_minor, "note": note}
+        arguments["currency"] = received.currency
+        return approvals.ask(approvals.RETURN_PAYMENT, escrow, actor=actor, arguments=arguments, now=now)
+    approvals.require_none_open(escrow)
+    return send_back(escrow, payment, received, actor=actor, now=now, note=note)
+
+
+def _returnable(payment: Payment) -> Money:
+    under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
+    if payment.state != PaymentState.REVIEW.value or under_way.exists():
+        raise WrongState("Only a payment under review can be sent back, once.")
+    return Money(payment.received_minor, payment.received_currency)
+
+
+def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Send a large payment back that a second person approved."""
+    payment = Payment.objects.get(pk=arguments["payment_id"], escrow=escrow)
+    send_back(escrow, payment, _returnable(payment), actor=actor, now=now, note=arguments["note"])

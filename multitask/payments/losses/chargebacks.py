@@ -1,0 +1,81 @@
+"""Chargebacks: a cardholder's bank contests a payment, and the escrow is frozen at once."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from multitask import database
+from multitask.payments.authorization import access
+from multitask.payments.books import audit
+from multitask.payments.errors import UnknownObject
+from multitask.payments.models import Chargeback, Escrow, Payment
+from multitask.payments.operations import engine
+from multitask.payments.provider import DisputeState
+from multitask.users.actor import Actor
+
+_SYSTEM: Final = Actor.system("provider")
+# An inquiry that was closed and a chargeback that was won leave the money where it was.
+HARMLESS: Final = frozenset({"won", "warning_closed", "prevented"})
+CLOSED: Final = HARMLESS | {"lost"}
+
+
+@database.transactional
+def confirm(provider: str, state: DisputeState, now: datetime) -> None:
+    """Take over what the provider says of a chargeback. Raises UnknownObject."""
+    payment = _payment(provider, state)
+    if payment is None:
+        raise UnknownObject(detail=state.id)
+    escrow = access.lock_by_id(payment.escrow_id)
+    chargeback, created = Chargeback.objects.get_or_create(
+        provider_dispute_id=state.id,
+        defaults={
+            "payment": payment,
+            "escrow": escrow,
+            "provider": provider,
+            "status": state.status,
+            "reason": state.reason,
+            "amount_minor": state.amount.amount_minor,
+            "currency": state.amount.currency,
+            "opened_at": now,
+        },
+    )
+    if created:
+        note = f"The cardholder's bank contests the payment: {state.reason}"
+        audit.record("chargeback_opened", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount, note=note)
+    if state.status in CLOSED and chargeback.closed_at is None:
+        chargeback.closed_at = now
+        audit.record(f"chargeback_{state.status}", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
+    if chargeback.closed_at is None or state.status in CLOSED:
+        chargeback.status = state.status
+    chargeback.save()
+    _freeze_or_thaw(escrow, now)
+
+
+def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
+    """Which of these chargebacks of our payments stand otherwise in our books, or not at all; their ids."""
+    by_id = {state.id: state for state in states}
+    known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
+    statuses = dict(known.values_list("provider_dispute_id", "status"))
+    news = [state for state in by_id.values() if statuses.get(state.id) != state.status]
+    return [state.id for state in news if _payment(provider, state) is not None]
+
+
+def _payment(provider: str, state: DisputeState) -> Payment | None:
+    payments = Payment.objects.filter(provider=provider)
+    return (
+        payments.filter(provider_payment_id=state.payment_id).first()
+        or payments.exclude(provider_charge_id="").filter(provider_charge_id=state.charge_id).first()
+    )
+
+
+def _freeze_or_thaw(escrow: Escrow, now: datetime) -> None:
+    """Frozen while any chargeback is undecided or lost; a lost one is for finance staff to book."""
+    holding = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
+    if holding and escrow.frozen_at is None:
+        escrow.frozen_at = now
+        audit.record("frozen", actor=_SYSTEM, now=now, escrow=escrow)
+    elif not holding and escrow.frozen_at is not None:
+        escrow.frozen_at = None
+        audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
+        engine.wake(escrow.freelancer_id, now=now)
+    escrow.save(update_fields=["frozen_at"])

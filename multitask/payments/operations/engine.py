@@ -1,0 +1,365 @@
+"""Intent, call, outcome: how every call at a provider is made exactly once in effect.
+
+`begin` writes the intent inside the command's transaction and defers its job. `perform` claims
+it in a transaction of its own, calls outside any transaction, and commits the outcome. It may be
+run again at any point, by any process, at the same time: the domain's states make the outcome safe,
+and two means that do not depend on each other make the call safe:
+
+- the provider's idempotency key, for as long as the provider remembers it;
+- before every attempt that follows one of unknown outcome, its object is looked for at the provider.
+
+No clock decides between the two, since clocks can be wrong. A new key is used only when the provider has
+shown that the old one will never do more. A paused attempt sends nothing once its claim has run out.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import structlog
+from django.conf import settings
+from django.db.models import QuerySet
+
+from multitask import database
+from multitask.payments.errors import ProviderRefused, ProviderUnavailable
+from multitask.payments.models import Escrow, Operation
+from multitask.payments.operations import direct_calls, queue, send_deadline
+from multitask.payments.operations.send_deadline import Moment
+from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
+
+log = structlog.get_logger(__name__)
+
+CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
+PAUSE_SECONDS: Final = 0.05
+FIRST_DELAY: Final = timedelta(seconds=2)
+LONGEST_DELAY: Final = timedelta(minutes=15)
+
+
+class Handler(Protocol):
+    """What one kind of operation does."""
+
+    def call(self, provider: Provider, operation: Operation) -> Any:
+        """Make the call under the operation's key; return the provider's object."""
+
+    def find(self, provider: Provider, operation: Operation) -> Any | None:
+        """Look for the object that an earlier attempt may have made; None when there is none."""
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Apply the provider's object to the domain, idempotently; return its id."""
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Compensate for a final refusal, idempotently."""
+
+    def hold(self, operation: Operation) -> str:
+        """Return why the operation must wait, or an empty string; lock what that depends on."""
+
+
+_HANDLERS: dict[str, Handler] = {}
+_provider: Callable[[str], Provider] | None = None
+
+
+def install(handlers: Mapping[str, Handler]) -> None:
+    """Set the handlers of kinds of operations; see `payments.registry`."""
+    _HANDLERS.update(handlers)
+
+
+def connect(provider: Callable[[str], Provider]) -> None:
+    """Register how a provider is found by name; the providers' room does so when Django starts."""
+    global _provider
+    _provider = provider
+
+
+def provider_named(name: str) -> Provider:
+    """The provider with that name."""
+    if _provider is None:
+        raise RuntimeError("no provider is connected; is multitask.providers installed?")
+    return _provider(name)
+
+
+def default_provider() -> Provider:
+    """The provider that new payments use."""
+    return provider_named(settings.PAYMENT_PROVIDER)
+
+
+def begin(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None = None,
+    user_id: int | None = None,
+    sequence: int = 1,
+    arguments: dict[str, Any] | None = None,
+    deferred: bool = True,
+) -> Operation:
+    """Write the intent inside the caller's transaction.
+
+    The caller holds the subject's lock and has seen that there is no such operation yet. `deferred`
+    puts a job in the queue; without it the caller performs the operation itself, and the sweeper
+    finishes what a crash leaves behind.
+    """
+    operation = Operation(
+        kind=kind,
+        subject_id=subject_id,
+        sequence=sequence,
+        provider=provider,
+        escrow=escrow,
+        user_id=user_id,
+        arguments=arguments or {},
+        created_at=now,
+        next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
+    )
+    if deferred:
+        return queue.insert_with_job(operation)
+    operation.save(force_insert=True)
+    return operation
+
+
+def latest(kind: str, subject_id: int) -> Operation | None:
+    """Return the newest operation of a kind on a subject, or None."""
+    return Operation.objects.filter(kind=kind, subject_id=subject_id).order_by("-sequence").first()
+
+
+def perform(operation_id: int, *, now: datetime) -> Operation:
+    """Make the call unless it is done, held or under way elsewhere; return the operation as it then is."""
+    # Before the claim is committed: a process may be paused at that very moment.
+    began = send_deadline.moment()
+    operation, claimed = _claim(operation_id, now)
+    if not claimed:
+        return operation
+    handler = _HANDLERS[operation.kind]
+    provider = provider_named(operation.provider)
+    try:
+        state = _ask(handler, provider, operation, now, began)
+    except _TakenOver:
+        return _left_to_another(operation)
+    except Rejected as error:
+        return _fail(handler, operation, error, now)
+    except ProviderError as error:
+        return _postpone(operation, error, now)
+    return _succeed(handler, operation, state, now)
+
+
+def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
+    """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
+    operation = Operation.objects.get(pk=operation_id)
+    if OperationState(operation.state) in OPEN_OPERATIONS:
+        with direct_calls.answered():
+            provider_named(operation.provider).require_answering()
+        operation = _outcome_elsewhere(perform(operation_id, now=now))
+    if operation.state == OperationState.SUCCEEDED.value:
+        return operation
+    if operation.state == OperationState.FAILED.value:
+        raise ProviderRefused(operation.last_error or None, detail=operation.last_error_code)
+    if operation.state == OperationState.SENT.value or operation.next_attempt_at is None:
+        raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
+    raise ProviderUnavailable(detail=operation.last_error_code, wait=operation.next_attempt_at - now)
+
+
+def _outcome_elsewhere(operation: Operation) -> Operation:
+    """Wait for the answer to the same call that another request has under way, as after a double click.
+
+    The wait is as long as that request waits for the provider.
+    """
+    deadline = time.monotonic() + settings.PROVIDER_REQUEST_TIMEOUT
+    while operation.state == OperationState.SENT.value and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+        operation.refresh_from_db()
+    return operation
+
+
+class _TakenOver(Exception):
+    """Another attempt has claimed the operation, or its outcome is known: this attempt decides nothing."""
+
+
+@database.transactional
+def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
+    """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
+    seen = Operation.objects.get(pk=operation_id)
+    # Before the operation's own lock, in the order of those who wake it; so none of them is missed.
+    hold = _HANDLERS[seen.kind].hold(seen)
+    operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    if OperationState(operation.state) not in OPEN_OPERATIONS or _is_claimed(operation, now):
+        return operation, False
+    operation.hold = hold
+    if not operation.hold:
+        require(OperationState(operation.state), OperationState.SENT)
+        # An attempt that ended without an outcome, or has not ended, may have had its effect.
+        operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
+        operation.state = OperationState.SENT.value
+        operation.sent_at = now
+        operation.attempts += 1
+        operation.next_attempt_at = now + CLAIM
+    operation.save()
+    return operation, not operation.hold
+
+
+def _is_claimed(operation: Operation, now: datetime) -> bool:
+    """Whether another attempt has the operation; a claim from the future was made by a clock that was ahead."""
+    if operation.state != OperationState.SENT.value or operation.sent_at is None:
+        return False
+    return now - CLAIM < operation.sent_at < now + CLAIM
+
+
+def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime, claimed_at: Moment) -> Any:
+    """Call; where an earlier attempt may have had its effect, look for that first. Raises _TakenOver."""
+    if operation.is_uncertain:
+        began = claimed_at
+        with send_deadline.reporting(lambda: _renew_claim(operation, now, began)):
+            found = _look(handler, provider, operation)
+        if found is not None:
+            return found
+        claimed_at = send_deadline.moment()
+        _renew_claim(operation, now, began)
+    try:
+        with send_deadline.within(CLAIM, since=claimed_at):
+            return handler.call(provider, operation)
+    except Rejected:
+        # After an attempt of unknown outcome, a refusal may be the echo of that attempt's own success.
+        found = _look(handler, provider, operation) if operation.is_uncertain else None
+        if found is None:
+            raise
+        return found
+    except Unknown as error:
+        if not error.replayed:
+            raise
+        found = _look(handler, provider, operation)
+        if found is None:
+            _renew_key(operation)
+            raise
+        return found
+
+
+def _renew_claim(operation: Operation, now: datetime, began: Moment) -> None:
+    """Begin the claim of `now` anew, since a search takes time. Raises _TakenOver."""
+    moment = now + began.age
+    if not _as_claimed(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
+        raise _TakenOver
+
+
+def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | None:
+    """Look for what an earlier attempt may have made; a look that is itself refused proves nothing."""
+    try:
+        return handler.find(provider, operation)
+    except Rejected as error:
+        raise Unknown(error.code, error.message) from error
+
+
+def _renew_key(operation: Operation) -> None:
+    """Use the next key from now on: the provider answers the old one from memory, and nothing was made under it."""
+    generation = operation.generation
+    Operation.objects.filter(pk=operation.pk, generation=generation).update(generation=generation + 1)
+    operation.generation = generation + 1
+
+
+@database.transactional
+def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
+    reference = handler.succeeded(operation, state, now)
+    _write_succeeded(Operation.objects.filter(pk=operation.pk), reference, now)
+    operation.refresh_from_db()
+    return operation
+
+
+def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) -> None:
+    """Write it unless an outcome is written already."""
+    found.filter(state__in=[state.value for state in OPEN_OPERATIONS]).update(
+        state=OperationState.SUCCEEDED.value,
+        provider_reference=reference,
+        finished_at=now,
+        next_attempt_at=None,
+        hold="",
+        last_error_code="",
+        last_error="",
+    )
+
+
+def _left_to_another(operation: Operation) -> Operation:
+    log.warning("operation_taken_over", operation=operation.reference)
+    operation.refresh_from_db()
+    return operation
+
+
+def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
+    try:
+        _write_failed(handler, operation, error, now)
+    except _TakenOver:
+        return _left_to_another(operation)
+    log.warning("operation_failed", operation=operation.reference, code=error.code)
+    operation.refresh_from_db()
+    return operation
+
+
+@database.transactional
+def _write_failed(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> None:
+    """Compensate and say so, both or neither. Raises _TakenOver.
+
+    The compensation comes first, since everybody else locks what it locks before the operation.
+    """
+    handler.failed(operation, error, now)
+    written = _as_claimed(operation).update(
+        state=OperationState.FAILED.value,
+        finished_at=now,
+        next_attempt_at=None,
+        last_error_code=error.code,
+        last_error=error.message,
+    )
+    if not written:
+        raise _TakenOver
+
+
+def _as_claimed(operation: Operation) -> QuerySet[Operation]:
+    """The operation as long as it is this attempt's: each claim counts one more."""
+    return Operation.objects.filter(pk=operation.pk, state=OperationState.SENT.value, attempts=operation.attempts)
+
+
+def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
+    """Nothing is decided: try again later, under the same key, with exponential backoff."""
+    if isinstance(error, Unavailable) and error.key_spent:
+        _renew_key(operation)
+    delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        delay = max(delay, error.retry_after)
+    return _write_postponed(operation, error, now + delay)
+
+
+@database.transactional
+def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -> Operation:
+    state = OperationState.UNKNOWN if isinstance(error, Unknown) else OperationState.PENDING
+    updated = _as_claimed(operation).update(
+        state=state.value,
+        next_attempt_at=at,
+        last_error_code=error.code,
+        last_error=error.message,
+    )
+    if updated:
+        queue.defer(queue.PERFORM, at=at, operation_id=operation.pk)
+    log.info("operation_postponed", operation=operation.reference, code=error.code, until=str(at))
+    operation.refresh_from_db()
+    return operation
+
+
+def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
+    """Mark an operation succeeded because the provider's own word arrived by another way.
+
+    Called inside the transaction that applied that word, so that a webhook which overtakes our
+    own call leaves nothing to be swept.
+    """
+    _write_succeeded(Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence), reference, now)
+
+
+@database.transactional
+def wake(user_id: int, *, now: datetime) -> int:
+    """Let operations that wait for this user's account or chargeback look at it again; return how many."""
+    held = list(
+        Operation.objects.select_for_update(no_key=True)
+        .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])
+        .exclude(hold="")
+        .order_by("pk")
+    )
+    for operation in held:
+        queue.defer(queue.PERFORM, operation_id=operation.pk)
+    Operation.objects.filter(pk__in=[operation.pk for operation in held]).update(hold="", next_attempt_at=now)
+    return len(held)

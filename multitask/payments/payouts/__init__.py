@@ -1,0 +1,1 @@
+"""Money out: accounts at the provider, transfers, availability, withdrawals."""

@@ -1,0 +1,183 @@
+"""Freelancers' accounts at the provider: created once, completed on the provider's own pages."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+
+from multitask import database
+from multitask.payments.authorization import limits
+from multitask.payments.books import audit
+from multitask.payments.errors import (
+    AccountExists,
+    Forbidden,
+    NoAccount,
+    UnknownObject,
+)
+from multitask.payments.models import ConnectedAccount, Operation
+from multitask.payments.operations import direct_calls, engine, references
+from multitask.payments.provider import (
+    AccountState,
+    OnboardingLink,
+    Provider,
+    ProviderError,
+)
+from multitask.users.actor import Actor
+from multitask.users.models import User
+
+CREATE_ACCOUNT: Final = "create_account"
+_SYSTEM = Actor.system("provider")
+
+
+def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
+    """The user's account at the provider in use, once it exists there."""
+    return ConnectedAccount.objects.filter(
+        user_id=user_id,
+        provider=provider or settings.PAYMENT_PROVIDER,
+        provider_account_id__isnull=False,
+    ).first()
+
+
+def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
+    """Create the freelancer's account.
+
+    Raises Forbidden, AccountExists, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    """
+    if not actor.is_freelancer or actor.user_id is None:
+        raise Forbidden("Only a freelancer can have a payout account.")
+    operation = _intend(actor, actor.user_id, country, currency, now)
+    engine.perform_or_raise(operation.pk, now=now)
+    return ConnectedAccount.objects.get(pk=operation.subject_id)
+
+
+@database.transactional
+def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> Operation:
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    provider = settings.PAYMENT_PROVIDER
+    account, created = ConnectedAccount.objects.get_or_create(
+        user=user,
+        provider=provider,
+        defaults={
+            "country": country,
+            "currency": currency,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    if account.provider_account_id:
+        raise AccountExists
+    if created:
+        audit.record("account_requested", actor=actor, now=now, user_id=user.pk)
+    latest = engine.latest(CREATE_ACCOUNT, account.pk)
+    if latest is not None and latest.state != "failed":
+        return latest
+    sequence = 1 if latest is None else latest.sequence + 1
+    limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
+    if latest is not None:
+        # The provider refused the last try for good; what was asked for may have been mended since.
+        ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
+    return engine.begin(
+        CREATE_ACCOUNT,
+        subject_id=account.pk,
+        provider=provider,
+        user_id=user.pk,
+        now=now,
+        sequence=sequence,
+        arguments={"email": user.email, "country": country, "currency": currency},
+        deferred=False,
+    )
+
+
+def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> OnboardingLink:
+    """Make a fresh link to the provider's onboarding page. Raises NoAccount, TooManyRequests or its refusal."""
+    account = None if actor.user_id is None else account_of(actor.user_id)
+    if account is None or account.provider_account_id is None:
+        raise NoAccount
+    limits.count(
+        user_id=account.user_id, purpose=limits.Purpose.ONBOARDING_LINK, key=f"{account.pk}:{now.timestamp()}", now=now
+    )
+    with direct_calls.answered():
+        return engine.provider_named(account.provider).create_onboarding_link(
+            account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url
+        )
+
+
+def refresh(*, user_id: int, now: datetime) -> None:
+    """Ask the provider how the account stands, for somebody who just came back from its pages.
+
+    Raises ProviderRefused or ProviderUnavailable.
+    """
+    account = account_of(user_id)
+    if account is None or account.provider_account_id is None:
+        return
+    with direct_calls.answered():
+        state = engine.provider_named(account.provider).read_account(account.provider_account_id)
+    confirm(account.provider, state, now=now)
+
+
+@database.transactional
+def confirm(provider: str, state: AccountState, now: datetime) -> None:
+    """Take over what the provider says of an account, and let go what waited for it. Raises UnknownObject."""
+    account = _known(provider, state)
+    if account is None:
+        raise UnknownObject(detail=state.id)
+    was_complete = account.onboarding_completed
+    _take_over(account, state, now)
+    if account.onboarding_completed != was_complete:
+        event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
+        audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
+    if account.can_receive:
+        engine.wake(account.user_id, now=now)
+
+
+def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
+    # The webhook may overtake the answer to our own call: the reference says which intent it answers.
+    wanted = references.object_filter("provider_account_id", state.id, state.reference, CREATE_ACCOUNT)
+    accounts = ConnectedAccount.objects.select_for_update(no_key=True).filter(wanted, provider=provider)
+    return accounts.order_by("provider_account_id").first()
+
+
+def _take_over(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
+    if account.provider_account_id is None:
+        audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
+    account.provider_account_id = state.id
+    account.charges_enabled = state.charges_enabled
+    account.payouts_enabled = state.payouts_enabled
+    account.transfers_enabled = state.transfers_enabled
+    account.details_submitted = state.details_submitted
+    account.disabled_reason = state.disabled_reason
+    account.closed = state.closed
+    account.requirements = {
+        "currently_due": list(state.requirements_due),
+        "pending_verification": list(state.requirements_pending),
+        "disabled_reason": state.disabled_reason or None,
+    }
+    account.updated_at = now
+    account.save()
+
+
+class CreateAccount:
+    """Performs `create_account`."""
+
+    def call(self, provider: Provider, operation: Operation) -> AccountState:
+        """Create it."""
+        return provider.create_account(reference=operation.reference, key=operation.key, **operation.arguments)
+
+    def find(self, provider: Provider, operation: Operation) -> AccountState | None:
+        """Look for the account of an earlier attempt."""
+        return provider.find_account(reference=operation.reference, since=references.earliest(operation))
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Keep its id and what it still needs."""
+        account = ConnectedAccount.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
+        if account.provider_account_id is None:
+            _take_over(account, state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Nothing was created; the freelancer may try again with other details."""
+        audit.record("account_refused", actor=_SYSTEM, now=now, user_id=operation.user_id, note=error.message)
+
+    def hold(self, operation: Operation) -> str:
+        """Nothing to wait for."""
+        return ""

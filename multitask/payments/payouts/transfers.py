@@ -1,0 +1,215 @@
+"""The freelancer's share leaves for the connected account, and settles there."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import OuterRef, QuerySet
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments.authorization import approvals
+from multitask.payments.authorization.access import lock_by_id, require_neutral
+from multitask.payments.books import audit, postings
+from multitask.payments.errors import Forbidden, UnknownObject, WrongState
+from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation
+from multitask.payments.operations import engine, queue, references
+from multitask.payments.payouts import onboarding
+from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import TransferState as ProviderTransfer
+from multitask.payments.states import OperationState, PaymentState
+from multitask.users import powers
+from multitask.users.actor import Actor, Power
+
+CREATE_TRANSFER: Final = "create_transfer"
+AWAITS_ACCOUNT: Final = "awaits_account"
+AWAITS_CHARGEBACK: Final = "awaits_chargeback"
+_SYSTEM: Final = Actor.system("provider")
+
+
+def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
+    """Begin the transfer of a release; it waits by itself until the freelancer's account can receive."""
+    engine.begin(
+        CREATE_TRANSFER,
+        subject_id=escrow.pk,
+        provider=escrow.provider,
+        escrow=escrow,
+        user_id=escrow.freelancer_id,
+        now=now,
+        arguments={"amount_minor": amount.amount_minor, "currency": amount.currency},
+    )
+
+
+@database.transactional
+def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
+    """Take over what the provider says of a transfer. Raises UnknownObject."""
+    operation = _known(provider, state)
+    if operation is None or operation.escrow_id is None:
+        raise UnknownObject(detail=state.id)
+    _transferred(lock_by_id(operation.escrow_id), state, now)
+    engine.resolve(
+        CREATE_TRANSFER,
+        operation.subject_id,
+        sequence=operation.sequence,
+        now=now,
+        reference=state.id,
+    )
+
+
+def _known(provider: str, state: ProviderTransfer) -> Operation | None:
+    transfers = Operation.objects.filter(kind=CREATE_TRANSFER, provider=provider)
+    known = transfers.filter(provider_reference=state.id).first()
+    subject = references.subject_of(state.reference, CREATE_TRANSFER)
+    if known is not None or subject is None:
+        return known
+    return transfers.filter(subject_id=subject[0], sequence=subject[1]).first()
+
+
+def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None:
+    """Book the transfer once: the posting's key is the escrow's."""
+    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    if account is None:
+        raise UnknownObject(detail=state.account_id)
+    posting = postings.transfer(escrow, account.pk, state.amount, now)
+    if posting.created:
+        audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
+        available_at = _available_at(escrow)
+        queue.defer(queue.SETTLE, at=available_at, escrow_id=escrow.pk)
+
+
+def _available_at(escrow: Escrow) -> datetime | None:
+    payments = escrow.payments.filter(state=PaymentState.SUCCEEDED.value)
+    return payments.values_list("available_at", flat=True).first()
+
+
+def _account(operation: Operation) -> ConnectedAccount | None:
+    assert operation.user_id is not None  # noqa: S101
+    return onboarding.account_of(operation.user_id, operation.provider)
+
+
+def _locked_account(operation: Operation) -> ConnectedAccount | None:
+    assert operation.user_id is not None  # noqa: S101
+    locked = ConnectedAccount.objects.select_for_update(no_key=True)
+    return locked.filter(user_id=operation.user_id, provider=operation.provider).first()
+
+
+class CreateTransfer:
+    """Performs `create_transfer`."""
+
+    def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
+        """Create it."""
+        assert operation.escrow is not None  # noqa: S101
+        payment = operation.escrow.payments.get(state=PaymentState.SUCCEEDED.value)
+        return provider.create_transfer(
+            reference=operation.reference,
+            amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
+            account_id=self._account_id(operation),
+            charge_id=payment.provider_charge_id,
+            key=operation.key,
+        )
+
+    def find(self, provider: Provider, operation: Operation) -> ProviderTransfer | None:
+        """Look for the transfer of an earlier attempt."""
+        return provider.find_transfer(
+            reference=operation.reference,
+            account_id=self._account_id(operation),
+            since=references.earliest(operation),
+        )
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Book it."""
+        assert operation.escrow_id is not None  # noqa: S101
+        _transferred(lock_by_id(operation.escrow_id), state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """The money stays pending; staff sees why and tries again."""
+        audit.record(
+            "transfer_failed",
+            actor=_SYSTEM,
+            now=now,
+            escrow=operation.escrow,
+            note=f"{error.code}: {error.message}",
+        )
+
+    def hold(self, operation: Operation) -> str:
+        """Wait for a chargeback to end, and for an account that can receive.
+
+        Both are locked, so that news of them comes before or after.
+        """
+        assert operation.escrow_id is not None  # noqa: S101
+        escrow = lock_by_id(operation.escrow_id)
+        account = _locked_account(operation)
+        if escrow.frozen_at is not None:
+            return AWAITS_CHARGEBACK
+        return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
+
+    def _account_id(self, operation: Operation) -> str:
+        account = _account(operation)
+        assert account is not None  # noqa: S101
+        assert account.provider_account_id is not None  # noqa: S101
+        return account.provider_account_id
+
+
+def is_transferred(escrow: Escrow) -> bool:
+    """Say whether the freelancer's share has reached the connected account."""
+    return arrived(escrow.pk).exists()
+
+
+def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
+    """The operation that brought an escrow's share to the connected account."""
+    return Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow_id, state=OperationState.SUCCEEDED.value)
+
+
+@database.transactional
+def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool | Approval:
+    """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused.
+
+    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded or
+    WrongState.
+    """
+    powers.require(actor, Power.RELEASE, Forbidden("Only finance staff tries a transfer again."))
+    escrow = lock_by_id(escrow_id)
+    require_neutral(actor, escrow)
+    refused = _refused(escrow)
+    if refused is None:
+        return False
+    share = Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+    if approvals.is_large(escrow, share):
+        arguments = {"amount_minor": share.amount_minor, "note": note}
+        return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
+    approvals.require_none_open(escrow)
+    _begin_again(escrow, refused, actor, note, now)
+    return True
+
+
+def refused_share(escrow: Escrow) -> Money | None:
+    """Return the amount of the transfer that was refused for good, or None."""
+    refused = _refused(escrow)
+    return None if refused is None else Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+
+
+def _refused(escrow: Escrow) -> Operation | None:
+    latest = engine.latest(CREATE_TRANSFER, escrow.pk)
+    return latest if latest is not None and latest.state == OperationState.FAILED.value else None
+
+
+def _begin_again(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
+    audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
+    engine.begin(
+        CREATE_TRANSFER,
+        subject_id=escrow.pk,
+        provider=escrow.provider,
+        escrow=escrow,
+        user_id=escrow.freelancer_id,
+        now=now,
+        sequence=refused.sequence + 1,
+        arguments=refused.arguments,
+    )
+
+
+def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Try a large transfer again that a second person approved."""
+    refused = _refused(escrow)
+    if refused is None:
+        raise WrongState("No transfer of this escrow was refused.")
+    _begin_again(escrow, refused, actor, arguments["note"], now)

@@ -1,0 +1,240 @@
+"""Withdrawals: from the available balance to the freelancer's bank."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from multitask import database, ledger
+from multitask.money import Money
+from multitask.payments.authorization import limits
+from multitask.payments.books import audit, history, postings
+from multitask.payments.errors import (
+    DisputeOpen,
+    Forbidden,
+    InsufficientFunds,
+    KeyReused,
+    OnboardingIncomplete,
+    UnknownObject,
+)
+from multitask.payments.models import ConnectedAccount, Escrow, Operation, Withdrawal
+from multitask.payments.operations import amounts, engine, references
+from multitask.payments.payouts import onboarding
+from multitask.payments.provider import PayoutState as ProviderPayout
+from multitask.payments.provider import PayoutStatus, Provider, ProviderError
+from multitask.payments.states import EscrowState, HistoryStatus, WithdrawalState, may
+from multitask.users.actor import Actor
+
+CREATE_PAYOUT: Final = "create_payout"
+_SYSTEM: Final = Actor.system("provider")
+
+
+def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
+    """Withdraw from the available balance. The same `request_key` again answers the same withdrawal.
+
+    Raises Forbidden, OnboardingIncomplete, DisputeOpen, InsufficientFunds, TooManyRequests or KeyReused.
+    """
+    try:
+        return _create(actor, amount, now, request_key)
+    except ledger.InsufficientBalance as error:
+        raise InsufficientFunds from error
+
+
+@database.transactional
+def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Withdrawal:
+    if not actor.is_freelancer or actor.user_id is None:
+        raise Forbidden("Only a freelancer can withdraw.")
+    account = _locked_account(actor.user_id)
+    earlier = _earlier(actor.user_id, amount, request_key)
+    if earlier is not None:
+        return earlier
+    if not account.onboarding_completed:
+        raise OnboardingIncomplete
+    require_undisputed(actor.user_id)
+    amounts.require_payout(account.provider, amount)
+    withdrawal = Withdrawal.objects.create(
+        user_id=actor.user_id,
+        account=account,
+        provider=account.provider,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        request_key=request_key,
+        created_at=now,
+    )
+    limits.count(user_id=actor.user_id, purpose=limits.Purpose.WITHDRAWAL, key=str(withdrawal.pk), now=now)
+    _send(withdrawal, actor, now)
+    return withdrawal
+
+
+def _locked_account(user_id: int) -> ConnectedAccount:
+    """The account's row orders one user's withdrawals, so that a key sent twice finds the first."""
+    account = onboarding.account_of(user_id)
+    if account is None:
+        raise OnboardingIncomplete
+    return ConnectedAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+
+
+def _earlier(user_id: int, amount: Money, request_key: str) -> Withdrawal | None:
+    if not request_key:
+        return None
+    found = Withdrawal.objects.filter(user_id=user_id, request_key=request_key).first()
+    if found is not None and found.amount != amount:
+        raise KeyReused
+    return found
+
+
+def require_undisputed(user_id: int) -> None:
+    """Insist that no dispute or chargeback is open about the freelancer's work. Raises DisputeOpen."""
+    escrows = Escrow.objects.filter(freelancer_id=user_id)
+    disputed = escrows.filter(state=EscrowState.DISPUTED.value)
+    frozen = escrows.filter(frozen_at__isnull=False)
+    if disputed.exists() or frozen.exists():
+        raise DisputeOpen("You can withdraw again once the open dispute is settled.")
+
+
+def _send(withdrawal: Withdrawal, actor: Actor, now: datetime) -> None:
+    engine.begin(
+        CREATE_PAYOUT,
+        subject_id=withdrawal.pk,
+        provider=withdrawal.provider,
+        user_id=withdrawal.user_id,
+        now=now,
+        arguments={
+            "account_id": withdrawal.account.provider_account_id,
+            "amount_minor": withdrawal.amount_minor,
+            "currency": withdrawal.currency,
+        },
+    )
+    history.withdrawal_requested(withdrawal, now)
+    audit.record(
+        "withdrawal_requested",
+        actor=actor,
+        now=now,
+        withdrawal=withdrawal,
+        user_id=withdrawal.user_id,
+        amount=withdrawal.amount,
+    )
+    postings.reserve_withdrawal(withdrawal, now)
+
+
+@database.transactional
+def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
+    """Take over what the provider says of a payout. Raises UnknownObject."""
+    withdrawal = _known(provider, state)
+    if withdrawal is None:
+        raise UnknownObject(detail=state.id)
+    withdrawal.provider_payout_id = withdrawal.provider_payout_id or state.id
+    withdrawal.arrival_at = state.arrival_at or withdrawal.arrival_at
+    if state.status is PayoutStatus.PAID:
+        _paid(withdrawal, now)
+    elif state.status in {PayoutStatus.FAILED, PayoutStatus.CANCELLED}:
+        _failed(withdrawal, state.failure_code, state.failure_message, now)
+    elif withdrawal.state == WithdrawalState.PENDING.value:
+        withdrawal.state = WithdrawalState.PROCESSING.value
+    withdrawal.save()
+
+
+def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
+    wanted = references.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
+    locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
+    # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
+    return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
+
+
+def _paid(withdrawal: Withdrawal, now: datetime) -> None:
+    if not may(WithdrawalState(withdrawal.state), WithdrawalState.COMPLETED):
+        return
+    withdrawal.state = WithdrawalState.COMPLETED.value
+    withdrawal.processed_at = now
+    history.withdrawal_became(withdrawal, HistoryStatus.COMPLETED, now)
+    _record("withdrawal_completed", withdrawal, now)
+    withdrawal.paid_posting_id = postings.pay_withdrawal(withdrawal, now).id
+
+
+def _failed(withdrawal: Withdrawal, code: str, reason: str, now: datetime) -> None:
+    if not may(WithdrawalState(withdrawal.state), WithdrawalState.FAILED):
+        return
+    paid = withdrawal.paid_posting_id
+    withdrawal.state = WithdrawalState.FAILED.value
+    withdrawal.failed_at = now
+    withdrawal.failure_code = code
+    withdrawal.failure_reason = readable(code, reason)
+    history.withdrawal_became(withdrawal, HistoryStatus.FAILED, now, reason=withdrawal.failure_reason)
+    _record("withdrawal_failed", withdrawal, now, note=withdrawal.failure_reason)
+    if paid is not None:
+        postings.unpay_withdrawal(withdrawal, paid, now)
+    postings.release_withdrawal(withdrawal, now)
+
+
+def _record(event: str, withdrawal: Withdrawal, now: datetime, *, note: str = "") -> None:
+    audit.record(
+        event,
+        actor=_SYSTEM,
+        now=now,
+        withdrawal=withdrawal,
+        user_id=withdrawal.user_id,
+        amount=withdrawal.amount,
+        note=note,
+    )
+
+
+_READABLE: Final = {
+    "account_closed": "The bank account has been closed.",
+    "account_frozen": "The bank account is frozen.",
+    "bank_account_restricted": "The bank account does not accept this kind of payment.",
+    "bank_ownership_changed": "The bank account was switched off after its bank changed hands.",
+    "could_not_process": "The bank could not process the payment.",
+    "debit_not_authorized": "The bank account does not allow this transaction.",
+    "declined": "The bank declined the payment.",
+    "insufficient_funds": "The balance at the payment provider was too low.",
+    "balance_insufficient": "The balance at the payment provider was too low.",
+    "invalid_account_number": "The account number is not valid.",
+    "incorrect_account_holder_name": "The account holder's name does not match the bank's records.",
+    "incorrect_account_holder_address": "The account holder's address does not match the bank's.",
+    "incorrect_account_holder_tax_id": "The account holder's tax number does not match the bank's.",
+    "invalid_currency": "The bank account does not accept this currency.",
+    "no_account": "The bank account could not be found.",
+    "no_external_account_in_currency": "There is no bank account for this currency yet.",
+    "payouts_not_allowed": "Payouts are switched off until your account's details are complete.",
+    "unsupported_card": "The card does not accept payouts.",
+}
+
+
+def readable(code: str, reason: str) -> str:
+    """A sentence that a person can act on, for the provider's word."""
+    return _READABLE.get(code) or reason or "The bank did not accept the payment."
+
+
+class CreatePayout:
+    """Performs `create_payout`."""
+
+    def call(self, provider: Provider, operation: Operation) -> ProviderPayout:
+        """Create it."""
+        wanted = operation.arguments
+        return provider.create_payout(
+            reference=operation.reference,
+            account_id=wanted["account_id"],
+            amount=Money(wanted["amount_minor"], wanted["currency"]),
+            key=operation.key,
+        )
+
+    def find(self, provider: Provider, operation: Operation) -> ProviderPayout | None:
+        """Look for the payout of an earlier attempt."""
+        return provider.find_payout(
+            reference=operation.reference,
+            account_id=operation.arguments["account_id"],
+            since=references.earliest(operation),
+        )
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Take the answer like a webhook's: it is rarely paid at once."""
+        confirm(operation.provider, state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Make the money available again and say why."""
+        withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
+        _failed(withdrawal, error.code, error.message, now)
+        withdrawal.save()
+
+    def hold(self, operation: Operation) -> str:
+        """Nothing to wait for."""
+        return ""

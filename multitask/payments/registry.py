@@ -1,0 +1,30 @@
+"""Every kind of operation and of approved decision, with what carries it out. `PaymentsConfig.ready` installs them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from multitask.payments.agreements import work
+from multitask.payments.authorization import approvals
+from multitask.payments.escrow import disputes, refund_calls, refunds, releases
+from multitask.payments.funding import customers, intents, unapplied_payments
+from multitask.payments.operations.engine import Handler
+from multitask.payments.payouts import onboarding, transfers, withdrawals
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    customers.CREATE_CUSTOMER: customers.CreateCustomer(),
+    intents.CREATE_PAYMENT: intents.CreatePayment(),
+    work.CANCEL_PAYMENT: work.CancelPayment(),
+    refund_calls.CREATE_REFUND: refund_calls.CreateRefund(),
+    onboarding.CREATE_ACCOUNT: onboarding.CreateAccount(),
+    transfers.CREATE_TRANSFER: transfers.CreateTransfer(),
+    withdrawals.CREATE_PAYOUT: withdrawals.CreatePayout(),
+}
+
+CARRIERS: Final[Mapping[str, approvals.Carrier]] = {
+    approvals.RELEASE: releases.carry_out,
+    approvals.REFUND: refunds.carry_out,
+    approvals.RETRY_REFUND: refunds.carry_out_retry,
+    approvals.SETTLE: disputes.carry_out,
+    approvals.RETRY_TRANSFER: transfers.carry_out_retry,
+    approvals.RETURN_PAYMENT: unapplied_payments.carry_out,
+}

@@ -1,0 +1,81 @@
+"""What staff does outside the ordinary course: push on a call that is stuck, change who belongs to the staff
+or may sign in and how.
+
+Each leaves a line in the audit trail with the reason that was given.
+"""
+
+from datetime import datetime
+
+from multitask import database
+from multitask.payments.books import audit
+from multitask.payments.errors import Forbidden, NotFound, WrongState
+from multitask.payments.models import Operation
+from multitask.payments.operations import engine, queue, sweeper
+from multitask.payments.states import OPEN_OPERATIONS, OperationState
+from multitask.users import accounts, powers, second_factor
+from multitask.users.actor import Actor, Power
+from multitask.users.models import User
+
+
+@database.transactional
+def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime) -> Operation:
+    """Have a worker try an open call at the provider now, as finance staff. Raises Forbidden, NotFound or WrongState.
+
+    The call keeps its key, so a push too many has no effect at the provider; what holds the call is looked at again.
+    """
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff pushes a call at the provider."))
+    operation = Operation.objects.select_for_update(no_key=True, of=("self",)).filter(pk=operation_id).first()
+    if operation is None:
+        raise NotFound("There is no such operation.")
+    if OperationState(operation.state) not in OPEN_OPERATIONS:
+        raise WrongState(f"This operation is {operation.state}; nothing is left to do.")
+    operation.next_attempt_at = now + engine.CLAIM
+    operation.save(update_fields=["next_attempt_at"])
+    told = {"operation": operation.reference, "state": operation.state, "attempts": operation.attempts}
+    audit.record(
+        "operation_pushed",
+        actor=actor,
+        now=now,
+        escrow=operation.escrow,
+        user_id=operation.user_id,
+        note=note,
+        details=told,
+    )
+    queue.defer(queue.PERFORM, operation_id=operation.pk)
+    return operation
+
+
+@database.transactional
+def sweep_operations(*, actor: Actor, note: str, now: datetime) -> int:
+    """Have every overdue call tried now, as finance staff; return how many. Raises Forbidden."""
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff sweeps the calls at the provider."))
+    swept = sweeper.sweep(now=now)
+    audit.record("operations_swept", actor=actor, now=now, note=note, details={"operations": swept})
+    return swept
+
+
+@database.transactional
+def set_staff_role(*, actor: Actor, user_id: int, staff_role: str, note: str, now: datetime) -> User:
+    """Give, change or take away a staff role, as an administrator. Raises what `accounts.set_staff_role` raises."""
+    before = User.objects.filter(pk=user_id).values_list("staff_role", flat=True).first() or ""
+    user = accounts.set_staff_role(actor=actor, now=now, user_id=user_id, staff_role=staff_role)
+    told = {"from": before or "none", "to": staff_role or "none"}
+    audit.record("staff_role_set", actor=actor, now=now, user_id=user_id, note=note, details=told)
+    return user
+
+
+@database.transactional
+def set_active(*, actor: Actor, user_id: int, is_active: bool, note: str, now: datetime) -> User:
+    """Close an account to its owner, or open it again, as an administrator. Raises NotAllowed or UnknownUser."""
+    change = accounts.reactivate if is_active else accounts.deactivate
+    user = change(actor=actor, now=now, user_id=user_id)
+    event = "account_reopened" if is_active else "account_shut"
+    audit.record(event, actor=actor, now=now, user_id=user_id, note=note)
+    return user
+
+
+@database.transactional
+def remove_second_factor(*, actor: Actor, user_id: int, note: str, now: datetime) -> None:
+    """Let somebody in again who has lost phone and recovery codes. Raises what `second_factor.remove` raises."""
+    second_factor.remove(actor=actor, now=now, user_id=user_id)
+    audit.record("second_factor_removed", actor=actor, now=now, user_id=user_id, note=note)

@@ -1,0 +1,1 @@
+"""Offline payment providers for development and tests."""

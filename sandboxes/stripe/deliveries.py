@@ -1,0 +1,158 @@
+"""Webhook deliveries: signed, retried with growing pauses on the virtual clock, resumed after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+
+from sandboxes.stripe.box import Box
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.faults import Fault
+from sandboxes.stripe.outbox import Message, Outbox
+
+PER_ENDPOINT = 4
+LONGEST_WAIT = 1.0
+
+
+class Deliverer:
+    """Sends what is due. The state is in the store; this object only holds what is on its way."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.outbox = Outbox(box)
+        self._flying: dict[int, asyncio.Task[None]] = {}
+        self._busy: dict[str, int] = {}
+        self._wake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Begin to deliver; what was pending when the last process ended goes out again."""
+        timeout = aiohttp.ClientTimeout(total=self.box.settings.webhook_timeout)
+        self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        with self.box.store.transaction():
+            # Attempts missed while the sandbox was down do not count: the next one is made now.
+            self.box.store.db.execute(
+                "UPDATE deliveries SET held = 0, due = max(due, ?) WHERE status = 'pending' AND due <= ?",
+                (self.box.clock.exact(), self.box.clock.exact()),
+            )
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop; what is on its way stays pending."""
+        tasks = [task for task in (self._loop, *self._flying.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session:
+            await self._session.close()
+
+    async def forget(self) -> None:
+        """Cut what is on its way, and what starts meanwhile."""
+        while self._flying:
+            flying = dict(self._flying)
+            for task in flying.values():
+                task.cancel()
+            await asyncio.gather(*flying.values(), return_exceptions=True)
+            # One that was cut before its first step has not taken itself off the list.
+            for ident, task in flying.items():
+                if self._flying.get(ident) is task:
+                    del self._flying[ident]
+        self._busy.clear()
+
+    def wake(self) -> None:
+        """Look again for what is due."""
+        self._wake.set()
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until nothing is due or on its way, for at most some real seconds; tell whether it came to that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._launch()
+            if not self._flying and not self._due():
+                return True
+            self._wake.clear()
+            await self._pause(0.05)
+        return False
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            self._launch()
+            await self._pause(LONGEST_WAIT if not self._flying else 0.05)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _due(self) -> list[Doc]:
+        return [delivery for delivery in self.outbox.due() if delivery["id"] not in self._flying]
+
+    def _launch(self) -> None:
+        for delivery in self._due():
+            endpoint = delivery["endpoint"]
+            if self._busy.get(endpoint, 0) >= PER_ENDPOINT:
+                continue
+            self._busy[endpoint] = self._busy.get(endpoint, 0) + 1
+            task = asyncio.create_task(self._deliver(delivery))
+            self._flying[delivery["id"]] = task
+
+    async def _deliver(self, delivery: Doc) -> None:
+        try:
+            await self._attempt(delivery)
+        finally:
+            self._flying.pop(delivery["id"], None)
+            self._busy[delivery["endpoint"]] -= 1
+            self._wake.set()
+
+    async def _attempt(self, delivery: Doc) -> None:
+        opened = self.outbox.opened(delivery)
+        if opened is None:
+            self.outbox.finish(delivery, "dropped", "the endpoint is gone or disabled")
+            return
+        event, endpoint = opened
+        fault = self._fault(delivery, event, endpoint)
+        if fault and fault.kind == "webhook_lost":
+            self.outbox.finish(delivery, "lost", "lost by a fault rule")
+            return
+        if fault and fault.kind in ("webhook_delayed", "webhook_reordered"):
+            self._put_off(delivery, fault)
+            return
+        note = await self._send(self.outbox.message(event, endpoint))
+        if fault and fault.kind == "webhook_doubled":
+            await self._send(self.outbox.message(event, endpoint))
+        self.outbox.settle(delivery, note)
+        self._release(delivery["endpoint"])
+
+    def _fault(self, delivery: Doc, event: Doc, endpoint: Doc) -> Fault | None:
+        if delivery["attempts"]:
+            return None
+        with self.box.store.transaction():
+            return self.box.faults.for_webhook(event["type"], endpoint["url"])
+
+    def _put_off(self, delivery: Doc, fault: Fault) -> None:
+        """Delayed: due later on the virtual clock. Reordered: held until the next delivery has gone out."""
+        is_held = fault.kind == "webhook_reordered"
+        self.outbox.put_off(delivery, fault.kind, seconds=0 if is_held else fault.seconds, is_held=is_held)
+        if is_held:
+            asyncio.get_running_loop().call_later(fault.seconds, self._release, delivery["endpoint"])
+
+    def _release(self, endpoint: str) -> None:
+        self.outbox.release(endpoint)
+        self._wake.set()
+
+    async def _send(self, message: Message) -> str:
+        """Send once. Returns "" for success, or what went wrong."""
+        if self._session is None:
+            return "not started"
+        try:
+            async with self._session.post(
+                message.url, data=message.body, headers=message.headers, allow_redirects=False
+            ) as reply:
+                return "" if 200 <= reply.status < 300 else f"answered {reply.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"

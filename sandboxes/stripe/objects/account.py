@@ -1,0 +1,222 @@
+"""Accounts: the platform's own and the connected ones, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandboxes.stripe import countries, events
+from sandboxes.stripe.box import Box, renders, timer
+from sandboxes.stripe.documents import Doc, listed
+from sandboxes.stripe.objects import person
+from sandboxes.stripe.shaping import shape
+
+CAPABILITIES = frozenset((shape("account") or {})["capabilities"])
+NO_REQUIREMENTS: Doc = {
+    "alternatives": [], "current_deadline": None, "currently_due": [], "disabled_reason": None,
+    "errors": [], "eventually_due": [], "past_due": [], "pending_verification": [],
+}  # fmt: skip
+
+
+def new(box: Box, ident: str, *, country: str, kind: str | None, controller: Doc) -> Doc:
+    """Return a fresh account document, not yet stored."""
+    interval = "daily"
+    return {
+        "id": ident,
+        "object": "account",
+        "business_profile": {"support_address": None, "annual_revenue": None},
+        "business_type": None,
+        "controller": controller,
+        "country": country,
+        "created": box.clock.now(),
+        "default_currency": countries.CURRENCIES[country],
+        "email": None,
+        "groups": {"payments_pricing": None},
+        "metadata": {},
+        "settings": _settings(interval, controller),
+        "tos_acceptance": {},
+        "type": kind,
+        "_given": {},
+        "_capabilities": {},
+        "_submitted": False,
+        "_verified": False,
+        "_disabled": None,
+        "_asked": [],
+    }
+
+
+def _settings(interval: str, controller: Doc) -> Doc:
+    collected_by_platform = controller.get("requirement_collection") == "application"
+    return {
+        "bacs_debit_payments": {},
+        "branding": {},
+        "card_issuing": {"tos_acceptance": {}},
+        "card_payments": {"decline_on": {"avs_failure": False, "cvc_failure": False}},
+        "dashboard": {"timezone": "Etc/UTC"},
+        "invoices": {"hosted_payment_method_save": "never"},
+        "payments": {},
+        "payouts": {
+            "debit_negative_balances": not collected_by_platform,
+            "schedule": {"delay_days": 2, "interval": interval},
+            "statement_descriptor": None,
+        },
+        "sepa_debit_payments": {},
+    }
+
+
+def is_recipient(account: Doc) -> bool:
+    """Tell whether an account agreed to receive transfers only."""
+    return bool(account["tos_acceptance"].get("service_agreement") == "recipient")
+
+
+def due(box: Box, account: Doc) -> list[str]:
+    """Return what is still asked of an account, in Stripe's words."""
+    if account["id"] == box.platform:
+        return []
+    names = [field.name for field in countries.fields(account["country"], account["business_type"])]
+    if not is_recipient(account):
+        names.append("business_profile.product_description")
+    asked = [name for name in [*names, *countries.ALWAYS] if not _provided(box, account, name)]
+    return sorted({*asked, *account["_asked"]})
+
+
+def _provided(box: Box, account: Doc, name: str) -> bool:
+    if name == "external_account":
+        return bool(box.store.find("bank_account", parent=account["id"], limit=1))
+    if name == "business_profile.product_description":
+        profile = account["business_profile"]
+        return bool(profile.get("product_description") or profile.get("url"))
+    if name == "individual.ssn_last_4" and _value(account["_given"], "individual.id_number"):
+        return True
+    source = account["_given"] if name.partition(".")[0] in ("individual", "company") else account
+    return _value(source, name) is not None
+
+
+def _value(source: Doc, name: str) -> Any:
+    value: Any = source
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def ready(box: Box, account: Doc) -> bool:
+    """Tell whether everything was given, submitted and verified, and nothing stops the account."""
+    return bool(submitted(box, account) and account["_verified"] and not account["_disabled"])
+
+
+def submitted(box: Box, account: Doc) -> bool:
+    """Tell whether onboarding was finished: on the hosted page, or by the platform that collects it itself."""
+    if due(box, account):
+        return False
+    hosted = account["controller"].get("requirement_collection") != "application"
+    return bool(account["_submitted"]) if hosted else True
+
+
+def capability_status(box: Box, account: Doc, name: str) -> str:
+    """Return active, pending, inactive or unrequested."""
+    asked = account["_capabilities"].get(name)
+    if not asked or not asked["requested"]:
+        return "unrequested"
+    if ready(box, account):
+        return "active"
+    return "pending" if submitted(box, account) and not account["_disabled"] else "inactive"
+
+
+def requirements(box: Box, account: Doc) -> Doc:
+    """Return the requirements hash."""
+    asked = due(box, account)
+    waiting = submitted(box, account) and not account["_verified"]
+    reason = account["_disabled"]
+    if reason is None and not ready(box, account) and account["id"] != box.platform:
+        reason = "requirements.pending_verification" if waiting else "requirements.past_due"
+    return {
+        **NO_REQUIREMENTS,
+        "currently_due": asked,
+        "eventually_due": asked,
+        "past_due": asked,
+        "pending_verification": ["individual.verification.document"] if waiting else [],
+        "disabled_reason": reason,
+    }
+
+
+@renders("account")
+def _rendered(box: Box, account: Doc) -> Doc:
+    own = account["id"] == box.platform
+    statuses = {
+        name: ("active" if own else capability_status(box, account, name))
+        for name, asked in account["_capabilities"].items()
+        if asked["requested"]
+    }
+    banks = box.store.find("bank_account", parent=account["id"], newest_first=True)
+    given = account["_given"]
+    return {
+        **account,
+        "capabilities": statuses,
+        "charges_enabled": own or statuses.get("card_payments", statuses.get("transfers")) == "active",
+        "company": person.company(given.get("company")),
+        "details_submitted": own or submitted(box, account),
+        "external_accounts": listed(
+            [box.render(bank) for bank in banks], f"/v1/accounts/{account['id']}/external_accounts"
+        ),
+        "future_requirements": dict(NO_REQUIREMENTS),
+        "individual": person.render(box, account) if given.get("individual") else None,
+        "payouts_enabled": own or ready(box, account),
+        "requirements": requirements(box, account),
+    }
+
+
+def reassess(box: Box, account: Doc, before: Doc) -> None:
+    """Store a changed account, tell what changed, and set verification going when nothing is due any more."""
+    if submitted(box, account) and not account["_verified"]:
+        if box.settings.verify_after:
+            box.clock.cancel("account.verify", account["id"])
+            box.clock.schedule("account.verify", account["id"], box.settings.verify_after)
+        else:
+            account["_verified"] = True
+    box.store.save(account)
+    announce(box, account, before)
+
+
+def announce(box: Box, account: Doc, before: Doc) -> None:
+    """Emit account.updated and capability.updated for what differs from an earlier rendering."""
+    after = box.render(account)
+    if after == before:
+        return
+    events.emit(box, "account.updated", account, account=account["id"], before=before)
+    for name, status in after["capabilities"].items():
+        if status is not None and before["capabilities"].get(name) != status:
+            earlier = {**capability(box, account, name), "status": before["capabilities"].get(name) or "unrequested"}
+            events.emit(
+                box, "capability.updated", capability(box, account, name), account=account["id"],
+                before=box.render(earlier),
+            )  # fmt: skip
+
+
+def capability(box: Box, account: Doc, name: str) -> Doc:
+    """Return one capability of an account as an object."""
+    asked = account["_capabilities"].get(name, {"requested": False, "requested_at": None})
+    wanted = requirements(box, account)
+    disabled = wanted["disabled_reason"]
+    if disabled not in (None, "requirements.past_due", "requirements.pending_verification"):
+        disabled = "other"
+    return {
+        "id": name,
+        "object": "capability",
+        "account": account["id"],
+        "future_requirements": dict(NO_REQUIREMENTS),
+        "requested": asked["requested"],
+        "requested_at": asked["requested_at"],
+        "requirements": {**wanted, "disabled_reason": {"requirements.past_due": "requirements.fields_needed"}.get(
+            str(disabled), disabled)} if asked["requested"] else dict(NO_REQUIREMENTS),
+        "status": capability_status(box, account, name),
+    }  # fmt: skip
+
+
+@timer("account.verify")
+def _verify(box: Box, ident: str) -> None:
+    account = box.store.get(ident, "account")
+    if account is None or not submitted(box, account):
+        return
+    before = box.render(account)
+    account["_verified"] = True
+    box.store.save(account)
+    announce(box, account, before)

@@ -1,0 +1,146 @@
+"""Balance transactions: every movement of an account's money, pending until it is available."""
+
+from __future__ import annotations
+
+from sandboxes.stripe import events
+from sandboxes.stripe.box import Box, timer
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.money import Leg
+
+_CATEGORIES = {
+    "payment": "charge", "transfer_refund": "transfer_reversal", "payment_refund": "refund",
+    "payout_failure": "payout_reversal", "payout_cancel": "payout_reversal", "adjustment": "dispute",
+}  # fmt: skip
+
+
+def record(
+    box: Box,
+    account: str,
+    kind: str,
+    *,
+    source: str,
+    amount: int,
+    currency: str,
+    counter: tuple[Leg, ...],
+    fee: int = 0,
+    fee_description: str = "Stripe processing fees",
+    available_on: int | None = None,
+    description: str | None = None,
+    category: str | None = None,
+) -> Doc:
+    """Write a movement: `amount` gross and signed, `counter` the books that the gross comes from, summing to -amount.
+
+    The fee goes to Stripe. Until `available_on` the net is pending.
+    """
+    now = box.clock.now()
+    pending = available_on is not None and available_on > now
+    net = amount - fee
+    book = f"{account}/{'pending' if pending else 'available'}"
+    doc: Doc = {
+        "id": box.ids.new("txn_1"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": available_on if available_on is not None else now,
+        "balance_type": "payments",
+        "created": now,
+        "currency": currency,
+        "description": description,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [],
+        "net": net,
+        "reporting_category": category or _CATEGORIES.get(kind, kind),
+        "source": source,
+        "status": "pending" if pending else "available",
+        "type": kind,
+    }
+    if fee:
+        detail = {"amount": fee, "application": None, "currency": currency, "description": fee_description}
+        doc["fee_details"] = [{**detail, "type": "stripe_fee"}]
+    box.add(doc, account, parent=source)
+    box.money.post(kind, source, currency, (book, net), ("stripe/fees", fee), *counter)
+    if pending:
+        box.clock.schedule_at("settle", account, doc["available_on"])
+    return doc
+
+
+def of(box: Box, doc: Doc, field: str = "balance_transaction") -> Doc:
+    """Return the balance transaction of an object."""
+    return box.find("balance_transaction", doc[field] or doc.get("_balance_transaction", ""))
+
+
+def available(box: Box, account: str, currency: str) -> int:
+    """Return what an account can use now, in minor units."""
+    return box.money.balance(f"{account}/available", currency)
+
+
+def pending(box: Box, account: str, currency: str) -> int:
+    """Return what an account will be able to use later, in minor units."""
+    return box.money.balance(f"{account}/pending", currency)
+
+
+@timer("settle")
+def _settle(box: Box, account: str) -> None:
+    """Make available what is due, all at once, and tell it once."""
+    _release(box, account, box.clock.now())
+
+
+def settle_now(box: Box, account: str | None) -> int:
+    """Make all pending money available, of one account or of all; return how many movements that were."""
+    rows = box.store.db.execute("SELECT DISTINCT account FROM docs WHERE kind = 'balance_transaction'").fetchall()
+    owners = [account] if account else [row["account"] for row in rows]
+    return sum(_release(box, owner, None) for owner in owners)
+
+
+def _release(box: Box, account: str, until: int | None) -> int:
+    due = box.store.find("balance_transaction", account=account, conditions=((PENDING, 0),))
+    due = [doc for doc in due if until is None or doc["available_on"] <= until]
+    for doc in due:
+        doc["status"] = "available"
+        doc["available_on"] = min(doc["available_on"], box.clock.now())
+        box.store.save(doc)
+        box.money.post(
+            "settle", doc["id"], doc["currency"],
+            (f"{account}/pending", -doc["net"]), (f"{account}/available", doc["net"]),
+        )  # fmt: skip
+    # An account whose movements cancelled each other out may be deleted before they settle.
+    if due and box.store.get(account, "account"):
+        announce(box, account)
+        for kind in AFTER_SETTLING:
+            box.clock.schedule(kind, account, 0)
+    return len(due)
+
+
+# Written as the index of pending documents is, so that a settlement does not read every movement ever made.
+PENDING = "json_extract(doc, '$.status') = 'pending' AND seq > ?"
+AFTER_SETTLING = ("payouts.automatic", "refunds.retry")
+
+
+def announce(box: Box, account: str) -> None:
+    """Tell that more money is available."""
+    events.emit(box, "balance.available", balance(box, account), account=account)
+
+
+def balance(box: Box, account: str) -> Doc:
+    """Return the balance object of an account."""
+    held = box.money.balances(f"{account}/")
+    default = str(box.find("account", account)["default_currency"])
+    currencies = sorted({currency for sums in held.values() for currency in sums} | {default})
+
+    def column(book: str) -> list[Doc]:
+        sums = held.get(f"{account}/{book}", {})
+        return [
+            {"amount": sums.get(currency, 0), "currency": currency, "source_types": {"card": sums.get(currency, 0)}}
+            for currency in currencies
+        ]
+
+    return {
+        "object": "balance",
+        "available": column("available"),
+        "connect_reserved": [{"amount": 0, "currency": currency} for currency in currencies],
+        "instant_available": [{**row, "net_available": None} for row in column("available")],
+        "issuing": None,
+        "livemode": False,
+        "pending": column("pending"),
+        "refund_and_dispute_prefunding": None,
+    }

@@ -1,0 +1,186 @@
+"""Refunds: money back to the card, at once, later, or failing afterwards."""
+
+from __future__ import annotations
+
+from sandboxes.stripe import currencies, events
+from sandboxes.stripe.box import Box, timer
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.errors import refused
+from sandboxes.stripe.objects import balance_transaction, charge
+
+LATER_SECONDS = 1
+
+
+def create(box: Box, account: str, paid: Doc, given: Doc) -> Doc:
+    """Refund a charge, all or part. Raises 400."""
+    amount = _amount(paid, given.get("amount"))
+    refund: Doc = {
+        "id": box.ids.new("re_3"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": paid["id"],
+        "created": box.clock.now(),
+        "currency": paid["currency"],
+        "customer": paid.get("customer"),
+        "destination_details": {"type": "card", "card": {"reference_type": None, "type": "refund"}},
+        "failure_balance_transaction": None,
+        "failure_reason": None,
+        "metadata": given.get("metadata") or {},
+        "payment_intent": paid["payment_intent"],
+        "payment_method": paid["payment_method"],
+        "pending_reason": None,
+        "reason": given.get("reason"),
+        "status": "pending",
+    }
+    short = _short(box, account, paid, amount)
+    if short and box.settings.refund_shortfall == "error":
+        raise refused(
+            "You have insufficient funds in your Stripe account to refund this charge.", code="balance_insufficient"
+        )
+    before = box.render(paid)
+    paid["amount_refunded"] += amount
+    paid["refunded"] = paid["amount_refunded"] == paid["amount_captured"]
+    box.store.save(paid)
+    box.add(refund, account, parent=paid["id"])
+    if short:
+        refund["pending_reason"] = "insufficient_funds"
+        box.store.save(refund)
+    else:
+        _pay_back(box, account, refund, paid)
+    events.emit(box, "refund.created", refund)
+    events.emit(box, "charge.refunded", paid, before=before)
+    return refund
+
+
+def _amount(paid: Doc, asked: int | None) -> int:
+    if charge.card_of(paid) is None:
+        raise refused(f"{paid['id']} came by a transfer; reverse the transfer instead.", param="charge")
+    if paid["status"] != "succeeded":
+        raise refused(f"Charge {paid['id']} was not successful and cannot be refunded.", code="charge_not_refundable")
+    if not paid["captured"]:
+        raise refused(
+            f"Charge {paid['id']} has not been captured; cancel its PaymentIntent to let the money go.",
+            param="charge",
+        )
+    if paid["disputed"] and paid.get("_dispute_open"):
+        raise refused(f"Charge {paid['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
+    left = charge.unrefunded(paid)
+    if left <= 0:
+        raise refused(f"Charge {paid['id']} has already been refunded.", code="charge_already_refunded")
+    amount = left if asked is None else asked
+    if amount > left:
+        currency = paid["currency"]
+        raise refused(
+            f"Refund amount ({currencies.shown(amount, currency)}) is greater than unrefunded amount on charge"
+            f" ({currencies.shown(left, currency)})",
+            param="amount",
+        )
+    return amount
+
+
+def _short(box: Box, account: str, paid: Doc, amount: int) -> bool:
+    """Tell whether the balance cannot pay: a settled charge is refunded from the available balance."""
+    inward = balance_transaction.of(box, paid, "_balance_transaction")
+    if inward["status"] == "pending":
+        return False
+    return balance_transaction.available(box, account, paid["currency"]) < amount
+
+
+def _pay_back(box: Box, account: str, refund: Doc, paid: Doc) -> None:
+    inward = balance_transaction.of(box, paid, "_balance_transaction")
+    # What has not settled yet is given back out of the pending balance, with the charge's own date.
+    due = inward["available_on"] if inward["status"] == "pending" else None
+    transaction = balance_transaction.record(
+        box, account, "refund", source=refund["id"], amount=-refund["amount"], currency=refund["currency"],
+        counter=((charge.card_book(paid), refund["amount"]),), available_on=due,
+        description=f"REFUND FOR CHARGE ({paid['description'] or paid['id']})",
+    )  # fmt: skip
+    refund["balance_transaction"] = transaction["id"]
+    refund["pending_reason"] = None
+    card = charge.card_of(paid)
+    if card and card.refund == "later":
+        refund["pending_reason"] = "processing"
+        box.clock.schedule("refund.succeed", refund["id"], LATER_SECONDS)
+    else:
+        refund["status"] = "succeeded"
+        if card and card.refund == "fails":
+            box.clock.schedule("refund.fail", refund["id"], LATER_SECONDS)
+    box.store.save(refund)
+
+
+@timer("refunds.retry")
+def _retry(box: Box, account: str) -> None:
+    """Pay the refunds that waited for money, oldest first, as far as it goes."""
+    waiting = box.store.find(
+        "refund",
+        account=account,
+        where={"pending_reason": "insufficient_funds"},
+        conditions=((balance_transaction.PENDING, 0),),
+    )
+    for refund in waiting:
+        paid = box.find("charge", refund["charge"])
+        if not _short(box, account, paid, refund["amount"]):
+            before = box.render(refund)
+            _pay_back(box, account, refund, paid)
+            _tell(box, "refund.updated", refund, before)
+
+
+@timer("refund.succeed")
+def _succeed(box: Box, ident: str) -> None:
+    refund = box.find("refund", ident)
+    if refund["status"] == "pending":
+        before = box.render(refund)
+        refund |= {"status": "succeeded", "pending_reason": None}
+        box.store.save(refund)
+        _tell(box, "refund.updated", refund, before)
+
+
+@timer("refund.fail")
+def _fail(box: Box, ident: str) -> None:
+    refund = box.find("refund", ident)
+    if refund["status"] == "succeeded":
+        fail(box, refund, "expired_or_canceled_card")
+
+
+def fail(box: Box, refund: Doc, reason: str) -> Doc:
+    """The card does not take the money back; the account has it again."""
+    before = box.render(refund)
+    paid = box.find("charge", refund["charge"])
+    if refund["balance_transaction"]:
+        back = balance_transaction.record(
+            box, box.store.account_of(refund["id"]), "refund_failure", source=refund["id"], amount=refund["amount"],
+            currency=refund["currency"], counter=((charge.card_book(paid), -refund["amount"]),),
+        )  # fmt: skip
+        refund["failure_balance_transaction"] = back["id"]
+    refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None}
+    box.store.save(refund)
+    _give_back(box, refund, paid)
+    events.emit(box, "refund.failed", refund, before=before)
+    _tell(box, "charge.refund.updated", refund, before)
+    return refund
+
+
+def cancel(box: Box, refund: Doc) -> Doc:
+    """Give up a refund that waits for money. Raises 400."""
+    if refund["status"] != "pending" or refund["pending_reason"] != "insufficient_funds":
+        raise refused("Only refunds that wait for funds can be canceled.")
+    before = box.render(refund)
+    refund |= {"status": "canceled", "pending_reason": None}
+    box.store.save(refund)
+    _give_back(box, refund, box.find("charge", refund["charge"]))
+    _tell(box, "refund.updated", refund, before)
+    return refund
+
+
+def _give_back(box: Box, refund: Doc, paid: Doc) -> None:
+    """What was not refunded in the end can be refunded again."""
+    before = box.render(paid)
+    paid["amount_refunded"] -= refund["amount"]
+    paid["refunded"] = False
+    box.store.save(paid)
+    events.emit(box, "charge.updated", paid, before=before)
+
+
+def _tell(box: Box, kind: str, refund: Doc, before: Doc) -> None:
+    events.emit(box, kind, refund, before=before)

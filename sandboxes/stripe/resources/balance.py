@@ -1,0 +1,129 @@
+"""`/v1/balance`, `/v1/balance_settings`, `/v1/balance_transactions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandboxes.stripe import events, listing, params
+from sandboxes.stripe.box import Box
+from sandboxes.stripe.call import Call
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.errors import bad_param
+from sandboxes.stripe.objects import balance_transaction
+from sandboxes.stripe.params import Array, Bool, Choice, Currency, Hash, Int, Param, Str
+from sandboxes.stripe.resources.accounts import DAYS, INTERVALS
+from sandboxes.stripe.routing import route
+
+
+class Amounts(Param):
+    """Whole numbers of minor units by currency; an empty one is none."""
+
+    def typed(self, value: Any, path: str) -> dict[str, int]:
+        """Return the amounts."""
+        if not isinstance(value, dict):
+            raise bad_param("Invalid object", path)
+        read = {Currency().typed(name, path): Int().read(amount, f"{path}[{name}]") for name, amount in value.items()}
+        return {name: amount for name, amount in read.items() if amount is not None}
+
+
+@route("GET", "/v1/balance")
+def retrieve(box: Box, call: Call) -> Doc:
+    """Read the balance of the calling account."""
+    return balance_transaction.balance(box, call.account)
+
+
+@route(
+    "GET",
+    "/v1/balance_transactions",
+    {
+        **params.PAGE,
+        "created": params.created(),
+        "currency": Currency(),
+        "payout": Str(),
+        "source": Str(),
+        "type": Str(),
+    },
+)
+def list_transactions(box: Box, call: Call) -> Doc:
+    """List the movements of the calling account's money."""
+    where = listing.filters(call, "currency", "source", "type")
+    if call.get("payout"):
+        where["source"] = box.find("payout", call.params["payout"], account=call.account, param="payout")["id"]
+    return listing.page(box, call, "balance_transaction", where=where)
+
+
+@route("GET", "/v1/balance_transactions/{ident}")
+def retrieve_transaction(box: Box, call: Call, ident: str) -> Doc:
+    """Read one movement."""
+    return box.find("balance_transaction", ident, account=call.account)
+
+
+@route("GET", "/v1/balance_settings")
+def retrieve_settings(box: Box, call: Call) -> Doc:
+    """Read how the calling account is paid out."""
+    return _settings(box, box.find("account", call.account))
+
+
+@route(
+    "POST",
+    "/v1/balance_settings",
+    {
+        "payments": Hash(
+            debit_negative_balances=Bool(),
+            payouts=Hash(
+                minimum_balance_by_currency=Amounts(),
+                schedule=Hash(
+                    interval=Choice(*INTERVALS, unset=False),
+                    monthly_payout_days=Array(Int(least=1, most=31)),
+                    weekly_payout_days=Array(Choice(*DAYS)),
+                ),
+                statement_descriptor=Str(longest=22),
+            ),
+            settlement_timing=Hash(delay_days_override=Int(most=31)),
+        )
+    },
+)
+def update_settings(box: Box, call: Call) -> Doc:
+    """Change how the calling account is paid out."""
+    account = box.find("account", call.account)
+    before = box.render(_settings(box, account))
+    given = call.get("payments") or {}
+    payouts, asked = account["settings"]["payouts"], given.get("payouts") or {}
+    if given.get("debit_negative_balances") is not None:
+        payouts["debit_negative_balances"] = given["debit_negative_balances"]
+    payouts["schedule"].update(asked.get("schedule") or {})
+    payouts.update({name: asked[name] for name in ("statement_descriptor",) if name in asked})
+    if "minimum_balance_by_currency" in asked:
+        account["_minimum_balance"] = asked["minimum_balance_by_currency"]
+    override = (given.get("settlement_timing") or {}).get("delay_days_override")
+    if override is not None:
+        payouts["schedule"]["delay_days"] = override
+    box.store.save(account)
+    settings = _settings(box, account)
+    events.emit(box, "balance_settings.updated", settings, account=call.account, before=before)
+    return settings
+
+
+def _settings(box: Box, account: Doc) -> Doc:
+    payouts = account["settings"]["payouts"]
+    schedule = payouts["schedule"]
+    return {
+        "object": "balance_settings",
+        "payments": {
+            "debit_negative_balances": payouts["debit_negative_balances"],
+            "payouts": {
+                "automatic_transfer_rules_by_currency": {},
+                "minimum_balance_by_currency": account.get("_minimum_balance"),
+                "schedule": {
+                    name: schedule.get(name) for name in ("interval", "monthly_payout_days", "weekly_payout_days")
+                },
+                "statement_descriptor": payouts["statement_descriptor"],
+                "status": "enabled" if box.render(account)["payouts_enabled"] else "disabled",
+            },
+            "settlement_timing": {
+                "delay_days": int(schedule["delay_days"]),
+                "delay_days_override": None,
+                "start_of_day": None,
+            },
+        },
+    }

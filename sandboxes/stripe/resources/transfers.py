@@ -1,0 +1,155 @@
+"""`/v1/transfers` and their reversals."""
+
+from __future__ import annotations
+
+from sandboxes.stripe import events, listing, params
+from sandboxes.stripe.box import Box
+from sandboxes.stripe.call import Call
+from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.errors import missing_param
+from sandboxes.stripe.objects import balance_transaction
+from sandboxes.stripe.objects import transfer as transfers
+from sandboxes.stripe.params import Amount, Bool, Choice, Currency, Metadata, Str
+from sandboxes.stripe.routing import route
+
+
+@route(
+    "POST",
+    "/v1/transfers",
+    {
+        "amount": Amount(),
+        "currency": Currency(required=True),
+        "destination": Str(required=True),
+        "description": Str(),
+        "metadata": Metadata(),
+        "source_transaction": Str(),
+        "source_type": Choice("card", "bank_account", "fpx"),
+        "transfer_group": Str(),
+    },
+)
+def create(box: Box, call: Call) -> Doc:
+    """Send money to a connected account: from a charge, even before it settles, or from the available balance."""
+    currency, origin = call.params["currency"], call.get("source_transaction")
+    destination = transfers.check_destination(box, call.params["destination"], call.account)
+    amount, charge = call.get("amount"), None
+    if origin and amount is None:
+        amount = box.find("charge", origin, account=call.account, param="source_transaction")["amount"]
+    if amount is None:
+        raise missing_param("amount")
+    if origin:
+        charge = transfers.source(box, call.account, origin, amount=amount, currency=currency)
+    funds = balance_transaction.of(box, charge, "_balance_transaction") if charge else None
+    if funds is None or funds["status"] == "available":
+        transfers.require_available(box, call.account, amount, currency)
+    transfer = _fresh(box, call, amount, destination)
+    transfer["transfer_group"] = _group(box, call, charge)
+    transfers.move(box, call.account, transfer, funds["available_on"] if funds else None)
+    box.add(transfer, call.account, parent=origin)
+    events.emit(box, "transfer.created", transfer)
+    return transfer
+
+
+def _fresh(box: Box, call: Call, amount: int, destination: Doc) -> Doc:
+    return {
+        "id": box.ids.new("tr_1"),
+        "object": "transfer",
+        "amount": amount,
+        "amount_reversed": 0,
+        "created": box.clock.now(),
+        "currency": call.params["currency"],
+        "description": call.get("description"),
+        "destination": destination["id"],
+        "livemode": False,
+        "metadata": params.merge_metadata({}, call.get("metadata", {})),
+        "reversed": False,
+        "source_transaction": call.get("source_transaction"),
+        "source_type": call.get("source_type", "card"),
+    }
+
+
+def _group(box: Box, call: Call, charge: Doc | None) -> str | None:
+    """A charge and the transfers from it share a group; one is made when neither names it."""
+    given: str | None = call.get("transfer_group")
+    if charge is None:
+        return given
+    group = given or charge["transfer_group"] or f"group_{charge['payment_intent'] or charge['id']}"
+    if not charge["transfer_group"]:
+        before = box.render(charge)
+        charge["transfer_group"] = group
+        box.store.save(charge)
+        events.emit(box, "charge.updated", charge, before=before)
+    return str(group)
+
+
+@route(
+    "GET",
+    "/v1/transfers",
+    {**params.PAGE, "created": params.created(), "destination": Str(), "transfer_group": Str()},
+)
+def list_all(box: Box, call: Call) -> Doc:
+    """List transfers."""
+    return listing.page(box, call, "transfer", where=listing.filters(call, "destination", "transfer_group"))
+
+
+@route("GET", "/v1/transfers/{ident}")
+def retrieve(box: Box, call: Call, ident: str) -> Doc:
+    """Read a transfer."""
+    return box.find("transfer", ident, account=call.account)
+
+
+@route("POST", "/v1/transfers/{ident}", {"description": Str(), "metadata": Metadata()})
+def update(box: Box, call: Call, ident: str) -> Doc:
+    """Change the words on a transfer."""
+    transfer = box.find("transfer", ident, account=call.account)
+    before = box.render(transfer)
+    call.taken(transfer, "description")
+    if "metadata" in call.params:
+        transfer["metadata"] = params.merge_metadata(transfer["metadata"], call.params["metadata"])
+    box.store.save(transfer)
+    events.emit(box, "transfer.updated", transfer, before=before)
+    return transfer
+
+
+@route(
+    "POST",
+    "/v1/transfers/{ident}/reversals",
+    {"amount": Amount(), "description": Str(), "metadata": Metadata(), "refund_application_fee": Bool()},
+)
+def reverse(box: Box, call: Call, ident: str) -> Doc:
+    """Bring back all or part of a transfer."""
+    transfer = box.find("transfer", ident, account=call.account)
+    reversal: Doc = {
+        "id": box.ids.new("trr_1"),
+        "object": "transfer_reversal",
+        "amount": call.get("amount", transfer["amount"] - transfer["amount_reversed"]),
+        "created": box.clock.now(),
+        "currency": transfer["currency"],
+        "metadata": params.merge_metadata({}, call.get("metadata", {})),
+        "source_refund": None,
+        "transfer": ident,
+    }
+    return transfers.reverse(box, call.account, transfer, reversal)
+
+
+@route("GET", "/v1/transfers/{ident}/reversals", params.PAGE)
+def list_reversals(box: Box, call: Call, ident: str) -> Doc:
+    """List the reversals of a transfer."""
+    box.find("transfer", ident, account=call.account)
+    return listing.page(box, call, "transfer_reversal", parent=ident)
+
+
+@route("GET", "/v1/transfers/{ident}/reversals/{reversal}")
+def retrieve_reversal(box: Box, call: Call, ident: str, reversal: str) -> Doc:
+    """Read a reversal."""
+    box.find("transfer", ident, account=call.account)
+    return box.find("transfer_reversal", reversal, account=call.account)
+
+
+@route("POST", "/v1/transfers/{ident}/reversals/{reversal}", {"metadata": Metadata()})
+def update_reversal(box: Box, call: Call, ident: str, reversal: str) -> Doc:
+    """Change the metadata of a reversal."""
+    box.find("transfer", ident, account=call.account)
+    doc = box.find("transfer_reversal", reversal, account=call.account)
+    if "metadata" in call.params:
+        doc["metadata"] = params.merge_metadata(doc["metadata"], call.params["metadata"])
+    return box.store.save(doc)
