@@ -86,6 +86,7 @@ def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) 
     refund.failure_code = code
     refund.failure_reason = readable(code, reason)
     refund.processed_at = now
+    refund.holds_money = refund.source == "escrow" and escrow.state == EscrowState.RELEASED.value
     refund.save()
     if was_paid:
         _undo(escrow, refund, now)
@@ -102,7 +103,7 @@ def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) 
         amount=refund.amount,
         note=refund.failure_reason,
     )
-    if refund.source == "unapplied" or escrow.state != EscrowState.RELEASED.value:
+    if not refund.holds_money:
         postings.release_refund(refund, now)
 
 
@@ -167,6 +168,8 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note:
         created_at=now,
         decided_at=now,
     )
+    refund.holds_money = False
+    refund.save(update_fields=["holds_money"])
     audit.record("refund_retried", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
     send(escrow, again, now, carried_from=refund)
     return again

@@ -317,14 +317,16 @@ def _require_retriable(escrow: Escrow, refund: Refund) -> None:
         raise WrongState("Only a failed refund of an escrow can be tried again.")
     if Refund.objects.filter(escrow=escrow, request_key=refund_calls.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
-    if escrow.state == EscrowState.RELEASED.value:
+    if refund.holds_money:
         _require_free(escrow)
+    elif escrow.state == EscrowState.RELEASED.value:
+        raise WrongState("The money of this refund went back to escrow and was released.")
     else:
         _checked(escrow, refund.amount)
 
 
 def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
-    if escrow.state == EscrowState.RELEASED.value:
+    if refund.holds_money:
         return refund_calls.resend(escrow, refund, actor=actor, now=now, note=note)
     key, reason = refund_calls.retry_key(refund), refund.reason
     return start(escrow, refund.amount, actor=actor, reason=reason, note=note, now=now, request_key=key)

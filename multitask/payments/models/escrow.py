@@ -205,7 +205,8 @@ class Payment(models.Model):
 class Refund(models.Model):
     """Money on its way back to the client, or the client's request for it.
 
-    `source` says where it is taken from: the escrow, or a payment that never fitted one.
+    `source` names where it is taken from: the escrow, or a payment that never fitted one. `holds_money` is true while
+    a failed refund's money waits in its own account, since its escrow was released before the refund failed.
     """
 
     SOURCES = (("escrow", "escrow"), ("unapplied", "unapplied"))
@@ -227,6 +228,7 @@ class Refund(models.Model):
     answer_note = models.TextField(blank=True, default="")
     failure_code = models.CharField(max_length=100, blank=True, default="")
     failure_reason = models.TextField(blank=True, default="")
+    holds_money = models.BooleanField(default=False)
     request_key = models.CharField(max_length=255, blank=True, default="")
     answer_key = models.CharField(max_length=255, blank=True, default="")
     created_at = models.DateTimeField()

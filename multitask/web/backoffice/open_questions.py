@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +15,7 @@ from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import (
     OPEN_OPERATIONS,
     DisputeState,
+    EscrowState,
     OperationState,
     PaymentState,
     RefundState,
@@ -50,10 +51,15 @@ def refused_transfers(now: datetime) -> QuerySet[Operation]:
 
 
 def failed_refunds(now: datetime) -> QuerySet[Refund]:
-    """Refunds of escrows that failed and nobody tried again."""
+    """Failed refunds that nobody tried again and whose money is still there: in escrow, or in their own account."""
     key = Concat(Value("resend:"), Cast(OuterRef("pk"), CharField()), output_field=CharField())
     again = Refund.objects.filter(escrow=OuterRef("escrow_id"), request_key=key)
-    return Refund.objects.filter(~Exists(again), source="escrow", state=RefundState.FAILED.value)
+    in_escrow = Q(
+        escrow__state__in=[EscrowState.FUNDED.value, EscrowState.DISPUTED.value],
+        amount_minor__lte=F("escrow__total_minor") - F("escrow__released_minor") - F("escrow__refunded_minor"),
+    )
+    failed = Refund.objects.filter(~Exists(again), source="escrow", state=RefundState.FAILED.value)
+    return failed.filter(Q(holds_money=True) | in_escrow)
 
 
 def under_review(now: datetime) -> QuerySet[Payment]:

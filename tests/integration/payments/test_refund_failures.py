@@ -18,6 +18,7 @@ from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Re
 from multitask.payments.operations import engine
 from multitask.payments.provider import RefundState, RefundStatus
 from multitask.users.actor import Actor
+from multitask.web.backoffice import open_questions as work_queue
 from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
 
 
@@ -181,6 +182,29 @@ def test_nothing_is_sent_again_while_the_payment_is_contested(world: World) -> N
     Escrow.objects.filter(pk=job.escrow.pk).update(frozen_at=world.now)
     with pytest.raises(EscrowFrozen):
         refunds.retry(actor=world.staff(), refund_id=failed.pk, now=world.now)
+
+
+def test_money_that_went_back_to_escrow_and_was_released_is_not_sent_again(world: World) -> None:
+    job = world.completed()
+    world.refund(job, job.freelancer, dollars("40.00"))
+    world.work()
+    failed = fail_at_bank(world, job)
+    assert list(work_queue.failed_refunds(world.now)) == [failed]
+    world.release(job)
+    assert job.escrow.released_minor == 10_000
+    assert not work_queue.failed_refunds(world.now).exists()
+    with pytest.raises(WrongState, match="was released"):
+        refunds.retry(actor=world.staff(), refund_id=failed.pk, now=world.now)
+
+
+def test_a_failed_refund_whose_money_left_by_another_refund_waits_for_nobody(world: World) -> None:
+    job = world.funded()
+    world.refund(job, job.freelancer, dollars("40.00"))
+    world.work()
+    fail_at_bank(world, job)
+    world.refund(job, job.freelancer, dollars("70.00"))
+    world.work()
+    assert not work_queue.failed_refunds(world.now).exists()
 
 
 def test_only_failed_refunds_are_tried_again(world: World) -> None:
