@@ -19,37 +19,51 @@ SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS defini
   FROM pg_index
  WHERE NOT indisunique AND indrelid IN (
        'payments_historyrow'::regclass, 'payments_escrow'::regclass,
-       'tasks_task'::regclass, 'tasks_application'::regclass);
+       'marketplace_task'::regclass, 'marketplace_application'::regclass,
+       'payments_agreement'::regclass);
 DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || string_agg(name, ', ') FROM set_aside); END $$;
 
 CREATE TEMPORARY TABLE plan ON COMMIT DROP AS
 SELECT n, client_id, freelancer_id, n % 2 = 0 AS settled,
        1000 + 100 * (n % 90) AS total, 150 + 15 * (n % 90) AS fee,  -- exactly 15 percent
        began_at + (now() - began_at) / (escrows + 1) * n AS at, (now() - began_at) / (escrows + 1) / 4 AS pause,
-       n + (SELECT coalesce(max(id), 0) FROM tasks_task) AS task_id,
-       n + (SELECT coalesce(max(id), 0) FROM tasks_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM marketplace_task) AS task_id,
+       n + (SELECT coalesce(max(id), 0) FROM marketplace_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_agreement) AS agreement_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_milestone) AS milestone_id,
        n + (SELECT coalesce(max(id), 0) FROM payments_escrow) AS escrow_id
   FROM past, generate_series(1, escrows::bigint) AS n,
        (SELECT coalesce(max(created_at), now() - interval '1 year') AS began_at FROM ledger_transaction) AS books;
 ANALYZE plan;
 
-INSERT INTO tasks_application
+INSERT INTO marketplace_application
        (id, task_id, freelancer_id, amount_minor, cover_letter, status, created_at, decided_at)
 SELECT application_id, task_id, freelancer_id, total, '', 'accepted', at, at FROM plan;
 
-INSERT INTO tasks_task
-       (id, client_id, freelancer_id, accepted_application_id, title, description, budget_minor, currency,
-        status, created_at, assigned_at, started_at, delivered_at, completed_at)
-SELECT task_id, client_id, freelancer_id, application_id, 'Task ' || n, 'One of many.', total, 'USD',
-       'completed', at, at, at, at, at
+INSERT INTO payments_agreement
+       (id, public_id, payer_id, payee_id, title, reference, link, provider, currency, fee_basis_points,
+        auto_release_days, refund_answer_days, share_step, created_at)
+SELECT agreement_id, gen_random_uuid(), client_id, freelancer_id, 'Task ' || n, 'task:' || task_id,
+       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, at
+  FROM plan;
+
+INSERT INTO payments_milestone
+       (id, public_id, agreement_id, position, title, amount_minor, state, created_at, completed_at)
+SELECT milestone_id, gen_random_uuid(), agreement_id, 1, 'Task ' || n, total, 'completed', at, at FROM plan;
+
+INSERT INTO marketplace_task
+       (id, client_id, freelancer_id, accepted_application_id, agreement_id, title, description, budget_minor, currency,
+        state, created_at, assigned_at)
+SELECT task_id, client_id, freelancer_id, application_id, agreement_id, 'Task ' || n, 'One of many.', total, 'USD',
+       'assigned', at, at
   FROM plan;
 
 INSERT INTO payments_escrow
-       (id, public_id, task_id, application_id, client_id, freelancer_id, provider, provider_payment_id, currency,
+       (id, public_id, agreement_id, milestone_id, client_id, freelancer_id, provider, provider_payment_id, currency,
         total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
         released_minor, released_fee_minor, refunded_minor, state, created_at, funded_at, released_at,
         settled_at, dispute_reason, release_key)
-SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe',
+SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, freelancer_id, 'stripe',
        'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 1, 14, 7, total, fee, 0, 'released', at, at, at,
        CASE WHEN settled THEN at END, '', ''
   FROM plan;
@@ -75,8 +89,10 @@ SELECT gen_random_uuid(), freelancer_id, kind, 'completed', direction, amount, t
        ) AS line (kind, direction, amount, taken, sender, recipient, ending, words)
  ORDER BY n, ending DESC;
 
-SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
-       setval(pg_get_serial_sequence('tasks_application', 'id'), max(application_id)),
+SELECT setval(pg_get_serial_sequence('marketplace_task', 'id'), max(task_id)),
+       setval(pg_get_serial_sequence('marketplace_application', 'id'), max(application_id)),
+       setval(pg_get_serial_sequence('payments_agreement', 'id'), max(agreement_id)),
+       setval(pg_get_serial_sequence('payments_milestone', 'id'), max(milestone_id)),
        setval(pg_get_serial_sequence('payments_escrow', 'id'), max(escrow_id))
   FROM plan;
 
