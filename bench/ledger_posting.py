@@ -37,7 +37,7 @@ DICE = r"""
 POST = """
 SELECT ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
     NULL, ARRAY['bench-held:' || ({held}), 'bench-payee:' || ({payee}), {fees}], '{{USD,USD,USD}}',
-    '{{0,0,NULL}}', '{{1,1,{stripes}}}', '{{-10000,8500,1500}}')
+    '{{0,0,NULL}}', '{{1,1,{shards}}}', '{{-10000,8500,1500}}')
 """
 FLOOR = """
 WITH header AS (
@@ -54,13 +54,13 @@ moved AS (
       FROM (VALUES (1::smallint, {held} + :held::bigint, 0::smallint, 10000::bigint, 0::bigint),
                    (2, {payee} + :payee, 0, 0, 8500),
                    (3, {fees}, (pg_backend_pid() % 32)::smallint, 0, 1500))
-                   leg (position, account, stripe, debit, credit)
-     WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
+                   leg (position, account, shard, debit, credit)
+     WHERE balance.account_id = leg.account AND balance.shard = leg.shard
     RETURNING leg.position, leg.credit - leg.debit AS amount,
-              balance.account_id, balance.stripe, balance.sequence, balance.balance_minor)
-INSERT INTO bench_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
+              balance.account_id, balance.shard, balance.sequence, balance.balance_minor)
+INSERT INTO bench_entry (transaction_id, position, account_id, shard, sequence, currency, amount_minor,
                          balance_after_minor, created_at)
-SELECT header.id, position, account_id, stripe, sequence, 'USD', amount, balance_minor, now() FROM header, moved;
+SELECT header.id, position, account_id, shard, sequence, 'USD', amount, balance_minor, now() FROM header, moved;
 """
 
 
@@ -98,8 +98,8 @@ def write_scripts(folder: Path, ids: Mapping[str, int]) -> dict[str, Path]:
     variables = {"key": ":key", "held": ":held", "payee": ":payee"}
     texts = {
         "floor": FLOOR.format(held=ids["bench-held"], payee=ids["bench-payee"], fees=ids["one"]),
-        "one fee account": POST.format(fees="'bench-fees'", stripes=32, **variables),
-        "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", stripes=1, **variables),
+        "one fee account": POST.format(fees="'bench-fees'", shards=32, **variables),
+        "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", shards=1, **variables),
     }
     scripts = {}
     for number, (name, text) in enumerate(texts.items()):
@@ -143,7 +143,7 @@ def pgbench(url: str, script: Path) -> float:
 def through_psycopg(url: str) -> float:
     """Postings per second of threads that each commit one after the other."""
     anyone = "1 + %s %% 10000"
-    statement = POST.format(key="%s::text", held=anyone, payee=anyone, fees="'bench-fees'", stripes=32)
+    statement = POST.format(key="%s::text", held=anyone, payee=anyone, fees="'bench-fees'", shards=32)
     counts = [0] * CLIENTS
     end = time.perf_counter() + 2 * SECONDS
 

@@ -49,7 +49,7 @@ INSERT INTO payments_escrow
         total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
         released_minor, released_fee_minor, refunded_minor, state, created_at, funded_at, released_at,
         settled_at, dispute_reason, release_key)
-SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe',
+SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'shard',
        'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 1, 14, 7, total, fee, 0, 'released', at, at, at,
        CASE WHEN settled THEN at END, '', ''
   FROM plan;
@@ -81,20 +81,20 @@ SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
   FROM plan;
 
 -- The books. The shared accounts may be there from another person's past.
-INSERT INTO ledger_account (code, currency, floor_minor, stripes)
-SELECT code, 'USD', floor_minor, stripes
+INSERT INTO ledger_account (code, currency, floor_minor, shards)
+SELECT code, 'USD', floor_minor, shards
   FROM past CROSS JOIN LATERAL (VALUES
        ('user:' || freelancer_id || ':pending', 0, 1), ('user:' || freelancer_id || ':available', 0, 1),
-       ('platform:fees', NULL, 32), ('provider:stripe:balance', NULL, 32)) AS account (code, floor_minor, stripes)
+       ('platform:fees', NULL, 32), ('provider:stripe:balance', NULL, 32)) AS account (code, floor_minor, shards)
  UNION ALL
 SELECT 'escrow:' || escrow_id, 'USD', 0, 1 FROM plan
     ON CONFLICT (code, currency) DO NOTHING;
-INSERT INTO ledger_balance (account_id, stripe, floor_minor)
-SELECT account.id, stripe, floor_minor FROM ledger_account account, generate_series(0, stripes - 1) AS stripe
+INSERT INTO ledger_balance (account_id, shard, floor_minor)
+SELECT account.id, shard, floor_minor FROM ledger_account account, generate_series(0, shards - 1) AS shard
     ON CONFLICT DO NOTHING;
 
 CREATE TEMPORARY TABLE leg ON COMMIT DROP AS
-SELECT n, step, position, planned.code, amount, account.id AS account_id, (n % account.stripes)::smallint AS stripe
+SELECT n, step, position, planned.code, amount, account.id AS account_id, (n % account.shards)::smallint AS shard
   FROM plan CROSS JOIN LATERAL (VALUES
        (1, 1, 'provider:stripe:balance', -total), (1, 2, 'escrow:' || escrow_id, total),
        (2, 1, 'escrow:' || escrow_id, -total), (2, 2, 'user:' || freelancer_id || ':pending', total - fee),
@@ -120,23 +120,23 @@ INSERT INTO ledger_transaction
        (id, kind, scope, key, request_hash, legs, effective_at, created_at, description, details)
 SELECT id, kind, 'payments', key, hash, legs, at, at, 'Written by a benchmark', '{}' FROM posting ORDER BY n, step;
 
-INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
+INSERT INTO ledger_entry (transaction_id, position, account_id, shard, sequence, currency, amount_minor,
                           balance_after_minor, created_at)
-SELECT posting.id, position, account_id, leg.stripe,
+SELECT posting.id, position, account_id, leg.shard,
        balance.sequence + row_number() OVER earlier, 'USD', amount,
        balance.balance_minor + sum(amount) OVER earlier, at
-  FROM leg JOIN posting USING (n, step) JOIN ledger_balance balance USING (account_id, stripe)
-WINDOW earlier AS (PARTITION BY account_id, stripe ORDER BY n, step ROWS UNBOUNDED PRECEDING);
+  FROM leg JOIN posting USING (n, step) JOIN ledger_balance balance USING (account_id, shard)
+WINDOW earlier AS (PARTITION BY account_id, shard ORDER BY n, step ROWS UNBOUNDED PRECEDING);
 
 UPDATE ledger_balance balance
    SET debits_minor = debits_minor + debited, credits_minor = credits_minor + credited,
        balance_minor = balance_minor + credited - debited, sequence = sequence + entries, recorded_at = latest
-  FROM (SELECT account_id, stripe, count(*) AS entries, max(at) AS latest,
+  FROM (SELECT account_id, shard, count(*) AS entries, max(at) AS latest,
                coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS debited,
                coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS credited
           FROM leg JOIN posting USING (n, step)
-         GROUP BY account_id, stripe) AS moved
- WHERE balance.account_id = moved.account_id AND balance.stripe = moved.stripe;
+         GROUP BY account_id, shard) AS moved
+ WHERE balance.account_id = moved.account_id AND balance.shard = moved.shard;
 
 DO $$ BEGIN EXECUTE (SELECT string_agg(definition, '; ') FROM set_aside); END $$;
 ALTER TABLE ledger_transaction ENABLE ALWAYS TRIGGER has_legs;

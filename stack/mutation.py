@@ -38,7 +38,6 @@ SQL = "sql"
 IN_A_MIGRATION = "database_forwards"
 SQL_SETTINGS = "tests.integration.ledger.settings"
 TARGETS[SQL] = Target(
-    # In the order of their numbers, as they are applied.
     tuple(
         str(path.relative_to(postgres.project_folder()))
         for path in sorted((postgres.project_folder() / "multitask" / "ledger" / "sql").glob("*.sql"))
@@ -97,9 +96,9 @@ def _score_sql(name: str, target: Target, folder: Path, environment: Mapping[str
     console.title(f"{name}: {', '.join(target.paths)}")
     count = {"noticed": 0, "missed": 0, "not loaded": 0}
     texts = {path: (folder / "project" / path).read_text() for path in target.paths}
-    for number, (path, whole) in enumerate(texts.items(), 1):
+    for path, whole in texts.items():
         file = folder / "project" / path
-        for change in sql_changes.changes(whole, later="".join(list(texts.values())[number:])):
+        for change in sql_changes.changes(whole):
             file.write_text(change.text)
             verdict = _verdict(target, folder, environment)
             count[verdict] += 1

@@ -67,7 +67,7 @@ class AlreadyReversed(LedgerError):
 
 
 class AccountMismatch(LedgerError):
-    """`account` exists with another floor or number of stripes."""
+    """`account` exists with another floor or number of shards."""
 
     code = "account_mismatch"
     message = "The account exists with other terms."

@@ -14,7 +14,7 @@ class Account(models.Model):
     code = models.TextField()
     currency = models.TextField()
     floor_minor = models.BigIntegerField(null=True)
-    stripes = models.SmallIntegerField()
+    shards = models.SmallIntegerField()
     created_at = models.DateTimeField()
 
     class Meta:
@@ -62,7 +62,7 @@ class Entry(models.Model):
     balance_after_minor = models.BigIntegerField()
     created_at = models.DateTimeField()
     position = models.SmallIntegerField()
-    stripe = models.SmallIntegerField()
+    shard = models.SmallIntegerField()
 
     class Meta:
         managed = False
@@ -73,9 +73,9 @@ class Entry(models.Model):
 
 
 class Balance(models.Model):
-    """What an account holds, in one row per stripe."""
+    """What an account holds, in one row per shard."""
 
-    pk = models.CompositePrimaryKey("account_id", "stripe")
+    pk = models.CompositePrimaryKey("account_id", "shard")
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="balances")
     debits_minor = models.BigIntegerField()
     credits_minor = models.BigIntegerField()
@@ -83,11 +83,11 @@ class Balance(models.Model):
     sequence = models.BigIntegerField()
     floor_minor = models.BigIntegerField(null=True)
     recorded_at = models.DateTimeField(null=True)
-    stripe = models.SmallIntegerField()
+    shard = models.SmallIntegerField()
 
     class Meta:
         managed = False
         db_table = "ledger_balance"
 
     def __str__(self) -> str:
-        return f"{self.account_id}/{self.stripe}"
+        return f"{self.account_id}/{self.shard}"

@@ -39,21 +39,21 @@ def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -
     found = _rows(
         """
         SELECT held.code, moment.number, coalesce(found.sequence, 0), coalesce(entry.balance_after_minor, 0)
-          FROM (SELECT account.code, balance.account_id, balance.stripe
+          FROM (SELECT account.code, balance.account_id, balance.shard
                   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
                  WHERE account.code = ANY (%s::text[]) AND account.currency = %s) AS held
          CROSS JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS moment (at, number)
          CROSS JOIN LATERAL (
-               SELECT ledger_sequence_before(held.account_id, held.stripe, moment.at) AS sequence OFFSET 0) AS found
+               SELECT ledger_sequence_before(held.account_id, held.shard, moment.at) AS sequence OFFSET 0) AS found
           LEFT JOIN LATERAL (
                SELECT candidate.balance_after_minor FROM ledger_entry candidate
-                WHERE candidate.account_id = held.account_id AND candidate.stripe = held.stripe
+                WHERE candidate.account_id = held.account_id AND candidate.shard = held.shard
                   AND candidate.sequence = found.sequence LIMIT 1) AS entry ON true
         """,
         [list(codes), currency, list(moments)],
     )
     counts = {code: [[0, 0] for _ in moments] for code in codes}
-    for code, number, entries, balance in found:  # A striped account comes once per stripe.
+    for code, number, entries, balance in found:  # A sharded account comes once per shard.
         counts[code][number - 1][0] += entries
         counts[code][number - 1][1] += balance
     return {
@@ -65,16 +65,16 @@ def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -
 def movement(
     code: str, currency: str, kinds: Sequence[str], moments: Sequence[datetime], *, most: int = 3000
 ) -> Movement:
-    """Add up what transactions of these kinds moved on an unstriped account, from each moment to the next.
+    """Add up what transactions of these kinds moved on an unsharded account, from each moment to the next.
 
     Looks at no more than the `most` newest entries of the whole stretch and says how far back they reach.
     """
     found = _rows(
         """
         WITH span AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+            SELECT balance.account_id, balance.shard,
+                   ledger_sequence_before(balance.account_id, balance.shard, %(start)s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.shard, %(end)s) AS closing
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %(code)s AND account.currency = %(currency)s
         )
@@ -82,7 +82,7 @@ def movement(
                coalesce(sum(entry.amount_minor) FILTER (WHERE header.kind = ANY (%(kinds)s::text[])), 0)::bigint,
                bool_or(span.closing - span.opening > %(most)s)
           FROM span
-          JOIN ledger_entry entry ON entry.account_id = span.account_id AND entry.stripe = span.stripe
+          JOIN ledger_entry entry ON entry.account_id = span.account_id AND entry.shard = span.shard
            AND entry.sequence > greatest(span.opening, span.closing - %(most)s) AND entry.sequence <= span.closing
           JOIN ledger_transaction header ON header.id = entry.transaction_id
          GROUP BY bucket ORDER BY bucket
@@ -109,15 +109,15 @@ def entries_between(codes: Sequence[str], currency: str, start: datetime, end: d
     rows = _rows(
         """
         SELECT line.*
-          FROM (SELECT balance.account_id, balance.stripe,
-                       ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
-                       ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+          FROM (SELECT balance.account_id, balance.shard,
+                       ledger_sequence_before(balance.account_id, balance.shard, %(start)s) AS opening,
+                       ledger_sequence_before(balance.account_id, balance.shard, %(end)s) AS closing
                   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
                  WHERE account.code = ANY (%(codes)s::text[]) AND account.currency = %(currency)s
                 OFFSET 0) AS span
          CROSS JOIN LATERAL (
                SELECT * FROM ledger_line candidate
-                WHERE candidate.account_id = span.account_id AND candidate.stripe = span.stripe
+                WHERE candidate.account_id = span.account_id AND candidate.shard = span.shard
                   AND candidate.sequence > span.opening AND candidate.sequence <= span.closing
                 ORDER BY candidate.sequence LIMIT %(limit)s) AS line
          ORDER BY line.created_at, line.transaction_id, line.position LIMIT %(limit)s

@@ -21,7 +21,7 @@ _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_NAME: Final = 255
 _LONGEST_TEXT: Final = 2000
 _MOST_LEGS: Final = 1000
-_MOST_STRIPES: Final = 256
+_MOST_SHARDS: Final = 256
 
 # Its two results come as one value, whose parts are texts: selecting from the function as from a table costs a
 # table to put the row into.
@@ -35,13 +35,13 @@ SELECT ledger_post(%s, %s, %s, %s, %s, %s::jsonb, %s,
 class AccountRef:
     """An account by its code, and the terms it is opened with when it is first posted to.
 
-    `floor_minor` is the lowest balance it may have (zero or less; None for no floor). `stripes`
+    `floor_minor` is the lowest balance it may have (zero or less; None for no floor). `shards`
     spreads a hot account over that many rows, which have no floor.
     """
 
     code: str
     floor_minor: int | None = 0
-    stripes: int = 1
+    shards: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a code or terms that the database would refuse."""
@@ -49,10 +49,10 @@ class AccountRef:
             raise errors.PostingInvalid("An account code is up to 200 letters, digits and _ . : @ -")
         if self.floor_minor is not None and (type(self.floor_minor) is not int or self.floor_minor > 0):
             raise errors.PostingInvalid("An account's floor is zero or less, since accounts open with nothing.")
-        if type(self.stripes) is not int or not 1 <= self.stripes <= _MOST_STRIPES:
-            raise errors.PostingInvalid(f"An account has 1 to {_MOST_STRIPES} stripes.")
-        if self.stripes > 1 and self.floor_minor is not None:
-            raise errors.PostingInvalid("A striped account has no floor: no stripe knows the whole balance.")
+        if type(self.shards) is not int or not 1 <= self.shards <= _MOST_SHARDS:
+            raise errors.PostingInvalid(f"An account has 1 to {_MOST_SHARDS} shards.")
+        if self.shards > 1 and self.floor_minor is not None:
+            raise errors.PostingInvalid("A sharded account has no floor: no shard knows the whole balance.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def post(
         [leg.account.code for leg in moving],
         [leg.amount.currency for leg in moving],
         [leg.account.floor_minor for leg in moving],
-        [leg.account.stripes for leg in moving],
+        [leg.account.shards for leg in moving],
         [leg.amount.amount_minor for leg in moving],
     ]
     with errors.translated(), connection.cursor() as cursor:

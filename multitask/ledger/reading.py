@@ -17,15 +17,15 @@ from multitask.money import Money
 class Entry:
     """One leg as it stands in the books.
 
-    `sequence` and `balance_after` count within the account's stripe, which is the account itself
-    unless it is a striped one. `recorded_at` is when it was posted, `effective_at` when it is said to
+    `sequence` and `balance_after` count within the account's shard, which is the account itself
+    unless it is a sharded one. `recorded_at` is when it was posted, `effective_at` when it is said to
     have happened.
     """
 
     transaction_id: UUID
     position: int
     account: str
-    stripe: int
+    shard: int
     sequence: int
     amount: Money
     balance_after: Money
@@ -70,7 +70,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalanceRow:
-    """One account's turnover and balance (credits - debits), its stripes summed."""
+    """One account's turnover and balance (credits - debits), its shards summed."""
 
     account: str
     currency: str
@@ -145,8 +145,8 @@ def balance_as_of(code: str, currency: str, at: datetime) -> Money:
         SELECT coalesce(sum(entry.balance_after_minor), 0)::bigint
           FROM ledger_account account
           JOIN ledger_balance balance ON balance.account_id = account.id
-          JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
-           AND entry.sequence = ledger_sequence_before(balance.account_id, balance.stripe, %s)
+          JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.shard = balance.shard
+           AND entry.sequence = ledger_sequence_before(balance.account_id, balance.shard, %s)
          WHERE account.code = %s AND account.currency = %s
         """,
         [at, code, currency],
@@ -165,16 +165,16 @@ def statement(code: str, currency: str, start: datetime, end: datetime) -> State
     rows = _rows(
         """
         WITH span AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS opening,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS closing
+            SELECT balance.account_id, balance.shard,
+                   ledger_sequence_before(balance.account_id, balance.shard, %s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.shard, %s) AS closing
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %s AND account.currency = %s
         )
         SELECT line.*
-          FROM span JOIN ledger_line line ON line.account_id = span.account_id AND line.stripe = span.stripe
+          FROM span JOIN ledger_line line ON line.account_id = span.account_id AND line.shard = span.shard
            AND line.sequence > span.opening AND line.sequence <= span.closing
-         ORDER BY line.created_at, line.stripe, line.sequence
+         ORDER BY line.created_at, line.shard, line.sequence
         """,
         [start, end, code, currency],
     )
@@ -191,31 +191,31 @@ def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None =
     """
     rows = _rows(
         """
-        WITH stripe_top AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe, CASE
+        WITH shard_top AS MATERIALIZED (
+            SELECT balance.account_id, balance.shard, CASE
                    WHEN %(at)s::timestamptz IS NULL THEN balance.sequence
-                   WHEN balance.stripe = %(stripe)s::smallint THEN %(sequence)s::bigint - 1
-                   ELSE ledger_sequence_before(balance.account_id, balance.stripe, %(at)s::timestamptz
-                        + (balance.stripe < %(stripe)s::smallint)::int * interval '1 microsecond')
+                   WHEN balance.shard = %(shard)s::smallint THEN %(sequence)s::bigint - 1
+                   ELSE ledger_sequence_before(balance.account_id, balance.shard, %(at)s::timestamptz
+                        + (balance.shard < %(shard)s::smallint)::int * interval '1 microsecond')
                    END AS top
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %(code)s AND account.currency = %(currency)s
         )
         SELECT line.*
-          FROM stripe_top
+          FROM shard_top
          CROSS JOIN LATERAL (
                 SELECT * FROM ledger_line candidate
-                 WHERE candidate.account_id = stripe_top.account_id AND candidate.stripe = stripe_top.stripe
-                   AND candidate.sequence <= stripe_top.top
+                 WHERE candidate.account_id = shard_top.account_id AND candidate.shard = shard_top.shard
+                   AND candidate.sequence <= shard_top.top
                  ORDER BY candidate.sequence DESC LIMIT %(limit)s) line
-         ORDER BY line.created_at DESC, line.stripe DESC, line.sequence DESC LIMIT %(limit)s
+         ORDER BY line.created_at DESC, line.shard DESC, line.sequence DESC LIMIT %(limit)s
         """,
         {
             "code": code,
             "currency": currency,
             "limit": limit,
             "at": before.recorded_at if before else None,
-            "stripe": before.stripe if before else None,
+            "shard": before.shard if before else None,
             "sequence": before.sequence if before else None,
         },
     )
@@ -259,7 +259,7 @@ def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[An
 
 def entry_of_line(row: tuple[Any, ...]) -> Entry:
     """Read one row of the view ledger_line."""
-    transaction_id, position, code, currency, stripe, sequence, amount, after, *rest, _account_id = row
+    transaction_id, position, code, currency, shard, sequence, amount, after, *rest, _account_id = row
     return Entry(
-        transaction_id, position, code, stripe, sequence, Money(amount, currency), Money(after, currency), *rest
+        transaction_id, position, code, shard, sequence, Money(amount, currency), Money(after, currency), *rest
     )

@@ -17,23 +17,16 @@ from multitask.money import Money
 SCOPE = "test"
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 BANK = AccountRef("bank", floor_minor=None)
-HOT_BANK = AccountRef("bank:hot", floor_minor=None, stripes=32)
-FEES = AccountRef("fees", floor_minor=None, stripes=32)
+HOT_BANK = AccountRef("bank:hot", floor_minor=None, shards=32)
+FEES = AccountRef("fees", floor_minor=None, shards=32)
 
 _numbers = itertools.count(1)
 
 
-def sql_of(*numbers: int) -> list[str]:
-    """The SQL of the ledger's migrations with these numbers, or of all of them, as they are applied."""
-    found = MigrationLoader(None).disk_migrations
-    names = sorted(name for app, name in found if app == "ledger" and int(name[:4]) in (numbers or range(10_000)))
-    return [
-        text
-        for name in names
-        for operation in found["ledger", name].operations
-        if isinstance(operation, RunSQL)
-        for text in operation.sql
-    ]
+def ledger_sql() -> list[str]:
+    """Return the SQL of the ledger's migration, in the order in which it is applied."""
+    migration = MigrationLoader(None).disk_migrations["ledger", "0001_initial"]
+    return [text for operation in migration.operations if isinstance(operation, RunSQL) for text in operation.sql]
 
 
 def usd(amount_minor: int) -> Money:

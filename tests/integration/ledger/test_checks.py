@@ -46,7 +46,7 @@ PLANTED = {
         f"UPDATE ledger_balance SET credits_minor = credits_minor + 5, debits_minor = debits_minor + 5 WHERE {ON_HELD}",
         f"UPDATE ledger_balance SET balance_minor = 1 WHERE {ON_HELD}",
         f"DELETE FROM ledger_balance WHERE {ON_HELD}",
-        f"UPDATE ledger_entry SET stripe = 9 WHERE {ON_HELD}",
+        f"UPDATE ledger_entry SET shard = 9 WHERE {ON_HELD}",
     ],
     "sequences_have_no_gaps": [
         f"UPDATE ledger_entry SET sequence = 9 WHERE {ON_HELD} AND sequence = 2",
@@ -85,8 +85,8 @@ PLANTED = {
         f"UPDATE ledger_entry SET created_at = created_at - interval '1 day' WHERE {LAST}",
     ],
     "accounts_are_whole": [
-        "DELETE FROM ledger_balance WHERE stripe = 31 AND sequence = 0",
-        f"UPDATE ledger_entry SET stripe = 1 WHERE {ON_HELD}",
+        "DELETE FROM ledger_balance WHERE shard = 31 AND sequence = 0",
+        f"UPDATE ledger_entry SET shard = 1 WHERE {ON_HELD}",
         "DELETE FROM ledger_account WHERE code = 'held:1'",
         f"UPDATE ledger_entry SET currency = 'EUR' WHERE {LAST} AND position = 2",
         "ALTER TABLE ledger_entry ALTER COLUMN currency DROP NOT NULL; UPDATE ledger_entry SET currency = NULL",

@@ -18,7 +18,7 @@ from django.db import Error, connection
 
 from multitask.ledger import AccountRef, invariants
 from stack import postgres
-from tests.integration.ledger.books import BANK, FEES, cents, post, rows, sql_of, usd
+from tests.integration.ledger.books import BANK, FEES, cents, ledger_sql, post, rows, usd
 from tests.integration.ledger.connections import together
 
 KILLS = 5
@@ -34,7 +34,7 @@ def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as admin:
-            for text in sql_of():
+            for text in ledger_sql():
                 admin.execute(text.encode())
         parts = urlsplit(server.url())
         with django_db_blocker.unblock():

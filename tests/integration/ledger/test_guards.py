@@ -22,7 +22,7 @@ HEADER = """
 """
 ENTRIES = """
     INSERT INTO ledger_entry
-           (transaction_id, position, account_id, stripe, sequence,
+           (transaction_id, position, account_id, shard, sequence,
             currency, amount_minor, balance_after_minor, created_at)
     SELECT transaction_id::uuid, position, coalesce(account.id, 0), 0, 1000 + row_number() OVER (),
            leg.currency, amount, 0, now()
@@ -99,17 +99,17 @@ def test_a_balance_is_moved_by_posting_alone(posted: uuid.UUID) -> None:
     assert refused("UPDATE ledger_balance SET balance_minor = 1, credits_minor = 1, debits_minor = 0") == NOT_THE_WRITER
     assert refused("DELETE FROM ledger_balance") == APPEND_ONLY
     assert refused("TRUNCATE ledger_balance") == APPEND_ONLY
-    assert refused("INSERT INTO ledger_balance (account_id, stripe) VALUES (1, 99)") == NOT_THE_WRITER
+    assert refused("INSERT INTO ledger_balance (account_id, shard) VALUES (1, 99)") == NOT_THE_WRITER
 
 
 def test_a_balance_is_of_an_account() -> None:
     """Not asked of a replica, which trusts its origin in this."""
-    insert = "INSERT INTO ledger_balance (account_id, stripe) VALUES (987654321, 0)"
+    insert = "INSERT INTO ledger_balance (account_id, shard) VALUES (987654321, 0)"
     assert refused(insert, as_writer=True) == FOREIGN_KEY
 
 
 def test_an_account_is_opened_by_posting_alone(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 1)"
+    insert = "INSERT INTO ledger_account (code, currency, shards) VALUES ('raw', 'USD', 1)"
     assert refused(insert) == NOT_THE_WRITER
 
 
@@ -125,25 +125,25 @@ def test_a_balance_never_falls_below_its_floor(posted: uuid.UUID) -> None:
     assert refused(move_down, as_writer=True) == CHECK
 
 
-def test_a_striped_account_has_no_floor(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes, floor_minor) VALUES ('raw', 'USD', 2, 0)"
+def test_a_sharded_account_has_no_floor(role: str) -> None:
+    insert = "INSERT INTO ledger_account (code, currency, shards, floor_minor) VALUES ('raw', 'USD', 2, 0)"
     assert refused(insert, as_writer=True) == CHECK
 
 
 @pytest.mark.parametrize(
-    ("currency", "floor", "stripes"),
+    ("currency", "floor", "shards"),
     [("usd", "NULL", 1), ("US", "NULL", 1), ("DOLLARS", "NULL", 1), ("USD", "1", 1), ("USD", "0", 0), ("USD", "0", -1)],
 )
 def test_an_account_has_a_currency_no_promise_to_be_full_and_a_row_of_its_own(
-    role: str, currency: str, floor: str, stripes: int
+    role: str, currency: str, floor: str, shards: int
 ) -> None:
-    terms = f"'raw', '{currency}', {floor}, {stripes}"
-    insert = f"INSERT INTO ledger_account (code, currency, floor_minor, stripes) VALUES ({terms})"
+    terms = f"'raw', '{currency}', {floor}, {shards}"
+    insert = f"INSERT INTO ledger_account (code, currency, floor_minor, shards) VALUES ({terms})"
     assert refused(insert, as_writer=True) == CHECK
 
 
 def test_an_account_is_spread_over_256_rows_at_most(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 257)"
+    insert = "INSERT INTO ledger_account (code, currency, shards) VALUES ('raw', 'USD', 257)"
     assert refused(insert, as_writer=True) == CHECK
 
 
@@ -277,7 +277,7 @@ def test_a_leg_moves_something(posted: uuid.UUID) -> None:
 
 def test_copied_rows_are_held_to_the_same(posted: uuid.UUID) -> None:
     ((account,),) = rows("SELECT id FROM ledger_account WHERE code = 'bank'")
-    columns = "transaction_id, position, account_id, stripe, sequence, currency"
+    columns = "transaction_id, position, account_id, shard, sequence, currency"
     columns += ", amount_minor, balance_after_minor, created_at"
 
     def copy() -> None:

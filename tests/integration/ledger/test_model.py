@@ -26,7 +26,7 @@ from tests.integration.ledger.books import NOON, SCOPE, count_of, rows, settle_c
 
 PLAIN = [AccountRef(f"purse:{number}") for number in range(4)]
 LENT = [AccountRef("lent:1", floor_minor=-50)]
-FREE = [AccountRef("bank", None), AccountRef("fees", None, stripes=3), AccountRef("hot", None, stripes=32)]
+FREE = [AccountRef("bank", None), AccountRef("fees", None, shards=3), AccountRef("hot", None, shards=32)]
 ACCOUNTS = [*PLAIN, *LENT, *FREE]
 CURRENCIES = ["USD", "EUR"]
 

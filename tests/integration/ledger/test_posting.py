@@ -184,7 +184,7 @@ def test_a_reversal_needs_a_transaction() -> None:
 
 @pytest.mark.parametrize(
     "terms",
-    [AccountRef("held:1", None), AccountRef("held:1", -5), AccountRef("held:1", None, stripes=4)],
+    [AccountRef("held:1", None), AccountRef("held:1", -5), AccountRef("held:1", None, shards=4)],
 )
 def test_an_account_keeps_the_terms_it_was_opened_with(terms: AccountRef) -> None:
     move(BANK, ESCROW, 500)
@@ -193,7 +193,7 @@ def test_an_account_keeps_the_terms_it_was_opened_with(terms: AccountRef) -> Non
     assert refused.value.account == "held:1"
 
 
-def test_a_striped_account_does_not_become_a_plain_one() -> None:
+def test_a_sharded_account_does_not_become_a_plain_one() -> None:
     move(BANK, FEES, 5)
     with pytest.raises(ledger.AccountMismatch):
         move(BANK, AccountRef("fees", None), 5)
@@ -297,10 +297,10 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
         {"code": "a", "floor_minor": 1},
         {"code": "a", "floor_minor": True},
         {"code": "a", "floor_minor": 0.0},
-        {"code": "a", "stripes": 0},
-        {"code": "a", "stripes": 257, "floor_minor": None},
-        {"code": "a", "stripes": True},
-        {"code": "a", "stripes": 2},
+        {"code": "a", "shards": 0},
+        {"code": "a", "shards": 257, "floor_minor": None},
+        {"code": "a", "shards": True},
+        {"code": "a", "shards": 2},
     ],
 )
 def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> None:
@@ -308,8 +308,8 @@ def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> N
         AccountRef(**terms)  # type: ignore[arg-type]
 
 
-def test_an_account_may_have_256_stripes() -> None:
-    spread = AccountRef("spread", floor_minor=None, stripes=256)
+def test_an_account_may_have_256_shards() -> None:
+    spread = AccountRef("spread", floor_minor=None, shards=256)
     move(BANK, spread, 5)
     assert cents(spread) == 5
 

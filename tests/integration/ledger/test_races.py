@@ -24,7 +24,7 @@ HELD = AccountRef("held:1")
 def test_32_connections_in_opposite_directions_over_12_accounts_never_deadlock() -> None:
     """The accounts do not exist yet, so that opening them is part of the race."""
     accounts = [AccountRef(f"purse:{number}", None) for number in range(9)]
-    accounts += [FEES, HOT_BANK, AccountRef("stripes", None, stripes=2)]
+    accounts += [FEES, HOT_BANK, AccountRef("shards", None, shards=2)]
     expected: Counter[str] = Counter()
     counting = threading.Lock()
 
@@ -129,7 +129,7 @@ def test_those_who_open_the_same_accounts_in_opposite_orders_never_deadlock() ->
 
 
 def test_a_hot_account_is_not_waited_for() -> None:
-    """While one transaction holds its stripe of the fees, others post to theirs."""
+    """While one transaction holds its shard of the fees, others post to theirs."""
     move(BANK, FEES, 1)
     holding, others_done = threading.Event(), threading.Event()
 
@@ -153,7 +153,7 @@ def test_a_hot_account_is_not_waited_for() -> None:
 
     held, *posted = together([hold, others, others])
     assert held is None
-    assert True in posted, "two connections in a row do not share a stripe with a third"
+    assert True in posted, "two connections in a row do not share a shard with a third"
 
 
 def test_a_lock_timeout_of_the_caller_is_kept() -> None:
