@@ -1,7 +1,7 @@
-"""What must always hold of the books, each as a query whose rows are sentences about what breaks it.
+"""The invariants of the ledger. Each is a query that returns one sentence per violation.
 
-Each query sees one snapshot, so it is right while others post. None trusts the guards: they read
-the rows as they are, and the last one looks whether the guards are still there.
+Each query reads one snapshot, so it is correct while others post. The queries do not rely on the triggers and
+constraints: they read the rows themselves, and the last query checks that the triggers and constraints exist.
 """
 
 TRANSACTIONS_SUM_TO_ZERO = """
@@ -116,7 +116,7 @@ SELECT format('transaction %s reverses %s, which is not in the books', header.id
    AND NOT EXISTS (SELECT FROM ledger_transaction target WHERE target.id = header.reverses)
 """
 
-# An entry that was slipped in at another moment than its transaction's would change a closed period.
+# An entry that was inserted at another time than its transaction could change a closed period.
 RECORDED_AT_ONE_MOMENT = """
 SELECT format('transaction %s of %s was recorded from %s to %s', header.id, header.created_at,
               min(entry.created_at), max(entry.created_at))

@@ -1,6 +1,7 @@
-"""Accounts over time: readings at moments and the entries of a period, of several accounts together.
+"""Accounts over time: balances at several moments, and the entries of a period, of several accounts at once.
 
-A reading costs the logarithm of an account's length; entries are read at most as many as were asked for.
+A balance at a moment is found by binary search over the entries of the account; of a period, no more entries are
+read than asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an account held just before `at`, and how many entries it had by then."""
+    """The balance of an account before `at`, and the number of its entries recorded before `at`."""
 
     at: datetime
     balance: Money
@@ -28,14 +29,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What moved between each two moments; `complete_since` is when the looking began, if not at the first moment."""
+    """The sums of the entries between each two moments.
+
+    `complete_since` is set if there were too many entries to add up: older ones than this are not in the sums.
+    """
 
     sums: tuple[Money, ...]
     complete_since: datetime | None
 
 
 def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -> dict[str, list[Reading]]:
-    """Read several accounts at several moments in one query; an account never posted to reads zero."""
+    """Return the balances of several accounts at several moments in one query; zero for accounts that do not exist."""
     found = _rows(
         """
         SELECT held.code, moment.number, coalesce(found.sequence, 0), coalesce(entry.balance_after_minor, 0)
@@ -53,7 +57,7 @@ def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -
         [list(codes), currency, list(moments)],
     )
     counts = {code: [[0, 0] for _ in moments] for code in codes}
-    for code, number, entries, balance in found:  # A sharded account comes once per shard.
+    for code, number, entries, balance in found:  # One row per shard.
         counts[code][number - 1][0] += entries
         counts[code][number - 1][1] += balance
     return {
@@ -65,9 +69,9 @@ def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -
 def movement(
     code: str, currency: str, kinds: Sequence[str], moments: Sequence[datetime], *, most: int = 3000
 ) -> Movement:
-    """Add up what transactions of these kinds moved on an unsharded account, from each moment to the next.
+    """Add up the entries of an account that has one shard, by transactions of these kinds, between each two moments.
 
-    Looks at no more than the `most` newest entries of the whole stretch and says how far back they reach.
+    Reads at most the `most` newest entries of the whole period; `complete_since` of the result is set if there are more.
     """
     found = _rows(
         """
@@ -105,7 +109,7 @@ def movement(
 
 
 def entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime, *, limit: int) -> list[Entry]:
-    """The first `limit` entries of several accounts recorded from `start` up to but not including `end`."""
+    """Return the first `limit` entries of several accounts that were recorded from `start` to before `end`."""
     rows = _rows(
         """
         SELECT line.*
@@ -130,7 +134,7 @@ def entries_between(codes: Sequence[str], currency: str, start: datetime, end: d
 def all_entries_between(
     codes: Sequence[str], currency: str, start: datetime, end: datetime, *, batch_size: int = BATCH
 ) -> Iterator[Entry]:
-    """Every entry of a period, read batch by batch, so that any number of them fits into memory."""
+    """Yield all entries of a period. They are read in batches, so memory use does not grow with their number."""
     seen: set[tuple[object, int]] = set()
     limit = batch_size
     while True:
@@ -138,7 +142,7 @@ def all_entries_between(
         yield from (entry for entry in batch if (entry.transaction_id, entry.position) not in seen)
         if len(batch) < limit:
             return
-        # The next batch begins at the moment of the last entry; those of that very moment have been seen.
+        # The next batch starts at the time of the last entry; entries of that same time were already returned.
         limit = limit * 2 if batch[-1].recorded_at == batch[0].recorded_at else batch_size
         seen = set() if batch[-1].recorded_at > start else seen
         start = batch[-1].recorded_at
