@@ -71,7 +71,7 @@ def movement(
 ) -> Movement:
     """Add up the entries of an account that has one shard, by transactions of these kinds, between each two moments.
 
-    Reads at most the `most` newest entries of the whole period; `complete_since` of the result is set if there are more.
+    Reads at most the `most` newest entries of the whole period; `complete_since` is set if there are more.
     """
     found = _rows(
         """
