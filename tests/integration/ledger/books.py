@@ -1,4 +1,4 @@
-"""Words for tests that post: amounts, accounts, and postings of a few legs."""
+"""Amounts, accounts and postings for the tests of the ledger."""
 
 import itertools
 import uuid
@@ -30,12 +30,12 @@ def ledger_sql() -> list[str]:
 
 
 def usd(amount_minor: int) -> Money:
-    """So many cents."""
+    """Return an amount in USD."""
     return Money(amount_minor, "USD")
 
 
 def fresh_key() -> str:
-    """A key that no other posting has."""
+    """Return a key that no other posting has."""
     return f"{next(_numbers)}:{uuid.uuid4().hex[:8]}"
 
 
@@ -54,23 +54,23 @@ def move(source: AccountRef, target: AccountRef, amount_minor: int, key: str | N
 
 
 def cents(account: AccountRef) -> int:
-    """What an account holds in USD."""
+    """Return the balance of an account in USD, in cents."""
     return ledger.balance(account.code, "USD").amount_minor
 
 
 def rows(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    """What a query answers."""
+    """Return the rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall() if cursor.description else []
 
 
 def count_of(table: str) -> int:
-    """How many rows a table of the books has."""
+    """Return the number of rows of a table."""
     return int(rows(f"SELECT count(*) FROM {table}")[0][0])
 
 
 def settle_constraints() -> None:
-    """Run what waits for the commit now, and let later postings wait again."""
+    """Run the deferred constraint triggers now, and defer later ones again."""
     rows("SET CONSTRAINTS ALL IMMEDIATE")
     rows("SET CONSTRAINTS ALL DEFERRED")

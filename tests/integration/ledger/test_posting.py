@@ -1,4 +1,4 @@
-"""Posting: what moves, what is refused, and what asking twice does."""
+"""Posting: what it moves, what it refuses, and what a repeated request does."""
 
 import dataclasses
 import uuid
@@ -82,7 +82,7 @@ def test_a_debit_below_the_floor_names_the_account_and_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("ahead", ["0 seconds", "1 hour"])
 def test_of_two_debits_the_one_that_is_short_is_named(ahead: str) -> None:
-    """Also when the other, once moved, would not hold as much again, and when a clock was ahead before."""
+    """Also if the other account could not pay twice, and if a clock was ahead before."""
     move(BANK, ESCROW, 10)
     move(BANK, AccountRef("held:2"), 3)
     rows(f"SET LOCAL ledger.writer = 'ledger_post'; UPDATE ledger_balance SET recorded_at = recorded_at + '{ahead}'")
@@ -109,7 +109,7 @@ def test_entries_in_two_currencies_that_got_a_later_moment_are_each_of_their_own
 
 
 def test_a_posting_takes_the_latest_moment_of_its_own_balances_and_of_no_other() -> None:
-    """When a clock was ahead before: held:1 by one hour, held:2 by two."""
+    """A clock was ahead before: for held:1 by one hour, for held:2 by two."""
     others = AccountRef("held:2")
     move(BANK, ESCROW, 1)
     move(BANK, others, 1)
@@ -333,7 +333,7 @@ def test_a_balance_stays_within_what_can_be_kept() -> None:
 
 
 def test_a_posting_waits_for_a_lock_no_longer_than_it_is_told() -> None:
-    """The function sets nothing that would lengthen the caller's own lock_timeout."""
+    """The function does not change the lock_timeout of the caller."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '1234ms'")
         ledger.post(kind="m", scope="test", key="k", legs=[Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))], effective_at=NOON)

@@ -1,4 +1,4 @@
-"""Reading the books: at a moment, over a period, page by page."""
+"""Queries: at a moment, over a period, and page by page."""
 
 import threading
 import uuid
@@ -20,12 +20,12 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def recorded_at(code: str) -> list[datetime]:
-    """When each entry of an account was recorded, oldest first."""
+    """Return the times at which the entries of an account were recorded, oldest first."""
     return [entry.recorded_at for entry in reversed(ledger.entries(code, "USD", limit=1000))]
 
 
 def later() -> datetime:
-    """A moment after everything posted so far."""
+    """Return a time after all postings so far."""
     return datetime.now(UTC) + timedelta(seconds=1)
 
 
@@ -117,7 +117,7 @@ def test_a_page_has_fifty_entries_unless_told_otherwise() -> None:
 
 
 def sharded_rows(count: int) -> None:
-    """Credit 1, 2, 3 ... to the fees, on changing shards, some at the same moment."""
+    """Credit 1, 2, 3 ... to the fees, on changing shards, some at the same time."""
     legs = [Leg(BANK, usd(-1)), Leg(FEES, usd(1))]
     with transaction.atomic():
         ledger.post(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
@@ -129,14 +129,14 @@ def sharded_rows(count: int) -> None:
     ((home,),) = rows("SELECT shard FROM ledger_balance WHERE account_id = %s AND sequence = 1", [account])
     ((begin,),) = rows("SELECT recorded_at FROM ledger_balance WHERE account_id = %s AND shard = %s", [account, home])
     for number in range(2, count + 1):
-        # Three in a row share a moment; within it, readers see higher shards as the later ones.
+        # Three in a row have the same time; readers order them by shard.
         shard = (home + 1 + number % 3) % 32 if home < 28 else number % 3
         one_posting(account, bank, shard, number, begin + timedelta(milliseconds=1 + number // 3))
     rows("RESET ledger.writer")
 
 
 def one_posting(account: int, bank: int, shard: int, amount: int, moment: datetime) -> None:
-    """What ledger_post writes, on a shard and at a moment of the test's choice."""
+    """Write the rows that ledger_post would write, with a given shard and time."""
     transaction_id = uuid.uuid4()
     rows(
         """

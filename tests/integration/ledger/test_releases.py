@@ -1,4 +1,4 @@
-"""The books are not called broken by the code of a release that the schema is not for."""
+"""`check_ledger` does not check the ledger if the schema belongs to another release."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def check_ledger() -> tuple[int, str, str]:
-    """Run it; answer the exit status, what it prints, and the one line that it ends with."""
+    """Run it; return the exit status, the output, and the last line."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command("check_ledger", stdout=out, stderr=err)
@@ -29,7 +29,7 @@ def check_ledger() -> tuple[int, str, str]:
 
 
 def a_later_release() -> None:
-    """Apply a migration that this code does not know, which renames what the invariants read."""
+    """Record a migration that this code does not know, and rename a column that the invariants read."""
     MigrationRecorder(connection).record_applied("ledger", "9999_another_shape")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE ledger_balance RENAME COLUMN credits_minor TO credited_minor")
