@@ -1,5 +1,5 @@
--- Accounts to post to, and beside the ledger's tables bare ones with the same columns and indexes: no checks, no
--- triggers, the same room on the balance pages.
+-- Accounts to post to, and copies of the ledger's tables with the same columns and indexes, but without checks and
+-- triggers, and with the same fill factor of the balances.
 SET ledger.writer = 'ledger_post';
 INSERT INTO ledger_account (code, currency, floor_minor, shards)
 SELECT 'bench-held:' || number, 'USD', 0, 1 FROM generate_series(1, 10000) number UNION ALL
@@ -12,7 +12,7 @@ SELECT id, shard, floor_minor FROM ledger_account, generate_series(0, shards - 1
  WHERE code LIKE 'bench-%' ORDER BY id, shard;
 RESET ledger.writer;
 
--- Every held account gets enough for all releases, a thousand accounts to a posting.
+-- Every held account gets enough money for all releases, a thousand accounts per posting.
 SELECT count(ledger_post('funded', 'bench', 'fund:' || batch, now(), '', '{}', NULL,
                          array_append(codes, 'bench-bank'), array_fill('USD'::text, ARRAY[1001]),
                          array_append(array_fill(0::bigint, ARRAY[1000]), NULL),

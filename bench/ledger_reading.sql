@@ -1,4 +1,4 @@
--- Two accounts with a past, written as ledger_post writes it but many at a time: :short and :long entries, one cent
+-- Two accounts with entries like those of ledger_post, inserted in bulk: :short and :long entries of one cent
 -- each, a millisecond apart.
 SET ledger.writer = 'ledger_post';
 INSERT INTO ledger_account (code, currency, floor_minor, shards)

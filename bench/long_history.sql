@@ -1,10 +1,10 @@
--- A freelancer's past, written straight into the tables: far too much of it to live through over the API.
--- The table `past` has one row: client_id, freelancer_id and escrows, how many there are to be. Each escrow is
+-- The history of a freelancer, inserted directly into the tables, since it would take too long through the API.
+-- The table `past` has one row: client_id, freelancer_id and escrows, the number of escrows to create. Each escrow is
 -- funded and released, and every second one settled, so that n escrows make 2n rows of history and 2n entries
 -- on the freelancer's own accounts, as the application would have written them.
 
--- What is older in the books stays older: this past begins where the last one ended.
--- Foreign keys and deferred checks look at every row; the books are proved as a whole afterwards.
+-- Existing entries must stay older: this history begins where the last one ended.
+-- Foreign keys and deferred checks would check every row; the ledger is checked as a whole afterwards.
 SET LOCAL session_replication_role = replica;
 SET LOCAL ledger.writer = 'ledger_post';
 SET LOCAL work_mem = '256MB';
@@ -13,7 +13,7 @@ ALTER TABLE ledger_transaction DISABLE TRIGGER has_legs;
 ALTER TABLE ledger_entry DISABLE TRIGGER whole_and_balanced;
 ALTER TABLE payments_historyrow ENABLE ALWAYS TRIGGER payments_history_added;
 
--- Indexes are cheaper made at once than row by row.
+-- Creating the indexes afterwards is cheaper than updating them for each row.
 CREATE TEMPORARY TABLE set_aside ON COMMIT DROP AS
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
   FROM pg_index
@@ -54,7 +54,7 @@ SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelan
        CASE WHEN settled THEN at END, '', ''
   FROM plan;
 
--- Long ago there were a few of kinds that are rare since: whoever looks for them from the newest back goes far.
+-- A few old rows have rare kinds, so that searching for them from the newest row on reads many rows.
 INSERT INTO payments_historyrow
        (public_id, user_id, type, status, direction, amount_minor, fee_minor, currency, reference, description,
         created_at, processed_at, failure_reason)
@@ -80,7 +80,7 @@ SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
        setval(pg_get_serial_sequence('payments_escrow', 'id'), max(escrow_id))
   FROM plan;
 
--- The books. The shared accounts may be there from another person's past.
+-- The ledger. The shared accounts may exist already, from the history of another person.
 INSERT INTO ledger_account (code, currency, floor_minor, shards)
 SELECT code, 'USD', floor_minor, shards
   FROM past CROSS JOIN LATERAL (VALUES

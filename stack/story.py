@@ -194,7 +194,7 @@ class Story:
         self._wallets()
 
     def _compare(self) -> None:
-        """Print the trial balance, and compare it with the provider's record: the sums, and the figures of this story."""
+        """Print the trial balance, and compare it with the provider's record: sums, and this story's figures."""
         rows, found = books.await_equality(self.local, self.gaps_before)
         self.verdict = "books as far apart as before" if any(one.gap for one in found) else "books equal"
         console.say("     trial balance (minor units)")
