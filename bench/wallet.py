@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", type=int, default=1_000, help="rows of history, and entries, of one user")
     parser.add_argument("--large", type=int, default=1_000_000, help="rows of history, and entries, of the other")
     parser.add_argument("--pairs", type=int, default=40, help="requests of each user per page")
-    parser.add_argument("--prove", action="store_true", help="prove the books afterwards, which takes a minute")
+    parser.add_argument("--prove", action="store_true", help="check the ledger afterwards, which takes a minute")
     return parser
 
 

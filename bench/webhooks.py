@@ -21,7 +21,7 @@ def main() -> int:
     """Measure both, then let the worker process the accepted events, and check that none was lost."""
     chosen = _parser().parse_args()
     report = Report(
-        "Webhook endpoint beside a bare view that inserts one row",
+        "Webhook endpoint compared with a minimal view that inserts one row",
         rounds=chosen.rounds,
         events_per_round=chosen.events,
         connections=chosen.connections,
