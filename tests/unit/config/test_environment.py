@@ -1,4 +1,4 @@
-"""A deployment that could lose money does not start."""
+"""A deployment with unsafe settings does not start."""
 
 from pathlib import Path
 
