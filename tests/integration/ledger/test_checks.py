@@ -85,7 +85,7 @@ PLANTED = {
         f"UPDATE ledger_entry SET created_at = created_at - interval '1 day' WHERE {LAST}",
     ],
     "accounts_are_whole": [
-        "DELETE FROM ledger_balance WHERE shard = 31 AND sequence = 0",
+        "DELETE FROM ledger_balance WHERE shard = (pg_backend_pid() + 1) % 32 AND sequence = 0",
         f"UPDATE ledger_entry SET shard = 1 WHERE {ON_HELD}",
         "DELETE FROM ledger_account WHERE code = 'held:1'",
         f"UPDATE ledger_entry SET currency = 'EUR' WHERE {LAST} AND position = 2",

@@ -81,7 +81,7 @@ def test_a_statement_opens_adds_up_and_closes() -> None:
     assert ([entry.sequence for entry in whole.entries], whole.closing) == ([1, 2, 3], usd(123))
     assert not whole.is_final, "it reaches into the future"
     assert ledger.statement("held:1", "USD", first, third).is_final
-    with pytest.raises(ValueError, match="no earlier"):
+    with pytest.raises(ValueError, match="must not be before"):
         ledger.statement("held:1", "USD", third, first)
     nothing = ledger.statement("held:1", "USD", second, second)
     assert (nothing.opening, nothing.entries, nothing.closing) == (usd(100), (), usd(100))
