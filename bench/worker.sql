@@ -1,6 +1,6 @@
--- Work for the worker, as the application would have left it: escrows whose payment still has to be created at
+-- Work for the worker, as the application would have written it: escrows whose payment still has to be created at
 -- the provider, each with its operation and its job. The table `work` has one row: client_id, freelancer_id,
--- customer_id (the provider's) and number, how many there are to be.
+-- customer_id (the provider's) and number, the number of escrows to create.
 
 SET LOCAL session_replication_role = replica;
 SET LOCAL synchronous_commit = off;
