@@ -118,7 +118,7 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
     """List everything that happened in one's wallet, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
-    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size)
+    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size).select_related("escrow__agreement__task")
     return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
 
 
