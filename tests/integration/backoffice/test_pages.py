@@ -137,7 +137,7 @@ def test_an_escrow_in_the_worst_case(world: World, office: Client) -> None:
     page = read(office, addresses.change(job.escrow))
     assert "Held by a chargeback" in page
     assert "A square &lt;b&gt;logo&lt;/b&gt;" in page
-    assert addresses.deed("settle", dispute.pk) not in page
+    assert addresses.action("settle", dispute.pk) not in page
 
 
 def test_a_failed_withdrawal_says_why_and_where_the_money_is(world: World, office: Client) -> None:
@@ -204,7 +204,7 @@ def test_the_trail_says_who_from_where(world: World, browser: Callable[[Actor], 
     finance = world.staff()
     inside = browser(finance)
     job = world.funded()
-    inside.post(addresses.deed("release", job.escrow.pk), {"note": "By phone"}, REMOTE_ADDR="198.51.100.9")
+    inside.post(addresses.action("release", job.escrow.pk), {"note": "By phone"}, REMOTE_ADDR="198.51.100.9")
     page = read(inside, addresses.change(AuditEvent.objects.get(event="released")))
     assert "By phone" in page
     assert "198.51.100.9" in page
