@@ -117,7 +117,7 @@ ITEMS: Final = (
         refused_transfers,
     ),
     QueueItem("stuck", _("Calls at the provider that are stuck"), "payments.operation", "waits=stuck", stuck),
-    QueueItem("slow", _("Webhooks that wait too long"), "webhooks.incomingevent", "waits=slow", slow_events),
+    QueueItem("slow", _("Webhooks waiting too long"), "webhooks.incomingevent", "waits=slow", slow_events),
     QueueItem(
         "given_up",
         _("Webhooks given up"),

@@ -132,7 +132,7 @@ def test_retry_a_failed_refund(world: World, finance: Actor, office: Client) -> 
     audited("refund_started", finance)
     page = told(office, addresses.change(job.escrow))
     assert addresses.action("retry-refund", failed.pk) not in page
-    assert "Was tried again." in page
+    assert "It was tried again." in page
 
 
 def test_retry_a_refund_whose_escrow_was_released_meanwhile(world: World, finance: Actor, office: Client) -> None:

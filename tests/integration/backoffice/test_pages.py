@@ -33,7 +33,7 @@ def read(office: Client, address: str, *, most: int = MOST_STATEMENTS) -> str:
 
 def test_home_without_anything(office: Client) -> None:
     page = read(office, "/backoffice/")
-    assert "Nothing waits for us." in page
+    assert "Nothing needs attention." in page
     assert "$0.00" in page
 
 
@@ -56,7 +56,7 @@ def test_home_shows_money_and_what_waits(world: World, office: Client) -> None:
     for waits in (
         "Refunds that failed", "Transfers that were refused", "Payments under review", "Disputes to settle",
         "Calls at the provider that are stuck", "Webhooks given up", "Webhooks in quarantine",
-        "Webhooks that wait too long",
+        "Webhooks waiting too long",
     ):  # fmt: skip
         assert waits in page, waits
     # Four escrows were released, for 100 each.

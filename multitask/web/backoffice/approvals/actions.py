@@ -102,8 +102,8 @@ class TurnDown(ApprovalAction):
     """Reject it."""
 
     name = "turn-down"
-    title = gettext_lazy("Turn the request down")
-    button_label = gettext_lazy("Turn down")
+    title = gettext_lazy("Reject the request")
+    button_label = gettext_lazy("Reject")
     approve = False
 
     def consequences(self, subject: Approval) -> list[str]:
@@ -112,7 +112,7 @@ class TurnDown(ApprovalAction):
 
     def success_message(self, subject: Approval, outcome: object) -> str:
         """Return the confirmation."""
-        return _("Turned down. Nothing has moved.")
+        return _("Rejected. Nothing has moved.")
 
 
 def _part(approval: Approval, name: str) -> Money:

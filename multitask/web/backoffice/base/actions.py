@@ -149,7 +149,7 @@ def approval_warning(escrow: Escrow, amount: Money) -> list[str]:
     """Return a sentence about the second person, if the amount needs one."""
     if not approvals.is_large(escrow, amount):
         return []
-    sentence = _("%(amount)s is more than one person decides over alone: nothing moves until a colleague approves it.")
+    sentence = _("%(amount)s needs a second person: nothing moves until a colleague approves it.")
     return [sentence % {"amount": money(amount)}]
 
 

@@ -26,7 +26,7 @@ _GROUPS: Final = (
         ),
     ),
     (
-        _("Machinery"),
+        _("Operations"),
         (
             (_("Calls at the provider"), "payments_operation_changelist", "sync_alt"),
             (_("Webhooks"), "webhooks_incomingevent_changelist", "webhook"),

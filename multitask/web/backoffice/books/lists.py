@@ -32,7 +32,7 @@ class AccountFilter(OptionFilter):
         "escrow": _("Escrows"),
         "user": _("Wallets"),
         "refund": _("Refunds"),
-        "unapplied": _("Fits no escrow"),
+        "unapplied": _("Matches no escrow"),
     }
 
     def narrowed(self, queryset: QuerySet[Any], chosen: str) -> QuerySet[Any]:
@@ -81,7 +81,7 @@ class TransactionList(ReadOnlyList):
     """The ledger's transactions."""
 
     title = _("Transactions")
-    explanation = _("Read-only: what was posted is never changed; a mistake is mended by posting its reverse.")
+    explanation = _("Read-only: postings are never changed; a mistake is corrected by posting its reversal.")
     list_display = ("what", "key_in_books", "posted")
 
     @admin.display(description=_("What happened"))
@@ -108,7 +108,7 @@ class AuditTrailList(ReadOnlyList):
     """The audit trail."""
 
     title = _("Audit trail")
-    explanation = _("Never changed, never deleted: the database refuses it.")
+    explanation = _("Events are never changed or deleted; the database rejects it.")
     list_display = ("what", "who", "about", "reason", "at_moment")
     list_select_related = ("actor",)
 

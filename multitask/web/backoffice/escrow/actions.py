@@ -45,7 +45,7 @@ class Release(EscrowAction):
         values = {"name": subject.freelancer.username, "share": money(split.freelancer), "fee": money(split.fee)}
         return [
             _("%(share)s goes to %(name)s, %(fee)s to the platform as its fee.") % values,
-            _("The client has not necessarily confirmed the work: you decide in their place."),
+            _("The client may not have confirmed the work: you decide instead of them."),
             *approval_warning(subject, subject.remaining),
         ]
 

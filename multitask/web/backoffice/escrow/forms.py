@@ -19,7 +19,7 @@ from multitask.web.pages.templatetags.money import money
 class RefundForm(SharedReasonForm):
     """The amount, the cause and the reason of a refund."""
 
-    reason = forms.ChoiceField(label=gettext_lazy("What for"), choices=PageRefundForm.REASONS)
+    reason = forms.ChoiceField(label=gettext_lazy("Cause"), choices=PageRefundForm.REASONS)
 
     def __init__(self, *args: Any, escrow: Escrow) -> None:
         """Take amounts in the escrow's currency."""

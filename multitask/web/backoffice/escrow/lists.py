@@ -29,7 +29,7 @@ class EscrowList(MoneyList):
     """All escrows."""
 
     title = _("Escrows")
-    explanation = _("The money of one task, from the first request to pay to its release or return.")
+    explanation = _("The money of one task, from the payment request to release or refund.")
     list_display = ("number", "task_title", "total", "state_label", "from_client", "to_freelancer", "created")
     list_filter: ClassVar[Any] = (
         column(
@@ -73,7 +73,7 @@ class PaymentList(EscrowPartList):
     """Payments of clients."""
 
     title = _("Payments")
-    explanation = _("What clients paid, or tried to. A payment under review fits no escrow: it is sent back.")
+    explanation = _("Payments of clients. A payment under review matches no escrow and is sent back.")
     list_display = ("number", "provider_id", "amount", "state_label", "of_escrow", "created")
     list_filter: ClassVar[Any] = (
         needs_attention(review=(_("Payments under review"), work_queue.under_review)),
@@ -90,7 +90,7 @@ class RefundList(EscrowPartList):
     """Refunds, and requests for them."""
 
     title = _("Refunds")
-    explanation = _("Money on its way back to clients, and requests for it.")
+    explanation = _("Refunds to clients, and requests for them.")
     list_display = ("number", "provider_id", "amount", "state_label", "why", "of_escrow", "created")
     list_filter: ClassVar[Any] = (
         needs_attention(failed=(_("Failed, not tried again"), work_queue.failed_refunds)),
@@ -116,7 +116,9 @@ class DisputeList(EscrowPartList):
     """Disputes."""
 
     title = _("Disputes")
-    explanation = _("Two sides who do not agree. Finance staff settles it with a split of what is in escrow.")
+    explanation = _(
+        "Disputes between client and freelancer. Finance staff settles them by splitting the money in escrow."
+    )
     list_display = ("number", "reason_given", "state_label", "held", "of_escrow", "created")
     list_select_related = ("escrow",)
     list_filter: ClassVar[Any] = (column("state", _("State"), labels.options("dispute")),)
@@ -142,7 +144,7 @@ class ChargebackFilter(OptionFilter):
 
     title = _("State")
     parameter_name = "open"
-    options: ClassVar[dict[str, Any]] = {"yes": _("Holds money"), "no": _("Over")}
+    options: ClassVar[dict[str, Any]] = {"yes": _("Holds money"), "no": _("Ended")}
 
     def narrowed(self, queryset: QuerySet[Any], chosen: str) -> QuerySet[Any]:
         """By the status that the bank reports."""

@@ -167,7 +167,7 @@ def _after_failure(refund: Refund, escrow: Escrow, *, was_retried: bool) -> str:
     if refund.state != RefundState.FAILED.value or refund.source != "escrow":
         return ""
     if was_retried:
-        return _("Was tried again.")
+        return _("It was tried again.")
     is_gone = escrow.state == EscrowState.RELEASED.value and not refund.holds_money
     return _("Its money went back to escrow and was released.") if is_gone else ""
 

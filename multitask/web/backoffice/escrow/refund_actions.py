@@ -76,7 +76,7 @@ class AcceptRefund(AnswerRefund):
         values = {"name": subject.escrow.client.username, "amount": money(subject.amount)}
         return [
             _("%(amount)s leaves escrow and goes back to the card of %(name)s.") % values,
-            _("The freelancer has not answered: you decide in their place."),
+            _("The freelancer has not answered: you decide instead of them."),
             *approval_warning(subject.escrow, subject.amount),
         ]
 
@@ -97,7 +97,7 @@ class RefuseRefund(AnswerRefund):
         """Return what follows."""
         return [
             _("A dispute opens, which the finance staff settles; the money stays in escrow until then."),
-            _("The freelancer has not answered: you decide in their place."),
+            _("The freelancer has not answered: you decide instead of them."),
         ]
 
     def success_message(self, subject: Refund, outcome: object) -> str:
@@ -122,7 +122,7 @@ class RetryRefund(RefundAction):
         values = {"name": subject.escrow.client.username, "amount": money(subject.amount)}
         return [
             _("A new refund of %(amount)s to %(name)s begins; the failed one stays as it is.") % values,
-            _("It can be tried again once."),
+            _("It can be retried once."),
             *approval_warning(subject.escrow, subject.amount),
         ]
 

@@ -46,7 +46,7 @@ class RetryCall(Action):
         return [
             (_("Call"), labels.of("operation_kind", subject.kind)),
             (_("State"), labels.of("operation", subject.state)),
-            (_("Tries"), subject.attempts),
+            (_("Attempts"), subject.attempts),
             (_("Last error"), subject.last_error or "–"),
         ]
 

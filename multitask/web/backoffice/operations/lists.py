@@ -27,7 +27,7 @@ class OperationList(ReadOnlyList):
     """Calls at a provider."""
 
     title = _("Calls at the provider")
-    explanation = _("Each call is written down before it is made, and made under one key however often it is tried.")
+    explanation = _("Each call is recorded before it is made; every attempt uses the same idempotency key.")
     list_display = ("call", "state_label", "tries", "error", "of_escrow", "whose", "created")
     list_select_related = ("user",)
     list_filter: ClassVar[Any] = (
@@ -48,7 +48,7 @@ class OperationList(ReadOnlyList):
         """The kind of call."""
         return labels.of("operation_kind", row.kind)
 
-    @admin.display(description=_("Tries"))
+    @admin.display(description=_("Attempts"))
     def tries(self, row: Operation) -> int:
         """How often it was tried."""
         return row.attempts
@@ -70,7 +70,7 @@ class OperationList(ReadOnlyList):
         """The escrow it belongs to."""
         return escrow_link(row.escrow_id)
 
-    @admin.display(description=_("Whose"))
+    @admin.display(description=_("Owner"))
     def whose(self, row: Operation) -> SafeString:
         """The person it concerns."""
         return person(row.user)
@@ -89,10 +89,10 @@ class WebhookList(ReadOnlyList):
     """Events that a provider sent."""
 
     title = _("Webhooks")
-    explanation = _("What the provider told us: stored once, then worked off until it has taken effect.")
+    explanation = _("Events from the provider: each is stored once and processed until it has taken effect.")
     list_display = ("event", "event_kind", "state_label", "tries", "error", "received")
     list_filter: ClassVar[Any] = (
-        needs_attention(slow=(_("Wait too long"), work_queue.slow_events)),
+        needs_attention(slow=(_("Waiting too long"), work_queue.slow_events)),
         column("state", _("State"), labels.options("event")),
     )
 
@@ -111,7 +111,7 @@ class WebhookList(ReadOnlyList):
         """The provider's event type."""
         return mono(row.kind)
 
-    @admin.display(description=_("Tries"))
+    @admin.display(description=_("Attempts"))
     def tries(self, row: IncomingEvent) -> int:
         """How often processing was tried."""
         return row.attempts

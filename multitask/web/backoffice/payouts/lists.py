@@ -24,7 +24,7 @@ class WithdrawalList(MoneyList):
     """All withdrawals."""
 
     title = _("Withdrawals")
-    explanation = _("Money on its way from wallets to banks. A failed one is in its owner's wallet again.")
+    explanation = _("Payouts from wallets to banks. The amount of a failed one is in the wallet again.")
     list_display = ("number", "provider_id", "owner", "amount", "state_label", "why", "created")
     list_filter: ClassVar[Any] = (
         column("state", _("State"), labels.options("withdrawal", "pending", "processing", "completed", "failed")),
@@ -40,7 +40,7 @@ class WithdrawalList(MoneyList):
         """The payout at the provider."""
         return mono(row.provider_payout_id)
 
-    @admin.display(description=_("Whose"))
+    @admin.display(description=_("Owner"))
     def owner(self, row: Withdrawal) -> SafeString:
         """The owner."""
         return person(row.user)
@@ -68,7 +68,7 @@ class PayoutAccountList(ReadOnlyList):
         """The account at the provider."""
         return mono(row.provider_account_id)
 
-    @admin.display(description=_("Whose"))
+    @admin.display(description=_("Owner"))
     def owner(self, row: ConnectedAccount) -> SafeString:
         """The freelancer."""
         return person(row.user)

@@ -36,9 +36,9 @@ def show(request: HttpRequest, withdrawal: Withdrawal) -> HttpResponse:
 def _where(withdrawal: Withdrawal) -> str:
     """Return where the whole amount is."""
     places = {
-        WithdrawalState.PENDING: _("Set aside in the wallet; the payout has not begun at the provider."),
+        WithdrawalState.PENDING: _("Reserved in the wallet; the provider has not begun the payout."),
         WithdrawalState.PROCESSING: _("On its way from the provider to the bank."),
-        WithdrawalState.COMPLETED: _("Paid to the bank, as far as the provider knows; a bank may still send it back."),
+        WithdrawalState.COMPLETED: _("Paid to the bank according to the provider; the bank may still return it."),
         WithdrawalState.FAILED: _("Back in the owner's wallet, available again."),
     }
     return places[WithdrawalState(withdrawal.state)]

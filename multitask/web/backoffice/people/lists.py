@@ -20,7 +20,7 @@ class UserList(ReadOnlyList):
     """All users, with their staff role."""
 
     title = _("Users and staff")
-    explanation = _("Find somebody by user name, email address or number with the search on top.")
+    explanation = _("Use the search above to find a person by user name, email address or number.")
     list_display = ("name", "address", "parts", "role", "active", "since")
     list_filter: ClassVar[Any] = (
         column("staff_role", _("Staff"), labels.options("role", "support", "finance", "admin")),
@@ -36,10 +36,10 @@ class UserList(ReadOnlyList):
         """The email address; several accounts can name it until one has confirmed it."""
         return row.email if row.email_confirmed else f"{row.email} ({_('Not confirmed')})"
 
-    @admin.display(description=_("Parts"))
+    @admin.display(description=_("Acts as"))
     def parts(self, row: User) -> str:
         """Whether they are a client, a freelancer or both."""
-        parts = [(row.is_client, _("hires")), (row.is_freelancer, _("works"))]
+        parts = [(row.is_client, _("client")), (row.is_freelancer, _("freelancer"))]
         return ", ".join(str(label) for holds, label in parts if holds) or "–"
 
     @admin.display(description=_("Role"))

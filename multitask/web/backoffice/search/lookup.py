@@ -156,7 +156,7 @@ def _history(row: HistoryRow) -> tuple[Any, str, str]:
         address = links.escrow(row.escrow_id)
     else:
         address = links.page("users.user", row.user_id)
-    return row.description, _("Row of a wallet's history"), address
+    return row.description, _("Entry in a wallet's history"), address
 
 
 _SHOWN: Final[dict[type, Callable[[Any], tuple[Any, Any, str]]]] = {
