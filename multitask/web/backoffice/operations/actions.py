@@ -79,7 +79,7 @@ class RetryOverdueCalls(Action):
     name = "retry-overdue-calls"
     power = Power.ADJUST
     title = gettext_lazy("Retry all overdue calls")
-    button_label = gettext_lazy("Retry all")
+    button_label = gettext_lazy("Retry all overdue calls")
 
     def subject(self, actor: Actor, subject_id: int | None) -> None:
         """Accept no id: the action applies to all overdue calls. Raises NotFound."""

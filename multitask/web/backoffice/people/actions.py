@@ -61,7 +61,7 @@ class SetRole(PersonAction):
 
     name = "staff-role"
     title = gettext_lazy("Change the staff role")
-    button_label = gettext_lazy("Change the role")
+    button_label = gettext_lazy("Change the staff role")
 
     def form(self, subject: User, *args: Any) -> forms.Form:
         """Return the form for the role and the reason."""
@@ -94,7 +94,7 @@ class CloseAccount(PersonAction):
 
     name = "close-account"
     title = gettext_lazy("Close the account")
-    button_label = gettext_lazy("Close")
+    button_label = gettext_lazy("Close the account")
 
     def consequences(self, subject: User) -> list[str]:
         """Return what happens to sessions and money."""
@@ -119,7 +119,7 @@ class ReopenAccount(PersonAction):
 
     name = "reopen-account"
     title = gettext_lazy("Open the account again")
-    button_label = gettext_lazy("Open again")
+    button_label = gettext_lazy("Open the account again")
 
     def consequences(self, subject: User) -> list[str]:
         """Return what the person can do again."""
@@ -141,7 +141,7 @@ class RemoveSecondFactor(PersonAction):
 
     name = "second-factor-off"
     title = gettext_lazy("Switch their two-step sign-in off")
-    button_label = gettext_lazy("Switch off")
+    button_label = gettext_lazy("Switch their two-step sign-in off")
 
     def consequences(self, subject: User) -> list[str]:
         """Return what protects the account afterwards."""
