@@ -1,4 +1,4 @@
-"""Every address of the back office that reads, and every action, for whatever a scene has made."""
+"""Every address of the back office that reads, and every action, for the rows that a scene has made."""
 
 from django.urls import reverse
 
@@ -24,7 +24,7 @@ MODELS = (
     Approval, AuditEvent, Chargeback, ConnectedAccount, Dispute, Escrow, Operation, Payment, Refund, Withdrawal,
     Account, Transaction, User, IncomingEvent,
 )  # fmt: skip
-# What each action is done to, and which role is the first that may.
+# What each action applies to, and the lowest role that may do it.
 ACTIONS = {
     "release": (Escrow, "finance"),
     "refund": (Escrow, "finance"),
@@ -58,7 +58,7 @@ def listing(model: type) -> str:
 
 
 def action(name: str, subject_id: int | None = None) -> str:
-    """The page that asks why."""
+    """The confirmation page of an action."""
     return reverse("admin:action", args=[name] if subject_id is None else [name, subject_id])
 
 
@@ -74,7 +74,7 @@ def rows() -> list[str]:
 
 
 def actions() -> dict[str, str]:
-    """Every action on some subject of its kind that there is."""
+    """Every action, on the first row that it applies to."""
     found = {}
     for name, (model, _role) in ACTIONS.items():
         row = model._default_manager.order_by("pk").first() if model else None

@@ -1,7 +1,7 @@
-"""The Content-Security-Policy of the back office: the one place whose scripts are compiled from attributes.
+"""The Content-Security-Policy of the back office, which differs from the other pages' in one point.
 
 Unfold drives its menus with Alpine.js, which compiles the expressions in its attributes and so needs
-'unsafe-eval'. Nothing else is relaxed, and what other pages need of the payment provider is left out.
+'unsafe-eval'. Nothing else is relaxed, and the payment provider's sources are left out.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""The way around the back office."""
+"""The sidebar of the back office."""
 
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ _GROUPS: Final = (
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
-    """Answer the sidebar as Unfold's template reads it."""
+    """Return the sidebar's groups in the form that Unfold's template reads."""
     return [
         {"title": title, "items": [_item(request, *each) for each in items], "separator": bool(title)}
         for title, items in _GROUPS
@@ -60,5 +60,5 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(request: HttpRequest, title: Any, name: str, icon: str) -> dict[str, Any]:
     link = reverse(f"admin:{name}")
-    is_here = request.path == link if name == "index" else request.path.startswith(link)
-    return {"title": title, "link": link, "icon": icon, "active": is_here, "has_permission": True}
+    is_active = request.path == link if name == "index" else request.path.startswith(link)
+    return {"title": title, "link": link, "icon": icon, "active": is_active, "has_permission": True}

@@ -17,7 +17,6 @@ from multitask.web.backoffice.base import links
 from multitask.web.backoffice.base.actions import (
     Action,
     EscrowAction,
-    SharedReasonForm,
     Submission,
     Summary,
     approval_warning,
@@ -176,10 +175,6 @@ class ReturnPayment(Action):
             raise NotFound
         payment.escrow = access.escrow(actor, payment.escrow_id)
         return payment
-
-    def form(self, subject: Payment, *args: Any) -> forms.Form:
-        """Return the form for the reason."""
-        return SharedReasonForm(*args)
 
     def summary(self, subject: Payment) -> Summary:
         """Return the payment, its state and why it is under review."""
