@@ -382,7 +382,7 @@ def test_staff_does_not_decide_over_money_of_their_own(world: World, browser: Br
     job = world.delivered(freelancer=finance)
     inside = browser(finance)
     page = told(inside, addresses.change(job.escrow))
-    assert "You are one of the two sides of this escrow." in page
+    assert "You are the client or the freelancer of this escrow." in page
     assert "/backoffice/do/" not in page
     answer = inside.post(addresses.action("release", job.escrow.pk), {"note": WHY})
     assert answer.status_code == 409
