@@ -21,7 +21,7 @@ WHY = "The client called and asked for it"
 
 
 def do(browser: Client, name: str, subject_id: int | None = None, **fields: str) -> str:
-    """Send the form of a action; answer the address that it leads to."""
+    """Send the form of an action; answer the address that it leads to."""
     asked = browser.get(addresses.action(name, subject_id))
     assert asked.status_code == 200
     answer = browser.post(addresses.action(name, subject_id), {"note": WHY, "request_key": str(uuid.uuid4()), **fields})
@@ -30,12 +30,12 @@ def do(browser: Client, name: str, subject_id: int | None = None, **fields: str)
 
 
 def told(browser: Client, address: str) -> str:
-    """The page that a action leads to."""
+    """The page that an action leads to."""
     return browser.get(address.split("#", maxsplit=1)[0]).content.decode()
 
 
 def audited(event: str, actor: Actor) -> AuditEvent:
-    """The one line that a action left."""
+    """The one line that an action left."""
     found = AuditEvent.objects.get(event=event, actor_id=actor.user_id)
     assert (found.note, found.actor_role, found.ip) == (WHY, actor.role.value, "127.0.0.1")
     return found
@@ -364,7 +364,7 @@ def test_shares_that_are_not_the_whole_are_refused(world: World, office: Client,
     assert dispute.state == "open"
 
 
-def test_refusals_of_machinery_are_said(world: World, office: Client) -> None:
+def test_refusals_of_calls_and_webhooks_are_shown(world: World, office: Client) -> None:
     job = world.released()
     done = office.post(addresses.action("retry-call", job.transfer.pk), {"note": WHY})
     assert done.status_code == 409

@@ -155,7 +155,7 @@ def test_a_person(world: World, office: Client) -> None:
     assert "$85.00" in page
 
 
-def test_machinery(world: World, office: Client) -> None:
+def test_a_call_and_a_webhook(world: World, office: Client) -> None:
     job = scenes.stuck_transfer(world)
     page = read(office, addresses.change(job.transfer))
     assert "No answer yet" in page

@@ -186,7 +186,7 @@ SCENES: dict[str, Scene] = {
 
 
 def traces() -> dict[str, Any]:
-    """Everything that a action leaves: postings, calls at the provider, jobs, decisions, lines of the audit trail."""
+    """Everything that an action leaves: postings, calls at the provider, jobs, decisions, lines of the audit trail."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs")
         [jobs] = cursor.fetchone()
