@@ -20,7 +20,7 @@ from multitask.payments.states import HistoryStatus
 from multitask.users.actor import Actor
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
-from tests.integration.tasks import people
+from tests.integration.marketplace import people
 
 WALLET = "/payments/wallet/"
 HISTORY = "/payments/wallet/transactions/"

@@ -31,7 +31,7 @@ def parties_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     def guarded(request: HttpRequest, task_id: int, **arguments: Any) -> HttpResponse:
         actor = actor_of(request)
         if actor.is_staff:
-            escrow = access.visible_escrows(actor).filter(task_id=task_id).order_by("-pk").first()
+            escrow = access.visible_escrows(actor).filter(agreement__task=task_id).order_by("-pk").first()
             if escrow is not None and is_reader(actor, escrow):
                 return faults.back_office_only(request, back_office(escrow))
         return view(request, task_id, **arguments)

@@ -130,7 +130,7 @@ def escrow_summary(escrow: Escrow) -> Summary:
     """Return the escrow's task, people, state and remaining money."""
     return [
         (_("Escrow"), escrow.pk),
-        (_("Task"), escrow.task.title),
+        (_("Task"), escrow.agreement.title),
         (_("Client"), escrow.client.username),
         (_("Freelancer"), escrow.freelancer.username),
         (_("State"), statuses.spoken(escrow.state)),

@@ -40,14 +40,14 @@ class EscrowList(MoneyList):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Escrow]:
-        """Read the task and both people with each row."""
+        """Read the agreement and both people with each row."""
         found: QuerySet[Escrow] = super().get_queryset(request)
-        return found.select_related("task", "client", "freelancer")
+        return found.select_related("agreement", "client", "freelancer")
 
     @admin.display(description=_("Task"))
     def task_title(self, row: Escrow) -> str:
-        """The task's title."""
-        return row.task.title
+        """The agreement's title."""
+        return row.agreement.title
 
     @admin.display(description=_("Amount"))
     def total(self, row: Escrow) -> str:

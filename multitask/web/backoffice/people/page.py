@@ -48,5 +48,5 @@ def _escrows(person: User) -> list[Escrow]:
     """Return the newest escrows as client or freelancer; each side uses its own index."""
     sides = [Escrow.objects.filter(client=person), Escrow.objects.filter(freelancer=person)]
     newest = [side.order_by("-pk").values("pk")[:NEWEST] for side in sides]
-    found = Escrow.objects.filter(pk__in=newest[0].union(newest[1], all=True)).select_related("task")
+    found = Escrow.objects.filter(pk__in=newest[0].union(newest[1], all=True)).select_related("agreement")
     return list(found.order_by("-pk")[:NEWEST])
