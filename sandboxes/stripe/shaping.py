@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.documents import Doc
 
 FOLDER = Path(__file__).parent / "shapes"
 EXPANDABLE = "@"

@@ -177,14 +177,14 @@ def test_an_account_of_another_country_is_asked_its_own(sandbox: SandboxProcess,
 
 
 def test_verification_can_take_its_time() -> None:
-    with SandboxProcess(arguments=("--verify-after=3600",)) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
-        account = scenes.freelancer(box, client)
+    with SandboxProcess(arguments=("--verify-after=3600",)) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
+        account = scenes.freelancer(sandbox, client)
         waiting: Any = client.v1.accounts.retrieve(account)
         assert (waiting.details_submitted, waiting.payouts_enabled) == (True, False)
         assert waiting.capabilities.transfers == "pending"
         assert waiting.requirements.disabled_reason == "requirements.pending_verification"
-        box.advance(3601)
+        sandbox.advance(3601)
         assert client.v1.accounts.retrieve(account).payouts_enabled
 
 

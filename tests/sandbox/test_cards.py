@@ -258,11 +258,11 @@ def test_a_page_confirms_with_a_publishable_key(shared: SandboxProcess, api: str
 
 
 def test_a_balance_transaction_may_come_late() -> None:
-    with SandboxProcess(arguments=("--balance-transaction-after=60",)) as box:
-        client = sdk(box)
+    with SandboxProcess(arguments=("--balance-transaction-after=60",)) as sandbox:
+        client = sdk(sandbox)
         charge = str(scenes.pay(client, 2_000).latest_charge)
         assert client.v1.charges.retrieve(charge).balance_transaction is None
-        box.advance(61)
+        sandbox.advance(61)
         assert client.v1.charges.retrieve(charge).balance_transaction
         [event] = client.v1.events.list({"type": "charge.updated"}).data
         assert event.data.object["id"] == charge

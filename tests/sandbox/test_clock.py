@@ -62,12 +62,12 @@ def test_one_long_advance_plays_everything_at_its_own_moment(
 def test_without_an_advance_real_time_does_the_same() -> None:
     receiver = Receiver()
     options: Any = {"settle_after": 1, "payout_after": 1, "webhooks": {receiver.url: "whsec_x"}}
-    with SandboxProcess(arguments=("--webhook-retries=0.3,0.3",), **options) as box:
-        client = sdk(box)
+    with SandboxProcess(arguments=("--webhook-retries=0.3,0.3",), **options) as sandbox:
+        client = sdk(sandbox)
         receiver.answers = [500, 500]
         client.v1.customers.create({})
         receiver.wait_for("customer.created", 3)
-        account = scenes.freelancer(box, client)
+        account = scenes.freelancer(sandbox, client)
         own: Any = {"stripe_account": account}
         charge = str(scenes.pay(client, 10_000).latest_charge)
         client.v1.transfers.create(

@@ -15,9 +15,8 @@ from urllib.parse import quote_plus
 import pytest
 import stripe
 
-import sandboxes.stripe.resources  # noqa: F401  the endpoints register themselves
-from sandboxes.stripe import params
-from sandboxes.stripe.routing import ROUTES
+from sandboxes.kit import params
+from sandboxes.stripe.registry import ROUTES
 from tests.sandbox import scenes, wire
 from tests.sandbox.conftest import sdk
 from tests.sandbox.test_pages import visit

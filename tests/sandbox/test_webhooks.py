@@ -78,11 +78,11 @@ def test_endpoints_and_their_secrets_may_come_by_environment(
 ) -> None:
     monkeypatch.setenv("STRIPE_SANDBOX_WEBHOOKS", f"{receiver.url}/1=whsec_one  {receiver.url}/2=whsec_two")
     monkeypatch.setenv("STRIPE_SANDBOX_CONNECT_WEBHOOKS", f"{receiver.url}/3=whsec_connect")
-    with SandboxProcess() as box:
-        client = sdk(box)
+    with SandboxProcess() as sandbox:
+        client = sdk(sandbox)
         client.v1.customers.create({})
-        scenes.freelancer(box, client)
-        box.drain()
+        scenes.freelancer(sandbox, client)
+        sandbox.drain()
 
         endpoints = client.v1.webhook_endpoints.list().data
         assert {endpoint.url for endpoint in endpoints} == {f"{receiver.url}/{number}" for number in (1, 2, 3)}
@@ -267,27 +267,29 @@ def test_events_are_listed_by_type_and_for_thirty_days(sandbox: SandboxProcess, 
 
 
 def test_endpoints_of_the_command_line_use_their_secrets(receiver: Receiver) -> None:
-    with SandboxProcess(webhooks={receiver.url: "whsec_own"}, connect_webhooks={receiver.url: "whsec_connect"}) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
+    with SandboxProcess(
+        webhooks={receiver.url: "whsec_own"}, connect_webhooks={receiver.url: "whsec_connect"}
+    ) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
         client.v1.customers.create({})
-        box.drain()
+        sandbox.drain()
         verified(receiver, "whsec_own")
-        scenes.freelancer(box, client)
-        box.drain()
+        scenes.freelancer(sandbox, client)
+        sandbox.drain()
         verified(receiver, "whsec_connect", -1)
-        box.restart()
+        sandbox.restart()
         assert len(client.v1.webhook_endpoints.list().data) == 2
 
 
 def test_what_nobody_took_before_a_kill_is_sent_after_it() -> None:
     port = free_port()
-    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
+    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
         client.v1.customers.create({})
-        box.drain()
-        box.kill()
-        box.restart()
-        [delivery] = box.deliveries()
+        sandbox.drain()
+        sandbox.kill()
+        sandbox.restart()
+        [delivery] = sandbox.deliveries()
         assert (delivery["status"], delivery["attempts"]) == ("pending", 1)
-        box.advance(3 * DAY)
-        assert box.deliveries()[0]["status"] == "failed"
+        sandbox.advance(3 * DAY)
+        assert sandbox.deliveries()[0]["status"] == "failed"

@@ -1,20 +1,19 @@
-"""The sandbox's own record of all money: a journal whose entries each sum to zero, and the sums per book.
+"""The sandbox's own double-entry record of all money: entries that each sum to zero, and the balance of each book.
 
-Books: `acct_x/pending`, `acct_x/available`, `acct_x/payouts` (on the way to a bank), `card/<fingerprint>`
-(negative: what the card has paid), `bank/<ba_x>`, `stripe/fees`, `stripe/disputes`.
+A provider names its books, for example `acct_x/available`, `card/<fingerprint>` or `bank/<ba_x>`.
 """
 
 from __future__ import annotations
 
-from sandboxes.stripe.clock import Clock
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.store import Store
+from sandboxes.kit.clock import Clock
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.store import Store
 
 Leg = tuple[str, int]
 
 
-class Money:
-    """Posts entries and answers for the sums."""
+class Journal:
+    """Posts entries and reads balances."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -74,17 +73,20 @@ class Money:
             entry["legs"].append({"book": row["book"], "amount": row["amount"]})
         return list(grouped.values())
 
-    def cards(self) -> Doc:
-        """Return what each card was charged and given back: {fingerprint: {currency: {charged, refunded}}}."""
+    def turnover(self, prefix: str, kind: str) -> dict[str, dict[str, tuple[int, int]]]:
+        """Return what left the books of a prefix in entries of a kind, and what all other entries brought back.
+
+        Shape: {book without its prefix: {currency: (left, brought back)}}, in minor units.
+        """
         rows = self._store.db.execute(
-            "SELECT book, currency, -sum(iif(kind = 'charge', amount, 0)) AS charged,"
-            " sum(iif(kind = 'charge', 0, amount)) AS refunded FROM journal"
-            " WHERE book >= 'card/' AND book < 'card0' GROUP BY book, currency"
+            "SELECT book, currency, -sum(iif(kind = ?, amount, 0)) AS taken,"
+            " sum(iif(kind = ?, 0, amount)) AS returned FROM journal"
+            " WHERE substr(book, 1, ?) = ? GROUP BY book, currency",
+            (kind, kind, len(prefix), prefix),
         )
-        totals: Doc = {}
+        totals: dict[str, dict[str, tuple[int, int]]] = {}
         for row in rows:
-            amounts = {"charged": row["charged"], "refunded": row["refunded"]}
-            totals.setdefault(row["book"].removeprefix("card/"), {})[row["currency"]] = amounts
+            totals.setdefault(row["book"].removeprefix(prefix), {})[row["currency"]] = (row["taken"], row["returned"])
         return totals
 
     def sums(self) -> dict[str, int]:

@@ -12,11 +12,6 @@ def public(doc: Doc) -> Doc:
     return {name: value for name, value in doc.items() if not name.startswith("_")}
 
 
-def listed(data: list[Any], url: str, *, has_more: bool = False) -> Doc:
-    """Return Stripe's list shape around some objects."""
-    return {"object": "list", "data": data, "has_more": has_more, "url": url}
-
-
 def merged(current: Doc, given: Doc) -> Doc:
     """Return a copy in which the given names are replaced, nested objects name by name."""
     copy = dict(current)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import events
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
+from sandboxes.stripe.sandbox import Sandbox
 
 
-def challenge(box: Box, intent: Doc, return_url: str | None, *, by_script: bool) -> Doc:
+def challenge(sandbox: Sandbox, intent: Doc, return_url: str | None, *, by_script: bool) -> Doc:
     """Ask for authentication: by redirect when there is somewhere to return to, else by the page's own script."""
-    token = box.ids.new("payatt_3" if intent["object"] == "payment_intent" else "setatt_1")
-    url = f"{box.base_url}/3ds/{intent['id']}/{token}"
+    token = sandbox.ids.new("payatt_3" if intent["object"] == "payment_intent" else "setatt_1")
+    url = f"{sandbox.base_url}/3ds/{intent['id']}/{token}"
     if return_url and not by_script:
         action: Doc = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": url}}
     else:
         sdk = {"type": "three_d_secure_redirect", "stripe_js": url, "source": token}
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
     intent |= {"status": "requires_action", "next_action": action, "_challenge": token, "_return_url": return_url}
-    box.store.save(intent)
-    events.emit(box, f"{intent['object']}.requires_action", intent)
+    sandbox.store.save(intent)
+    events.emit(sandbox, f"{intent['object']}.requires_action", intent)
     return intent

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.identifiers import fraction
-from sandboxes.stripe.store import Store
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.identifiers import fraction
+from sandboxes.kit.store import Store
 
 REQUEST_KINDS = ("drop_request", "drop_response", "error_before", "error_after", "rate_limit", "delay")
 WEBHOOK_KINDS = ("webhook_lost", "webhook_doubled", "webhook_delayed", "webhook_reordered")

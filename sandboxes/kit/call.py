@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.documents import Doc
 
 
 @dataclass
 class Call:
-    """Who asks for what. `account` is the account in whose name the endpoint works."""
+    """A request with its caller: `account` is the account in whose name the endpoint works.
+
+    `publishable`: the caller's key is one that browsers know. `fingerprint` tells requests under one key apart.
+    """
 
     method: str
     path: str
@@ -18,6 +21,7 @@ class Call:
     request_id: str
     publishable: bool = False
     idempotency_key: str | None = None
+    fingerprint: str = ""
     remote: str | None = None
     user_agent: str | None = None
     params: dict[str, Any] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import string
 
-from sandboxes.stripe.store import Store
+from sandboxes.kit.store import Store
 
 _LETTERS = string.digits + string.ascii_letters
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.documents import Doc
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS docs (
@@ -24,9 +24,6 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS timers (
     id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS timers_due ON timers (due, id);
-CREATE TABLE IF NOT EXISTS keys (
-    account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, created REAL NOT NULL,
-    status INTEGER NOT NULL, body TEXT NOT NULL, request TEXT NOT NULL, PRIMARY KEY (account, key));
 CREATE TABLE IF NOT EXISTS journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, entry INTEGER NOT NULL, kind TEXT NOT NULL, object TEXT NOT NULL,
     book TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL, created INTEGER NOT NULL);
@@ -51,12 +48,15 @@ class FolderRefused(Exception):
 
 
 class Store:
-    """Documents and tables of one sandbox. Inside a transaction one id is one dict, however often it is read."""
+    """Documents and tables of one sandbox. Inside a transaction one id is one dict, however often it is read.
 
-    def __init__(self, folder: Path | None) -> None:
+    `more_tables` is SQL that creates a provider's own tables.
+    """
+
+    def __init__(self, folder: Path | None, more_tables: str = "") -> None:
         try:
             self._lock = _lock(folder) if folder else None
-            self.db = _opened(folder / "sandbox.sqlite" if folder else ":memory:")
+            self.db = _opened(folder / "sandbox.sqlite" if folder else ":memory:", more_tables)
         except (OSError, sqlite3.Error) as error:
             raise FolderRefused(f"{folder} cannot hold the state ({error}); name another folder with --data") from error
         self._read: dict[str, Doc] = {}
@@ -82,9 +82,10 @@ class Store:
             self._read.clear()
 
     def empty(self) -> None:
-        """Forget everything."""
-        for table in ("docs", "meta", "timers", "keys", "journal", "books", "deliveries", "faults"):
-            self.db.execute(f"DELETE FROM {table}")  # noqa: S608
+        """Delete all state."""
+        tables = self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for table in tables.fetchall():
+            self.db.execute(f"DELETE FROM {table['name']}")  # noqa: S608
         self._read.clear()
 
     def copied(self) -> sqlite3.Connection:
@@ -190,12 +191,12 @@ class Store:
         )
 
 
-def _opened(path: Path | str) -> sqlite3.Connection:
-    # Whoever runs the sandbox in a process of their own may call it from several threads, one at a time.
+def _opened(path: Path | str, more_tables: str) -> sqlite3.Connection:
+    # A program that runs the sandbox in its own process may call it from several threads, one at a time.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     # A killed process loses nothing that it wrote; only a power cut could, which a sandbox need not survive.
-    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _TABLES)
+    db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _TABLES + more_tables)
     return db
 
 

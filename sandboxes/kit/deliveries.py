@@ -7,59 +7,60 @@ import time
 
 import aiohttp
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.faults import Fault
-from sandboxes.stripe.outbox import Message, Outbox
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.faults import Fault
+from sandboxes.kit.outbox import Message, Outbox, Webhooks
+from sandboxes.kit.sandbox import Sandbox
 
 PER_ENDPOINT = 4
 LONGEST_WAIT = 1.0
 
 
 class Deliverer:
-    """Sends what is due. The state is in the store; this object only holds what is on its way."""
+    """Sends what is due. The state is in the store; this object only holds the attempts in progress."""
 
-    def __init__(self, box: Box) -> None:
-        self.box = box
-        self.outbox = Outbox(box)
-        self._flying: dict[int, asyncio.Task[None]] = {}
+    def __init__(self, sandbox: Sandbox, webhooks: Webhooks, *, timeout: float) -> None:
+        self.sandbox = sandbox
+        self.outbox = Outbox(sandbox, webhooks)
+        self._timeout = timeout
+        self._in_progress: dict[int, asyncio.Task[None]] = {}
         self._busy: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Begin to deliver; what was pending when the last process ended goes out again."""
-        timeout = aiohttp.ClientTimeout(total=self.box.settings.webhook_timeout)
+        """Start to deliver, with what was pending when the last process ended."""
+        timeout = aiohttp.ClientTimeout(total=self._timeout)
         self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
-        with self.box.store.transaction():
+        with self.sandbox.store.transaction():
             # Attempts missed while the sandbox was down do not count: the next one is made now.
-            self.box.store.db.execute(
+            self.sandbox.store.db.execute(
                 "UPDATE deliveries SET held = 0, due = max(due, ?) WHERE status = 'pending' AND due <= ?",
-                (self.box.clock.exact(), self.box.clock.exact()),
+                (self.sandbox.clock.exact(), self.sandbox.clock.exact()),
             )
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop; what is on its way stays pending."""
-        tasks = [task for task in (self._loop, *self._flying.values()) if task]
+        """Stop; attempts in progress are cancelled and stay pending."""
+        tasks = [task for task in (self._loop, *self._in_progress.values()) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._session:
             await self._session.close()
 
-    async def forget(self) -> None:
-        """Cut what is on its way, and what starts meanwhile."""
-        while self._flying:
-            flying = dict(self._flying)
-            for task in flying.values():
+    async def cancel(self) -> None:
+        """Cancel the attempts in progress, and those that start meanwhile."""
+        while self._in_progress:
+            running = dict(self._in_progress)
+            for task in running.values():
                 task.cancel()
-            await asyncio.gather(*flying.values(), return_exceptions=True)
-            # One that was cut before its first step has not taken itself off the list.
-            for ident, task in flying.items():
-                if self._flying.get(ident) is task:
-                    del self._flying[ident]
+            await asyncio.gather(*running.values(), return_exceptions=True)
+            # A task that was cancelled before its first step has not removed itself.
+            for ident, task in running.items():
+                if self._in_progress.get(ident) is task:
+                    del self._in_progress[ident]
         self._busy.clear()
 
     def wake(self) -> None:
@@ -67,11 +68,11 @@ class Deliverer:
         self._wake.set()
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until nothing is due or on its way, for at most some real seconds; tell whether it came to that."""
+        """Wait until nothing is due or in progress, for at most some real seconds; return whether that happened."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._launch()
-            if not self._flying and not self._due():
+            if not self._in_progress and not self._due():
                 return True
             self._wake.clear()
             await self._pause(0.05)
@@ -81,7 +82,7 @@ class Deliverer:
         while True:
             self._wake.clear()
             self._launch()
-            await self._pause(LONGEST_WAIT if not self._flying else 0.05)
+            await self._pause(LONGEST_WAIT if not self._in_progress else 0.05)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -90,7 +91,7 @@ class Deliverer:
             return
 
     def _due(self) -> list[Doc]:
-        return [delivery for delivery in self.outbox.due() if delivery["id"] not in self._flying]
+        return [delivery for delivery in self.outbox.due() if delivery["id"] not in self._in_progress]
 
     def _launch(self) -> None:
         for delivery in self._due():
@@ -99,13 +100,13 @@ class Deliverer:
                 continue
             self._busy[endpoint] = self._busy.get(endpoint, 0) + 1
             task = asyncio.create_task(self._deliver(delivery))
-            self._flying[delivery["id"]] = task
+            self._in_progress[delivery["id"]] = task
 
     async def _deliver(self, delivery: Doc) -> None:
         try:
             await self._attempt(delivery)
         finally:
-            self._flying.pop(delivery["id"], None)
+            self._in_progress.pop(delivery["id"], None)
             self._busy[delivery["endpoint"]] -= 1
             self._wake.set()
 
@@ -131,8 +132,8 @@ class Deliverer:
     def _fault(self, delivery: Doc, event: Doc, endpoint: Doc) -> Fault | None:
         if delivery["attempts"]:
             return None
-        with self.box.store.transaction():
-            return self.box.faults.for_webhook(event["type"], endpoint["url"])
+        with self.sandbox.store.transaction():
+            return self.sandbox.faults.for_webhook(event["type"], endpoint["url"])
 
     def _put_off(self, delivery: Doc, fault: Fault) -> None:
         """Delayed: due later on the virtual clock. Reordered: held until the next delivery has gone out."""

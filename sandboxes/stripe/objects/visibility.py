@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.documents import Doc
+from sandboxes.stripe.sandbox import Sandbox
 
 _HIDDEN = frozenset(
     (
@@ -14,13 +14,13 @@ _HIDDEN = frozenset(
 )  # fmt: skip
 
 
-def disclosed(box: Box, intent: Doc) -> Doc:
+def visible(sandbox: Sandbox, intent: Doc) -> Doc:
     """Return the intent without what the caller's key is not shown."""
-    if box.call is None or not box.call.publishable:
+    if sandbox.call is None or not sandbox.call.publishable:
         return intent
     return {name: None if name in _HIDDEN else value for name, value in intent.items()}
 
 
-def in_error(box: Box, intent: Doc) -> Doc:
+def in_error(sandbox: Sandbox, intent: Doc) -> Doc:
     """Return the intent as an error about it carries it, so that a page learns in one call where it stands."""
-    return box.render(disclosed(box, intent))
+    return sandbox.render(visible(sandbox, intent))

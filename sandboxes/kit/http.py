@@ -1,4 +1,4 @@
-"""The API on the network: reads a request, lets the pipeline answer it, or cuts its connection when a fault says so."""
+"""The API over HTTP: read a request, let the pipeline answer it, or cut its connection when a fault says so."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 
 from aiohttp import web
 
-from sandboxes.stripe.errors import ApiError
-from sandboxes.stripe.pipeline import CORS, Dropped, Pipeline, Reply, Request, refusal
+from sandboxes.kit.api import Request
+from sandboxes.kit.errors import ApiError
+from sandboxes.kit.pipeline import Dropped, Pipeline, Reply
 
 
-class Wire:
-    """Handles every request under `/v1/`."""
+class ApiHandler:
+    """Handles every request to a provider's API."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -19,7 +20,7 @@ class Wire:
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Answer one request, or cut its connection."""
         if incoming.method == "OPTIONS":
-            return web.Response(status=204, headers=CORS)
+            return web.Response(status=204, headers=self.pipeline.api.preflight)
         try:
             reply = await self._answered(incoming)
         except Dropped:
@@ -34,11 +35,10 @@ class Wire:
         )
 
     async def _answered(self, incoming: web.Request) -> Reply:
-        request = _request(incoming)
         try:
             body = (await incoming.read()) if incoming.can_read_body else b""
         except web.HTTPRequestEntityTooLarge:
-            return refusal(request, ApiError(413, "The request is too large.", saved=False))
+            return self.pipeline.refuse(_request(incoming), ApiError(413, "The request is too large.", saved=False))
         work = self.pipeline.begin(_request(incoming, body))
         if isinstance(work, Reply):
             return work

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
-from sandboxes.stripe.store import Store
+from sandboxes.kit.store import Store
 
 
 class Clock:
