@@ -149,7 +149,8 @@ def fail(sandbox: Sandbox, refund: Doc, reason: str) -> Doc:
     if refund["balance_transaction"]:
         back = balance_transaction.record(
             sandbox, sandbox.store.account_of(refund["id"]), "refund_failure", source=refund["id"],
-            amount=refund["amount"], currency=refund["currency"], counter=((charge.card_book(paid), -refund["amount"]),),
+            amount=refund["amount"], currency=refund["currency"],
+            counter=((charge.card_book(paid), -refund["amount"]),),
         )  # fmt: skip
         refund["failure_balance_transaction"] = back["id"]
     refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None}
