@@ -11,9 +11,10 @@ from sandboxes.kit.store import Store
 
 
 class Clock:
-    """Time plus an offset that only grows; a timer sees the moment at which it fell due.
+    """Time plus an offset that only grows; while a timer runs, the clock shows the moment at which it fell due.
 
-    `source` returns the seconds since the epoch: real time, unless the sandbox runs in a world of its own.
+    `source` returns the seconds since the epoch: real time, unless a program that runs the sandbox in its own
+    process keeps another.
     """
 
     def __init__(self, store: Store, source: Callable[[], float] = time.time) -> None:
@@ -27,7 +28,7 @@ class Clock:
         return self._pinned if self._pinned is not None else self._source() + self._offset
 
     def now(self) -> int:
-        """Return the virtual moment in whole seconds, as Stripe's objects carry it."""
+        """Return the virtual moment in whole seconds, as objects carry it."""
         return int(self.exact())
 
     def today(self) -> date:
@@ -40,7 +41,7 @@ class Clock:
         return self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward. The caller fires what falls due."""
+        """Move the clock forward. The caller runs the timers that fall due."""
         self._offset += seconds
         self._store.remember("clock_offset", self._offset)
 

@@ -17,7 +17,7 @@ LONGEST_WAIT = 1.0
 
 
 class Deliverer:
-    """Sends what is due. The state is in the store; this object only holds the attempts in progress."""
+    """Sends due deliveries. The state is in the store; this object only holds the attempts in progress."""
 
     def __init__(self, sandbox: Sandbox, webhooks: Webhooks, *, timeout: float) -> None:
         self.sandbox = sandbox
@@ -64,7 +64,7 @@ class Deliverer:
         self._busy.clear()
 
     def wake(self) -> None:
-        """Look again for what is due."""
+        """Look for due deliveries now."""
         self._wake.set()
 
     async def drain(self, seconds: float) -> bool:

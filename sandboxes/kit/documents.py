@@ -22,7 +22,7 @@ def merged(current: Doc, given: Doc) -> Doc:
 
 
 def changes(before: Doc, after: Doc) -> Doc:
-    """Return the earlier values of what differs: nested objects by their changed names, lists whole."""
+    """Return the earlier values of the fields that differ: nested objects by their changed names, lists whole."""
     changed: Doc = {}
     for name, value in after.items():
         old = before.get(name)

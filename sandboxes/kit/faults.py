@@ -1,4 +1,4 @@
-"""Faults by rule: which requests and which webhooks go wrong, how often, and always the same for one seed."""
+"""Fault rules: which requests and webhooks fail, how often, and reproducibly for one seed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DEFAULTS: Doc = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong now."""
+    """A fault that applies to the present request or webhook."""
 
     kind: str
     seconds: float
 
 
 class RuleRefused(ValueError):
-    """A rule that cannot be read."""
+    """An invalid rule."""
 
 
 class Faults:
@@ -57,7 +57,7 @@ class Faults:
         return self._store.db.execute("DELETE FROM faults WHERE ? IS NULL OR id = ?", (ident, ident)).rowcount
 
     def for_request(self, method: str, path: str) -> Fault | None:
-        """Return what happens to a request: the first rule that fires."""
+        """Return the fault of a request: that of the first rule that fires."""
         for rule in self.rules():
             if rule["kind"] not in REQUEST_KINDS or rule["method"] not in ("*", method):
                 continue
@@ -66,7 +66,7 @@ class Faults:
         return None
 
     def for_webhook(self, event_type: str, url: str) -> Fault | None:
-        """Return what happens to the first delivery of an event."""
+        """Return the fault of the first attempt of a delivery."""
         for rule in self.rules():
             if rule["kind"] not in WEBHOOK_KINDS or not fnmatchcase(event_type, rule["event_type"]):
                 continue

@@ -1,4 +1,4 @@
-"""Form decoding: `a[b][0]=c` into nested dicts. What is a list only its parameter knows: `metadata[0]` is none."""
+"""Form decoding: `a[b][0]=c` into nested dicts. Only the parameter knows whether it is a list: `metadata[0]` is not."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ button.plain { background: none; color: inherit; border-color: #767676; }
 
 
 async def posted(request: web.Request) -> dict[str, str]:
-    """Return the fields of a posted form. Raises 400 for what is none."""
+    """Return the fields of a posted form. Raises 400 for a body that is no form."""
     try:
         return dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
     except ValueError as error:
@@ -34,7 +34,7 @@ async def posted(request: web.Request) -> dict[str, str]:
 
 
 def sent_to(url: str) -> web.Response:
-    """Return a redirect; raising one would take back what the transaction wrote."""
+    """Return a redirect; raising one would roll back the transaction."""
     return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
 
 

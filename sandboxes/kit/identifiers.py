@@ -1,4 +1,4 @@
-"""Ids and secrets: unique for the life of the data folder, the same again for the same seed and order of calls."""
+"""Ids and secrets: unique for the life of the data folder, reproducible for the same seed and order of calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LETTERS = string.digits + string.ascii_letters
 
 
 class Identifiers:
-    """Draws ids from the seed and a counter that is committed with what it names."""
+    """Derives ids from the seed and a counter that is committed with the object."""
 
     def __init__(self, store: Store, seed: str) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class Identifiers:
 
 
 def letters(source: str, length: int) -> str:
-    """Return letters and digits that depend on the source text alone."""
+    """Return letters and digits derived from the source text."""
     number = int.from_bytes(hashlib.sha512(source.encode()).digest(), "big")
     drawn = []
     for _ in range(length):
@@ -35,5 +35,5 @@ def letters(source: str, length: int) -> str:
 
 
 def fraction(source: str) -> float:
-    """Return a number from 0 up to 1 that depends on the source text alone."""
+    """Return a number from 0 up to 1 derived from the source text."""
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:7], "big") / 2**56

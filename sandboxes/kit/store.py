@@ -69,7 +69,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run a block as one transaction; an exception takes back everything it wrote."""
+        """Run a block as one transaction; an exception rolls it back."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -89,13 +89,13 @@ class Store:
         self._read.clear()
 
     def copied(self) -> sqlite3.Connection:
-        """Return everything as it is now, in memory."""
+        """Return a copy of the state, in memory."""
         copy = sqlite3.connect(":memory:")
         self.db.backup(copy)
         return copy
 
     def overwrite(self, copy: sqlite3.Connection) -> None:
-        """Make everything as it was when it was copied."""
+        """Replace the state by a copy."""
         copy.backup(self.db)
         self._read.clear()
 
@@ -122,7 +122,7 @@ class Store:
         self._read.pop(ident, None)
 
     def retire(self, doc: Doc) -> None:
-        """Keep a document for reading by id, but list it no more."""
+        """Exclude a document from lists; it can still be read by id."""
         self.db.execute("UPDATE docs SET doc = ?, retired = 1 WHERE id = ?", (json.dumps(doc), doc["id"]))
 
     def get(self, ident: str, kind: str | None = None, account: str | None = None) -> Doc | None:

@@ -26,7 +26,7 @@ def fingerprint(method: str, path: str, form: Doc) -> str:
 
 
 class Keys:
-    """The keys of one sandbox; those in progress live in memory, as they end with the process."""
+    """The keys of one sandbox. Keys in progress are held in memory, because they end with the process."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

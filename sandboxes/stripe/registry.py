@@ -1,4 +1,4 @@
-"""What this sandbox is made of: every endpoint, every kind of timer, and what renders each kind of object."""
+"""Every endpoint, every kind of timer, and every renderer of this sandbox."""
 
 from __future__ import annotations
 

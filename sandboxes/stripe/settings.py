@@ -1,4 +1,4 @@
-"""What can be set when the sandbox starts."""
+"""The settings of the sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ API_VERSION = "2026-10-28.endive"
 
 @dataclass(frozen=True)
 class Webhook:
-    """An endpoint given at start: its address, its secret, and whose events it gets."""
+    """An endpoint given at start: its address, its secret, and whether it gets the connected accounts' events."""
 
     url: str
     secret: str

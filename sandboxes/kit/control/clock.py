@@ -17,7 +17,7 @@ async def read(control: Control[Sandbox], _given: Doc) -> Doc:
 
 
 async def advance(control: Control[Sandbox], given: Doc) -> Doc:
-    """Move forward by `seconds`, fire what falls due, and wait for the webhooks unless `wait` is false."""
+    """Move forward by `seconds`, run the timers that fall due, and wait for the webhooks unless `wait` is false."""
     with control.sandbox.store.transaction():
         control.sandbox.clock.advance(seconds(given, "seconds", -1, most=LONGEST))
     control.sandbox.run_due()

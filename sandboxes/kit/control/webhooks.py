@@ -37,7 +37,7 @@ async def resend(control: Control[Sandbox], _given: Doc, ident: str) -> Doc:
 
 
 async def resend_all(control: Control[Sandbox], given: Doc) -> Doc:
-    """Send again what was lost, failed or dropped: everything that did not succeed and is not pending."""
+    """Send every delivery again that was lost, failed or dropped."""
     sandbox = control.sandbox
     with sandbox.store.transaction():
         count = sandbox.store.db.execute(

@@ -65,12 +65,12 @@ def _settings(interval: str, controller: Doc) -> Doc:
 
 
 def is_recipient(account: Doc) -> bool:
-    """Tell whether an account agreed to receive transfers only."""
+    """Return whether an account agreed to receive transfers only."""
     return bool(account["tos_acceptance"].get("service_agreement") == "recipient")
 
 
 def due(sandbox: Sandbox, account: Doc) -> list[str]:
-    """Return what is still asked of an account, in Stripe's words."""
+    """Return the requirements of an account that are still due, by Stripe's names."""
     if account["id"] == sandbox.platform:
         return []
     names = [field.name for field in countries.fields(account["country"], account["business_type"])]
@@ -100,12 +100,12 @@ def _value(source: Doc, name: str) -> Any:
 
 
 def ready(sandbox: Sandbox, account: Doc) -> bool:
-    """Tell whether everything was given, submitted and verified, and nothing stops the account."""
+    """Return whether an account is complete, submitted, verified and not disabled."""
     return bool(submitted(sandbox, account) and account["_verified"] and not account["_disabled"])
 
 
 def submitted(sandbox: Sandbox, account: Doc) -> bool:
-    """Tell whether onboarding was finished: on the hosted page, or by the platform that collects it itself."""
+    """Return whether onboarding was finished, on the hosted page or by a platform that collects requirements itself."""
     if due(sandbox, account):
         return False
     hosted = account["controller"].get("requirement_collection") != "application"
@@ -166,7 +166,7 @@ def render(sandbox: Sandbox, account: Doc) -> Doc:
 
 
 def reassess(sandbox: Sandbox, account: Doc, before: Doc) -> None:
-    """Store a changed account, tell what changed, and set verification going when nothing is due any more."""
+    """Store a changed account, emit its events, and schedule verification when nothing is due any more."""
     if submitted(sandbox, account) and not account["_verified"]:
         if sandbox.settings.verify_after:
             sandbox.clock.cancel("account.verify", account["id"])

@@ -28,9 +28,9 @@ def record(
     description: str | None = None,
     category: str | None = None,
 ) -> Doc:
-    """Write a movement: `amount` gross and signed, `counter` the books that the gross comes from, summing to -amount.
+    """Record a movement: `amount` is gross and signed; `counter` are the opposite legs, which sum to -amount.
 
-    The fee goes to Stripe. Until `available_on` the net is pending.
+    The fee goes to Stripe. The net is pending until `available_on`.
     """
     now = sandbox.clock.now()
     pending = available_on is not None and available_on > now
@@ -80,12 +80,12 @@ def pending(sandbox: Sandbox, account: str, currency: str) -> int:
 
 
 def settle_due(sandbox: Sandbox, account: str) -> None:
-    """Make available what is due, all at once, and tell it once."""
+    """Make due pending funds available, with one event for all of them."""
     _release(sandbox, account, sandbox.clock.now())
 
 
 def settle_now(sandbox: Sandbox, account: str | None) -> int:
-    """Make all pending money available, of one account or of all; return how many movements that were."""
+    """Make all pending funds available, of one account or of all; return the number of movements."""
     rows = sandbox.store.db.execute("SELECT DISTINCT account FROM docs WHERE kind = 'balance_transaction'").fetchall()
     owners = [account] if account else [row["account"] for row in rows]
     return sum(_release(sandbox, owner, None) for owner in owners)
@@ -102,7 +102,7 @@ def _release(sandbox: Sandbox, account: str, until: int | None) -> int:
             "settle", doc["id"], doc["currency"],
             (f"{account}/pending", -doc["net"]), (f"{account}/available", doc["net"]),
         )  # fmt: skip
-    # An account whose movements cancelled each other out may be deleted before they settle.
+    # An account whose movements sum to zero may be deleted before they settle.
     if due and sandbox.store.get(account, "account"):
         announce(sandbox, account)
         for kind in AFTER_SETTLING:
@@ -110,13 +110,13 @@ def _release(sandbox: Sandbox, account: str, until: int | None) -> int:
     return len(due)
 
 
-# Written as the index of pending documents is, so that a settlement does not read every movement ever made.
+# The same expression as in the index of pending documents, so that a settlement uses that index.
 PENDING = "json_extract(doc, '$.status') = 'pending' AND seq > ?"
 AFTER_SETTLING = ("payouts.automatic", "refunds.retry")
 
 
 def announce(sandbox: Sandbox, account: str) -> None:
-    """Tell that more money is available."""
+    """Emit balance.available."""
     events.emit(sandbox, "balance.available", balance(sandbox, account), account=account)
 
 

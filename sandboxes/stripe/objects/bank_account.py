@@ -12,7 +12,7 @@ from sandboxes.stripe.sandbox import Sandbox
 
 
 def details(sandbox: Sandbox, token_or_hash: str | Doc, param: str) -> Doc:
-    """Return what a bank token stands for, or the checked raw numbers. Raises 400."""
+    """Return the bank details of a token, or checked raw numbers. Raises 400."""
     if isinstance(token_or_hash, dict):
         return checked(token_or_hash, param)
     if token_or_hash in banks.TOKENS:
@@ -86,14 +86,14 @@ def attach(sandbox: Sandbox, account: Doc, token_or_hash: str | Doc, *, param: s
 
 
 def undefault(sandbox: Sandbox, siblings: list[Doc]) -> None:
-    """Take the default away from the other bank accounts of a currency."""
+    """Make the other bank accounts of a currency not the default."""
     for sibling in siblings:
         sibling["default_for_currency"] = False
         sandbox.store.save(sibling)
 
 
 def refuse(sandbox: Sandbox, ident: str) -> None:
-    """Mark a bank account that took a payout badly: none goes there by itself until its details are changed."""
+    """Mark a bank account to which a payout failed: no automatic payout goes there until its details are changed."""
     bank = sandbox.store.get(ident, "bank_account")
     if bank is None or bank["status"] == "errored":
         return
@@ -109,7 +109,7 @@ def of_currency(sandbox: Sandbox, account: str, currency: str) -> list[Doc]:
 
 
 def default(sandbox: Sandbox, account: str, currency: str) -> Doc | None:
-    """Return where payouts of a currency go by default, or None."""
+    """Return the default bank account of a currency, or None."""
     return next((bank for bank in of_currency(sandbox, account, currency) if bank["default_for_currency"]), None)
 
 

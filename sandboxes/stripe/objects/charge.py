@@ -93,7 +93,7 @@ def decline(sandbox: Sandbox, charge: Doc, why: cards.Decline) -> Doc:
 
 
 def approve(sandbox: Sandbox, charge: Doc, *, capture: bool) -> Doc:
-    """Store a charge that went through; captured at once or authorized only."""
+    """Store a charge that succeeded, captured at once or authorized only."""
     charge |= {
         "outcome": {
             "network_status": "approved_by_network", "reason": None, "risk_level": "normal", "risk_score": 12,
@@ -111,7 +111,7 @@ def approve(sandbox: Sandbox, charge: Doc, *, capture: bool) -> Doc:
 
 
 def collect(sandbox: Sandbox, charge: Doc, amount: int) -> None:
-    """Take the money of a charge: the gross from the card, less Stripe's fee."""
+    """Record the money of a captured charge: gross from the card, less Stripe's fee."""
     settings, account = sandbox.settings, sandbox.store.account_of(charge["id"])
     card = cards.named(charge["_card"])
     wait = 0 if card.at_once else settings.settle_after
@@ -156,7 +156,7 @@ def card_of(charge: Doc) -> cards.Card | None:
 
 
 def update(sandbox: Sandbox, charge: Doc, given: Doc) -> Doc:
-    """Change what may be changed of a charge and tell it."""
+    """Change the fields of a charge that may be changed, and emit charge.updated."""
     before = sandbox.render(charge)
     if "metadata" in given:
         charge["metadata"] = params.merge_metadata(charge["metadata"], given["metadata"])

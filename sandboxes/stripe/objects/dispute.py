@@ -1,4 +1,4 @@
-"""Disputes: money taken back by the card's bank, and what comes of it."""
+"""Disputes: money taken back by the card's bank, and how they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINNING, LOSING = "winning_evidence", "losing_evidence"
 
 
 def open_on_charge(sandbox: Sandbox, ident: str) -> None:
-    """Open what the card of a charge is made for: a dispute, an inquiry or an early fraud warning."""
+    """Open what the test card of a charge triggers: a dispute, an inquiry or an early fraud warning."""
     charge = sandbox.find("charge", ident)
     card = charges.card_of(charge)
     if card is None:
@@ -104,7 +104,7 @@ def withdraw(sandbox: Sandbox, dispute: Doc) -> None:
 
 
 def _fee(sandbox: Sandbox, dispute: Doc) -> int:
-    """The fee is set in hundredths; other currencies count in their own minor units."""
+    """Return the fee in minor units; the setting is in hundredths of the currency."""
     places = currencies.decimals(dispute["currency"])
     return int(sandbox.settings.dispute_fee * 10**places // 100)
 
@@ -144,12 +144,12 @@ def answer(sandbox: Sandbox, dispute: Doc, evidence: Doc, *, submit: bool) -> Do
 
 
 def is_open(dispute: Doc) -> bool:
-    """Tell whether a dispute has no outcome yet."""
+    """Return whether a dispute has no outcome yet."""
     return dispute["status"] not in ("won", "lost", "warning_closed", "prevented")
 
 
 def conclude(sandbox: Sandbox, dispute: Doc, outcome: str) -> Doc:
-    """Close a dispute as won or lost; a won one brings the amount back. Raises 400."""
+    """Close a dispute as won or lost; a won dispute returns the amount. Raises 400."""
     if not is_open(dispute):
         raise refused(f"This dispute is already closed: {dispute['status']}.", code="dispute_closed")
     before = sandbox.render(dispute)
@@ -161,7 +161,7 @@ def conclude(sandbox: Sandbox, dispute: Doc, outcome: str) -> Doc:
     sandbox.store.save(charge)
     sandbox.store.save(dispute)
     if outcome == "won" and not inquiry:
-        # The fee for countering comes back with a win; the fee for the dispute itself does not.
+        # A win returns the fee for countering, but not the fee for the dispute itself.
         _move(sandbox, dispute, dispute["amount"], fee=-dispute.get("_counter_fee", 0), words="Chargeback reversal for",
               category="dispute_reversal")  # fmt: skip
         events.emit(sandbox, "charge.dispute.funds_reinstated", dispute)

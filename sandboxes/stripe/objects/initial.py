@@ -1,4 +1,4 @@
-"""What a sandbox has from the start: the platform's account, and the webhook endpoints given at start."""
+"""Objects that exist from the start: the platform's account and the webhook endpoints of the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandboxes.stripe.sandbox import Sandbox
 
 
 def prepare(sandbox: Sandbox) -> None:
-    """Make what is not there yet."""
+    """Create those that do not exist yet."""
     if sandbox.store.get(sandbox.platform) is None:
         controller = {"type": "account", "fees": None, "losses": None, "stripe_dashboard": {"type": "full"}}
         platform = accounts.new(

@@ -91,7 +91,7 @@ def _must_challenge(intent: Doc, card: Card, method: Doc, off_session: bool) -> 
 
 
 def authenticate(sandbox: Sandbox, intent: Doc, *, passed: bool) -> Doc:
-    """Finish 3-D Secure: go on with the charge, or back to asking for a payment method."""
+    """Finish 3-D Secure: charge the card, or return to requires_payment_method."""
     if intent["status"] != "requires_action":
         raise unexpected(sandbox, intent, "authenticate")
     method = sandbox.find("payment_method", intent["payment_method"])
@@ -176,7 +176,7 @@ def _fail(sandbox: Sandbox, intent: Doc, method: Doc, why: Decline, *, authentic
 
 
 def capture(sandbox: Sandbox, intent: Doc, amount: int | None) -> Doc:
-    """Take authorized money, all or part; the rest is released."""
+    """Capture all or part of an authorization; the rest is released."""
     if intent["status"] != "requires_capture":
         raise unexpected(sandbox, intent, "capture")
     taken = amount if amount is not None else intent["amount_capturable"]
@@ -197,7 +197,7 @@ def capture(sandbox: Sandbox, intent: Doc, amount: int | None) -> Doc:
 
 
 def cancel(sandbox: Sandbox, intent: Doc, reason: str | None) -> Doc:
-    """Give up an intent; an authorization is released."""
+    """Cancel an intent; an authorization is released."""
     if intent["status"] not in (*OPEN, "requires_capture"):
         raise unexpected(sandbox, intent, "cancel")
     if intent["status"] == "requires_capture":

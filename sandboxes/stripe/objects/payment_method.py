@@ -1,4 +1,4 @@
-"""Payment methods: test cards, made from a number, a token or a ready-made name."""
+"""Payment methods: test cards, created from a number, a token or a ready-made name."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _card_hash(card: Card, details: Doc) -> Doc:
 
 
 def fingerprint(card: Card, last4: str) -> str:
-    """Return what tells one card number from another."""
+    """Return the fingerprint of a card number."""
     return letters(f"card:{card.number}:{last4}", 16)
 
 
@@ -155,7 +155,7 @@ def make(sandbox: Sandbox, account: str, given: Doc) -> Doc:
 
 
 def resolve(sandbox: Sandbox, account: str, ident: str, *, param: str = "payment_method") -> Doc:
-    """Return a payment method by id; a ready-made name makes a fresh one. Raises resource_missing."""
+    """Return a payment method by id; a ready-made name creates a new one. Raises resource_missing."""
     ready = cards.ready_made(ident) if ident.startswith("pm_card_") else None
     if ready:
         return sandbox.add(build(sandbox, ready, _expiry_of_ready_made(sandbox)), account)
@@ -163,7 +163,7 @@ def resolve(sandbox: Sandbox, account: str, ident: str, *, param: str = "payment
 
 
 def attach(sandbox: Sandbox, method: Doc, customer: Doc) -> Doc:
-    """Save a payment method for a customer. Raises 402 for cards that refuse even that."""
+    """Save a payment method for a customer. Raises 402 for cards that cannot be saved."""
     card = cards.named(method["_card"])
     if card.decline and not card.attachable and not card.challenge:
         raise ApiError(

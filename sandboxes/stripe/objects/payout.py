@@ -1,4 +1,4 @@
-"""Payouts: from the available balance to a bank account, which takes it, refuses it, or returns it later."""
+"""Payouts: from the available balance to a bank account, which accepts, rejects or later returns them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def create(sandbox: Sandbox, account: Doc, given: Doc, *, automatic: bool) -> Do
     }
     transaction = balance_transaction.record(
         sandbox, account["id"], "payout", source=payout["id"], amount=-amount, currency=currency,
-        counter=((_way(account["id"]), amount),), description=payout["description"],
+        counter=((_in_transit(account["id"]), amount),), description=payout["description"],
     )  # fmt: skip
     payout["balance_transaction"] = transaction["id"]
     sandbox.add(payout, account["id"], parent=bank["id"])
@@ -51,7 +51,7 @@ def create(sandbox: Sandbox, account: Doc, given: Doc, *, automatic: bool) -> Do
     return payout
 
 
-def _way(account: str) -> str:
+def _in_transit(account: str) -> str:
     return f"{account}/payouts"
 
 
@@ -101,7 +101,7 @@ def send(sandbox: Sandbox, ident: str) -> None:
 
 
 def arrive(sandbox: Sandbox, ident: str) -> None:
-    """Let the bank take the money or refuse it."""
+    """Let the bank accept or reject a payout."""
     payout = sandbox.find("payout", ident)
     if payout["status"] not in ("pending", "in_transit"):
         return
@@ -128,11 +128,11 @@ def return_paid(sandbox: Sandbox, ident: str) -> None:
 
 
 def pay(sandbox: Sandbox, payout: Doc) -> Doc:
-    """The bank has taken the money."""
+    """Mark a payout as paid."""
     account = sandbox.store.account_of(payout["id"])
     sandbox.journal.post(
         "payout_paid", payout["id"], payout["currency"],
-        (_way(account), -payout["amount"]), (_bank(payout), payout["amount"]),
+        (_in_transit(account), -payout["amount"]), (_bank(payout), payout["amount"]),
     )  # fmt: skip
     done = "completed" if payout["automatic"] else "not_applicable"
     trace = {"status": "supported", "value": payout["id"].removeprefix("po_")}
@@ -144,9 +144,9 @@ def _bank(payout: Doc) -> str:
 
 
 def fail(sandbox: Sandbox, payout: Doc, code: str) -> Doc:
-    """The bank refuses the money, or returns it after it was paid; the account has it again."""
-    origin = _bank(payout) if payout["status"] == "paid" else _way(sandbox.store.account_of(payout["id"]))
-    back = _bring_back(sandbox, payout, "payout_failure", origin)
+    """Fail a payout, also one that was paid; the account has the money again."""
+    origin = _bank(payout) if payout["status"] == "paid" else _in_transit(sandbox.store.account_of(payout["id"]))
+    back = _return_to_account(sandbox, payout, "payout_failure", origin)
     bank_account.refuse(sandbox, payout["destination"])
     return _change(
         sandbox, payout, "payout.failed", status="failed", failure_code=code, failure_message=banks.MESSAGES[code],
@@ -155,14 +155,14 @@ def fail(sandbox: Sandbox, payout: Doc, code: str) -> Doc:
 
 
 def cancel(sandbox: Sandbox, payout: Doc) -> Doc:
-    """Take back a payout by hand that has not been sent yet. Raises 400."""
+    """Cancel a manual payout that has not been sent yet. Raises 400."""
     if payout["status"] != "pending" or payout["automatic"]:
         raise refused("Payouts can only be canceled while they are pending and were not created automatically.")
-    back = _bring_back(sandbox, payout, "payout_cancel", _way(sandbox.store.account_of(payout["id"])))
+    back = _return_to_account(sandbox, payout, "payout_cancel", _in_transit(sandbox.store.account_of(payout["id"])))
     return _change(sandbox, payout, "payout.canceled", status="canceled", failure_balance_transaction=back["id"])
 
 
-def _bring_back(sandbox: Sandbox, payout: Doc, kind: str, origin: str) -> Doc:
+def _return_to_account(sandbox: Sandbox, payout: Doc, kind: str, origin: str) -> Doc:
     return balance_transaction.record(
         sandbox, sandbox.store.account_of(payout["id"]), kind, source=payout["id"], amount=payout["amount"],
         currency=payout["currency"], counter=((origin, -payout["amount"]),),
@@ -180,7 +180,7 @@ def _change(sandbox: Sandbox, payout: Doc, event: str, **changed: object) -> Doc
 
 
 def pay_out_automatically(sandbox: Sandbox, ident: str) -> None:
-    """Pay out everything available of an account whose schedule is not manual, where it has a bank account."""
+    """Pay out the available balance of an account with an automatic schedule, per currency that has a bank account."""
     account = sandbox.store.get(ident, "account")
     if account is None or account["settings"]["payouts"]["schedule"]["interval"] == "manual":
         return

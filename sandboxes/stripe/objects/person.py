@@ -35,7 +35,7 @@ _SECRET = ("id_number", "id_number_secondary", "ssn_last_4")
 
 
 def render(sandbox: Sandbox, account: Doc) -> Doc:
-    """Return the Person object of an account's individual; numbers are told as given, never shown."""
+    """Return the Person object of an account's individual; numbers are only shown as provided."""
     given = account["_given"]["individual"]
     shown = {name: value for name, value in given.items() if name not in _SECRET}
     nothing: Doc = {"alternatives": [], "currently_due": [], "errors": [], "eventually_due": [], "past_due": [],
@@ -58,7 +58,7 @@ def render(sandbox: Sandbox, account: Doc) -> Doc:
 
 
 def company(given: Doc | None) -> Doc | None:
-    """Return the company hash of an account, its numbers told as given."""
+    """Return the company hash of an account; numbers are only shown as provided."""
     if not given:
         return None
     shown = {name: value for name, value in given.items() if name not in ("tax_id", "vat_id", "registration_number")}

@@ -1,4 +1,4 @@
-"""Refunds: money back to the card, at once, later, or failing afterwards."""
+"""Refunds: money back to the card, immediate, delayed, or failing after success."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _amount(paid: Doc, asked: int | None) -> int:
 
 
 def _short(sandbox: Sandbox, account: str, paid: Doc, amount: int) -> bool:
-    """Tell whether the balance cannot pay: a settled charge is refunded from the available balance."""
+    """Return whether the balance does not cover a refund; settled charges are refunded from the available balance."""
     inward = balance_transaction.of(sandbox, paid, "_balance_transaction")
     if inward["status"] == "pending":
         return False
@@ -89,7 +89,7 @@ def _short(sandbox: Sandbox, account: str, paid: Doc, amount: int) -> bool:
 
 def _pay_back(sandbox: Sandbox, account: str, refund: Doc, paid: Doc) -> None:
     inward = balance_transaction.of(sandbox, paid, "_balance_transaction")
-    # What has not settled yet is given back out of the pending balance, with the charge's own date.
+    # A charge that has not settled is refunded from the pending balance, with the charge's own date.
     due = inward["available_on"] if inward["status"] == "pending" else None
     transaction = balance_transaction.record(
         sandbox, account, "refund", source=refund["id"], amount=-refund["amount"], currency=refund["currency"],
@@ -110,7 +110,7 @@ def _pay_back(sandbox: Sandbox, account: str, refund: Doc, paid: Doc) -> None:
 
 
 def retry(sandbox: Sandbox, account: str) -> None:
-    """Pay the refunds that waited for money, oldest first, as far as it goes."""
+    """Execute the refunds that waited for funds, oldest first, while the balance covers them."""
     waiting = sandbox.store.find(
         "refund",
         account=account,
@@ -122,7 +122,7 @@ def retry(sandbox: Sandbox, account: str) -> None:
         if not _short(sandbox, account, paid, refund["amount"]):
             before = sandbox.render(refund)
             _pay_back(sandbox, account, refund, paid)
-            _tell(sandbox, "refund.updated", refund, before)
+            _emit(sandbox, "refund.updated", refund, before)
 
 
 def succeed(sandbox: Sandbox, ident: str) -> None:
@@ -132,7 +132,7 @@ def succeed(sandbox: Sandbox, ident: str) -> None:
         before = sandbox.render(refund)
         refund |= {"status": "succeeded", "pending_reason": None}
         sandbox.store.save(refund)
-        _tell(sandbox, "refund.updated", refund, before)
+        _emit(sandbox, "refund.updated", refund, before)
 
 
 def fail_after_success(sandbox: Sandbox, ident: str) -> None:
@@ -143,7 +143,7 @@ def fail_after_success(sandbox: Sandbox, ident: str) -> None:
 
 
 def fail(sandbox: Sandbox, refund: Doc, reason: str) -> Doc:
-    """The card does not take the money back; the account has it again."""
+    """Fail a refund: the card does not accept the money, and the account has it again."""
     before = sandbox.render(refund)
     paid = sandbox.find("charge", refund["charge"])
     if refund["balance_transaction"]:
@@ -157,24 +157,24 @@ def fail(sandbox: Sandbox, refund: Doc, reason: str) -> Doc:
     sandbox.store.save(refund)
     _give_back(sandbox, refund, paid)
     events.emit(sandbox, "refund.failed", refund, before=before)
-    _tell(sandbox, "charge.refund.updated", refund, before)
+    _emit(sandbox, "charge.refund.updated", refund, before)
     return refund
 
 
 def cancel(sandbox: Sandbox, refund: Doc) -> Doc:
-    """Give up a refund that waits for money. Raises 400."""
+    """Cancel a refund that waits for funds. Raises 400."""
     if refund["status"] != "pending" or refund["pending_reason"] != "insufficient_funds":
         raise refused("Only refunds that wait for funds can be canceled.")
     before = sandbox.render(refund)
     refund |= {"status": "canceled", "pending_reason": None}
     sandbox.store.save(refund)
     _give_back(sandbox, refund, sandbox.find("charge", refund["charge"]))
-    _tell(sandbox, "refund.updated", refund, before)
+    _emit(sandbox, "refund.updated", refund, before)
     return refund
 
 
 def _give_back(sandbox: Sandbox, refund: Doc, paid: Doc) -> None:
-    """What was not refunded in the end can be refunded again."""
+    """Subtract a refund that failed from what was refunded, so that the amount can be refunded again."""
     before = sandbox.render(paid)
     paid["amount_refunded"] -= refund["amount"]
     paid["refunded"] = False
@@ -182,5 +182,5 @@ def _give_back(sandbox: Sandbox, refund: Doc, paid: Doc) -> None:
     events.emit(sandbox, "charge.updated", paid, before=before)
 
 
-def _tell(sandbox: Sandbox, kind: str, refund: Doc, before: Doc) -> None:
+def _emit(sandbox: Sandbox, kind: str, refund: Doc, before: Doc) -> None:
     events.emit(sandbox, kind, refund, before=before)

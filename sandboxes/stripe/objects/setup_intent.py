@@ -94,7 +94,7 @@ def _save(sandbox: Sandbox, intent: Doc, method: Doc) -> Doc:
         _fail(sandbox, intent, method, card.decline)
     if intent["customer"] and not method["customer"]:
         methods.attach(sandbox, method, sandbox.find("customer", intent["customer"]))
-    # A card that asks unless it was set up does not ask again; a card that always asks still does.
+    # Only a card that always requires authentication requires it again after setup.
     method["_authenticated"] = method["_authenticated"] or card.challenge == "unless_saved"
     sandbox.store.save(method)
     intent |= {"status": "succeeded", "last_setup_error": None, "next_action": None}
@@ -122,7 +122,7 @@ def _fail(sandbox: Sandbox, intent: Doc, method: Doc, why: cards.Decline) -> Non
 
 
 def cancel(sandbox: Sandbox, intent: Doc, reason: str | None) -> Doc:
-    """Give up a setup intent."""
+    """Cancel a setup intent."""
     require_open(sandbox, intent, "cancel")
     intent |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
     sandbox.store.save(intent)

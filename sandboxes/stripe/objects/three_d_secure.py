@@ -8,7 +8,7 @@ from sandboxes.stripe.sandbox import Sandbox
 
 
 def challenge(sandbox: Sandbox, intent: Doc, return_url: str | None, *, by_script: bool) -> Doc:
-    """Ask for authentication: by redirect when there is somewhere to return to, else by the page's own script."""
+    """Require authentication, by redirect when there is an address to return to, else by the page's script."""
     token = sandbox.ids.new("payatt_3" if intent["object"] == "payment_intent" else "setatt_1")
     url = f"{sandbox.base_url}/3ds/{intent['id']}/{token}"
     if return_url and not by_script:

@@ -10,14 +10,14 @@ from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import balance_transaction, charge
 from sandboxes.stripe.sandbox import Sandbox
 
-# Who receives transfers under the recipient agreement can use them a day later than others.
+# Under the recipient agreement transferred funds become available a day later.
 RECIPIENTS_WAIT = 86_400
 
 
 def check_destination(sandbox: Sandbox, ident: str, account: str) -> Doc:
-    """Return the account that gets the money. Raises 400."""
+    """Return the destination account. Raises 400."""
     destination = sandbox.store.get(ident, "account")
-    # Connected accounts do not know of each other.
+    # Connected accounts cannot see each other.
     if destination is None or sandbox.platform not in (account, ident):
         raise refused(f"No such destination: '{ident}'", code="resource_missing", param="destination")
     if ident == account:
@@ -34,7 +34,7 @@ def check_destination(sandbox: Sandbox, ident: str, account: str) -> Doc:
 
 
 def source(sandbox: Sandbox, account: str, ident: str, *, amount: int, currency: str) -> Doc:
-    """Return the charge that funds a transfer and still can. Raises 400."""
+    """Return the source charge of a transfer, whose unrefunded amount covers it. Raises 400."""
     found = sandbox.find("charge", ident, account=account, param="source_transaction")
     if not found["captured"] or found["status"] != "succeeded":
         raise refused("The source_transaction must be a successful, captured charge.", param="source_transaction")
@@ -59,7 +59,7 @@ def source(sandbox: Sandbox, account: str, ident: str, *, amount: int, currency:
 
 
 def require_available(sandbox: Sandbox, account: str, amount: int, currency: str) -> None:
-    """Refuse what the available balance does not cover. Raises 400."""
+    """Refuse a transfer that the available balance does not cover. Raises 400."""
     if balance_transaction.available(sandbox, account, currency) < amount:
         raise refused(
             "You have insufficient funds in your Stripe account for this transfer."
@@ -69,7 +69,7 @@ def require_available(sandbox: Sandbox, account: str, amount: int, currency: str
 
 
 def move(sandbox: Sandbox, account: str, transfer: Doc, available_on: int | None) -> None:
-    """Move the money: out of the sender's balance, into the destination's, both until the same moment pending."""
+    """Move the money from the sender's balance to the destination's, pending on both sides until the same moment."""
     amount, currency, ident = transfer["amount"], transfer["currency"], transfer["id"]
     payment = _payment(sandbox, transfer)
     now = sandbox.clock.now()
@@ -117,7 +117,7 @@ def _payment(sandbox: Sandbox, transfer: Doc) -> Doc:
 
 
 def reverse(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc) -> Doc:
-    """Bring back all or part of a transfer. Raises 400."""
+    """Reverse all or part of a transfer. Raises 400."""
     amount, currency = reversal["amount"], transfer["currency"]
     left = transfer["amount"] - transfer["amount_reversed"]
     if left == 0:
@@ -144,7 +144,7 @@ def reverse(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc) -> Doc
 
 
 def _until(movement: Doc) -> int | None:
-    """Return until when a movement is pending, which what takes it back is too."""
+    """Return until when a movement is pending; its reversal is pending as long."""
     return int(movement["available_on"]) if movement["status"] == "pending" else None
 
 

@@ -1,4 +1,4 @@
-"""What of an intent is shown to whom: a publishable key, known to every browser, sees less."""
+"""Which fields of an intent a key may see: publishable keys, which browsers know, see fewer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HIDDEN = frozenset(
 
 
 def visible(sandbox: Sandbox, intent: Doc) -> Doc:
-    """Return the intent without what the caller's key is not shown."""
+    """Return the intent without the fields that the caller's key may not see."""
     if sandbox.call is None or not sandbox.call.publishable:
         return intent
     return {name: None if name in _HIDDEN else value for name, value in intent.items()}
 
 
 def in_error(sandbox: Sandbox, intent: Doc) -> Doc:
-    """Return the intent as an error about it carries it, so that a page learns in one call where it stands."""
+    """Return the intent as an error about it carries it, so that a page needs no second call for its state."""
     return sandbox.render(visible(sandbox, intent))

@@ -38,7 +38,7 @@ def roll(sandbox: Sandbox, endpoint: Doc, keep_seconds: float) -> str:
 
 
 def configure(sandbox: Sandbox, given: tuple[Webhook, ...]) -> None:
-    """Make the endpoints given at start exactly those; endpoints created by call stay."""
+    """Synchronize the endpoints of the settings; endpoints created through the API stay."""
     kept = set()
     known = {
         (doc["url"], doc["_connect"]): doc for doc in sandbox.store.find("webhook_endpoint") if doc["_given_at_start"]

@@ -1,4 +1,4 @@
-"""The script for pages of one's own, and the frame that holds its card inputs."""
+"""The script for a platform's own pages, and the frame that holds its card inputs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ElementPages:
         return _javascript("frame.js")
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
-        """Serve the frame: card inputs, or nothing to see for calls without an element."""
+        """Serve the frame: card inputs, or an empty page for calls without an element."""
         nonce = secrets.token_urlsafe(16)
         language = request.query.get("locale", "auto").partition("-")[0]
         if language not in _WORDS:

@@ -1,4 +1,4 @@
-"""The onboarding page behind an account link: asks what Stripe must know, works once."""
+"""The onboarding page behind an account link: collects the requirements, works once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SESSION_SECONDS = 3600
 
 
 class Onboarding:
-    """Shows the form, takes it, and sends the visitor back."""
+    """Shows the form, accepts it, and redirects the visitor back."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -49,7 +49,7 @@ class Onboarding:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Show the form on the first visit within the link's life; else send back to refresh_url."""
+        """Show the form on the first visit within the link's life; else redirect to refresh_url."""
         sandbox = self.sandbox
         with sandbox.store.transaction():
             link = self._link(request)
@@ -60,9 +60,9 @@ class Onboarding:
             return self._form(sandbox.find("account", link["_account"]), {}, None)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Take the form and send back to return_url; a wrong field shows the form again.
+        """Accept the form and redirect to return_url; an invalid field shows the form again.
 
-        A client may post at once without having read the page: that uses the link up as a visit does.
+        A client may post without having read the page: that uses the link as a visit does.
         """
         given = await posted(request)
         self._link(request)
@@ -73,7 +73,7 @@ class Onboarding:
             return self._form(self.sandbox.find("account", request.match_info["account"]), given, error)
 
     def take(self, token: str, given: dict[str, str], remote: str | None) -> tuple[str, str | None]:
-        """Take the form of a link; return where the visitor is sent, or what is wrong with the form."""
+        """Accept the form of a link; return where to redirect the visitor, and the error in the form or None."""
         sandbox = self.sandbox
         with sandbox.store.transaction():
             link = sandbox.find("account_link", f"link_{token}")

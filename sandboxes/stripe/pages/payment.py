@@ -28,7 +28,7 @@ _TELL = 'window.parent.postMessage({ event: "authenticated" }, "*");'
 
 
 class Over(web.HTTPGone):
-    """The authentication was finished elsewhere; the page around an embedded one is told, so that it can go on."""
+    """The authentication is finished already; a page that embeds the step is notified."""
 
     def __init__(self, *, embedded: bool) -> None:
         said = page("This step is over", "<p>You can go on.</p>", frames="*", script=_TELL if embedded else "")
@@ -36,7 +36,7 @@ class Over(web.HTTPGone):
 
 
 class PaymentPages:
-    """Shows the pages and takes their forms."""
+    """Shows the pages and accepts their forms."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -52,13 +52,13 @@ class PaymentPages:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Show the card form of an intent that is still to be paid."""
+        """Show the card form of an intent that is not paid yet."""
         with self.sandbox.store.transaction():
             intent = self._by_secret(request)
             return _card_form(intent, {}, None) if intent["status"] in payment_intent.OPEN else _finished(intent)
 
     async def pay(self, request: web.Request) -> web.StreamResponse:
-        """Try to pay with the typed card; then 3-D Secure, the return address, or a word of thanks."""
+        """Try to pay with the typed card; continue with 3-D Secure, the return address, or a confirmation page."""
         sandbox, given, back = self.sandbox, await posted(request), _return_url(request)
         try:
             with sandbox.store.transaction():
@@ -90,7 +90,7 @@ class PaymentPages:
         return page("3-D Secure", body, frames="*")
 
     async def authenticate(self, request: web.Request) -> web.StreamResponse:
-        """Take the answer, go on with the payment, and send the visitor back."""
+        """Accept the answer, continue the payment, and redirect the visitor back."""
         sandbox, given = self.sandbox, await posted(request)
         with sandbox.store.transaction():
             intent, module = self._challenged(request)
@@ -108,7 +108,7 @@ class PaymentPages:
         return sent_to(_with_result(back, intent)) if back else _finished(intent)
 
     async def receipt(self, request: web.Request) -> web.StreamResponse:
-        """Show what a charge took."""
+        """Show the receipt of a charge."""
         with self.sandbox.store.transaction():
             charge = self.sandbox.store.get(request.match_info["charge"], "charge")
         if charge is None:
@@ -140,7 +140,7 @@ class PaymentPages:
 
 
 def _return_url(request: web.Request) -> str | None:
-    """Return where the payer is to go afterwards, checked before any money moves."""
+    """Return the payer's return address, which is checked before any money moves."""
     address = request.query.get("return_url")
     try:
         return Url().typed(urlunsplit(urlsplit(address)), "return_url") if address else None
@@ -179,7 +179,7 @@ def _challenge_url(intent: Doc) -> str:
 
 
 def _with_result(address: str, intent: Doc) -> str:
-    """Add what Stripe adds to a return address: the intent, its secret, and how it went."""
+    """Add Stripe's parameters to a return address: the intent, its secret and the result."""
     kind = intent["object"]
     done = intent["status"] in ("succeeded", "requires_capture", "processing")
     parts = urlsplit(address)

@@ -1,4 +1,4 @@
-"""Account links, login links and account sessions: ways for a connected account to meet Stripe's pages."""
+"""Account links, login links and account sessions: how a connected account reaches Stripe's pages."""
 
 from __future__ import annotations
 

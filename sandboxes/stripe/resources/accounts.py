@@ -1,4 +1,4 @@
-"""`/v1/accounts`: create, read, update, delete and list connected accounts; `/v1/account` is one's own."""
+"""`/v1/accounts`: create, read, update, delete and list connected accounts; `/v1/account` is the caller's own."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def delete(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/accounts/{ident}/reject", {"reason": Choice("fraud", "terms_of_service", "other", required=True)})
 def reject(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Reject an account: it may do nothing any more."""
+    """Reject an account: all its capabilities end."""
     account = connected(sandbox, call, ident)
     before = sandbox.render(account)
     account["_disabled"] = f"rejected.{call.params['reason']}"
@@ -229,7 +229,7 @@ def reachable(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 
 def connected(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Return an account that the caller may end: never the platform's own. Raises 403 and 400."""
+    """Return an account that the caller may close, which is never the platform's own. Raises 403 and 400."""
     account = reachable(sandbox, call, ident)
     if ident == sandbox.platform:
         raise refused("This can be done to connected accounts only, not to your own account.", code="account_invalid")
@@ -287,7 +287,7 @@ def _request_capabilities(sandbox: Sandbox, account: Doc, given: Doc) -> None:
 
 
 def request_capability(sandbox: Sandbox, account: Doc, name: str, *, requested: bool) -> None:
-    """Ask for a capability, or give it up. Raises 400 for what the account's agreement excludes."""
+    """Request a capability, or give it up. Raises 400 for one that the account's agreement excludes."""
     if requested and name == "card_payments" and accounts.is_recipient(account):
         raise bad_param(
             "Accounts under the recipient service agreement cannot request card_payments.", f"capabilities[{name}]"

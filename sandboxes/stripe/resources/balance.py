@@ -46,7 +46,7 @@ def retrieve(sandbox: Sandbox, call: Call) -> Doc:
     },
 )
 def list_transactions(sandbox: Sandbox, call: Call) -> Doc:
-    """List the movements of the calling account's money."""
+    """List the balance transactions of the calling account."""
     where = listing.filters(call, "currency", "source", "type")
     if call.get("payout"):
         where["source"] = sandbox.find("payout", call.params["payout"], account=call.account, param="payout")["id"]
@@ -55,13 +55,13 @@ def list_transactions(sandbox: Sandbox, call: Call) -> Doc:
 
 @route("GET", "/v1/balance_transactions/{ident}")
 def retrieve_transaction(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Read one movement."""
+    """Read one balance transaction."""
     return sandbox.find("balance_transaction", ident, account=call.account)
 
 
 @route("GET", "/v1/balance_settings")
 def retrieve_settings(sandbox: Sandbox, call: Call) -> Doc:
-    """Read how the calling account is paid out."""
+    """Read the payout settings of the calling account."""
     return _settings(sandbox, sandbox.find("account", call.account))
 
 
@@ -85,7 +85,7 @@ def retrieve_settings(sandbox: Sandbox, call: Call) -> Doc:
     },
 )
 def update_settings(sandbox: Sandbox, call: Call) -> Doc:
-    """Change how the calling account is paid out."""
+    """Change the payout settings of the calling account."""
     account = sandbox.find("account", call.account)
     before = sandbox.render(_settings(sandbox, account))
     given = call.get("payments") or {}

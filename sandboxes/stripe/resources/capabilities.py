@@ -15,7 +15,7 @@ from sandboxes.stripe.sandbox import Sandbox
 
 @route("GET", "/v1/accounts/{ident}/capabilities")
 def list_all(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """List the capabilities that were asked for."""
+    """List the capabilities that were requested."""
     account = reachable(sandbox, call, ident)
     data = [sandbox.render(accounts.capability(sandbox, account, name)) for name in account["_capabilities"]]
     return listed(data, call.path)
@@ -32,7 +32,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str, name: str) -> Doc:
 
 @route("POST", "/v1/accounts/{ident}/capabilities/{name}", {"requested": Bool()})
 def update(sandbox: Sandbox, call: Call, ident: str, name: str) -> Doc:
-    """Ask for a capability, or give it up."""
+    """Request a capability, or give it up."""
     account = reachable(sandbox, call, ident)
     if name not in accounts.CAPABILITIES:
         raise missing("capability", name)

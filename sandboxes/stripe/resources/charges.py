@@ -1,4 +1,4 @@
-"""`/v1/charges`: read, change the words on them, refunds of one charge."""
+"""`/v1/charges`: read, change descriptions and metadata, list refunds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     },
 )
 def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Change the words on a charge."""
+    """Change the description or metadata of a charge."""
     return charges.update(sandbox, sandbox.find("charge", ident, account=call.account), call.params)
 
 

@@ -93,7 +93,7 @@ def list_all(sandbox: Sandbox, call: Call) -> Doc:
 
 @route("GET", "/v1/customers/{ident}")
 def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Read a customer; of a deleted one only that is left."""
+    """Read a customer; a deleted one is only shown as deleted."""
     customer = sandbox.find("customer", ident, account=call.account)
     return _deleted(ident) if customer.get("_deleted") else customer
 
@@ -112,14 +112,14 @@ def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("DELETE", "/v1/customers/{ident}")
 def delete(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Delete a customer and let go of its payment methods."""
+    """Delete a customer and detach its payment methods."""
     customer = living(sandbox, call, ident, param="id")
     for method in sandbox.store.find("payment_method", parent=ident, where={"customer": ident}):
         method["customer"] = None
         sandbox.store.save(method)
     events.emit(sandbox, "customer.deleted", customer)
     customer["_deleted"] = True
-    # A page of customers lists the living alone: the deleted ones leave their kind's listing.
+    # Lists of customers do not contain deleted ones.
     sandbox.store.retire(customer)
     return _deleted(ident)
 

@@ -38,7 +38,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     },
 )
 def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Answer a dispute; evidence is sent to the bank at once unless submit=false."""
+    """Respond to a dispute; evidence is sent to the bank at once unless submit=false."""
     dispute = sandbox.find("dispute", ident, account=call.account)
     if "metadata" in call.params:
         before = sandbox.render(dispute)

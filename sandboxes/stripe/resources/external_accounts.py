@@ -62,7 +62,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
     },
 )
 def update(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
-    """Change what may be changed of a bank account."""
+    """Change the fields of a bank account that may be changed."""
     reachable(sandbox, call, ident)
     doc = sandbox.find("bank_account", bank, account=ident)
     before = sandbox.render(doc)
@@ -82,7 +82,7 @@ def update(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
 
 @route("DELETE", "/v1/accounts/{ident}/external_accounts/{bank}")
 def delete(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
-    """Remove a bank account; a default one goes last."""
+    """Remove a bank account; the default one only when it is the last."""
     account = reachable(sandbox, call, ident)
     doc = sandbox.find("bank_account", bank, account=ident)
     siblings = bank_account.of_currency(sandbox, ident, doc["currency"])

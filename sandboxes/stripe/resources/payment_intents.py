@@ -37,7 +37,7 @@ MANDATE = Hash(customer_acceptance=Hash(
 
 
 class NoLongerTaken(Param):
-    """A parameter that this version of the API refuses with a code of its own."""
+    """A parameter that this version of the API refuses with its own error code."""
 
     def read(self, value: Any, path: str) -> Any:
         """Refuse."""
@@ -157,7 +157,7 @@ def _choose_types(intent: Doc, call: Call) -> None:
 
 
 def _check_seller(sandbox: Sandbox, account: str) -> None:
-    """A connected account sells in its own name only with the capability for it."""
+    """Refuse a payment on behalf of a connected account without the capability card_payments."""
     seller = sandbox.find("account", account)
     if account != sandbox.platform and accounts.capability_status(sandbox, seller, "card_payments") != "active":
         raise refused(
@@ -209,7 +209,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/payment_intents/{ident}", {**CHANGEABLE, "amount": Amount(), "currency": Currency()})
 def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Change an intent that is still open; a finished one keeps its terms."""
+    """Change an intent that is still open. Raises 400 for a finished one's terms."""
     intent = sandbox.find("payment_intent", ident, account=call.account)
     terms = call.params.keys() - {"metadata", "description", "receipt_email", "shipping", "transfer_group", "expand"}
     if terms and intent["status"] not in intents.OPEN:
@@ -249,7 +249,7 @@ def confirm(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     {"amount_to_capture": Amount(), "metadata": Metadata(), "statement_descriptor": Str(), "final_capture": Bool()},
 )
 def capture(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Take authorized money."""
+    """Capture an authorization."""
     intent = sandbox.find("payment_intent", ident, account=call.account)
     if "metadata" in call.params:
         intent["metadata"] = params.merge_metadata(intent["metadata"], call.params["metadata"])
@@ -262,7 +262,7 @@ def capture(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     {"cancellation_reason": Choice("duplicate", "fraudulent", "requested_by_customer", "abandoned")},
 )
 def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Give up an intent."""
+    """Cancel an intent."""
     intent = sandbox.find("payment_intent", ident, account=call.account)
     return intents.cancel(sandbox, intent, call.get("cancellation_reason"))
 

@@ -47,7 +47,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     },
 )
 def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Change what may be changed of a saved payment method."""
+    """Change the fields of a saved payment method that may be changed."""
     method = sandbox.find("payment_method", ident, account=call.account)
     before = sandbox.render(method)
     if call.get("allow_redisplay"):
@@ -80,7 +80,7 @@ def attach(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/payment_methods/{ident}/detach")
 def detach(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Let go of a payment method; it cannot be used again."""
+    """Detach a payment method; it cannot be used again."""
     method = sandbox.find("payment_method", ident, account=call.account)
     if not method["customer"]:
         raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")

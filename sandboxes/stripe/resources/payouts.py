@@ -72,5 +72,5 @@ def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/payouts/{ident}/cancel")
 def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Take back a payout that is still pending."""
+    """Cancel a payout that is still pending."""
     return payouts.cancel(sandbox, sandbox.find("payout", ident, account=call.account))

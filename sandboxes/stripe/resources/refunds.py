@@ -30,7 +30,7 @@ from sandboxes.stripe.sandbox import Sandbox
     },
 )
 def create(sandbox: Sandbox, call: Call) -> Doc:
-    """Give money back to the card that paid; transfers are left alone."""
+    """Refund the card that paid; transfers are not reversed."""
     if call.get("reverse_transfer") or call.get("refund_application_fee"):
         raise refused(
             "Only destination charges carry a transfer or an application fee; reverse the transfer itself.",
@@ -91,5 +91,5 @@ def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/refunds/{ident}/cancel")
 def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Give up a refund that waits for money."""
+    """Cancel a refund that waits for funds."""
     return refunds.cancel(sandbox, sandbox.find("refund", ident, account=call.account))

@@ -149,6 +149,6 @@ def confirm(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     {"cancellation_reason": Choice("abandoned", "requested_by_customer", "duplicate")},
 )
 def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Give up a setup intent."""
+    """Cancel a setup intent."""
     intent = sandbox.find("setup_intent", ident, account=call.account)
     return intents.cancel(sandbox, intent, call.get("cancellation_reason"))

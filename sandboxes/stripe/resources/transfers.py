@@ -69,7 +69,7 @@ def _fresh(sandbox: Sandbox, call: Call, amount: int, destination: Doc) -> Doc:
 
 
 def _group(sandbox: Sandbox, call: Call, charge: Doc | None) -> str | None:
-    """A charge and the transfers from it share a group; one is made when neither names it."""
+    """Return the group that a charge and its transfers share; one is created when neither has it."""
     given: str | None = call.get("transfer_group")
     if charge is None:
         return given
@@ -100,7 +100,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 @route("POST", "/v1/transfers/{ident}", {"description": Str(), "metadata": Metadata()})
 def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Change the words on a transfer."""
+    """Change the description or metadata of a transfer."""
     transfer = sandbox.find("transfer", ident, account=call.account)
     before = sandbox.render(transfer)
     call.taken(transfer, "description")
@@ -117,7 +117,7 @@ def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     {"amount": Amount(), "description": Str(), "metadata": Metadata(), "refund_application_fee": Bool()},
 )
 def reverse(sandbox: Sandbox, call: Call, ident: str) -> Doc:
-    """Bring back all or part of a transfer."""
+    """Reverse all or part of a transfer."""
     transfer = sandbox.find("transfer", ident, account=call.account)
     reversal: Doc = {
         "id": sandbox.ids.new("trr_1"),

@@ -18,7 +18,7 @@ from sandboxes.stripe.shaping import event_types
 
 
 class EventType(Str):
-    """A type of event that there is, or `*` for all."""
+    """An existing type of event, or `*` for all."""
 
     def typed(self, value: Any, path: str) -> str:
         """Return the type."""
