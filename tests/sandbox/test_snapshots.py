@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox_process import ControlRefused, SandboxProcess
 
 DAY = 86_400
@@ -26,8 +26,8 @@ def transfer(client: stripe.StripeClient, charge: str, account: str) -> str:
 def test_everything_is_as_it_was_however_often_one_goes_back(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
-    charge = str(scenes.pay(client, 10_000).latest_charge)
+    account = steps.freelancer(sandbox, client)
+    charge = str(steps.pay(client, 10_000).latest_charge)
     sandbox.add_fault("rate_limit", path="/v1/payouts", count=1)
     before, kept = everything(sandbox), sandbox.keep()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess, free_port
@@ -34,7 +34,7 @@ def test_an_event_is_signed_so_that_the_sdk_accepts_it(
     sandbox: SandboxProcess, client: stripe.StripeClient, receiver: Receiver
 ) -> None:
     endpoint = listen(client, receiver.url, ["payment_intent.succeeded"])
-    intent = scenes.pay(client, 1_500)
+    intent = steps.pay(client, 1_500)
     sandbox.drain()
 
     event = verified(receiver, str(endpoint.secret))
@@ -73,7 +73,7 @@ def test_endpoints_and_their_secrets_may_come_by_environment(
     with SandboxProcess() as sandbox:
         client = sdk(sandbox)
         client.v1.customers.create({})
-        scenes.freelancer(sandbox, client)
+        steps.freelancer(sandbox, client)
         sandbox.drain()
 
         endpoints = client.v1.webhook_endpoints.list().data
@@ -110,8 +110,8 @@ def test_connected_accounts_events_go_to_connect_endpoints_alone(
     other = Receiver()
     listen(client, receiver.url)
     endpoint = listen(client, other.url, connect=True)
-    account = scenes.freelancer(sandbox, client)
-    scenes.pay(client, 1_000)
+    account = steps.freelancer(sandbox, client)
+    steps.pay(client, 1_000)
     sandbox.drain()
 
     kinds = {event["type"] for event in other.events()}
@@ -244,7 +244,7 @@ def test_an_update_tells_what_was_before(sandbox: SandboxProcess, client: stripe
 
 
 def test_events_are_listed_by_type_and_for_thirty_days(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    paid = scenes.pay(client, 1_000)
+    paid = steps.pay(client, 1_000)
     client.v1.customers.create({})
 
     kinds = [event.type for event in client.v1.events.list({"types": ["charge.*", "customer.created"]}).data]
@@ -266,7 +266,7 @@ def test_endpoints_of_the_command_line_use_their_secrets(receiver: Receiver) -> 
         client.v1.customers.create({})
         sandbox.drain()
         verified(receiver, "whsec_own")
-        scenes.freelancer(sandbox, client)
+        steps.freelancer(sandbox, client)
         sandbox.drain()
         verified(receiver, "whsec_connect", -1)
         sandbox.restart()

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is Stripe's own kind of refusal: never a 500, and nothing is broken afterwards."""
+"""Invalid requests are refused with Stripe's errors: never with a 500, and without any effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import stripe
 
 from sandboxes.kit import params
 from sandboxes.stripe.registry import ROUTES
-from tests.sandbox import scenes, wire
+from tests.sandbox import raw_requests, steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox.test_pages import visit
 from tests.sandbox_process import ControlRefused, SandboxProcess
@@ -54,16 +54,16 @@ def test_headers_that_are_no_text(shared: SandboxProcess, header: bytes, status:
 
 
 def test_a_key_that_is_no_text(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "GET", "/v1/balance", "key[a]=1", key=None).status == 401
+    assert raw_requests.send(shared, "GET", "/v1/balance", "key[a]=1", key=None).status == 401
 
 
 def test_a_body_that_is_too_large(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "POST", "/v1/customers", "name=" + "a" * 2_000_000).status == 413
+    assert raw_requests.send(shared, "POST", "/v1/customers", "name=" + "a" * 2_000_000).status == 413
 
 
 @pytest.mark.parametrize("path", ["/v2/core/accounts", "/v1/", "/v1/customers/"])
 def test_addresses_that_are_none(shared: SandboxProcess, path: str) -> None:
-    reply = wire.send(shared, "GET", path)
+    reply = raw_requests.send(shared, "GET", path)
 
     assert (reply.status, reply.error["type"]) == (404, "invalid_request_error")
 
@@ -92,7 +92,7 @@ def test_addresses_that_are_none(shared: SandboxProcess, path: str) -> None:
     ],
 )
 def test_parameters_that_are_none(shared: SandboxProcess, path: str, form: dict[str, str], param: str) -> None:
-    reply = wire.send(shared, "POST", path, form)
+    reply = raw_requests.send(shared, "POST", path, form)
 
     assert reply.status in (400, 402)
     assert reply.error["param"] == param
@@ -100,13 +100,13 @@ def test_parameters_that_are_none(shared: SandboxProcess, path: str, form: dict[
 
 @pytest.mark.parametrize("given", ["x", "[features]=x", "[enabled]=maybe", "[enabled]=true&components[unicorn][a]=1"])
 def test_components_that_are_none(shared: SandboxProcess, api: stripe.StripeClient, given: str) -> None:
-    form = f"account={scenes.account(api).id}&components[account_onboarding]{given if '[' in given else '=' + given}"
+    form = f"account={steps.account(api).id}&components[account_onboarding]{given if '[' in given else '=' + given}"
 
-    assert wire.send(shared, "POST", "/v1/account_sessions", form).status == 400
+    assert raw_requests.send(shared, "POST", "/v1/account_sessions", form).status == 400
 
 
 def test_a_delay_of_days_is_a_number_whoever_sets_it(shared: SandboxProcess, api: stripe.StripeClient) -> None:
-    account = scenes.account(api, settings={"payouts": {"schedule": {"delay_days": "minimum"}}})
+    account = steps.account(api, settings={"payouts": {"schedule": {"delay_days": "minimum"}}})
     own: Any = {"stripe_account": account.id}
     assert account.settings is not None
     assert account.settings.payouts is not None
@@ -122,19 +122,21 @@ def test_a_delay_of_days_is_a_number_whoever_sets_it(shared: SandboxProcess, api
 def test_the_platform_cannot_end_itself(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     platform = sandbox.health()["platform"]
 
-    assert wire.send(sandbox, "DELETE", f"/v1/accounts/{platform}").status == 400
-    assert wire.send(sandbox, "POST", f"/v1/accounts/{platform}/reject", {"reason": "fraud"}).status == 400
+    assert raw_requests.send(sandbox, "DELETE", f"/v1/accounts/{platform}").status == 400
+    assert raw_requests.send(sandbox, "POST", f"/v1/accounts/{platform}/reject", {"reason": "fraud"}).status == 400
     assert client.v1.accounts.retrieve_current().charges_enabled
 
 
 def test_what_came_by_a_transfer_is_neither_refunded_nor_disputed(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
-    scenes.pay(client, 5_000, "pm_card_bypassPending")
+    account = steps.freelancer(sandbox, client)
+    steps.pay(client, 5_000, "pm_card_bypassPending")
     sent = client.v1.transfers.create({"amount": 1_000, "currency": "usd", "destination": account})
 
-    reply = wire.send(sandbox, "POST", "/v1/refunds", {"charge": str(sent.destination_payment)}, Stripe_Account=account)
+    reply = raw_requests.send(
+        sandbox, "POST", "/v1/refunds", {"charge": str(sent.destination_payment)}, Stripe_Account=account
+    )
     assert (reply.status, reply.error["param"]) == (400, "charge")
     with pytest.raises(ControlRefused, match="400"):
         sandbox.control("POST", "disputes", {"charge": sent.destination_payment})
@@ -167,19 +169,19 @@ def test_the_control_api_survives_what_is_too_deep_or_too_large(shared: SandboxP
 
 
 def test_a_dispute_is_about_no_more_than_was_paid(shared: SandboxProcess, api: stripe.StripeClient) -> None:
-    charge = scenes.pay(api, 1_000).latest_charge
+    charge = steps.pay(api, 1_000).latest_charge
 
     for amount in (-5, 0, 1_001):
         with pytest.raises(ControlRefused, match="400"):
             shared.control("POST", "disputes", {"charge": charge, "amount": amount})
-    account = scenes.account(api).id
+    account = steps.account(api).id
     with pytest.raises(ControlRefused, match="400"):
         shared.control("POST", f"accounts/{account}", {"currently_due": 5})
 
 
 @pytest.mark.parametrize("day", ["\u00b2", "99", "first"])
 def test_a_birthday_that_is_none(shared: SandboxProcess, api: stripe.StripeClient, day: str) -> None:
-    url = scenes.link(api, scenes.account(api).id).url
+    url = steps.link(api, steps.account(api).id).url
 
     with pytest.raises(ControlRefused, match="400"):
         shared.onboard(url, **{"individual.dob.day": day})
@@ -189,7 +191,7 @@ def test_a_birthday_that_is_none(shared: SandboxProcess, api: stripe.StripeClien
 def test_pages_of_rubbish(shared: SandboxProcess, api: stripe.StripeClient) -> None:
     intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})
     pay = f"{shared.base_url}/pay/{intent.client_secret}"
-    for url in (scenes.link(api, scenes.account(api).id).url, pay):
+    for url in (steps.link(api, steps.account(api).id).url, pay):
         for kind, body in (("application/x-www-form-urlencoded; charset=foo", b"a=\xff"), ("multipart/form-data", b"")):
             with pytest.raises(urllib.error.HTTPError) as caught:
                 urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=10)
@@ -201,7 +203,7 @@ def test_pages_of_rubbish(shared: SandboxProcess, api: stripe.StripeClient) -> N
 
 
 def test_lists_begin_only_after_what_is_in_them(api: stripe.StripeClient, shared: SandboxProcess) -> None:
-    paid = scenes.pay(api, 900)
+    paid = steps.pay(api, 900)
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
         api.v1.customers.list({"starting_after": paid.id})
@@ -230,7 +232,7 @@ def names(fields: dict[str, params.Param], inside: str = "") -> Iterator[str]:
 
 
 def test_no_value_of_any_parameter_breaks_the_server(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    known = {"accounts": scenes.freelancer(sandbox, client), "customers": client.v1.customers.create({}).id}
+    known = {"accounts": steps.freelancer(sandbox, client), "customers": client.v1.customers.create({}).id}
     known["payment_intents"] = client.v1.payment_intents.create({"amount": 900, "currency": "usd"}).id
     required = {"amount": "900", "currency": "usd", "type": "card", "enabled_events[0]": "*", "url": "http://e.com"}
     broken = []

@@ -1,4 +1,4 @@
-"""Requests as they go over the wire, where the SDK would not let a test say them."""
+"""Raw HTTP requests, for what the SDK does not allow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sandbox_process import SandboxProcess
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     headers: Message

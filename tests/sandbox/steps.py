@@ -1,4 +1,4 @@
-"""What most tests begin with: an onboarded freelancer, a paid intent."""
+"""Steps that most tests need: an onboarded freelancer, a paid intent."""
 
 from __future__ import annotations
 
