@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sandboxes.kit.api import Api
 from sandboxes.kit.control import routes
-from sandboxes.kit.control.control import Control, Endpoint
+from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.deliveries import Deliverer
 from sandboxes.kit.http import ApiHandler
 from sandboxes.kit.outbox import Webhooks

@@ -15,7 +15,7 @@ from sandboxes.stripe.objects import (
     balance_transaction,
     charge,
     dispute,
-    initial,
+    initial_objects,
     payment_intent,
     payout,
     refund,
@@ -156,4 +156,6 @@ RENDERERS: Final[Mapping[str, Callable[[Sandbox, Doc], Doc]]] = {
     "transfer": transfer.render,
 }
 
-BEHAVIOUR: Final = Behaviour(timers=TIMERS, renderers=RENDERERS, prepare=initial.prepare, tables=idempotency.TABLES)
+BEHAVIOUR: Final = Behaviour(
+    timers=TIMERS, renderers=RENDERERS, prepare=initial_objects.prepare, tables=idempotency.TABLES
+)

@@ -16,7 +16,7 @@ from aiohttp import web
 from sandboxes.kit import outbox, params, server
 from sandboxes.kit.api import Answer, Api, Request
 from sandboxes.kit.call import Call
-from sandboxes.kit.control.control import Control, Endpoint
+from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
 from sandboxes.kit.outbox import Message

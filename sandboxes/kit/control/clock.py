@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandboxes.kit.control.control import Control, Endpoint, seconds
+from sandboxes.kit.control.endpoints import Control, Endpoint, seconds
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.sandbox import Sandbox
 

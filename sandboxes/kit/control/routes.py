@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sandboxes.kit.control import clock, faults, journal, snapshots, state, webhooks
-from sandboxes.kit.control.control import Control, Endpoint
+from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandboxes.kit.control.control import Control, Endpoint, seconds
+from sandboxes.kit.control.endpoints import Control, Endpoint, seconds
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
 from sandboxes.stripe import banks

@@ -1,4 +1,4 @@
-"""What the calls of the control API share: the sandbox, its webhooks, and how a duration is read."""
+"""An endpoint of the control API, and what all of them work on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=Sandbox)
 
 @dataclass(frozen=True)
 class Control(Generic[S]):
-    """What a call of the control API works on."""
+    """What the endpoints of the control API work on: the sandbox, its webhooks and its snapshots."""
 
     sandbox: S
     deliverer: Deliverer
@@ -27,7 +27,7 @@ class Control(Generic[S]):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A call below `/_sandbox/`; `function` takes the `Control`, the given JSON, and the ids of the path."""
+    """An endpoint below `/_sandbox/`; `function` takes the `Control`, the given JSON, and the ids of the path."""
 
     method: str
     path: str
