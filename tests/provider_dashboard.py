@@ -33,7 +33,6 @@ class Dashboard:
         return self._call(path, urllib.parse.urlencode(form).encode(), account)
 
     def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
-        self.sandbox.commands += form is not None
         headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})
         request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers)
         with urllib.request.urlopen(request, timeout=30) as reply:

@@ -45,8 +45,6 @@ class SandboxProcess:
         self.port = 0
         self.data: Path | None = None
         self.base_url = ""
-        # The number of calls that change its state, such as faults or moves of the clock.
-        self.commands = 0
 
     def __enter__(self) -> SandboxProcess:
         self.start(**self._options)
@@ -134,7 +132,6 @@ class SandboxProcess:
 
     def control(self, method: str, path: str, body: Doc | None = None, **query: str | None) -> Any:
         """Call the control API below `/_sandbox/`. Raises ControlRefused, or OSError when nobody answers."""
-        self.commands += method != "GET"
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
         url = f"{self.base_url}/_sandbox/{path}?{asked}"
         data = json.dumps(body or {}).encode() if method == "POST" else None
@@ -152,18 +149,6 @@ class SandboxProcess:
     def reset(self) -> None:
         """Delete all state: no objects, no faults, the clock at real time."""
         self.control("POST", "reset")
-
-    def keep(self) -> str:
-        """Keep a snapshot of the state; return its name."""
-        return str(self.control("POST", "snapshots")["snapshot"])
-
-    def restore(self, snapshot: str) -> None:
-        """Go back to a snapshot."""
-        self.control("POST", f"snapshots/{snapshot}/restore")
-
-    def drop(self, snapshot: str) -> None:
-        """Delete a snapshot."""
-        self.control("DELETE", f"snapshots/{snapshot}")
 
     def now(self) -> int:
         """Return the virtual moment in seconds."""
@@ -226,7 +211,6 @@ class SandboxProcess:
             "account_holder_name": "Jenny Rosen",
             **fields,
         }  # fmt: skip
-        self.commands += 1
         opener = urllib.request.build_opener(_NoRedirect())
         try:
             with opener.open(link, urllib.parse.urlencode(form).encode(), timeout=30) as reply:

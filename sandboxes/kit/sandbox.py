@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,14 +67,6 @@ class Sandbox:
             self.store.empty()
             self._open()
             self._behaviour.prepare(self)
-
-    def restore(self, copy: sqlite3.Connection) -> None:
-        """Make the state what it was when the store was copied."""
-        self.store.overwrite(copy)
-        with self.store.transaction():
-            self._open()
-            # What held them was in the process, and is gone.
-            self.store.db.execute("UPDATE deliveries SET held = 0")
 
     def identity(self) -> Doc:
         """Return what a caller of the control API learns about this sandbox besides its seed and time."""

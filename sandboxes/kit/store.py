@@ -88,17 +88,6 @@ class Store:
             self.db.execute(f"DELETE FROM {table['name']}")  # noqa: S608
         self._read.clear()
 
-    def copied(self) -> sqlite3.Connection:
-        """Return a copy of the state, in memory."""
-        copy = sqlite3.connect(":memory:")
-        self.db.backup(copy)
-        return copy
-
-    def overwrite(self, copy: sqlite3.Connection) -> None:
-        """Replace the state by a copy."""
-        copy.backup(self.db)
-        self._read.clear()
-
     def insert(self, doc: Doc, account: str, parent: str | None = None) -> Doc:
         """Add a document under its id."""
         self.db.execute(

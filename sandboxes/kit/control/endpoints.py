@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sandboxes.kit.deliveries import Deliverer
@@ -17,12 +15,10 @@ S = TypeVar("S", bound=Sandbox)
 
 @dataclass(frozen=True)
 class Control(Generic[S]):
-    """What the endpoints of the control API work on: the sandbox, its webhooks and its snapshots."""
+    """What the endpoints of the control API work on: the sandbox and its webhooks."""
 
     sandbox: S
     deliverer: Deliverer
-    snapshots: dict[str, sqlite3.Connection] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandboxes.kit.control import clock, faults, journal, snapshots, state, webhooks
+from sandboxes.kit.control import clock, faults, journal, state, webhooks
 from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
@@ -20,7 +20,6 @@ ENDPOINTS = (
     *clock.ENDPOINTS,
     *faults.ENDPOINTS,
     *journal.ENDPOINTS,
-    *snapshots.ENDPOINTS,
     *webhooks.ENDPOINTS,
 )
 
