@@ -57,11 +57,13 @@ OWN: Final[Mapping[str, str]] = {
     "methods_create": _LIMITED,
     "methods_setup": _LIMITED,
     "methods_delete": f"not_found {_PROVIDER}",
+    "methods_remove": f"not_found {_PROVIDER}",
     "methods_set_default": f"not_found {_LIMITED}",
 }
 
 _ANY: Final = (
     "bad_request repeated_parameter not_found body_too_large invalid invalid_text"
+    " unknown_parameter"
     " too_many_requests temporarily_unavailable outcome_unknown"
 )
 _WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed second_factor_required"

@@ -51,7 +51,7 @@ _CODES_BY_STATUS: dict[int, str] = {
     413: "body_too_large",
     415: "unsupported_media_type",
     422: """
-        invalid required unknown_field invalid_account invalid_task invalid_text own_task
+        invalid required unknown_field unknown_parameter invalid_account invalid_task invalid_text own_task
         amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
         link_invalid period_too_long

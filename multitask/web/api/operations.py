@@ -4,11 +4,12 @@ from typing import Any
 
 from multitask.web.api.schemas import Error
 
-# Any request may repeat a parameter, be too large or be one too many, and any may meet a server that is busy.
-ALWAYS = (400, 413, 429, 503)
+# Any request may repeat a parameter, name an unknown one, be too large or be one too many, and any may meet a busy
+# server.
+ALWAYS = (400, 413, 422, 429, 503)
 WITH_USER = (401, 403)
-WITH_BODY = (408, 411, 415, 422)
-WITH_KEY = (409, 422)
+WITH_BODY = (408, 411, 415)
+WITH_KEY = (409,)
 
 
 def responses(

@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
+from ninja import NinjaAPI
+from ninja.operation import Operation
+from ninja.params.models import ParamModel, QueryModel
 from ninja.parser import Parser
 
 from multitask.web.api.refusals import Refused
@@ -47,6 +50,13 @@ class RepeatedParameter(Refused):
 
     code = "repeated_parameter"
     message = "A query parameter may be given once."
+
+
+class UnknownParameter(Refused):
+    """The query has a parameter that the operation does not take: a filter that is ignored would answer wrongly."""
+
+    code = "unknown_parameter"
+    message = "The address has a query parameter that is not known."
 
 
 class Number(Decimal):
@@ -91,13 +101,45 @@ class StrictParser(Parser):
     def parse_querydict(
         self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
     ) -> dict[str, Any]:
-        """Read parameters that come once each; unknown ones are left alone."""
+        """Read parameters that come once each; which names are known is checked by `require_known_parameters`."""
         for name, values in data.lists():
             if len(values) > 1:
                 raise RepeatedParameter(fields={name[:100]: "Give this once."})
             if NUL_OR_SURROGATE.search(name + values[0]):
                 raise InvalidText
         return {name: values[0] for name, values in data.lists()}
+
+
+def require_known_parameters(api: NinjaAPI) -> None:
+    """Refuse unknown query parameters on every operation of the API, also on those that take none.
+
+    Call it once all routers are mounted. The check runs after the login, before anything else is read.
+    """
+    for bound in api._get_bound_routers():
+        for view in bound.path_operations.values():
+            for operation in view.operations:
+                operation.models = [_known_parameters(query_names(operation)), *operation.models]
+
+
+def query_names(operation: Operation) -> frozenset[str]:
+    """Return the names of the query parameters that an operation takes."""
+    queries = (model for model in operation.models if issubclass(model, QueryModel))
+    return frozenset(name for model in queries for name in getattr(model, "__ninja_flatten_map__", {}))
+
+
+def _known_parameters(known: frozenset[str]) -> type[ParamModel]:
+    """Make the model that an operation resolves first: it takes nothing and refuses what is not `known`."""
+
+    class KnownParameters(ParamModel):
+        @classmethod
+        def get_request_data(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> dict[str, Any]:
+            sent = api.parser.parse_querydict(request.GET, [], request)
+            unknown = [name for name in sent if name not in known]
+            if unknown:
+                raise UnknownParameter(fields={name[:100]: "This parameter is not known." for name in unknown[:10]})
+            return {}
+
+    return KnownParameters
 
 
 def _decode(text: str) -> Any:

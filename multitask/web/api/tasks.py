@@ -102,7 +102,7 @@ FOR_THE_BUDGET = ApplyIn()
 Search = Annotated[str, Field(max_length=100)]
 
 
-@router.get("/", operation_id="tasks_list", response=responses({200: Page[TaskOut]}, 422))
+@router.get("/", operation_id="tasks_list", response=responses({200: Page[TaskOut]}))
 def list_tasks(
     request: HttpRequest,
     paging: PageQuery,
@@ -128,14 +128,14 @@ def create(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     return Status(201, _task(request, task.pk))
 
 
-@router.get("/my-tasks/", operation_id="tasks_mine", response=responses({200: Page[TaskOut]}, 422))
+@router.get("/my-tasks/", operation_id="tasks_mine", response=responses({200: Page[TaskOut]}))
 def my_tasks(request: HttpRequest, paging: PageQuery, status: TaskStatus | None = None) -> Page[TaskOut]:
     """List the tasks that one has posted or is assigned to, newest first."""
     rows = listing.own_tasks(auth.actor_of(request), status=status)
     return pagination.page(request, paging, rows, show_task)
 
 
-@router.get("/my-applications/", operation_id="applications_mine", response=responses({200: Page[ApplicationOut]}, 422))
+@router.get("/my-applications/", operation_id="applications_mine", response=responses({200: Page[ApplicationOut]}))
 def my_applications(
     request: HttpRequest, paging: PageQuery, status: ApplicationStatus | None = None
 ) -> Page[ApplicationOut]:
@@ -171,7 +171,7 @@ def apply(request: HttpRequest, task_id: Id, body: ApplyIn = FOR_THE_BUDGET) -> 
 @router.get(
     "/{int:task_id}/applications/",
     operation_id="tasks_applications",
-    response=responses({200: Page[ApplicationOut]}, 404, 422),
+    response=responses({200: Page[ApplicationOut]}, 404),
 )
 def applications(request: HttpRequest, task_id: Id, paging: PageQuery) -> Page[ApplicationOut]:
     """List a task's applications: all of them for its client, one's own for a freelancer."""

@@ -7,7 +7,7 @@ from ninja import NinjaAPI
 
 from multitask.web.api import accounts, document, errors, health, metrics, tasks
 from multitask.web.api.auth import AUTH, lacks_second_factor
-from multitask.web.api.parsing import StrictParser
+from multitask.web.api.parsing import StrictParser, require_known_parameters
 
 DESCRIPTION = (
     "Escrow payments for a marketplace: a client funds a task, confirms its completion, "
@@ -32,6 +32,7 @@ def build() -> NinjaAPI:
     api.add_router("/api/auth", accounts.router)
     api.add_router("/api/tasks", tasks.router)
     _add_payments(api)
+    require_known_parameters(api)
     return api
 
 

@@ -1,9 +1,11 @@
 """Says in plain sentences what a request's schema found wrong with it."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ninja.errors import ValidationError
 from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
 
 SENTENCES = {
     "missing": "This is required.",
@@ -41,6 +43,13 @@ def own(kind: str, sentence: str) -> PydanticCustomError:
     """Make the error that a validator of ours raises; `kind` becomes the code of the answer."""
     # Braces would be taken for places to fill in.
     return PydanticCustomError(kind, "{sentence}", {"sentence": sentence})
+
+
+def same(value: T | None, other: T | None, other_name: str) -> T | None:
+    """Return the value of a parameter that has two names. Raises when both are given and differ."""
+    if value is not None and other is not None and value != other:
+        raise own("invalid", f"This differs from `{other_name}`; send one of the two.")
+    return value
 
 
 def is_about_path(error: ValidationError) -> bool:

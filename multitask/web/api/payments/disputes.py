@@ -78,7 +78,7 @@ class DecisionIn(Body):
     approve: bool
 
 
-@router.get("/disputes/", operation_id="disputes_list", response=responses({200: Page[DisputeOut]}, 422))
+@router.get("/disputes/", operation_id="disputes_list", response=responses({200: Page[DisputeOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[DisputeOut]:
     """List the disputes of the escrows that one is a party to, newest first; for staff all."""
     escrows = access.visible_escrows(auth.actor_of(request))
@@ -123,7 +123,7 @@ def share(amount: str, currency: str, field: str) -> Money:
     return money(amount, currency, field=field, minimum_minor=0)
 
 
-@router.get("/approvals/", operation_id="approvals_list", response=responses({200: Page[ApprovalOut]}, 422))
+@router.get("/approvals/", operation_id="approvals_list", response=responses({200: Page[ApprovalOut]}))
 def waiting(request: HttpRequest, paging: PageQuery) -> Page[ApprovalOut]:
     """List the large decisions of the staff, newest first; for staff alone."""
     found = approvals.visible(auth.actor_of(request)).select_related("requested_by").order_by("-pk")

@@ -54,7 +54,11 @@ class TimelineRow(Output):
 
 
 class EscrowOut(Output):
-    """An escrow as its two sides and the staff see it."""
+    """An escrow as its two sides and the staff see it.
+
+    `platform_fee_amount` and `freelancer_amount` are the agreed shares of `total_amount`. What was really released and
+    charged differs after a refund or a settled dispute.
+    """
 
     id: int
     escrow_id: uuid.UUID
@@ -66,10 +70,14 @@ class EscrowOut(Output):
     freelancer_username: str
     total_amount: AmountOut
     platform_fee_percentage: str
-    platform_fee_amount: AmountOut
-    freelancer_amount: AmountOut
-    released_amount: AmountOut
-    refunded_amount: AmountOut
+    platform_fee_amount: Annotated[AmountOut, Field(description="The agreed fee on the whole of total_amount.")]
+    freelancer_amount: Annotated[AmountOut, Field(description="total_amount less platform_fee_amount.")]
+    released_amount: Annotated[
+        AmountOut, Field(description="What left escrow by release, the fee included; zero before.")
+    ]
+    platform_fee_charged: Annotated[AmountOut, Field(description="The fee in released_amount.")]
+    freelancer_received: Annotated[AmountOut, Field(description="released_amount less platform_fee_charged.")]
+    refunded_amount: Annotated[AmountOut, Field(description="What the client has got back.")]
     currency: CurrencyOut
     status: EscrowState
     provider: str
@@ -114,7 +122,7 @@ class DisputeIn(Body):
     reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
 
 
-@router.get("/escrow/", operation_id="escrow_list", response=responses({200: Page[EscrowOut]}, 422))
+@router.get("/escrow/", operation_id="escrow_list", response=responses({200: Page[EscrowOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
     """List the escrows that one is a party to, newest first; for staff all."""
     actor = auth.actor_of(request)
@@ -232,6 +240,8 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         platform_fee_amount=amount_out(Money(held.fee_minor, currency)),
         freelancer_amount=amount_out(Money(held.freelancer_minor, currency)),
         released_amount=amount_out(Money(held.released_minor, currency)),
+        platform_fee_charged=amount_out(Money(held.released_fee_minor, currency)),
+        freelancer_received=amount_out(Money(held.released_minor - held.released_fee_minor, currency)),
         refunded_amount=amount_out(Money(held.refunded_minor, currency)),
         currency=currency,
         status=EscrowState(held.state),

@@ -63,7 +63,7 @@ class AnswerIn(Body):
 WITHOUT_WORDS = AnswerIn()
 
 
-@router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}, 422))
+@router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[RefundOut]:
     """List the refunds of the escrows that one is a party to, newest first."""
     escrows = access.visible_escrows(auth.actor_of(request))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from multitask import text
 from multitask.money import Money
@@ -26,8 +26,18 @@ from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amou
 router = Router(tags=["wallet"])
 
 
+EARNED = (
+    "Everything ever released to you in this currency, less the platform's fee: the sum of `freelancer_received`"
+    " over your escrows. Withdrawing it changes nothing here. The same as lifetime_earnings."
+)
+SPENT = (
+    "Everything you ever paid into escrow in this currency, less what was refunded to you. A payment counts once it"
+    " has arrived, a refund once it has succeeded. The same as lifetime_spent."
+)
+
+
 class BalanceOut(Output):
-    """One's money in one currency."""
+    """The caller's money in one currency."""
 
     currency: CurrencyOut
     available_balance: AmountOut
@@ -36,6 +46,8 @@ class BalanceOut(Output):
     withdrawing_balance: AmountOut
     lifetime_earnings: AmountOut
     lifetime_spent: AmountOut
+    total_earned: Annotated[AmountOut, Field(description=EARNED)]
+    total_spent: Annotated[AmountOut, Field(description=SPENT)]
 
 
 class WalletOut(BalanceOut):
@@ -79,16 +91,23 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 class HistoryQuery(BaseModel):
-    """Which rows are wanted; `from` and `to` are days in one's own time zone, both included."""
+    """Which rows are wanted; `from` and `to` are days in the caller's own time zone, both included."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     type: HistoryType | None = None
+    transaction_type: Annotated[HistoryType | None, Field(description="The same as type.")] = None
     status: HistoryStatus | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     start: Day | None = Field(None, alias="from")
     end: Day | None = Field(None, alias="to")
     search: Annotated[str, Field(max_length=100)] = ""
+
+    @field_validator("transaction_type")
+    @classmethod
+    def same_as_type(cls, value: HistoryType | None, info: ValidationInfo) -> HistoryType | None:
+        """Refuse two different types."""
+        return validation.same(value, info.data.get("type"), "type")
 
     @field_validator("search")
     @classmethod
@@ -112,7 +131,7 @@ def get(request: HttpRequest) -> WalletOut:
 @router.get(
     "/wallet/transactions/",
     operation_id="wallet_transactions",
-    response=responses({200: Page[HistoryOut]}, 422),
+    response=responses({200: Page[HistoryOut]}),
 )
 def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
     """List everything that happened in one's wallet, newest first."""
@@ -132,8 +151,9 @@ class EndsBeforeItBegins(Refused):
 def _filter(query: HistoryQuery, zone: ZoneInfo) -> Filter:
     if query.start and query.end and query.end < query.start:
         raise EndsBeforeItBegins(fields={"to": "This lies before `from`."})
+    kind = query.type or query.transaction_type
     return Filter(
-        type=query.type.value if query.type else "",
+        type=kind.value if kind else "",
         status=query.status.value if query.status else "",
         currency=query.currency or "",
         start=_midnight(query.start, zone),
@@ -160,6 +180,8 @@ def show_balances(found: Balances) -> BalanceOut:
         withdrawing_balance=amount_out(found.withdrawing),
         lifetime_earnings=amount_out(found.lifetime_earnings),
         lifetime_spent=amount_out(found.lifetime_spent),
+        total_earned=amount_out(found.lifetime_earnings),
+        total_spent=amount_out(found.lifetime_spent),
     )
 
 

@@ -64,7 +64,7 @@ class WithdrawalMessage(Output):
 @router.get(
     "/withdrawals/",
     operation_id="withdrawals_list",
-    response=responses({200: Page[WithdrawalOut]}, 422),
+    response=responses({200: Page[WithdrawalOut]}),
 )
 def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
     """List one's withdrawals, newest first."""
