@@ -157,16 +157,27 @@ def _write(wanted: list[Notice]) -> int:
 
 
 def remind(*, now: datetime, limit: int = 500) -> int:
-    """Tell clients whose silence is about to release money; return how many. Writes `limit` per transaction."""
+    """Tell clients whose silence is about to release money; return how many. Reads and writes `limit` per transaction."""
     NoticeCursor.objects.get_or_create(pk=1)
+    made, after = 0, (now, 0)
+    while nearing := _nearing(after, now=now, limit=limit):
+        made += _remind([escrow_id for _, escrow_id in nearing], now)
+        after = nearing[-1]
+    return made
+
+
+def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
+    """Return moment and id of the escrows that silence releases next, those after a given one, the soonest first."""
+    at, escrow_id = after
     nearing = Escrow.objects.filter(
+        Q(auto_release_at__gt=at) | Q(auto_release_at=at, pk__gt=escrow_id),
         state=EscrowState.FUNDED.value,
         auto_release_at__gt=now,
+        auto_release_at__gte=at,
         auto_release_at__lte=now + NEARING,
         frozen_at=None,
     )
-    ids = list(nearing.order_by("auto_release_at", "pk").values_list("pk", flat=True))
-    return sum(_remind(ids[first : first + limit], now) for first in range(0, len(ids), limit))
+    return list(nearing.order_by("auto_release_at", "pk").values_list("auto_release_at", "pk")[:limit])
 
 
 @database.transactional
