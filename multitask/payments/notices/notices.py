@@ -157,7 +157,7 @@ def _write(wanted: list[Notice]) -> int:
 
 
 def remind(*, now: datetime, limit: int = 500) -> int:
-    """Tell clients whose silence is about to release money; return how many. Reads and writes `limit` per transaction."""
+    """Tell clients whose silence is about to release money; return how many. Takes `limit` at once."""
     NoticeCursor.objects.get_or_create(pk=1)
     made, after = 0, (now, 0)
     while nearing := _nearing(after, now=now, limit=limit):
@@ -177,7 +177,8 @@ def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[
         auto_release_at__lte=now + NEARING,
         frozen_at=None,
     )
-    return list(nearing.order_by("auto_release_at", "pk").values_list("auto_release_at", "pk")[:limit])
+    found = nearing.order_by("auto_release_at", "pk").values_list("auto_release_at", "pk")[:limit]
+    return [(at, escrow_id) for at, escrow_id in found if at is not None]
 
 
 @database.transactional

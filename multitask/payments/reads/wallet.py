@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
-from multitask import ledger
+from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.books.history import HistoryType
@@ -32,8 +32,9 @@ class Balances:
     lifetime_spent: Money
 
 
+@database.snapshot
 def balances(*, user_id: int, default_currency: str) -> list[Balances]:
-    """A person's money per currency, the default currency first and always there. Three queries."""
+    """Return a person's money per currency, the default currency first and always there. Three queries."""
     accounts = {
         "available": postings.available_account(user_id).code,
         "pending": postings.pending_account(user_id).code,
@@ -115,6 +116,14 @@ SELECT newest.id
           AND row.currency = kind.currency
         ORDER BY row.id DESC LIMIT %s) AS newest
 """
+
+
+@database.snapshot
+def page(user_id: int, wanted: Filter, *, offset: int, size: int) -> tuple[list[HistoryRow], int]:
+    """Read a page of a person's own history, newest first, and how many rows match."""
+    total = count(user_id, wanted)
+    found = rows(user_id, wanted, reach=offset + size)
+    return (list(found[offset : offset + size]) if total > offset else []), total
 
 
 def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[HistoryRow]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Query
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from multitask import database
 from multitask.web.api import validation
 from multitask.web.api.schemas import Page
 
@@ -49,28 +50,22 @@ class Paging(BaseModel):
 PageQuery = Query[Paging]
 
 
-def page(
-    request: HttpRequest,
-    paging: Paging,
-    rows: QuerySet[Any, Row],
-    show: Callable[[Row], Out],
-    *,
-    count: int | None = None,
-) -> Page[Out]:
-    """Make the page of an ordered query; with a `count` the rows are not counted again."""
-    total = rows.count() if count is None else count
+@database.snapshot
+def page(request: HttpRequest, paging: Paging, rows: QuerySet[Any, Row], show: Callable[[Row], Out]) -> Page[Out]:
+    """Make the page of an ordered query; count and rows are of one moment."""
+    total = rows.count()
     shown = [show(row) for row in rows[paging.offset : paging.offset + paging.size]] if total > paging.offset else []
     return of(request, paging, shown, count=total)
 
 
 def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
-    """Make the page of rows that the caller has cut out himself."""
+    """Make the page of rows that the caller has read already."""
     has_next = paging.offset + paging.size < count
     last = max(1, -(-count // paging.size))
     return Page(
         count=count,
         next=_address(request, paging.page + 1) if has_next else None,
-        # From beyond the end it leads to where there is something.
+        # Beyond the end, the last page that has rows.
         previous=_address(request, min(paging.page - 1, last)) if paging.page > 1 else None,
         results=results,
     )

@@ -9,12 +9,14 @@ from django.utils import timezone
 from ninja import Router
 from pydantic import BaseModel, Field
 
+from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit
-from multitask.payments.escrow import disputes, permitted_actions, refunds
-from multitask.payments.escrow import releases as escrows
-from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.models import Approval, AuditEvent, Refund
+from multitask.payments.reads import escrows
+from multitask.payments.reads.escrows import EscrowView
 from multitask.payments.states import EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor, Role
@@ -126,15 +128,15 @@ class DisputeIn(Body):
 def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
     """List the escrows that one is a party to, newest first; for staff all."""
     actor = auth.actor_of(request)
-    found = access.visible_escrows(actor).select_related("task", "client", "freelancer").order_by("-pk")
-    return pagination.page(request, paging, found, lambda held: show(held, actor))
+    found, count = escrows.page(actor, offset=paging.offset, size=paging.size)
+    return pagination.of(request, paging, [show(view, actor) for view in found], count=count)
 
 
 @router.get("/escrow/{escrow_id}/", operation_id="escrow_get", response=responses({200: EscrowOut}, 404))
 def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
     """Show an escrow, as one of its sides or as staff."""
     actor = auth.actor_of(request)
-    return show(access.escrow(actor, identifier(escrow_id)), actor)
+    return _read(actor, identifier(escrow_id))
 
 
 @router.post(
@@ -151,12 +153,12 @@ def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> Http
     actor, found = auth.actor_of(request), identifier(escrow_id)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:
-        held = escrows.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
+        held = releases.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
         if isinstance(held, Approval):
             message = "A second person has to approve a release of this size."
-            return 202, EscrowMessage(message=message, escrow=show(access.escrow(actor, found), actor))
+            return 202, EscrowMessage(message=message, escrow=_read(actor, found))
         message = f"Released. {held.freelancer.username} can withdraw the money once it has settled."
-        return 200, EscrowMessage(message=message, escrow=show(held, actor))
+        return 200, EscrowMessage(message=message, escrow=_read(actor, found))
 
     return idempotent(request, endpoint=f"escrow/{found}/release", body=body, execute=execute)
 
@@ -188,16 +190,18 @@ def refund(request: HttpRequest, escrow_id: str, body: RefundIn) -> HttpResponse
     return idempotent(request, endpoint=f"escrow/{found}/refund", body=body, execute=execute)
 
 
+@database.snapshot
 def _refund_answer(actor: Actor, escrow_id: access.Identifier, made: Refund | Approval) -> tuple[int, RefundMessage]:
-    escrow = show(access.escrow(actor, escrow_id), actor)
+    escrow = _read(actor, escrow_id)
     if isinstance(made, Approval):
         message = "A second person has to approve a refund of this size."
         return 202, RefundMessage(message=message, escrow=escrow, refund=None)
+    refund = show_refund(access.refund(actor, made.pk))
     if made.state == RefundState.REQUESTED.value:
         message = "The freelancer was asked to agree to the refund."
-        return 202, RefundMessage(message=message, escrow=escrow, refund=show_refund(made))
+        return 202, RefundMessage(message=message, escrow=escrow, refund=refund)
     message = "The refund is on its way to the client's card."
-    return 200, RefundMessage(message=message, escrow=escrow, refund=show_refund(made))
+    return 200, RefundMessage(message=message, escrow=escrow, refund=refund)
 
 
 @router.post(
@@ -223,8 +227,13 @@ def dispute(request: HttpRequest, escrow_id: str, body: DisputeIn) -> HttpRespon
     return idempotent(request, endpoint=f"escrow/{found}/dispute", body=body, execute=execute)
 
 
-def show(held: Escrow, actor: Actor) -> EscrowOut:
+def _read(actor: Actor, escrow_id: access.Identifier) -> EscrowOut:
+    return show(escrows.one(actor, escrow_id), actor)
+
+
+def show(view: EscrowView, actor: Actor) -> EscrowOut:
     """Make the answer that shows an escrow to this actor."""
+    held = view.escrow
     currency = held.currency
     return EscrowOut(
         id=held.pk,
@@ -254,8 +263,8 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         auto_release_at=held.auto_release_at,
         disputed_at=held.disputed_at,
         dispute_reason=held.dispute_reason,
-        timeline=[_timeline_row(event, actor) for event in escrows.timeline(held)],
-        allowed_actions=permitted_actions.allowed(actor, held),
+        timeline=[_timeline_row(event, actor) for event in view.timeline],
+        allowed_actions=view.allowed_actions,
     )
 
 

@@ -137,8 +137,8 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
     """List everything that happened in one's wallet, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
-    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size)
-    return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
+    rows, count = wallet.page(user.pk, wanted, offset=paging.offset, size=paging.size)
+    return pagination.of(request, paging, [show_row(row) for row in rows], count=count)
 
 
 class EndsBeforeItBegins(Refused):
