@@ -20,15 +20,15 @@ from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, No
 from multitask.payments.notices import wording
 from multitask.payments.operations import queue
 from multitask.payments.states import EscrowState
+from multitask.users import outbox
 from multitask.users.actor import Actor
 
 log = structlog.get_logger(__name__)
 
 BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
-# A job that has not come by then is deferred once more, and how long to wait after each refusal for now.
+# A job that has not run by then is deferred once more.
 LOST: Final = timedelta(minutes=5)
-PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
 
@@ -248,7 +248,7 @@ def _with_facts() -> QuerySet[Notice]:
 def unsent(*, now: datetime) -> list[int]:
     """Notices whose email is due, also those whose job waits in the queue."""
     due = Q(email_attempts=0, created_at__lte=now - LOST)
-    for attempts, pause in enumerate(PAUSES, start=1):
+    for attempts, pause in enumerate(outbox.PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
     waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)
     return list(waiting.order_by("pk").values_list("pk", flat=True))
