@@ -37,7 +37,7 @@ SECOND_FACTOR_OFF: Final = "second_factor_off"
 RECOVERY_CODE_USED: Final = "recovery_code_used"
 
 EMAIL_SALT: Final = "multitask.users.email"
-# Those that visitors have sent are counted when they are asked for.
+# Letters that visitors request are counted when they are requested.
 _COUNTED: Final = frozenset({RESET, REGISTERED, ADDRESS_IN_USE, EMAIL_CONFIRMATION})
 Words = Callable[[], str]
 
@@ -45,12 +45,12 @@ Words = Callable[[], str]
 def post(
     kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None, state: str = ""
 ) -> None:
-    """Defer a letter in the caller's transaction, to an address in its normal form.
+    """Queue a letter in the caller's transaction, to an address in its normal form.
 
-    One to nobody in particular (0) finds its reader by the address. `state` goes into the link of a change of
-    address, as it was when the change was asked for.
+    With `user_id` 0 the reader is found by the address. `state` is the account's state when a change of address was
+    requested; it is signed into the link.
     """
-    # Somebody waits for it, perhaps with a link that is good for an hour: it goes before all notices.
+    # A user is waiting for it, so it goes before all notices.
     about: dict[str, int | str] = {"kind": kind, "address": address, "user_id": user_id, "attempt": attempt}
     if state:
         about["state"] = state
@@ -107,10 +107,10 @@ def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailM
 
 
 def _reader(kind: str, address: str, user_id: int) -> tuple[str, User | None]:
-    """Return which letter is written and to whom; None for nobody.
+    """Return the kind of letter to write and its reader, or None for no reader.
 
-    Every reader has the address as it is stored, or asks to have it. Who has confirmed it gets no letter that is
-    meant for somebody else.
+    The reader has the address or asks to have it. The account that has confirmed it gets no letter that is meant for
+    another account.
     """
     owner = mailboxes.owner(address)
     if kind == RESET:
@@ -129,16 +129,16 @@ def _is_settled(user: User, address: str) -> bool:
 
 
 def _has_room(kind: str, address: str, now: datetime) -> bool:
-    """Return whether a letter may be sent. A mailbox that nobody has confirmed may be a stranger's: it gets few."""
+    """Return whether a letter may be sent. An unconfirmed address may be a stranger's, so it gets few."""
     if kind in _COUNTED or mailboxes.owner(address) is not None:
         return True
     return mailboxes.has_room_for_news(address=address, now=now)
 
 
 def said(kind: str, user: User, address: str, state: str = "") -> Said:
-    """Return a letter's words in the language that is active; a link in it is made for this user and address.
+    """Return a letter's words in the active language; its link is for this user and address.
 
-    The link of a change of address works while `state` is that of the account (`addresses`).
+    The link of a change of address works while the account's state is `state` (`addresses`).
     """
     return _WORDS[kind](user, address, state)
 

@@ -1,4 +1,4 @@
-"""Notices by email: written in the reader's language, sent by jobs, never twice."""
+"""Emails of notices: written in the reader's language, sent by jobs, never twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ _STATES: Final = {
 
 
 def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Defer again every email that was lost, or refused for now; return how many. Looks at `limit` per transaction."""
+    """Queue every email again that was lost or refused for now; return how many. `limit` per transaction."""
     return sum(_defer_lost(batch) for batch in jobs.batches(notices.unsent(now=now), limit))
 
 

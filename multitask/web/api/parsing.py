@@ -1,4 +1,4 @@
-"""Reads JSON bodies and query strings strictly: one meaning, or a refusal.
+"""Reads JSON bodies and query strings strictly and refuses ambiguous ones.
 
 Numbers keep the digits that were sent: a whole number becomes an int, any other a `Number`.
 """
@@ -19,48 +19,48 @@ from multitask.web.api.refusals import Refused
 
 DEEPEST = 32
 LONGEST_INTEGER = 1_000
-# What a double can hold; other readers of the same text would see infinity or nothing.
+# The range of a double: other readers of the same text would get infinity or zero.
 LARGEST_EXPONENT = 308
 NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
 class InvalidJson(Refused):
-    """The body is not JSON as the standard has it, or could be read in two ways."""
+    """The body is not standard JSON, or it is ambiguous."""
 
     code = "invalid_json"
     message = "The body is not valid JSON."
 
 
 class InvalidText(Refused):
-    """Some text holds what cannot be stored."""
+    """Some text has characters that the database cannot store."""
 
     code = "invalid_text"
     message = "The request holds text with characters that cannot be stored."
 
 
 class UnsupportedMediaType(Refused):
-    """The body is not said to be JSON."""
+    """The content type of the body is not JSON."""
 
     code = "unsupported_media_type"
     message = "Send the body as JSON, with the content type application/json."
 
 
 class RepeatedParameter(Refused):
-    """A parameter of the query comes more than once, so it is not clear which one counts."""
+    """A query parameter is given more than once, so its value is ambiguous."""
 
     code = "repeated_parameter"
     message = "A query parameter may be given once."
 
 
 class UnknownParameter(Refused):
-    """The query has a parameter that the operation does not take: a filter that is ignored would answer wrongly."""
+    """The query has a parameter that the operation does not take. Ignoring a filter would give a wrong answer."""
 
     code = "unknown_parameter"
     message = "The address has a query parameter that is not known."
 
 
 class Number(Decimal):
-    """A JSON number with a fraction or an exponent, exact, that remembers how it was written."""
+    """An exact JSON number with a fraction or an exponent; `literal` is how it was written."""
 
     literal: str
 
@@ -182,7 +182,7 @@ def _constant(literal: str) -> NoReturn:
 
 
 def _refuse_depth_and_text(value: Any) -> None:
-    """Walk without recursion, so that depth is ours to limit and not the interpreter's."""
+    """Walk without recursion, so that we limit the depth and not the interpreter."""
     waiting: list[tuple[Any, int]] = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()

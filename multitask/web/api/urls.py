@@ -1,4 +1,4 @@
-"""The one API, built once, and the addresses around it."""
+"""The API, built once, and the URLs around it."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ DESCRIPTION = (
 
 
 def build() -> NinjaAPI:
-    """Put the resources together."""
+    """Build the API from its resources."""
     api = NinjaAPI(
         title="MultiTask Payments",
         version="1.0.0",
@@ -50,7 +50,7 @@ def _add_payments(api: NinjaAPI) -> None:
 
 
 api = build()
-# The router brings a page of its own for the empty path, which belongs to the pages here.
+# The router adds a view for the empty path, which belongs to the pages here.
 _patterns = [pattern for pattern in api.urls[0] if getattr(pattern, "name", None) != "api-root"]
 
 urlpatterns = [

@@ -103,7 +103,7 @@ class EscrowMessage(Output):
 
 
 class RefundIn(Body):
-    """A refund, or the request for one; everything that is left unless an amount is named."""
+    """A refund or a request for one; everything that is left unless an amount is given."""
 
     reason: Annotated[Line, Field(min_length=1, max_length=100)]
     amount: AmountIn | None = None
@@ -111,7 +111,7 @@ class RefundIn(Body):
 
 
 class RefundMessage(Output):
-    """What became of a refund; `refund` is null while a second person has to approve it."""
+    """The result of a refund; `refund` is null while a second person has to approve it."""
 
     message: str
     escrow: EscrowOut
@@ -126,7 +126,7 @@ class DisputeIn(Body):
 
 @router.get("/escrow/", operation_id="escrow_list", response=responses({200: Page[EscrowOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
-    """List the escrows that one is a party to, newest first; for staff all."""
+    """List the caller's escrows, newest first; for staff all."""
     actor = auth.actor_of(request)
     found, count = escrows.page(actor, offset=paging.offset, size=paging.size)
     return pagination.of(request, paging, [show(view, actor) for view in found], count=count)
@@ -134,7 +134,7 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
 
 @router.get("/escrow/{escrow_id}/", operation_id="escrow_get", response=responses({200: EscrowOut}, 404))
 def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
-    """Show an escrow, as one of its sides or as staff."""
+    """Show an escrow to one of its sides or to staff."""
     actor = auth.actor_of(request)
     return _read(actor, identifier(escrow_id))
 

@@ -22,7 +22,7 @@ router = Router(tags=["payment methods"])
 
 
 class MethodIn(Body):
-    """A card that the provider's script has made in the browser; its number never comes here."""
+    """A card that the provider's script has created in the browser; its number never reaches us."""
 
     payment_method_id: Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
     set_default: bool = False
@@ -68,7 +68,7 @@ class SetupOut(Output):
     response=responses({200: Page[MethodOut]}),
 )
 def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
-    """List one's saved cards, newest first."""
+    """List the caller's saved cards, newest first."""
     found = saved_methods.owned(auth.actor_of(request)).select_related("customer").order_by("-pk")
     return pagination.page(request, paging, found, show)
 
@@ -133,7 +133,7 @@ router.delete(
     response=responses({200: MethodOut}, 404, 409, 429, body=True),
 )
 def set_default(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> MethodOut:
-    """Offer this card first from now on."""
+    """Make this card the default."""
     method = saved_methods.set_default(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
     return show(method)
 

@@ -51,7 +51,7 @@ class BalanceOut(Output):
 
 
 class WalletOut(BalanceOut):
-    """One's wallet: the default currency above, every currency in `balances`."""
+    """The caller's wallet: the default currency at the top, every currency in `balances`."""
 
     balances: list[BalanceOut]
 
@@ -80,7 +80,7 @@ class HistoryOut(Output):
 
 
 def _day(value: object) -> object:
-    """Refuse what would be read as seconds since 1970, or as a moment that has no part to play."""
+    """Refuse what pydantic would read as seconds since 1970 or as a date with a time."""
     if isinstance(value, str) and not DAY.fullmatch(value):
         raise validation.own("invalid", "This has to be a day, such as 2030-01-31.")
     return value
@@ -112,7 +112,7 @@ class HistoryQuery(BaseModel):
     @field_validator("search")
     @classmethod
     def storable(cls, value: str) -> str:
-        """Refuse text that cannot be looked for."""
+        """Refuse text that cannot be searched for."""
         found = text.complaint(value, longest=100)
         if found:
             raise validation.own("invalid_text", found)
@@ -121,7 +121,7 @@ class HistoryQuery(BaseModel):
 
 @router.get("/wallet/", operation_id="wallet_get", response=responses({200: WalletOut}))
 def get(request: HttpRequest) -> WalletOut:
-    """Show one's balances."""
+    """Show the caller's balances."""
     user = auth.user_of(request)
     found = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
     shown = [show_balances(each) for each in found]
@@ -134,7 +134,7 @@ def get(request: HttpRequest) -> WalletOut:
     response=responses({200: Page[HistoryOut]}),
 )
 def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
-    """List everything that happened in one's wallet, newest first."""
+    """List the caller's wallet history, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
     rows, count = wallet.page(user.pk, wanted, offset=paging.offset, size=paging.size)
@@ -142,7 +142,7 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
 
 
 class EndsBeforeItBegins(Refused):
-    """The last day that is wanted lies before the first."""
+    """The last day of the period is before the first."""
 
     code = "invalid"
     message = "The last day lies before the first."
