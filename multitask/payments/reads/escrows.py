@@ -37,6 +37,17 @@ def page(actor: Actor, *, offset: int, size: int) -> tuple[list[EscrowView], int
     return _views(actor, list(found)), visible.count()
 
 
+def released(actor: Actor, held: Escrow) -> EscrowView:
+    """Return an escrow as its release left it, from what the command returned. One statement.
+
+    Later events are left out, since their effects are not in `held`.
+    """
+    timeline = _timelines([held])[held.pk]
+    while timeline and timeline[-1].event != "released":
+        timeline.pop()
+    return EscrowView(held, timeline, permitted_actions.allowed(actor, held))
+
+
 def _views(actor: Actor, escrows: Sequence[Escrow]) -> list[EscrowView]:
     timelines = _timelines(escrows)
     allowed = permitted_actions.allowed_each(actor, escrows)

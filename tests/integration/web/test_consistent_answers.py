@@ -80,6 +80,19 @@ def test_an_escrow_and_its_timeline_are_of_one_moment(world: World, call_as: As,
     assert (after["status"], after["timeline"][-1]["event"]) == ("funded", "refund_failed")
 
 
+def test_a_release_answers_the_escrow_as_it_left_it(world: World, call_as: As) -> None:
+    job = world.completed()
+    client = call_as(job.client)
+    meanwhile = Meanwhile("payments_auditevent", world.work)
+    with connection.execute_wrapper(meanwhile):
+        answer = client.post(f"/payments/escrow/{job.escrow.pk}/release/")
+    assert (answer.status, meanwhile.happened) == (200, True)
+    assert job.history()[-1] == "transferred"
+    escrow = answer.json["escrow"]
+    assert (escrow["status"], escrow["timeline"][-1]["event"]) == ("released", "released")
+    assert escrow["allowed_actions"] == []
+
+
 def test_balances_and_totals_of_the_wallet_are_of_one_moment(world: World, call_as: As) -> None:
     job = world.completed()
     freelancer = call_as(job.freelancer)

@@ -158,7 +158,7 @@ def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> Http
             message = "A second person has to approve a release of this size."
             return 202, EscrowMessage(message=message, escrow=_read(actor, found))
         message = f"Released. {held.freelancer.username} can withdraw the money once it has settled."
-        return 200, EscrowMessage(message=message, escrow=_read(actor, found))
+        return 200, EscrowMessage(message=message, escrow=show(escrows.released(actor, held), actor))
 
     return idempotent(request, endpoint=f"escrow/{found}/release", body=body, execute=execute)
 
