@@ -1,4 +1,4 @@
-"""PostgreSQL for money: a Django backend that never calls a lost commit a failure, and transactions that retry.
+"""A PostgreSQL backend for Django that reports a commit of unknown outcome as unknown, and transactions with retries.
 
 `ENGINE` is "multitask.database". `run` and `transactional` open a command's transaction, `snapshot` that of a read
 which needs several statements.

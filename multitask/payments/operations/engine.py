@@ -14,6 +14,7 @@ shown that the old one will never do more. A paused attempt sends nothing once i
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -93,15 +94,47 @@ def begin(
     user_id: int | None = None,
     sequence: int = 1,
     arguments: dict[str, Any] | None = None,
-    deferred: bool = True,
 ) -> Operation:
-    """Write the intent inside the caller's transaction.
+    """Write the intent and the job that performs it inside the caller's transaction.
 
-    The caller holds the subject's lock and has seen that there is no such operation yet. `deferred`
-    puts a job in the queue; without it the caller performs the operation itself, and the sweeper
-    finishes what a crash leaves behind.
+    The caller holds the subject's lock and has seen that there is no such operation yet.
     """
-    operation = Operation(
+    return queue.insert_with_job(_new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments))
+
+
+def begin_claimed(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None = None,
+    user_id: int | None = None,
+    sequence: int = 1,
+    arguments: dict[str, Any] | None = None,
+) -> "Call":
+    """Write the intent of a call that the caller makes itself right after its commit, as somebody waits for it.
+
+    The operation is claimed from the start; the sweeper performs what a crash leaves behind. The caller has taken
+    `send_deadline.moment()` before its transaction, and hands it to `answered`.
+    """
+    operation = _new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments)
+    _mark_sent(operation, now)
+    operation.save(force_insert=True)
+    return Call(operation, is_claimed=True)
+
+
+def _new(
+    kind: str,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None,
+    user_id: int | None,
+    sequence: int,
+    arguments: dict[str, Any] | None,
+) -> Operation:
+    return Operation(
         kind=kind,
         subject_id=subject_id,
         sequence=sequence,
@@ -110,12 +143,8 @@ def begin(
         user_id=user_id,
         arguments=arguments or {},
         created_at=now,
-        next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
+        next_attempt_at=now,
     )
-    if deferred:
-        return queue.insert_with_job(operation)
-    operation.save(force_insert=True)
-    return operation
 
 
 def latest(kind: str, subject_id: int) -> Operation | None:
@@ -128,8 +157,10 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     # Before the claim is committed: a process may be paused at that very moment.
     began = send_deadline.moment()
     operation, claimed = _claim(operation_id, now)
-    if not claimed:
-        return operation
+    return _attempt(operation, now, began) if claimed else operation
+
+
+def _attempt(operation: Operation, now: datetime, began: Moment) -> Operation:
     handler = _HANDLERS[operation.kind]
     provider = provider_named(operation.provider)
     try:
@@ -143,13 +174,25 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     return _succeed(handler, operation, state, now)
 
 
-def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
-    """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
-    operation = Operation.objects.get(pk=operation_id)
-    if OperationState(operation.state) in OPEN_OPERATIONS:
-        with direct_calls.answered():
-            provider_named(operation.provider).require_answering()
-        operation = _outcome_elsewhere(perform(operation_id, now=now))
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation whose outcome a request waits for; `is_claimed` when this request has to make the call."""
+
+    operation: Operation
+    is_claimed: bool = False
+
+
+def answered(call: Call, *, now: datetime, began: Moment) -> Operation:
+    """Return the operation once it has succeeded, made by this request or by another.
+
+    Raises ProviderRefused or ProviderUnavailable.
+    """
+    operation = call.operation
+    if call.is_claimed:
+        operation = _attempt(operation, now, began)
+    elif OperationState(operation.state) in OPEN_OPERATIONS:
+        require_answering(operation.provider)
+        operation = _outcome_elsewhere(perform(operation.pk, now=now))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:
@@ -157,6 +200,26 @@ def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
     if operation.state == OperationState.SENT.value or operation.next_attempt_at is None:
         raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
     raise ProviderUnavailable(detail=operation.last_error_code, wait=operation.next_attempt_at - now)
+
+
+def require_answering(provider: str) -> None:
+    """Raise ProviderUnavailable at once while the provider does not answer."""
+    with direct_calls.answered():
+        provider_named(provider).require_answering()
+
+
+def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
+    """Fail an operation under which nothing was ever sent; False when something was, or may have been."""
+    unsent = Operation.objects.filter(pk=operation.pk, state=OperationState.PENDING.value, is_uncertain=False)
+    withdrawn = unsent.update(
+        state=OperationState.FAILED.value, finished_at=now, next_attempt_at=None, last_error_code=code
+    )
+    return withdrawn == 1
+
+
+def release_claim(call: Call, *, now: datetime) -> None:
+    """Give back a claim under which nothing was sent, so that the next request need not wait for it to run out."""
+    _as_claimed(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
@@ -189,12 +252,16 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
         require(OperationState(operation.state), OperationState.SENT)
         # An attempt that ended without an outcome, or has not ended, may have had its effect.
         operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
-        operation.state = OperationState.SENT.value
-        operation.sent_at = now
-        operation.attempts += 1
-        operation.next_attempt_at = now + CLAIM
+        _mark_sent(operation, now)
     operation.save()
     return operation, not operation.hold
+
+
+def _mark_sent(operation: Operation, now: datetime) -> None:
+    operation.state = OperationState.SENT.value
+    operation.sent_at = now
+    operation.attempts += 1
+    operation.next_attempt_at = now + CLAIM
 
 
 def _is_claimed(operation: Operation, now: datetime) -> bool:

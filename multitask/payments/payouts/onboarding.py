@@ -15,7 +15,7 @@ from multitask.payments.errors import (
     UnknownObject,
 )
 from multitask.payments.models import ConnectedAccount, Operation
-from multitask.payments.operations import direct_calls, engine, references
+from multitask.payments.operations import direct_calls, engine, references, send_deadline
 from multitask.payments.provider import (
     AccountState,
     OnboardingLink,
@@ -45,13 +45,14 @@ def create(*, actor: Actor, country: str, currency: str, now: datetime) -> Conne
     """
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can have a payout account.")
-    operation = _intend(actor, actor.user_id, country, currency, now)
-    engine.perform_or_raise(operation.pk, now=now)
-    return ConnectedAccount.objects.get(pk=operation.subject_id)
+    began = send_deadline.moment()
+    call = _intend(actor, actor.user_id, country, currency, now)
+    engine.answered(call, now=now, began=began)
+    return ConnectedAccount.objects.get(pk=call.operation.subject_id)
 
 
 @database.transactional
-def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> Operation:
+def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> engine.Call:
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     provider = settings.PAYMENT_PROVIDER
     account, created = ConnectedAccount.objects.get_or_create(
@@ -70,13 +71,14 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         audit.record("account_requested", actor=actor, now=now, user_id=user.pk)
     latest = engine.latest(CREATE_ACCOUNT, account.pk)
     if latest is not None and latest.state != "failed":
-        return latest
+        return engine.Call(latest)
+    engine.require_answering(provider)
     sequence = 1 if latest is None else latest.sequence + 1
     limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
     if latest is not None:
         # The provider refused the last try for good; what was asked for may have been mended since.
         ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
-    return engine.begin(
+    return engine.begin_claimed(
         CREATE_ACCOUNT,
         subject_id=account.pk,
         provider=provider,
@@ -84,7 +86,6 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         now=now,
         sequence=sequence,
         arguments={"email": user.email, "country": country, "currency": currency},
-        deferred=False,
     )
 
 

@@ -33,7 +33,7 @@ def page(actor: Actor, *, offset: int, size: int) -> tuple[list[EscrowView], int
     Five statements at most, however many are on the page.
     """
     visible = access.visible_escrows(actor)
-    found = visible.select_related("task", "client", "freelancer").order_by("-pk")[offset : offset + size]
+    found = visible.select_related(*access.WITH_SIDES).order_by("-pk")[offset : offset + size]
     return _views(actor, list(found)), visible.count()
 
 

@@ -47,7 +47,7 @@ def amount(minor: int, currency: str) -> str:
 
 
 def with_balances(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Add what each account holds, its stripes summed, as `held_minor`."""
+    """Add what each account holds, its shards summed, as `held_minor`."""
     held = Balance.objects.filter(account_id=OuterRef("pk")).values("account_id").annotate(total=Sum("balance_minor"))
     total = Cast(Subquery(held.values("total")), BigIntegerField())
     return accounts.annotate(held_minor=Coalesce(total, 0))

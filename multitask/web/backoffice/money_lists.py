@@ -36,12 +36,12 @@ class Escrows(MoneyList):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Escrow]:
         """With the task and both sides."""
         found: QuerySet[Escrow] = super().get_queryset(request)
-        return found.select_related("task", "client", "freelancer")
+        return found.select_related("agreement", "client", "freelancer")
 
     @admin.display(description=_("Task"))
     def task_title(self, row: Escrow) -> str:
         """What the work is."""
-        return row.task.title
+        return row.agreement.title
 
     @admin.display(description=_("Amount"))
     def total(self, row: Escrow) -> str:

@@ -36,5 +36,5 @@ def _escrows(person: User) -> list[Escrow]:
     """The newest of both sides; each side is found by its own index."""
     sides = [Escrow.objects.filter(client=person), Escrow.objects.filter(freelancer=person)]
     newest = [side.order_by("-pk").values("pk")[:NEWEST] for side in sides]
-    found = Escrow.objects.filter(pk__in=newest[0].union(newest[1], all=True)).select_related("task")
+    found = Escrow.objects.filter(pk__in=newest[0].union(newest[1], all=True)).select_related("agreement")
     return list(found.order_by("-pk")[:NEWEST])

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from multitask.marketplace import work
 from multitask.marketplace.models import Task
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.escrow import disputes, permitted_actions, refunds
 from multitask.payments.escrow import releases as escrows
@@ -28,8 +28,8 @@ from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
     """The newest escrow of the task, if the reader is one of its sides or staff."""
-    visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
-    found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
+    visible = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id)
+    found = visible.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
     if found is None:
         raise Http404
     return found
@@ -64,7 +64,7 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
     allowed = _offered(actor, escrow)
     context: dict[str, Any] = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
@@ -225,7 +225,7 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         raise Http404
     context = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "percentage": percentage(escrow.fee_basis_points),
         "released": Money(escrow.released_minor, escrow.currency),
         "released_fee": Money(escrow.released_fee_minor, escrow.currency),

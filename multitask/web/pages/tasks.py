@@ -16,11 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.marketplace import board, listing
+from multitask.marketplace import board, listing, work
 from multitask.marketplace.errors import TaskNotFound
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
@@ -133,7 +132,7 @@ def _page(
     applications = list(listing.applications_for(actor, task_id=task.pk)[:100])
     is_client = actor.is_user(task.client_id)
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
-    escrow = access.visible_escrows(actor).filter(task=task).order_by("-pk").first()
+    escrow = access.visible_escrows(actor).filter(agreement__task=task).order_by("-pk").first()
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
     context = {
         "task": task,
@@ -155,7 +154,7 @@ def _has_pending(applications: list[Application]) -> bool:
 
 def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
     """Which steps the page offers; the commands decide whether they are taken."""
-    status, is_paid = TaskStatus(task.status), escrow is not None and escrow.state == "funded"
+    status, is_paid = task.status, escrow is not None and escrow.state == "funded"
     if actor.is_user(task.client_id):
         return _steps_of_client(status, escrow)
     if not actor.is_user(task.freelancer_id):

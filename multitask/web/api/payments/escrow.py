@@ -10,6 +10,7 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from multitask import database
+from multitask.marketplace import references
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit
@@ -238,8 +239,8 @@ def show(view: EscrowView, actor: Actor) -> EscrowOut:
     return EscrowOut(
         id=held.pk,
         escrow_id=held.public_id,
-        task=held.task_id,
-        task_title=held.task.title,
+        task=references.task_id(held.agreement),
+        task_title=held.agreement.title,
         client=held.client_id,
         client_username=held.client.username,
         freelancer=held.freelancer_id,

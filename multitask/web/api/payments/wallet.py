@@ -11,6 +11,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from multitask import text
+from multitask.marketplace import references
 from multitask.money import Money
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
@@ -187,7 +188,7 @@ def show_balances(found: Balances) -> BalanceOut:
 
 def show_row(row: HistoryRow) -> HistoryOut:
     """Make the answer that shows one event."""
-    task = row.escrow.task if row.escrow else None
+    agreement = row.escrow.agreement if row.escrow else None
     net_minor = row.amount_minor - row.fee_minor
     return HistoryOut(
         id=row.pk,
@@ -199,8 +200,8 @@ def show_row(row: HistoryRow) -> HistoryOut:
         platform_fee=amount_out(Money(row.fee_minor, row.currency)),
         net_amount=amount_out(Money(net_minor, row.currency)),
         currency=row.currency,
-        task=task.pk if task else None,
-        task_title=task.title if task else None,
+        task=references.task_id(agreement) if agreement else None,
+        task_title=agreement.title if agreement else None,
         escrow=row.escrow_id,
         sender_username=row.sender.username if row.sender else None,
         recipient_username=row.recipient.username if row.recipient else None,

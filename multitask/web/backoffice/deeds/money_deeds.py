@@ -26,7 +26,7 @@ def escrow_facts(escrow: Escrow) -> Facts:
     """The escrow that a deed is about."""
     return [
         (_("Escrow"), escrow.pk),
-        (_("Task"), escrow.task.title),
+        (_("Task"), escrow.agreement.title),
         (_("Client"), escrow.client.username),
         (_("Freelancer"), escrow.freelancer.username),
         (_("State"), statuses.spoken(escrow.state)),

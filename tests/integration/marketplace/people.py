@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from multitask.marketplace import board
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
+from multitask.payments.funding import intents
+from multitask.payments.models import Payment
+from multitask.payments.provider import PaymentState, PaymentStatus
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 
@@ -39,6 +42,23 @@ def assigned_task(client: Actor, freelancer: Actor) -> Task:
     task = open_task(client)
     application = board.apply(actor=freelancer, now=NOW, task_id=task.pk)
     return accept(client, application).task
+
+
+def funded_task(client: Actor, freelancer: Actor) -> Task:
+    """An assigned task whose payment has arrived, as the provider says."""
+    task = assigned_task(client, freelancer)
+    milestone = task.milestones[0]
+    intents._prepare(client, milestone.pk, NOW)
+    payment = Payment.objects.get(escrow__milestone=milestone)
+    state = PaymentState(
+        id=f"pi_{payment.pk}",
+        status=PaymentStatus.SUCCEEDED,
+        amount=Money(payment.amount_minor, payment.currency),
+        received=Money(payment.amount_minor, payment.currency),
+        reference=f"create_payment:{payment.pk}:1",
+    )
+    intents.confirm("stripe", state, NOW)
+    return task
 
 
 def accept(client: Actor, application: Application) -> Application:

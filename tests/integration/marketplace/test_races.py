@@ -8,8 +8,8 @@ from multitask.marketplace import board, work
 from multitask.marketplace.models import Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from tests.integration import races
-from tests.integration.tasks import people
-from tests.integration.tasks.people import NOW
+from tests.integration.marketplace import people
+from tests.integration.marketplace.people import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,7 +64,7 @@ def test_one_freelancer_applies_once() -> None:
 def test_complete_and_cancel_leave_one_winner() -> None:
     client, freelancer = people.actor(client=True), people.actor(freelancer=True)
     for _ in range(10):
-        task = people.assigned_task(client, freelancer)
+        task = people.funded_task(client, freelancer)
         work.deliver(actor=freelancer, now=NOW, task_id=task.pk)
         answers = races.together(
             [
@@ -73,7 +73,7 @@ def test_complete_and_cancel_leave_one_winner() -> None:
             ]
         )
         winners = [answer for answer in answers if isinstance(answer, Task)]
-        task.refresh_from_db()
+        task = Task.objects.get(pk=task.pk)
         assert len(winners) == 1
         assert task.status == winners[0].status
         assert task.status in {TaskStatus.COMPLETED, TaskStatus.CANCELLED}

@@ -1,28 +1,28 @@
--- Reading the books.
+-- The view and the functions that multitask/ledger/reading.py and periods.py use.
 
--- An entry with the account and the header that it belongs to, as readers want it.
+-- An entry with the code of its account and the header of its transaction.
 CREATE VIEW ledger_line AS
-SELECT entry.transaction_id, entry.position, account.code, account.currency, entry.stripe, entry.sequence,
+SELECT entry.transaction_id, entry.position, account.code, account.currency, entry.shard, entry.sequence,
        entry.amount_minor, entry.balance_after_minor, header.kind, header.description,
        header.effective_at, entry.created_at, entry.account_id
   FROM ledger_entry entry
   JOIN ledger_account account ON account.id = entry.account_id
   JOIN ledger_transaction header ON header.id = entry.transaction_id;
 
--- The highest sequence of a stripe that was recorded before a moment; 0 when there is none.
--- Sequences have no gaps and moments never go back, so halving finds it without an index of its own.
-CREATE FUNCTION ledger_sequence_before(p_account bigint, p_stripe smallint, p_at timestamptz)
+-- Returns the highest sequence of a shard that was recorded before a moment; 0 if there is none.
+-- Sequences have no gaps and times never decrease, so a binary search finds it without an index on the time.
+CREATE FUNCTION ledger_sequence_before(p_account bigint, p_shard smallint, p_at timestamptz)
 RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_below bigint := 0;
     v_top bigint;
     v_middle bigint;
 BEGIN
-    SELECT sequence INTO v_top FROM ledger_balance WHERE account_id = p_account AND stripe = p_stripe;
+    SELECT sequence INTO v_top FROM ledger_balance WHERE account_id = p_account AND shard = p_shard;
     WHILE v_below < v_top LOOP
         v_middle := v_below + (v_top - v_below + 1) / 2;
         IF (SELECT created_at < p_at FROM ledger_entry
-             WHERE account_id = p_account AND stripe = p_stripe AND sequence = v_middle) THEN
+             WHERE account_id = p_account AND shard = p_shard AND sequence = v_middle) THEN
             v_below := v_middle;
         ELSE
             v_top := v_middle - 1;
@@ -31,9 +31,9 @@ BEGIN
     RETURN v_below;
 END $$;
 
--- The moment before which nothing can be recorded any more: now, or the start of the oldest
--- transaction that is posting. Posting locks ledger_transaction before it reads the clock, and every
--- role sees who holds a lock; of a role that hides when it started, nothing is known.
+-- Returns the moment before which nothing can be recorded any more: now, or the start of the oldest transaction
+-- that is posting. A posting locks ledger_transaction before it reads the clock, and every role can see who holds
+-- a lock. If a transaction hides its start from this role, nothing counts as closed.
 CREATE FUNCTION ledger_closed_until() RETURNS timestamptz LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
