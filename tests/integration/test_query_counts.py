@@ -45,7 +45,8 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     task = people.accept(client, application).task
     milestone = task.milestones[0]
     escrow = Escrow.objects.create(
-        agreement=milestone.agreement, milestone=milestone, client=employer.user, freelancer=freelancer.user, provider="stripe",
+        agreement=milestone.agreement, milestone=milestone, client=employer.user, freelancer=freelancer.user,
+        provider="stripe",
         currency="USD", total_minor=10_000, fee_basis_points=1500, fee_minor=1_500, freelancer_minor=8_500,
         auto_release_days=14, refund_answer_days=7, state="funded", created_at=now, funded_at=now,
     )  # fmt: skip
