@@ -28,6 +28,7 @@ def create_intent(*, actor: Actor, application_id: int, now: datetime) -> intent
         raise NotFound("There is no such application.")
     if not actor.is_user(found.task.client_id):
         raise Forbidden("Only the task's client can pay for it.")
-    if found.status != ApplicationStatus.ACCEPTED:
+    milestone_id = current(found.task.milestones)
+    if found.status != ApplicationStatus.ACCEPTED or milestone_id is None:
         raise ApplicationNotAccepted
-    return intents.create_intent(actor=actor, milestone_id=current(found.task).pk, now=now)
+    return intents.create_intent(actor=actor, milestone_id=milestone_id, now=now)

@@ -3,7 +3,7 @@
 The steps are those of the agreement's milestone; they are named here as clients of the marketplace know them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from multitask.database import transactional
@@ -74,18 +74,20 @@ def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
 
 
 def _step(step: Callable[..., Milestone], task: Task, actor: Actor, now: datetime) -> Task:
-    if not task.milestones:
+    milestone_id = current(task.milestones)
+    if milestone_id is None:
         raise _conflict(task)
     try:
-        step(actor=actor, milestone_id=current(task).pk, now=now)
+        step(actor=actor, milestone_id=milestone_id, now=now)
     except WorkStateConflict as error:
         raise _conflict(access.visible_task(actor, task.pk)) from error
     return access.visible_task(actor, task.pk)
 
 
-def current(task: Task) -> Milestone:
-    """Return the milestone that is worked on: the first that is not closed, else the last."""
-    return next((one for one in task.milestones if not one.is_closed), task.milestones[-1])
+def current(milestones: Sequence[Milestone]) -> int | None:
+    """Return the id of the milestone that is worked on: the first that is not closed, else the last."""
+    ids = [one.pk for one in milestones if not one.is_closed] or [one.pk for one in milestones[-1:]]
+    return ids[0] if ids else None
 
 
 def _conflict(task: Task) -> TaskStateConflict:

@@ -36,12 +36,16 @@ def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.C
 
 
 def _customer(user: User, provider: str, now: datetime) -> Customer:
-    found = Customer.objects.filter(user=user, provider=provider)
-    customer = found.first()
-    if customer is None:
-        # Somebody else may insert it at the same moment.
-        Customer.objects.bulk_create([Customer(user=user, provider=provider, created_at=now)], ignore_conflicts=True)
-        customer = found.get()
+    customer = Customer.objects.filter(user=user, provider=provider).first()
+    if customer is not None:
+        return customer
+    # Another request may insert it at the same moment; the update of nothing waits for it and returns its row.
+    (customer,) = Customer.objects.bulk_create(
+        [Customer(user=user, provider=provider, created_at=now)],
+        update_conflicts=True,
+        unique_fields=["user", "provider"],
+        update_fields=["provider"],
+    )
     return customer
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Subquery
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access, limits
@@ -76,8 +78,12 @@ def _prepare(actor: Actor, milestone_id: int, now: datetime) -> _Prepared:
     milestone = access.locked_milestone(actor, milestone_id)
     if not actor.is_user(milestone.agreement.payer_id):
         raise Forbidden("Only the task's client can pay for it.")
-    escrow = access.lock_by_milestone(milestone.pk) or _open(milestone, actor, now)
-    payment, is_new = _payment_of(escrow, now)
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is None:
+        escrow = _open(milestone, actor, now)
+        payment, is_new = _new_payment(escrow, now), True
+    else:
+        payment, is_new = _payment_of(escrow, now)
     if payment.provider_payment_id is not None:
         return _Prepared(payment=payment, existing=True)
     _require_unpaid(escrow)
@@ -126,6 +132,10 @@ def _payment_of(escrow: Escrow, now: datetime) -> tuple[Payment, bool]:
         payment.escrow = escrow
         return payment, False
     _require_unpaid(escrow)
+    return _new_payment(escrow, now), True
+
+
+def _new_payment(escrow: Escrow, now: datetime) -> Payment:
     payment = Payment.objects.create(
         escrow=escrow,
         provider=escrow.provider,
@@ -134,7 +144,7 @@ def _payment_of(escrow: Escrow, now: datetime) -> tuple[Payment, bool]:
         created_at=now,
     )
     history.deposit_requested(escrow, payment, now)
-    return payment, True
+    return payment
 
 
 def _require_unpaid(escrow: Escrow) -> None:
@@ -273,9 +283,10 @@ class CreatePayment:
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
         """Create the payment."""
         wanted = operation.arguments
-        if not operation.is_uncertain and _is_called_off(operation):
+        customer_id, escrow_state = _customer_and_escrow(operation)
+        if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
+            # It was called off since the intent was written, as while the customer was created.
             raise Rejected(CALLED_OFF, "The task was called off.")
-        customer_id = _customer_id(operation)
         if customer_id is None:
             raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
         return provider.create_payment(
@@ -288,7 +299,7 @@ class CreatePayment:
 
     def find(self, provider: Provider, operation: Operation) -> ProviderPayment | None:
         """Look for the payment of an earlier attempt."""
-        customer_id = _customer_id(operation)
+        customer_id, _ = _customer_and_escrow(operation)
         if customer_id is None:
             return None
         return provider.find_payment(reference=operation.reference, customer_id=customer_id)
@@ -313,10 +324,8 @@ class CreatePayment:
         return ""
 
 
-def _is_called_off(operation: Operation) -> bool:
-    """Whether the escrow was cancelled since the intent was written, as while the customer was created."""
-    return Escrow.objects.filter(payments=operation.subject_id, state=EscrowState.CANCELLED.value).exists()
-
-
-def _customer_id(operation: Operation) -> str | None:
-    return Customer.objects.values_list("provider_customer_id", flat=True).get(pk=operation.arguments["customer"])
+def _customer_and_escrow(operation: Operation) -> tuple[str | None, str]:
+    """Return the customer's id at the provider, None while it is not created, and the escrow's state."""
+    escrow = Escrow.objects.filter(payments=operation.subject_id).values("state")
+    customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
+    return customers_found.values_list("provider_customer_id", "escrow_state").get(pk=operation.arguments["customer"])

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
 PAUSE_SECONDS: Final = 0.05
+_OPEN: Final = [state.value for state in OPEN_OPERATIONS]
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
 
@@ -325,22 +326,25 @@ def _renew_key(operation: Operation) -> None:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    _write_succeeded(Operation.objects.filter(pk=operation.pk), reference, now)
-    operation.refresh_from_db()
+    outcome = _success(reference, now)
+    if Operation.objects.filter(pk=operation.pk, state__in=_OPEN).update(**outcome):
+        for name, value in outcome.items():
+            setattr(operation, name, value)
+    else:
+        operation.refresh_from_db()
     return operation
 
 
-def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) -> None:
-    """Write it unless an outcome is written already."""
-    found.filter(state__in=[state.value for state in OPEN_OPERATIONS]).update(
-        state=OperationState.SUCCEEDED.value,
-        provider_reference=reference,
-        finished_at=now,
-        next_attempt_at=None,
-        hold="",
-        last_error_code="",
-        last_error="",
-    )
+def _success(reference: str, now: datetime) -> dict[str, Any]:
+    return {
+        "state": OperationState.SUCCEEDED.value,
+        "provider_reference": reference,
+        "finished_at": now,
+        "next_attempt_at": None,
+        "hold": "",
+        "last_error_code": "",
+        "last_error": "",
+    }
 
 
 def _left_to_another(operation: Operation) -> Operation:
@@ -409,12 +413,13 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
 
 
 def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
-    """Mark an operation succeeded because the provider's own word arrived by another way.
+    """Mark an operation succeeded whose object was learned of in another way, such as a webhook.
 
-    Called inside the transaction that applied that word, so that a webhook which overtakes our
+    Called in the transaction that applies the object's state, so that a webhook which overtakes our
     own call leaves nothing to be swept.
     """
-    _write_succeeded(Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence), reference, now)
+    ours = Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence, state__in=_OPEN)
+    ours.update(**_success(reference, now))
 
 
 @database.transactional

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from multitask import database
 from multitask.payments.authorization import limits
@@ -30,12 +31,13 @@ _SYSTEM = Actor.system("provider")
 
 
 def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
-    """The user's account at the provider in use, once it exists there."""
-    return ConnectedAccount.objects.filter(
-        user_id=user_id,
-        provider=provider or settings.PAYMENT_PROVIDER,
-        provider_account_id__isnull=False,
-    ).first()
+    """Return the user's account at a provider, by default the one in use, once it exists there."""
+    return accounts_of(user_id, provider or settings.PAYMENT_PROVIDER).first()
+
+
+def accounts_of(user_id: int, provider: str) -> QuerySet[ConnectedAccount]:
+    """Select the user's account at a provider, once it exists there."""
+    return ConnectedAccount.objects.filter(user_id=user_id, provider=provider, provider_account_id__isnull=False)
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
