@@ -2,12 +2,10 @@
 
 from django.urls import include, path
 
-from multitask.web.backoffice.site import site as backoffice
-
 urlpatterns = [
     path("", include("multitask.webhooks.urls")),
     path("api/", include("multitask.webhooks.urls")),
-    path("backoffice/", backoffice.urls),
+    path("backoffice/", include("multitask.web.backoffice.urls")),
     path("", include("multitask.web.api.urls")),
     path("", include("multitask.web.pages.urls")),
 ]

@@ -13,7 +13,7 @@ from multitask import database
 from multitask.marketplace import board
 from multitask.payments.books import audit, history, postings
 from multitask.payments.books.history import HistoryType
-from multitask.payments.models import Dispute, Escrow, HistoryRow, Payment
+from multitask.payments.models import Dispute, Escrow, HistoryRow, Milestone, Payment
 from multitask.payments.reads import wallet
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
@@ -44,8 +44,9 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     application = board.apply(actor=worker, now=now, task_id=people.open_task(client).pk)
     task = people.accept(client, application).task
     milestone = task.milestones[0]
+    Milestone.objects.filter(pk=milestone.pk).update(state="funded")
     escrow = Escrow.objects.create(
-        agreement=milestone.agreement, milestone=milestone, client=employer.user, freelancer=freelancer.user,
+        agreement=task.agreement, milestone=milestone, client=employer.user, freelancer=freelancer.user,
         provider="stripe",
         currency="USD", total_minor=10_000, fee_basis_points=1500, fee_minor=1_500, freelancer_minor=8_500,
         auto_release_days=14, refund_answer_days=7, state="funded", created_at=now, funded_at=now,

@@ -16,6 +16,7 @@ from multitask.payments.models import Escrow, Payment
 from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.web.pages import sentences
+from multitask.web.pages.parties import parties_only
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
@@ -23,6 +24,7 @@ FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, Paymen
 
 @require_POST
 @signed_in
+@parties_only
 def begin(request: HttpRequest, task_id: int) -> HttpResponse:
     """Create the payment of the task's accepted application, then show the form that takes it."""
     actor = actor_of(request)

@@ -25,6 +25,7 @@ from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
 from multitask.web.pages import next_steps, sentences
 from multitask.web.pages.fields import AmountField, TextField
+from multitask.web.pages.parties import parties_only
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
 
 PER_PAGE = 20
@@ -232,6 +233,7 @@ def _deciding(command: Decision, done: Callable[[], str]) -> Callable[..., HttpR
 def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpResponse]:
     @require_POST
     @signed_in
+    @parties_only
     def step(request: HttpRequest, task_id: int) -> HttpResponse:
         actor = actor_of(request)
         _task(actor, task_id)
