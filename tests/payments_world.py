@@ -343,6 +343,7 @@ def begin_at_fresh_numbers() -> None:
 _WORK: dict[str, Any] = {
     "perform_operation": engine.perform,
     "settle_escrow": availability.settle,
+    "settle_account": availability.settle_account,
     "process_webhook": incoming.process,
 }
 
