@@ -15,7 +15,7 @@ from django.utils import timezone
 from multitask.database import run, transactional
 from multitask.users import accounts, logins
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import step_up
 
 BACKEND: Final = "multitask.users.backends.UsernameOrEmailBackend"
 # The row of an old key names the new one for as long as a request that came with the old one may take.
@@ -44,7 +44,7 @@ def _begin(request: HttpRequest, proof: logins.Proof) -> None:
     user = logins.insist(proof)
     login(request, user, backend=BACKEND)
     if proof.proved_at is not None:
-        proofs.keep(request, user, proof.proved_at)
+        step_up.keep(request, user, proof.proved_at)
     request.session.save()
 
 

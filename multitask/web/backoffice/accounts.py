@@ -6,7 +6,7 @@ from multitask import ledger
 from multitask.payments.books import postings
 from multitask.payments.models import ConnectedAccount, Operation
 from multitask.web.backoffice import site
-from multitask.web.pages import requirements
+from multitask.web.pages.payouts import requirements
 from multitask.webhooks.models import IncomingEvent
 
 NEWEST = 20

@@ -19,7 +19,7 @@ from multitask.payments.terms import percentage
 from multitask.users.actor import Actor, Power, Role
 from multitask.web.backoffice import addresses, audit, books, site
 from multitask.web.backoffice.roles import actor_of
-from multitask.web.pages import events
+from multitask.web.pages.escrow import timeline
 from multitask.webhooks.models import IncomingEvent
 
 MOST_EVENTS: Final = 100
@@ -64,7 +64,7 @@ def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     # While a decision waits for a second person, the staff decides nothing else over the escrow.
     is_decided = any(row.thing["answer"] == _WAITING for row in decisions)
     return {
-        "parts": events.places(allocation.parts(escrow), escrow.total_minor),
+        "parts": timeline.places(allocation.parts(escrow), escrow.total_minor),
         "trail": audit.lines(trail),
         "buttons": [] if is_decided else _offered(escrow, actor),
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},

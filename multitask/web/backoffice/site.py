@@ -19,7 +19,7 @@ from multitask.users import second_factor
 from multitask.web import page_sessions
 from multitask.web.backoffice import navigation, roles
 from multitask.web.backoffice.policy import POLICY
-from multitask.web.pages.shell import user_of
+from multitask.web.pages.base.rendering import user_of
 
 View = Callable[..., HttpResponse]
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 
-_spoken_later: Any = lazy(statuses.spoken, str)
+_spoken_later: Any = lazy(status_labels.spoken, str)
 
 _WORDS: Final[dict[str, dict[str, Any]]] = {
     "operation": {
@@ -110,14 +110,14 @@ _TONES: Final[dict[str, dict[str, str]]] = {
 def of(family: str, word: str) -> str:
     """Say a word of a family; states that people know too are said as the pages say them."""
     known = _WORDS.get(family, {}).get(word)
-    return str(known) if known is not None else statuses.spoken(word)
+    return str(known) if known is not None else status_labels.spoken(word)
 
 
 def tone(family: str, word: str) -> str:
     """Answer good, waiting, bad or plain."""
     if family in _TONES:
         return _TONES[family].get(word, "waiting" if family == "chargeback" else "plain")
-    return statuses.tone(word)
+    return status_labels.tone(word)
 
 
 def choices(family: str, *words: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from multitask.payments.payouts import onboarding
 from multitask.payments.reads import wallet
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.users.models import User
-from multitask.web.pages.shell import page, user_of
+from multitask.web.pages.base.rendering import page, user_of
 
 MOST = 20
 

@@ -1,26 +1,18 @@
 """The addresses of the pages; each resource brings its own."""
 
-from multitask.web.pages import (
-    account,
-    checkout,
-    dev,
-    home,
-    notices,
-    onboarding,
-    password,
-    payment,
-    preferences,
-    profile,
-    security,
-    tasks,
-    transactions,
-    wallet,
-)
+from multitask.web.pages import home
+from multitask.web.pages.accounts import password, preferences, profile, security, sign_in
+from multitask.web.pages.escrow import payment
+from multitask.web.pages.funding import checkout
+from multitask.web.pages.notices import email_previews, inbox
+from multitask.web.pages.payouts import onboarding
+from multitask.web.pages.tasks import tasks
+from multitask.web.pages.wallet import transactions, wallet
 
 app_name = "pages"
 urlpatterns = [
     *home.urlpatterns,
-    *account.urlpatterns,
+    *sign_in.urlpatterns,
     *tasks.urlpatterns,
     *payment.urlpatterns,
     *checkout.urlpatterns,
@@ -31,6 +23,6 @@ urlpatterns = [
     *profile.urlpatterns,
     *password.urlpatterns,
     *security.urlpatterns,
-    *notices.urlpatterns,
-    *dev.urlpatterns,
+    *inbox.urlpatterns,
+    *email_previews.urlpatterns,
 ]

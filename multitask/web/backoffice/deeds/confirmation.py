@@ -14,13 +14,13 @@ from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.payments.errors import NotFound
 from multitask.users import second_factor
-from multitask.web import proofs
+from multitask.web import step_up
 from multitask.web.backoffice import roles, site
 from multitask.web.backoffice.deeds import approval_deeds, machine_deeds, money_deeds, people_deeds
 from multitask.web.backoffice.deeds.deed import Deed, Order
-from multitask.web.pages import sentences
-from multitask.web.pages.codes import CodeForm
-from multitask.web.pages.shell import CONFLICT, UNPROCESSABLE, request_key, user_of
+from multitask.web.pages.accounts.credential_forms import CodeForm
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import CONFLICT, UNPROCESSABLE, request_key, user_of
 
 _DEEDS: Final = (
     money_deeds.Release,
@@ -87,7 +87,7 @@ def _proved(request: HttpRequest, proof: CodeForm | None) -> bool:
     except DomainError as refusal:
         proof.refuse(refusal)
         return False
-    proofs.keep(request, user, now)
+    step_up.keep(request, user, now)
     return True
 
 
@@ -101,11 +101,11 @@ def _carry_out(request: HttpRequest, deed: Deed, subject: Any, form: Any) -> Htt
     try:
         outcome = deed.carry_out(subject, order)
     except DomainError as refusal:
-        told = sentences.of(refusal)
+        told = error_messages.of(refusal)
         fresh = deed.subject(order.actor, None if subject is None else subject.pk)
         return _ask(request, deed, fresh, form, refusal=told, detail=_detail(refusal, told), status=CONFLICT)
     except OutcomeUnknown:
-        messages.warning(request, str(sentences.BY_CODE["outcome_unknown"]))
+        messages.warning(request, str(error_messages.BY_CODE["outcome_unknown"]))
     else:
         messages.success(request, deed.done(subject, outcome))
     return redirect(deed.address(subject))

@@ -14,7 +14,7 @@ from multitask.payments.authorization import approvals
 from multitask.payments.errors import NotFound
 from multitask.payments.models import Approval, Escrow
 from multitask.users.actor import Actor, Power
-from multitask.web.pages.fields import TextField
+from multitask.web.pages.base.fields import TextField
 from multitask.web.pages.templatetags.money import money
 
 Facts = list[tuple[str, Any]]

@@ -12,9 +12,9 @@ from multitask.payments.models import Escrow
 from multitask.users.models import StaffRole
 from multitask.web.backoffice import words
 from multitask.web.backoffice.deeds.deed import ReasonForm, SharedReasonForm
-from multitask.web.pages import sentences
-from multitask.web.pages.fields import AmountField
-from multitask.web.pages.forms import RefundForm as PeoplesRefundForm
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.fields import AmountField
+from multitask.web.pages.escrow.forms import RefundForm as PeoplesRefundForm
 from multitask.web.pages.templatetags.money import money
 
 
@@ -45,7 +45,7 @@ class ShareField(AmountField):
         try:
             return Money.parse(written, self.currency, minimum_minor=0)
         except MoneyError as error:
-            raise ValidationError(sentences.of(error), code=error.code) from error
+            raise ValidationError(error_messages.of(error), code=error.code) from error
 
 
 class SettleForm(SharedReasonForm):

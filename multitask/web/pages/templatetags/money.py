@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from multitask.money import Money
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 
 register = template.Library()
 
@@ -79,13 +79,13 @@ def ago(value: datetime | None) -> str:
 @register.filter
 def spoken(word: str) -> str:
     """Say a state in the reader's language."""
-    return statuses.spoken(word)
+    return status_labels.spoken(word)
 
 
 @register.filter
 def tone(word: str) -> str:
     """Say how a state is to be coloured: good, waiting, bad or plain."""
-    return statuses.tone(word)
+    return status_labels.tone(word)
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, get_language_bidi
 from django.utils.translation import gettext as _
 
-from multitask.web.pages.themes import theme_of
+from multitask.web.pages.base.themes import theme_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from multitask.errors import DomainError
 from multitask.users import second_factor
-from multitask.web import proofs
-from multitask.web.pages import sentences
-from multitask.web.pages.account import after
-from multitask.web.pages.codes import CodeForm, PasswordForm
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in, user_of
+from multitask.web import step_up
+from multitask.web.pages.accounts.credential_forms import CodeForm, PasswordForm
+from multitask.web.pages.accounts.sign_in import after
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, signed_in, user_of
 
 # Where somebody wanted to go who had to switch it on first.
 _GO_ON: Final = "after_second_factor"
@@ -57,7 +57,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         try:
             second_factor.begin(actor=actor_of(request), now=timezone.now(), password=form.cleaned_data["current"])
         except second_factor.AlreadyOn as refusal:
-            messages.info(request, sentences.of(refusal))
+            messages.info(request, error_messages.of(refusal))
             return redirect("pages:security")
         except DomainError as refusal:
             form.refuse(refusal)
@@ -92,7 +92,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, user_of(request), now)
+            step_up.keep(request, user_of(request), now)
             context = {"codes": codes, "is_first": True, "go_on": request.session.pop(_GO_ON, None)}
             return page(request, "recovery_codes.html", context)
     return _show(request, code=form, status=UNPROCESSABLE)
@@ -111,7 +111,7 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, user_of(request), now)
+            step_up.keep(request, user_of(request), now)
             return page(request, "recovery_codes.html", {"codes": codes})
     return page(request, "recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
 
@@ -149,7 +149,7 @@ def prove(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            proofs.keep(request, user_of(request), now)
+            step_up.keep(request, user_of(request), now)
             return redirect(after(request))
     context = {"form": form, "next": after(request)}
     return page(request, "prove.html", context, status=UNPROCESSABLE if form.is_bound else 200)

@@ -16,7 +16,7 @@ from multitask.payments.models import Notice
 from multitask.payments.notices import emails, wording
 from multitask.users import letters, mail
 from multitask.users.models import User
-from multitask.web.pages.shell import page
+from multitask.web.pages.base.rendering import page
 
 _FORMS: Final = {"text": "text/plain; charset=utf-8", "html": "text/html; charset=utf-8"}
 

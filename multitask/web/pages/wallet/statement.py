@@ -18,8 +18,9 @@ from multitask.money import Money
 from multitask.payments.reads import history_pages, statements
 from multitask.payments.reads.statements import About, Line, Statement
 from multitask.users.models import User
-from multitask.web.pages import calendars, exports, narration, sentences
-from multitask.web.pages.shell import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.base import dates, error_messages, labels
+from multitask.web.pages.base.rendering import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.wallet import exports
 
 LONGEST_DAYS: Final = 366
 _FIRST_DAY: Final = date(2000, 1, 1)
@@ -100,16 +101,16 @@ def show(request: HttpRequest) -> HttpResponse:
             user_id=user.pk,
             about=About(found["about"]),
             currency=found["currency"],
-            moments=calendars.cuts(found["start"], found["end"]),
+            moments=dates.cuts(found["start"], found["end"]),
         )
     except DomainError as refusal:
-        form.add_error("end", sentences.of(refusal))
+        form.add_error("end", error_messages.of(refusal))
         return page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
     context = {
         "form": form,
         "drawn": drawn,
         "asked": found,
-        "held_in": [{"words": narration.place(place.name), "place": place} for place in drawn.places],
+        "held_in": [{"words": labels.place(place.name), "place": place} for place in drawn.places],
         "lines": [_told(line, drawn) for line in drawn.lines],
         "sums_by": "hour" if found["start"] == found["end"] else "day",
         "now": timezone.now(),
@@ -123,7 +124,7 @@ def _told(line: Line, drawn: Statement) -> dict[str, Any]:
     is_in = line.change.amount_minor > 0
     return {
         "line": line,
-        "words": narration.line(line.kind, is_wallet=drawn.about is About.WALLET),
+        "words": labels.line(line.kind, is_wallet=drawn.about is About.WALLET),
         "task_id": task_id,
         "title": title,
         "money_in": line.change if is_in else None,
@@ -153,8 +154,8 @@ def _rows(user_id: int, asked: dict[str, Any]) -> Iterator[Line]:
         user_id=user_id,
         about=About(asked["about"]),
         currency=asked["currency"],
-        start=calendars.midnight(asked["start"]),
-        end=calendars.midnight(calendars.day_after(asked["end"])),
+        start=dates.midnight(asked["start"]),
+        end=dates.midnight(dates.day_after(asked["end"])),
     )
 
 

@@ -24,9 +24,10 @@ from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
-from multitask.web.pages import next_steps, sentences
-from multitask.web.pages.fields import AmountField, TextField
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.fields import AmountField, TextField
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
+from multitask.web.pages.escrow import next_steps
 
 PER_PAGE = 20
 
@@ -107,7 +108,7 @@ def post(request: HttpRequest) -> HttpResponse:
 def _beside(form: forms.Form, refusal: DomainError) -> None:
     """Put a command's refusal beside the field that it names, else on top of the form."""
     if not refusal.fields:
-        form.add_error(None, sentences.of(refusal))
+        form.add_error(None, error_messages.of(refusal))
     for name, sentence in refusal.fields.items():
         form.add_error(name if name in form.fields else None, sentence)
 

@@ -16,8 +16,8 @@ from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Payment
 from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, PaymentState
-from multitask.web.pages import sentences
-from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
@@ -33,7 +33,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
             raise Http404
         intents.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
     except DomainError as refusal:
-        messages.error(request, sentences.of(refusal))
+        messages.error(request, error_messages.of(refusal))
         return redirect("pages:task", task_id=task_id)
     return redirect("pages:checkout", task_id=task_id)
 

@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views.decorators.http import require_POST
 
-from multitask.web.pages import themes
+from multitask.web.pages.base import themes
 
 
 @require_POST

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
 from multitask.payments.payouts import onboarding
-from multitask.web.pages import requirements, sentences
-from multitask.web.pages.proof import fresh_second_factor
-from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
+from multitask.web.pages.base.step_up_redirect import fresh_second_factor
+from multitask.web.pages.payouts import requirements
 
 
 @require_GET
@@ -43,7 +44,7 @@ def start(request: HttpRequest) -> HttpResponse:
             onboarding.create(actor=actor, country=user.country, currency=user.default_currency, now=timezone.now())
         return redirect(_link(request))
     except DomainError as refusal:
-        messages.error(request, sentences.of(refusal))
+        messages.error(request, error_messages.of(refusal))
         return redirect("pages:onboarding")
 
 
@@ -62,7 +63,7 @@ def resume(request: HttpRequest) -> HttpResponse:
     try:
         return redirect(_link(request))
     except DomainError as refusal:
-        messages.error(request, sentences.of(refusal))
+        messages.error(request, error_messages.of(refusal))
         return redirect("pages:onboarding")
 
 

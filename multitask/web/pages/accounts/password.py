@@ -11,9 +11,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from multitask.errors import DomainError
 from multitask.users import credentials
 from multitask.web import page_sessions
-from multitask.web.pages.account import visitor_of
-from multitask.web.pages.codes import AddressForm, ChangePasswordForm, NewPasswordForm
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, signed_in
+from multitask.web.pages.accounts.credential_forms import AddressForm, ChangePasswordForm, NewPasswordForm
+from multitask.web.pages.accounts.sign_in import visitor_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, signed_in
 
 
 @signed_in

@@ -6,8 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from multitask.payments.models import Escrow
-from multitask.web.pages import statuses
-from multitask.web.pages.fields import AmountField, TextField
+from multitask.web.pages.base import status_labels
+from multitask.web.pages.base.fields import AmountField, TextField
 
 
 class ReasonForm(forms.Form):
@@ -17,7 +17,7 @@ class ReasonForm(forms.Form):
 class RefundForm(ReasonForm):
     """How much goes back and why; everything that is left unless an amount is named."""
 
-    REASONS = list(statuses.REASONS.items())
+    REASONS = list(status_labels.REASONS.items())
     reason = forms.ChoiceField(label=_("Reason"), choices=REASONS)
     note = TextField(label=_("More about it"), lines=True, required=False, max_length=2000)
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.errors import DomainError
-from multitask.web.pages import sentences
+from multitask.web.pages.base import error_messages
 
 
 class ProvingForm(forms.Form):
@@ -17,10 +17,10 @@ class ProvingForm(forms.Form):
         """Say why a command refused, beside the field at fault if the form has it."""
         at_fault = {name: sentence for name, sentence in refusal.fields.items() if name in self.fields}
         if not at_fault:
-            self.add_error(None, sentences.of(refusal))
+            self.add_error(None, error_messages.of(refusal))
         for name, sentence in at_fault.items():
             known = sentence == refusal.message
-            self.add_error(name, sentences.of(refusal) if known else _(sentence))
+            self.add_error(name, error_messages.of(refusal) if known else _(sentence))
 
 
 def password_field(label: Any, *, is_new: bool = False) -> forms.CharField:

@@ -21,9 +21,10 @@ from multitask.payments.reads import history_pages
 from multitask.payments.reads.history_pages import Cursor
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
-from multitask.web.pages import calendars, exports, narration, statement, statuses
-from multitask.web.pages.fields import TextField
-from multitask.web.pages.shell import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.base import dates, labels, status_labels
+from multitask.web.pages.base.fields import TextField
+from multitask.web.pages.base.rendering import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.wallet import exports, statement
 
 _ANY = [("", _("All"))]
 
@@ -46,8 +47,8 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, currencies: list[str], **options: Any) -> None:
         """Offer every kind of row, and the currencies that the person has."""
         super().__init__(*args, **options)
-        self._offer("type", [(kind.value, statuses.spoken(kind.value)) for kind in HistoryType])
-        self._offer("status", [(status.value, statuses.spoken(status.value)) for status in HistoryStatus])
+        self._offer("type", [(kind.value, status_labels.spoken(kind.value)) for kind in HistoryType])
+        self._offer("status", [(status.value, status_labels.spoken(status.value)) for status in HistoryStatus])
         self._offer("currency", [(currency, currency) for currency in currencies])
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -70,8 +71,8 @@ class FilterForm(forms.Form):
             type=found["type"],
             status=found["status"],
             currency=found["currency"],
-            start=calendars.midnight(found["start"]) if found["start"] else None,
-            end=calendars.midnight(calendars.day_after(end)) if end else None,
+            start=dates.midnight(found["start"]) if found["start"] else None,
+            end=dates.midnight(dates.day_after(end)) if end else None,
             search=found["search"],
         )
 
@@ -93,7 +94,7 @@ def show(request: HttpRequest) -> HttpResponse:
     totals, is_whole = history_pages.totals(user.pk, wanted, is_exact="all" in request.GET)
     context = {
         "form": form,
-        "rows": [narration.row(row) for row in found.rows],
+        "rows": [labels.row(row) for row in found.rows],
         "is_cut": found.is_cut,
         "totals": totals,
         "is_whole": is_whole,
@@ -150,11 +151,11 @@ def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     if row is None:
         raise Http404
     context = {
-        "told": narration.row(row),
+        "told": labels.row(row),
         "row": row,
         "fee": Money(row.fee_minor, row.currency),
         "net": Money(row.amount_minor - row.fee_minor, row.currency),
-        "postings": [narration.posting(posted, row) for posted in journal.of_row(row)],
+        "postings": [labels.posting(posted, row) for posted in journal.of_row(row)],
     }
     return page(request, "transactions_detail.html", context)
 

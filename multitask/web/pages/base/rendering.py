@@ -22,8 +22,8 @@ from multitask.errors import DomainError
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.users.powers import ProofNeeded
-from multitask.web import proofs
-from multitask.web.pages import sentences
+from multitask.web import step_up
+from multitask.web.pages.base import error_messages
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
@@ -55,7 +55,7 @@ def actor_of(request: HttpRequest) -> Actor:
         user,
         ip=getattr(request, "client_ip", None),
         request_id=str(getattr(request, "request_id", "")),
-        assurance=proofs.of_staff(request, user),
+        assurance=step_up.of_staff(request, user),
     )
 
 
@@ -90,8 +90,8 @@ def carry_out(request: HttpRequest, command: Callable[[], object], *, done: str,
         messages.info(request, _("Confirm with a code, then do it again."))
         return redirect(f"{reverse('pages:prove')}?{urlencode({'next': to})}")
     except DomainError as refusal:
-        messages.error(request, sentences.of(refusal))
-        if refusal.code in sentences.OUT_OF_DATE:
+        messages.error(request, error_messages.of(refusal))
+        if refusal.code in error_messages.OUT_OF_DATE:
             messages.info(
                 request, _("Something has changed since you opened this page. It shows the present state now.")
             )

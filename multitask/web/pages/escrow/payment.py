@@ -22,8 +22,8 @@ from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor
-from multitask.web.pages import events, forms, next_steps
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
+from multitask.web.pages.escrow import forms, next_steps, timeline
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
@@ -68,8 +68,8 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
-        "parts": events.places(parts, escrow.total_minor),
-        "timeline": [events.spoken(event, actor) for event in escrows.timeline(escrow)],
+        "parts": timeline.places(parts, escrow.total_minor),
+        "timeline": [timeline.spoken(event, actor) for event in escrows.timeline(escrow)],
         "next": next_steps.of(escrow, actor, open_refund),
         "allowed": allowed,
         "is_client": actor.is_user(escrow.client_id),

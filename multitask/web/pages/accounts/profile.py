@@ -19,10 +19,10 @@ from django.views.decorators.http import require_POST
 from multitask.errors import DomainError
 from multitask.money import Currency
 from multitask.users import accounts, addresses, second_factor
-from multitask.web.pages import sentences
-from multitask.web.pages.account import visitor_of
-from multitask.web.pages.codes import ChangeEmailForm
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
+from multitask.web.pages.accounts.credential_forms import ChangeEmailForm
+from multitask.web.pages.accounts.sign_in import visitor_of
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
 
 
 @cache
@@ -58,7 +58,7 @@ def show(request: HttpRequest) -> HttpResponse:
         try:
             accounts.change_profile(actor=actor_of(request), now=timezone.now(), changes=dict(form.cleaned_data))
         except DomainError as refusal:
-            for name, sentence in (refusal.fields or {"": sentences.of(refusal)}).items():
+            for name, sentence in (refusal.fields or {"": error_messages.of(refusal)}).items():
                 form.add_error(name if name in form.fields else None, _(sentence))
         else:
             return _saved(request, form.cleaned_data["language"])
@@ -115,7 +115,7 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             messages.success(request, _("Your email address is confirmed."))
             return redirect("pages:profile" if request.user.is_authenticated else "pages:sign-in")
     except DomainError as refusal:
-        context = {"reason": sentences.of(refusal)}
+        context = {"reason": error_messages.of(refusal)}
         return page(request, "email_link_invalid.html", context, status=404)
     return page(request, "email_confirm.html", {"address": link.address, "username": link.user.username})
 

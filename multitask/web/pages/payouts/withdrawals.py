@@ -22,10 +22,10 @@ from multitask.payments.models import Withdrawal
 from multitask.payments.payouts import onboarding, withdrawals
 from multitask.payments.reads import previews
 from multitask.payments.states import WithdrawalState
-from multitask.web.pages import calendars, narration, sentences
-from multitask.web.pages.fields import AmountField
-from multitask.web.pages.proof import fresh_second_factor
-from multitask.web.pages.shell import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
+from multitask.web.pages.base import dates, error_messages, labels
+from multitask.web.pages.base.fields import AmountField
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
+from multitask.web.pages.base.step_up_redirect import fresh_second_factor
 from multitask.web.pages.templatetags.money import money
 
 PER_PAGE: Final = 20
@@ -49,8 +49,8 @@ class Told:
 def told(withdrawal: Withdrawal) -> Told:
     """Put a withdrawal into words."""
     is_failed = withdrawal.state == WithdrawalState.FAILED.value
-    failure = narration.failed_withdrawal(withdrawal) if is_failed else ""
-    return Told(withdrawal, failure, is_failed and narration.needs_bank_details(withdrawal))
+    failure = labels.failed_withdrawal(withdrawal) if is_failed else ""
+    return Told(withdrawal, failure, is_failed and labels.needs_bank_details(withdrawal))
 
 
 class WithdrawForm(forms.Form):
@@ -136,10 +136,10 @@ def _preview(request: HttpRequest) -> HttpResponse:
             actor=actor_of(request),
             amount=form.cleaned_data["amount"],
             now=timezone.now(),
-            zone=calendars.own_zone(),
+            zone=dates.own_zone(),
         )
     except DomainError as refusal:
-        form.add_error("amount" if refusal.code == "insufficient_funds" else None, sentences.of(refusal))
+        form.add_error("amount" if refusal.code == "insufficient_funds" else None, error_messages.of(refusal))
         return _form(request, form, status=UNPROCESSABLE)
     return page(request, "wallet_confirm.html", {"preview": preview, "request_key": key})
 
@@ -156,7 +156,7 @@ def _carry_out(request: HttpRequest) -> HttpResponse:
     except forms.ValidationError as error:
         messages.error(request, " ".join(error.messages))
     except DomainError as refusal:
-        messages.error(request, sentences.of(refusal))
+        messages.error(request, error_messages.of(refusal))
     except OutcomeUnknown:
         messages.warning(
             request, _("We do not know yet whether this took effect. Send it again: it is never done twice.")

@@ -15,8 +15,10 @@ from multitask.payments.payouts import onboarding
 from multitask.payments.reads import history_pages, pending_reasons, trends, wallet
 from multitask.payments.reads.wallet import Balances
 from multitask.users.models import User
-from multitask.web.pages import calendars, charts, narration, withdrawing
-from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+from multitask.web.pages import charts
+from multitask.web.pages.base import dates, labels
+from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
+from multitask.web.pages.payouts import withdrawals
 
 LATEST: Final = 6
 CURVE_DAYS: Final = 90
@@ -38,7 +40,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "balances": [{"held": held, "bar": _bar(held), "is_empty": not _all(held)} for held in balances],
         "charted": charted.available.currency,
         "account": account,
-        "latest": [narration.row(row) for row in history_pages.newest(user.pk, LATEST)],
+        "latest": [labels.row(row) for row in history_pages.newest(user.pk, LATEST)],
         **_charts(user, charted),
         **(_of_freelancer(request, account) if user.is_freelancer else {}),
         "is_freelancer": user.is_freelancer,
@@ -77,20 +79,20 @@ def _bar(held: Balances) -> list[dict[str, Any]]:
 def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> dict[str, Any]:
     """What pending money waits for, and the newest withdrawals."""
     user = user_of(request)
-    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=calendars.own_zone())
+    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=dates.own_zone())
     newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
     return {
-        "holds": [{"hold": hold, "words": narration.hold(hold.reason)} for hold in standing.holds],
+        "holds": [{"hold": hold, "words": labels.hold(hold.reason)} for hold in standing.holds],
         "blocks": standing.blocks,
         "is_cut": standing.is_cut,
-        "withdrawals": [withdrawing.told(withdrawal) for withdrawal in newest],
+        "withdrawals": [withdrawals.told(withdrawal) for withdrawal in newest],
     }
 
 
 def _charts(user: User, held: Balances) -> dict[str, Any]:
     """The wallet's past for those who have earned or hold something, spending for those who have only paid."""
     today = timezone.localdate()
-    starts = [calendars.midnight(day) for day in calendars.month_starts(today, MONTHS)]
+    starts = [dates.midnight(day) for day in dates.month_starts(today, MONTHS)]
     months = [*starts, timezone.now()]
     currency = held.available.currency
     in_wallet = (held.lifetime_earnings, held.available, held.pending, held.withdrawing)
@@ -105,5 +107,5 @@ def _charts(user: User, held: Balances) -> dict[str, Any]:
 
 urlpatterns = [
     path("wallet/", show, name="wallet"),
-    *withdrawing.urlpatterns,
+    *withdrawals.urlpatterns,
 ]

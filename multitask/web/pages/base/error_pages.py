@@ -17,8 +17,8 @@ from django.utils import translation
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from multitask.web.pages.context import everywhere
-from multitask.web.pages.shell import page
+from multitask.web.pages.base.context import everywhere
+from multitask.web.pages.base.rendering import page
 
 # What a page without scripts, forms and strangers needs; where the policy's own middleware was not reached.
 POLICY: Final = (

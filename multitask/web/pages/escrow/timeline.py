@@ -12,7 +12,7 @@ from multitask.payments.books import audit
 from multitask.payments.models import AuditEvent
 from multitask.payments.reads.allocation import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
-from multitask.web.pages import narration, statuses
+from multitask.web.pages.base import labels, status_labels
 
 _WORDS: Final = {
     "payment_requested": _("The client began to pay"),
@@ -147,7 +147,7 @@ def _note(event: AuditEvent, reader: Actor) -> str:
     if not _is_readable(event):
         return ""
     note = audit.note_for(reader, event)
-    return narration.decline(note) if event.event == "payment_failed" else statuses.reasoned(note)
+    return labels.decline(note) if event.event == "payment_failed" else status_labels.reasoned(note)
 
 
 def _by(event: AuditEvent, reader: Actor) -> str:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from multitask.users.powers import ProofNeeded
-from multitask.web import proofs
-from multitask.web.pages.shell import user_of
+from multitask.web import step_up
+from multitask.web.pages.base.rendering import user_of
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 View = Callable[..., Answer]
@@ -30,7 +30,7 @@ def fresh_second_factor(back: str = "") -> Callable[[View[Answer]], View[Answer 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer | HttpResponseRedirect:
             try:
-                proofs.require_fresh(request, user_of(request), timezone.now())
+                step_up.require_fresh(request, user_of(request), timezone.now())
             except ProofNeeded:
                 return ask(request, back)
             return view(request, *args, **kwargs)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from multitask.payments.models import Notice
 from multitask.payments.notices import notices, wording
 from multitask.users.mail import Said
-from multitask.web.pages.shell import actor_of, page, signed_in, user_of
+from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
 
 PER_PAGE: Final = 20
 _LONGEST_ID: Final = 18

@@ -23,9 +23,9 @@ from multitask.users.actor import Actor
 from multitask.users.logins import Proof
 from multitask.users.models import User
 from multitask.web import page_sessions
-from multitask.web.pages import sentences
-from multitask.web.pages.codes import CodeForm
-from multitask.web.pages.shell import UNPROCESSABLE, page
+from multitask.web.pages.accounts.credential_forms import CodeForm
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import UNPROCESSABLE, page
 
 # How long after the password the code may be given.
 SECOND_STEP: Final = timedelta(minutes=10)
@@ -124,7 +124,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             proof = logins.prove_password(actor=visitor_of(request), now=now, **form.cleaned_data)
             return welcome(request, proof) if proof.device_id is None else _second_step(request, proof.user, now)
         except DomainError as refusal:
-            form.add_error(None, sentences.of(refusal))
+            form.add_error(None, error_messages.of(refusal))
     status = UNPROCESSABLE if form.is_bound else 200
     return page(request, "sign_in.html", {"form": form, "next": after(request)}, status=status)
 
@@ -190,7 +190,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 def _beside(form: forms.Form, refusal: DomainError) -> None:
     if not refusal.fields:
-        form.add_error(None, sentences.of(refusal))
+        form.add_error(None, error_messages.of(refusal))
     for name, sentence in refusal.fields.items():
         form.add_error(name if name in form.fields else "roles", _(sentence))
 

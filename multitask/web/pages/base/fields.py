@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from multitask import text
 from multitask.money import Money, MoneyError
-from multitask.web.pages import sentences
+from multitask.web.pages.base import error_messages
 
 
 class AmountField(forms.CharField):
@@ -27,7 +27,7 @@ class AmountField(forms.CharField):
         try:
             return Money.parse(written, self.currency)
         except MoneyError as error:
-            raise ValidationError(sentences.of(error), code=error.code) from error
+            raise ValidationError(error_messages.of(error), code=error.code) from error
 
 
 class TextField(forms.CharField):
