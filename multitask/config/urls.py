@@ -13,7 +13,7 @@ urlpatterns = [
 ]
 
 # Where no page answers; names, as Django imports them once something has gone wrong.
-handler400 = "multitask.web.pages.base.error_pages.not_understood"
+handler400 = "multitask.web.pages.base.error_pages.bad_request"
 handler403 = "multitask.web.pages.base.error_pages.forbidden"
 handler404 = "multitask.web.pages.base.error_pages.not_found"
-handler500 = "multitask.web.pages.base.error_pages.broken"
+handler500 = "multitask.web.pages.base.error_pages.server_error"

@@ -1,5 +1,7 @@
-"""Which second factor proved the session of a request, and when: the pages keep it in the session, the API in its
-token and with its session's tokens in the database."""
+"""Step-up authentication: which second factor verified the session of a request, and when.
+
+The pages store it in the session; the API in its access token and with its session's tokens in the database.
+"""
 
 import uuid
 from datetime import UTC, datetime
@@ -15,44 +17,44 @@ PROVED_AT = "second_factor_proved_at"
 PROVED_BY = "second_factor_proved_by"
 
 
-def keep(request: HttpRequest, user: User, now: datetime) -> None:
-    """Remember in the session that the second factor was proved just now."""
+def record(request: HttpRequest, user: User, now: datetime) -> None:
+    """Record in the session that the second factor was verified at `now`."""
     request.session[PROVED_AT] = int(now.timestamp())
     request.session[PROVED_BY] = second_factor.device_id(user.pk)
-    _forget_answer(request)
+    _forget_assurance(request)
 
 
 def proved_at(request: HttpRequest) -> datetime | None:
-    """When this session's user last proved it, if ever."""
+    """Return when the second factor was last verified in this session; None if never."""
     kept = request.session.get(PROVED_AT)
     return datetime.fromtimestamp(kept, UTC) if isinstance(kept, int) else None
 
 
 def require_fresh(request: HttpRequest, user: User, now: datetime) -> None:
-    """Require a fresh proof, by the token of this request if it came with one. Raises ProofNeeded."""
+    """Require a recent verification, from the request's token or else its session. Raises ProofNeeded."""
     second_factor.require_fresh(user_id=user.pk, proved_at=_proved_at(request), now=now)
 
 
-def of_staff(request: HttpRequest, user: User) -> Assurance:
-    """Return how far the second factor stands behind this request of the staff; NONE for everybody else.
+def staff_assurance(request: HttpRequest, user: User) -> Assurance:
+    """Return how strongly a staff member's request is verified; NONE for everybody else.
 
-    Asked of the database once per request.
+    Read from the database once per request.
     """
     if not user.staff_role:
         return Assurance.NONE
-    known: tuple[int, Assurance] | None = getattr(request, "staff_proof", None)
+    known: tuple[int, Assurance] | None = getattr(request, "staff_assurance", None)
     if known is None or known[0] != user.pk:
-        known = user.pk, _of_staff(request, user)
-        request.staff_proof = known  # type: ignore[attr-defined]
+        known = user.pk, _read_assurance(request, user)
+        request.staff_assurance = known  # type: ignore[attr-defined]
     return known[1]
 
 
 def is_unproved_staff(request: HttpRequest, user: User) -> bool:
-    """Return whether somebody of the staff came without the proof that the staff's powers take."""
-    return bool(user.staff_role) and of_staff(request, user) is Assurance.NONE
+    """Return whether a staff member has not verified the second factor, which staff powers require."""
+    return bool(user.staff_role) and staff_assurance(request, user) is Assurance.NONE
 
 
-def _of_staff(request: HttpRequest, user: User) -> Assurance:
+def _read_assurance(request: HttpRequest, user: User) -> Assurance:
     return second_factor.staff_proof(
         user_id=user.pk, proved_by=_proved_by(request), proved_at=_proved_at(request), now=timezone.now()
     )
@@ -75,6 +77,6 @@ def _proved_by(request: HttpRequest) -> int | None:
     return kept if isinstance(kept, int) else None
 
 
-def _forget_answer(request: HttpRequest) -> None:
-    if hasattr(request, "staff_proof"):
-        del request.staff_proof
+def _forget_assurance(request: HttpRequest) -> None:
+    if hasattr(request, "staff_assurance"):
+        del request.staff_assurance

@@ -74,7 +74,7 @@ def user_of(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """Make the actor of an authenticated request; staff without a proof by the second factor is no staff here."""
     user = user_of(request)
-    assurance = step_up.of_staff(request, user)
+    assurance = step_up.staff_assurance(request, user)
     return Actor.of(user, ip=_ip(request), request_id=_request_id(request), assurance=assurance)
 
 

@@ -60,7 +60,7 @@ class Line:
 def what(event: AuditEvent) -> str:
     """Say what happened."""
     known = _WORDS.get(event.event)
-    return str(known) if known is not None else timeline.what(event)
+    return str(known) if known is not None else timeline.label(event)
 
 
 def actor(event: AuditEvent) -> str:
@@ -92,7 +92,7 @@ def _line(event: AuditEvent) -> Line:
 def _note(note: str) -> str:
     """What people wrote, a reason that they chose, or the system's own word."""
     is_word = note not in status_labels.REASONS and _CODE.fullmatch(note)
-    return status_labels.spoken(note) if is_word else status_labels.reasoned(note)
+    return status_labels.label(note) if is_word else status_labels.reason_label(note)
 
 
 def about(event: AuditEvent) -> SafeString | str:

@@ -64,7 +64,7 @@ def _story(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     # While a decision waits for a second person, the staff decides nothing else over the escrow.
     is_decided = any(row.thing["answer"] == _WAITING for row in decisions)
     return {
-        "parts": timeline.places(allocation.parts(escrow), escrow.total_minor),
+        "parts": timeline.bar(allocation.parts(escrow), escrow.total_minor),
         "trail": audit.lines(trail),
         "buttons": [] if is_decided else _offered(escrow, actor),
         "is_own": access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER},

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from multitask.web.pages.base import status_labels
 
-_spoken_later: Any = lazy(status_labels.spoken, str)
+_spoken_later: Any = lazy(status_labels.label, str)
 
 _WORDS: Final[dict[str, dict[str, Any]]] = {
     "operation": {
@@ -110,7 +110,7 @@ _TONES: Final[dict[str, dict[str, str]]] = {
 def of(family: str, word: str) -> str:
     """Say a word of a family; states that people know too are said as the pages say them."""
     known = _WORDS.get(family, {}).get(word)
-    return str(known) if known is not None else status_labels.spoken(word)
+    return str(known) if known is not None else status_labels.label(word)
 
 
 def tone(family: str, word: str) -> str:

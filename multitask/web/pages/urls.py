@@ -1,7 +1,7 @@
-"""The addresses of the pages; each resource brings its own."""
+"""The addresses of the pages; each module lists its own."""
 
 from multitask.web.pages import home
-from multitask.web.pages.accounts import password, preferences, profile, security, sign_in
+from multitask.web.pages.accounts import password, preferences, profile, registration, security, sign_in
 from multitask.web.pages.escrow import payment
 from multitask.web.pages.funding import checkout
 from multitask.web.pages.notices import email_previews, inbox
@@ -13,6 +13,7 @@ app_name = "pages"
 urlpatterns = [
     *home.urlpatterns,
     *sign_in.urlpatterns,
+    *registration.urlpatterns,
     *tasks.urlpatterns,
     *payment.urlpatterns,
     *checkout.urlpatterns,

@@ -26,7 +26,7 @@ SignIn = Callable[[Actor], Client]
 
 def _statement(actor: Actor, about: About, days: int = 1) -> statements.Statement:
     today = timezone.localdate()
-    moments = dates.cuts(today - timedelta(days=days), today)
+    moments = dates.interval_bounds(today - timedelta(days=days), today)
     return statements.draw(user_id=user_id(actor), about=about, currency="USD", moments=moments)
 
 

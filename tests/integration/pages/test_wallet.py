@@ -148,7 +148,9 @@ def test_a_dispute_says_that_withdrawals_wait_and_where_to_look(world: World, si
 
 def _holds(world: World, freelancer: Actor) -> list[pending_reasons.Hold]:
     account = ConnectedAccount.objects.get(user_id=user_id(freelancer))
-    found = pending_reasons.standing(user_id=user_id(freelancer), account=account, now=world.now, zone=dates.own_zone())
+    found = pending_reasons.standing(
+        user_id=user_id(freelancer), account=account, now=world.now, zone=dates.reader_zone()
+    )
     return found.holds
 
 
@@ -162,7 +164,7 @@ def test_earnings_are_what_the_wallet_grew_by_and_what_was_paid_out(world: World
     world.arrive(world.withdrawn(freelancer, dollars("100.00")))
     failed = world.withdrawn(freelancer, dollars("30.00"))
     withdrawals.confirm("stripe", _failed(failed), world.now)
-    today = dates.midnight(_today())
+    today = dates.start_of_day(_today())
     months = [today - timedelta(days=1), today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=[months[0], months[2]], months=months)
     assert [point.amount for point in found.earned] == [dollars("0.00"), dollars("255.00")]
@@ -174,7 +176,7 @@ def test_a_payout_that_came_back_was_not_earned_twice(world: World) -> None:
     world.settled(freelancer=freelancer)
     paid = world.arrive(world.withdrawn(freelancer, dollars("85.00")))
     withdrawals.confirm("stripe", _failed(paid), world.now)
-    today = dates.midnight(_today())
+    today = dates.start_of_day(_today())
     months = [today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=months, months=months)
     assert [point.amount for point in found.earned] == [dollars("85.00")]

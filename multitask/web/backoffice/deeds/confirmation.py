@@ -87,7 +87,7 @@ def _proved(request: HttpRequest, proof: CodeForm | None) -> bool:
     except DomainError as refusal:
         proof.refuse(refusal)
         return False
-    step_up.keep(request, user, now)
+    step_up.record(request, user, now)
     return True
 
 

@@ -29,7 +29,7 @@ def escrow_facts(escrow: Escrow) -> Facts:
         (_("Task"), escrow.task.title),
         (_("Client"), escrow.client.username),
         (_("Freelancer"), escrow.freelancer.username),
-        (_("State"), status_labels.spoken(escrow.state)),
+        (_("State"), status_labels.label(escrow.state)),
         (_("In escrow"), money(escrow.remaining)),
     ]
 
@@ -222,8 +222,8 @@ class AnswerRefund(OfRefund):
 
     def facts(self, subject: Refund) -> Facts:
         """The request and why it was made."""
-        told: Facts = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.spoken(subject.state))]
-        why = subject.note or status_labels.reasoned(subject.reason)
+        told: Facts = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
+        why = subject.note or status_labels.reason_label(subject.reason)
         return [*told, (_("Their reason"), why), *escrow_facts(subject.escrow)]
 
     def carry_out(self, subject: Refund, order: Order) -> object:
@@ -290,7 +290,7 @@ class RetryRefund(OfRefund):
 
     def facts(self, subject: Refund) -> Facts:
         """The refund and why it failed."""
-        told: Facts = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.spoken(subject.state))]
+        told: Facts = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
         return [*told, (_("Why it failed"), subject.failure_reason or "–"), *escrow_facts(subject.escrow)]
 
     def consequences(self, subject: Refund) -> list[str]:
@@ -339,7 +339,7 @@ class ReturnPayment(Deed):
     def facts(self, subject: Payment) -> Facts:
         """The payment and why it waits."""
         why = self.reasons.get(subject.review_reason, subject.review_reason or "–")
-        told: Facts = [(_("Payment"), str(subject)), (_("State"), status_labels.spoken(subject.state))]
+        told: Facts = [(_("Payment"), str(subject)), (_("State"), status_labels.label(subject.state))]
         return [*told, (_("Why it is under review"), why), *escrow_facts(subject.escrow)]
 
     def consequences(self, subject: Payment) -> list[str]:

@@ -1,4 +1,4 @@
-"""Forms that prove somebody: a code of a second factor, a password that is asked for again, a new one."""
+"""Forms for codes, passwords and email addresses."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from multitask.errors import DomainError
 from multitask.web.pages.base import error_messages
 
 
-class ProvingForm(forms.Form):
-    """The base: puts a refusal beside the field that it is about."""
+class CredentialForm(forms.Form):
+    """A form that shows a refusal of its command beside the field concerned."""
 
     def refuse(self, refusal: DomainError) -> None:
-        """Say why a command refused, beside the field at fault if the form has it."""
+        """Add a refusal as the error of the field that it names, or else of the form."""
         at_fault = {name: sentence for name, sentence in refusal.fields.items() if name in self.fields}
         if not at_fault:
             self.add_error(None, error_messages.of(refusal))
@@ -24,7 +24,7 @@ class ProvingForm(forms.Form):
 
 
 def password_field(label: Any, *, is_new: bool = False) -> forms.CharField:
-    """Make a field for a password that browsers fill in rightly."""
+    """Return a password field with the autocomplete hint that browsers expect."""
     return forms.CharField(
         label=label,
         max_length=200,
@@ -34,7 +34,7 @@ def password_field(label: Any, *, is_new: bool = False) -> forms.CharField:
     )
 
 
-class CodeForm(ProvingForm):
+class CodeForm(CredentialForm):
     """A code from the app, or a recovery code."""
 
     otp = forms.CharField(
@@ -51,35 +51,35 @@ class CodeForm(ProvingForm):
     )
 
 
-class PasswordForm(ProvingForm):
-    """The present password, asked for again."""
+class PasswordForm(CredentialForm):
+    """The current password."""
 
     current = password_field(gettext_lazy("Your password"))
 
 
-class NewPasswordForm(ProvingForm):
-    """A new password, chosen by a link."""
+class NewPasswordForm(CredentialForm):
+    """A new password, from a reset link."""
 
     password = password_field(gettext_lazy("New password"), is_new=True)
 
 
-class ChangePasswordForm(ProvingForm):
-    """The present password and a new one."""
+class ChangePasswordForm(CredentialForm):
+    """The current password and a new one."""
 
     current = password_field(gettext_lazy("Present password"))
     password = password_field(gettext_lazy("New password"), is_new=True)
 
 
-class AddressForm(ProvingForm):
-    """Where the link goes for somebody who has forgotten the password."""
+class AddressForm(CredentialForm):
+    """The email address that a reset link is sent to."""
 
     email = forms.CharField(
         label=gettext_lazy("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
 
 
-class ChangeEmailForm(ProvingForm):
-    """A new address, and the password to show that its owner asks."""
+class ChangeEmailForm(CredentialForm):
+    """A new email address, and the current password to authorise the change."""
 
     email = forms.CharField(
         label=gettext_lazy("New email address"),

@@ -1,4 +1,4 @@
-"""Passwords: changing one's own, and choosing a new one by a link from an email."""
+"""Passwords: change one's own, or reset a forgotten one by a link in an email."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,14 +12,13 @@ from multitask.errors import DomainError
 from multitask.users import credentials
 from multitask.web import page_sessions
 from multitask.web.pages.accounts.credential_forms import AddressForm, ChangePasswordForm, NewPasswordForm
-from multitask.web.pages.accounts.sign_in import visitor_of
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, signed_in
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, render_page, signed_in, visitor_of
 
 
 @signed_in
 @sensitive_post_parameters("current", "password")
 def change(request: HttpRequest) -> HttpResponse:
-    """Change one's own password; this session stays, every other one ends."""
+    """Change one's own password; this session continues, all others end."""
     form = ChangePasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -27,16 +26,16 @@ def change(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            if not page_sessions.keep(request, user):
+            if not page_sessions.renew(request, user):
                 messages.success(request, _("Your password is changed. Sign in with the new one."))
                 return redirect("pages:sign-in")
             messages.success(request, _("Your password is changed. Every other session has ended."))
             return redirect("pages:profile")
-    return page(request, "password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(request, "password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """Have a link sent; whether anybody has the address is not said."""
+    """Send a reset link; the page does not reveal whether the address belongs to an account."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -45,20 +44,22 @@ def forgotten(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             return redirect("pages:password-sent")
-    return page(request, "password_forgotten.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(
+        request, "password_forgotten.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+    )
 
 
 def sent(request: HttpRequest) -> HttpResponse:
-    """Say to look into the mailbox."""
-    return page(request, "password_sent.html")
+    """Show that an email was sent."""
+    return render_page(request, "password_sent.html")
 
 
 @sensitive_post_parameters("password")
 def reset(request: HttpRequest, name: str, token: str) -> HttpResponse:
-    """Choose a new password by a link."""
+    """Choose a new password, from a reset link."""
     user = credentials.resettable(name=name, token=token)
     if user is None:
-        return page(request, "password_link_invalid.html", status=404)
+        return render_page(request, "password_link_invalid.html", status=404)
     form = NewPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -75,7 +76,7 @@ def reset(request: HttpRequest, name: str, token: str) -> HttpResponse:
             messages.success(request, _("Your password is changed. Sign in with the new one."))
             return redirect("pages:sign-in")
     context = {"form": form, "username": user.username}
-    return page(request, "password_reset.html", context, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(request, "password_reset.html", context, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 urlpatterns = [

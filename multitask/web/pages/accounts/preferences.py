@@ -1,19 +1,19 @@
-"""Language and theme, from the foot of every page."""
+"""The language and the theme of this device, chosen in the footer of every page."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views.decorators.http import require_POST
 
 from multitask.web.pages.base import themes
+from multitask.web.pages.base.rendering import is_own_address
 
 
 @require_POST
 def change(request: HttpRequest) -> HttpResponse:
-    """Keep the chosen language and theme on this device and go back to where the choice was made."""
+    """Store the chosen language and theme in cookies and redirect back to the page."""
     response = redirect(_back(request))
     language, theme = request.POST.get("language", ""), request.POST.get("theme", "")
     if language in dict(settings.LANGUAGES) and check_for_language(language):
@@ -36,11 +36,7 @@ def _keep(response: HttpResponse, name: str, value: str) -> None:
 
 def _back(request: HttpRequest) -> str:
     wanted = request.POST.get("next", "/")
-    # A relative address without its slash passes Django's check and would land somewhere else.
-    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if is_ours else "/"
+    return wanted if is_own_address(request, wanted) else "/"
 
 
 urlpatterns = [path("preferences/", change, name="preferences")]

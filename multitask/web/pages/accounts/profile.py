@@ -1,4 +1,4 @@
-"""One's own profile: language, time zone, currency, what one wants to do here, and the email address."""
+"""The user's profile: language, time zone, currency, roles and email address."""
 
 from functools import cache
 from zoneinfo import available_timezones
@@ -20,14 +20,21 @@ from multitask.errors import DomainError
 from multitask.money import Currency
 from multitask.users import accounts, addresses, second_factor
 from multitask.web.pages.accounts.credential_forms import ChangeEmailForm
-from multitask.web.pages.accounts.sign_in import visitor_of
 from multitask.web.pages.base import error_messages
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
+from multitask.web.pages.base.rendering import (
+    UNPROCESSABLE,
+    actor_of,
+    carry_out,
+    render_page,
+    signed_in,
+    user_of,
+    visitor_of,
+)
 
 
 @cache
 def _zones() -> frozenset[str]:
-    """Zones that differ; the many other names of the same places are taken but not offered."""
+    """Return the zones to offer: one name per zone; other names of the same zone are accepted but not listed."""
     places = {zone for zone in get_global("zone_territories") if "/" in zone and not zone.startswith("Etc/")}
     return frozenset((places & available_timezones() - set(get_global("zone_aliases"))) | {"UTC"})
 
@@ -37,7 +44,7 @@ def _currencies() -> list[tuple[str, str]]:
 
 
 class ProfileForm(forms.Form):
-    """What one may change about oneself."""
+    """The settings that users change themselves."""
 
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(
@@ -65,11 +72,11 @@ def show(request: HttpRequest) -> HttpResponse:
     status = UNPROCESSABLE if form.is_bound else 200
     zones = sorted(_zones() | {user.time_zone})
     context = {"form": form, "zones": zones, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
-    return page(request, "profile.html", context, status=status)
+    return render_page(request, "profile.html", context, status=status)
 
 
 def _saved(request: HttpRequest, language: str) -> HttpResponse:
-    """Say so in the language just chosen, which from now on counts on this device too."""
+    """Confirm in the language just chosen, and drop this device's own choice of language."""
     with translation.override(language):
         messages.success(request, _("Saved."))
     response = redirect("pages:profile")
@@ -80,7 +87,7 @@ def _saved(request: HttpRequest, language: str) -> HttpResponse:
 @signed_in
 @sensitive_post_parameters("current")
 def change_email(request: HttpRequest) -> HttpResponse:
-    """Have a link sent to a new address, which counts once it is confirmed."""
+    """Send a link to a new email address, which replaces the present one when it is confirmed."""
     form = ChangeEmailForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -91,13 +98,13 @@ def change_email(request: HttpRequest) -> HttpResponse:
             words = _("We have written to %(address)s. Open the link in that message to confirm the address.")
             messages.success(request, words % {"address": form.cleaned_data["email"]})
             return redirect("pages:profile")
-    return page(request, "email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(request, "email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 @require_POST
 @signed_in
 def resend_confirmation(request: HttpRequest) -> HttpResponse:
-    """Send the letter again that asks to confirm the address."""
+    """Send the confirmation email again."""
     return carry_out(
         request,
         lambda: addresses.ask_for_confirmation(actor=actor_of(request), now=timezone.now()),
@@ -107,7 +114,7 @@ def resend_confirmation(request: HttpRequest) -> HttpResponse:
 
 
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Confirm an address; a button does it, as programs that scan mail follow every link."""
+    """Confirm an email address by POST only, because mail scanners follow every link."""
     try:
         link = addresses.read_link(token)
         if request.method == "POST":
@@ -116,8 +123,8 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             return redirect("pages:profile" if request.user.is_authenticated else "pages:sign-in")
     except DomainError as refusal:
         context = {"reason": error_messages.of(refusal)}
-        return page(request, "email_link_invalid.html", context, status=404)
-    return page(request, "email_confirm.html", {"address": link.address, "username": link.user.username})
+        return render_page(request, "email_link_invalid.html", context, status=404)
+    return render_page(request, "email_confirm.html", {"address": link.address, "username": link.user.username})
 
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""Two-step sign-in: set up, recovery codes, switch off; and the page that asks for a fresh proof."""
+"""Two-step sign-in: set up, recovery codes, switch off; and the page that asks for a fresh code."""
 
 from base64 import b32encode
 from typing import Any, Final
@@ -16,20 +16,19 @@ from multitask.errors import DomainError
 from multitask.users import second_factor
 from multitask.web import step_up
 from multitask.web.pages.accounts.credential_forms import CodeForm, PasswordForm
-from multitask.web.pages.accounts.sign_in import after
 from multitask.web.pages.base import error_messages
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, next_address, render_page, signed_in, user_of
 
-# Where somebody wanted to go who had to switch it on first.
-_GO_ON: Final = "after_second_factor"
+# The address to continue with after two-step sign-in had to be switched on first.
+_CONTINUE_AT: Final = "after_second_factor"
 
 
 @require_safe
 @signed_in
 def show(request: HttpRequest) -> HttpResponse:
-    """Show whether it is on, and what can be done; `next` is where to go once it has been switched on."""
+    """Show whether two-step sign-in is on; `next` is the address to continue with once it is switched on."""
     if "next" in request.GET:
-        request.session[_GO_ON] = after(request)
+        request.session[_CONTINUE_AT] = next_address(request)
     return _show(request)
 
 
@@ -44,14 +43,14 @@ def _show(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         key = b32encode(device.bin_key).decode().rstrip("=").lower()
         context["picture"] = second_factor.picture(device)
         context["key"] = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
-    return page(request, "security.html", {**context, **forms}, status=status)
+    return render_page(request, "security.html", {**context, **forms}, status=status)
 
 
 @require_POST
 @signed_in
 @sensitive_post_parameters("current")
 def begin(request: HttpRequest) -> HttpResponse:
-    """Make a secret for the app, for whoever knows the password."""
+    """Create a secret for the authenticator app; requires the password."""
     form = PasswordForm(request.POST)
     if form.is_valid():
         try:
@@ -69,7 +68,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @require_POST
 @signed_in
 def cancel(request: HttpRequest) -> HttpResponse:
-    """Leave it off after all."""
+    """Discard the secret and leave two-step sign-in off."""
     second_factor.cancel(actor=actor_of(request), now=timezone.now())
     return redirect("pages:security")
 
@@ -78,13 +77,13 @@ def cancel(request: HttpRequest) -> HttpResponse:
 @signed_in
 @sensitive_post_parameters("otp")
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Switch it on by a first code, and show the recovery codes in this one answer."""
+    """Switch two-step sign-in on with a first code, and show the recovery codes once."""
     form, now = CodeForm(request.POST), timezone.now()
     if form.is_valid():
         try:
             codes = second_factor.confirm(actor=actor_of(request), now=now, code=form.cleaned_data["otp"])
         except second_factor.AlreadyOn:
-            # The page with the recovery codes was asked for again: they are not shown twice.
+            # The form was sent twice: recovery codes are not shown a second time.
             return redirect("pages:security")
         except second_factor.NotOn:
             messages.info(request, _("This key is no longer waiting to be confirmed. Begin again."))
@@ -92,16 +91,16 @@ def confirm(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            step_up.keep(request, user_of(request), now)
-            context = {"codes": codes, "is_first": True, "go_on": request.session.pop(_GO_ON, None)}
-            return page(request, "recovery_codes.html", context)
+            step_up.record(request, user_of(request), now)
+            context = {"codes": codes, "is_first": True, "go_on": request.session.pop(_CONTINUE_AT, None)}
+            return render_page(request, "recovery_codes.html", context)
     return _show(request, code=form, status=UNPROCESSABLE)
 
 
 @signed_in
 @sensitive_post_parameters("otp")
 def renew_codes(request: HttpRequest) -> HttpResponse:
-    """Make new recovery codes, for whoever has the phone or an earlier one of them."""
+    """Replace the recovery codes; requires a code of the app or an unused recovery code."""
     if not second_factor.is_on(user_of(request).pk):
         return redirect("pages:security")
     form, now = CodeForm(request.POST or None), timezone.now()
@@ -111,16 +110,18 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            step_up.keep(request, user_of(request), now)
-            return page(request, "recovery_codes.html", {"codes": codes})
-    return page(request, "recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+            step_up.record(request, user_of(request), now)
+            return render_page(request, "recovery_codes.html", {"codes": codes})
+    return render_page(
+        request, "recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+    )
 
 
 @require_POST
 @signed_in
 @sensitive_post_parameters("otp")
 def switch_off(request: HttpRequest) -> HttpResponse:
-    """Go back to the password alone."""
+    """Switch two-step sign-in off."""
     form = CodeForm(request.POST)
     if form.is_valid():
         try:
@@ -138,10 +139,10 @@ def switch_off(request: HttpRequest) -> HttpResponse:
 @signed_in
 @sensitive_post_parameters("otp")
 def prove(request: HttpRequest) -> HttpResponse:
-    """Ask for a code before something that moves money out, then go on there."""
+    """Ask for a code before an action that moves money out, then continue with that action."""
     user, now = user_of(request), timezone.now()
     if not second_factor.is_on(user.pk):
-        return redirect(after(request))
+        return redirect(next_address(request))
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -149,10 +150,10 @@ def prove(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.refuse(refusal)
         else:
-            step_up.keep(request, user_of(request), now)
-            return redirect(after(request))
-    context = {"form": form, "next": after(request)}
-    return page(request, "prove.html", context, status=UNPROCESSABLE if form.is_bound else 200)
+            step_up.record(request, user_of(request), now)
+            return redirect(next_address(request))
+    context = {"form": form, "next": next_address(request)}
+    return render_page(request, "prove.html", context, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 urlpatterns = [

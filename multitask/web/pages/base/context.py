@@ -1,4 +1,4 @@
-"""What every template knows: language, direction, theme, and the way around."""
+"""The template context of every page: language, direction, theme and navigation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +14,16 @@ from multitask.web.pages.base.themes import theme_of
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One entry of the navigation."""
+class NavigationEntry:
+    """One link of the main navigation."""
 
     label: str
     address: str
     is_here: bool
 
 
-def everywhere(request: HttpRequest) -> dict[str, Any]:
-    """Answer what the frame around every page needs."""
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Return what the frame around every page needs."""
     return {
         "language": get_language() or "en",
         "direction": "rtl" if get_language_bidi() else "ltr",
@@ -34,7 +34,7 @@ def everywhere(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _places(request: HttpRequest) -> list[Place]:
+def _places(request: HttpRequest) -> list[NavigationEntry]:
     if not request.user.is_authenticated:
         return []
     known = [
@@ -48,6 +48,6 @@ def _places(request: HttpRequest) -> list[Place]:
     return [_place(request, label, reverse(name)) for label, name in known]
 
 
-def _place(request: HttpRequest, label: str, address: str) -> Place:
+def _place(request: HttpRequest, label: str, address: str) -> NavigationEntry:
     is_here = request.path == address or (address != "/" and request.path.startswith(address))
-    return Place(label, address, is_here)
+    return NavigationEntry(label, address, is_here)

@@ -1,4 +1,4 @@
-"""What refusals say to people, in their language; a refusal's own sentence is the fallback."""
+"""What a refused command shows to people, by its error code and in their language."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from multitask.errors import DomainError
 
-# After these the page that the form was on did not show the present state.
+# With these codes the page that the form was on did not show the present state.
 OUT_OF_DATE: Final = frozenset(
     {
         "wrong_state",
@@ -70,6 +70,6 @@ BY_CODE: Final = {
 
 
 def of(refusal: DomainError) -> str:
-    """Say a refusal in the reader's language."""
+    """Return the message of a refusal in the reader's language; the refusal's own message if its code is not listed."""
     known = BY_CODE.get(refusal.code)
     return str(known) if known is not None else _(refusal.message)

@@ -1,6 +1,6 @@
-"""What people read where there is no page to show: nothing there, not allowed, something broke, no records in reach.
+"""Error pages: not found, forbidden, out-of-date form, bad request, server error, database unavailable, busy.
 
-Below the API's addresses its middleware puts its own body in the place of these.
+For addresses of the API its middleware replaces the bodies of these pages by JSON.
 """
 
 import sys
@@ -17,20 +17,20 @@ from django.utils import translation
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from multitask.web.pages.base.context import everywhere
-from multitask.web.pages.base.rendering import page
+from multitask.web.pages.base.context import frame
+from multitask.web.pages.base.rendering import render_page
 
-# What a page without scripts, forms and strangers needs; where the policy's own middleware was not reached.
+# For pages without scripts, forms and external content, where the middleware that sets the policy was not reached.
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_SOON: Final = "5"
+_RETRY_AFTER_SECONDS: Final = "5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One of these pages in words: a title, what it means, and one way on."""
+class ErrorPage:
+    """An error page: a title, what it means, and a link to continue with."""
 
     title: str
     text: str
@@ -39,66 +39,70 @@ class Told:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Nothing there, or nothing that this person may know of."""
+    """Return the page for an address that does not exist, or that this user may not know of."""
     text = _("The address is mistyped, the page is gone, or it belongs to somebody else.")
-    told = Told(title=_("There is nothing here"), text=text, button=_("Go to the home page"))
-    return _framed(request, told, HTTPStatus.NOT_FOUND)
+    error = ErrorPage(title=_("There is nothing here"), text=text, button=_("Go to the home page"))
+    return _render(request, error, HTTPStatus.NOT_FOUND)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Known, and refused."""
+    """Return the page for something that the user's account does not allow."""
     text = _("Your account does not allow what you asked for. Nothing has moved.")
-    return _framed(
-        request, Told(title=_("You may not do this"), text=text, button=_("Go to the home page")), HTTPStatus.FORBIDDEN
+    return _render(
+        request,
+        ErrorPage(title=_("You may not do this"), text=text, button=_("Go to the home page")),
+        HTTPStatus.FORBIDDEN,
     )
 
 
-def out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its token: most often shown before its reader signed in or out in another tab."""
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return the page for a form without its CSRF token: mostly after signing in or out in another tab."""
     text = _("You have signed in or out since you opened it, or your browser keeps no cookies. Nothing was sent.")
-    told = Told(title=_("This page is out of date"), text=text, button=_("Load it again"), address=_came_from(request))
-    return _framed(request, told, HTTPStatus.FORBIDDEN)
+    error = ErrorPage(
+        title=_("This page is out of date"), text=text, button=_("Load it again"), address=_came_from(request)
+    )
+    return _render(request, error, HTTPStatus.FORBIDDEN)
 
 
-def not_understood(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Something that no page of ours sends."""
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Return the page for a request that no page of ours sends."""
     text = _("Your browser sent something that we cannot read. Nothing has moved.")
-    told = Told(title=_("We did not understand this"), text=text, button=_("Go to the home page"))
-    return _bare(request, told, HTTPStatus.BAD_REQUEST)
+    error = ErrorPage(title=_("We did not understand this"), text=text, button=_("Go to the home page"))
+    return _render_bare(request, error, HTTPStatus.BAD_REQUEST)
 
 
-def broken(request: HttpRequest) -> HttpResponse:
-    """An exception that nobody expected, or records that cannot be reached for now; asks the database nothing."""
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return the page for an unexpected exception or an unreachable database; it does not query the database."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return _unavailable(request)
-    told = Told(
+    error = ErrorPage(
         title=_("Something went wrong on our side"),
         text=_("Your money is safe. See how things stand before you send anything again."),
         button=_("Go to the home page"),
     )
-    return _bare(request, told, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _render_bare(request, error, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
-    """No records in reach. What was sent may have taken effect: the connection can break in the midst of it."""
+    """Return the page for an unreachable database. What was sent may have taken effect before the connection broke."""
     is_read = request.method in {"GET", "HEAD"}
-    told = Told(
+    error = ErrorPage(
         title=_("We are back in a moment"),
         text=_("Our records cannot be reached just now. Your money is safe. ")
         + _("If you have sent something, see whether it took effect before you send it again."),
         button=_("Try again"),
         address=request.get_full_path() if is_read else _came_from(request),
     )
-    answer = _bare(request, told, HTTPStatus.SERVICE_UNAVAILABLE)
-    answer["Retry-After"] = _SOON
-    return answer
+    response = _render_bare(request, error, HTTPStatus.SERVICE_UNAVAILABLE)
+    response["Retry-After"] = _RETRY_AFTER_SECONDS
+    return response
 
 
 @cache
 def busy(language: str, status: int) -> bytes:
-    """The page of a request that waited for a thread in vain, in a language of the site; it names nobody."""
+    """Return the page, in one of the site's languages, for a request that got no thread in time; it shows no user."""
     with translation.override(language):
-        told = Told(
+        error = ErrorPage(
             title=_("We are back in a moment"),
             text=_(
                 "Too many requests wait for an answer just now. Yours was not looked at, so nothing has moved. "
@@ -106,24 +110,24 @@ def busy(language: str, status: int) -> bytes:
             ),
             button=_("Go to the home page"),
         )
-        return _bare(HttpRequest(), told, status).content
+        return _render_bare(HttpRequest(), error, status).content
 
 
-def _framed(request: HttpRequest, told: Told, status: int) -> HttpResponse:
-    return page(request, "fault.html", {"told": told}, status=status)
+def _render(request: HttpRequest, error: ErrorPage, status: int) -> HttpResponse:
+    return render_page(request, "error.html", {"error": error}, status=status)
 
 
-def _bare(request: HttpRequest, told: Told, status: int) -> HttpResponse:
-    """Without whatever needs the database, a session or a host name to be trusted."""
-    context: dict[str, Any] = {"told": told, "request_id": getattr(request, "request_id", ""), **everywhere(request)}
-    answer = HttpResponse(render_to_string("pages/fault_bare.html", context), status=status)
-    answer["Cache-Control"] = "no-store"
-    answer["Content-Security-Policy"] = POLICY
-    return answer
+def _render_bare(request: HttpRequest, error: ErrorPage, status: int) -> HttpResponse:
+    """Render a page that needs no database, no session and no trusted host name."""
+    context: dict[str, Any] = {"error": error, "request_id": getattr(request, "request_id", ""), **frame(request)}
+    response = HttpResponse(render_to_string("pages/error_bare.html", context), status=status)
+    response["Cache-Control"] = "no-store"
+    response["Content-Security-Policy"] = POLICY
+    return response
 
 
 def _came_from(request: HttpRequest) -> str:
-    """The page of ours that the form was on, as far as the browser says."""
+    """Return the address of the page that the form was on, from the Referer header; "/" if it is not ours."""
     address = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}):
         return "/"

@@ -1,4 +1,4 @@
-"""Form fields that take what people write as strictly as the API does."""
+"""Form fields that validate as strictly as the API does."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ class AmountField(forms.CharField):
     """An amount in major units; cleans to Money, or None where it may be left empty."""
 
     def __init__(self, *, currency: str, **options: Any) -> None:
-        """Read amounts of this currency."""
+        """Parse amounts in this currency."""
         options.setdefault("widget", forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}))
         super().__init__(max_length=40, **options)
         self.currency = currency
 
     def clean(self, value: Any) -> Any:
-        """Read it exactly; raises ValidationError with the reason in words."""
+        """Parse the amount exactly. Raises ValidationError with the reason."""
         written = super().clean(value)
         if not written:
             return None
@@ -41,7 +41,7 @@ class TextField(forms.CharField):
         self.lines = lines
 
     def clean(self, value: Any) -> Any:
-        """Tidy and check it; raises ValidationError."""
+        """Normalise and validate the text. Raises ValidationError."""
         written = text.tidy(super().clean(value))
         found = text.complaint(written, longest=self.max_length or 10_000, lines=self.lines)
         if found and written:

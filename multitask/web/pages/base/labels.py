@@ -1,4 +1,4 @@
-"""The history and the books in words: composed of what happened and of names, in the reader's language."""
+"""Labels of history rows, ledger postings, pending reasons and failures, in the reader's language."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,43 +15,45 @@ _PLUS, _MINUS = "+", "\u2212"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One row of the history: what happened, with whom, and how the reader's money moved."""
+class HistoryRowView:
+    """One row of the history for display: what happened, with whom, and how the reader's money moved."""
 
     row: HistoryRow
-    words: str
-    who: str
+    text: str
+    other_party: str
     sign: str
     amount: Money
     failure: str
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One leg of a posting, in words."""
+class LegView:
+    """One leg of a posting for display: the account, and the amount taken from it or given to it."""
 
-    words: str
+    text: str
     taken: Money | None
     given: Money | None
 
 
 @dataclass(frozen=True, slots=True)
-class ToldPosting:
-    """One transaction of the ledger, in words."""
+class PostingView:
+    """One transaction of the ledger for display."""
 
-    words: str
+    text: str
     posted: Posted
-    moves: list[Move]
+    legs: list[LegView]
 
 
-def row(found: HistoryRow) -> Told:
-    """Tell one row; its sign is empty where the reader's own money does not move, or did not in the end."""
+def history_row(found: HistoryRow) -> HistoryRowView:
+    """Return the view of a row; its sign is empty where the reader's own money does not move."""
     moves = found.status in {"completed", "pending"}
     sign = {"in": _PLUS, "out": _MINUS}.get(found.direction, "") if moves else ""
-    return Told(found, _what(found), _who(found), sign, Money(found.amount_minor, found.currency), _failure(found))
+    return HistoryRowView(
+        found, _event(found), _other_party(found), sign, Money(found.amount_minor, found.currency), _failure(found)
+    )
 
 
-def _what(found: HistoryRow) -> str:
+def _event(found: HistoryRow) -> str:
     title = found.escrow.task.title if found.escrow else ""
     if not title:
         return {"withdrawal": _("Withdrawal to your bank"), "chargeback": _("Chargeback")}.get(
@@ -67,8 +69,8 @@ def _what(found: HistoryRow) -> str:
     return words.get(found.type, _("Adjustment: %(title)s")) % {"title": title}
 
 
-def _who(found: HistoryRow) -> str:
-    """The other person; nobody for fees and withdrawals."""
+def _other_party(found: HistoryRow) -> str:
+    """Return the name of the other person; empty for fees and withdrawals."""
     if found.type in {"platform_fee", "withdrawal"}:
         return ""
     other = found.recipient if found.sender_id == found.user_id else found.sender
@@ -81,7 +83,7 @@ def _failure(found: HistoryRow) -> str:
     return _(found.failure_reason) if found.failure_reason else ""
 
 
-# The sentences of the provider's that are read most often; others are shown as they came.
+# The provider's most frequent decline messages; others are shown untranslated.
 _DECLINES: Final = (
     gettext_noop("Your card was declined."),
     gettext_noop("Your card has insufficient funds."),
@@ -93,7 +95,7 @@ _DECLINES: Final = (
 
 
 def decline(sentence: str) -> str:
-    """Say why a card was declined: a sentence that is known in the reader's language, another as it came."""
+    """Return why a card was declined, translated if the provider's message is known."""
     return _(sentence) if sentence in _DECLINES else sentence
 
 
@@ -117,12 +119,12 @@ _FAILURES: Final = {
     "payouts_not_allowed": gettext_lazy("Payouts are switched off until your account's details are complete."),
     "unsupported_card": gettext_lazy("The card does not accept payouts."),
 }
-# After these trying again is worth it as it is; after all others the bank details have to change first.
-_PASSING: Final = frozenset({"could_not_process", "declined", "insufficient_funds", "balance_insufficient"})
+# Failures after which the owner can try again at once; after all others the bank details have to change first.
+_TRANSIENT: Final = frozenset({"could_not_process", "declined", "insufficient_funds", "balance_insufficient"})
 
 
 def failed_withdrawal(withdrawal: Withdrawal) -> str:
-    """Why a withdrawal failed, in a sentence that its owner can act on."""
+    """Return why a withdrawal failed, as a sentence that its owner can act on."""
     known = _FAILURES.get(withdrawal.failure_code)
     if known is not None:
         return str(known)
@@ -130,11 +132,11 @@ def failed_withdrawal(withdrawal: Withdrawal) -> str:
 
 
 def needs_bank_details(withdrawal: Withdrawal) -> bool:
-    """Say whether the owner has to mend the payout account before trying again."""
-    return withdrawal.failure_code in _FAILURES and withdrawal.failure_code not in _PASSING
+    """Return whether the owner has to correct the payout account before trying again."""
+    return withdrawal.failure_code in _FAILURES and withdrawal.failure_code not in _TRANSIENT
 
 
-_HOLDS: Final = {
+_PENDING_REASONS: Final = {
     Reason.NO_ACCOUNT: gettext_lazy("Waits for your payout account: set it up and the money moves on."),
     Reason.INCOMPLETE: gettext_lazy("Waits for your payout account: something is still missing."),
     Reason.CHECKED: gettext_lazy("Waits until the payment provider has checked your payout account."),
@@ -146,9 +148,9 @@ _HOLDS: Final = {
 }
 
 
-def hold(reason: Reason) -> str:
-    """Say what pending money waits for."""
-    return str(_HOLDS[reason])
+def pending_reason(reason: Reason) -> str:
+    """Return why pending money cannot be withdrawn yet."""
+    return str(_PENDING_REASONS[reason])
 
 
 _POSTINGS: Final = {
@@ -169,23 +171,23 @@ _POSTINGS: Final = {
 
 
 def posting_kind(kind: str) -> str:
-    """Say what a transaction of the ledger was."""
+    """Return the label of a ledger transaction's kind."""
     known = _POSTINGS.get(kind)
     return str(known) if known is not None else kind.replace("_", " ").capitalize()
 
 
-def posting(posted: Posted, about: HistoryRow) -> ToldPosting:
-    """Tell one transaction of the ledger to the owner of the row that it is about."""
-    return ToldPosting(posting_kind(posted.kind), posted, [_move(leg, about) for leg in posted.legs])
+def posting(posted: Posted, about: HistoryRow) -> PostingView:
+    """Return the view of a ledger transaction for the owner of the history row that it belongs to."""
+    return PostingView(posting_kind(posted.kind), posted, [_leg(leg, about) for leg in posted.legs])
 
 
-def _move(leg: Leg, about: HistoryRow) -> Move:
+def _leg(leg: Leg, about: HistoryRow) -> LegView:
     is_taken = leg.amount.amount_minor < 0
-    return Move(_account(leg.account, about), -leg.amount if is_taken else None, None if is_taken else leg.amount)
+    return LegView(_account(leg.account, about), -leg.amount if is_taken else None, None if is_taken else leg.amount)
 
 
 def _account(code: str, about: HistoryRow) -> str:
-    """Name an account of the ledger as the row's owner knows it."""
+    """Return the label of a ledger account for the row's owner."""
     room, number, *place = [*code.split(":"), "", ""]
     if room == "user":
         return _wallet_place(place[0], is_own=number == str(about.user_id), about=about)
@@ -203,7 +205,7 @@ def _account(code: str, about: HistoryRow) -> str:
 
 def _wallet_place(place: str, *, is_own: bool, about: HistoryRow) -> str:
     if not is_own:
-        name = _who(about)
+        name = _other_party(about)
         return _("Wallet of %(name)s") % {"name": name} if name else _("The freelancer's wallet")
     words = {
         "pending": _("Your pending balance"),
@@ -223,8 +225,8 @@ _LINES: Final = {
 }
 
 
-def line(kind: str, *, is_wallet: bool) -> str:
-    """Say what one line of a statement is."""
+def statement_line(kind: str, *, is_wallet: bool) -> str:
+    """Return the label of one line of a statement."""
     if is_wallet and kind == "escrow_released":
         return _("Earned")
     known = _LINES.get(kind)
@@ -239,6 +241,6 @@ _PLACES: Final = {
 }
 
 
-def place(name: str) -> str:
-    """Name one of the places that a statement adds up."""
+def statement_place(name: str) -> str:
+    """Return the label of one of the balances that a statement adds up."""
     return str(_PLACES[name])

@@ -1,4 +1,4 @@
-"""Shows times in the zone of whoever is signed in, and speaks the language of their profile."""
+"""Time zone and language of the signed-in user."""
 
 from collections.abc import Callable
 
@@ -10,27 +10,27 @@ from django.utils import timezone, translation
 from multitask.users.models import User
 
 
-class PersonalMiddleware:
-    """Activates zone and language for one request; a device on which a language was chosen keeps it.
+class ReaderMiddleware:
+    """Activates the user's time zone and language; a language chosen on this device takes precedence.
 
-    What is activated stays so until the thread's next request, which begins by deciding anew: answers
-    that are streamed are written after this has returned.
+    Both stay active until the thread's next request, which sets them again: streamed responses are written after
+    this middleware has returned.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        """Keep what comes after."""
+        """Store the next handler."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request."""
+        """Handle one request."""
         timezone.deactivate()
-        # Without the cookie nobody can be signed in: programs with a token cost no look at the session.
+        # Without the cookie nobody can be signed in, so requests with a token need no session query.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            _personal(request, request.user)
+            _activate(request, request.user)
         return self.get_response(request)
 
 
-def _personal(request: HttpRequest, user: User) -> None:
+def _activate(request: HttpRequest, user: User) -> None:
     timezone.activate(user.zone)
     has_chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) in dict(settings.LANGUAGES)
     if not has_chosen and user.language in dict(settings.LANGUAGES):

@@ -1,7 +1,7 @@
-"""What every page is made with: who looks at it, how it is rendered, how a command is carried out.
+"""What every view uses: who is asking, how a page is rendered, how a command is run.
 
-No rule lives in a page. A page asks a query and shows the answer, or carries out one command and
-goes on to the page that shows what became of it.
+No business rule lives in a page. A view runs a query and shows the result, or runs one command and redirects to the
+page that shows what changed.
 """
 
 import uuid
@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from multitask.errors import DomainError
@@ -25,17 +26,17 @@ from multitask.users.powers import ProofNeeded
 from multitask.web import step_up
 from multitask.web.pages.base import error_messages
 
-Answer = TypeVar("Answer", bound=HttpResponseBase)
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 UNPROCESSABLE = 422
 CONFLICT = 409
 
 
-def signed_in(view: Callable[..., Answer]) -> Callable[..., Answer | HttpResponseRedirect]:
-    """Let only people in who have signed in; others sign in first and come back."""
+def signed_in(view: Callable[..., Response]) -> Callable[..., Response | HttpResponseRedirect]:
+    """Require a signed-in user; others are sent to the sign-in page and come back afterwards."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer | HttpResponseRedirect:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Response | HttpResponseRedirect:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         return view(request, *args, **kwargs)
@@ -44,34 +45,53 @@ def signed_in(view: Callable[..., Answer]) -> Callable[..., Answer | HttpRespons
 
 
 def user_of(request: HttpRequest) -> User:
-    """The signed-in user, read from the database at this request."""
+    """Return the signed-in user, read from the database for this request."""
     return cast(User, request.user)
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The actor of this request, for commands; staff without a proof by the second factor is no staff here."""
+    """Return the signed-in user as the actor of commands; staff without the second factor has no staff powers."""
     user = user_of(request)
     return Actor.of(
         user,
         ip=getattr(request, "client_ip", None),
         request_id=str(getattr(request, "request_id", "")),
-        assurance=step_up.of_staff(request, user),
+        assurance=step_up.staff_assurance(request, user),
     )
 
 
-def page(
+def visitor_of(request: HttpRequest) -> Actor:
+    """Return the actor of a request by somebody who has not signed in."""
+    return Actor.visitor(ip=getattr(request, "client_ip", None), request_id=str(getattr(request, "request_id", "")))
+
+
+def next_address(request: HttpRequest) -> str:
+    """Return the address in `next` if it is one of ours, else the home page's."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if is_own_address(request, wanted) else reverse("pages:home")
+
+
+def is_own_address(request: HttpRequest, address: str) -> bool:
+    """Return whether an address stays on this site, so that redirecting to it is safe."""
+    # A relative address without its slash passes Django's check and would lead somewhere else.
+    return address.startswith("/") and url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+
+
+def render_page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """Render `templates/pages/<template>`; pages about money are never kept by a cache."""
+    """Render `templates/pages/<template>`; pages about money are never cached."""
     response = render(request, f"pages/{template}", dict(context or {}), status=status)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def request_key(request: HttpRequest) -> str:
-    """The key of a form that was sent, so that sending it twice does it once.
+    """Return the request key of a form, so that a form that is sent twice takes effect once.
 
-    Each form that moves money carries a fresh one (`{% request_key %}`), made when it was shown.
+    Each form that moves money carries a new one (`{% request_key %}`), made when the form was shown.
     """
     try:
         return str(uuid.UUID(request.POST.get("request_key", "")))
@@ -80,9 +100,9 @@ def request_key(request: HttpRequest) -> str:
 
 
 def carry_out(request: HttpRequest, command: Callable[[], object], *, done: str, to: str) -> HttpResponseRedirect:
-    """Run one command, say what became of it, and go to the page at `to`, which shows how things are now.
+    """Run one command, show `done` or the reason of the refusal, and redirect to `to`.
 
-    A refusal is said in words too: the page that the form was on may have been out of date.
+    The page that the form was on may have been out of date; the one at `to` shows the present state.
     """
     try:
         command()

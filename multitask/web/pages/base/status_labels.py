@@ -1,10 +1,10 @@
-"""Every state that people see, in words and in a colour; never in a colour alone."""
+"""Labels and colours of every state that people see; a colour never stands without its label."""
 
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-_WORDS: Final = {
+_LABELS: Final = {
     # tasks and applications
     "open": _("Open"),
     "assigned": _("Assigned"),
@@ -40,7 +40,7 @@ _WORDS: Final = {
     "chargeback": _("Chargeback"),
     "adjustment": _("Adjustment"),
 }
-# Why a client wants money back: chosen from a list, kept as a code.
+# Why a client wants a refund: chosen from this list, stored as a code.
 REASONS: Final = {
     "not_needed": _("The work is not needed any more"),
     "not_delivered": _("The work was not delivered"),
@@ -64,17 +64,17 @@ _TONES: Final = {
 }
 
 
-def reasoned(note: str) -> str:
-    """Say a chosen reason in the reader's language; what people wrote themselves stays as it is."""
+def reason_label(note: str) -> str:
+    """Return the label of a refund reason; text that people wrote themselves is returned unchanged."""
     return str(REASONS.get(note, note))
 
 
-def spoken(word: str) -> str:
-    """Say a state in the reader's language; an unknown one in its own letters."""
-    known = _WORDS.get(word)
+def label(word: str) -> str:
+    """Return the label of a state; an unknown state is written out."""
+    known = _LABELS.get(word)
     return str(known) if known is not None else word.replace("_", " ").capitalize()
 
 
 def tone(word: str) -> str:
-    """Answer good, waiting, bad or plain."""
+    """Return the colour class of a state: good, waiting, bad or plain."""
     return next((name for name, words in _TONES.items() if word in words), "plain")

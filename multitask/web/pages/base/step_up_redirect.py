@@ -1,4 +1,4 @@
-"""Lets people on to what moves money out only after a fresh proof by their second factor, if they have one."""
+"""Step-up authentication: views that move money out ask for a fresh code of the second factor first."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,24 +15,24 @@ from multitask.users.powers import ProofNeeded
 from multitask.web import step_up
 from multitask.web.pages.base.rendering import user_of
 
-Answer = TypeVar("Answer", bound=HttpResponseBase)
-View = Callable[..., Answer]
+Response = TypeVar("Response", bound=HttpResponseBase)
+View = Callable[..., Response]
 
 
-def fresh_second_factor(back: str = "") -> Callable[[View[Answer]], View[Answer | HttpResponseRedirect]]:
-    """Ask for a code first, then go on where the visitor was; decorates a view below `signed_in`.
+def require_step_up(back: str = "") -> Callable[[View[Response]], View[Response | HttpResponseRedirect]]:
+    """Decorate a view, below `signed_in`, to require a fresh code; the user returns to it after entering one.
 
-    A form that was sent with a proof too old is shown again with what was typed, since an address
-    carries it; a view that only takes forms names the page to go `back` to.
+    A form that was sent with an expired proof is shown again with what was typed, carried in the address. A view
+    that accepts only POST names the page to return to in `back`.
     """
 
-    def decorate(view: View[Answer]) -> View[Answer | HttpResponseRedirect]:
+    def decorate(view: View[Response]) -> View[Response | HttpResponseRedirect]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Answer | HttpResponseRedirect:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Response | HttpResponseRedirect:
             try:
                 step_up.require_fresh(request, user_of(request), timezone.now())
             except ProofNeeded:
-                return ask(request, back)
+                return redirect_to_step_up(request, back)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -40,8 +40,8 @@ def fresh_second_factor(back: str = "") -> Callable[[View[Answer]], View[Answer 
     return decorate
 
 
-def ask(request: HttpRequest, back: str = "") -> HttpResponseRedirect:
-    """Go to where the code is asked for, and come back from there."""
+def redirect_to_step_up(request: HttpRequest, back: str = "") -> HttpResponseRedirect:
+    """Redirect to the page that asks for the code, and from there to `back` or to this address."""
     return redirect(f"{reverse('pages:prove')}?{urlencode({'next': _return_to(request, back)})}")
 
 

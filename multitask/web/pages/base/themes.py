@@ -1,4 +1,4 @@
-"""Light, dark, or whatever the device prefers; kept in a cookie, as it belongs to the device."""
+"""The theme of a device: light, dark, or the device's own setting; stored in a cookie."""
 
 from typing import Final
 
@@ -10,6 +10,6 @@ YEAR_SECONDS: Final = 365 * 24 * 3600
 
 
 def theme_of(request: HttpRequest) -> str:
-    """The theme that this device chose."""
+    """Return the theme that was chosen on this device."""
     chosen = request.COOKIES.get(COOKIE, "auto")
     return chosen if chosen in THEMES else "auto"

@@ -1,4 +1,4 @@
-"""The forms about one task's money."""
+"""Forms of the payment page."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from multitask.web.pages.base.fields import AmountField, TextField
 
 
 class ReasonForm(forms.Form):
-    """The base of forms that want something said; errors and hints are tied to their fields."""
+    """Base of the forms that carry a reason or a note."""
 
 
 class RefundForm(ReasonForm):
-    """How much goes back and why; everything that is left unless an amount is named."""
+    """The amount to refund and why; everything that is left if no amount is given."""
 
     REASONS = list(status_labels.REASONS.items())
     reason = forms.ChoiceField(label=_("Reason"), choices=REASONS)
     note = TextField(label=_("More about it"), lines=True, required=False, max_length=2000)
 
     def __init__(self, *args: Any, escrow: Escrow, **options: Any) -> None:
-        """Take amounts in the escrow's currency."""
+        """Add the amount field in the escrow's currency."""
         super().__init__(*args, **options)
         self.fields["amount"] = AmountField(
             currency=escrow.currency,
@@ -34,12 +34,12 @@ class RefundForm(ReasonForm):
 
 
 class AnswerForm(ReasonForm):
-    """What the freelancer wants to say to a refund request."""
+    """The freelancer's note on a refund request."""
 
     note = TextField(label=_("Your answer in words"), lines=True, required=False, max_length=2000)
 
 
 class DisputeForm(ReasonForm):
-    """Why the two sides do not agree."""
+    """The reason of a dispute."""
 
     reason = TextField(label=_("What is the matter?"), lines=True, max_length=2000)

@@ -1,4 +1,4 @@
-"""What happens next with an escrow, and when: the question that this product answers best."""
+"""What happens next with an escrow or a task, and when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,29 +16,29 @@ from multitask.users.actor import Actor, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
-    """One sentence about what is next, and the moment at which it happens by itself, if there is one.
+class NextStep:
+    """What happens next, and the moment at which it happens automatically, if there is one.
 
-    `button` and `address` lead to where the reader does it, if it is theirs and is done on another page.
+    `button` and `address` link to the page where the reader does it, if it is theirs to do on another page.
     """
 
-    words: str
+    text: str
     at: datetime | None = None
     button: str = ""
     address: str = ""
 
 
-def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
-    """Say what is next, to this reader; None when all is done."""
+def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | None:
+    """Return the next step of an escrow for this reader; None when nothing is left to do."""
     role = access.party(actor, escrow)
     if escrow.frozen_at is not None:
-        return Next(_("The cardholder's bank decides; the money is held until then."))
+        return NextStep(_("The cardholder's bank decides; the money is held until then."))
     if escrow.state == EscrowState.DISPUTED.value:
-        return Next(_("Our staff settles the dispute; the money stays in escrow until then."))
+        return NextStep(_("Our staff settles the dispute; the money stays in escrow until then."))
     if open_refund is not None:
         return _about_refund(open_refund, role)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
-        return Next(_("The client pays; then the money is in escrow."))
+        return NextStep(_("The client pays; then the money is in escrow."))
     if escrow.state == EscrowState.FUNDED.value:
         return _about_work(escrow, role)
     if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
@@ -46,8 +46,8 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
     return None
 
 
-def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> Next | None:
-    """Say what is next with a task, to its client, its freelancer or somebody who has applied."""
+def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> NextStep | None:
+    """Return the next step of a task for its client, its freelancer or an applicant."""
     status = TaskStatus(task.status)
     is_client, is_freelancer = actor.is_user(task.client_id), actor.is_user(task.freelancer_id)
     if status is TaskStatus.OPEN:
@@ -63,68 +63,70 @@ def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: 
 _AT_WORK = (TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS)
 
 
-def _about_choosing(*, is_client: bool, is_chosen_from: bool) -> Next | None:
+def _about_choosing(*, is_client: bool, is_chosen_from: bool) -> NextStep | None:
     if is_client and is_chosen_from:
-        return Next(_("You choose one of the applications. You pay into escrow after that, not before."))
+        return NextStep(_("You choose one of the applications. You pay into escrow after that, not before."))
     if is_client:
-        return Next(_("Freelancers can apply now. You choose one of them; you pay into escrow after that, not before."))
+        return NextStep(
+            _("Freelancers can apply now. You choose one of them; you pay into escrow after that, not before.")
+        )
     if is_chosen_from:
-        return Next(_("The client chooses among the applications. Once they have paid into escrow, you are told."))
+        return NextStep(_("The client chooses among the applications. Once they have paid into escrow, you are told."))
     return None
 
 
-def _about_paying(task: Task, *, is_client: bool) -> Next | None:
+def _about_paying(task: Task, *, is_client: bool) -> NextStep | None:
     if task.status not in _AT_WORK:
         return None
     if not is_client:
-        return Next(_("Wait with the work until the client has paid into escrow."))
+        return NextStep(_("Wait with the work until the client has paid into escrow."))
     name = task.freelancer.username if task.freelancer else ""
-    words = _("Pay into escrow, so that %(name)s can start. You release the money when the work is done.")
-    return Next(words % {"name": name})
+    text = _("Pay into escrow, so that %(name)s can start. You release the money when the work is done.")
+    return NextStep(text % {"name": name})
 
 
-def _about_refund(refund: Refund, role: Role) -> Next:
+def _about_refund(refund: Refund, role: Role) -> NextStep:
     if refund.state != RefundState.REQUESTED.value:
-        return Next(_("The refund reaches the client's card in 5 to 10 days."))
-    words = (
+        return NextStep(_("The refund reaches the client's card in 5 to 10 days."))
+    text = (
         _("You answer the refund request; if you say nothing, it is accepted.")
         if role is Role.FREELANCER
         else _("The freelancer answers the refund request; without an answer it is accepted.")
     )
-    return Next(words, refund.answer_by_at)
+    return NextStep(text, refund.answer_by_at)
 
 
-def _about_work(escrow: Escrow, role: Role) -> Next:
+def _about_work(escrow: Escrow, role: Role) -> NextStep:
     status = TaskStatus(escrow.task.status)
     if status is TaskStatus.CANCELLED:
-        return Next(_("The task was called off: the client can take the money back at once."))
+        return NextStep(_("The task was called off: the client can take the money back at once."))
     if status is TaskStatus.COMPLETED:
-        return Next(_("The client releases the money."), escrow.auto_release_at)
+        return NextStep(_("The client releases the money."), escrow.auto_release_at)
     if status is TaskStatus.DELIVERED:
-        words = (
+        text = (
             _("You confirm the work and release the money; if you say nothing, it is released by itself.")
             if role is Role.CLIENT
             else _("The client confirms the work; without a word from them the money is released by itself.")
         )
-        return Next(words, escrow.auto_release_at)
+        return NextStep(text, escrow.auto_release_at)
     if role is Role.FREELANCER:
-        words = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
-        return Next(words, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.task_id]))
-    return Next(_("The freelancer does the work and delivers it."))
+        text = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
+        return NextStep(text, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.task_id]))
+    return NextStep(_("The freelancer does the work and delivers it."))
 
 
-def _about_settling(escrow: Escrow, role: Role) -> Next:
+def _about_settling(escrow: Escrow, role: Role) -> NextStep:
     account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
     is_mine = role is Role.FREELANCER
     if account is None or not account.can_receive:
         if is_mine:
-            words = _("You set up your payout account; the money waits for you until then.")
-            return Next(words, button=_("Set up payouts"), address=reverse("pages:onboarding"))
-        return Next(_("The freelancer sets up their payout account; the money waits for them until then."))
+            text = _("You set up your payout account; the money waits for you until then.")
+            return NextStep(text, button=_("Set up payouts"), address=reverse("pages:onboarding"))
+        return NextStep(_("The freelancer sets up their payout account; the money waits for them until then."))
     payment = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value).first()
-    words = (
+    text = (
         _("The money settles; then you can withdraw it.")
         if is_mine
         else _("The money settles; then the freelancer can withdraw it.")
     )
-    return Next(words, payment.available_at if payment else None)
+    return NextStep(text, payment.available_at if payment else None)

@@ -1,4 +1,4 @@
-"""Payment details of a task: where every cent is, what happened, what is next, who can do what."""
+"""The payment page of a task: where the money is, what happened, what is next, and what each side can do."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +22,20 @@ from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
+from multitask.web.pages.base.rendering import (
+    UNPROCESSABLE,
+    actor_of,
+    carry_out,
+    render_page,
+    request_key,
+    signed_in,
+    user_of,
+)
 from multitask.web.pages.escrow import forms, next_steps, timeline
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
-    """The newest escrow of the task, if the reader is one of its sides or staff."""
+    """Return the newest escrow of the task that the reader may see. Raises Http404."""
     visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
     found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
     if found is None:
@@ -38,7 +46,7 @@ def _escrow(request: HttpRequest, task_id: int) -> Escrow:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show everything about the money of one task; before there is any, lead its people to the task."""
+    """Show the money of one task; before the payment has begun, redirect its two sides to the task."""
     try:
         escrow = _escrow(request, task_id)
     except Http404:
@@ -50,7 +58,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
 
 
 def _offered(actor: Actor, escrow: Escrow) -> list[str]:
-    """What one may do from here; staff answers requests in the back office, which asks for a reason."""
+    """Return the actions to offer; staff answers refund requests in the back office, which requires a reason."""
     allowed = permitted_actions.allowed(actor, escrow)
     if access.party(actor, escrow) in STAFF_ROLES:
         return [name for name in allowed if name not in {"accept_refund", "refuse_refund"}]
@@ -68,8 +76,8 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
-        "parts": timeline.places(parts, escrow.total_minor),
-        "timeline": [timeline.spoken(event, actor) for event in escrows.timeline(escrow)],
+        "parts": timeline.bar(parts, escrow.total_minor),
+        "timeline": [timeline.entry(event, actor) for event in escrows.timeline(escrow)],
         "next": next_steps.of(escrow, actor, open_refund),
         "allowed": allowed,
         "is_client": actor.is_user(escrow.client_id),
@@ -79,7 +87,7 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "dispute_form": bound.get("dispute") or forms.DisputeForm(),
         "opened": next(iter(bound), ""),
     }
-    return page(request, "payment.html", context, status=status)
+    return render_page(request, "payment.html", context, status=status)
 
 
 def _open_refund(escrow: Escrow) -> Refund | None:
@@ -121,7 +129,7 @@ def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def refund(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Refund, or ask for a refund, whichever the actor's part in the escrow allows."""
+    """Refund, or request a refund, whichever the actor is allowed to do."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
     form = forms.RefundForm(request.POST, escrow=escrow)
     if not form.is_valid():
@@ -153,7 +161,7 @@ def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpRespo
         form = forms.AnswerForm(request.POST)
         if not form.is_valid():
             return _page(request, escrow, status=UNPROCESSABLE, answer=form)
-        # Answered meanwhile: the newest refund is asked for its state, so that the refusal says what it is.
+        # Answered meanwhile: use the newest refund, so that the refusal names its present state.
         asked = asked or escrow.refunds.order_by("-pk").first()
         if asked is None:
             raise Http404
@@ -181,7 +189,7 @@ refuse_refund = _answering(False, lambda: _("You refused. Our staff will settle 
 @require_POST
 @signed_in
 def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Take one's own refund request back."""
+    """Withdraw one's own refund request."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
     asked = escrow.refunds.order_by("-pk").first()
     if asked is None:
@@ -219,7 +227,7 @@ def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
-    """A printable receipt of what was paid, released and refunded, for either side."""
+    """Show a printable receipt of what was paid, released and refunded."""
     escrow = _escrow(request, task_id)
     if escrow.funded_at is None:
         raise Http404
@@ -233,7 +241,7 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         "refunded": Money(escrow.refunded_minor, escrow.currency),
         "is_open": escrow.state in {EscrowState.FUNDED.value, EscrowState.DISPUTED.value},
     }
-    return page(request, "receipt.html", context)
+    return render_page(request, "receipt.html", context)
 
 
 urlpatterns = [

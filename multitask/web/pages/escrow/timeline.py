@@ -1,4 +1,4 @@
-"""The audit trail in words: what happened to an escrow, as its sides and the staff read it."""
+"""The timeline of an escrow and where its money is, as its two sides and the staff see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from multitask.payments.reads.allocation import Part, Place
 from multitask.users.actor import STAFF_ROLES, Actor, Role
 from multitask.web.pages.base import labels, status_labels
 
-_WORDS: Final = {
+_LABELS: Final = {
     "payment_requested": _("The client began to pay"),
     "payment_refused": _("The payment could not be created"),
     "payment_failed": _("A payment attempt was declined"),
@@ -97,10 +97,10 @@ _PLACES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """One line of the timeline."""
+class TimelineEntry:
+    """One event of the timeline for display."""
 
-    words: str
+    text: str
     at: datetime
     by: str
     amount: Money | None
@@ -109,32 +109,32 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One part of the money, with where its stretch of the bar begins and how long it is, in thousandths."""
+class BarSegment:
+    """One part of the money: its label, and the start and length of its segment of the bar in thousandths."""
 
-    words: str
+    text: str
     tone: str
     amount: Money
     start: int
     length: int
 
 
-def what(event: AuditEvent) -> str:
-    """Say what happened, alone."""
-    words = _WORDS.get(event.event)
-    return str(words) if words is not None else event.event.replace("_", " ").capitalize()
+def label(event: AuditEvent) -> str:
+    """Return the label of an event."""
+    text = _LABELS.get(event.event)
+    return str(text) if text is not None else event.event.replace("_", " ").capitalize()
 
 
 def is_bad(event: AuditEvent) -> bool:
-    """Say whether something went wrong."""
+    """Return whether the event is a failure."""
     return event.event in _BAD
 
 
-def spoken(event: AuditEvent, reader: Actor) -> Spoken:
-    """Say one event; members of the staff are named to the staff alone."""
+def entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
+    """Return the view of an event for this reader; only staff sees the names of staff members."""
     amount = None if event.amount_minor is None else Money(event.amount_minor, event.currency)
-    return Spoken(
-        words=what(event),
+    return TimelineEntry(
+        text=label(event),
         at=event.at,
         by=_by(event, reader),
         amount=amount,
@@ -147,7 +147,7 @@ def _note(event: AuditEvent, reader: Actor) -> str:
     if not _is_readable(event):
         return ""
     note = audit.note_for(reader, event)
-    return labels.decline(note) if event.event == "payment_failed" else status_labels.reasoned(note)
+    return labels.decline(note) if event.event == "payment_failed" else status_labels.reason_label(note)
 
 
 def _by(event: AuditEvent, reader: Actor) -> str:
@@ -158,16 +158,16 @@ def _by(event: AuditEvent, reader: Actor) -> str:
 
 
 def _is_readable(event: AuditEvent) -> bool:
-    """Notes that people wrote; the system's own notes are codes, which the words above say better."""
+    """Return whether the note is text for people; most of the system's own notes are codes."""
     return event.actor_role != Role.SYSTEM.value or event.event in {"refund_failed", "payment_failed"}
 
 
-def places(parts: Sequence[Part], total_minor: int) -> list[Shown]:
-    """Say where the money is, with the stretches of a bar."""
+def bar(parts: Sequence[Part], total_minor: int) -> list[BarSegment]:
+    """Return where the money is, as the segments of a bar."""
     shown, start = [], 0
     for part in parts:
-        words, tone = _PLACES[part.place]
+        text, tone = _PLACES[part.place]
         length = part.amount.amount_minor * 1000 // total_minor
-        shown.append(Shown(str(words), tone, part.amount, start, max(length, 6)))
+        shown.append(BarSegment(str(text), tone, part.amount, start, max(length, 6)))
         start += length
     return shown

@@ -17,7 +17,7 @@ from multitask.payments.models import Escrow, Payment
 from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.web.pages.base import error_messages
-from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
+from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
@@ -58,7 +58,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
         "script": settings.PAYMENT_SCRIPT_URL,
         "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
     }
-    return page(request, "checkout.html", context)
+    return render_page(request, "checkout.html", context)
 
 
 @require_GET
@@ -81,7 +81,7 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
         "was_confirmed": was_confirmed,
     }
     template = "parts/checkout_state.html" if request.htmx else "checkout_wait.html"  # type: ignore[attr-defined]
-    return page(request, template, context)
+    return render_page(request, template, context)
 
 
 def _was_confirmed(request: HttpRequest) -> bool:

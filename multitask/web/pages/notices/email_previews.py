@@ -1,4 +1,4 @@
-"""Emails as they look, from real notices; on developers' machines alone, elsewhere there is no such page."""
+"""Previews of the emails, made from real notices; only in development, elsewhere the pages answer 404."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +16,7 @@ from multitask.payments.models import Notice
 from multitask.payments.notices import emails, wording
 from multitask.users import letters, mail
 from multitask.users.models import User
-from multitask.web.pages.base.rendering import page
+from multitask.web.pages.base.rendering import render_page
 
 _FORMS: Final = {"text": "text/plain; charset=utf-8", "html": "text/html; charset=utf-8"}
 
@@ -34,19 +34,19 @@ def _developers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRes
 @require_safe
 @_developers_only
 def show(request: HttpRequest) -> HttpResponse:
-    """List every kind of notice with its newest, and every kind of letter."""
+    """List every kind of notice with its newest example, and every kind of account email."""
     newest = dict(Notice.objects.values_list("kind").annotate(newest=Max("pk")))
     context = {
         "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(wording.KINDS)],
         "letters": letters.KINDS if User.objects.exists() else [],
     }
-    return page(request, "dev_emails.html", context)
+    return render_page(request, "dev_emails.html", context)
 
 
 @require_safe
 @_developers_only
 def notice(request: HttpRequest, notice_id: int, form: str, language: str) -> HttpResponse:
-    """Show one notice's email as text or as HTML, in a language of one's choice."""
+    """Show the email of one notice as text or HTML in the given language."""
     found = Notice.objects.filter(pk=notice_id).first()
     if found is None:
         raise Http404
@@ -57,7 +57,7 @@ def notice(request: HttpRequest, notice_id: int, form: str, language: str) -> Ht
 @require_safe
 @_developers_only
 def letter(request: HttpRequest, kind: str, form: str, language: str) -> HttpResponse:
-    """Show a letter as it would be written to the newest user; its link leads nowhere."""
+    """Show an account email as the newest user would get it; its link leads nowhere."""
     user = User.objects.order_by("pk").last()
     if user is None or kind not in letters.KINDS:
         raise Http404
@@ -79,7 +79,7 @@ def _shown(message: EmailMultiAlternatives, form: str) -> HttpResponse:
         raise Http404
     if form == "html":
         response = HttpResponse(str(message.alternatives[0][0]), content_type=_FORMS[form])
-        # Emails bring their style with them, and nothing else.
+        # Emails contain inline styles and load nothing else.
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
     head = f"Subject: {message.subject}\nTo: {', '.join(message.to)}\n\n"

@@ -1,4 +1,4 @@
-"""The notices of whoever is signed in; opening the page reads what it shows."""
+"""The inbox: the user's notices; opening the page marks those it shows as read."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +12,19 @@ from django.views.decorators.http import require_safe
 from multitask.payments.models import Notice
 from multitask.payments.notices import notices, wording
 from multitask.users.mail import Said
-from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
+from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 
 PER_PAGE: Final = 20
 _LONGEST_ID: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One notice in words, and whether it is seen for the first time."""
+class NoticeView:
+    """One notice for display, and whether it was unread."""
 
-    said: Said
+    message: Said
     at: datetime
-    is_fresh: bool
+    is_unread: bool
 
 
 @require_safe
@@ -40,7 +40,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "newer": reverse("pages:notices") if before is not None else "",
         "older": f"?before={shown[-1].pk}" if len(found) > PER_PAGE else "",
     }
-    return page(request, "notices.html", {"lines": [_line(notice) for notice in shown], "pager": pager})
+    return render_page(request, "notices.html", {"notices": [_view(notice) for notice in shown], "pager": pager})
 
 
 def _before(request: HttpRequest) -> int | None:
@@ -48,8 +48,8 @@ def _before(request: HttpRequest) -> int | None:
     return int(written) if written.isascii() and written.isdigit() and len(written) <= _LONGEST_ID else None
 
 
-def _line(notice: Notice) -> Line:
-    return Line(wording.of(notice), notice.created_at, notice.read_at is None)
+def _view(notice: Notice) -> NoticeView:
+    return NoticeView(wording.of(notice), notice.created_at, notice.read_at is None)
 
 
 urlpatterns = [path("notices/", show, name="notices")]

@@ -1,4 +1,4 @@
-"""Onboarding of freelancers: start, go on after a link has expired, see what is still due in words."""
+"""Onboarding of freelancers: start, continue after a link has expired, see what is still missing."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,33 +11,33 @@ from django.views.decorators.http import require_GET, require_POST
 from multitask.errors import DomainError
 from multitask.payments.payouts import onboarding
 from multitask.web.pages.base import error_messages
-from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
-from multitask.web.pages.base.step_up_redirect import fresh_second_factor
+from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
+from multitask.web.pages.base.step_up_redirect import require_step_up
 from multitask.web.pages.payouts import requirements
 
 
 @require_GET
 @signed_in
 def show(request: HttpRequest) -> HttpResponse:
-    """Show how the payout account stands and what is still due."""
+    """Show the state of the payout account and what is still missing."""
     account = onboarding.account_of(user_of(request).pk)
     due = [] if account is None else account.requirements.get("currently_due", [])
     checked = [] if account is None else account.requirements.get("pending_verification", [])
     context = {
         "account": account,
-        "due": requirements.spoken(due),
-        "checked": requirements.spoken(checked),
+        "due": requirements.labels(due),
+        "checked": requirements.labels(checked),
         "is_waiting": account is not None and account.details_submitted and not account.onboarding_completed,
     }
     template = "parts/onboarding_state.html" if request.htmx else "onboarding.html"  # type: ignore[attr-defined]
-    return page(request, template, context)
+    return render_page(request, template, context)
 
 
 @require_POST
 @signed_in
-@fresh_second_factor(back="pages:onboarding")
+@require_step_up(back="pages:onboarding")
 def start(request: HttpRequest) -> HttpResponse:
-    """Create the account if there is none, then go to the provider's own pages."""
+    """Create the account if there is none, then redirect to the provider's pages."""
     user, actor = user_of(request), actor_of(request)
     try:
         if onboarding.account_of(user.pk) is None:
@@ -57,9 +57,9 @@ def _link(request: HttpRequest) -> str:
 
 @require_GET
 @signed_in
-@fresh_second_factor()
+@require_step_up()
 def resume(request: HttpRequest) -> HttpResponse:
-    """Make a fresh link for somebody whose link was used up or too old."""
+    """Redirect to a new link after the earlier one was used or has expired."""
     try:
         return redirect(_link(request))
     except DomainError as refusal:
@@ -69,8 +69,8 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
-def come_back(request: HttpRequest) -> HttpResponse:
-    """Ask the provider how things stand; coming back says nothing about being done."""
+def return_from_provider(request: HttpRequest) -> HttpResponse:
+    """Read the account from the provider: returning from its pages does not mean that onboarding is complete."""
     try:
         onboarding.refresh(user_id=user_of(request).pk, now=timezone.now())
     except DomainError:
@@ -83,6 +83,6 @@ def come_back(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("onboarding/", show, name="onboarding"),
     path("onboarding/start/", start, name="onboarding-start"),
-    path("onboarding/return/", come_back, name="onboarding-return"),
+    path("onboarding/return/", return_from_provider, name="onboarding-return"),
     path("onboarding/refresh/", resume, name="onboarding-refresh"),
 ]

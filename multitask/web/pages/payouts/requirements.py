@@ -1,12 +1,12 @@
-"""What the provider still wants to know of a freelancer, in words instead of its field names."""
+"""Labels of what the provider still requires of a freelancer, by its field names."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-# By the beginning of the field's name; the longest that fits counts.
-_WORDS: Final = {
+# By the beginning of the field's name; the longest match counts.
+_LABELS: Final = {
     "external_account": _("A bank account for your payouts"),
     "tos_acceptance": _("Your agreement to the provider's terms"),
     "business_profile": _("What you do"),
@@ -29,13 +29,13 @@ _WORDS: Final = {
 }
 
 
-def spoken(fields: Iterable[str]) -> list[str]:
-    """Say each thing once, in the order in which it is asked for."""
-    return list(dict.fromkeys(_say(field) for field in fields))
+def labels(fields: Iterable[str]) -> list[str]:
+    """Return the labels of the fields, each once, in the order in which they are required."""
+    return list(dict.fromkeys(_label(field) for field in fields))
 
 
-def _say(field: str) -> str:
-    fitting = [name for name in _WORDS if field == name or field.startswith(f"{name}.")]
+def _label(field: str) -> str:
+    fitting = [name for name in _LABELS if field == name or field.startswith(f"{name}.")]
     if not fitting:
         return field.replace("_", " ").replace(".", ": ").capitalize()
-    return str(_WORDS[max(fitting, key=len)])
+    return str(_LABELS[max(fitting, key=len)])

@@ -1,4 +1,7 @@
-"""Withdrawing: how much, a look at what it does, one withdrawal however often it is sent, and what became of it."""
+"""Withdrawals: the amount, the confirmation, the list, and the state of one withdrawal.
+
+The request key makes one withdrawal of a form that is sent several times.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -24,8 +27,8 @@ from multitask.payments.reads import previews
 from multitask.payments.states import WithdrawalState
 from multitask.web.pages.base import dates, error_messages, labels
 from multitask.web.pages.base.fields import AmountField
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, page, request_key, signed_in, user_of
-from multitask.web.pages.base.step_up_redirect import fresh_second_factor
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, render_page, request_key, signed_in, user_of
+from multitask.web.pages.base.step_up_redirect import require_step_up
 from multitask.web.pages.templatetags.money import money
 
 PER_PAGE: Final = 20
@@ -33,8 +36,8 @@ _UNDER_WAY: Final = (WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.v
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A withdrawal with what is to be said of it."""
+class WithdrawalView:
+    """A withdrawal for display, with why it failed."""
 
     withdrawal: Withdrawal
     failure: str
@@ -42,40 +45,40 @@ class Told:
 
     @property
     def is_under_way(self) -> bool:
-        """Say whether its state will still change by itself."""
+        """Return whether its state will still change without the owner."""
         return self.withdrawal.state in _UNDER_WAY
 
 
-def told(withdrawal: Withdrawal) -> Told:
-    """Put a withdrawal into words."""
+def view(withdrawal: Withdrawal) -> WithdrawalView:
+    """Return the view of a withdrawal."""
     is_failed = withdrawal.state == WithdrawalState.FAILED.value
     failure = labels.failed_withdrawal(withdrawal) if is_failed else ""
-    return Told(withdrawal, failure, is_failed and labels.needs_bank_details(withdrawal))
+    return WithdrawalView(withdrawal, failure, is_failed and labels.needs_bank_details(withdrawal))
 
 
 class WithdrawForm(forms.Form):
-    """How much of one currency."""
+    """The amount to withdraw, in one currency."""
 
     def __init__(self, *args: Any, available: Money, **options: Any) -> None:
-        """Take amounts in the currency of what is available."""
+        """Add the amount field in the currency of the available balance."""
         super().__init__(*args, **options)
         self.available = available
         label = _("Amount in %(currency)s") % {"currency": available.currency}
         self.fields["amount"] = AmountField(currency=available.currency, label=label)
 
     def clean_amount(self) -> Money:
-        """Refuse what is not there, beside the field."""
+        """Reject more than the available balance, and amounts that banks do not pay. Raises ValidationError."""
         amount: Money = self.cleaned_data["amount"]
         if amount > self.available:
             raise forms.ValidationError(_("Your available balance does not cover this amount."))
         if amount != (largest := previews.payable(amount)):
-            told = _("Banks take %(currency)s in whole steps only; the nearest amount below is %(amount)s.")
-            raise forms.ValidationError(told % {"currency": amount.currency, "amount": money(largest)})
+            sentence = _("Banks take %(currency)s in whole steps only; the nearest amount below is %(amount)s.")
+            raise forms.ValidationError(sentence % {"currency": amount.currency, "amount": money(largest)})
         return amount
 
 
 def _currency(request: HttpRequest) -> str:
-    """The currency that is asked for, else the person's own."""
+    """Return the currency that is asked for, else the user's default."""
     wanted = request.GET.get("currency") or request.POST.get("currency") or ""
     try:
         return Currency.of(wanted).code
@@ -84,7 +87,7 @@ def _currency(request: HttpRequest) -> str:
 
 
 def _key(request: HttpRequest) -> str:
-    """The request key, which stays in the address: whoever goes back and forth takes the same one along."""
+    """Return the request key in the address: going back and forward in the browser keeps the same key."""
     try:
         return str(uuid.UUID(request.GET.get("request_key", "")))
     except ValueError:
@@ -93,14 +96,14 @@ def _key(request: HttpRequest) -> str:
 
 @require_GET
 @signed_in
-def ask(request: HttpRequest) -> HttpResponse:
-    """Ask how much."""
+def ask_amount(request: HttpRequest) -> HttpResponse:
+    """Ask for the amount."""
     available = previews.available(user_of(request).pk, _currency(request))
     initial = {"amount": request.GET.get("amount", "")[:40]}
-    return _form(request, WithdrawForm(available=available, initial=initial))
+    return _render_form(request, WithdrawForm(available=available, initial=initial))
 
 
-def _form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
+def _render_form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
     account = onboarding.account_of(user_of(request).pk)
     under_way = access.visible_withdrawals(actor_of(request)).filter(state__in=_UNDER_WAY).order_by("-pk")[:3]
     context = {
@@ -110,15 +113,15 @@ def _form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> Htt
         "can_withdraw": account is not None and account.onboarding_completed,
         "under_way": list(under_way),
     }
-    return page(request, "wallet_withdraw.html", context, status=status)
+    return render_page(request, "wallet_withdraw.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 @signed_in
-@fresh_second_factor()
+@require_step_up()
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Show what the withdrawal does before it is asked for; on POST, ask for it."""
-    return _carry_out(request) if request.method == "POST" else _preview(request)
+    """Show what the withdrawal will do; on POST, create it."""
+    return _create(request) if request.method == "POST" else _preview(request)
 
 
 def _preview(request: HttpRequest) -> HttpResponse:
@@ -130,22 +133,22 @@ def _preview(request: HttpRequest) -> HttpResponse:
     available = previews.available(user_of(request).pk, _currency(request))
     form = WithdrawForm(request.GET, available=available)
     if not form.is_valid():
-        return _form(request, form, status=UNPROCESSABLE)
+        return _render_form(request, form, status=UNPROCESSABLE)
     try:
         preview = previews.withdrawal(
             actor=actor_of(request),
             amount=form.cleaned_data["amount"],
             now=timezone.now(),
-            zone=dates.own_zone(),
+            zone=dates.reader_zone(),
         )
     except DomainError as refusal:
         form.add_error("amount" if refusal.code == "insufficient_funds" else None, error_messages.of(refusal))
-        return _form(request, form, status=UNPROCESSABLE)
-    return page(request, "wallet_confirm.html", {"preview": preview, "request_key": key})
+        return _render_form(request, form, status=UNPROCESSABLE)
+    return render_page(request, "wallet_confirm.html", {"preview": preview, "request_key": key})
 
 
-def _carry_out(request: HttpRequest) -> HttpResponse:
-    """Ask for the withdrawal; the request key makes one of however many times it is sent."""
+def _create(request: HttpRequest) -> HttpResponse:
+    """Create the withdrawal; the same request key again returns the same withdrawal."""
     available = Money.zero(_currency(request))
     field, key = AmountField(currency=available.currency), request_key(request)
     written = request.POST.get("amount", "")[:40]
@@ -170,7 +173,7 @@ def _carry_out(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @signed_in
-def listed(request: HttpRequest) -> HttpResponse:
+def list_withdrawals(request: HttpRequest) -> HttpResponse:
     """List all withdrawals, newest first."""
     found = access.visible_withdrawals(actor_of(request))
     before = request.GET.get("before", "")
@@ -179,26 +182,26 @@ def listed(request: HttpRequest) -> HttpResponse:
     rows = list(found.order_by("-pk")[: PER_PAGE + 1])
     older = f"?before={rows[PER_PAGE - 1].pk}" if len(rows) > PER_PAGE else ""
     context = {
-        "withdrawals": [told(row) for row in rows[:PER_PAGE]],
+        "withdrawals": [view(row) for row in rows[:PER_PAGE]],
         "pager": {"newer": reverse("pages:withdrawals") if before else "", "older": older},
     }
-    return page(request, "wallet_withdrawals.html", context)
+    return render_page(request, "wallet_withdrawals.html", context)
 
 
 @require_GET
 @signed_in
 def show(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
-    """Show one withdrawal: where it is now, and the reason in words when it failed."""
+    """Show one withdrawal: its state, and why it failed."""
     found = access.visible_withdrawals(actor_of(request)).filter(public_id=withdrawal_id).first()
     if found is None:
         raise Http404
     template = "wallet_withdrawal_state.html" if request.htmx else "wallet_withdrawal.html"  # type: ignore[attr-defined]
-    return page(request, template, {"told": told(found), "withdrawal": found})
+    return render_page(request, template, {"view": view(found), "withdrawal": found})
 
 
 urlpatterns = [
-    path("wallet/withdraw/", ask, name="withdraw"),
+    path("wallet/withdraw/", ask_amount, name="withdraw"),
     path("wallet/withdraw/confirm/", confirm, name="withdraw-confirm"),
-    path("wallet/withdrawals/", listed, name="withdrawals"),
+    path("wallet/withdrawals/", list_withdrawals, name="withdrawals"),
     path("wallet/withdrawals/<uuid:withdrawal_id>/", show, name="withdrawal"),
 ]

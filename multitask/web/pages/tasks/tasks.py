@@ -26,7 +26,7 @@ from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
 from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.fields import AmountField, TextField
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in, user_of
 from multitask.web.pages.escrow import next_steps
 
 PER_PAGE = 20
@@ -77,7 +77,7 @@ def browse(request: HttpRequest) -> HttpResponse:
         rows = listing.tasks(actor, status=TaskStatus.OPEN, search=search.strip())
     shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"shown": shown, "which": which, "search": search, "can_post": actor.is_client}
-    return page(request, "tasks.html", context)
+    return render_page(request, "tasks.html", context)
 
 
 @signed_in
@@ -102,7 +102,7 @@ def post(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your task is posted. Freelancers can apply now."))
             return redirect("pages:task", task_id=task.pk)
     status = UNPROCESSABLE if form.is_bound else 200
-    return page(request, "task_new.html", {"form": form}, status=status)
+    return render_page(request, "task_new.html", {"form": form}, status=status)
 
 
 def _beside(form: forms.Form, refusal: DomainError) -> None:
@@ -147,7 +147,7 @@ def _page(
         "steps": _steps(actor, task, escrow),
         "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(applications)),
     }
-    return page(request, "task.html", context, status=status)
+    return render_page(request, "task.html", context, status=status)
 
 
 def _has_pending(applications: list[Application]) -> bool:

@@ -1,4 +1,4 @@
-"""A statement for a period, to be read, printed and kept: opening + entries = closing, from the books."""
+"""The statement of a period, to read, print and download: opening balance + entries = closing balance."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -19,7 +19,7 @@ from multitask.payments.reads import history_pages, statements
 from multitask.payments.reads.statements import About, Line, Statement
 from multitask.users.models import User
 from multitask.web.pages.base import dates, error_messages, labels
-from multitask.web.pages.base.rendering import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, render_page, signed_in, user_of
 from multitask.web.pages.wallet import exports
 
 LONGEST_DAYS: Final = 366
@@ -28,15 +28,15 @@ _LAST_DAY: Final = date(2100, 12, 31)
 
 
 class DayField(forms.DateField):
-    """A day as browsers send it, within the years that the books can know."""
+    """A date as browsers send it, between 2000 and 2100."""
 
     def __init__(self, **options: Any) -> None:
-        """Show the browser's own calendar."""
+        """Use the browser's own date picker."""
         widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
         super().__init__(input_formats=["%Y-%m-%d"], widget=widget, **options)
 
     def clean(self, value: Any) -> date | None:
-        """Read it. Raises ValidationError."""
+        """Parse the date. Raises ValidationError."""
         found: date | None = super().clean(value)
         if found is not None and not _FIRST_DAY <= found <= _LAST_DAY:
             raise forms.ValidationError(_("Choose a day between 2000 and 2100."))
@@ -44,7 +44,7 @@ class DayField(forms.DateField):
 
 
 class StatementForm(forms.Form):
-    """Which period, currency and side of the money."""
+    """The period, the currency, and whether the wallet or the money in escrow is meant."""
 
     start = DayField(label=_("From"))
     end = DayField(label=_("To"))
@@ -52,7 +52,7 @@ class StatementForm(forms.Form):
     about = forms.ChoiceField(label=_("About"))
 
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
-        """Offer the currencies and the sides that the person has."""
+        """Offer the currencies and the subjects that the user has."""
         super().__init__(*args, **options)
         known = sorted({user.default_currency, *history_pages.currencies(user.pk)})
         self._offer("currency", [(currency, currency) for currency in known])
@@ -66,7 +66,7 @@ class StatementForm(forms.Form):
         field.choices = choices
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a period that is empty or longer than a year."""
+        """Reject a period that is empty or longer than a year."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         start, end = found.get("start"), found.get("end")
         if start and end and start > end:
@@ -77,7 +77,7 @@ class StatementForm(forms.Form):
 
 
 def _asked(request: HttpRequest) -> StatementForm:
-    """What is asked for; what is left out is this month, in the person's own currency."""
+    """Return the form of the query; the defaults are this month and the user's currency."""
     user, today = user_of(request), timezone.localdate()
     usual = {
         "start": today.replace(day=1).isoformat(),
@@ -91,40 +91,40 @@ def _asked(request: HttpRequest) -> StatementForm:
 @require_GET
 @signed_in
 def show(request: HttpRequest) -> HttpResponse:
-    """Show the statement of a period, ready to be printed."""
+    """Show the statement of a period."""
     form, user = _asked(request), user_of(request)
     if not form.is_valid():
-        return page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
+        return render_page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
     found = form.cleaned_data
     try:
         drawn = statements.draw(
             user_id=user.pk,
             about=About(found["about"]),
             currency=found["currency"],
-            moments=dates.cuts(found["start"], found["end"]),
+            moments=dates.interval_bounds(found["start"], found["end"]),
         )
     except DomainError as refusal:
         form.add_error("end", error_messages.of(refusal))
-        return page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
+        return render_page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
     context = {
         "form": form,
         "drawn": drawn,
         "asked": found,
-        "held_in": [{"words": labels.place(place.name), "place": place} for place in drawn.places],
-        "lines": [_told(line, drawn) for line in drawn.lines],
+        "held_in": [{"words": labels.statement_place(place.name), "place": place} for place in drawn.places],
+        "lines": [_line_view(line, drawn) for line in drawn.lines],
         "sums_by": "hour" if found["start"] == found["end"] else "day",
         "now": timezone.now(),
     }
-    return page(request, "statement.html", context)
+    return render_page(request, "statement.html", context)
 
 
-def _told(line: Line, drawn: Statement) -> dict[str, Any]:
-    """One line with its words, its task, and its amount in one of two columns."""
+def _line_view(line: Line, drawn: Statement) -> dict[str, Any]:
+    """Return one line for display: its label, its task, and its amount in one of two columns."""
     task_id, title = drawn.titles.get(line.escrow_id or 0, (None, ""))
     is_in = line.change.amount_minor > 0
     return {
         "line": line,
-        "words": labels.line(line.kind, is_wallet=drawn.about is About.WALLET),
+        "words": labels.statement_line(line.kind, is_wallet=drawn.about is About.WALLET),
         "task_id": task_id,
         "title": title,
         "money_in": line.change if is_in else None,
@@ -135,7 +135,7 @@ def _told(line: Line, drawn: Statement) -> dict[str, Any]:
 @require_GET
 @signed_in
 def export(request: HttpRequest) -> HttpResponseBase:
-    """Send every line of the period as CSV."""
+    """Send all lines of the period as CSV."""
     form = _asked(request)
     if not form.is_valid():
         return redirect(f"{reverse('pages:statement')}?{request.GET.urlencode()}")
@@ -146,7 +146,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         return redirect(f"{reverse('pages:statement')}?{request.GET.urlencode()}")
     name = f"statement-{found['about']}-{found['currency']}-{found['start']}-{found['end']}"
     heading = ("recorded_at", "event", "escrow", "money_in", "money_out", "balance", "currency")
-    return exports.answer(name, heading, _cells(rows))
+    return exports.response(name, heading, _cells(rows))
 
 
 def _rows(user_id: int, asked: dict[str, Any]) -> Iterator[Line]:
@@ -154,8 +154,8 @@ def _rows(user_id: int, asked: dict[str, Any]) -> Iterator[Line]:
         user_id=user_id,
         about=About(asked["about"]),
         currency=asked["currency"],
-        start=dates.midnight(asked["start"]),
-        end=dates.midnight(dates.day_after(asked["end"])),
+        start=dates.start_of_day(asked["start"]),
+        end=dates.start_of_day(dates.day_after(asked["end"])),
     )
 
 

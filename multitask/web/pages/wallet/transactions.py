@@ -1,4 +1,4 @@
-"""The history: filtered, added up, page by page at any length; each row opens what the books say of it."""
+"""The transaction history: filters, totals, pages, export, and the ledger entries behind each row."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
 from multitask.web.pages.base import dates, labels, status_labels
 from multitask.web.pages.base.fields import TextField
-from multitask.web.pages.base.rendering import UNPROCESSABLE, page, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, render_page, signed_in, user_of
 from multitask.web.pages.wallet import exports, statement
 
 _ANY = [("", _("All"))]
 
 
 class FilterForm(forms.Form):
-    """Which rows are wanted; days are the reader's own, both included."""
+    """The filter of the history; days are in the reader's time zone, both included."""
 
     search = TextField(
         label=_("Search"),
@@ -45,10 +45,10 @@ class FilterForm(forms.Form):
     end = statement.DayField(label=_("To"), required=False)
 
     def __init__(self, *args: Any, currencies: list[str], **options: Any) -> None:
-        """Offer every kind of row, and the currencies that the person has."""
+        """Offer every type and status, and the currencies that the user has."""
         super().__init__(*args, **options)
-        self._offer("type", [(kind.value, status_labels.spoken(kind.value)) for kind in HistoryType])
-        self._offer("status", [(status.value, status_labels.spoken(status.value)) for status in HistoryStatus])
+        self._offer("type", [(kind.value, status_labels.label(kind.value)) for kind in HistoryType])
+        self._offer("status", [(status.value, status_labels.label(status.value)) for status in HistoryStatus])
         self._offer("currency", [(currency, currency) for currency in currencies])
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -57,34 +57,34 @@ class FilterForm(forms.Form):
         field.choices = [*_ANY, *choices]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a period that ends before it begins."""
+        """Reject a period that ends before it begins."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         if found.get("start") and found.get("end") and found["start"] > found["end"]:
             self.add_error("end", _("The last day is before the first."))
         return found
 
     def wanted(self) -> Filter:
-        """The filter that queries take."""
+        """Return the filter for queries."""
         found = self.cleaned_data
         end = found["end"]
         return Filter(
             type=found["type"],
             status=found["status"],
             currency=found["currency"],
-            start=dates.midnight(found["start"]) if found["start"] else None,
-            end=dates.midnight(dates.day_after(end)) if end else None,
+            start=dates.start_of_day(found["start"]) if found["start"] else None,
+            end=dates.start_of_day(dates.day_after(end)) if end else None,
             search=found["search"],
         )
 
     def query(self) -> dict[str, str]:
-        """What is asked for, as it stands in an address."""
+        """Return the filter as query parameters."""
         return {name: value for name in self.fields if (value := self.data.get(name, ""))}
 
 
 @require_GET
 @signed_in
 def show(request: HttpRequest) -> HttpResponse:
-    """Show one page of what matches, and what all of it adds up to."""
+    """Show one page of the matching rows, and the totals of all of them."""
     user = user_of(request)
     form = _filter(request)
     if not form.is_valid():
@@ -94,7 +94,7 @@ def show(request: HttpRequest) -> HttpResponse:
     totals, is_whole = history_pages.totals(user.pk, wanted, is_exact="all" in request.GET)
     context = {
         "form": form,
-        "rows": [labels.row(row) for row in found.rows],
+        "rows": [labels.history_row(row) for row in found.rows],
         "is_cut": found.is_cut,
         "totals": totals,
         "is_whole": is_whole,
@@ -103,19 +103,19 @@ def show(request: HttpRequest) -> HttpResponse:
         "pager": {"newer": _address(query, found.newer), "older": _address(query, found.older)},
     }
     template = "transactions_found.html" if _is_part(request) else "transactions.html"
-    return page(request, template, context)
+    return render_page(request, template, context)
 
 
 def _is_part(request: HttpRequest) -> bool:
-    """Say whether the table alone is asked for; whoever goes back in the browser gets the whole page."""
+    """Return whether htmx asks for the table only; going back in the browser needs the whole page."""
     htmx = request.htmx  # type: ignore[attr-defined]
     return bool(htmx) and not htmx.history_restore_request
 
 
 def _refused(request: HttpRequest, form: FilterForm) -> HttpResponse:
-    """Show the form again with what is wrong beside its field, as a whole page."""
+    """Show the form with its errors, as a whole page."""
     context = {"form": form, "rows": [], "is_filtered": True}
-    response = page(request, "transactions.html", context, status=UNPROCESSABLE)
+    response = render_page(request, "transactions.html", context, status=UNPROCESSABLE)
     if _is_part(request):
         response["HX-Redirect"] = request.get_full_path()
     return response
@@ -126,7 +126,7 @@ def _filter(request: HttpRequest) -> FilterForm:
 
 
 def _cursor(request: HttpRequest) -> Cursor:
-    """Where the page begins; what is no number begins at the newest row."""
+    """Return where the page begins; invalid values begin at the newest row."""
     return Cursor(before=_number(request, "before"), after=_number(request, "after"))
 
 
@@ -145,19 +145,19 @@ def _address(query: dict[str, str], cursor: Cursor | None) -> str:
 @require_GET
 @signed_in
 def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
-    """Show one row, and the ledger's entries behind it in words."""
+    """Show one row and the ledger entries behind it."""
     mine = HistoryRow.objects.filter(user_id=user_of(request).pk, public_id=transaction_id)
     row = mine.select_related("escrow__task", "sender", "recipient", "withdrawal").first()
     if row is None:
         raise Http404
     context = {
-        "told": labels.row(row),
+        "transaction": labels.history_row(row),
         "row": row,
         "fee": Money(row.fee_minor, row.currency),
         "net": Money(row.amount_minor - row.fee_minor, row.currency),
         "postings": [labels.posting(posted, row) for posted in journal.of_row(row)],
     }
-    return page(request, "transactions_detail.html", context)
+    return render_page(request, "transactions_detail.html", context)
 
 
 _HEADING = (
@@ -181,7 +181,7 @@ _HEADING = (
 @require_GET
 @signed_in
 def export(request: HttpRequest) -> HttpResponseBase:
-    """Send everything that matches as CSV; a filter that is not valid is mended on the page."""
+    """Send all matching rows as CSV; an invalid filter redirects to the page, which shows the errors."""
     form = _filter(request)
     if not form.is_valid():
         return redirect(f"{reverse('pages:transactions')}?{urlencode(form.query())}")
@@ -189,7 +189,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 def _csv(user_id: int, wanted: Filter) -> StreamingHttpResponse:
-    return exports.answer("transactions", _HEADING, _cells(user_id, wanted))
+    return exports.response("transactions", _HEADING, _cells(user_id, wanted))
 
 
 def _cells(user_id: int, wanted: Filter) -> Iterator[list[str]]:

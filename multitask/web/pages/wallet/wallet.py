@@ -1,4 +1,4 @@
-"""The wallet: what is where, what it waits for, how it grew, and what went to the bank."""
+"""The wallet: balances, why money is pending, charts, the latest transactions and withdrawals."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -17,7 +17,7 @@ from multitask.payments.reads.wallet import Balances
 from multitask.users.models import User
 from multitask.web.pages import charts
 from multitask.web.pages.base import dates, labels
-from multitask.web.pages.base.rendering import actor_of, page, signed_in, user_of
+from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 from multitask.web.pages.payouts import withdrawals
 
 LATEST: Final = 6
@@ -40,32 +40,32 @@ def show(request: HttpRequest) -> HttpResponse:
         "balances": [{"held": held, "bar": _bar(held), "is_empty": not _all(held)} for held in balances],
         "charted": charted.available.currency,
         "account": account,
-        "latest": [labels.row(row) for row in history_pages.newest(user.pk, LATEST)],
+        "latest": [labels.history_row(row) for row in history_pages.newest(user.pk, LATEST)],
         **_charts(user, charted),
         **(_of_freelancer(request, account) if user.is_freelancer else {}),
         "is_freelancer": user.is_freelancer,
         "can_withdraw": account is not None and account.onboarding_completed,
         "now": now,
     }
-    return page(request, "wallet.html", context)
+    return render_page(request, "wallet.html", context)
 
 
 def _charted(request: HttpRequest, balances: list[Balances]) -> Balances:
-    """The currency that the charts are about: the one that was asked for, else the first that has a past."""
+    """Return the balances to chart: of the currency asked for, else of the first currency with a history."""
     wanted = request.GET.get("currency", "")
     named = [held for held in balances if held.available.currency == wanted]
-    lived = [held for held in balances if held.lifetime_earnings.amount_minor or held.lifetime_spent.amount_minor]
-    return (named or lived or balances)[0]
+    used = [held for held in balances if held.lifetime_earnings.amount_minor or held.lifetime_spent.amount_minor]
+    return (named or used or balances)[0]
 
 
 def _all(held: Balances) -> int:
-    """Everything that the person has or had, to tell an empty wallet."""
+    """Return the sum of everything that the user has or had; zero for an unused wallet."""
     amounts = (held.available, held.pending, held.escrowed, held.withdrawing)
     return sum(amount.amount_minor for amount in (*amounts, held.lifetime_earnings, held.lifetime_spent))
 
 
 def _bar(held: Balances) -> list[dict[str, Any]]:
-    """The stretches of the bar, in thousandths."""
+    """Return the segments of the bar, in thousandths."""
     amounts: list[tuple[str, Money]] = [(tone, getattr(held, name)) for tone, name in _BAR]
     total, start, parts = sum(amount.amount_minor for _, amount in amounts), 0, []
     for tone, amount in amounts:
@@ -77,22 +77,22 @@ def _bar(held: Balances) -> list[dict[str, Any]]:
 
 
 def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> dict[str, Any]:
-    """What pending money waits for, and the newest withdrawals."""
+    """Return why money is pending, and the newest withdrawals."""
     user = user_of(request)
-    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=dates.own_zone())
+    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=dates.reader_zone())
     newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
     return {
-        "holds": [{"hold": hold, "words": labels.hold(hold.reason)} for hold in standing.holds],
+        "holds": [{"hold": hold, "words": labels.pending_reason(hold.reason)} for hold in standing.holds],
         "blocks": standing.blocks,
         "is_cut": standing.is_cut,
-        "withdrawals": [withdrawals.told(withdrawal) for withdrawal in newest],
+        "withdrawals": [withdrawals.view(withdrawal) for withdrawal in newest],
     }
 
 
 def _charts(user: User, held: Balances) -> dict[str, Any]:
-    """The wallet's past for those who have earned or hold something, spending for those who have only paid."""
+    """Return the charts: balance and earnings for users who have earned, spending for those who have only paid."""
     today = timezone.localdate()
-    starts = [dates.midnight(day) for day in dates.month_starts(today, MONTHS)]
+    starts = [dates.start_of_day(day) for day in dates.month_starts(today, MONTHS)]
     months = [*starts, timezone.now()]
     currency = held.available.currency
     in_wallet = (held.lifetime_earnings, held.available, held.pending, held.withdrawing)
