@@ -1,7 +1,6 @@
 """The user's profile: language, time zone, currency, roles and email address."""
 
 from functools import cache
-from zoneinfo import available_timezones
 
 from babel.core import get_global
 from django import forms
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
 from multitask.money import Currency
-from multitask.users import accounts, addresses, second_factor
+from multitask.users import accounts, addresses, second_factor, time_zones
 from multitask.web.pages.accounts.credential_forms import ChangeEmailForm
 from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.rendering import (
@@ -36,7 +35,7 @@ from multitask.web.pages.base.rendering import (
 def _zones() -> frozenset[str]:
     """Return the zones to offer: one name per zone; other names of the same zone are accepted but not listed."""
     places = {zone for zone in get_global("zone_territories") if "/" in zone and not zone.startswith("Etc/")}
-    return frozenset((places & available_timezones() - set(get_global("zone_aliases"))) | {"UTC"})
+    return frozenset((places & time_zones.names() - set(get_global("zone_aliases"))) | {"UTC"})
 
 
 def _currencies() -> list[tuple[str, str]]:
@@ -47,9 +46,7 @@ class ProfileForm(forms.Form):
     """The settings that users change themselves."""
 
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
-    time_zone = forms.ChoiceField(
-        label=gettext_lazy("Time zone"), choices=lambda: [(z, z) for z in available_timezones()]
-    )
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), choices=lambda: [(z, z) for z in time_zones.names()])
     default_currency = forms.ChoiceField(label=gettext_lazy("Currency"), choices=_currencies)
     is_client = forms.BooleanField(label=gettext_lazy("I hire people"), required=False)
     is_freelancer = forms.BooleanField(label=gettext_lazy("I work for others"), required=False)
@@ -59,7 +56,7 @@ class ProfileForm(forms.Form):
 def show(request: HttpRequest) -> HttpResponse:
     """Show and change the profile."""
     user = user_of(request)
-    initial = {name: getattr(user, name) for name in ProfileForm.base_fields}
+    initial = {name: getattr(user, name) for name in ProfileForm.base_fields} | {"time_zone": user.zone.key}
     form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -70,7 +67,7 @@ def show(request: HttpRequest) -> HttpResponse:
         else:
             return _saved(request, form.cleaned_data["language"])
     status = UNPROCESSABLE if form.is_bound else 200
-    zones = sorted(_zones() | {user.time_zone})
+    zones = sorted(_zones() | {user.zone.key})
     context = {"form": form, "zones": zones, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
     return render_page(request, "profile.html", context, status=status)
 

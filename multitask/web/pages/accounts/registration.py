@@ -1,7 +1,5 @@
 """Registration: make an account and sign in with it."""
 
-from zoneinfo import available_timezones
-
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from multitask.errors import DomainError
-from multitask.users import accounts
+from multitask.users import accounts, time_zones
 from multitask.users.accounts import Registration
 from multitask.users.logins import Proof
 from multitask.web.pages.accounts.sign_in import start_session
@@ -51,7 +49,7 @@ class RegisterForm(forms.Form):
     def clean_time_zone(self) -> str:
         """Return the zone if it is known, else UTC; the browser sent it, so there is nobody to correct it."""
         zone: str = self.cleaned_data["time_zone"]
-        return zone if zone in available_timezones() else "UTC"
+        return zone if zone in time_zones.names() else "UTC"
 
     def registration(self) -> Registration:
         """Return what `accounts.register` takes."""
