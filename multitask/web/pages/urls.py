@@ -6,7 +6,7 @@ from multitask.web.pages.escrow import payment
 from multitask.web.pages.funding import checkout
 from multitask.web.pages.notices import email_previews, inbox
 from multitask.web.pages.payouts import onboarding
-from multitask.web.pages.tasks import tasks
+from multitask.web.pages.tasks import task, task_list
 from multitask.web.pages.wallet import transactions, wallet
 
 app_name = "pages"
@@ -14,7 +14,8 @@ urlpatterns = [
     *home.urlpatterns,
     *sign_in.urlpatterns,
     *registration.urlpatterns,
-    *tasks.urlpatterns,
+    *task_list.urlpatterns,
+    *task.urlpatterns,
     *payment.urlpatterns,
     *checkout.urlpatterns,
     *onboarding.urlpatterns,

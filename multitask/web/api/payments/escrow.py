@@ -244,7 +244,7 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         auto_release_at=held.auto_release_at,
         disputed_at=held.disputed_at,
         dispute_reason=held.dispute_reason,
-        timeline=[_timeline_row(event, actor) for event in escrows.timeline(held)],
+        timeline=[_timeline_row(event, actor) for event in escrows.timeline(held) if audit.is_visible(actor, event)],
         allowed_actions=permitted_actions.allowed(actor, held),
     )
 
@@ -260,7 +260,7 @@ def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
         at=event.at,
         actor="staff" if hidden else _spoken(event),
         amount=amount,
-        note=audit.note_for(actor, event),
+        note=event.note,
     )
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from multitask.marketplace.models import Task
 from multitask.money import Money
@@ -21,7 +21,8 @@ from multitask.payments.models import Escrow, Refund
 from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
-from multitask.users.actor import STAFF_ROLES, Actor
+from multitask.users.actor import STAFF_ROLES
+from multitask.web.pages.base.confirmation import confirm_and_carry_out
 from multitask.web.pages.base.rendering import (
     UNPROCESSABLE,
     actor_of,
@@ -31,7 +32,7 @@ from multitask.web.pages.base.rendering import (
     signed_in,
     user_of,
 )
-from multitask.web.pages.escrow import forms, next_steps, timeline
+from multitask.web.pages.escrow import confirmations, forms, next_steps, timeline
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
@@ -39,6 +40,14 @@ def _escrow(request: HttpRequest, task_id: int) -> Escrow:
     visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
     found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
     if found is None:
+        raise Http404
+    return found
+
+
+def _own_escrow(request: HttpRequest, task_id: int) -> Escrow:
+    """Return the newest escrow of the task for one of its two sides. Raises Http404, also for staff."""
+    found = _escrow(request, task_id)
+    if access.party(actor_of(request), found) in STAFF_ROLES:
         raise Http404
     return found
 
@@ -57,19 +66,11 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     return _page(request, escrow)
 
 
-def _offered(actor: Actor, escrow: Escrow) -> list[str]:
-    """Return the actions to offer; staff answers refund requests in the back office, which requires a reason."""
-    allowed = permitted_actions.allowed(actor, escrow)
-    if access.party(actor, escrow) in STAFF_ROLES:
-        return [name for name in allowed if name not in {"accept_refund", "refuse_refund"}]
-    return allowed
-
-
 def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
     actor = actor_of(request)
-    parts = allocation.parts(escrow)
+    parts = allocation.visible_parts(actor, escrow)
     open_refund = _open_refund(escrow)
-    allowed = _offered(actor, escrow)
+    is_staff = access.party(actor, escrow) in STAFF_ROLES
     context: dict[str, Any] = {
         "escrow": escrow,
         "task": escrow.task,
@@ -77,9 +78,10 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
         "parts": timeline.bar(parts, escrow.total_minor),
-        "timeline": [timeline.entry(event, actor) for event in escrows.timeline(escrow)],
+        "timeline": timeline.entries(escrows.timeline(escrow), actor),
         "next": next_steps.of(escrow, actor, open_refund),
-        "allowed": allowed,
+        # Staff acts in the back office, which asks for a reason.
+        "allowed": [] if is_staff else permitted_actions.allowed(actor, escrow),
         "is_client": actor.is_user(escrow.client_id),
         "open_refund": open_refund,
         "refund_form": bound.get("refund") or forms.RefundForm(escrow=escrow),
@@ -99,38 +101,44 @@ def _back(task_id: int) -> str:
     return reverse("pages:payment", args=[task_id])
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def release(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Release the money to the freelancer."""
-    escrow, actor = _escrow(request, task_id), actor_of(request)
-    return carry_out(
+    """Show what a release will do; once it is confirmed, release the money to the freelancer."""
+    escrow, actor = _own_escrow(request, task_id), actor_of(request)
+    return confirm_and_carry_out(
         request,
+        confirmations.release(escrow) if "release" in permitted_actions.allowed(actor, escrow) else None,
         lambda: escrows.release(actor=actor, escrow_id=escrow.pk, now=timezone.now(), request_key=request_key(request)),
         done=_("Released. %(name)s was told.") % {"name": escrow.freelancer.username},
-        to=_back(task_id),
+        back=_back(task_id),
     )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Confirm the work and release the money: two deeds, asked for with one button that names both."""
-    escrow, actor, now = _escrow(request, task_id), actor_of(request), timezone.now()
+    """Show what confirming the work and releasing the money will do; once it is confirmed, do both."""
+    escrow, actor, now = _own_escrow(request, task_id), actor_of(request), timezone.now()
 
     def both() -> None:
         work.complete(actor=actor, task_id=task_id, now=now)
         escrows.release(actor=actor, escrow_id=escrow.pk, now=now, request_key=request_key(request))
 
-    done = _("Confirmed and released. %(name)s was told.") % {"name": escrow.freelancer.username}
-    return carry_out(request, both, done=done, to=_back(task_id))
+    return confirm_and_carry_out(
+        request,
+        confirmations.complete_and_release(escrow) if "complete" in permitted_actions.allowed(actor, escrow) else None,
+        both,
+        done=_("Confirmed and released. %(name)s was told.") % {"name": escrow.freelancer.username},
+        back=_back(task_id),
+    )
 
 
 @require_POST
 @signed_in
 def refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Refund, or request a refund, whichever the actor is allowed to do."""
-    escrow, actor = _escrow(request, task_id), actor_of(request)
+    escrow, actor = _own_escrow(request, task_id), actor_of(request)
     form = forms.RefundForm(request.POST, escrow=escrow)
     if not form.is_valid():
         return _page(request, escrow, status=UNPROCESSABLE, refund=form)
@@ -154,9 +162,7 @@ def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpRespo
     @require_POST
     @signed_in
     def answer(request: HttpRequest, task_id: int) -> HttpResponse:
-        escrow, actor = _escrow(request, task_id), actor_of(request)
-        if access.party(actor, escrow) in STAFF_ROLES:
-            raise Http404
+        escrow, actor = _own_escrow(request, task_id), actor_of(request)
         asked = escrow.refunds.filter(state=RefundState.REQUESTED.value).first()
         form = forms.AnswerForm(request.POST)
         if not form.is_valid():
@@ -190,7 +196,7 @@ refuse_refund = _answering(False, lambda: _("You refused. Our staff will settle 
 @signed_in
 def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Withdraw one's own refund request."""
-    escrow, actor = _escrow(request, task_id), actor_of(request)
+    escrow, actor = _own_escrow(request, task_id), actor_of(request)
     asked = escrow.refunds.order_by("-pk").first()
     if asked is None:
         raise Http404
@@ -206,7 +212,7 @@ def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
 @signed_in
 def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
     """Open a dispute."""
-    escrow, actor = _escrow(request, task_id), actor_of(request)
+    escrow, actor = _own_escrow(request, task_id), actor_of(request)
     form = forms.DisputeForm(request.POST)
     if not form.is_valid():
         return _page(request, escrow, status=UNPROCESSABLE, dispute=form)

@@ -1,6 +1,6 @@
 """The timeline of an escrow and where its money is, as its two sides and the staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -92,6 +92,7 @@ _PLACES: Final = {
     Place.AVAILABLE: (_("Available to the freelancer"), "available"),
     Place.WITHDRAWING: (_("On its way to the freelancer's bank"), "bank"),
     Place.BANK: (_("Paid to the freelancer's bank"), "bank"),
+    Place.RELEASED: (_("Released to the freelancer"), "available"),
     Place.FEE: (_("Platform fee"), "fee"),
 }
 
@@ -130,7 +131,12 @@ def is_bad(event: AuditEvent) -> bool:
     return event.event in _BAD
 
 
-def entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
+def entries(events: Iterable[AuditEvent], reader: Actor) -> list[TimelineEntry]:
+    """Return the views of the events that this reader may see."""
+    return [_entry(event, reader) for event in events if audit.is_visible(reader, event)]
+
+
+def _entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
     """Return the view of an event for this reader; only staff sees the names of staff members."""
     amount = None if event.amount_minor is None else Money(event.amount_minor, event.currency)
     return TimelineEntry(
@@ -138,16 +144,17 @@ def entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
         at=event.at,
         by=_by(event, reader),
         amount=amount,
-        note=_note(event, reader),
+        note=_note(event),
         is_bad=is_bad(event),
     )
 
 
-def _note(event: AuditEvent, reader: Actor) -> str:
+def _note(event: AuditEvent) -> str:
     if not _is_readable(event):
         return ""
-    note = audit.note_for(reader, event)
-    return labels.decline(note) if event.event == "payment_failed" else status_labels.reason_label(note)
+    if event.event == "payment_failed":
+        return labels.decline(event.note)
+    return status_labels.reason_label(event.note)
 
 
 def _by(event: AuditEvent, reader: Actor) -> str:

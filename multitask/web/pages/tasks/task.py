@@ -1,116 +1,43 @@
-"""Tasks: browse, post, apply, accept, start, deliver, complete, cancel."""
+"""One task: apply, accept, start, deliver, complete, call off."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
 from django import forms
-from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from multitask.errors import DomainError
 from multitask.marketplace import board, listing
 from multitask.marketplace.errors import TaskNotFound
-from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
+from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
-from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
 from multitask.web.pages.base.fields import AmountField, TextField
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in, user_of
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in
 from multitask.web.pages.escrow import next_steps
-
-PER_PAGE = 20
-
-
-class TaskForm(forms.Form):
-    """A task to post, in the client's own currency."""
-
-    title = TextField(label=gettext_lazy("Title"), max_length=TITLE_MAX)
-    description = TextField(
-        label=gettext_lazy("What is to be done"),
-        lines=True,
-        max_length=DESCRIPTION_MAX,
-        help_text=gettext_lazy("Say what you will get, and how you will know that it is right."),
-    )
-
-    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
-        """Take the budget in this currency."""
-        super().__init__(*args, **options)
-        label = _("Budget in %(currency)s") % {"currency": currency}
-        self.fields["budget"] = AmountField(currency=currency, label=label)
+from multitask.web.pages.tasks import confirmations
 
 
 class ApplyForm(forms.Form):
-    """An application; the budget unless another amount is named."""
+    """An application; the amount is the budget unless the freelancer changes it."""
 
     cover_letter = TextField(label=gettext_lazy("Why you"), lines=True, required=False, max_length=COVER_LETTER_MAX)
 
     def __init__(self, *args: Any, task: Task, **options: Any) -> None:
-        """Take the amount in the task's currency."""
+        """Add the amount field in the task's currency."""
         super().__init__(*args, **options)
         label = _("Your price in %(currency)s") % {"currency": task.currency}
         self.fields["amount"] = AmountField(currency=task.currency, label=label, initial=task.budget.to_major_string())
         self.order_fields(["amount", "cover_letter"])
-
-
-@require_GET
-@signed_in
-def browse(request: HttpRequest) -> HttpResponse:
-    """List open tasks, or one's own."""
-    actor = actor_of(request)
-    which, search = request.GET.get("which", ""), request.GET.get("search", "").replace("\x00", "")[:100]
-    if which not in {"open", "mine"}:
-        which = "open" if actor.is_freelancer else "mine"
-    if which == "mine":
-        rows = listing.own_tasks(actor)
-    else:
-        rows = listing.tasks(actor, status=TaskStatus.OPEN, search=search.strip())
-    shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    context = {"shown": shown, "which": which, "search": search, "can_post": actor.is_client}
-    return render_page(request, "tasks.html", context)
-
-
-@signed_in
-def post(request: HttpRequest) -> HttpResponse:
-    """Post a task."""
-    user = user_of(request)
-    form = TaskForm(request.POST or None, currency=user.default_currency)
-    if request.method == "POST" and form.is_valid():
-        found = form.cleaned_data
-        try:
-            task = board.post_task(
-                actor=actor_of(request),
-                now=timezone.now(),
-                title=found["title"],
-                description=found["description"],
-                budget=found["budget"],
-                deadline_at=None,
-            )
-        except DomainError as refusal:
-            _beside(form, refusal)
-        else:
-            messages.success(request, _("Your task is posted. Freelancers can apply now."))
-            return redirect("pages:task", task_id=task.pk)
-    status = UNPROCESSABLE if form.is_bound else 200
-    return render_page(request, "task_new.html", {"form": form}, status=status)
-
-
-def _beside(form: forms.Form, refusal: DomainError) -> None:
-    """Put a command's refusal beside the field that it names, else on top of the form."""
-    if not refusal.fields:
-        form.add_error(None, error_messages.of(refusal))
-    for name, sentence in refusal.fields.items():
-        form.add_error(name if name in form.fields else None, sentence)
 
 
 def _task(actor: Actor, task_id: int) -> Task:
@@ -123,7 +50,7 @@ def _task(actor: Actor, task_id: int) -> Task:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show a task with what the reader can do with it."""
+    """Show a task, and what the reader can do with it."""
     actor = actor_of(request)
     return _page(request, actor, _task(actor, task_id))
 
@@ -134,7 +61,7 @@ def _page(
     applications = list(listing.applications_for(actor, task_id=task.pk)[:100])
     is_client = actor.is_user(task.client_id)
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
-    escrow = access.visible_escrows(actor).filter(task=task).order_by("-pk").first()
+    escrow = _escrow(actor, task)
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
     context = {
         "task": task,
@@ -150,12 +77,17 @@ def _page(
     return render_page(request, "task.html", context, status=status)
 
 
+def _escrow(actor: Actor, task: Task) -> Escrow | None:
+    """Return the task's newest escrow, if the actor may see it."""
+    return access.visible_escrows(actor).filter(task=task).select_related("client").order_by("-pk").first()
+
+
 def _has_pending(applications: list[Application]) -> bool:
     return any(found.status == ApplicationStatus.PENDING for found in applications)
 
 
 def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
-    """Which steps the page offers; the commands decide whether they are taken."""
+    """Return the steps that the page offers; the commands decide whether they are possible."""
     status, is_paid = TaskStatus(task.status), escrow is not None and escrow.state == "funded"
     if actor.is_user(task.client_id):
         return _steps_of_client(status, escrow)
@@ -210,10 +142,17 @@ class Decision(Protocol):
 
 
 class Step(Protocol):
-    """A command that takes a task one step on."""
+    """A command that moves a task one step on."""
 
     def __call__(self, *, actor: Actor, task_id: int, now: datetime) -> Task:
         """Take the step."""
+
+
+class Describe(Protocol):
+    """A function that describes what a final step will do."""
+
+    def __call__(self, actor: Actor, task: Task, escrow: Escrow | None, /) -> Confirmation:
+        """Return the confirmation to show."""
 
 
 def _deciding(command: Decision, done: Callable[[], str]) -> Callable[..., HttpResponse]:
@@ -247,17 +186,39 @@ def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpRespon
     return step
 
 
+def _confirming(name: str, describe: Describe, command: Step, done: Callable[[], str]) -> Callable[..., HttpResponse]:
+    """Return a view that shows what a final step will do, and takes it once it is confirmed."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @signed_in
+    def step(request: HttpRequest, task_id: int) -> HttpResponse:
+        actor = actor_of(request)
+        task = _task(actor, task_id)
+        if not actor.is_user(task.client_id) and not actor.is_user(task.freelancer_id):
+            raise Http404
+        escrow = _escrow(actor, task)
+        return confirm_and_carry_out(
+            request,
+            describe(actor, task, escrow) if name in _steps(actor, task, escrow) else None,
+            lambda: command(actor=actor, now=timezone.now(), task_id=task_id),
+            done=done(),
+            back=reverse("pages:task", args=[task_id]),
+        )
+
+    return step
+
+
 accept = _deciding(board.accept, lambda: _("Accepted. Pay into escrow so that the work can start."))
 reject = _deciding(board.reject, lambda: _("The application was turned down."))
 withdraw = _deciding(board.withdraw_application, lambda: _("You took your application back."))
 start = _working(work.start, lambda: _("Good luck: the client sees that you have started."))
-deliver = _working(work.deliver, lambda: _("Delivered. The client was asked to confirm."))
+deliver = _confirming(
+    "deliver", confirmations.deliver, work.deliver, lambda: _("Delivered. The client was asked to confirm.")
+)
 complete = _working(work.complete, lambda: _("Confirmed. Release the money when you are ready."))
-cancel = _working(work.cancel, lambda: _("The task was called off."))
+cancel = _confirming("cancel", confirmations.cancel, work.cancel, lambda: _("The task was called off."))
 
 urlpatterns = [
-    path("tasks/", browse, name="tasks"),
-    path("tasks/new/", post, name="task-new"),
     path("tasks/<int:task_id>/", show, name="task"),
     path("tasks/<int:task_id>/apply/", apply, name="task-apply"),
     path("tasks/<int:task_id>/applications/<int:application_id>/accept/", accept, name="application-accept"),
