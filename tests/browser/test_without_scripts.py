@@ -18,7 +18,7 @@ def test_money_reaches_the_bank_without_scripts(story: Story, new_person: NewPer
 
     freelancer.follow("Deliver")
     freelancer.follow("Deliver the work")
-    freelancer.sees("Without an answer the money is released to you automatically, 7 days after the delivery.")
+    freelancer.sees("Without an answer the money is released to you automatically, 14 days after the delivery.")
     freelancer.press("Deliver the work")
     freelancer.sees("Delivered. The client was asked to confirm.")
     client.open("/")
