@@ -143,6 +143,14 @@ def test_deliver_of_a_contested_payment_says_that_the_money_stays(world: World, 
     assert "The cardholder's bank has contested this payment; the money stays where it is." in shown
 
 
+def test_an_open_refund_is_named_before_delivery_and_before_calling_off(world: World, sign_in: SignIn) -> None:
+    job = world.started()
+    world.refund(job, job.client, dollars("30.00"))
+    for step in ("deliver", "cancel"):
+        shown = words(sign_in(job.freelancer).get(f"/tasks/{job.task_id}/{step}/"))
+        assert "A refund of $30.00 has been asked for or is on its way. It is decided first." in shown
+
+
 def cancelling(sign_in: SignIn, actor: Actor, job: Job) -> str:
     return words(sign_in(actor).get(f"/tasks/{job.task_id}/cancel/"))
 

@@ -47,7 +47,7 @@ class RegisterForm(forms.Form):
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
 
     def clean_time_zone(self) -> str:
-        """Return the zone if it is known, else UTC; the browser sent it, so there is nobody to correct it."""
+        """Return the zone if it is known, else UTC; the browser sent it, so the user could not correct it."""
         zone: str = self.cleaned_data["time_zone"]
         return zone if zone in time_zones.names() else "UTC"
 

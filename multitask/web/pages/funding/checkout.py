@@ -1,4 +1,4 @@
-"""Checkout: the provider's own form takes the card; whether it is paid, only its webhook says."""
+"""Checkout: the provider's form takes the card; only its webhook decides whether it is paid."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -25,7 +25,7 @@ FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, Paymen
 @require_POST
 @signed_in
 def begin(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Create the payment of the task's accepted application, then show the form that takes it."""
+    """Create the payment of the task's accepted application, then redirect to the form."""
     actor = actor_of(request)
     try:
         task = listing.task(actor, task_id=task_id)
@@ -41,7 +41,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show what is paid for and the provider's form; somebody else's task is not found."""
+    """Show what is paid for and the provider's form, to the client of the task only."""
     escrow = _escrow(request, task_id)
     if escrow is None:
         return redirect("pages:task", task_id=task_id)
@@ -64,14 +64,14 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def wait(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Wait for the provider's word; the page turns by itself, and never says "paid" before."""
+    """Wait for the provider's confirmation; the page updates itself and never shows "paid" before."""
     escrow = _escrow(request, task_id)
     if escrow is None:
         raise Http404
     payment = _payment(escrow)
     state, was_confirmed = _state(escrow, payment), _was_confirmed(request)
     if state == "declined" and was_confirmed:
-        # The decline that we know of may be an earlier try's: the answer to this one is on its way.
+        # The decline on record may belong to an earlier attempt; the result of this one has not arrived yet.
         state = "waiting"
     context = {
         "escrow": escrow,
@@ -85,19 +85,19 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
 
 
 def _was_confirmed(request: HttpRequest) -> bool:
-    """Say whether the provider's script has just taken a confirmation; its own redirects say so too."""
+    """Return whether the payment form has just been confirmed, by the address that its script or redirect leads to."""
     return "confirmed" in request.GET or request.GET.get("redirect_status") in {"succeeded", "pending"}
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:
-    """The live escrow of a task whose client is looking."""
+    """Return the task's escrow that is not cancelled, for its client only."""
     mine = access.visible_escrows(actor_of(request)).filter(task_id=task_id, client_id=user_of(request).pk)
     live = mine.exclude(state=EscrowState.CANCELLED.value)
     return live.select_related("task", "client", "freelancer").order_by("-pk").first()
 
 
 def _payment(escrow: Escrow) -> Payment | None:
-    """The payment that the form is for: the newest that exists at the provider."""
+    """Return the payment that the form is for: the newest that exists at the provider."""
     return escrow.payments.filter(provider_payment_id__isnull=False).order_by("-pk").first()
 
 

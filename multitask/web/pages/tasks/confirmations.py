@@ -5,8 +5,8 @@ from django.utils.translation import ngettext
 
 from multitask.marketplace.models import Task
 from multitask.marketplace.states import TaskStatus
-from multitask.payments.models import Escrow
-from multitask.payments.states import EscrowState
+from multitask.payments.models import Escrow, Refund
+from multitask.payments.states import OPEN_REFUNDS, EscrowState
 from multitask.payments.terms import percentage
 from multitask.users.actor import Actor
 from multitask.web.pages.base import error_messages
@@ -34,7 +34,7 @@ def deliver(_actor: Actor, task: Task, escrow: Escrow | None) -> Confirmation:
         ),
         warning=_("A delivery cannot be taken back."),
         button=_("Deliver the work"),
-        version=f"{escrow.remaining} {escrow.frozen_at}",
+        version=_version(task, escrow),
     )
 
 
@@ -49,7 +49,27 @@ def _silence(escrow: Escrow) -> str:
 
 
 def _held(escrow: Escrow) -> list[str]:
-    return [str(error_messages.BY_CODE["escrow_frozen"])] if escrow.frozen_at is not None else []
+    """Return what has to be decided before the money moves."""
+    if escrow.frozen_at is not None:
+        return [str(error_messages.BY_CODE["escrow_frozen"])]
+    refund = _open_refund(escrow)
+    if refund is None:
+        return []
+    words = _("A refund of %(amount)s has been asked for or is on its way. It is decided first.")
+    return [words % {"amount": money(refund.amount)}]
+
+
+def _open_refund(escrow: Escrow) -> Refund | None:
+    states = [state.value for state in OPEN_REFUNDS]
+    return escrow.refunds.filter(source="escrow", state__in=states).first()
+
+
+def _version(task: Task, escrow: Escrow | None) -> str:
+    """Return everything about a task and its money that its confirmation pages depend on."""
+    if escrow is None:
+        return task.status
+    refund = _open_refund(escrow)
+    return f"{task.status} {escrow.state} {escrow.remaining} {escrow.frozen_at} {refund and refund.amount}"
 
 
 def cancel(actor: Actor, task: Task, escrow: Escrow | None) -> Confirmation:
@@ -63,7 +83,7 @@ def cancel(actor: Actor, task: Task, escrow: Escrow | None) -> Confirmation:
         consequences=(*_money(actor, escrow), *applications),
         warning=_("A task that was called off cannot be opened again."),
         button=_("Call the task off"),
-        version=f"{task.status} {escrow and f'{escrow.state} {escrow.remaining} {escrow.frozen_at}'}",
+        version=_version(task, escrow),
         is_destructive=True,
     )
 
@@ -85,8 +105,12 @@ def _money(actor: Actor, escrow: Escrow | None) -> list[str]:
         return _held(escrow)
     names = {"amount": money(escrow.remaining), "name": escrow.client.username}
     if actor.is_user(escrow.client_id):
-        return [_("%(amount)s stays in escrow until you take it back, which you can do at once.") % names]
+        return [
+            _("%(amount)s stays in escrow until you take it back, which you can do at once.") % names,
+            *_held(escrow),
+        ]
     return [
         _("%(amount)s stays in escrow, and %(name)s can take all of it back at once.") % names,
         _("You get nothing for this task."),
+        *_held(escrow),
     ]

@@ -77,7 +77,7 @@ def ago(value: datetime | None) -> str:
 
 
 @register.filter
-def spoken(word: str) -> str:
+def status_label(word: str) -> str:
     """Return the label of a state."""
     return status_labels.label(word)
 

@@ -110,7 +110,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "form": form,
         "drawn": drawn,
         "asked": found,
-        "held_in": [{"words": labels.statement_place(place.name), "place": place} for place in drawn.places],
+        "held_in": [{"text": labels.statement_place(place.name), "place": place} for place in drawn.places],
         "lines": [_line_view(line, drawn) for line in drawn.lines],
         "sums_by": "hour" if found["start"] == found["end"] else "day",
         "now": timezone.now(),
@@ -124,7 +124,7 @@ def _line_view(line: Line, drawn: Statement) -> dict[str, Any]:
     is_in = line.change.amount_minor > 0
     return {
         "line": line,
-        "words": labels.statement_line(line.kind, is_wallet=drawn.about is About.WALLET),
+        "text": labels.statement_line(line.kind, is_wallet=drawn.about is About.WALLET),
         "task_id": task_id,
         "title": title,
         "money_in": line.change if is_in else None,

@@ -82,7 +82,7 @@ def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> di
     standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=dates.reader_zone())
     newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
     return {
-        "holds": [{"hold": hold, "words": labels.pending_reason(hold.reason)} for hold in standing.holds],
+        "holds": [{"hold": hold, "text": labels.pending_reason(hold.reason)} for hold in standing.holds],
         "blocks": standing.blocks,
         "is_cut": standing.is_cut,
         "withdrawals": [withdrawals.view(withdrawal) for withdrawal in newest],
