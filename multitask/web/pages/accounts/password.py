@@ -31,7 +31,9 @@ def change(request: HttpRequest) -> HttpResponse:
                 return redirect("pages:sign-in")
             messages.success(request, _("Your password is changed. Every other session has ended."))
             return redirect("pages:profile")
-    return render_page(request, "password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(
+        request, "accounts/password_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+    )
 
 
 def forgotten(request: HttpRequest) -> HttpResponse:
@@ -45,13 +47,13 @@ def forgotten(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("pages:password-sent")
     return render_page(
-        request, "password_forgotten.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+        request, "accounts/password_forgotten.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
     )
 
 
 def sent(request: HttpRequest) -> HttpResponse:
     """Show that an email was sent."""
-    return render_page(request, "password_sent.html")
+    return render_page(request, "accounts/password_sent.html")
 
 
 @sensitive_post_parameters("password")
@@ -59,7 +61,7 @@ def reset(request: HttpRequest, name: str, token: str) -> HttpResponse:
     """Choose a new password, from a reset link."""
     user = credentials.resettable(name=name, token=token)
     if user is None:
-        return render_page(request, "password_link_invalid.html", status=404)
+        return render_page(request, "accounts/password_link_invalid.html", status=404)
     form = NewPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -76,7 +78,7 @@ def reset(request: HttpRequest, name: str, token: str) -> HttpResponse:
             messages.success(request, _("Your password is changed. Sign in with the new one."))
             return redirect("pages:sign-in")
     context = {"form": form, "username": user.username}
-    return render_page(request, "password_reset.html", context, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(request, "accounts/password_reset.html", context, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 urlpatterns = [

@@ -69,7 +69,7 @@ def show(request: HttpRequest) -> HttpResponse:
     status = UNPROCESSABLE if form.is_bound else 200
     zones = sorted(_zones() | {user.zone.key})
     context = {"form": form, "zones": zones, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
-    return render_page(request, "profile.html", context, status=status)
+    return render_page(request, "accounts/profile.html", context, status=status)
 
 
 def _saved(request: HttpRequest, language: str) -> HttpResponse:
@@ -95,7 +95,9 @@ def change_email(request: HttpRequest) -> HttpResponse:
             words = _("We have written to %(address)s. Open the link in that message to confirm the address.")
             messages.success(request, words % {"address": form.cleaned_data["email"]})
             return redirect("pages:profile")
-    return render_page(request, "email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(
+        request, "accounts/email_change.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+    )
 
 
 @require_POST
@@ -120,8 +122,10 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             return redirect("pages:profile" if request.user.is_authenticated else "pages:sign-in")
     except DomainError as refusal:
         context = {"reason": error_messages.of(refusal)}
-        return render_page(request, "email_link_invalid.html", context, status=404)
-    return render_page(request, "email_confirm.html", {"address": link.address, "username": link.user.username})
+        return render_page(request, "accounts/email_link_invalid.html", context, status=404)
+    return render_page(
+        request, "accounts/email_confirm.html", {"address": link.address, "username": link.user.username}
+    )
 
 
 urlpatterns = [

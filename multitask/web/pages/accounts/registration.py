@@ -76,7 +76,7 @@ def register(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             _add_errors(form, refusal)
     status = UNPROCESSABLE if form.is_bound else 200
-    return render_page(request, "register.html", {"form": form, "next": next_address(request)}, status=status)
+    return render_page(request, "accounts/register.html", {"form": form, "next": next_address(request)}, status=status)
 
 
 def _add_errors(form: forms.Form, refusal: DomainError) -> None:

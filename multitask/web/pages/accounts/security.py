@@ -43,7 +43,7 @@ def _show(request: HttpRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         key = b32encode(device.bin_key).decode().rstrip("=").lower()
         context["picture"] = second_factor.picture(device)
         context["key"] = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
-    return render_page(request, "security.html", {**context, **forms}, status=status)
+    return render_page(request, "accounts/security.html", {**context, **forms}, status=status)
 
 
 @require_POST
@@ -93,7 +93,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         else:
             step_up.record(request, user_of(request), now)
             context = {"codes": codes, "is_first": True, "go_on": request.session.pop(_CONTINUE_AT, None)}
-            return render_page(request, "recovery_codes.html", context)
+            return render_page(request, "accounts/recovery_codes.html", context)
     return _show(request, code=form, status=UNPROCESSABLE)
 
 
@@ -111,9 +111,9 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
             form.refuse(refusal)
         else:
             step_up.record(request, user_of(request), now)
-            return render_page(request, "recovery_codes.html", {"codes": codes})
+            return render_page(request, "accounts/recovery_codes.html", {"codes": codes})
     return render_page(
-        request, "recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
+        request, "accounts/recovery_codes_renew.html", {"form": form}, status=UNPROCESSABLE if form.is_bound else 200
     )
 
 
@@ -153,7 +153,7 @@ def prove(request: HttpRequest) -> HttpResponse:
             step_up.record(request, user_of(request), now)
             return redirect(next_address(request))
     context = {"form": form, "next": next_address(request)}
-    return render_page(request, "prove.html", context, status=UNPROCESSABLE if form.is_bound else 200)
+    return render_page(request, "accounts/step_up.html", context, status=UNPROCESSABLE if form.is_bound else 200)
 
 
 urlpatterns = [

@@ -67,7 +67,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         except DomainError as refusal:
             form.add_error(None, error_messages.of(refusal))
     status = UNPROCESSABLE if form.is_bound else 200
-    return render_page(request, "sign_in.html", {"form": form, "next": next_address(request)}, status=status)
+    return render_page(request, "accounts/sign_in.html", {"form": form, "next": next_address(request)}, status=status)
 
 
 def _second_step(request: HttpRequest, user: User, now: datetime) -> HttpResponse:
@@ -110,7 +110,9 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
             del request.session[_PENDING]
             return response
     status = UNPROCESSABLE if form.is_bound else 200
-    return render_page(request, "sign_in_code.html", {"form": form, "next": next_address(request)}, status=status)
+    return render_page(
+        request, "accounts/sign_in_code.html", {"form": form, "next": next_address(request)}, status=status
+    )
 
 
 @require_POST

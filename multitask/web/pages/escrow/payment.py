@@ -89,7 +89,7 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
         "dispute_form": bound.get("dispute") or forms.DisputeForm(),
         "opened": next(iter(bound), ""),
     }
-    return render_page(request, "payment.html", context, status=status)
+    return render_page(request, "escrow/payment.html", context, status=status)
 
 
 def _open_refund(escrow: Escrow) -> Refund | None:
@@ -247,7 +247,7 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         "refunded": Money(escrow.refunded_minor, escrow.currency),
         "is_open": escrow.state in {EscrowState.FUNDED.value, EscrowState.DISPUTED.value},
     }
-    return render_page(request, "receipt.html", context)
+    return render_page(request, "escrow/receipt.html", context)
 
 
 urlpatterns = [

@@ -58,7 +58,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
         "script": settings.PAYMENT_SCRIPT_URL,
         "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
     }
-    return render_page(request, "checkout.html", context)
+    return render_page(request, "funding/checkout.html", context)
 
 
 @require_GET
@@ -80,7 +80,7 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
         "state": state,
         "was_confirmed": was_confirmed,
     }
-    template = "parts/checkout_state.html" if request.htmx else "checkout_wait.html"  # type: ignore[attr-defined]
+    template = "funding/checkout_state.html" if request.htmx else "funding/checkout_wait.html"  # type: ignore[attr-defined]
     return render_page(request, template, context)
 
 

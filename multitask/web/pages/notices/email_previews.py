@@ -40,7 +40,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(wording.KINDS)],
         "letters": letters.KINDS if User.objects.exists() else [],
     }
-    return render_page(request, "dev_emails.html", context)
+    return render_page(request, "notices/email_previews.html", context)
 
 
 @require_safe

@@ -40,7 +40,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "newer": reverse("pages:notices") if before is not None else "",
         "older": f"?before={shown[-1].pk}" if len(found) > PER_PAGE else "",
     }
-    return render_page(request, "notices.html", {"notices": [_view(notice) for notice in shown], "pager": pager})
+    return render_page(request, "notices/inbox.html", {"notices": [_view(notice) for notice in shown], "pager": pager})
 
 
 def _before(request: HttpRequest) -> int | None:

@@ -29,7 +29,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "checked": requirements.labels(checked),
         "is_waiting": account is not None and account.details_submitted and not account.onboarding_completed,
     }
-    template = "parts/onboarding_state.html" if request.htmx else "onboarding.html"  # type: ignore[attr-defined]
+    template = "payouts/onboarding_state.html" if request.htmx else "payouts/onboarding.html"  # type: ignore[attr-defined]
     return render_page(request, template, context)
 
 

@@ -113,7 +113,7 @@ def _render_form(request: HttpRequest, form: WithdrawForm, *, status: int = 200)
         "can_withdraw": account is not None and account.onboarding_completed,
         "under_way": list(under_way),
     }
-    return render_page(request, "wallet_withdraw.html", context, status=status)
+    return render_page(request, "payouts/withdraw.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
@@ -144,7 +144,7 @@ def _preview(request: HttpRequest) -> HttpResponse:
     except DomainError as refusal:
         form.add_error("amount" if refusal.code == "insufficient_funds" else None, error_messages.of(refusal))
         return _render_form(request, form, status=UNPROCESSABLE)
-    return render_page(request, "wallet_confirm.html", {"preview": preview, "request_key": key})
+    return render_page(request, "payouts/withdraw_confirm.html", {"preview": preview, "request_key": key})
 
 
 def _create(request: HttpRequest) -> HttpResponse:
@@ -185,7 +185,7 @@ def list_withdrawals(request: HttpRequest) -> HttpResponse:
         "withdrawals": [view(row) for row in rows[:PER_PAGE]],
         "pager": {"newer": reverse("pages:withdrawals") if before else "", "older": older},
     }
-    return render_page(request, "wallet_withdrawals.html", context)
+    return render_page(request, "payouts/withdrawals.html", context)
 
 
 @require_GET
@@ -195,7 +195,7 @@ def show(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
     found = access.visible_withdrawals(actor_of(request)).filter(public_id=withdrawal_id).first()
     if found is None:
         raise Http404
-    template = "wallet_withdrawal_state.html" if request.htmx else "wallet_withdrawal.html"  # type: ignore[attr-defined]
+    template = "payouts/withdrawal_state.html" if request.htmx else "payouts/withdrawal.html"  # type: ignore[attr-defined]
     return render_page(request, template, {"view": view(found), "withdrawal": found})
 
 

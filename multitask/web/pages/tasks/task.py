@@ -74,7 +74,7 @@ def _page(
         "steps": _steps(actor, task, escrow),
         "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(applications)),
     }
-    return render_page(request, "task.html", context, status=status)
+    return render_page(request, "tasks/task.html", context, status=status)
 
 
 def _escrow(actor: Actor, task: Task) -> Escrow | None:

@@ -56,7 +56,7 @@ def browse(request: HttpRequest) -> HttpResponse:
         rows = listing.tasks(actor, status=TaskStatus.OPEN, search=search.strip())
     shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"shown": shown, "which": which, "search": search, "can_post": actor.is_client}
-    return render_page(request, "tasks.html", context)
+    return render_page(request, "tasks/task_list.html", context)
 
 
 @signed_in
@@ -81,7 +81,7 @@ def post(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your task is posted. Freelancers can apply now."))
             return redirect("pages:task", task_id=task.pk)
     status = UNPROCESSABLE if form.is_bound else 200
-    return render_page(request, "task_new.html", {"form": form}, status=status)
+    return render_page(request, "tasks/task_new.html", {"form": form}, status=status)
 
 
 def _add_errors(form: forms.Form, refusal: DomainError) -> None:

@@ -94,7 +94,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """Show the statement of a period."""
     form, user = _asked(request), user_of(request)
     if not form.is_valid():
-        return render_page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
+        return render_page(request, "wallet/statement.html", {"form": form}, status=UNPROCESSABLE)
     found = form.cleaned_data
     try:
         drawn = statements.draw(
@@ -105,7 +105,7 @@ def show(request: HttpRequest) -> HttpResponse:
         )
     except DomainError as refusal:
         form.add_error("end", error_messages.of(refusal))
-        return render_page(request, "statement.html", {"form": form}, status=UNPROCESSABLE)
+        return render_page(request, "wallet/statement.html", {"form": form}, status=UNPROCESSABLE)
     context = {
         "form": form,
         "drawn": drawn,
@@ -115,7 +115,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "sums_by": "hour" if found["start"] == found["end"] else "day",
         "now": timezone.now(),
     }
-    return render_page(request, "statement.html", context)
+    return render_page(request, "wallet/statement.html", context)
 
 
 def _line_view(line: Line, drawn: Statement) -> dict[str, Any]:

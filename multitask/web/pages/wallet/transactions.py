@@ -102,7 +102,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "query": urlencode(query),
         "pager": {"newer": _address(query, found.newer), "older": _address(query, found.older)},
     }
-    template = "transactions_found.html" if _is_part(request) else "transactions.html"
+    template = "wallet/transactions_found.html" if _is_part(request) else "wallet/transactions.html"
     return render_page(request, template, context)
 
 
@@ -115,7 +115,7 @@ def _is_part(request: HttpRequest) -> bool:
 def _refused(request: HttpRequest, form: FilterForm) -> HttpResponse:
     """Show the form with its errors, as a whole page."""
     context = {"form": form, "rows": [], "is_filtered": True}
-    response = render_page(request, "transactions.html", context, status=UNPROCESSABLE)
+    response = render_page(request, "wallet/transactions.html", context, status=UNPROCESSABLE)
     if _is_part(request):
         response["HX-Redirect"] = request.get_full_path()
     return response
@@ -157,7 +157,7 @@ def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
         "net": Money(row.amount_minor - row.fee_minor, row.currency),
         "postings": [labels.posting(posted, row) for posted in journal.of_row(row)],
     }
-    return render_page(request, "transactions_detail.html", context)
+    return render_page(request, "wallet/transaction.html", context)
 
 
 _HEADING = (

@@ -47,7 +47,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "can_withdraw": account is not None and account.onboarding_completed,
         "now": now,
     }
-    return render_page(request, "wallet.html", context)
+    return render_page(request, "wallet/wallet.html", context)
 
 
 def _charted(request: HttpRequest, balances: list[Balances]) -> Balances:
