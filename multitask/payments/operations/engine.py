@@ -14,6 +14,7 @@ shown that the old one will never do more. A paused attempt sends nothing once i
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
 PAUSE_SECONDS: Final = 0.05
+_OPEN: Final = [state.value for state in OPEN_OPERATIONS]
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
 
@@ -93,15 +95,47 @@ def begin(
     user_id: int | None = None,
     sequence: int = 1,
     arguments: dict[str, Any] | None = None,
-    deferred: bool = True,
 ) -> Operation:
-    """Write the intent inside the caller's transaction.
+    """Write the intent and the job that performs it inside the caller's transaction.
 
-    The caller holds the subject's lock and has seen that there is no such operation yet. `deferred`
-    puts a job in the queue; without it the caller performs the operation itself, and the sweeper
-    finishes what a crash leaves behind.
+    The caller holds the subject's lock and has seen that there is no such operation yet.
     """
-    operation = Operation(
+    return queue.insert_with_job(_new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments))
+
+
+def begin_claimed(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None = None,
+    user_id: int | None = None,
+    sequence: int = 1,
+    arguments: dict[str, Any] | None = None,
+) -> "Call":
+    """Write the intent of a call that the caller makes itself right after its commit, as somebody waits for it.
+
+    The operation is claimed from the start; the sweeper performs what a crash leaves behind. The caller has taken
+    `send_deadline.moment()` before its transaction, and hands it to `answered`.
+    """
+    operation = _new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments)
+    _mark_sent(operation, now)
+    operation.save(force_insert=True)
+    return Call(operation, is_claimed=True)
+
+
+def _new(
+    kind: str,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None,
+    user_id: int | None,
+    sequence: int,
+    arguments: dict[str, Any] | None,
+) -> Operation:
+    return Operation(
         kind=kind,
         subject_id=subject_id,
         sequence=sequence,
@@ -110,12 +144,8 @@ def begin(
         user_id=user_id,
         arguments=arguments or {},
         created_at=now,
-        next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
+        next_attempt_at=now,
     )
-    if deferred:
-        return queue.insert_with_job(operation)
-    operation.save(force_insert=True)
-    return operation
 
 
 def latest(kind: str, subject_id: int) -> Operation | None:
@@ -128,8 +158,10 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     # Before the claim is committed: a process may be paused at that very moment.
     began = send_deadline.moment()
     operation, claimed = _claim(operation_id, now)
-    if not claimed:
-        return operation
+    return _attempt(operation, now, began) if claimed else operation
+
+
+def _attempt(operation: Operation, now: datetime, began: Moment) -> Operation:
     handler = _HANDLERS[operation.kind]
     provider = provider_named(operation.provider)
     try:
@@ -143,13 +175,25 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     return _succeed(handler, operation, state, now)
 
 
-def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
-    """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
-    operation = Operation.objects.get(pk=operation_id)
-    if OperationState(operation.state) in OPEN_OPERATIONS:
-        with direct_calls.answered():
-            provider_named(operation.provider).require_answering()
-        operation = _outcome_elsewhere(perform(operation_id, now=now))
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation whose outcome a request waits for; `is_claimed` when this request has to make the call."""
+
+    operation: Operation
+    is_claimed: bool = False
+
+
+def answered(call: Call, *, now: datetime, began: Moment) -> Operation:
+    """Return the operation once it has succeeded, made by this request or by another.
+
+    Raises ProviderRefused or ProviderUnavailable.
+    """
+    operation = call.operation
+    if call.is_claimed:
+        operation = _attempt(operation, now, began)
+    elif OperationState(operation.state) in OPEN_OPERATIONS:
+        require_answering(operation.provider)
+        operation = _outcome_elsewhere(perform(operation.pk, now=now))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:
@@ -157,6 +201,26 @@ def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
     if operation.state == OperationState.SENT.value or operation.next_attempt_at is None:
         raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
     raise ProviderUnavailable(detail=operation.last_error_code, wait=operation.next_attempt_at - now)
+
+
+def require_answering(provider: str) -> None:
+    """Raise ProviderUnavailable at once while the provider does not answer."""
+    with direct_calls.answered():
+        provider_named(provider).require_answering()
+
+
+def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
+    """Fail an operation under which nothing was ever sent; False when something was, or may have been."""
+    unsent = Operation.objects.filter(pk=operation.pk, state=OperationState.PENDING.value, is_uncertain=False)
+    withdrawn = unsent.update(
+        state=OperationState.FAILED.value, finished_at=now, next_attempt_at=None, last_error_code=code
+    )
+    return withdrawn == 1
+
+
+def release_claim(call: Call, *, now: datetime) -> None:
+    """Give back a claim under which nothing was sent, so that the next request need not wait for it to run out."""
+    _as_claimed(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
@@ -189,12 +253,16 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
         require(OperationState(operation.state), OperationState.SENT)
         # An attempt that ended without an outcome, or has not ended, may have had its effect.
         operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
-        operation.state = OperationState.SENT.value
-        operation.sent_at = now
-        operation.attempts += 1
-        operation.next_attempt_at = now + CLAIM
+        _mark_sent(operation, now)
     operation.save()
     return operation, not operation.hold
+
+
+def _mark_sent(operation: Operation, now: datetime) -> None:
+    operation.state = OperationState.SENT.value
+    operation.sent_at = now
+    operation.attempts += 1
+    operation.next_attempt_at = now + CLAIM
 
 
 def _is_claimed(operation: Operation, now: datetime) -> bool:
@@ -258,22 +326,25 @@ def _renew_key(operation: Operation) -> None:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    _write_succeeded(Operation.objects.filter(pk=operation.pk), reference, now)
-    operation.refresh_from_db()
+    outcome = _success(reference, now)
+    if Operation.objects.filter(pk=operation.pk, state__in=_OPEN).update(**outcome):
+        for name, value in outcome.items():
+            setattr(operation, name, value)
+    else:
+        operation.refresh_from_db()
     return operation
 
 
-def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) -> None:
-    """Write it unless an outcome is written already."""
-    found.filter(state__in=[state.value for state in OPEN_OPERATIONS]).update(
-        state=OperationState.SUCCEEDED.value,
-        provider_reference=reference,
-        finished_at=now,
-        next_attempt_at=None,
-        hold="",
-        last_error_code="",
-        last_error="",
-    )
+def _success(reference: str, now: datetime) -> dict[str, Any]:
+    return {
+        "state": OperationState.SUCCEEDED.value,
+        "provider_reference": reference,
+        "finished_at": now,
+        "next_attempt_at": None,
+        "hold": "",
+        "last_error_code": "",
+        "last_error": "",
+    }
 
 
 def _left_to_another(operation: Operation) -> Operation:
@@ -342,12 +413,13 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
 
 
 def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
-    """Mark an operation succeeded because the provider's own word arrived by another way.
+    """Mark an operation succeeded whose object was learned of in another way, such as a webhook.
 
-    Called inside the transaction that applied that word, so that a webhook which overtakes our
+    Called in the transaction that applies the object's state, so that a webhook which overtakes our
     own call leaves nothing to be swept.
     """
-    _write_succeeded(Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence), reference, now)
+    ours = Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence, state__in=_OPEN)
+    ours.update(**_success(reference, now))
 
 
 @database.transactional

@@ -15,7 +15,7 @@ from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.payouts import onboarding
 from multitask.payments.reads import wallet
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.models import User
 from multitask.web.pages.base.rendering import render_page, user_of
 
@@ -61,12 +61,12 @@ def action_items(user: User) -> list[ActionItem]:
 
 
 def _of_client(user: User) -> list[ActionItem]:
-    mine = Escrow.objects.filter(client=user).select_related("task", "freelancer")
+    mine = Escrow.objects.filter(client=user).select_related("agreement", "freelancer")
     # Frozen escrows and those with an open refund cannot be released, so they get no button.
     asked_back = Refund.objects.filter(escrow=OuterRef("pk"), state__in=[state.value for state in OPEN_REFUNDS])
     funded = mine.filter(~Exists(asked_back), state=EscrowState.FUNDED.value, frozen_at=None)
-    delivered = funded.filter(task__status=TaskStatus.DELIVERED).order_by("auto_release_at")
-    completed = funded.filter(task__status=TaskStatus.COMPLETED)
+    delivered = funded.filter(milestone__state=MilestoneState.DELIVERED.value).order_by("auto_release_at")
+    completed = funded.filter(milestone__state=MilestoneState.COMPLETED.value)
     return [
         *[_payment_item(_("Confirm and release"), found) for found in delivered[:MOST]],
         *[_payment_item(_("Release the money"), found) for found in completed[:MOST]],
@@ -77,14 +77,14 @@ def _of_client(user: User) -> list[ActionItem]:
 
 def _payment_item(button: str, escrow: Escrow) -> ActionItem:
     what = _("%(name)s has delivered") % {"name": escrow.freelancer.username}
-    return ActionItem(what, escrow.task.title, button, reverse("pages:payment", args=[escrow.task_id]))
+    return ActionItem(what, escrow.agreement.title, button, escrow.agreement.link)
 
 
 def _unpaid(user: User) -> Any:
-    paid = Escrow.objects.filter(task=OuterRef("pk")).exclude(
+    paid = Escrow.objects.filter(agreement=OuterRef("agreement")).exclude(
         state__in=[EscrowState.PENDING_PAYMENT.value, EscrowState.CANCELLED.value]
     )
-    payable = Task.objects.filter(client=user, status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS])
+    payable = Task.objects.filter(client=user).in_status(TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS)
     return payable.filter(~Exists(paid)).select_related("freelancer").order_by("assigned_at")
 
 
@@ -96,7 +96,7 @@ def _funding_item(task: Task) -> ActionItem:
 
 def _with_applicants(user: User) -> Any:
     waiting = Application.objects.filter(task=OuterRef("pk"), status=ApplicationStatus.PENDING)
-    return Task.objects.filter(Exists(waiting), client=user, status=TaskStatus.OPEN).order_by("created_at")
+    return Task.objects.filter(Exists(waiting), client=user, state=TaskStatus.OPEN).order_by("created_at")
 
 
 def _choice_item(task: Task) -> ActionItem:
@@ -105,9 +105,11 @@ def _choice_item(task: Task) -> ActionItem:
 
 def _of_freelancer(user: User) -> list[ActionItem]:
     asked = Refund.objects.filter(escrow__freelancer=user, state=RefundState.REQUESTED.value)
-    asked = asked.select_related("escrow__task", "escrow__client").order_by("answer_by_at")
-    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("task")
-    to_do = funded.filter(task__status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS]).order_by("funded_at")
+    asked = asked.select_related("escrow__agreement", "escrow__client").order_by("answer_by_at")
+    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("agreement__task")
+    to_do = funded.filter(milestone__state__in=[MilestoneState.FUNDED.value, MilestoneState.STARTED.value]).order_by(
+        "funded_at"
+    )
     return [
         *[_answer_item(refund) for refund in asked[:MOST]],
         *[_delivery_item(escrow) for escrow in to_do[:MOST]],
@@ -117,8 +119,8 @@ def _of_freelancer(user: User) -> list[ActionItem]:
 
 def _answer_item(refund: Refund) -> ActionItem:
     what = _("%(name)s asks for a refund") % {"name": refund.escrow.client.username}
-    address = reverse("pages:payment", args=[refund.escrow.task_id])
-    return ActionItem(what, refund.escrow.task.title, _("Answer"), address)
+    agreement = refund.escrow.agreement
+    return ActionItem(what, agreement.title, _("Answer"), agreement.link)
 
 
 def _onboarding_items(user: User) -> list[ActionItem]:
@@ -130,8 +132,9 @@ def _onboarding_items(user: User) -> list[ActionItem]:
 
 
 def _delivery_item(escrow: Escrow) -> ActionItem:
-    address = reverse("pages:task", args=[escrow.task_id])
-    return ActionItem(_("The money is in escrow: do the work and deliver it"), escrow.task.title, _("Deliver"), address)
+    address = reverse("pages:task", args=[escrow.agreement.task.pk])
+    about = escrow.agreement.title
+    return ActionItem(_("The money is in escrow: do the work and deliver it"), about, _("Deliver"), address)
 
 
 urlpatterns = [path("", show, name="home")]

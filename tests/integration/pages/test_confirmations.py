@@ -205,7 +205,7 @@ def test_an_open_task_is_called_off_with_its_applications(world: World, sign_in:
 def test_staff_takes_no_step_on_the_pages_of_the_two_sides(world: World, sign_in: SignIn, step: str) -> None:
     job, _actor, address = addresses(world)[step]
     browser, before = sign_in(world.staff("admin")), state(job)
-    assert [browser.get(address).status_code, browser.post(address, {"confirmed": "x"}).status_code] == [404, 404]
+    assert [browser.get(address).status_code, browser.post(address, {"confirmed": "x"}).status_code] == [403, 403]
     assert state(job) == before
 
 
@@ -213,6 +213,6 @@ def test_staff_refunds_and_disputes_nothing_on_the_page_of_the_two_sides(world: 
     job = world.completed()
     browser, address = sign_in(world.staff("admin")), f"/tasks/{job.task_id}/payment/"
     assert "What you can do now" not in text_of(browser.get(address))
-    assert browser.post(f"{address}refund/", {"reason": "other"}).status_code == 404
-    assert browser.post(f"{address}dispute/", {"reason": "It is not round."}).status_code == 404
+    assert browser.post(f"{address}refund/", {"reason": "other"}).status_code == 403
+    assert browser.post(f"{address}dispute/", {"reason": "It is not round."}).status_code == 403
     assert not job.escrow.refunds.exists()

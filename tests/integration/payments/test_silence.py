@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
-from multitask.payments.agreements import work
+from multitask.marketplace import work
+from multitask.marketplace.work import TaskStateConflict
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import NotFunded, PaymentError, WrongState
 from multitask.payments.escrow import disputes, refunds, releases
-from multitask.payments.models import AuditEvent, Escrow
+from multitask.payments.models import Approval, AuditEvent, Escrow
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -48,7 +51,7 @@ def test_silence_completes_the_task_and_says_so(world: World) -> None:
     job = world.delivered()
     world.wait(days=14)
     auto_release(world, job)
-    assert job.task.completed_at == world.now
+    assert job.task.times.completed_at == world.now
     assert job.history()[-2:] == ["completed", "released"]
     completed, released = AuditEvent.objects.filter(escrow=job.escrow).order_by("-pk")[:2][::-1]
     assert completed.actor_label == released.actor_label == "auto_release"
@@ -95,6 +98,21 @@ def test_nothing_is_released_while_a_refund_is_asked_for(world: World) -> None:
     assert not due(world, job)
     assert not auto_release(world, job)
     refunds.withdraw(actor=job.client, refund_id=job.refund.pk, now=world.now)
+    assert due(world, job)
+    assert auto_release(world, job)
+
+
+def test_nothing_is_released_while_a_second_person_decides(world: World, settings: Settings) -> None:
+    settings.SECOND_PERSON_ABOVE_MINOR = 5_000
+    job = world.delivered()
+    approval = refunds.ask_or_refund(
+        actor=world.staff(), escrow_id=job.escrow.pk, amount=None, reason="duplicate", now=world.now
+    )
+    assert isinstance(approval, Approval)
+    world.wait(days=14)
+    assert not due(world, job)
+    assert not auto_release(world, job)
+    approvals.decide(actor=world.staff(), approval_id=approval.pk, approve=False, now=world.now)
     assert due(world, job)
     assert auto_release(world, job)
 
@@ -148,9 +166,9 @@ def test_what_went_back_whole_pays_for_no_delivery(world: World) -> None:
     job = world.started()
     world.refund(job, job.freelancer)
     world.work()
-    with pytest.raises(WrongState):
+    with pytest.raises(TaskStateConflict):
         work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
-    assert job.task.status == "in_progress"
+    assert job.task.status == "cancelled"
 
 
 def test_what_went_back_in_part_may_be_delivered(world: World) -> None:

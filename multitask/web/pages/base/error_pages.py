@@ -55,6 +55,17 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def back_office_only(request: HttpRequest, address: str) -> HttpResponse:
+    """Return the page for staff on the customers' pages; `address` is where the same is done in the back office."""
+    error = ErrorPage(
+        title=_("You may not do this"),
+        text=_("Staff acts on other people's escrows in the back office, where each action has a reason."),
+        button=_("Open it in the back office"),
+        address=address,
+    )
+    return _render(request, error, HTTPStatus.FORBIDDEN)
+
+
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Return the page for a form without its CSRF token: mostly after signing in or out in another tab."""
     text = _("You have signed in or out since you opened it, or your browser keeps no cookies. Nothing was sent.")

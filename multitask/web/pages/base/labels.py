@@ -54,7 +54,7 @@ def history_row(found: HistoryRow) -> HistoryRowView:
 
 
 def _event(found: HistoryRow) -> str:
-    title = found.escrow.task.title if found.escrow else ""
+    title = found.escrow.agreement.title if found.escrow else ""
     if not title:
         return {"withdrawal": _("Withdrawal to your bank"), "chargeback": _("Chargeback")}.get(
             found.type, _("Adjustment")

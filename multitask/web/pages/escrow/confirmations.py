@@ -28,7 +28,7 @@ def _confirmation(escrow: Escrow, *, title: str, button: str, consequences: tupl
     paid = _("%(name)s is told at once, and can withdraw the money when it has settled.") % {"name": name}
     return Confirmation(
         title=title,
-        about=escrow.task.title,
+        about=escrow.agreement.title,
         lines=(
             Line(_("Leaves escrow"), split.total),
             Line(_("To %(name)s") % {"name": name}, split.freelancer),

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from multitask.marketplace import work
 from multitask.marketplace.models import Task
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.escrow import disputes, permitted_actions, refunds
 from multitask.payments.escrow import releases as escrows
@@ -21,7 +21,6 @@ from multitask.payments.models import Escrow, Refund
 from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
-from multitask.users.actor import STAFF_ROLES
 from multitask.web.pages.base.confirmation import confirm_and_carry_out
 from multitask.web.pages.base.rendering import (
     UNPROCESSABLE,
@@ -32,22 +31,15 @@ from multitask.web.pages.base.rendering import (
     signed_in,
     user_of,
 )
-from multitask.web.pages.escrow import confirmations, forms, next_steps, timeline
+from multitask.web.pages.escrow import confirmations, forms, next_steps, parties, timeline
+from multitask.web.pages.escrow.parties import parties_only
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
     """Return the newest escrow of the task that the reader may see. Raises Http404."""
-    visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
-    found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
+    visible = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id)
+    found = visible.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
     if found is None:
-        raise Http404
-    return found
-
-
-def _own_escrow(request: HttpRequest, task_id: int) -> Escrow:
-    """Return the newest escrow of the task for one of its two sides. Raises Http404, also for staff."""
-    found = _escrow(request, task_id)
-    if access.party(actor_of(request), found) in STAFF_ROLES:
         raise Http404
     return found
 
@@ -70,18 +62,18 @@ def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: f
     actor = actor_of(request)
     parts = allocation.visible_parts(actor, escrow)
     open_refund = _open_refund(escrow)
-    is_staff = access.party(actor, escrow) in STAFF_ROLES
+    is_reader = parties.is_reader(actor, escrow)
     context: dict[str, Any] = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
         "parts": timeline.bar(parts, escrow.total_minor),
         "timeline": timeline.entries(escrows.timeline(escrow), actor),
         "next": next_steps.of(escrow, actor, open_refund),
-        # Staff acts in the back office, which asks for a reason.
-        "allowed": [] if is_staff else permitted_actions.allowed(actor, escrow),
+        "allowed": [] if is_reader else permitted_actions.allowed(actor, escrow),
+        "back_office": parties.back_office(escrow) if is_reader else "",
         "is_client": actor.is_user(escrow.client_id),
         "open_refund": open_refund,
         "refund_form": bound.get("refund") or forms.RefundForm(escrow=escrow),
@@ -103,9 +95,10 @@ def _back(task_id: int) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@parties_only
 def release(request: HttpRequest, task_id: int) -> HttpResponse:
     """Show what a release will do; once it is confirmed, release the money to the freelancer."""
-    escrow, actor = _own_escrow(request, task_id), actor_of(request)
+    escrow, actor = _escrow(request, task_id), actor_of(request)
     return confirm_and_carry_out(
         request,
         confirmations.release(escrow) if "release" in permitted_actions.allowed(actor, escrow) else None,
@@ -117,9 +110,10 @@ def release(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@parties_only
 def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
     """Show what confirming the work and releasing the money will do; once it is confirmed, do both."""
-    escrow, actor, now = _own_escrow(request, task_id), actor_of(request), timezone.now()
+    escrow, actor, now = _escrow(request, task_id), actor_of(request), timezone.now()
 
     def both() -> None:
         work.complete(actor=actor, task_id=task_id, now=now)
@@ -136,9 +130,10 @@ def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+@parties_only
 def refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Refund, or request a refund, whichever the actor is allowed to do."""
-    escrow, actor = _own_escrow(request, task_id), actor_of(request)
+    escrow, actor = _escrow(request, task_id), actor_of(request)
     form = forms.RefundForm(request.POST, escrow=escrow)
     if not form.is_valid():
         return _page(request, escrow, status=UNPROCESSABLE, refund=form)
@@ -161,8 +156,9 @@ def refund(request: HttpRequest, task_id: int) -> HttpResponse:
 def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpResponse]:
     @require_POST
     @signed_in
+    @parties_only
     def answer(request: HttpRequest, task_id: int) -> HttpResponse:
-        escrow, actor = _own_escrow(request, task_id), actor_of(request)
+        escrow, actor = _escrow(request, task_id), actor_of(request)
         asked = escrow.refunds.filter(state=RefundState.REQUESTED.value).first()
         form = forms.AnswerForm(request.POST)
         if not form.is_valid():
@@ -194,9 +190,10 @@ refuse_refund = _answering(False, lambda: _("You refused. Our staff will settle 
 
 @require_POST
 @signed_in
+@parties_only
 def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Withdraw one's own refund request."""
-    escrow, actor = _own_escrow(request, task_id), actor_of(request)
+    escrow, actor = _escrow(request, task_id), actor_of(request)
     asked = escrow.refunds.order_by("-pk").first()
     if asked is None:
         raise Http404
@@ -210,9 +207,10 @@ def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+@parties_only
 def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
     """Open a dispute."""
-    escrow, actor = _own_escrow(request, task_id), actor_of(request)
+    escrow, actor = _escrow(request, task_id), actor_of(request)
     form = forms.DisputeForm(request.POST)
     if not form.is_valid():
         return _page(request, escrow, status=UNPROCESSABLE, dispute=form)
@@ -239,7 +237,7 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         raise Http404
     context = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "percentage": percentage(escrow.fee_basis_points),
         "released": Money(escrow.released_minor, escrow.currency),
         "released_fee": Money(escrow.released_fee_minor, escrow.currency),

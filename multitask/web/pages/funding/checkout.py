@@ -9,21 +9,22 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.marketplace import listing
+from multitask.marketplace import listing, paying
 from multitask.money import Money
 from multitask.payments.authorization import access
-from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Payment
 from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
+from multitask.web.pages.escrow.parties import parties_only
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
 
 @require_POST
 @signed_in
+@parties_only
 def begin(request: HttpRequest, task_id: int) -> HttpResponse:
     """Create the payment of the task's accepted application, then redirect to the form."""
     actor = actor_of(request)
@@ -31,7 +32,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
         task = listing.task(actor, task_id=task_id)
         if task.accepted_application_id is None:
             raise Http404
-        intents.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
+        paying.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
     except DomainError as refusal:
         messages.error(request, error_messages.of(refusal))
         return redirect("pages:task", task_id=task_id)
@@ -51,7 +52,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     context = {
         "escrow": escrow,
         "payment": payment,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
         "publishable_key": engine.provider_named(escrow.provider).publishable_key,
@@ -76,7 +77,7 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
     context = {
         "escrow": escrow,
         "payment": payment,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "state": state,
         "was_confirmed": was_confirmed,
     }
@@ -91,9 +92,9 @@ def _was_confirmed(request: HttpRequest) -> bool:
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:
     """Return the task's escrow that is not cancelled, for its client only."""
-    mine = access.visible_escrows(actor_of(request)).filter(task_id=task_id, client_id=user_of(request).pk)
+    mine = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id, client_id=user_of(request).pk)
     live = mine.exclude(state=EscrowState.CANCELLED.value)
-    return live.select_related("task", "client", "freelancer").order_by("-pk").first()
+    return live.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
 
 
 def _payment(escrow: Escrow) -> Payment | None:

@@ -12,11 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from multitask.marketplace import board, listing
+from multitask.marketplace import board, listing, work
 from multitask.marketplace.errors import TaskNotFound
 from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
@@ -24,6 +23,7 @@ from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carr
 from multitask.web.pages.base.fields import AmountField, TextField
 from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in
 from multitask.web.pages.escrow import next_steps
+from multitask.web.pages.escrow.parties import parties_only
 from multitask.web.pages.tasks import confirmations
 
 
@@ -79,7 +79,7 @@ def _page(
 
 def _escrow(actor: Actor, task: Task) -> Escrow | None:
     """Return the task's newest escrow, if the actor may see it."""
-    return access.visible_escrows(actor).filter(task=task).select_related("client").order_by("-pk").first()
+    return access.visible_escrows(actor).filter(agreement__task=task).select_related("client").order_by("-pk").first()
 
 
 def _has_pending(applications: list[Application]) -> bool:
@@ -88,7 +88,7 @@ def _has_pending(applications: list[Application]) -> bool:
 
 def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
     """Return the steps that the page offers; the commands decide whether they are possible."""
-    status, is_paid = TaskStatus(task.status), escrow is not None and escrow.state == "funded"
+    status, is_paid = task.status, escrow is not None and escrow.state == "funded"
     if actor.is_user(task.client_id):
         return _steps_of_client(status, escrow)
     if not actor.is_user(task.freelancer_id):
@@ -173,6 +173,7 @@ def _deciding(command: Decision, done: Callable[[], str]) -> Callable[..., HttpR
 def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpResponse]:
     @require_POST
     @signed_in
+    @parties_only
     def step(request: HttpRequest, task_id: int) -> HttpResponse:
         actor = actor_of(request)
         _task(actor, task_id)
@@ -191,6 +192,7 @@ def _confirming(name: str, describe: Describe, command: Step, done: Callable[[],
 
     @require_http_methods(["GET", "HEAD", "POST"])
     @signed_in
+    @parties_only
     def step(request: HttpRequest, task_id: int) -> HttpResponse:
         actor = actor_of(request)
         task = _task(actor, task_id)
