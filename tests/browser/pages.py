@@ -88,7 +88,9 @@ class Scene:
     def _rows(self) -> tuple[int, ...]:
         """The escrow with a refund asked for, and a withdrawal, a webhook and a person."""
         found = self.asked.system.query(
-            "SELECT (SELECT id FROM payments_escrow WHERE task_id = %s), (SELECT min(id) FROM payments_withdrawal),"
+            "SELECT"
+            " (SELECT e.id FROM payments_escrow e JOIN marketplace_task t USING (agreement_id) WHERE t.id = %s),"
+            " (SELECT min(id) FROM payments_withdrawal),"
             " (SELECT min(id) FROM webhooks_incomingevent), (SELECT id FROM users_user WHERE username = %s)",
             *(self.asked.task, self.paid.freelancer.name),
         )
