@@ -2,7 +2,7 @@
 
 import uuid
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from multitask.users import names
+from multitask.users import names, time_zones
 
 _SESSION_SALT = "multitask.users.session"
 
@@ -116,11 +116,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone; UTC when the zone database no longer has its name."""
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo("UTC")
+        """The time zone; UTC if the stored name is no longer known."""
+        return time_zones.named(self.time_zone)
 
     @property
     def email_confirmed(self) -> bool:

@@ -1,4 +1,4 @@
-"""The audit trail: one line a deed, written in the deed's own transaction and never changed."""
+"""The audit trail: one event per action, written in the action's transaction and never changed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,9 +7,17 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Withdrawal
 from multitask.users.actor import Actor
 
-# What a card said is its owner's business, and so is what stands against a freelancer's account.
-_CLIENTS_OWN = frozenset({"payment_failed", "payment_refused"})
-_FREELANCERS_OWN = frozenset({"transfer_failed"})
+# Only the client sees declined and abandoned payment attempts, only the freelancer failed transfers; staff sees all.
+_CLIENT_ONLY = frozenset({"payment_failed", "payment_refused", "payment_cancelled"})
+_FREELANCER_ONLY = frozenset(
+    {
+        "transfer_failed",
+        "transfer_retried",
+        "retry_transfer_needs_approval",
+        "retry_transfer_approved",
+        "retry_transfer_turned_down",
+    }
+)
 
 
 def record(
@@ -24,7 +32,7 @@ def record(
     note: str = "",
     details: Mapping[str, str | int] | None = None,
 ) -> AuditEvent:
-    """Write down who did what, when, from where and with which amount."""
+    """Record who did what, when, from where and with which amount."""
     return AuditEvent.objects.create(
         event=event,
         at=now,
@@ -43,11 +51,12 @@ def record(
     )
 
 
-def note_for(reader: Actor, event: AuditEvent) -> str:
-    """The words of an event, without those that are the other side's own business."""
+def is_visible(reader: Actor, event: AuditEvent) -> bool:
+    """Return whether the event may be shown to this reader: each side sees the shared events and its own."""
     if event.escrow is None:
-        return event.note
-    is_hidden = (event.event in _CLIENTS_OWN and reader.is_user(event.escrow.freelancer_id)) or (
-        event.event in _FREELANCERS_OWN and reader.is_user(event.escrow.client_id)
-    )
-    return "" if is_hidden else event.note
+        return True
+    if reader.is_user(event.escrow.freelancer_id):
+        return event.event not in _CLIENT_ONLY
+    if reader.is_user(event.escrow.client_id):
+        return event.event not in _FREELANCER_ONLY
+    return True

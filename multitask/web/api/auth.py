@@ -16,7 +16,7 @@ from ninja.utils import check_csrf
 from multitask.users import sessions
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import step_up
 from multitask.web.api import tokens
 from multitask.web.api.refusals import Refused
 
@@ -74,14 +74,14 @@ def user_of(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """Return the actor of an authenticated request; staff without a second-factor proof has no staff powers."""
     user = user_of(request)
-    assurance = proofs.of_staff(request, user)
+    assurance = step_up.staff_assurance(request, user)
     return Actor.of(user, ip=_ip(request), request_id=_request_id(request), assurance=assurance)
 
 
 def lacks_second_factor(request: HttpRequest) -> bool:
     """Return whether a staff member calls in a session that was not proved by a second factor."""
     user: User | None = getattr(request, "auth", None)
-    return user is not None and proofs.is_unproved_staff(request, user)
+    return user is not None and step_up.is_unproved_staff(request, user)
 
 
 def visitor_of(request: HttpRequest) -> Actor:
@@ -96,7 +96,7 @@ def session_of(request: HttpRequest) -> uuid.UUID:
 
 def require_fresh_proof(request: HttpRequest) -> None:
     """Require a fresh proof from a caller with a second factor. Raises ProofNeeded."""
-    proofs.require_fresh(request, user_of(request), timezone.now())
+    step_up.require_fresh(request, user_of(request), timezone.now())
 
 
 def _ip(request: HttpRequest) -> str | None:

@@ -264,7 +264,7 @@ def show(view: EscrowView, actor: Actor) -> EscrowOut:
         auto_release_at=held.auto_release_at,
         disputed_at=held.disputed_at,
         dispute_reason=held.dispute_reason,
-        timeline=[_timeline_row(event, actor) for event in view.timeline],
+        timeline=[_timeline_row(event, actor) for event in view.timeline if audit.is_visible(actor, event)],
         allowed_actions=view.allowed_actions,
     )
 
@@ -280,7 +280,7 @@ def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
         at=event.at,
         actor="staff" if hidden else _spoken(event),
         amount=amount,
-        note=audit.note_for(actor, event),
+        note=event.note,
     )
 
 
