@@ -83,7 +83,7 @@ class Job:
     @property
     def charge_id(self) -> str:
         """The charge behind the payment that succeeded."""
-        return Payment.objects.get(escrow__task_id=self.task_id, state="succeeded").provider_charge_id
+        return Payment.objects.get(escrow__task_id=self.task_id, state="succeeded").provider_collection_id
 
     def history(self) -> list[str]:
         """The names of the escrow's audit events, oldest first."""
@@ -173,7 +173,7 @@ class World(Dashboard):
 
     def pay(self, job: Job, card: str = VISA) -> None:
         """Pay in the browser; nobody has told us yet."""
-        self.browser.pay(job.payment.client_secret, card)
+        self.browser.pay(job.payment.payer_token, card)
 
     def learn_of_payment(self, job: Job, payment: Payment | None = None) -> None:
         """Read the payment at the provider and take over what it says."""

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,6 +17,17 @@ SANDBOX_API = "http://127.0.0.1:12111"
 LOCAL_PAGES = "http://127.0.0.1:8000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HIGHEST_PORT = 65_535
+
+
+class RouteSettings(BaseModel):
+    """One currency of `ROUTES`: its provider, its kind and the bounds of a price, in major units."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: str
+    kind: Literal["connected", "platform"]
+    minimum: str | None = None
+    maximum: str | None = None
 
 
 class Environment(BaseSettings):
@@ -50,6 +61,10 @@ class Environment(BaseSettings):
     email_from: str = "MultiTask Payments <payments@multitask.example>"
 
     payment_provider: str = "stripe"
+    routes: dict[str, RouteSettings] = Field(
+        default={},
+        description="How each currency is collected, held and paid out; empty for all that the provider can.",
+    )
     stripe_secret_key: SecretStr = SecretStr("")
     stripe_publishable_key: str = ""
     stripe_webhook_secret: SecretStr = SecretStr("")
@@ -146,7 +161,7 @@ class Environment(BaseSettings):
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
         if self.is_production:
             self._refuse_empty_secrets()
-            self._refuse_secrets_of_two_minds()
+            self._reject_mixed_live_and_test_keys()
             self._refuse_links_that_lead_nowhere()
             self._refuse_origins_without_tls()
         self.public_url = self.public_url.strip().rstrip("/") or LOCAL_PAGES
@@ -167,7 +182,7 @@ class Environment(BaseSettings):
         if empty:
             raise ValueError(f"production does not start without {', '.join(empty)}")
 
-    def _refuse_secrets_of_two_minds(self) -> None:
+    def _reject_mixed_live_and_test_keys(self) -> None:
         """Keys of two modes take no payment; with one secret for both endpoints nobody can tell whose event it is."""
         modes = {_mode(self.stripe_secret_key.get_secret_value()), _mode(self.stripe_publishable_key)}
         if modes == {"live", "test"}:

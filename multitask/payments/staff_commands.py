@@ -30,7 +30,10 @@ def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime)
     if OperationState(operation.state) not in OPEN_OPERATIONS:
         raise WrongState(f"This operation is {operation.state}; nothing is left to do.")
     operation.next_attempt_at = now + engine.CLAIM
-    operation.save(update_fields=["next_attempt_at"])
+    if operation.hold == engine.OUTCOME_UNKNOWN:
+        # One more search; it is held again if that is inconclusive too.
+        operation.hold = ""
+    operation.save(update_fields=["next_attempt_at", "hold"])
     told = {"operation": operation.reference, "state": operation.state, "attempts": operation.attempts}
     audit.record(
         "operation_pushed",

@@ -20,7 +20,7 @@ from multitask import providers
 from multitask.payments.errors import UnknownObject
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Refund, Withdrawal
-from multitask.payments.provider import Provider, ProviderError, Subject, Unavailable
+from multitask.payments.provider import Disputes, Provider, ProviderError, Subject, Unavailable, supporting, supports
 from multitask.payments.states import PaymentState, RefundState, WithdrawalState
 from multitask.webhooks import routes
 from multitask.webhooks.models import IncomingEvent, PollPosition
@@ -97,6 +97,8 @@ def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[Inco
     if not ages:
         return
     for provider in providers.every():
+        if not supports(provider, Disputes):
+            continue
         for found in _contested(provider, now - max(ages)):
             yield IncomingEvent(provider=provider.name, subject=Subject.DISPUTE.value, object_id=found)
 
@@ -167,7 +169,7 @@ def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
         name=f"refunds:{name}",
         subject=Subject.REFUND,
         rows=refunds.exclude(provider_refund_id=None),
-        columns=("payment__provider", "provider_refund_id"),
+        columns=("provider", "provider_refund_id"),
         is_due=is_due,
     )
 
@@ -194,7 +196,7 @@ def _undecided(name: str, is_due: bool, opened: Q) -> Group:
 
 def _contested(provider: Provider, since: datetime) -> list[str]:
     try:
-        return chargebacks.unheard_of(provider.name, provider.list_disputes(since=since))
+        return chargebacks.unheard_of(provider.name, supporting(provider, Disputes).list_disputes(since=since))
     except (ProviderError, Error) as error:
         log.warning("poll_failed", subject=Subject.DISPUTE.value, fault=str(error))
         return []

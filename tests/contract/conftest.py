@@ -85,7 +85,7 @@ class People:
     def paid(self, amount: Money = HUNDRED, card: str = GOOD_CARD) -> PaymentState:
         """A payment after the client's try to pay it."""
         payment = self.payment(amount)
-        self.rig.pay(payment.client_secret, card)
+        self.rig.pay(payment.continuation.token, card)
         return self.provider.read_payment(payment.id)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import Provider, Rejected
+from multitask.payments.provider import ABSENT, Found, Provider, Rejected
 from tests.contract.conftest import LONG_AGO, People
 from tests.contract.rigs import Rig
 
@@ -35,9 +35,9 @@ def test_an_account_is_found_by_its_reference(provider: Provider, name: str, peo
 
     found = provider.find_account(reference=name, since=LONG_AGO)
 
-    assert found == made
+    assert found == Found(made)
     assert made.reference == name
-    assert provider.find_account(reference=f"{name}0", since=LONG_AGO) is None
+    assert provider.find_account(reference=f"{name}0", since=LONG_AGO) == ABSENT
 
 
 def test_onboarding_enables_an_account(people: People) -> None:

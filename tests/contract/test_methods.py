@@ -12,7 +12,7 @@ def test_a_card_is_saved_in_the_browser(people: People, rig: Rig, provider: Prov
     setup = provider.create_setup(reference=name, customer_id=customer, key=name)
     assert (setup.customer_id, setup.method_id) == (customer, "")
 
-    rig.save_card(setup.client_secret)
+    rig.save_card(setup.continuation.token)
 
     done = provider.read_setup(setup.id)
     method = provider.read_method(done.method_id)
@@ -32,7 +32,7 @@ def test_the_same_key_begins_one_set_up(people: People, provider: Provider, name
 def test_a_declined_card_is_not_saved(people: People, rig: Rig, provider: Provider, name: str) -> None:
     setup = provider.create_setup(reference=name, customer_id=people.customer(), key=name)
 
-    rig.save_card(setup.client_secret, DECLINED_CARD)
+    rig.save_card(setup.continuation.token, DECLINED_CARD)
 
     assert provider.read_setup(setup.id).status != "succeeded"
 

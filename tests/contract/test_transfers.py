@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import PayoutStatus, Provider, Rejected, TransferStatus, Unavailable
+from multitask.payments.provider import ABSENT, Found, PayoutStatus, Provider, Rejected, TransferStatus, Unavailable
 from tests.contract.conftest import HUNDRED, LONG_AGO, People
 from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, Rig
 
@@ -18,7 +18,7 @@ def test_a_share_goes_to_the_account_before_its_charge_has_settled(
     account, payment = people.freelancer(), people.paid()
 
     transfer = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
 
     assert (transfer.status, transfer.amount, transfer.reversed) == (
@@ -37,7 +37,7 @@ def test_the_same_key_transfers_once(people: People, provider: Provider, name: s
 
     first, second = (
         provider.create_transfer(
-            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
         )
         for _ in range(2)
     )
@@ -54,7 +54,7 @@ def test_no_more_than_the_charge_is_transferred(people: People, provider: Provid
             reference=name,
             amount=HUNDRED + Money(1, "USD"),
             account_id=account.id,
-            charge_id=payment.charge_id,
+            collection_id=payment.collection_id,
             key=name,
         )
     assert refusal.value.message
@@ -67,11 +67,11 @@ def test_a_transfer_without_funds_waits_and_needs_a_new_key(
     wanted = Money(90_000_000, "USD")
 
     with pytest.raises(Unavailable) as refusal:
-        provider.create_transfer(reference=name, amount=wanted, account_id=account.id, charge_id="", key=name)
+        provider.create_transfer(reference=name, amount=wanted, account_id=account.id, collection_id="", key=name)
 
     assert refusal.value.code == "balance_insufficient"
     assert refusal.value.key_spent
-    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == ABSENT
 
 
 def test_a_transfer_goes_from_available_funds_when_no_charge_is_named(
@@ -81,7 +81,7 @@ def test_a_transfer_goes_from_available_funds_when_no_charge_is_named(
     people.paid()
     rig.settle()
 
-    transfer = provider.create_transfer(reference=name, amount=SHARE, account_id=account.id, charge_id="", key=name)
+    transfer = provider.create_transfer(reference=name, amount=SHARE, account_id=account.id, collection_id="", key=name)
 
     assert transfer.amount == SHARE
 
@@ -91,7 +91,7 @@ def test_a_transfer_to_an_account_that_may_not_receive_waits(people: People, pro
 
     with pytest.raises(Unavailable) as refusal:
         provider.create_transfer(
-            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
         )
     assert refusal.value.key_spent
 
@@ -99,17 +99,17 @@ def test_a_transfer_to_an_account_that_may_not_receive_waits(people: People, pro
 def test_a_transfer_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
     made = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
 
-    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == made
-    assert provider.find_transfer(reference=f"{name}0", account_id=account.id, since=LONG_AGO) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == Found(made)
+    assert provider.find_transfer(reference=f"{name}0", account_id=account.id, since=LONG_AGO) == ABSENT
 
 
 def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: Provider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
     transfer = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
     rig.settle()
 
@@ -122,8 +122,8 @@ def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: P
         reference=f"{name}:b", transfer_id=transfer.id, amount=Money(8_000, "USD"), key=f"{name}:b"
     )
     assert (whole.status, whole.reversed) == (TransferStatus.REVERSED, SHARE)
-    assert provider.find_reversal(reference=f"{name}:a", transfer_id=transfer.id) == whole
-    assert provider.find_reversal(reference=f"{name}:c", transfer_id=transfer.id) is None
+    assert provider.find_reversal(reference=f"{name}:a", transfer_id=transfer.id) == Found(whole)
+    assert provider.find_reversal(reference=f"{name}:c", transfer_id=transfer.id) == ABSENT
     with pytest.raises(Rejected):
         provider.reverse_transfer(
             reference=f"{name}:d", transfer_id=transfer.id, amount=Money(1, "USD"), key=f"{name}:d"
@@ -134,7 +134,7 @@ def with_funds(people: People, rig: Rig, name: str, *, bank: str) -> str:
     """A freelancer whose share is available; answers the account."""
     account, payment = people.freelancer(bank=bank), people.paid()
     people.provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
     rig.settle()
     return account.id
@@ -203,8 +203,8 @@ def test_a_payout_is_found_by_its_reference(people: People, rig: Rig, provider: 
     account = with_funds(people, rig, name, bank=GOOD_BANK)
     made = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
 
-    assert provider.find_payout(reference=name, account_id=account, since=LONG_AGO) == made
-    assert provider.find_payout(reference=f"{name}0", account_id=account, since=LONG_AGO) is None
+    assert provider.find_payout(reference=name, account_id=account, since=LONG_AGO) == Found(made)
+    assert provider.find_payout(reference=f"{name}0", account_id=account, since=LONG_AGO) == ABSENT
 
 
 def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Provider) -> None:
@@ -212,7 +212,7 @@ def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Prov
 
     dispute = provider.read_dispute(rig.newest("dispute"))
 
-    assert (dispute.payment_id, dispute.charge_id, dispute.amount) == (payment.id, payment.charge_id, HUNDRED)
+    assert (dispute.payment_id, dispute.collection_id, dispute.amount) == (payment.id, payment.collection_id, HUNDRED)
     assert (dispute.reason, dispute.status) == ("fraudulent", "needs_response")
 
 

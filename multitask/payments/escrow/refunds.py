@@ -158,6 +158,7 @@ def start(
     refund = Refund.objects.create(
         escrow=escrow,
         payment=_payment_of(escrow),
+        provider=escrow.provider,
         amount_minor=amount.amount_minor,
         currency=amount.currency,
         state=RefundState.PENDING.value,
@@ -186,6 +187,7 @@ def _request(
     refund = Refund.objects.create(
         escrow=escrow,
         payment=_payment_of(escrow),
+        provider=escrow.provider,
         amount_minor=amount.amount_minor,
         currency=amount.currency,
         state=RefundState.REQUESTED.value,

@@ -5,16 +5,19 @@ from typing import Any, Final
 
 from multitask.payments.models import Customer, Operation
 from multitask.payments.operations import engine
-from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import Provider, ProviderError, SavesMethods, Search, supporting, supports
 from multitask.users.models import User
 
 CREATE_CUSTOMER: Final = "create_customer"
 
 
 def intend(user: User, provider: str, now: datetime) -> tuple[Customer, Operation | None]:
-    """The user's customer, with the operation that must create it first, if any; in the caller's transaction."""
+    """Return the user's customer, with the operation that must create it first, if any.
+
+    Runs in the caller's transaction. A provider that saves no cards needs no customers: there is nothing to create.
+    """
     customer, _ = Customer.objects.get_or_create(user=user, provider=provider, defaults={"created_at": now})
-    if customer.provider_customer_id:
+    if customer.provider_customer_id or not supports(engine.provider_named(provider), SavesMethods):
         return customer, None
     latest = engine.latest(CREATE_CUSTOMER, customer.pk)
     if latest is not None and latest.state != "failed":
@@ -37,11 +40,13 @@ class CreateCustomer:
 
     def call(self, provider: Provider, operation: Operation) -> str:
         """Create it."""
-        return provider.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
+        methods = supporting(provider, SavesMethods)
+        return methods.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
 
-    def find(self, provider: Provider, operation: Operation) -> str | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[str]:
         """Look for the customer of an earlier attempt."""
-        return provider.find_customer(reference=operation.reference, email=operation.arguments["email"])
+        methods = supporting(provider, SavesMethods)
+        return methods.find_customer(reference=operation.reference, email=operation.arguments["email"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Keep its id."""

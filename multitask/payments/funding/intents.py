@@ -22,9 +22,9 @@ from multitask.payments.errors import (
 )
 from multitask.payments.funding import customers, unapplied_payments
 from multitask.payments.models import Escrow, Operation, Payment
-from multitask.payments.operations import amounts, engine, references
+from multitask.payments.operations import amounts, engine, references, routes
+from multitask.payments.provider import Collects, PaymentStatus, Provider, ProviderError, Search, supporting
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.provider import PaymentStatus, Provider, ProviderError
 from multitask.payments.states import EscrowState, HistoryStatus, PaymentState, require
 from multitask.payments.terms import Terms, basis_points
 from multitask.users.actor import Actor
@@ -114,7 +114,7 @@ def _open(application: Application, actor: Actor, now: datetime) -> Escrow:
         application=application,
         client_id=task.client_id,
         freelancer_id=application.freelancer_id,
-        provider=settings.PAYMENT_PROVIDER,
+        provider=routes.of(total.currency).provider,
         currency=total.currency,
         total_minor=total.amount_minor,
         fee_basis_points=terms.fee_basis_points,
@@ -180,7 +180,7 @@ def _intend_call(payment_id: int, now: datetime) -> int | None:
         arguments={
             "amount_minor": payment.amount_minor,
             "currency": payment.currency,
-            "customer_id": customer.provider_customer_id,
+            "customer_id": customer.provider_customer_id or "",
             "description": f"Escrow for “{escrow.task.title}”"[:300],
         },
         deferred=False,
@@ -226,8 +226,9 @@ def _known(provider: str, state: ProviderPayment) -> int | None:
 def _note(payment: Payment, state: ProviderPayment) -> None:
     """Facts that only ever become known, never change."""
     payment.provider_payment_id = state.id
-    payment.client_secret = payment.client_secret or state.client_secret
-    payment.provider_charge_id = state.charge_id or payment.provider_charge_id
+    if state.continuation is not None:
+        payment.payer_token = payment.payer_token or state.continuation.token
+    payment.provider_collection_id = state.collection_id or payment.provider_collection_id
     payment.available_at = state.available_at or payment.available_at
     if payment.state == PaymentState.PENDING.value:
         payment.provider_status = state.status.value
@@ -290,7 +291,7 @@ class CreatePayment:
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
         """Create it."""
         wanted = operation.arguments
-        return provider.create_payment(
+        return supporting(provider, Collects).create_payment(
             reference=operation.reference,
             amount=Money(wanted["amount_minor"], wanted["currency"]),
             customer_id=wanted["customer_id"],
@@ -298,9 +299,10 @@ class CreatePayment:
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderPayment | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
         """Look for the payment of an earlier attempt."""
-        return provider.find_payment(reference=operation.reference, customer_id=operation.arguments["customer_id"])
+        collecting = supporting(provider, Collects)
+        return collecting.find_payment(reference=operation.reference, customer_id=operation.arguments["customer_id"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Keep its id and secret; whether it is paid comes the same way as from a webhook."""

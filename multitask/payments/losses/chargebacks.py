@@ -27,11 +27,11 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         raise UnknownObject(detail=state.id)
     escrow = access.lock_by_id(payment.escrow_id)
     chargeback, created = Chargeback.objects.get_or_create(
+        provider=provider,
         provider_dispute_id=state.id,
         defaults={
             "payment": payment,
             "escrow": escrow,
-            "provider": provider,
             "status": state.status,
             "reason": state.reason,
             "amount_minor": state.amount.amount_minor,
@@ -64,7 +64,7 @@ def _payment(provider: str, state: DisputeState) -> Payment | None:
     payments = Payment.objects.filter(provider=provider)
     return (
         payments.filter(provider_payment_id=state.payment_id).first()
-        or payments.exclude(provider_charge_id="").filter(provider_charge_id=state.charge_id).first()
+        or payments.exclude(provider_collection_id="").filter(provider_collection_id=state.collection_id).first()
     )
 
 

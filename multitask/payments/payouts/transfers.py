@@ -14,7 +14,7 @@ from multitask.payments.errors import Forbidden, UnknownObject, WrongState
 from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation
 from multitask.payments.operations import engine, queue, references
 from multitask.payments.payouts import onboarding
-from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import Provider, ProviderError, Search, Transfers, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import OperationState, PaymentState
 from multitask.users import powers
@@ -99,17 +99,17 @@ class CreateTransfer:
         """Create it."""
         assert operation.escrow is not None  # noqa: S101
         payment = operation.escrow.payments.get(state=PaymentState.SUCCEEDED.value)
-        return provider.create_transfer(
+        return supporting(provider, Transfers).create_transfer(
             reference=operation.reference,
             amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
             account_id=self._account_id(operation),
-            charge_id=payment.provider_charge_id,
+            collection_id=payment.provider_collection_id,
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderTransfer | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderTransfer]:
         """Look for the transfer of an earlier attempt."""
-        return provider.find_transfer(
+        return supporting(provider, Transfers).find_transfer(
             reference=operation.reference,
             account_id=self._account_id(operation),
             since=references.earliest(operation),

@@ -1,4 +1,4 @@
-"""What stands between a freelancer's pending money and their bank: a date, or a reason and who can remove it."""
+"""Why pending funds cannot be withdrawn yet: a date, or a reason and who can remove it."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,6 +24,7 @@ class Reason(StrEnum):
 
     NO_ACCOUNT = "no_account"  # the freelancer sets the payout account up
     INCOMPLETE = "incomplete"  # the freelancer finishes setting it up
+    NO_BANK = "no_bank"  # the freelancer adds a bank account in this currency
     CHECKED = "checked"  # the provider looks at what was sent
     CONTESTED = "contested"  # a chargeback holds it
     REFUSED = "refused"  # the transfer was refused; staff looks at it
@@ -61,7 +62,7 @@ class Standing:
 
 
 def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> Standing:
-    """Say what a freelancer's pending money waits for, soonest first, and what stops withdrawals. One query."""
+    """Return what a freelancer's pending money waits for, soonest first, and what stops withdrawals. One query."""
     rows = list(_waiting(user_id).union(_disputed(user_id), _contested(user_id), all=True))
     waiting = [row for row in rows if row["part"] == "waiting"]
     blocks = {row["task_id"]: _block(row) for row in rows if row["part"] != "waiting"}
@@ -125,11 +126,13 @@ def _reason(row: dict[str, Any], account: ConnectedAccount | None, now: datetime
         return Reason.INCOMPLETE if _is_theirs(account) else Reason.CHECKED
     if row["is_refused"]:
         return Reason.REFUSED
+    if not account.has_bank_for(row["currency"]):
+        return Reason.NO_BANK
     if row["available_at"] is None:
         return Reason.UNDATED
     return Reason.SETTLING if row["available_at"] > now else Reason.ARRIVING
 
 
 def _is_theirs(account: ConnectedAccount) -> bool:
-    """Say whether the next step on the account is the freelancer's, not the provider's."""
+    """Return whether the next step on the account is the freelancer's, not the provider's."""
     return not account.details_submitted or bool(account.requirements.get("currently_due"))

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from multitask import providers
 from multitask.payments.models import Operation
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
@@ -15,7 +16,7 @@ from multitask.users.actor import Power
 from multitask.web.backoffice import open_questions, roles, site, words
 from multitask.webhooks.models import EventState, IncomingEvent
 
-_SECRET: Final = re.compile(r'("client_secret"\s*:\s*")(?:[^"\\]|\\.)*(")')
+_REDACTED: Final = r'("(?:{names})"\s*:\s*")(?:[^"\\]|\\.)*(")'
 
 
 def show_operation(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -43,16 +44,17 @@ def _readable(payload: str) -> str:
     """The stored text laid out for people; as it came where it cannot be."""
     try:
         told: Any = json.loads(payload)
-        text = json.dumps(_without_secrets(told), indent=2, ensure_ascii=False)
+        text = json.dumps(_without_secrets(told, providers.redacted_fields()), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         # No JSON, or nested deeper than this stack reaches.
-        return _SECRET.sub(r"\1…\2", payload)
+        names = "|".join(map(re.escape, sorted(providers.redacted_fields())))
+        return re.sub(_REDACTED.format(names=names), r"\1…\2", payload)
     # JSON may name half of a surrogate pair, which is no character and has no UTF-8: it is shown as it was written.
     return text.encode(errors="backslashreplace").decode()
 
 
-def _without_secrets(told: Any) -> Any:
+def _without_secrets(told: Any, secret: frozenset[str]) -> Any:
     """Leave out what lets a browser pay: the staff has no use for it."""
     if isinstance(told, dict):
-        return {name: "…" if name == "client_secret" else _without_secrets(value) for name, value in told.items()}
-    return [_without_secrets(each) for each in told] if isinstance(told, list) else told
+        return {name: "…" if name in secret else _without_secrets(value, secret) for name, value in told.items()}
+    return [_without_secrets(each, secret) for each in told] if isinstance(told, list) else told

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from multitask.payments.losses.chargebacks import HARMLESS
 from multitask.payments.models import Approval, Chargeback, Dispute, Operation, Payment, Refund, Withdrawal
+from multitask.payments.operations.engine import OUTCOME_UNKNOWN
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import (
     OPEN_OPERATIONS,
@@ -37,8 +38,9 @@ def is_stuck(now: datetime) -> Q:
 
 
 def stuck(now: datetime) -> QuerySet[Operation]:
-    """Open calls that are late or find no answer; those that wait for an account are not stuck."""
-    return Operation.objects.filter(is_stuck(now), state__in=sorted(s.value for s in OPEN_OPERATIONS), hold="")
+    """Open calls that are late or fail again and again; of those that are held, only the ones held for staff."""
+    found = Operation.objects.filter(is_stuck(now), state__in=sorted(s.value for s in OPEN_OPERATIONS))
+    return found.filter(hold__in=["", OUTCOME_UNKNOWN])
 
 
 def refused_transfers(now: datetime) -> QuerySet[Operation]:

@@ -1,6 +1,5 @@
 """Checkout: the provider's own form takes the card; whether it is paid, only its webhook says."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,8 +13,9 @@ from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Payment
-from multitask.payments.operations import engine
+from multitask.payments.provider import Redirect
 from multitask.payments.states import EscrowState, PaymentState
+from multitask.web import continuations
 from multitask.web.pages import sentences
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
@@ -41,21 +41,23 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show what is paid for and the provider's form; somebody else's task is not found."""
+    """Show what is paid for and the provider's form, or go on to its page; somebody else's task is not found."""
     escrow = _escrow(request, task_id)
     if escrow is None:
         return redirect("pages:task", task_id=task_id)
     payment = _payment(escrow)
     if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
         return redirect("pages:payment", task_id=task_id)
+    continuation = continuations.of_payment(payment)
+    if isinstance(continuation, Redirect):
+        return redirect(continuation.url)
     context = {
         "escrow": escrow,
         "payment": payment,
         "task": escrow.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
-        "publishable_key": engine.provider_named(escrow.provider).publishable_key,
-        "script": settings.PAYMENT_SCRIPT_URL,
+        "continuation": continuation,
         "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
     }
     return page(request, "checkout.html", context)
@@ -85,7 +87,7 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
 
 
 def _was_confirmed(request: HttpRequest) -> bool:
-    """Say whether the provider's script has just taken a confirmation; its own redirects say so too."""
+    """Return whether the provider's script or its redirect has just reported a confirmation."""
     return "confirmed" in request.GET or request.GET.get("redirect_status") in {"succeeded", "pending"}
 
 

@@ -20,12 +20,10 @@ from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 def show(request: HttpRequest) -> HttpResponse:
     """Show how the payout account stands and what is still due."""
     account = onboarding.account_of(user_of(request).pk)
-    due = [] if account is None else account.requirements.get("currently_due", [])
-    checked = [] if account is None else account.requirements.get("pending_verification", [])
     context = {
         "account": account,
-        "due": requirements.spoken(due),
-        "checked": requirements.spoken(checked),
+        "due": [] if account is None else requirements.due(account),
+        "checked": [] if account is None else requirements.checked(account),
         "is_waiting": account is not None and account.details_submitted and not account.onboarding_completed,
     }
     template = "parts/onboarding_state.html" if request.htmx else "onboarding.html"  # type: ignore[attr-defined]

@@ -179,7 +179,7 @@ def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
     job = world.completed()
     state = DisputeState(
         id="du_x", status="needs_response", reason="general", amount=dollars("100"), payment_id="",
-        charge_id=job.charge_id,
+        collection_id=job.charge_id,
     )  # fmt: skip
     chargebacks.confirm("stripe", state, world.now)
     assert job.escrow.frozen_at == world.now

@@ -186,7 +186,7 @@ def test_what_is_known_of_chargebacks_is_read_no_second_time(world: World) -> No
 
 def test_a_chargeback_of_somebody_elses_payment_is_passed_over(world: World) -> None:
     contest(world, world.funded())
-    Payment.objects.update(provider_payment_id="pi_another", provider_charge_id="ch_another")
+    Payment.objects.update(provider_payment_id="pi_another", provider_collection_id="ch_another")
 
     assert list(polling.unheard_of(now=MIDNIGHT + HOUR)) == []
 
