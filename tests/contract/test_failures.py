@@ -8,11 +8,23 @@ from typing import Any
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import Found, Provider, Rejected, Unavailable, Unknown
+from multitask.payments.provider import (
+    Collects,
+    Found,
+    HoldsAccounts,
+    PaysOut,
+    Rejected,
+    ReportsMoney,
+    Transfers,
+    Unavailable,
+    Unknown,
+)
 from tests.contract.conftest import HUNDRED, LONG_AGO, People
-from tests.contract.rigs import Rig
+from tests.contract.rigs import AnyProvider, Rig
 
-Call = Callable[[Provider, str], Any]
+pytestmark = pytest.mark.needs.with_args(Collects, HoldsAccounts, Transfers, PaysOut, ReportsMoney)
+
+Call = Callable[[AnyProvider, str], Any]
 
 
 @pytest.fixture(params=["payment", "transfer", "refund", "payout", "account", "customer"])

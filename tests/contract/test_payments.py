@@ -3,12 +3,23 @@
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import ABSENT, Found, PaymentStatus, Provider, RefundStatus, Rejected
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    Found,
+    PaymentStatus,
+    Refunds,
+    RefundStatus,
+    Rejected,
+    SavesMethods,
+)
 from tests.contract.conftest import HUNDRED, People
-from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, Rig
+from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, AnyProvider, Rig
+
+pytestmark = pytest.mark.needs.with_args(Collects, Refunds, SavesMethods)
 
 
-def test_a_new_payment_waits(provider: Provider, people: People, name: str) -> None:
+def test_a_new_payment_waits(provider: AnyProvider, people: People, name: str) -> None:
     payment = provider.create_payment(
         reference=name, amount=HUNDRED, customer_id=people.customer(), description="A task", key=name
     )
@@ -18,13 +29,13 @@ def test_a_new_payment_waits(provider: Provider, people: People, name: str) -> N
     assert (payment.received, payment.collection_id, payment.fee, payment.available_at) == (None, "", None, None)
 
 
-def test_a_payment_needs_no_customer_and_no_description(provider: Provider, name: str) -> None:
+def test_a_payment_needs_no_customer_and_no_description(provider: AnyProvider, name: str) -> None:
     payment = provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
 
     assert provider.find_payment(reference=name, customer_id="") == Found(payment)
 
 
-def test_the_same_key_makes_one_payment(provider: Provider, name: str) -> None:
+def test_the_same_key_makes_one_payment(provider: AnyProvider, name: str) -> None:
     first, second = (
         provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
         for _ in range(2)
@@ -74,7 +85,7 @@ def test_a_challenge_asks_the_client_to_act(people: People) -> None:
     assert people.paid(card=CHALLENGED_CARD).status is PaymentStatus.ACTION_REQUIRED
 
 
-def test_a_payment_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
+def test_a_payment_is_found_by_its_reference(people: People, provider: AnyProvider, name: str) -> None:
     customer = people.customer()
     made = provider.create_payment(reference=name, amount=HUNDRED, customer_id=customer, description="", key=name)
 
@@ -83,21 +94,21 @@ def test_a_payment_is_found_by_its_reference(people: People, provider: Provider,
     assert provider.find_payment(reference=name, customer_id=people.customer()) == ABSENT
 
 
-def test_a_customer_is_found_by_its_reference(provider: Provider, name: str) -> None:
+def test_a_customer_is_found_by_its_reference(provider: AnyProvider, name: str) -> None:
     made = provider.create_customer(reference=name, email="", name="", key=name)
 
     assert provider.find_customer(reference=name, email="") == Found(made)
     assert provider.find_customer(reference=f"{name}0", email="") == ABSENT
 
 
-def test_a_customer_is_looked_for_among_those_with_its_address(provider: Provider, name: str) -> None:
+def test_a_customer_is_looked_for_among_those_with_its_address(provider: AnyProvider, name: str) -> None:
     made = provider.create_customer(reference=name, email="Ada+one@example.com", name="", key=name)
 
     assert provider.find_customer(reference=name, email="Ada+one@example.com") == Found(made)
     assert provider.find_customer(reference=name, email="somebody.else@example.com") == ABSENT
 
 
-def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, name: str) -> None:
+def test_a_payment_can_be_cancelled_once(people: People, provider: AnyProvider, name: str) -> None:
     payment = people.payment()
 
     assert provider.cancel_payment(payment_id=payment.id, key=name).status is PaymentStatus.CANCELLED
@@ -106,13 +117,13 @@ def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, nam
         provider.cancel_payment(payment_id=payment.id, key=f"{name}:again")
 
 
-def test_a_paid_payment_cannot_be_cancelled(people: People, provider: Provider, name: str) -> None:
+def test_a_paid_payment_cannot_be_cancelled(people: People, provider: AnyProvider, name: str) -> None:
     with pytest.raises(Rejected):
         provider.cancel_payment(payment_id=people.paid().id, key=name)
 
 
 @pytest.mark.parametrize("amount", [Money(49, "USD"), Money(1, "JPY"), Money(1_234, "KWD")])
-def test_an_amount_that_cannot_be_charged_is_refused(provider: Provider, name: str, amount: Money) -> None:
+def test_an_amount_that_cannot_be_charged_is_refused(provider: AnyProvider, name: str, amount: Money) -> None:
     with pytest.raises(Rejected) as refusal:
         provider.create_payment(reference=name, amount=amount, customer_id="", description="", key=name)
 
@@ -120,14 +131,14 @@ def test_an_amount_that_cannot_be_charged_is_refused(provider: Provider, name: s
     assert provider.find_payment(reference=name, customer_id="") == ABSENT
 
 
-def test_a_payment_that_does_not_exist_is_refused(provider: Provider) -> None:
+def test_a_payment_that_does_not_exist_is_refused(provider: AnyProvider) -> None:
     with pytest.raises(Rejected) as refusal:
         provider.read_payment("pi_1DoesNotExist")
 
     assert refusal.value.code == "resource_missing"
 
 
-def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -143,7 +154,7 @@ def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provid
     assert provider.read_payment(payment.id).refunded == HUNDRED
 
 
-def test_the_same_key_refunds_once(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_the_same_key_refunds_once(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -156,7 +167,7 @@ def test_the_same_key_refunds_once(people: People, rig: Rig, provider: Provider,
     assert provider.read_payment(payment.id).refunded == Money(100, "USD")
 
 
-def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -167,7 +178,7 @@ def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider:
     assert provider.find_refund(reference=name, payment_id=payment.id) == ABSENT
 
 
-def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
     made = provider.create_refund(reference=name, payment_id=payment.id, amount=Money(100, "USD"), key=name)
@@ -180,7 +191,7 @@ def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: 
     ("card", "then"), [("4000000000007726", RefundStatus.SUCCEEDED), ("4000000000005126", RefundStatus.FAILED)]
 )
 def test_a_refund_may_change_its_mind(
-    people: People, rig: Rig, provider: Provider, name: str, card: str, then: RefundStatus
+    people: People, rig: Rig, provider: AnyProvider, name: str, card: str, then: RefundStatus
 ) -> None:
     payment = people.paid(card=card)
     rig.settle()

@@ -9,7 +9,7 @@ from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
 from tests.simulation.weather import HOUR
 
-DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
+DECIMALS = {"USD": 2, "EUR": 2, "HUF": 2, "CZK": 2, "JPY": 0, "KWD": 3}
 BANKS = ("000123456789",) * 5 + ("000111111116", "000555555559")
 
 

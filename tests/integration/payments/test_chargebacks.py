@@ -189,7 +189,12 @@ def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
 def test_a_chargeback_of_a_payment_that_is_not_ours_is_unknown(world: World, charge: str) -> None:
     world.ask_to_pay(world.hired())
     state = DisputeState(
-        id="du_x", status="needs_response", reason="general", amount=dollars("1"), payment_id="pi_x", charge_id=charge
+        id="du_x",
+        status="needs_response",
+        reason="general",
+        amount=dollars("1"),
+        payment_id="pi_x",
+        collection_id=charge,
     )
     with pytest.raises(UnknownObject):
         chargebacks.confirm("stripe", state, world.now)
