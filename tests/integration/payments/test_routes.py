@@ -17,6 +17,7 @@ from multitask.payments.provider import RouteKind
 from multitask.payments.reads import pending_reasons, previews
 from multitask.payments.reads.pending_reasons import Reason
 from multitask.providers.checks import check_routes
+from multitask.webhooks import polling
 from tests.payments_world import World, dollars, held, routed, user_id
 
 STRIPE = {"provider": "stripe", "kind": "connected"}
@@ -113,3 +114,16 @@ def reasons(world: World, freelancer: Any) -> list[tuple[Reason, Money]]:
     account = onboarding.account_of(user_id(freelancer))
     found = pending_reasons.standing(user_id=user_id(freelancer), account=account, now=world.now, zone=ZoneInfo("UTC"))
     return [(hold.reason, hold.amount) for hold in found.holds]
+
+
+def test_a_bank_whose_news_was_lost_is_found_by_the_poll(world: World) -> None:
+    job = world.released(Money(20_000, "EUR"))
+    world.work()
+    assert accounts_polled(world) == [world.account(job.freelancer).provider_account_id]
+    world.add_bank(job.freelancer, "EUR")
+    assert accounts_polled(world) == []
+
+
+def accounts_polled(world: World) -> list[str]:
+    (group,) = [group for group in polling.groups(now=world.now) if group.name == "accounts:banks"]
+    return list(group.rows.values_list("provider_account_id", flat=True))

@@ -161,7 +161,8 @@ def test_what_is_not_ours_is_ignored(world: World) -> None:
     payment = provider.create_payment(
         reference="", amount=Money(1_000, "USD"), customer_id=customer, description="", key=customer_key()
     )
-    world.rig.pay(payment.payer_token)
+    assert payment.continuation is not None
+    world.rig.pay(payment.continuation.token)
     world.rig.settle()
     provider.create_refund(reference="", payment_id=payment.id, amount=Money(100, "USD"), key=customer_key())
     world.rig.settle()
