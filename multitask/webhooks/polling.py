@@ -152,7 +152,7 @@ def _without_bank(is_due: bool) -> Group:
     """Accounts in which released money waits for a bank account in its currency."""
     bank = Func(OuterRef("bank_currencies"), F("currency"), function="array_position", output_field=IntegerField())
     waiting = Escrow.objects.annotate(bank=bank).filter(
-        bank=None,
+        bank__isnull=True,
         freelancer_id=OuterRef("user_id"),
         provider=OuterRef("provider"),
         state=EscrowState.RELEASED.value,

@@ -10,13 +10,13 @@ from multitask.payments.books import audit
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, Escrow, Payment
 from multitask.payments.operations import engine
-from multitask.payments.provider import DisputeState
+from multitask.payments.provider import DisputeState, DisputeStatus
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
 # An inquiry that was closed and a chargeback that was won leave the money where it was.
-HARMLESS: Final = frozenset({"won", "warning_closed", "prevented"})
-CLOSED: Final = HARMLESS | {"lost"}
+HARMLESS: Final = frozenset({DisputeStatus.WON, DisputeStatus.WARNING_CLOSED, DisputeStatus.PREVENTED})
+CLOSED: Final = HARMLESS | {DisputeStatus.LOST}
 
 
 @database.transactional
@@ -32,7 +32,7 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         defaults={
             "payment": payment,
             "escrow": escrow,
-            "status": state.status,
+            "status": state.status.value,
             "reason": state.reason,
             "amount_minor": state.amount.amount_minor,
             "currency": state.amount.currency,
@@ -46,7 +46,7 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         chargeback.closed_at = now
         audit.record(f"chargeback_{state.status}", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
     if chargeback.closed_at is None or state.status in CLOSED:
-        chargeback.status = state.status
+        chargeback.status = state.status.value
     chargeback.save()
     _freeze_or_thaw(escrow, now)
 

@@ -1,5 +1,6 @@
 """Freelancers' accounts at the provider: created once, completed on the provider's own pages."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,6 +41,14 @@ def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | 
         provider=provider or settings.PAYMENT_PROVIDER,
         provider_account_id__isnull=False,
     ).first()
+
+
+def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
+    """Return which of these users have a payout account that takes no money out in this currency yet."""
+    accounts = ConnectedAccount.objects.filter(
+        user_id__in=list(user_ids), provider=settings.PAYMENT_PROVIDER, provider_account_id__isnull=False
+    )
+    return set(accounts.exclude(bank_currencies__contains=[currency]).values_list("user_id", flat=True))
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:

@@ -40,6 +40,19 @@ class PayoutStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DisputeStatus(StrEnum):
+    """How a chargeback stands; a `warning` is an inquiry, which has moved no money yet."""
+
+    WARNING_NEEDS_RESPONSE = "warning_needs_response"
+    WARNING_UNDER_REVIEW = "warning_under_review"
+    WARNING_CLOSED = "warning_closed"
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    PREVENTED = "prevented"
+    WON = "won"
+    LOST = "lost"
+
+
 class Subject(StrEnum):
     """The kinds of provider object whose change concerns us."""
 
@@ -192,7 +205,7 @@ class DisputeState:
     """A chargeback: the cardholder's bank took `amount` back from us while it decides."""
 
     id: str
-    status: str
+    status: DisputeStatus
     reason: str
     amount: Money
     payment_id: str

@@ -8,6 +8,7 @@ import structlog
 from multitask.money import Money, MoneyError
 from multitask.payments.provider import (
     DisputeState,
+    DisputeStatus,
     Failure,
     PayoutState,
     PayoutStatus,
@@ -117,7 +118,7 @@ class Transfers(Caller):
         return failures.payout(code, message)
 
     def read_dispute(self, dispute_id: str) -> DisputeState:
-        """Read a chargeback; its status and reason stay Stripe's words."""
+        """Read a chargeback; its reason stays Stripe's word."""
         return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
 
     def list_disputes(self, *, since: datetime) -> list[DisputeState]:
@@ -132,12 +133,21 @@ def dispute_state(raw: Raw) -> DisputeState:
     """Translate a chargeback."""
     return DisputeState(
         id=raw["id"],
-        status=raw["status"],
+        status=_dispute_status(raw),
         reason=raw.get("reason") or "",
         amount=currencies.from_stripe(raw["amount"], raw["currency"]),
         payment_id=raw.get("payment_intent") or "",
         collection_id=raw.get("charge") or "",
     )
+
+
+def _dispute_status(raw: Raw) -> DisputeStatus:
+    """Return how a chargeback stands; one that Stripe names in a new way still holds the money."""
+    try:
+        return DisputeStatus(raw["status"])
+    except ValueError:
+        log.warning("unknown dispute status", dispute=raw["id"], status=raw["status"])
+        return DisputeStatus.UNDER_REVIEW
 
 
 def _understood(raw: Raw) -> DisputeState | None:

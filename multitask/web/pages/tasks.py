@@ -23,6 +23,7 @@ from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
+from multitask.payments.payouts import onboarding
 from multitask.users.actor import Actor
 from multitask.web.pages import next_steps, sentences
 from multitask.web.pages.fields import AmountField, TextField
@@ -135,8 +136,12 @@ def _page(
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
     escrow = access.visible_escrows(actor).filter(task=task).order_by("-pk").first()
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
+    payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
+    without_bank = onboarding.without_bank(payees, task.currency) if payees else set()
     context = {
         "task": task,
+        "without_bank": without_bank,
+        "lacks_bank": user_of(request).pk in without_bank,
         "applications": applications if is_client or actor.is_staff else [],
         "mine": mine,
         "escrow": escrow,
