@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from multitask.providers.stripe import browser, configuration
+
 DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
-STRIPE_API = "https://api.stripe.com"
 SANDBOX_API = "http://127.0.0.1:12111"
 LOCAL_PAGES = "http://127.0.0.1:8000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -109,11 +110,6 @@ class Environment(BaseSettings):
         """The host name that people know us by."""
         return urlsplit(self.public_url).hostname or "localhost"
 
-    @property
-    def is_real_stripe(self) -> bool:
-        """Say whether payments go to Stripe itself rather than to a sandbox."""
-        return self.stripe_api_base == STRIPE_API
-
     @field_validator("platform_fee_percentage")
     @classmethod
     def refuse_an_impossible_fee(cls, value: str) -> str:
@@ -151,13 +147,13 @@ class Environment(BaseSettings):
     @model_validator(mode="after")
     def refuse_what_would_lose_money(self) -> Self:
         """A live key must never meet a sandbox, and production never starts with an empty secret."""
-        default = STRIPE_API if self.is_production else SANDBOX_API
+        default = browser.API if self.is_production else SANDBOX_API
         self.stripe_api_base = (self.stripe_api_base or default).rstrip("/")
         host = urlsplit(self.stripe_api_base).hostname or ""
         key = self.stripe_secret_key.get_secret_value()
-        if key.startswith(("sk_live_", "rk_live_")) and self.stripe_api_base != STRIPE_API:
+        if configuration.is_live(key) and self.stripe_api_base != browser.API:
             raise ValueError(f"STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is {host!r}, which is not Stripe")
-        if self.stripe_api_base != STRIPE_API and host not in LOOPBACK and self.is_production:
+        if self.stripe_api_base != browser.API and host not in LOOPBACK and self.is_production:
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
         if self.is_production:
             self._refuse_empty_secrets()
@@ -183,8 +179,10 @@ class Environment(BaseSettings):
             raise ValueError(f"production does not start without {', '.join(empty)}")
 
     def _reject_mixed_live_and_test_keys(self) -> None:
-        """Keys of two modes take no payment; with one secret for both endpoints nobody can tell whose event it is."""
-        modes = {_mode(self.stripe_secret_key.get_secret_value()), _mode(self.stripe_publishable_key)}
+        """Keys of two modes take no payment; one secret for both endpoints cannot tell their events apart."""
+        modes = {
+            configuration.mode(key) for key in (self.stripe_secret_key.get_secret_value(), self.stripe_publishable_key)
+        }
         if modes == {"live", "test"}:
             raise ValueError("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are of two modes, live and test")
         if self.stripe_webhook_secret == self.stripe_connect_webhook_secret:
@@ -213,12 +211,6 @@ def read() -> Environment:
         return Environment()
     except ValidationError as error:
         raise ImproperlyConfigured("; ".join(map(_spoken, error.errors(include_input=False)))) from None
-
-
-def _mode(key: str) -> str:
-    """Say what a key of Stripe is for: "live", "test", or nothing where it does not say."""
-    found = re.match(r"(?:sk|rk|pk)_(live|test)_", key)
-    return found.group(1) if found else ""
 
 
 def _spoken(problem: ErrorDetails) -> str:
