@@ -1,1 +1,1 @@
-"""Benchmarks: each prints its machine, its settings, its figures, and how they compare within the same run."""
+"""Benchmarks: each prints the machine, its settings, and its figures compared within the same run."""

@@ -11,7 +11,7 @@ BENCHMARKS = ("ledger_posting", "ledger_reading", "wallet", "webhooks", "worker"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what was chosen; 1 if a bound was missed or a benchmark failed."""
+    """Run the chosen benchmarks; return 1 if a bound was missed or a benchmark failed."""
     chosen, options = arguments[:1], arguments[1:]
     if chosen and chosen[0] not in BENCHMARKS:
         print(f"error: there is no benchmark {chosen[0]}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A small HTTP client that keeps its connections: what it costs, it costs everything it measures."""
+"""A small HTTP client with persistent connections. Its overhead is the same in everything that is compared."""
 
 import json
 import socket
@@ -14,22 +14,22 @@ TIMEOUT_SECONDS = 30
 
 
 class BadAnswer(Exception):
-    """An answer that the benchmark did not expect."""
+    """A response that the benchmark did not expect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     body: bytes
 
     def json(self) -> Any:
-        """The body read as JSON."""
+        """The body as JSON."""
         return json.loads(self.body)
 
     def expect(self, *statuses: int) -> "Answer":
-        """Return the answer itself, if it has one of the statuses. Raises BadAnswer."""
+        """Return the response itself if it has one of the statuses. Raises BadAnswer."""
         if self.status not in statuses:
             raise BadAnswer(f"{self.status} instead of {statuses}: {self.body[:500]!r}")
         return self
@@ -37,21 +37,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What became of a batch of requests."""
+    """The results of a batch of requests."""
 
     seconds: float
     statuses: Counter[int]
 
     @property
     def per_second(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return self.statuses.total() / self.seconds
 
 
 def request(
     method: str, path: str, *, token: str = "", body: Any = None, headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """A request as it goes over the wire; `body` is bytes, or anything that becomes JSON."""
+    """Return the bytes of a request; `body` is bytes, or anything that can be written as JSON."""
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = {"Host": "127.0.0.1", "Content-Length": str(len(raw)), **(headers or {})}
     if token:
@@ -63,17 +63,17 @@ def request(
 
 
 class Connection:
-    """One connection that is kept open."""
+    """One persistent connection."""
 
     def __init__(self, address: str, *, seconds: float = TIMEOUT_SECONDS) -> None:
-        """Connect; `seconds` is how long an answer is waited for."""
+        """Connect; `seconds` is the timeout of a response."""
         parts = urlsplit(address)
         self._socket = socket.create_connection((parts.hostname, parts.port), seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
 
     def send(self, message: bytes) -> Answer:
-        """Send a request and read its answer."""
+        """Send a request and read the response."""
         self._socket.sendall(message)
         line = self._file.readline()
         if not line:
@@ -88,7 +88,7 @@ class Connection:
         return Answer(int(line.split()[1]), self._file.read(length))
 
     def call(self, method: str, path: str, **options: Any) -> Answer:
-        """Build a request, send it, and read its answer."""
+        """Build a request, send it, and read the response."""
         return self.send(request(method, path, **options))
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Connection:
 
 
 def load(address: str, messages: Sequence[bytes], *, connections: int) -> Load:
-    """Send the messages over so many connections at once, each as soon as its connection has its answer."""
+    """Send the messages over several connections in parallel; each connection sends the next after a response."""
     statuses: list[Counter[int]] = [Counter() for _ in range(connections)]
     failures: list[Exception] = []
     lines = [Connection(address) for _ in range(connections)]

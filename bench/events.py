@@ -1,4 +1,4 @@
-"""Events about real payments at the sandbox, signed as Stripe signs them."""
+"""Webhook events about real payments at the sandbox, with Stripe's signature."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ WEBHOOKS = "/payments/webhooks/stripe/"
 
 
 def payments(up: Servers, number: int) -> list[dict[str, Any]]:
-    """Make payments through the API; as they are at the sandbox."""
+    """Create payments through the API; return them as the sandbox has them."""
     web = client.Connection(up.here.web)
     payer, worker = people.register(web, client=True), people.register(web, freelancer=True)
     intents = [people.intend(web, payer, worker) for _ in range(number)]
@@ -24,7 +24,7 @@ def payments(up: Servers, number: int) -> list[dict[str, Any]]:
 
 
 def at_provider(up: Servers, payment_id: str) -> dict[str, Any]:
-    """A payment as it is at the sandbox."""
+    """Return a payment as the sandbox has it."""
     headers = {"Authorization": f"Bearer {up.here.keys['STRIPE_SECRET_KEY']}"}
     asked = urllib.request.Request(f"{up.here.sandbox}/v1/payment_intents/{payment_id}", headers=headers)
     with urllib.request.urlopen(asked, timeout=30) as answer:
@@ -32,7 +32,7 @@ def at_provider(up: Servers, payment_id: str) -> dict[str, Any]:
 
 
 def make(payment: dict[str, Any]) -> tuple[str, bytes]:
-    """A new event about a payment: its id and its body."""
+    """Return the id and the body of a new event about a payment."""
     event = {
         "id": f"evt_{secrets.token_hex(12)}",
         "object": "event",
@@ -48,7 +48,7 @@ def make(payment: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def delivery(up: Servers, body: bytes) -> bytes:
-    """The request that delivers an event, signed now."""
+    """Return the request that delivers an event, signed now."""
     stamp = str(int(time.time()))
     secret = up.here.keys["STRIPE_WEBHOOK_SECRET"].encode()
     digest = hmac.new(secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()

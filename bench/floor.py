@@ -1,4 +1,4 @@
-"""The least that a webhook could cost: a view that inserts the body as one row, and nothing more."""
+"""The minimum cost of a webhook: a view that only inserts the body as one row."""
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 @csrf_exempt
 def insert(request: HttpRequest) -> HttpResponse:
-    """Store the body under the id in its header."""
+    """Store the body with the id from its header."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO bench_floor (event_id, payload) VALUES (%s, %s)",

@@ -1,4 +1,4 @@
-"""The least that a job could cost: one that does nothing."""
+"""The minimum cost of a job: one that does nothing."""
 
 from procrastinate.contrib.django import app
 

@@ -1,4 +1,4 @@
-"""Posting: the release of an escrow (3 legs) against the least that writing the same rows could cost.
+"""Posting: the release of an escrow (3 legs), compared with the minimum cost of writing the same rows.
 
 The floor is one prepared statement that writes 1 header, 3 entries and 3 balances with the same indexes, on
 accounts that it knows by id: no account is looked up, no row locked first, nothing checked. Both are driven by
@@ -37,7 +37,7 @@ DICE = r"""
 POST = """
 SELECT ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
     NULL, ARRAY['bench-held:' || ({held}), 'bench-payee:' || ({payee}), {fees}], '{{USD,USD,USD}}',
-    '{{0,0,NULL}}', '{{1,1,{stripes}}}', '{{-10000,8500,1500}}')
+    '{{0,0,NULL}}', '{{1,1,{shards}}}', '{{-10000,8500,1500}}')
 """
 FLOOR = """
 WITH header AS (
@@ -54,18 +54,18 @@ moved AS (
       FROM (VALUES (1::smallint, {held} + :held::bigint, 0::smallint, 10000::bigint, 0::bigint),
                    (2, {payee} + :payee, 0, 0, 8500),
                    (3, {fees}, (pg_backend_pid() % 32)::smallint, 0, 1500))
-                   leg (position, account, stripe, debit, credit)
-     WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
+                   leg (position, account, shard, debit, credit)
+     WHERE balance.account_id = leg.account AND balance.shard = leg.shard
     RETURNING leg.position, leg.credit - leg.debit AS amount,
-              balance.account_id, balance.stripe, balance.sequence, balance.balance_minor)
-INSERT INTO bench_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
+              balance.account_id, balance.shard, balance.sequence, balance.balance_minor)
+INSERT INTO bench_entry (transaction_id, position, account_id, shard, sequence, currency, amount_minor,
                          balance_after_minor, created_at)
-SELECT header.id, position, account_id, stripe, sequence, 'USD', amount, balance_minor, now() FROM header, moved;
+SELECT header.id, position, account_id, shard, sequence, 'USD', amount, balance_minor, now() FROM header, moved;
 """
 
 
 def main() -> int:
-    """Run it; 1 if a bound was missed."""
+    """Run the benchmark; return 1 if a bound was missed."""
     with servers.running() as up, tempfile.TemporaryDirectory() as folder:
         url = up.here.database_url
         report = Report("Ledger: posting a release", clients=CLIENTS, rounds=ROUNDS, seconds_per_round=SECONDS)
@@ -75,12 +75,12 @@ def main() -> int:
         report.figure("one fee account, psycopg, 16 threads of one process", f"{through_psycopg(url):.0f} per second")
         began = time.perf_counter()
         up.programs.finish("check_ledger", [*servers.MANAGE, "check_ledger"], up.environment)
-        report.figure("books proved afterwards (check_ledger)", f"{time.perf_counter() - began:.1f} s")
+        report.figure("ledger checked afterwards (check_ledger)", f"{time.perf_counter() - began:.1f} s")
         return report.status()
 
 
 def prepare(url: str) -> Mapping[str, int]:
-    """Open the accounts; answer the id before the first of each kind, and that of the shared fees."""
+    """Open the accounts; return the id before the first of each kind, and the id of the shared fee account."""
     with psycopg.connect(url, autocommit=True) as database:
         database.execute(SETUP.read_bytes())
         database.execute("VACUUM ANALYZE")
@@ -94,12 +94,12 @@ def prepare(url: str) -> Mapping[str, int]:
 
 
 def write_scripts(folder: Path, ids: Mapping[str, int]) -> dict[str, Path]:
-    """pgbench's scripts, by what they measure."""
+    """Return the scripts for pgbench, by what they measure."""
     variables = {"key": ":key", "held": ":held", "payee": ":payee"}
     texts = {
         "floor": FLOOR.format(held=ids["bench-held"], payee=ids["bench-payee"], fees=ids["one"]),
-        "one fee account": POST.format(fees="'bench-fees'", stripes=32, **variables),
-        "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", stripes=1, **variables),
+        "one fee account": POST.format(fees="'bench-fees'", shards=32, **variables),
+        "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", shards=1, **variables),
     }
     scripts = {}
     for number, (name, text) in enumerate(texts.items()):
@@ -109,7 +109,7 @@ def write_scripts(folder: Path, ids: Mapping[str, int]) -> dict[str, Path]:
 
 
 def measure(report: Report, url: str, scripts: Mapping[str, Path]) -> None:
-    """Run all in turns, the order turned round each time; compare each with the floor of its own round."""
+    """Run all scripts in turns, in alternating order; compare each with the floor of the same round."""
     rates: dict[str, list[float]] = {name: [] for name in scripts}
     for number in range(ROUNDS + 1):
         for name in list(scripts)[:: -1 if number % 2 else 1]:
@@ -125,12 +125,12 @@ def measure(report: Report, url: str, scripts: Mapping[str, Path]) -> None:
 
 
 def _ratio(rates: Mapping[str, list[float]], name: str, base: str) -> float:
-    """The median over the rounds of one rate as a share of another."""
+    """Return the median over the rounds of the ratio of two rates."""
     return statistics.median(one / other for one, other in zip(rates[name], rates[base], strict=True))
 
 
 def pgbench(url: str, script: Path) -> float:
-    """Transactions per second of a script; raises RuntimeError if any of them failed."""
+    """Return the transactions per second of a script. Raises RuntimeError if any of them failed."""
     command = [str(binaries.wheel_install() / "bin" / "pgbench"), "--no-vacuum", "--protocol=prepared"]
     command += [f"--client={CLIENTS}", "--jobs=2", f"--time={SECONDS}", f"--file={script}", url]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -141,9 +141,9 @@ def pgbench(url: str, script: Path) -> float:
 
 
 def through_psycopg(url: str) -> float:
-    """Postings per second of threads that each commit one after the other."""
+    """Return the postings per second of threads that each commit one posting after the other."""
     anyone = "1 + %s %% 10000"
-    statement = POST.format(key="%s::text", held=anyone, payee=anyone, fees="'bench-fees'", stripes=32)
+    statement = POST.format(key="%s::text", held=anyone, payee=anyone, fees="'bench-fees'", shards=32)
     counts = [0] * CLIENTS
     end = time.perf_counter() + 2 * SECONDS
 

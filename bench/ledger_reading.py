@@ -1,4 +1,4 @@
-"""Reading the books: an account of a thousand entries beside one of a million."""
+"""Queries on an account with a thousand entries, compared with one with a million."""
 
 import os
 import statistics
@@ -22,7 +22,7 @@ BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main() -> int:
-    """Run it; 1 if a bound was missed."""
+    """Run the benchmark; return 1 if a bound was missed."""
     with servers.running() as up:
         report = Report("Ledger: reading", entries_short=SHORT, entries_long=LONG, pairs=PAIRS)
         machine.show(up.here.database_url)
@@ -36,7 +36,7 @@ def main() -> int:
         _compare_all(report)
         began = time.perf_counter()
         up.programs.finish("check_ledger", [*servers.MANAGE, "check_ledger"], up.environment)
-        report.figure("books proved afterwards (check_ledger)", f"{time.perf_counter() - began:.1f} s")
+        report.figure("ledger checked afterwards (check_ledger)", f"{time.perf_counter() - began:.1f} s")
         return report.status()
 
 
@@ -54,7 +54,7 @@ def _compare_all(report: Report) -> None:
     }
     for name, read in reads.items():
         _compare(report, name, read, BOUND)
-    # Found by halving, so a thousand times the entries cost twice the steps and not more.
+    # Found by binary search, so with a thousand times the entries it takes twice the steps.
     _compare(report, "balance at a moment past", lambda code: ledger.balance_as_of(code, "USD", end), 3)
     _compare(report, "statement of 20 entries", lambda code: _short_statement(code, middle[code].recorded_at), 3)
     connection.close()
@@ -69,7 +69,7 @@ def _short_statement(code: str, start: datetime) -> None:
 
 
 def _compare(report: Report, name: str, read: Callable[[str], object], bound: float) -> None:
-    """Read one account and the other in turns."""
+    """Query the two accounts in turns."""
     seconds: dict[str, list[float]] = {"bench-short": [], "bench-long": []}
     for number in range(WARM_UP + PAIRS):
         for code, durations in seconds.items():

@@ -1,9 +1,9 @@
--- Two accounts with a past, written as ledger_post writes it but many at a time: :short and :long entries, one cent
+-- Two accounts with entries like those of ledger_post, inserted in bulk: :short and :long entries of one cent
 -- each, a millisecond apart.
 SET ledger.writer = 'ledger_post';
-INSERT INTO ledger_account (code, currency, floor_minor, stripes)
+INSERT INTO ledger_account (code, currency, floor_minor, shards)
 VALUES ('bench-short', 'USD', NULL, 1), ('bench-long', 'USD', NULL, 1), ('bench-bank', 'USD', NULL, 1);
-INSERT INTO ledger_balance (account_id, stripe) SELECT id, 0 FROM ledger_account WHERE code LIKE 'bench-%';
+INSERT INTO ledger_balance (account_id, shard) SELECT id, 0 FROM ledger_account WHERE code LIKE 'bench-%';
 CREATE TEMPORARY TABLE past AS
 SELECT gen_random_uuid() AS id, code, number, row_number() OVER (ORDER BY code, number) AS place,
        timestamptz '2026-01-01' + (row_number() OVER (ORDER BY code, number)) * interval '1 millisecond' AS at
@@ -19,7 +19,7 @@ leg AS (
     SELECT id, 1 AS position, 'bench-bank' AS code, place AS sequence, -1 AS amount, -place AS after, at FROM past
     UNION ALL
     SELECT id, 2, code, number, 1, number, at FROM past)
-INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
+INSERT INTO ledger_entry (transaction_id, position, account_id, shard, sequence, currency, amount_minor,
                           balance_after_minor, created_at)
 SELECT leg.id, position, account.id, 0, sequence, 'USD', amount, after, at FROM leg JOIN account USING (code)
  ORDER BY at, position;

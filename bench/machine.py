@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""The machine and the database settings of a benchmark."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ SERVER_SETTINGS = (
 
 
 def describe(database_url: str | None = None) -> list[str]:
-    """The machine, and with an address the database server and those of its settings that decide its speed."""
+    """Return the facts of the machine and, with an address, of the database server and its relevant settings."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     lines = [
         f"machine: {_processor()}, {len(os.sched_getaffinity(0))} of {os.cpu_count()} cores, {_memory()}",

@@ -1,4 +1,4 @@
-"""/healthz, a wallet and the webhook while the site is overloaded in four ways, each against the calm before it."""
+"""/healthz, a wallet and the webhook under four kinds of overload, each compared with the calm before it."""
 
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ LEFT: Final = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who asks for what: a person with a wallet, payments that events are about, and tasks that may be paid."""
+    """What the requests need: a person with a wallet, payments for events, and tasks that can be paid."""
 
     person: Person
     payments: list[dict[str, Any]]
@@ -43,7 +43,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Series:
-    """The answers of one kind of request: how long each took, and which were refused."""
+    """The durations and the refusals of one kind of request."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class Series:
 
 
 def main() -> int:
-    """Measure each overload against the calm before it."""
+    """Compare each overload with the calm before it; return 1 if a bound was missed."""
     chosen = _parser().parse_args()
     report = Report(
         "Overload: answers per second and p99 against calm",
@@ -106,7 +106,7 @@ def _set_scene(up: Servers) -> Scene:
 
 
 def _probe(up: Servers, scene: Scene, seconds: float) -> dict[str, Series]:
-    """Send one request of each kind after the other, all kinds at the same time."""
+    """Send requests of all kinds in parallel, those of one kind one after the other."""
     numbers = itertools.count()
     kinds: dict[str, Callable[[], bytes]] = {
         "healthz": lambda: request("GET", "/healthz"),
@@ -148,7 +148,7 @@ def _compare(report: Report, name: str, calm: dict[str, Series], busy: dict[str,
 
 @contextmanager
 def _bad_connections(up: Servers, number: int) -> Iterator[None]:
-    """Keep so many connections open that have sent half a body, and a tenth as many that read nothing."""
+    """Keep `number` connections open that have sent half a body, and a tenth as many that do not read."""
     ends = threading.Event()
     parts = urlsplit(up.here.web)
 
@@ -161,7 +161,7 @@ def _bad_connections(up: Servers, number: int) -> Iterator[None]:
     unread = [connect(NEVER_READ) for _ in range(number // 10)]
 
     def renew() -> None:
-        """Open each anew that was answered."""
+        """Reopen each connection that got a response."""
         while not ends.wait(0.1):
             for place, each in enumerate(held):
                 each.setblocking(False)
@@ -183,7 +183,7 @@ def _bad_connections(up: Servers, number: int) -> Iterator[None]:
 
 @contextmanager
 def _slow_provider(up: Servers, scene: Scene, report: Report, number: int) -> Iterator[None]:
-    """Let so many ask for a payment at once while each call to the provider takes 12 seconds."""
+    """Create `number` payments in parallel while each call to the provider takes 12 seconds."""
     fault = {"kind": "delay", "path": "/v1/*", "seconds": PROVIDER_SECONDS}
     _sandbox(up, "POST", "/_sandbox/faults", fault)
     statuses: Counter[int] = Counter()
@@ -210,7 +210,7 @@ def _slow_provider(up: Servers, scene: Scene, report: Report, number: int) -> It
 
 @contextmanager
 def _backlog(up: Servers, scene: Scene, report: Report, number: int) -> Iterator[None]:
-    """Queue so many events about existing payments; pay another payment and see when it is funded."""
+    """Queue `number` events about existing payments; pay another payment and measure when it is funded."""
     payload = json.dumps({"object": "event"})
     with up.connected() as database:
         for payment in scene.payments:
@@ -229,7 +229,7 @@ def _backlog(up: Servers, scene: Scene, report: Report, number: int) -> Iterator
 
 
 def _fund(up: Servers) -> float:
-    """Pay a new payment and deliver its event; the seconds until its escrow is funded, a minute at most."""
+    """Pay a new payment and deliver its event; return the seconds until its escrow is funded, at most 60."""
     web = Connection(up.here.web)
     payer, freelancer = people.register(web, client=True), people.register(web, freelancer=True)
     intent = people.intend(web, payer, freelancer)
@@ -248,7 +248,7 @@ def _fund(up: Servers) -> float:
 
 @contextmanager
 def _clock_step(up: Servers, report: Report, hours: float) -> Iterator[None]:
-    """Let the worker's clock jump, so that it finds every periodic job due many times."""
+    """Set the worker's clock forward, so that every periodic job has missed many ticks."""
     count = "SELECT count(*) FROM procrastinate_jobs"
     with up.connected() as database:
         ((before,),) = database.execute(count).fetchall()

@@ -1,4 +1,4 @@
-"""People who use the API, so that what is measured stands on what they really did."""
+"""People who create the data of the benchmarks through the API."""
 
 import itertools
 import secrets
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account."""
+    """A person with an account."""
 
     id: int
     username: str
@@ -21,7 +21,7 @@ class Person:
 
 
 def register(web: Connection, *, client: bool = False, freelancer: bool = False) -> Person:
-    """Make an account and log it in."""
+    """Register a person and log in."""
     name = f"bench{next(_numbers)}{secrets.token_hex(3)}"
     body: dict[str, Any] = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
     body |= {"is_client": client, "is_freelancer": freelancer}
@@ -30,7 +30,7 @@ def register(web: Connection, *, client: bool = False, freelancer: bool = False)
 
 
 def agree(web: Connection, client: Person, freelancer: Person) -> dict[str, Any]:
-    """Post a task, apply for it and accept: the application."""
+    """Post a task, apply for it and accept; return the application."""
     task = {"title": "Draw a logo", "description": "A round one.", "budget": "100.00"}
     posted = web.call("POST", "/api/tasks/create/", token=client.token, body=task).expect(201).json()
     path = f"/api/tasks/{posted['id']}/apply/"
@@ -40,7 +40,7 @@ def agree(web: Connection, client: Person, freelancer: Person) -> dict[str, Any]
 
 
 def intend(web: Connection, client: Person, freelancer: Person) -> dict[str, Any]:
-    """Agree on a task and ask to pay for it: the intent, whose payment exists at the provider."""
+    """Agree on a task and start its payment; return the intent, whose payment exists at the provider."""
     application = agree(web, client, freelancer)
     body = {"application_id": application["id"]}
     return dict(web.call("POST", "/payments/intents/create/", token=client.token, body=body).expect(201).json())

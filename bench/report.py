@@ -1,14 +1,14 @@
-"""How a benchmark says what it found."""
+"""The output of a benchmark."""
 
 import statistics
 from collections.abc import Sequence
 
 
 class Report:
-    """Prints settings, figures and ratios as they come, and remembers whether a bound was missed."""
+    """Print settings, figures and ratios, and keep whether a bound was missed."""
 
     def __init__(self, title: str, **settings: object) -> None:
-        """Begin with the title and the settings of the run."""
+        """Print the title and the settings of the run."""
         self.missed: list[str] = []
         print(f"\n{title}", flush=True)
         spoken = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items()]
@@ -19,11 +19,11 @@ class Report:
         print(f"  {name:<58} {text}", flush=True)
 
     def at_most(self, name: str, value: float, bound: float, unit: str = "") -> None:
-        """Print a figure that should not be above its bound."""
+        """Print a figure that must not be above its bound."""
         self._against(name, value, f"at most {bound:g}", value <= bound, unit)
 
     def at_least(self, name: str, value: float, bound: float, unit: str = "") -> None:
-        """Print a figure that should not be below its bound."""
+        """Print a figure that must not be below its bound."""
         self._against(name, value, f"at least {bound:g}", value >= bound, unit)
 
     def _against(self, name: str, value: float, bound: str, holds: bool, unit: str) -> None:
@@ -37,6 +37,6 @@ class Report:
 
 
 def milliseconds(seconds: Sequence[float]) -> str:
-    """The median and the 95th percentile of durations."""
+    """Return the median and the 95th percentile of durations."""
     median, late = statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
     return f"median {median * 1000:.2f} ms, p95 {late * 1000:.2f} ms"

@@ -29,67 +29,67 @@ MANAGE = [sys.executable, "manage.py"]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of one process now and at its highest, in bytes."""
+    """The current and the highest resident memory of a process, in bytes."""
 
     now: int
     peak: int
 
 
 class Servers:
-    """A database with every migration applied, and whatever is started beside it; all of it ends with `running`."""
+    """A migrated database and the programs started for it; all of them end with `running`."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
-        """Take free ports; nothing runs yet."""
+        """Choose free ports; no program is started yet."""
         self.programs = Programs(folder / "logs")
         self.here = local.Local(folder, _free_port(), _free_port(), database_url, local.keys(folder))
         self._clock = folder / "clock"
         self.environment = {**self.here.environment(), "DJANGO_SETTINGS_MODULE": SETTINGS}
 
     def migrate(self) -> None:
-        """Apply every migration."""
+        """Apply all migrations."""
         self.programs.finish("migrate", [*MANAGE, "migrate", "--noinput"], self.environment)
 
     def start_sandbox(self) -> None:
-        """Start the offline Stripe, its state in memory; it knows no address to send webhooks to."""
+        """Start the offline Stripe with its state in memory and without webhook endpoints."""
         command = [sys.executable, "-m", "sandboxes.stripe", "--port", str(self.here.sandbox_port), "--memory"]
         self.programs.start("sandbox", command, self.environment)
         self.programs.await_answer("sandbox", f"{self.here.sandbox}/_sandbox/health")
 
     def start_web(self) -> None:
-        """Start the web server with the workers and threads of the stack."""
+        """Start the web server with the same workers and threads as the stack."""
         self.programs.start("web", local.web_command(self.here.web_port), self.environment)
         self.programs.await_answer("web", f"{self.here.web}/readyz")
 
     def start_worker(self) -> None:
-        """Start the worker as the stack does, by a clock that can be stepped."""
+        """Start the worker as the stack does, with a clock that can be stepped."""
         environment = {**self.environment, "BENCH_CLOCK": str(self._clock)}
         self.programs.start("worker", [*MANAGE, "worker"], environment)
 
     def step_clock(self, seconds: float) -> None:
-        """Let the worker's clock, by which its periodic jobs are due, jump ahead of the machine's."""
+        """Set the worker's clock, by which its periodic jobs are due, ahead of the machine's."""
         self._clock.write_text(str(seconds))
 
     def stop(self, name: str) -> None:
-        """Stop one program and wait for its end."""
+        """Stop one program and wait until it has ended."""
         process = self.programs.running.pop(name)
         process.terminate()
         process.wait(30)
 
     def memory(self, name: str) -> dict[int, Memory]:
-        """The memory of a program and of its children, by process id, the program itself first."""
+        """Return the memory of a program and of its child processes by process id, the program itself first."""
         root = self.programs.running[name].pid
         return {pid: _memory(pid) for pid in _family(root)}
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection to the database that commits each statement."""
+        """Open a connection to the database in autocommit mode."""
         with psycopg.connect(self.here.database_url, autocommit=True) as connection:
             yield connection
 
 
 @contextmanager
 def running() -> Iterator[Servers]:
-    """A migrated database and nothing else yet; at the end every program is stopped and the database dropped."""
+    """Yield a migrated database without programs; at the end, stop all programs and drop the database."""
     with tempfile.TemporaryDirectory(prefix="multitask-bench-") as folder, _database() as url:
         servers = Servers(Path(folder), url)
         try:
@@ -101,7 +101,7 @@ def running() -> Iterator[Servers]:
 
 @contextmanager
 def _database() -> Iterator[str]:
-    """The address of a new database, dropped at the end."""
+    """Yield the address of a new database, and drop it at the end."""
     with contextlib.ExitStack() as held:
         server = os.environ.get("DATABASE_URL", "")
         if not server:
@@ -115,7 +115,7 @@ def _database() -> Iterator[str]:
 
 
 def megabytes(family: dict[int, Memory]) -> str:
-    """The resident memory of some processes, each for itself, in millions of bytes."""
+    """Format the resident memory of each of the processes, in millions of bytes."""
     return " + ".join(f"{each.now / 1e6:.0f} MB" for each in family.values())
 
 
@@ -133,7 +133,7 @@ def _free_port() -> int:
 
 
 def _family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Return a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(each for child in children for each in _family(int(child)))]
 

@@ -1,4 +1,4 @@
-"""Wallet and history of somebody with a thousand rows and of somebody with a million: over the API, and as pages."""
+"""Wallet and history of a person with a thousand rows and of one with a million: over the API, and as pages."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from bench.servers import Servers
 PAST = Path(__file__).with_name("long_history.sql")
 BOUND = 1.5
 HISTORY = "/payments/wallet/transactions/"
-# Whatever is asked for from the newest rows on, and what only very old rows match.
+# Filters that match the newest rows, and filters that only match very old rows.
 PAGES = {
     "wallet": "/payments/wallet/",
     "history, first page": HISTORY,
@@ -30,7 +30,7 @@ PAGES = {
     "history, frequent type and rare status": f"{HISTORY}?type=platform_fee&status=cancelled",
     "history, frequent type and status, rare currency": f"{HISTORY}?type=escrow_release&status=completed&currency=EUR",
 }
-# What people open in a browser, signed in by a session.
+# Pages, opened with a session.
 SEEN = {
     "page: wallet": "/wallet/",
     "page: transactions": "/transactions/",
@@ -43,7 +43,7 @@ WARM_UP = 10
 
 
 def main() -> int:
-    """Load both pasts, ask for each page in turns, and compare."""
+    """Load both histories, request each page in turns, and compare; return 1 if a bound was missed."""
     chosen = _parser().parse_args()
     report = Report(
         "Wallet and history over the HTTP API and as pages",
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", type=int, default=1_000, help="rows of history, and entries, of one user")
     parser.add_argument("--large", type=int, default=1_000_000, help="rows of history, and entries, of the other")
     parser.add_argument("--pairs", type=int, default=40, help="requests of each user per page")
-    parser.add_argument("--prove", action="store_true", help="prove the books afterwards, which takes a minute")
+    parser.add_argument("--prove", action="store_true", help="check the ledger afterwards, which takes a minute")
     return parser
 
 
@@ -88,7 +88,7 @@ def _people(up: Servers, small: int, large: int, report: Report) -> tuple[Person
         _give_past(up, payer, freelancer, rows)
     with up.connected() as database:
         database.execute("VACUUM ANALYZE")
-    report.figure("loading both pasts", f"{time.perf_counter() - began:.0f} s")
+    report.figure("loading both histories", f"{time.perf_counter() - began:.0f} s")
     return freelancers[0], freelancers[1]
 
 
@@ -111,7 +111,7 @@ def _use_django(up: Servers) -> None:
 
 
 def _session(person: Person) -> str:
-    """The cookie of somebody who has signed in on the pages."""
+    """Return the session cookie of a person who has signed in on the pages."""
     from django.conf import settings
     from django.test import Client
 
@@ -124,7 +124,7 @@ def _session(person: Person) -> str:
 
 
 def _compare(up: Servers, report: Report, name: str, messages: list[bytes], pairs: int) -> None:
-    """Ask for one page for the user with fewer rows and the one with more, in turns."""
+    """Request one page for the person with fewer rows and for the one with more, in turns."""
     web = client.Connection(up.here.web)
     seconds: tuple[list[float], list[float]] = ([], [])
     for number in range(WARM_UP + pairs):
@@ -141,7 +141,7 @@ def _compare(up: Servers, report: Report, name: str, messages: list[bytes], pair
 
 
 def _count_statements(report: Report, person: Person) -> None:
-    """Answer the same pages in this process, where every statement can be seen."""
+    """Render the same pages in this process, to count their SQL statements."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
@@ -157,10 +157,10 @@ def _count_statements(report: Report, person: Person) -> None:
 
 
 def _prove(up: Servers, report: Report) -> None:
-    """The pasts are worth nothing if the books do not hold."""
+    """Check the ledger, since the figures mean nothing if the loaded data is invalid."""
     began = time.perf_counter()
     up.programs.finish("check_ledger", [*servers.MANAGE, "check_ledger"], up.environment)
-    report.figure("books proved after loading (check_ledger)", f"{time.perf_counter() - began:.0f} s")
+    report.figure("ledger checked after loading (check_ledger)", f"{time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

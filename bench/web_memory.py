@@ -15,7 +15,7 @@ from bench.servers import WEB_THREADS, Servers, megabytes, running
 
 BOUND: Final = 200
 STAGES: Final = 5
-# Read by everybody all the time; with a token except where it says so.
+# Frequent reads, with a token unless noted otherwise.
 READ: Final = (
     "/payments/wallet/",
     "/payments/wallet/transactions/",
@@ -49,7 +49,7 @@ Kind = Callable[[int], bytes]
 
 
 def main() -> int:
-    """Send requests of every kind in turns, and weigh the server now and then."""
+    """Send requests of every kind in turns, and measure the server's memory at intervals; 1 if a bound was missed."""
     chosen = _parser().parse_args()
     report = Report(
         "Web server's memory",
@@ -87,12 +87,12 @@ def _send_all(up: Servers, report: Report, number: int, connections: int) -> Non
         statuses += client.load(up.here.web, batch, connections=connections).statuses
         report.figure(f"resident after {number * stage // STAGES}", megabytes(up.memory("web")))
     report.figure("requests per second, all kinds", f"{number / (time.perf_counter() - began):.0f}")
-    report.figure("answers by status", ", ".join(f"{status}: {times}" for status, times in sorted(statuses.items())))
-    report.at_most("answers that blame the server (5xx)", sum(n for status, n in statuses.items() if status >= 500), 0)
+    report.figure("responses by status", ", ".join(f"{status}: {times}" for status, times in sorted(statuses.items())))
+    report.at_most("server errors (5xx)", sum(n for status, n in statuses.items() if status >= 500), 0)
 
 
 def _messages(up: Servers) -> Iterator[bytes]:
-    """Requests without end, every kind in turn."""
+    """Yield requests forever, every kind in turn."""
     web = Connection(up.here.web)
     payer, worker = people.register(web, client=True), people.register(web, freelancer=True)
     agreed = [people.agree(web, payer, worker) for _ in range(20)]
@@ -118,7 +118,7 @@ def _reads(payer: Person, worker: Person, task_id: int, escrow_id: int) -> list[
 def _writes(
     up: Servers, payer: Person, worker: Person, agreed: list[dict[str, Any]], payment: dict[str, Any]
 ) -> list[Kind]:
-    """Requests that write or are refused; `n` is the number of the request."""
+    """Return requests that write or are refused; `n` is the number of the request."""
     task = {"title": "Draw a logo", "description": "A round one." * 20, "budget": "100.00"}
     login = {"username_or_email": payer.username, "password": PASSWORD}
     newcomer = {"password": PASSWORD, "is_client": True}

@@ -1,4 +1,4 @@
-"""The webhook endpoint beside a bare view that inserts one row: same server, same bodies, in turns."""
+"""The webhook endpoint compared with a minimal view that inserts one row: same server, same bodies, in turns."""
 
 import argparse
 import statistics
@@ -18,10 +18,10 @@ PROCESS_SECONDS = 600
 
 
 def main() -> int:
-    """Measure both, then let the worker process what was accepted and count that nothing was lost."""
+    """Measure both, then let the worker process the accepted events, and check that none was lost."""
     chosen = _parser().parse_args()
     report = Report(
-        "Webhook endpoint beside a bare view that inserts one row",
+        "Webhook endpoint compared with a minimal view that inserts one row",
         rounds=chosen.rounds,
         events_per_round=chosen.events,
         connections=chosen.connections,
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(
     up: Servers, report: Report, payments: list[dict[str, Any]], chosen: argparse.Namespace
 ) -> dict[str, bytes]:
-    """Load the bare view and the endpoint in turns; the bodies that the endpoint accepted, by event id."""
+    """Send requests to the minimal view and the endpoint in turns; return the accepted bodies by event id."""
     accepted: dict[str, bytes] = {}
     floors, rates, ratios = [], [], []
     for number in range(-1, chosen.rounds):  # The first round warms up.
@@ -68,7 +68,7 @@ def _compare(
             ratios.append(rate / floor)
     body = len(next(iter(accepted.values())))
     report.figure("bytes of one event", str(body))
-    report.figure("bare view, requests per second (median of rounds)", f"{statistics.median(floors):.0f}")
+    report.figure("minimal view, requests per second (median of rounds)", f"{statistics.median(floors):.0f}")
     report.figure("webhook endpoint, events per second (median of rounds)", f"{statistics.median(rates):.0f}")
     report.figure("ratio, lowest and highest round", f"{min(ratios):.2f} to {max(ratios):.2f}")
     report.at_least("ratio (median of rounds)", statistics.median(ratios), BOUND)
@@ -76,14 +76,14 @@ def _compare(
 
 
 def _load_floor(up: Servers, batch: Mapping[str, bytes], connections: int) -> float:
-    """Requests a second that the bare view answers."""
+    """Return the requests per second of the minimal view."""
     path = "/bench/floor/"
     messages = [client.request("POST", path, body=body, headers={"X-Event-Id": id_}) for id_, body in batch.items()]
     return _all_taken(client.load(up.here.web, messages, connections=connections))
 
 
 def _deliver(up: Servers, batch: Mapping[str, bytes], connections: int) -> float:
-    """Events a second that the endpoint takes in."""
+    """Return the events per second that the endpoint accepts."""
     messages = [events.delivery(up, body) for body in batch.values()]
     return _all_taken(client.load(up.here.web, messages, connections=connections))
 
@@ -95,13 +95,13 @@ def _all_taken(load: client.Load) -> float:
 
 
 def _repeat(up: Servers, report: Report, accepted: Mapping[str, bytes], connections: int) -> None:
-    """Deliver some of the events once more, which must change nothing."""
+    """Deliver some of the events again, which must have no effect."""
     again = dict(list(accepted.items())[: min(200, len(accepted))])
-    report.figure("deliveries of events that were there, per second", f"{_deliver(up, again, connections):.0f}")
+    report.figure("repeated deliveries per second", f"{_deliver(up, again, connections):.0f}")
 
 
 def _process(up: Servers, report: Report, accepted: Mapping[str, bytes]) -> None:
-    """Start the worker and wait until it has nothing left to do; every event is there once, and processed."""
+    """Start the worker and wait until the queue is empty; check that every event was stored once and processed."""
     up.start_worker()
     began = time.perf_counter()
     while _count(up, "SELECT count(*) FROM webhooks_incomingevent WHERE state = 'received'"):

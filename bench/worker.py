@@ -1,4 +1,4 @@
-"""The worker: real jobs beside a job that does nothing, in turns, and its memory after ten thousand of them."""
+"""The worker: real jobs compared with an empty job, in turns, and its memory after ten thousand jobs."""
 
 import argparse
 import statistics
@@ -19,13 +19,13 @@ WORK: Final = Path(__file__).with_name("worker.sql")
 MEMORY_BOUND: Final = 200
 BATCH_SECONDS: Final = 300
 
-# What is deferred at once is there at once: the worker is woken by the first job and finds all of them.
+# All jobs of a batch are deferred in one transaction, so that the worker finds all of them at once.
 DEFER_NOTHING: Final = """
 SELECT procrastinate_defer_jobs_v1(array_agg(
        ROW('operations', %s, 0, NULL, NULL, jsonb_build_object('number', n), NULL)::procrastinate_job_to_defer_v1))
   FROM generate_series(1, %s) AS n
 """
-# Each names another account, so that no read answers more than one of them.
+# Each is about another account, so that one read at the provider never handles several events.
 DEFER_EVENTS: Final = """
 WITH stored AS (
     INSERT INTO webhooks_incomingevent
@@ -48,7 +48,7 @@ SELECT (SELECT count(*) FROM webhooks_incomingevent WHERE state <> 'processed')
      + (SELECT count(*) FROM payments_operation WHERE state <> 'succeeded')
      + (SELECT count(*) FROM payments_payment WHERE provider_payment_id IS NULL)
 """
-# From the first start to the last end, by the queue's own record.
+# From the first start to the last end, as the queue recorded it.
 RATE: Final = """
 SELECT count(DISTINCT job_id) / extract(epoch FROM max(at) - min(at))
   FROM procrastinate_events
@@ -59,7 +59,7 @@ SELECT count(DISTINCT job_id) / extract(epoch FROM max(at) - min(at))
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the batches are made of: two people, the payer's customer id, and one payment at the provider."""
+    """What the batches need: two people, the payer's customer id, and one payment at the provider."""
 
     payer: people.Person
     worker: people.Person
@@ -68,7 +68,7 @@ class Scene:
 
 
 def main() -> int:
-    """Defer batches of each kind in turns and read from the queue's own record how fast they were done."""
+    """Defer batches of each kind in turns, and compute their rates from what the queue recorded."""
     chosen = _parser().parse_args()
     batch = max(1, chosen.jobs // (3 * chosen.rounds))
     report = Report("Worker: real jobs beside a job that does nothing", rounds=chosen.rounds, jobs_per_batch=batch)
@@ -134,7 +134,7 @@ def _defer_operations(database: psycopg.Connection[Any], scene: Scene, number: i
 
 
 def _run_batch(up: Servers, name: str, defer: Callable[[psycopg.Connection[Any]], object]) -> float:
-    """Defer a batch, wait until it is done, and say how many jobs a second that were."""
+    """Defer a batch, wait until it is done, and return the jobs per second."""
     with up.connected() as database:
         ((before,),) = database.execute("SELECT coalesce(max(id), 0) FROM procrastinate_jobs").fetchall()
         defer(database)
@@ -149,13 +149,13 @@ def _run_batch(up: Servers, name: str, defer: Callable[[psycopg.Connection[Any]]
 
 
 def _verify(up: Servers, report: Report) -> None:
-    """Every job must have succeeded, and have had its effect."""
+    """Check that every job succeeded and had its effect."""
     with up.connected() as database:
         ended = database.execute(ENDED).fetchall()
         ((lacking,),) = database.execute(LACKING).fetchall()
     done = sum(number for _, status, number in ended if status == "succeeded")
     failed = {task: number for task, status, number in ended if status == "failed"}
-    report.figure("jobs done, the chores of the schedule included", str(done))
+    report.figure("jobs done, including periodic jobs", str(done))
     report.at_most(f"jobs that failed {failed or ''}".strip(), sum(failed.values()), 0)
     report.at_most("events and operations without their effect", lacking, 0)
 

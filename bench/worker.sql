@@ -1,33 +1,47 @@
--- Work for the worker, as the application would have left it: escrows whose payment still has to be created at
+-- Work for the worker, as the application would have written it: escrows whose payment still has to be created at
 -- the provider, each with its operation and its job. The table `work` has one row: client_id, freelancer_id,
--- customer_id (the provider's) and number, how many there are to be.
+-- customer_id (the provider's) and number, the number of escrows to create.
 
 SET LOCAL session_replication_role = replica;
 SET LOCAL synchronous_commit = off;
 
 CREATE TEMPORARY TABLE plan ON COMMIT DROP AS
 SELECT n, client_id, freelancer_id, customer_id, now() AS at,
-       n + (SELECT coalesce(max(id), 0) FROM tasks_task) AS task_id,
-       n + (SELECT coalesce(max(id), 0) FROM tasks_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM marketplace_task) AS task_id,
+       n + (SELECT coalesce(max(id), 0) FROM marketplace_application) AS application_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_agreement) AS agreement_id,
+       n + (SELECT coalesce(max(id), 0) FROM payments_milestone) AS milestone_id,
        n + (SELECT coalesce(max(id), 0) FROM payments_escrow) AS escrow_id,
        n + (SELECT coalesce(max(id), 0) FROM payments_payment) AS payment_id
   FROM work, generate_series(1, number::bigint) AS n;
 
-INSERT INTO tasks_application
+INSERT INTO marketplace_application
        (id, task_id, freelancer_id, amount_minor, cover_letter, status, created_at, decided_at)
 SELECT application_id, task_id, freelancer_id, 10000, '', 'accepted', at, at FROM plan;
 
-INSERT INTO tasks_task
-       (id, client_id, freelancer_id, accepted_application_id, title, description, budget_minor, currency,
-        status, created_at, assigned_at)
-SELECT task_id, client_id, freelancer_id, application_id, 'Draw a logo', 'Round.', 10000, 'USD', 'assigned', at, at
+INSERT INTO payments_agreement
+       (id, public_id, payer_id, payee_id, title, reference, link, provider, currency, fee_basis_points,
+        auto_release_days, refund_answer_days, share_step, created_at)
+SELECT agreement_id, gen_random_uuid(), client_id, freelancer_id, 'Draw a logo', 'task:' || task_id,
+       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, at
+  FROM plan;
+
+INSERT INTO payments_milestone
+       (id, public_id, agreement_id, position, title, amount_minor, state, created_at, completed_at)
+SELECT milestone_id, gen_random_uuid(), agreement_id, 1, 'Draw a logo', 10000, 'agreed', at, NULL FROM plan;
+
+INSERT INTO marketplace_task
+       (id, client_id, freelancer_id, accepted_application_id, agreement_id, title, description, budget_minor, currency,
+        state, created_at, assigned_at)
+SELECT task_id, client_id, freelancer_id, application_id, agreement_id, 'Draw a logo', 'Round.', 10000, 'USD',
+       'assigned', at, at
   FROM plan;
 
 INSERT INTO payments_escrow
-       (id, public_id, task_id, application_id, client_id, freelancer_id, provider, provider_payment_id, currency,
+       (id, public_id, agreement_id, milestone_id, client_id, freelancer_id, provider, provider_payment_id, currency,
         total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
         released_minor, released_fee_minor, refunded_minor, state, created_at, dispute_reason, release_key)
-SELECT escrow_id, gen_random_uuid(), task_id, application_id, client_id, freelancer_id, 'stripe', '', 'USD', 10000,
+SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, freelancer_id, 'stripe', '', 'USD', 10000,
        1500, 1500, 8500, 1, 14, 7, 0, 0, 0, 'pending_payment', at, '', ''
   FROM plan;
 
@@ -36,8 +50,10 @@ INSERT INTO payments_payment
         received_minor, received_currency, fee_currency, failure_code, failure_reason, review_reason, created_at)
 SELECT payment_id, escrow_id, 'stripe', '', '', 10000, 'USD', 'pending', '', 0, '', '', '', '', '', at FROM plan;
 
-SELECT setval(pg_get_serial_sequence('tasks_task', 'id'), max(task_id)),
-       setval(pg_get_serial_sequence('tasks_application', 'id'), max(application_id)),
+SELECT setval(pg_get_serial_sequence('marketplace_task', 'id'), max(task_id)),
+       setval(pg_get_serial_sequence('marketplace_application', 'id'), max(application_id)),
+       setval(pg_get_serial_sequence('payments_agreement', 'id'), max(agreement_id)),
+       setval(pg_get_serial_sequence('payments_milestone', 'id'), max(milestone_id)),
        setval(pg_get_serial_sequence('payments_escrow', 'id'), max(escrow_id)),
        setval(pg_get_serial_sequence('payments_payment', 'id'), max(payment_id))
   FROM plan;
@@ -48,7 +64,8 @@ WITH made AS (
            (kind, subject_id, sequence, escrow_id, provider, arguments, generation, state, hold, attempts,
             provider_reference, last_error_code, last_error, created_at, next_attempt_at)
     SELECT 'create_payment', payment_id, 1, escrow_id, 'stripe',
-           jsonb_build_object('amount_minor', 10000, 'currency', 'USD', 'customer_id', customer_id,
+           jsonb_build_object('amount_minor', 10000, 'currency', 'USD', 'customer', (SELECT customer.id FROM payments_customer customer
+                                            WHERE customer.provider_customer_id = plan.customer_id),
                               'description', 'Escrow for “Draw a logo”'),
            1, 'pending', '', 0, '', '', '', at, at + interval '1 hour'
       FROM plan

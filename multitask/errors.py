@@ -1,15 +1,15 @@
-"""The base of every error that a rule of the business raises."""
+"""The base class of the errors that business rules raise."""
 
 from collections.abc import Mapping
 from typing import ClassVar
 
 
 class DomainError(Exception):
-    """A refusal that a person can read and a program can tell apart.
+    """The request was refused, for a reason that people can read and programs can recognise.
 
-    `code` is stable and documented; `message` is a sentence for people; `fields` says which
-    field of the request is at fault, when one is. Subclasses live beside the rule that raises
-    them and give a `code` and a default `message` of their own.
+    `code` is stable and documented; `message` is a sentence for people; `fields` maps the invalid fields of the
+    request to messages. Subclasses are defined next to the rule that raises them, with a `code` and a default
+    `message`.
     """
 
     code: ClassVar[str] = "refused"
@@ -22,7 +22,7 @@ class DomainError(Exception):
         detail: str | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep what is said; without a `message` the class's own sentence stands."""
+        """Store the parts; without a `message` the default of the class is used."""
         if message is not None:
             self.message = message
         self.detail = detail

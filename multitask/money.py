@@ -1,4 +1,4 @@
-"""Money: an exact amount of one currency, counted in its minor unit."""
+"""Money: an exact amount in one currency, counted in minor units."""
 
 import re
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from multitask.errors import DomainError
 # The database keeps amounts as bigint; the range is symmetric so that every amount has a negative.
 MAX_MINOR: Final = 2**63 - 1
 
-# ISO 4217 minor units; every currency that is not listed has two. CLDR's own digits (what Babel
-# formats with) differ for a dozen currencies whose small coins are out of use, so they do not serve.
+# The number of decimals by ISO 4217; every currency that is not listed has two. The digits of CLDR, which Babel uses,
+# cannot be used: they differ for a dozen currencies whose small coins are no longer in circulation.
 _MINOR_DIGITS: Final = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
     **dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
-# A currency that went out of use later stays known, since old books are still read.
+# Currencies that were still in use in this year stay known, since old entries are still read.
 _KNOWN_SINCE_YEAR: Final = 2020
 
-# The most digits that an amount within bounds can have before its point.
+# The largest number of digits before the decimal point.
 _MAX_WHOLE_DIGITS: Final = 19
 _MOST_DECIMALS: Final = 4
 _DECIMAL: Final = re.compile(r"(?P<sign>-?)(?P<whole>0|[1-9][0-9]*)(?:\.(?P<fraction>[0-9]+))?", re.ASCII)
@@ -36,54 +36,54 @@ _TO_THE_RIGHT, _TO_THE_LEFT = "\u200e", "\u200f"
 
 
 def _held_together(sign: str, written: str) -> str:
-    """Keep "-" before its digits and "US$" in one piece where text runs from the right to the left."""
+    """In right-to-left text, keep "-" before the digits and "US$" together."""
     number, space, symbol = written.strip(_TO_THE_RIGHT + _TO_THE_LEFT).partition("\xa0")
     return f"{_TO_THE_LEFT}{_TO_THE_RIGHT}{sign}{number}{_TO_THE_LEFT}{space}{symbol}{_TO_THE_RIGHT}"
 
 
 class MoneyError(DomainError):
-    """An amount or a currency that cannot be used as money."""
+    """An invalid amount or currency."""
 
     code = "amount_invalid"
     message = "The amount is not valid."
 
 
 class AmountInvalid(MoneyError):
-    """Not written as a plain decimal number."""
+    """The amount is not a plain decimal number."""
 
     message = 'Write the amount as a plain decimal number, like "85.00".'
 
 
 class AmountTooPrecise(MoneyError):
-    """More decimals than the currency has."""
+    """The amount has more decimals than the currency."""
 
     code = "amount_too_precise"
     message = "The amount has more decimals than its currency."
 
 
 class AmountTooSmall(MoneyError):
-    """Less than the smallest amount that is accepted."""
+    """The amount is below the minimum."""
 
     code = "amount_too_small"
     message = "The amount is too small."
 
 
 class AmountTooLarge(MoneyError):
-    """More than can be kept."""
+    """The amount is above the largest that the database can store."""
 
     code = "amount_too_large"
     message = "The amount is too large."
 
 
 class CurrencyUnknown(MoneyError):
-    """Not the code of a currency in use."""
+    """The code is not one of a known currency."""
 
     code = "currency_unknown"
     message = "The currency is not a known ISO 4217 code."
 
 
 class CurrencyMismatch(MoneyError):
-    """Two currencies where one is needed."""
+    """Amounts in different currencies cannot be combined."""
 
     code = "currency_mismatch"
     message = "The amounts are in different currencies."
@@ -91,14 +91,14 @@ class CurrencyMismatch(MoneyError):
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """An ISO 4217 currency: its three-letter code and how many decimals its minor unit has."""
+    """An ISO 4217 currency: its three-letter code, and the number of decimals of an amount in major units."""
 
     code: str
     decimals: int
 
     @classmethod
     def of(cls, code: str) -> "Currency":
-        """Look up a currency by its code in capitals; raise CurrencyUnknown for anything else."""
+        """Return the currency with this code, in capital letters. Raises CurrencyUnknown."""
         known = _currencies().get(code) if isinstance(code, str) else None
         if known is None:
             raise CurrencyUnknown
@@ -106,13 +106,13 @@ class Currency:
 
     @classmethod
     def all(cls) -> tuple["Currency", ...]:
-        """Every known currency, by code."""
+        """Return all known currencies, sorted by code."""
         return tuple(_currencies().values())
 
 
 @cache
 def _currencies() -> dict[str, Currency]:
-    """The currencies that are legal tender somewhere, or were in recent years, and ISO's units of account."""
+    """Return the currencies that are, or were in recent years, legal tender, and those that `_MINOR_DIGITS` lists."""
     tender = {
         code
         for periods in get_global("territory_currencies").values()
@@ -131,7 +131,7 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        """Refuse what is not a whole number of minor units, within bounds, of a known currency."""
+        """Refuse an amount that is not an integer or is out of range, and an unknown currency."""
         if type(self.amount_minor) is not int:
             raise AmountInvalid("An amount of money is a whole number of minor units.")
         if abs(self.amount_minor) > MAX_MINOR:
@@ -140,16 +140,16 @@ class Money:
 
     @classmethod
     def zero(cls, currency: str) -> Self:
-        """Nothing, in a currency."""
+        """Return a zero amount."""
         return cls(0, currency)
 
     @classmethod
     def parse(cls, value: str | Decimal | int, currency: str, *, minimum_minor: int = 1) -> Self:
-        """Read an amount in major units exactly as written, at least `minimum_minor`.
+        """Parse an amount in major units exactly as written; it must be at least `minimum_minor`.
 
         A string or Decimal such as "85.00", or a whole number of major units. Raises a MoneyError
         for signs, exponents, spaces, separators, NaN, booleans and floats, for more decimals than
-        the currency has (zeros too), and for amounts out of range.
+        the currency has (even zeros), and for amounts out of range.
         """
         decimals = Currency.of(currency).decimals
         sign, whole, fraction = _digits(value)
@@ -164,20 +164,20 @@ class Money:
 
     @property
     def decimals(self) -> int:
-        """How many decimals the amount has in major units."""
+        """The number of decimals of the amount in major units."""
         return Currency.of(self.currency).decimals
 
     def to_major_string(self) -> str:
-        """Write the amount in major units with all decimals of its currency, like "85.00"."""
+        """Return the amount in major units with all decimals of its currency, like "85.00"."""
         digits = str(abs(self.amount_minor)).zfill(self.decimals + 1)
         point = len(digits) - self.decimals
         text = f"{digits[:point]}.{digits[point:]}" if self.decimals else digits
         return f"-{text}" if self.amount_minor < 0 else text
 
     def localized(self, locale: str, sign: str = "") -> str:
-        """Write the amount with its currency as a language does: "$1,250.00", all decimals shown.
+        """Format the amount with its currency for a locale, with all decimals: "$1,250.00".
 
-        A sign that is given stands before the number.
+        `sign` is put before the number.
         """
         spelled = Locale.parse(locale, sep="-" if "-" in locale else "_")
         exact = Decimal(self.to_major_string())
@@ -185,14 +185,14 @@ class Money:
         return _held_together(sign, written) if spelled.text_direction == "rtl" else sign + written
 
     def allocate(self, weights: Sequence[int]) -> tuple[Self, ...]:
-        """Split by whole-number weights into parts that add up exactly.
+        """Split by integer weights into parts that add up exactly to this amount (largest remainder).
 
-        Each part gets its share rounded towards zero; the units left over go, one each, to the
-        parts that lost most by rounding, the earlier first. Raises ValueError for weights that
-        are negative, not whole, or all zero.
+        Each part is its share rounded towards zero; the remaining units go, one each, to the parts with the largest
+        remainders, the earlier part first if they are equal. Raises ValueError for weights that are negative, not
+        integers, or all zero.
         """
         if any(type(weight) is not int or weight < 0 for weight in weights) or sum(weights) == 0:
-            raise ValueError("weights are whole numbers, none negative and not all zero")
+            raise ValueError("weights must be integers, not negative and not all zero")
         total, units = sum(weights), abs(self.amount_minor)
         shares = [units * weight // total for weight in weights]
         by_loss = sorted(range(len(weights)), key=lambda part: -(units * weights[part] % total))
@@ -206,53 +206,53 @@ class Money:
         return Money(self.amount_minor + self._same_currency(other), self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        """Take away an amount of the same currency."""
+        """Subtract an amount of the same currency."""
         return Money(self.amount_minor - self._same_currency(other), self.currency)
 
     def __neg__(self) -> "Money":
-        """The same amount the other way."""
+        """Return the amount with the opposite sign."""
         return Money(-self.amount_minor, self.currency)
 
     def __lt__(self, other: "Money") -> bool:
-        """Whether this is less; raises CurrencyMismatch across currencies, as all comparisons of size do."""
+        """Return whether this is less; like all ordering comparisons, raises CurrencyMismatch across currencies."""
         return self.amount_minor < self._same_currency(other)
 
     def __le__(self, other: "Money") -> bool:
-        """Whether this is at most the other."""
+        """Return whether this is less or equal."""
         return self.amount_minor <= self._same_currency(other)
 
     def __gt__(self, other: "Money") -> bool:
-        """Whether this is more."""
+        """Return whether this is more."""
         return self.amount_minor > self._same_currency(other)
 
     def __ge__(self, other: "Money") -> bool:
-        """Whether this is at least the other."""
+        """Return whether this is more or equal."""
         return self.amount_minor >= self._same_currency(other)
 
     def __str__(self) -> str:
-        """For logs and messages, like "85.00 USD"."""
+        """Format for logs and messages, like "85.00 USD"."""
         return f"{self.to_major_string()} {self.currency}"
 
     def _same_currency(self, other: "Money") -> int:
-        """The minor units of another amount of this currency."""
+        """Return the minor units of another amount, which must be in this currency."""
         if not isinstance(other, Money):
             raise TypeError(f"money cannot be combined with {type(other).__name__}")
         if other.currency != self.currency:
-            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not mix.")
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} cannot be combined.")
         return other.amount_minor
 
 
 def _digits(value: str | Decimal | int) -> tuple[str, str, str]:
-    """Sign, whole digits and decimals of a number as it was written; raise AmountInvalid otherwise."""
+    """Return the sign, the whole digits and the decimals of a number as written. Raises AmountInvalid."""
     if type(value) is int:
-        if abs(value) > MAX_MINOR:  # Before it is written out: Python refuses to print huge integers.
+        if abs(value) > MAX_MINOR:  # Checked first, since Python refuses to convert huge integers to strings.
             raise AmountTooSmall if value < 0 else AmountTooLarge
         return _digits(str(value))
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         if not isinstance(exponent, int) or exponent > 0:  # NaN and infinities; 1E+2
             raise AmountInvalid
-        if exponent < -_MOST_DECIMALS:  # Before it is written out: 1E-999999 is a megabyte of zeros.
+        if exponent < -_MOST_DECIMALS:  # Checked first, since 1E-999999 would become a megabyte of zeros.
             raise AmountTooPrecise
         return _digits(format(value, "f"))
     match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None

@@ -1,1 +1,1 @@
-"""The local stack: embedded PostgreSQL, sandbox, worker and web server, and the story told through them."""
+"""The local stack: embedded PostgreSQL, sandbox, worker and web server, and a story that exercises them over HTTP."""

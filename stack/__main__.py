@@ -1,4 +1,4 @@
-"""`python -m stack`: the embedded database by hand."""
+"""`python -m stack`: the commands of the local stack."""
 
 import sys
 

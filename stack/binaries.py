@@ -1,7 +1,7 @@
-"""Where the embedded server's programs are, and the account that runs them.
+"""The programs of the embedded server, and the account that runs them.
 
-PostgreSQL refuses to run as root, so root drops to a system account. That account must be able to reach
-the programs and the data. Both are put where it can; no folder that exists is ever opened for it.
+PostgreSQL refuses to run as root, so as root it runs under a system account. That account must be able to reach
+the programs and the data, so both are put where it can; the permissions of existing folders are never changed.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ PROGRAMS = ("postgres", "initdb", "pg_ctl")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user id and group id to run programs as; both None means the present user."""
+    """The user id and group id that run a program; None for the current user."""
 
     uid: int | None
     gid: int | None
 
     def run(self, command: list[str], *, said: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end from the root folder, with a clean environment and `said` on its input."""
+        """Run a program in the root folder until it ends, with a clean environment and `said` as its input."""
         return subprocess.run(
             command,
             cwd="/",
@@ -51,13 +51,13 @@ class Account:
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The few variables that PostgreSQL's programs need; PGDATA, PGPORT and their like would mislead them."""
+    """Return the few variables that PostgreSQL's programs need, without PGDATA, PGPORT and the like."""
     kept = {name: environment[name] for name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH") if name in environment}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def wheel_install() -> Path:
-    """The folder in the wheel that holds `bin`, `lib` and `share`. The package itself is not imported: on import
+    """Return the folder in the wheel that contains `bin`, `lib` and `share`. The package is not imported: on import
     it opens lock files, and as root its server opens every parent folder."""
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None:
@@ -72,7 +72,7 @@ def is_root() -> bool:
 
 
 def server_account() -> Account:
-    """The present user, or, for root, the unprivileged system account (made when it is absent)."""
+    """Return the current user, or, as root, the unprivileged system account, which is created if it is missing."""
     if not is_root():
         return Account(None, None)
     try:
@@ -93,7 +93,7 @@ def _create_account() -> None:
         capture_output=True,
         text=True,
     )
-    # 9 means that another process made the account a moment ago.
+    # 9 means that another process has just created the account.
     if done.returncode not in (0, 9):
         raise StackError(
             f"PostgreSQL does not run as root, and its account {ACCOUNT} could not be made "
@@ -102,7 +102,7 @@ def _create_account() -> None:
 
 
 def state_folder() -> Path:
-    """Root's folder for clusters and copied programs: it is made here, owned by root and listed by no one else."""
+    """Return root's folder for clusters and copied programs; create it, owned by root and listable only by root."""
     for parent in (Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - its owner is checked.
         if _is_own_folder(parent / STATE):
             return parent / STATE
@@ -110,7 +110,7 @@ def state_folder() -> Path:
 
 
 def memory_folder() -> Path | None:
-    """A folder in memory for data that may be lost, or None where memory for files is small or absent."""
+    """Return a folder in memory for data that may be lost, or None if there is too little memory for files."""
     memory = Path("/dev/shm")  # noqa: S108 - its owner is checked.
     if not memory.is_dir() or shutil.disk_usage(memory).total < ENOUGH_MEMORY:
         return None
@@ -119,10 +119,10 @@ def memory_folder() -> Path | None:
 
 
 def _is_own_folder(folder: Path) -> bool:
-    """Make a folder that others may pass but not list; a folder that another user put there is not trusted."""
+    """Create a folder that others can enter but not list; return False for a folder of another user."""
     try:
         folder.mkdir(mode=0o711)
-        folder.chmod(0o711)  # The umask may have taken the server's account its way through.
+        folder.chmod(0o711)  # The umask may have removed the permission to enter it.
     except FileExistsError:
         pass
     except OSError:
@@ -131,23 +131,23 @@ def _is_own_folder(folder: Path) -> bool:
 
 
 def reachable_programs(account: Account) -> Path:
-    """The `bin` folder whose programs `account` can run: the wheel's, or a copy where the wheel is out of its reach."""
+    """Return a `bin` folder that `account` can run programs from: that of the wheel, or of a copy."""
     install = wheel_install()
     if _runs(install, account):
         return install / "bin"
     if not is_root():
-        raise StackError(f"the embedded PostgreSQL in {install} does not run here: {_complaint(install, account)}")
+        raise StackError(f"the embedded PostgreSQL in {install} does not run here: {_run_error(install, account)}")
     copied = _copy(install)
     if not _runs(copied, account):
-        raise StackError(f"the embedded PostgreSQL in {copied} does not run here: {_complaint(copied, account)}")
+        raise StackError(f"the embedded PostgreSQL in {copied} does not run here: {_run_error(copied, account)}")
     return copied / "bin"
 
 
 def _runs(install: Path, account: Account) -> bool:
-    return not _complaint(install, account)
+    return not _run_error(install, account)
 
 
-def _complaint(install: Path, account: Account) -> str:
+def _run_error(install: Path, account: Account) -> str:
     try:
         for program in PROGRAMS:
             done = account.run([str(install / "bin" / program), "--version"])
@@ -159,7 +159,7 @@ def _complaint(install: Path, account: Account) -> str:
 
 
 def _copy(install: Path) -> Path:
-    """Copy the programs and their libraries beside each other as in the wheel, once per build of the server."""
+    """Copy the programs and their libraries in the layout of the wheel, once per build of the server."""
     build = hashlib.sha256((install / "bin" / "postgres").read_bytes()).hexdigest()[:12]
     target = state_folder() / f"programs-{build}"
     if not target.exists():
@@ -178,7 +178,7 @@ def _copy(install: Path) -> Path:
 
 
 def _make_readable(folder: Path) -> None:
-    """Let everyone read our own copy, which holds nothing but a public program."""
+    """Let everyone read the copy, which contains only a public program."""
     for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():
             runnable = path.is_dir() or bool(path.stat().st_mode & 0o100)

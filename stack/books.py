@@ -1,4 +1,4 @@
-"""The ledger's trial balance beside the sandbox's own record of the money."""
+"""Compare the trial balance of the ledger with the sandbox's own record of the money."""
 
 import json
 import subprocess
@@ -13,9 +13,9 @@ from stack.errors import StackError
 from stack.local import Local
 
 PROVIDER = "provider:stripe:"
-PATIENCE_SECONDS = 60
-START_PATIENCE_SECONDS = 10
-# Each look starts a program, which would take from those that are to come to an end.
+WAIT_SECONDS = 60
+START_WAIT_SECONDS = 10
+# Each comparison starts a process, which would slow down the ones that it waits for.
 PAUSE_SECONDS = 1
 CURRENCY = "USD"
 
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One thing that both sides know, in minor units."""
+    """One figure that both sides know, in minor units."""
 
     what: str
     ledger: int
@@ -45,7 +45,7 @@ class Comparison:
 
 
 def trial_balance(local: Local) -> list[Row]:
-    """What `manage.py check_ledger --accounts` says. Errors: StackError naming the broken invariants."""
+    """Return the output of `manage.py check_ledger --accounts`. Raises StackError naming the broken invariants."""
     done = subprocess.run(
         [sys.executable, "manage.py", "check_ledger", "--accounts"],
         cwd=postgres.project_folder(),
@@ -64,14 +64,14 @@ def balance(rows: list[Row], account: str, currency: str = CURRENCY) -> int:
 
 
 def sandbox_money(local: Local) -> dict[str, Any]:
-    """The sandbox's own record, which no code of ours has written."""
+    """Return the sandbox's own record, which the application does not write."""
     with urllib.request.urlopen(f"{local.sandbox}/_sandbox/money", timeout=30) as answer:  # noqa: S310
         record: dict[str, Any] = json.load(answer)
     return record
 
 
 def comparisons(local: Local, rows: list[Row], currency: str = CURRENCY) -> list[Comparison]:
-    """Set the ledger beside the sandbox's record. What the provider holds for us is an asset, so negative here."""
+    """Compare the ledger with the sandbox's record. Money at the provider is an asset, so negative in the ledger."""
     record, low = sandbox_money(local), currency.lower()
     held = {
         account: sum(column.get(low, 0) for column in columns.values())
@@ -89,16 +89,16 @@ def comparisons(local: Local, rows: list[Row], currency: str = CURRENCY) -> list
 
 
 def differing(found: list[Comparison], before: dict[str, int]) -> list[Comparison]:
-    """What the two sides do not agree about, unless they were just as far apart `before`."""
+    """Return the comparisons whose difference is neither zero nor the same as `before`."""
     return [one for one in found if one.gap not in {0, before.get(one.what, 0)}]
 
 
 def before_story(local: Local) -> tuple[list[Row], dict[str, int]]:
-    """The books as the story finds them, and how far apart they are after what is under way has had a moment.
+    """Return the trial balance before the story, and the differences that remain after a short wait.
 
-    What was done to the sandbox by hand in an earlier run, such as a chargeback, is not the story's doing.
+    A difference can come from something done by hand at the sandbox in an earlier run, such as a chargeback.
     """
-    deadline = time.monotonic() + START_PATIENCE_SECONDS
+    deadline = time.monotonic() + START_WAIT_SECONDS
     while True:
         rows = trial_balance(local)
         gaps = {one.what: one.gap for one in comparisons(local, rows) if one.gap}
@@ -108,11 +108,11 @@ def before_story(local: Local) -> tuple[list[Row], dict[str, int]]:
 
 
 def await_equality(local: Local, before: dict[str, int]) -> tuple[list[Row], list[Comparison]]:
-    """Compare until both sides agree: what is under way needs a moment. Errors: StackError naming what differs.
+    """Compare until both sides agree, or until the timeout. Raises StackError naming the differences.
 
-    `before`: how far apart they were at the start, by what is compared; the story has to leave that as it was.
+    `before`: the differences at the start, which the story must not change.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         rows = trial_balance(local)
         found = comparisons(local, rows)
@@ -121,5 +121,5 @@ def await_equality(local: Local, before: dict[str, int]) -> tuple[list[Row], lis
             return rows, found
         if time.monotonic() > deadline:
             named = "; ".join(f"{one.what}: {one.ledger} in the ledger, {one.sandbox} there" for one in left)
-            raise StackError(f"the ledger and the sandbox differ after {PATIENCE_SECONDS} s: {named}")
+            raise StackError(f"the ledger and the sandbox differ after {WAIT_SECONDS} s: {named}")
         time.sleep(PAUSE_SECONDS)

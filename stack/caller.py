@@ -1,4 +1,4 @@
-"""A person's HTTP client: JSON to our API, forms to pages of ours and of the provider; every call is printed."""
+"""An HTTP client for one person: JSON to the API, forms to our pages and the provider's; each call is printed."""
 
 import json
 import time
@@ -14,23 +14,23 @@ from stack.errors import StackError
 
 Answer = dict[str, Any]
 TIMEOUT_SECONDS = 30
-PATIENCE_SECONDS = 90
+WAIT_SECONDS = 90
 PAUSE_SECONDS = 0.2
 
 
 class CallError(StackError):
-    """A call was answered otherwise than the story needs."""
+    """A call had another response than the story needs."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Shows redirects instead of following them."""
+    """Return redirects instead of following them."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 class Form(HTMLParser):
-    """The fields of a page's form, with the values that stand in them."""
+    """The fields of the form of a page, with their values."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ class Form(HTMLParser):
 
 
 class Caller:
-    """Calls `base` as one person; `check` says between calls whether waiting still makes sense."""
+    """Call `base` as one person. `check` is called before each request, to stop if a program has ended."""
 
     def __init__(self, base: str, *, token: str = "", check: Callable[[], None] = lambda: None) -> None:
         self.base = base
         self.token = token
         self.check = check
-        # Pages know a person by a cookie.
+        # The pages use a session cookie.
         self._opener = urllib.request.build_opener(_NoRedirect(), urllib.request.HTTPCookieProcessor())
 
     def get(self, path: str) -> Answer:
@@ -59,11 +59,11 @@ class Caller:
     def post(
         self, path: str, body: Answer | None = None, *, expect: tuple[int, ...] = (200, 201), key: str = ""
     ) -> Answer:
-        """Send JSON; `key` makes the call safe to repeat. Errors: CallError for any other status than expected."""
+        """Send JSON; `key` is the idempotency key. Raises CallError for any other status than expected."""
         return self._json("POST", path, body or {}, expect, {"Idempotency-Key": key} if key else {})
 
     def until(self, path: str, holds: Callable[[Answer], bool], *, wanted: str) -> Answer:
-        """Ask again until `holds`; only the last time is printed. Errors: CallError when patience ends."""
+        """Repeat a GET until `holds`; only the last one is printed. Raises CallError at the timeout."""
         began = time.monotonic()
         for times in range(1, 1_000_000):
             status, text = self._send("GET", path, None, {})
@@ -72,22 +72,22 @@ class Caller:
             if status == 200 and holds(answer):
                 console.say(f"     GET {self.base}{path} -> 200  (asked {times} times in {waited:.1f} s)")
                 return answer
-            if waited > PATIENCE_SECONDS:
+            if waited > WAIT_SECONDS:
                 raise CallError(
-                    f"GET {path} did not show {wanted} in {PATIENCE_SECONDS} s; it shows {status}: {text[:500]}"
+                    f"GET {path} did not show {wanted} in {WAIT_SECONDS} s; it shows {status}: {text[:500]}"
                 )
             time.sleep(PAUSE_SECONDS)
-        raise AssertionError("patience ends before the count")
+        raise AssertionError("the timeout comes before the last attempt")
 
     def form(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
-        """Send a form as a page does; answer the status, and where it leads or what it says."""
+        """Send a form as a page does; return the status, and the redirect's target or the response body."""
         data = urllib.parse.urlencode(fields).encode()
         status, text = self._send("POST", path, data, {"Content-Type": "application/x-www-form-urlencoded"})
         self._print("POST", path, status)
         return status, text
 
     def page(self, path: str) -> str:
-        """Read a page. Errors: CallError unless it is there."""
+        """Read a page. Raises CallError unless its status is 200."""
         status, text = self._send("GET", path, None, {})
         self._print("GET", path, status)
         if status != 200:

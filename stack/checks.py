@@ -1,4 +1,4 @@
-"""What `make check` runs: each check is a program of its own, and all of them run even when one fails."""
+"""The checks of `make check`: each is a separate process, and all of them run even if one fails."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from stack import postgres
 
 PACKAGES = ("multitask", "stack", "sandboxes", "bench")
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
-# Values that production accepts; none of them opens anything.
+# Values that production accepts; none of them is a real credential.
 PRODUCTION = {
     "MULTITASK_ENV": "production",
     "SECRET_KEY": "only-for-the-deployment-check-0123456789-abcdefghijklmnopqrstuvwxyz",
@@ -34,7 +34,7 @@ CHECKS: dict[str, tuple[list[str], Mapping[str, str]]] = {
 
 
 def run() -> int:
-    """Run every check; print a line for each, and its output when it fails; answer 1 if any failed."""
+    """Run every check; print a line for each, and its output if it fails; return 1 if any failed."""
     with postgres.tests().held() as server:
         failed = [name for name in CHECKS if not _passes(name, server.url())]
     if failed:

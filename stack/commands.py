@@ -8,16 +8,16 @@ from stack.errors import StackError
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out one command; answer the exit status. Errors are one line, not a traceback."""
+    """Run one command and return the exit status. Errors are printed as one line, without a traceback."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The local stack of MultiTask Payments.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything, play the story, stay up")
     commands.add_parser("demo", help="start everything, play the story, stop")
-    commands.add_parser("code", help="show the present code of the staff login that `run` has made")
+    commands.add_parser("code", help="show the current code of the staff login that `run` created")
     commands.add_parser("check", help="what `make check` runs")
     breaking = commands.add_parser("mutation", help="what `make mutation` runs")
     breaking.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(mutation.TARGETS)} (default: all)")
-    database = commands.add_parser("postgres", help="the embedded PostgreSQL by hand")
+    database = commands.add_parser("postgres", help="start, stop, remove the embedded PostgreSQL, or print its address")
     database.add_argument("action", choices=["start", "stop", "url", "remove"])
     chosen = parser.parse_args(arguments)
     try:
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _postgres(action: str) -> int:
-    """Start and keep the server, stop it, print its address, or delete it with all its data."""
+    """Start the server and keep it running, stop it, print its address, or delete it with all its data."""
     server = postgres.development()
     if action == "start":
         server.start()

@@ -1,4 +1,4 @@
-"""What the stack prints: plain lines, bold only on a terminal that wants it."""
+"""Printing: plain lines, and bold titles if the terminal supports it."""
 
 import os
 import sys

@@ -1,5 +1,5 @@
-"""What the stack says when it cannot go on: one line that a person can act upon."""
+"""The error of the local stack."""
 
 
 class StackError(Exception):
-    """The stack cannot start or go on; the message says why and what to do."""
+    """The stack cannot start or continue; the message says why and what to do."""

@@ -1,4 +1,4 @@
-"""What one local run is made of: ports, folders, secrets, and the environment of its programs."""
+"""A local run: its ports, folders, secrets, and the environment of its programs."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class Local:
 
     @property
     def sandbox_data(self) -> Path:
-        """The sandbox's record belongs to one database: with another database it is another record."""
+        """The folder of the sandbox's data; it belongs to one database, so each DATABASE_URL has its own."""
         named = os.environ.get("DATABASE_URL", "")
         mark = f"-{hashlib.sha256(named.encode()).hexdigest()[:8]}" if named else ""
         return self.data / f"sandbox{mark}"
@@ -44,14 +44,14 @@ class Local:
         return self.data / "logs"
 
     def environment(self) -> dict[str, str]:
-        """What the web server, the worker and `manage.py` are started with."""
+        """Return the environment of the web server, the worker and `manage.py`."""
         return {
             **os.environ,
             "MULTITASK_ENV": "development",
             "DATABASE_URL": self.database_url,
             "PUBLIC_URL": self.web,
             "STRIPE_API_BASE": self.sandbox,
-            # Everybody has the same address here.
+            # All visitors have the same IP address here.
             "REGISTRATIONS_PER_ADDRESS": "0",
             "PYTHONUNBUFFERED": "1",
             **self.keys,
@@ -59,23 +59,23 @@ class Local:
 
 
 def web_command(port: int) -> list[str]:
-    """Return the command that starts the web server; how many threads it has, WEB_THREADS says.
+    """Return the command that starts the web server; WEB_THREADS is its number of threads.
 
-    Each connection needs one of the `backpressure` places, idle and half-open ones too. The buffer bounds the
-    headers of a request and what is held of a response for a slow reader.
+    Each connection counts towards `backpressure`, idle and half-open ones too. The buffer limits the
+    headers of a request, and the part of a response that is buffered for a slow client.
     """
     return [
         *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", HOST, "--port", str(port)),
         *("--workers", "1", "--http", "1", "--no-ws", "--backlog", "4096", "--backpressure", "16384"),
         *("--http1-buffer-size", "65536", "--http1-header-read-timeout", "20000"),
-        # A reader who takes nothing must not keep a stopped server from ending.
+        # A client that does not read must not prevent the server from stopping.
         *("--workers-kill-timeout", "30"),
         "multitask.config.asgi:application",
     ]
 
 
 def ports() -> tuple[int, int]:
-    """The ports of web server and sandbox, both free now. Errors: StackError naming the port and the setting."""
+    """Return free ports for web server and sandbox. Raises StackError naming the port and the setting."""
     web = _free_port("WEB_PORT", 8000, "the web server")
     sandbox = _free_port("SANDBOX_PORT", 12111, "the sandbox")
     if web == sandbox:
@@ -86,14 +86,14 @@ def ports() -> tuple[int, int]:
 def _free_port(setting: str, default: int, program: str) -> int:
     port = postgres.port_setting(setting) or default
     if not postgres.is_free(port):
-        # Neither of two neighbours may be told to become the other.
+        # Do not suggest the default port of the other program.
         free = next(other for other in (*range(port + 10, 65_536), *range(8_010, port)) if postgres.is_free(other))
         raise StackError(f"port {port} is taken: set {setting} to a free one for {program}, as in {setting}={free}")
     return port
 
 
 def keys(data: Path) -> dict[str, str]:
-    """The secrets of this project's local runs, made once and readable by their owner alone."""
+    """Return the secrets of this project's local runs; they are created once, and only their owner can read them."""
     path = data / "secrets.json"
     if not path.exists():
         made = {

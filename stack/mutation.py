@@ -1,4 +1,4 @@
-"""`make mutation`: break the money's rules on purpose, one change at a time, and count how many the tests notice."""
+"""`make mutation`: mutation testing. Change the code in one place at a time, and count how many changes fail a test."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from stack.errors import StackError
 
 LEFT_OUT = (".git", ".venv", ".data", "*_cache", ".hypothesis", "__pycache__", "static-collected")
 SECONDS_PER_CHANGE = 120
-# What goes round in circles for ever must end with its test: the database goes on when the test is stopped.
+# Limits endless loops in SQL functions: stopping the test process does not stop the statement.
 SECONDS_PER_STATEMENT = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Files to break, and the tests that must notice."""
+    """Files to change, and the tests that must fail then."""
 
     paths: tuple[str, ...]
     tests: tuple[str, ...]
@@ -33,23 +33,22 @@ TARGETS = {
     ),
 }
 
-# The guards and functions of the database itself, which cosmic-ray cannot read.
+# The SQL of the ledger, which cosmic-ray does not support.
 SQL = "sql"
 IN_A_MIGRATION = "database_forwards"
 SQL_SETTINGS = "tests.integration.ledger.settings"
 TARGETS[SQL] = Target(
-    # In the order of their numbers, as they are applied.
     tuple(
         str(path.relative_to(postgres.project_folder()))
         for path in sorted((postgres.project_folder() / "multitask" / "ledger" / "sql").glob("*.sql"))
     ),
-    # Those that notice most come first.
+    # The tests that find most changes come first.
     tuple(f"tests/integration/ledger/{name}" for name in ("test_guards.py", "test_posting.py", "test_reading.py", "")),
 )
 
 
 def run(names: list[str]) -> int:
-    """Break each target in a copy of the project; print its score. Errors: StackError for an unknown target."""
+    """Mutate each target in a copy of the project and print its score. Raises StackError for an unknown target."""
     unknown = [name for name in names if name not in TARGETS]
     if unknown:
         raise StackError(f"there is no target {unknown[0]!r}: choose from {', '.join(TARGETS)}")
@@ -82,7 +81,7 @@ def _score(name: str, target: Target, folder: Path, environment: Mapping[str, st
 
 
 def _configuration(target: Target) -> str:
-    """What cosmic-ray is told; the tests stop at the first one that notices, and reuse the migrated database."""
+    """Return the configuration of cosmic-ray; tests stop at the first failure, and reuse the migrated database."""
     tests = " ".join(target.tests)
     paths = ", ".join(f'"{path}"' for path in target.paths)
     command = f"'{sys.executable}' -m pytest -x -q --reuse-db -p no:cacheprovider {tests}"
@@ -93,13 +92,13 @@ def _configuration(target: Target) -> str:
 
 
 def _score_sql(name: str, target: Target, folder: Path, environment: Mapping[str, str]) -> None:
-    """Break each file in each place; what PostgreSQL itself will not load is counted apart."""
+    """Mutate each file in each place; mutations that PostgreSQL refuses to load are counted separately."""
     console.title(f"{name}: {', '.join(target.paths)}")
     count = {"noticed": 0, "missed": 0, "not loaded": 0}
     texts = {path: (folder / "project" / path).read_text() for path in target.paths}
-    for number, (path, whole) in enumerate(texts.items(), 1):
+    for path, whole in texts.items():
         file = folder / "project" / path
-        for change in sql_changes.changes(whole, later="".join(list(texts.values())[number:])):
+        for change in sql_changes.changes(whole):
             file.write_text(change.text)
             verdict = _verdict(target, folder, environment)
             count[verdict] += 1

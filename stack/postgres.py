@@ -1,9 +1,9 @@
-"""The embedded PostgreSQL: a server of the project's own, on a loopback port, behind a password.
+"""The embedded PostgreSQL: the project's own server, on a loopback port, with a password.
 
-Shapes: a `Server` has a *desk* (its password, port and locks; in the project's data folder) and a *cluster*
-(PostgreSQL's files). For an ordinary user the cluster lies in the desk. For root it lies under /var/lib,
-where the unprivileged account that runs it can reach it however closed the project's folders are. The tests'
-cluster lies in memory where there is enough: a fresh copy of a database then takes a twentieth of the time.
+A `Server` has a *desk* (the folder of its password, port and locks, in the project's data folder) and a *cluster*
+(PostgreSQL's files). For an ordinary user the cluster is inside the desk. For root it is under /var/lib,
+where the unprivileged account that runs it can reach it whatever the permissions of the project's folders. The
+cluster of the tests is in memory if there is enough: copying a database then takes a twentieth of the time.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ USER = "multitask"
 DATABASE = "multitask"
 HOST = "127.0.0.1"
 START_SECONDS = 60
-# Tests may lose everything at any moment, so they do not wait for the disk, and lie in memory where there is enough.
+# Test data may be lost at any time, so the tests do not wait for the disk.
 FRAGILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 SETTINGS = {
     "listen_addresses": HOST,
@@ -42,13 +42,13 @@ def project_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """The project's data folder: MULTITASK_DATA, or `.data` in the project."""
+    """Return the project's data folder: MULTITASK_DATA, or `.data` in the project."""
     named = os.environ.get("MULTITASK_DATA", "")
     return Path(named).expanduser().resolve() if named else project_folder() / ".data"
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner's eyes. Errors: StackError naming the setting that says where data lies."""
+    """Create a folder that only its owner can read. Raises StackError naming the setting of the data folder."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -56,27 +56,27 @@ def make_folder(folder: Path) -> None:
 
 
 def development() -> "Server":
-    """The server that `make run` and a bare `manage.py` use: durable, on PG_PORT if that is set."""
+    """Return the server of `make run` and of `manage.py` without DATABASE_URL: durable, on PG_PORT if that is set."""
     return Server(data_folder() / "postgres", port=port_setting("PG_PORT"))
 
 
 def tests() -> "Server":
-    """The server of the test suite: data of its own, which no power cut has to spare."""
+    """Return the server of the test suite: its own data, not durable."""
     return Server(data_folder() / "postgres-tests", durable=False)
 
 
 def benches() -> "Server":
-    """The server of the benchmarks: as durable as the development one, since they measure what waiting costs."""
+    """Return the server of the benchmarks: durable, since they measure the cost of waiting for the disk."""
     return Server(data_folder() / "postgres-bench")
 
 
 def address_file() -> Path:
-    """Where a bare `manage.py` finds the address of the development server."""
+    """Return the file in which `manage.py` without DATABASE_URL finds the address of the development server."""
     return data_folder() / "database-url"
 
 
 def publish(server: "Server") -> None:
-    """Write the address of a running server where `manage.py` looks for it; only the owner can read it."""
+    """Write the address of a running server to `address_file`, readable only by its owner."""
     draft = address_file().with_name(f"database-url.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(server.url() + "\n")
@@ -84,7 +84,7 @@ def publish(server: "Server") -> None:
 
 
 def port_setting(name: str) -> int | None:
-    """A port from the environment, or None when it is unset."""
+    """Return a port from the environment, or None if it is not set."""
     text = os.environ.get(name, "")
     if not text:
         return None
@@ -97,7 +97,7 @@ class Server:
     """One embedded PostgreSQL server.
 
     `desk`: folder for the password and locks. `durable`: whether committed data survives a power cut.
-    `port`: the loopback port, or None for any free one. Errors: StackError, always with what to do.
+    `port`: the loopback port, or None for any free one. Raises StackError with a message that says what to do.
     """
 
     def __init__(self, desk: Path, *, durable: bool = True, port: int | None = None) -> None:
@@ -118,12 +118,12 @@ class Server:
         return self.cluster / "server.log"
 
     def start(self) -> None:
-        """Make the cluster when there is none, and start its server when it is not running."""
+        """Create the cluster if there is none, and start its server unless it is running."""
         with self._locked():
             self._start()
 
     def stop(self) -> None:
-        """Stop the server; it is no error when it is not running."""
+        """Stop the server, if it is running."""
         with self._locked():
             self._stop()
 
@@ -138,9 +138,9 @@ class Server:
 
     @contextmanager
     def held(self) -> Iterator["Server"]:
-        """Run the server for the length of a block; the last process to leave stops it.
+        """Run the server during a block; the last process to leave stops it.
 
-        A holder that is killed lets go of its lock, so the next one to leave still stops the server.
+        A process that is killed releases its lock, so the next one to leave still stops the server.
         """
         with self._locked(), (self.desk / "holders").open("w") as holders:
             self._start()
@@ -166,14 +166,14 @@ class Server:
             os.close(descriptor)
 
     def keep(self, kept: bool) -> None:
-        """Say whether the server stays up when the last holder leaves."""
+        """Set whether the server keeps running after the last holder has left."""
         if kept:
             (self.desk / "kept").touch()
         else:
             (self.desk / "kept").unlink(missing_ok=True)
 
     def url(self, database: str = DATABASE) -> str:
-        """The address of a database of the running server, password included."""
+        """Return the address of a database of the running server, with the password."""
         running = self._postmaster()
         if running is None:
             raise StackError("the embedded PostgreSQL is not running: `python -m stack postgres start` starts it")
@@ -186,7 +186,7 @@ class Server:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the desk, so that of several processes one starts or stops the server."""
+        """Lock the desk, so that only one process at a time starts or stops the server."""
         self._open_desk()
         with (self.desk / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -199,7 +199,7 @@ class Server:
             raise StackError(f"{self.desk} belongs to another user: run as that user, or set MULTITASK_DATA")
 
     def _kept_secret(self, name: str) -> str:
-        """A secret of the desk, made the first time it is asked for; only its owner can read it."""
+        """Return a secret of the desk; it is created on first use, and only its owner can read it."""
         path = self.desk / name
         try:
             return path.read_text().strip()
@@ -210,7 +210,7 @@ class Server:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secret)
         try:
-            os.link(draft, path)  # Fails if another process was first; then its secret counts.
+            os.link(draft, path)  # Fails if another process was first; then its secret is used.
         except FileExistsError:
             pass
         finally:
@@ -225,14 +225,14 @@ class Server:
         account = binaries.server_account()
         programs = binaries.reachable_programs(account)
         if not self.durable:
-            shutil.rmtree(self.cluster, ignore_errors=True)  # Whatever a killed run of tests left is worth nothing.
+            shutil.rmtree(self.cluster, ignore_errors=True)  # Delete what a killed test run left.
         if not self.cluster.exists():
             self._make_cluster(account, programs)
-        # What is left of a killed server names a process that is gone, or by now is someone else's.
+        # The pid file of a killed server names a process that has ended, or a new process of another program.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         deadline = time.monotonic() + 20
         while complaint := self._try_to_start(account, programs, port := self._free_port()):
-            # The children of a killed server hold its memory for a moment, and another program may take a free port.
+            # Children of a killed server keep its shared memory for a moment, and another program may take the port.
             passes = "shared memory block" in complaint or ("in use" in complaint and self.wanted_port is None)
             if not passes or time.monotonic() > deadline:
                 raise StackError(f"the embedded PostgreSQL did not start:\n{complaint}")
@@ -240,7 +240,7 @@ class Server:
         (self.desk / "port").write_text(str(port))
 
     def _try_to_start(self, account: binaries.Account, programs: Path, port: int) -> str:
-        """Start the server; answer its complaint, or nothing when it runs."""
+        """Start the server; return its error message, or an empty string if it runs."""
         options = {**SETTINGS, **({} if self.durable else FRAGILE), "port": str(port)}
         command = [str(programs / "pg_ctl"), "start", "-w", "-t", str(START_SECONDS), "-s"]
         command += ["-D", str(self.cluster), "-l", str(self.log)]
@@ -256,7 +256,7 @@ class Server:
         return (said or done.stderr).strip() or f"pg_ctl ended with {done.returncode}"
 
     def _make_cluster(self, account: binaries.Account, programs: Path) -> None:
-        """Make an empty cluster beside its final place and move it there when it is whole."""
+        """Create an empty cluster next to its final place, and move it there when it is complete."""
         draft = self.cluster.with_name("cluster.new")
         self.cluster.parent.mkdir(exist_ok=True)
         self.cluster.parent.chmod(0o711 if account.uid is not None else 0o700)
@@ -283,7 +283,7 @@ class Server:
         draft.rename(self.cluster)
 
     def _make_database(self, account: binaries.Account, programs: Path, cluster: Path) -> None:
-        """Make the project's database while no server runs, through PostgreSQL's single-user mode."""
+        """Create the project's database while no server runs, in PostgreSQL's single-user mode."""
         command = [str(programs / "postgres"), "--single", "-D", str(cluster)]
         command += [*([] if self.durable else ["-c", "fsync=off"]), "postgres"]
         done = account.run(command, said=f"CREATE DATABASE {DATABASE}\n")
@@ -304,7 +304,7 @@ class Server:
             raise StackError(f"the embedded PostgreSQL did not stop: {done.stderr.strip()}")
 
     def _postmaster(self) -> tuple[int, int] | None:
-        """Process id and port of the running server, or None; a stale pid file counts for nothing."""
+        """Return the process id and port of the running server, or None; a stale pid file is ignored."""
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
             process, port = int(lines[0]), int(lines[3])
@@ -317,7 +317,7 @@ class Server:
         return self._kept_secret("password")
 
     def _free_port(self) -> int:
-        """The wanted port; else the one of last time if it is free; else any that is."""
+        """Return the configured port, or else the previous one if it is free, or else any free port."""
         if self.wanted_port is not None:
             if not is_free(self.wanted_port):
                 raise StackError(f"port {self.wanted_port} is taken: set PG_PORT to a free one for PostgreSQL")
@@ -331,7 +331,7 @@ class Server:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now."""
+    """Return whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""The programs of a local run: each in a process group of its own, with a log, stopped together."""
+"""The programs of a local run: each has its own process group and log file, and they are stopped together."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ LIBC = ctypes.CDLL(None)
 
 
 class Programs:
-    """Starts programs, notices when one ends on its own, and stops what it has started."""
+    """Start programs, detect when one of them ends unexpectedly, and stop them."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -29,7 +29,7 @@ class Programs:
         logs.mkdir(mode=0o700, exist_ok=True)
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        """Start a program whose output goes to its log. It ends with us even when we are killed."""
+        """Start a program whose output goes to its log. It is stopped if this process ends, even if killed."""
         with self._log(name).open("wb") as log:
             self.running[name] = subprocess.Popen(
                 command,
@@ -43,11 +43,11 @@ class Programs:
             )
 
     def finish(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        """Run a program to its end. Errors: StackError with the end of its log."""
+        """Run a program until it ends. Raises StackError with the end of its log if it fails."""
         self.finish_together({name: command}, environment)
 
     def finish_together(self, commands: Mapping[str, list[str]], environment: Mapping[str, str]) -> None:
-        """Run programs beside each other until all have ended. Errors: StackError with the log of one that failed."""
+        """Run programs in parallel until all have ended. Raises StackError with the log of one that failed."""
         for name, command in commands.items():
             self.start(name, command, environment)
         ended = {name: self.running[name].wait() for name in commands}
@@ -55,26 +55,26 @@ class Programs:
             del self.running[name]
         for name, status in ended.items():
             if status != 0:
-                raise StackError(self._obituary(name, status))
+                raise StackError(self._end_message(name, status))
 
     def await_answer(self, name: str, url: str) -> None:
-        """Wait until a started program answers 200 at `url`."""
+        """Wait until a started program responds with 200 at `url`."""
         deadline = time.monotonic() + START_SECONDS
         while not _answers(url):
             self.check()
             if time.monotonic() > deadline:
-                raise StackError(f"{name} did not answer at {url} in {START_SECONDS} s\n{self._last_words(name)}")
+                raise StackError(f"{name} did not answer at {url} in {START_SECONDS} s\n{self._log_tail(name)}")
             time.sleep(0.05)
 
     def check(self) -> None:
-        """Raise StackError, with the end of its log, if a program has ended on its own."""
+        """Raise StackError, with the end of its log, if a program has ended unexpectedly."""
         for name, process in self.running.items():
             status = process.poll()
             if status is not None:
-                raise StackError(self._obituary(name, status))
+                raise StackError(self._end_message(name, status))
 
     def stop(self) -> None:
-        """Ask every program to stop, last started first; end whole groups that do not."""
+        """Send SIGTERM to all programs, the last started first, then SIGKILL to the process groups that remain."""
         for process in reversed(self.running.values()):
             _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
@@ -89,11 +89,11 @@ class Programs:
     def _log(self, name: str) -> Path:
         return self.logs / f"{name.replace(' ', '-')}.log"
 
-    def _obituary(self, name: str, status: int) -> str:
+    def _end_message(self, name: str, status: int) -> str:
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"{name} {how}\n{self._last_words(name)}"
+        return f"{name} {how}\n{self._log_tail(name)}"
 
-    def _last_words(self, name: str) -> str:
+    def _log_tail(self, name: str) -> str:
         lines = self._log(name).read_text(errors="replace").splitlines()[-15:]
         return "\n".join([*(f"  | {line}" for line in lines), f"  (all of it: {self._log(name)})"])
 
@@ -103,7 +103,7 @@ def _die_with_parent() -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # The group outlives its leader when a grandchild hangs on.
+    # The group outlives its leader if one of its descendants does not end.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 

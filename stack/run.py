@@ -1,4 +1,4 @@
-"""`make run` and `make demo`: bring the stack up, play the story, stay up or stop."""
+"""`make run` and `make demo`: start the stack, play the story, then keep running or stop."""
 
 import fcntl
 import os
@@ -23,11 +23,11 @@ CONNECT_SECONDS = 10
 
 
 def run(*, stays: bool) -> int:
-    """Play the story on a stack of our own; with `stays` keep it up until Ctrl-C. Answers the exit status."""
+    """Start the stack and play the story; with `stays`, keep running until Ctrl-C. Return the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with _alone(), _up() as (here, programs):
+        with _data_folder_locked(), _up() as (here, programs):
             story = Story(here, programs.check)
             story.play()
             console.title(
@@ -48,8 +48,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the data folder: two stacks on one would mix their records."""
+def _data_folder_locked() -> Iterator[None]:
+    """Lock the data folder, since two stacks on one folder would mix their data."""
     data = postgres.data_folder()
     postgres.make_folder(data)
     with _lock_file(data) as lock:
@@ -78,7 +78,7 @@ def _lock_file(data: Path) -> TextIO:
 
 @contextmanager
 def _up() -> Iterator[tuple[Local, Programs]]:
-    """Bring up database, sandbox, worker and web server; take everything down at the end, whatever happened."""
+    """Start database, sandbox, worker and web server; stop all of them at the end, whatever happened."""
     data = postgres.data_folder()
     web_port, sandbox_port = local.ports()
     programs = Programs(data / "logs")
@@ -88,17 +88,17 @@ def _up() -> Iterator[tuple[Local, Programs]]:
             _start(here, programs)
             yield here, programs
         finally:
-            # A second Ctrl-C must not leave anything behind.
+            # A second Ctrl-C must not leave processes running.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             programs.stop()
 
 
 @contextmanager
 def _database() -> Iterator[str]:
-    """The address of the database: the server that DATABASE_URL names, or the embedded one, up for this while."""
+    """Yield the address of the database: of the server that DATABASE_URL names, or of the embedded one."""
     named = os.environ.get("DATABASE_URL", "")
     if named:
-        _knock(named)
+        _require_connection(named)
         yield named
         return
     console.say("Starting the embedded PostgreSQL ...")
@@ -107,9 +107,9 @@ def _database() -> Iterator[str]:
         yield server.url()
 
 
-def _knock(url: str) -> None:
-    """Connect once, since the programs' pools say only that they got no connection. The password is never named."""
-    # Here, since the embedded server is started without our packages too.
+def _require_connection(url: str) -> None:
+    """Connect once, since errors of the connection pool give no reason. Messages never contain the password."""
+    # Imported here, since the embedded server can be started without these packages.
     import psycopg
     from psycopg import conninfo
 
@@ -118,7 +118,7 @@ def _knock(url: str) -> None:
     except psycopg.ProgrammingError:
         given = {}
     host = str(given.get("host", "localhost"))
-    # An @ in a password that is not written as %40 makes its end a part of the host.
+    # If a password contains an unescaped @, the part after it is parsed as the host.
     if not given or "@" in host:
         raise StackError("DATABASE_URL is no address like postgresql://user:password@host:port/name")
     try:
@@ -149,7 +149,7 @@ def _sandbox_command(here: Local) -> list[str]:
 
 
 def _webhooks(here: Local) -> dict[str, str]:
-    """The two endpoints by environment: a command line is shown to everybody on the machine."""
+    """Return the endpoints as environment variables, since all users of a machine can read command lines."""
     hook = f"{here.web}/payments/webhooks/stripe/"
     return {
         "STRIPE_SANDBOX_WEBHOOKS": f"{hook}={here.keys['STRIPE_WEBHOOK_SECRET']}",

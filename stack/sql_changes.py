@@ -1,10 +1,10 @@
-"""Ways to break a file of SQL, one at a time: for the database's own guards what cosmic-ray is for Python."""
+"""Mutations of a file of SQL, one at a time: for the functions of the database what cosmic-ray is for Python."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# What is looked for, and what stands there afterwards. Comments and quoted words are left alone.
+# A pattern and its replacement. Comments and quoted strings are not changed.
 BREAKS = (
     (r" <> ", " = "),
     (r" >= ", " > "),
@@ -43,7 +43,7 @@ _LEFT_ALONE = re.compile(r"--[^\n]*|'[^']*'")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One break: its line, from 1; what stood there and what stands there now; and the whole text so broken."""
+    """One mutation: its line (from 1), the text before and after, and the whole mutated file."""
 
     line: int
     before: str
@@ -51,9 +51,9 @@ class Change:
     text: str
 
 
-def changes(text: str, later: str = "") -> Iterator[Change]:
-    """Yield the text with each break in each place, from the top, but for what a `later` file replaces or drops."""
-    closed = [match.span() for match in _LEFT_ALONE.finditer(text)] + list(_superseded(text, later))
+def changes(text: str) -> Iterator[Change]:
+    """Yield the text with each change at each place, from the top."""
+    closed = [match.span() for match in _LEFT_ALONE.finditer(text)]
     found = [(match, after) for pattern, after in BREAKS for match in re.finditer(pattern, text)]
     for match, after in sorted(found, key=lambda pair: pair[0].start()):
         start, end = match.span()
@@ -65,17 +65,3 @@ def changes(text: str, later: str = "") -> Iterator[Change]:
             after=after.strip(),
             text=text[:start] + after + text[end:],
         )
-
-
-def _superseded(text: str, later: str) -> Iterator[tuple[int, int]]:
-    """Where a text says what a later file says again: functions, triggers and constraints."""
-    patterns = [
-        rf"CREATE (?:OR REPLACE )?FUNCTION {name}\(.*?\$\$;"
-        for name in re.findall(r"(?:CREATE OR REPLACE|DROP) FUNCTION (\w+)", later)
-    ]
-    for name in re.findall(r"DROP TRIGGER (\w+)", later):
-        patterns += [rf"CREATE TRIGGER {name} [^;]*;", rf"ALTER TABLE \w+ ENABLE ALWAYS TRIGGER {name};"]
-    patterns += [rf"CONSTRAINT {name}\s[^,;]*" for name in re.findall(r"DROP CONSTRAINT (\w+)", later)]
-    for pattern in patterns:
-        for match in re.finditer(pattern, text, re.DOTALL):
-            yield match.span()

@@ -1,6 +1,6 @@
-"""The staff login of a local run: its second factor, switched on through the pages as a person does it.
+"""The staff login of a local run, with a second factor that is enabled through the pages, as a person does it.
 
-Its key is kept in the data folder, readable by its owner alone, so that `python -m stack code` can show a code as
+Its key is kept in the data folder, readable only by its owner, so that `python -m stack code` can show a code like
 an authenticator app would.
 """
 
@@ -23,7 +23,7 @@ FILE = "staff.json"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A staff login, with the key of its second factor as an authenticator app takes it."""
+    """A staff login, with the key of its second factor in the format of authenticator apps."""
 
     username: str
     password: str
@@ -31,20 +31,20 @@ class Login:
 
 
 def register(pages: Caller, username: str) -> Login:
-    """Register somebody, to be one of the staff, and switch the second factor on.
+    """Register a user who will become staff, and enable the second factor.
 
-    Errors: StackError naming the page that answered otherwise.
+    Raises StackError naming the page that had an unexpected response.
     """
     password = secrets.token_urlsafe(12)
     account = {"username": username, "email": f"{username}@example.com", "password": password, "roles": "is_client"}
-    # Registering signs in. A sign-in would be refused after many failed ones, as everybody has one address here.
+    # Registering signs in. Signing in could be throttled, since all visitors have the same IP address here.
     _send(pages, "/register/", "/register/", account)
     _send(pages, "/security/", "/security/begin/", {"current": password})
     shown = re.search(r'<p class="mono" dir="ltr">([a-z2-7 ]+)</p>', pages.page("/security/"))
     if shown is None:
         raise StackError("the page /security/ shows no key for an authenticator app")
     login = Login(username, password, shown[1].replace(" ", "").upper())
-    # A code works once. The last half minute's works as well, and leaves the present one to whoever signs in now.
+    # Each code is accepted once. The previous one is still accepted, so the current one stays usable for signing in.
     began = time.time()
     page = _send(
         pages, "/security/", "/security/confirm/", {"otp": code(login.key, began - STEP_SECONDS)}, expect=(200, 422)
@@ -55,14 +55,14 @@ def register(pages: Caller, username: str) -> Login:
 
 
 def keep(login: Login, data: Path) -> None:
-    """Keep the login for `python -m stack code`."""
+    """Save the login for `python -m stack code`."""
     path = data / FILE
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump({"username": login.username, "key": login.key}, file)
 
 
 def show_code(data: Path) -> int:
-    """Print the present code of the newest staff login. Errors: StackError while there is none."""
+    """Print the current code of the newest staff login. Raises StackError if there is none."""
     try:
         kept = json.loads((data / FILE).read_text())
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def code(key: str, at: float) -> str:
 
 
 def _send(pages: Caller, shown: str, path: str, fields: dict[str, str], *, expect: tuple[int, ...] = (302,)) -> str:
-    """Fill in the form of the page `shown` and send it to `path`; answer where it leads or what it says."""
+    """Send the form of the page `shown` to `path`; return the redirect's target or the response body."""
     token = Form(pages.page(shown)).fields["csrfmiddlewaretoken"]
     status, answer = pages.form(path, {"csrfmiddlewaretoken": token, **fields})
     if status not in expect:

@@ -1,4 +1,4 @@
-"""The story of one task, from hiring to the freelancer's bank, told through the public HTTP API alone."""
+"""The story of one task, from hiring to the payout, played through the public HTTP API only."""
 
 import secrets
 from collections.abc import Callable
@@ -24,12 +24,12 @@ CARD = {
 
 
 class StoryError(StackError):
-    """The story went otherwise than it must; the message names the step."""
+    """A step of the story failed; the message names it."""
 
 
 @dataclass
 class Person:
-    """Someone who takes part, with the login that is printed at the end."""
+    """A person of the story, with the login that is printed at the end."""
 
     username: str
     password: str
@@ -39,9 +39,9 @@ class Person:
 
 @dataclass
 class Story:
-    """Plays the steps in order and remembers what later steps need.
+    """Play the steps in order and keep what later steps need in `seen`.
 
-    `check` raises when a program of the stack has ended, so that no step waits in vain.
+    `check` raises if a program of the stack has ended, so that no step waits for a timeout.
     """
 
     local: Local
@@ -59,7 +59,7 @@ class Story:
         self.freelancer = self._person("freelancer")
 
     def play(self) -> None:
-        """Play every step. Errors: StoryError naming the step that failed."""
+        """Play every step. Raises StoryError naming the step that failed."""
         rows, self.gaps_before = books.before_story(self.local)
         self.fees_before = books.balance(rows, "platform:fees")
         for what, gap in self.gaps_before.items():
@@ -100,7 +100,7 @@ class Story:
     def _register(self, person: Person) -> None:
         roles = {"is_client": person.role == "client", "is_freelancer": person.role == "freelancer"}
         names = {"username": person.username, "email": f"{person.username}@example.com"}
-        # Registering signs in. A login would be refused after many failed ones, as everybody has one address here.
+        # Registering signs in. Signing in could be throttled, since all visitors have the same IP address here.
         account = person.caller.post("/api/auth/register/", {**names, "password": person.password, **roles})
         person.caller.token = account["access"]
 
@@ -123,14 +123,14 @@ class Story:
         self.seen["onboarding"] = link["url"]
 
     def _onboard(self) -> None:
-        """Read the page, send the form as it stands with its example values, and wait until the account is known."""
+        """Read the page, send its form with the example values, and wait until the account is known."""
         address = urlsplit(self.seen["onboarding"])
         provider = Caller(f"{address.scheme}://{address.netloc}", check=self.check)
         path = f"{address.path}?{address.query}" if address.query else address.path
         form = Form(provider.page(path))
         status, leads_to = provider.form(path, form.fields)
         if status not in (302, 303):
-            raise StackError(f"the form was not taken: {leads_to[:500]}")
+            raise StackError(f"the form was not accepted: {leads_to[:500]}")
         console.say(f"     the provider leads back to {leads_to}")
         self.freelancer.caller.until(
             "/payments/connect/status/",
@@ -194,7 +194,7 @@ class Story:
         self._wallets()
 
     def _compare(self) -> None:
-        """Print the trial balance, and hold it against what the provider says: in sum, and for this story."""
+        """Print the trial balance, and compare it with the provider's record: sums, and this story's figures."""
         rows, found = books.await_equality(self.local, self.gaps_before)
         self.verdict = "books as far apart as before" if any(one.gap for one in found) else "books equal"
         console.say("     trial balance (minor units)")
@@ -218,7 +218,7 @@ class Story:
 
 
 def _must(what: str, answer: Answer, **wanted: object) -> None:
-    """Hold an answer against what it must say; amounts are compared as numbers."""
+    """Compare fields of a response with the expected values; amounts are compared as numbers."""
     for name, value in wanted.items():
         shown = Decimal(answer[name]) if isinstance(value, Decimal) else answer[name]
         if shown != value:

@@ -14,10 +14,9 @@ from django.db import connection
 from pytest_django import Settings
 
 from multitask import ledger, providers
-from multitask.marketplace import board
+from multitask.marketplace import board, paying, work
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.escrow import refunds, releases
 from multitask.payments.funding import intents
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
@@ -71,24 +70,26 @@ class Job:
 
     @property
     def escrow(self) -> Escrow:
-        return Escrow.objects.filter(task_id=self.task_id).latest("pk")
+        return Escrow.objects.filter(agreement__task=self.task_id).latest("pk")
 
     @property
     def payment(self) -> Payment:
-        return Payment.objects.filter(escrow__task_id=self.task_id).latest("pk")
+        return Payment.objects.filter(escrow__agreement__task=self.task_id).latest("pk")
 
     @property
     def refund(self) -> Refund:
-        return Refund.objects.filter(escrow__task_id=self.task_id).latest("pk")
+        return Refund.objects.filter(escrow__agreement__task=self.task_id).latest("pk")
 
     @property
     def transfer(self) -> Operation:
-        return Operation.objects.filter(kind=transfers.CREATE_TRANSFER, escrow__task_id=self.task_id).latest("pk")
+        return Operation.objects.filter(kind=transfers.CREATE_TRANSFER, escrow__agreement__task=self.task_id).latest(
+            "pk"
+        )
 
     @property
     def charge_id(self) -> str:
         """The charge behind the payment that succeeded."""
-        return Payment.objects.get(escrow__task_id=self.task_id, state="succeeded").provider_collection_id
+        return Payment.objects.get(escrow__agreement__task=self.task_id, state="succeeded").provider_collection_id
 
     def history(self) -> list[str]:
         """The names of the escrow's audit events, oldest first."""
@@ -183,7 +184,7 @@ class World(Dashboard):
         return Job(client=client, freelancer=freelancer, application_id=application.pk, task_id=task.pk)
 
     def ask_to_pay(self, job: Job) -> intents.Intent:
-        return intents.create_intent(actor=job.client, application_id=job.application_id, now=self.now)
+        return paying.create_intent(actor=job.client, application_id=job.application_id, now=self.now)
 
     def pay(self, job: Job, card: str = VISA) -> None:
         """Pay in the browser; nobody has told us yet."""

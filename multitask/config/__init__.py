@@ -1,1 +1,1 @@
-"""Settings, root URLs and the WSGI entry: the room that knows every other one."""
+"""Settings, root URLs and the ASGI application. This package may import every other one."""

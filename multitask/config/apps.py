@@ -1,4 +1,4 @@
-"""The settings as an app, so that they can be checked."""
+"""The settings as a Django app, so that they can register system checks."""
 
 from django.apps import AppConfig
 from django.core import checks
@@ -8,11 +8,11 @@ from multitask.config.emails import emails_leave
 
 
 class ConfigConfig(AppConfig):
-    """Registers what `manage.py check --deploy` asks."""
+    """Register the checks of `manage.py check --deploy`."""
 
     name = "multitask.config"
 
     def ready(self) -> None:
-        """Let the check of the emails be asked before a deployment; what every program needs is loaded now."""
+        """Register the check of the emails; all modules that every program needs are loaded at this point."""
         checks.register(emails_leave, checks.Tags.compatibility, deploy=True)
         memory.keep_what_is_loaded()

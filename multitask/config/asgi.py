@@ -8,7 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 from multitask.config import memory
 
-# Each connection is a file to the operating system, and most systems let a program open 1,024 at first.
+# Each connection is an open file, and on most systems a process starts with a limit of 1,024 open files.
 OPEN_FILES: Final = 65_536
 
 
@@ -25,7 +25,7 @@ memory.collect_nothing_yet()
 _open_many_files()
 _handler = get_wsgi_application()
 
-# The settings are there from here on.
+# The settings are configured from here on.
 from django.conf import settings  # noqa: E402
 
 from multitask.payments.operations import routes  # noqa: E402

@@ -1,19 +1,19 @@
-"""Which front ends of other origins may call the API from a browser; by default none."""
+"""CORS: which front ends on other origins may call the API from a browser; by default none."""
 
 from typing import Any, Final
 
 from multitask.config.environment import Environment
 
 MIDDLEWARE: Final = "corsheaders.middleware.CorsMiddleware"
-# It has to see every answer that the API gives, so it comes before the first middleware that may refuse a request.
+# It must handle every response of the API, so it comes before the first middleware that may refuse a request.
 BEFORE: Final = "multitask.web.api.middleware.RequestContextMiddleware"
 
 
 def cors_settings(environment: Environment, middleware: list[str]) -> dict[str, Any]:
-    """Return `MIDDLEWARE` and `CORS_*` for Django; nothing changes where no origin is named.
+    """Return `MIDDLEWARE` and `CORS_*` for Django; an empty dict if no origin is configured.
 
-    Callers bring a bearer token: cookies of the pages are never allowed, so a page's session works on our own origin
-    alone. Webhooks come from servers, which know no origins.
+    Callers authenticate with a bearer token. Credentials (cookies) are never allowed, so the session of the pages works
+    only on our own origin. Webhooks are excluded: providers send them from servers, which need no CORS.
     """
     if not environment.cors_allowed_origins:
         return {}

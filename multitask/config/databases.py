@@ -1,4 +1,4 @@
-"""The one PostgreSQL that the settings name."""
+"""`DATABASES`: the PostgreSQL server that `DATABASE_URL` names."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from multitask.config.environment import Environment
 
 
 def databases(environment: Environment, root: Path) -> dict[str, Any]:
-    """`DATABASES` for Django; without `DATABASE_URL` the address that the local stack wrote into its data folder."""
+    """Return `DATABASES`; without `DATABASE_URL`, the address that the local stack wrote into its data folder."""
     url = environment.database_url or _embedded_url(environment.data_folder(root))
     settings = _from_url(url)
     settings["OPTIONS"]["pool"] = {"min_size": 1, "max_size": environment.database_pool_size, "timeout": 10}
@@ -16,7 +16,7 @@ def databases(environment: Environment, root: Path) -> dict[str, Any]:
 
 
 def _embedded_url(data: Path) -> str:
-    """What `python -m stack postgres start` wrote; a placeholder when nothing is running, so that checks still work."""
+    """Return the address that `python -m stack postgres start` wrote, or a placeholder, so that checks still work."""
     written = data / "database-url"
     return written.read_text().strip() if written.is_file() else "postgresql://127.0.0.1:5432/multitask"
 

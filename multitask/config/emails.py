@@ -1,4 +1,4 @@
-"""How emails leave, from one address in the environment."""
+"""Django's email settings, from one URL in the environment."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ _BACKENDS = "django.core.mail.backends"
 
 
 def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
-    """Django's `EMAIL_*`; without an address they are written to files in development and discarded otherwise."""
+    """Return Django's `EMAIL_*`; without a URL, emails are written to files in development and discarded otherwise."""
     if not environment.email_url:
         if environment.multitask_env == "development":
             return {
@@ -36,7 +36,7 @@ def email_settings(environment: Environment, root: Path) -> dict[str, Any]:
 
 
 def emails_leave(**_about: Any) -> list[checks.CheckMessage]:
-    """Warn, for `check --deploy`, when notices about money and letters about accounts go nowhere."""
+    """Warn in `check --deploy` if emails are discarded."""
     if not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend"):
         return []
     return [checks.Warning("No email is sent: EMAIL_URL is empty.", hint="Name a mail server.", id="multitask.W001")]

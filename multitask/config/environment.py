@@ -1,4 +1,4 @@
-"""What the deployment decides, read once from environment variables and checked before anything starts."""
+"""The settings of the deployment, read once from environment variables and validated before anything starts."""
 
 import re
 from decimal import Decimal
@@ -44,17 +44,17 @@ class Environment(BaseSettings):
     database_pool_size: int = Field(default=20, ge=1, le=500)
     allowed_hosts: list[str] = []
     csrf_trusted_origins: list[str] = []
-    cors_allowed_origins: list[str] = Field(default=[], description="Front ends elsewhere that may call the API.")
-    public_url: str = Field(default="", description="Where links lead back to; in production it has to be said.")
+    cors_allowed_origins: list[str] = Field(default=[], description="Front ends of other origins that call the API.")
+    public_url: str = Field(default="", description="The base of links to the pages; required in production.")
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     metrics_token: SecretStr = SecretStr("")
     log_level: str = "INFO"
 
     web_threads: int = Field(default=8, ge=4, le=200)
-    web_wait_seconds: int = Field(default=10, ge=1, le=300, description="For a thread; twice that for the provider.")
+    web_wait_seconds: int = Field(default=10, ge=1, le=300, description="Twice that for provider calls.")
     web_body_seconds: int = Field(default=20, ge=1, le=600)
     web_bodies_megabytes: int = Field(default=64, ge=4, le=4_096)
-    web_files_megabytes: int = Field(default=1_024, ge=16, le=1_000_000, description="Of large responses.")
+    web_files_megabytes: int = Field(default=1_024, ge=16, le=1_000_000, description="Files of large responses.")
     web_send_seconds: int = Field(default=30, ge=1, le=600, description="For each piece of a response.")
     requests_per_caller_per_minute: int = Field(default=120_000, ge=0, description="0 for any number.")
 
@@ -70,11 +70,11 @@ class Environment(BaseSettings):
     stripe_publishable_key: str = ""
     stripe_webhook_secret: SecretStr = SecretStr("")
     stripe_connect_webhook_secret: SecretStr = SecretStr("")
-    stripe_api_base: str = Field(default="", description="Stripe itself in production, else the sandbox.")
+    stripe_api_base: str = Field(default="", description="Empty for Stripe in production, for the sandbox otherwise.")
     stripe_platform_country: str = "US"
 
     provider_request_timeout: float = Field(default=6.0, ge=0.1, le=20, description="Seconds, in web requests.")
-    # Below the claim of an operation, or a second attempt would begin while the first still waits.
+    # Shorter than the claim of an operation: otherwise a second attempt would start while the first still waits.
     provider_job_timeout: float = Field(default=20.0, ge=0.1, le=25, description="Seconds, in jobs.")
     provider_requests_at_once: int = Field(default=4, ge=1, le=500, description="Per web process.")
 
@@ -102,37 +102,37 @@ class Environment(BaseSettings):
         return self.multitask_env == "production"
 
     def data_folder(self, root: Path) -> Path:
-        """Where local data is kept: the folder that MULTITASK_DATA names, or `.data` in the project."""
+        """Return the folder of local data: MULTITASK_DATA, or `.data` in the project."""
         return Path(self.multitask_data).expanduser() if self.multitask_data else root / ".data"
 
     @property
     def public_host(self) -> str:
-        """The host name that people know us by."""
+        """The host name of PUBLIC_URL."""
         return urlsplit(self.public_url).hostname or "localhost"
 
     @field_validator("platform_fee_percentage")
     @classmethod
     def refuse_an_impossible_fee(cls, value: str) -> str:
-        """Refuse at once what would be refused at every payment; hundredths of a percent are the finest."""
+        """Refuse a fee outside 0 to 100 percent or with more than two decimals."""
         if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", value) or Decimal(value) > 100:
             raise ValueError("give a percentage from 0 to 100 with at most two decimals, as in 15.00")
         return value
 
     @field_validator("cors_allowed_origins")
     @classmethod
-    def refuse_what_is_no_origin(cls, value: list[str]) -> list[str]:
-        """A browser names its origin in this form alone; anything else would never match, or match too much."""
+    def refuse_invalid_origins(cls, value: list[str]) -> list[str]:
+        """Refuse origins in another form than the one that browsers send: they would never match, or match too much."""
         for origin in value:
             found = re.fullmatch(r"https?://(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?", origin)
             is_origin = found is not None and int(found[1] or 0) <= HIGHEST_PORT
             if not is_origin or re.fullmatch(r"http:.*:80|https:.*:443", origin):
-                raise ValueError("give each origin as https://app.example.org: lower case, no path, no usual port")
+                raise ValueError("give each origin as https://app.example.org: lower case, no path, no default port")
         return value
 
     @field_validator("email_url")
     @classmethod
-    def refuse_an_address_of_no_mail_server(cls, value: str) -> str:
-        """A password that is not written in percent signs ends up in the wrong part; nothing of it is repeated."""
+    def refuse_invalid_mail_server(cls, value: str) -> str:
+        """Refuse a URL without a server; the error does not repeat the value, which may contain a password."""
         if not value:
             return value
         parts = urlsplit(value)
@@ -141,12 +141,12 @@ class Environment(BaseSettings):
         except ValueError:
             is_server = False
         if not is_server or parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("give smtp://user:password@host:587 or smtps://...:465, what is special in it as %40")
+            raise ValueError("give smtp://user:password@host:587 or smtps://...:465, special characters as in %40")
         return value
 
     @model_validator(mode="after")
-    def refuse_what_would_lose_money(self) -> Self:
-        """A live key must never meet a sandbox, and production never starts with an empty secret."""
+    def refuse_unsafe_settings(self) -> Self:
+        """Refuse a live key with a sandbox, and, in production, empty secrets and other unsafe settings."""
         default = browser.API if self.is_production else SANDBOX_API
         self.stripe_api_base = (self.stripe_api_base or default).rstrip("/")
         host = urlsplit(self.stripe_api_base).hostname or ""
@@ -157,8 +157,9 @@ class Environment(BaseSettings):
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
         if self.is_production:
             self._refuse_empty_secrets()
-            self._reject_mixed_live_and_test_keys()
-            self._refuse_links_that_lead_nowhere()
+            self._refuse_mixed_live_and_test_keys()
+            self._refuse_equal_webhook_secrets()
+            self._refuse_unreachable_public_url()
             self._refuse_origins_without_tls()
         self.public_url = self.public_url.strip().rstrip("/") or LOCAL_PAGES
         return self
@@ -178,42 +179,44 @@ class Environment(BaseSettings):
         if empty:
             raise ValueError(f"production does not start without {', '.join(empty)}")
 
-    def _reject_mixed_live_and_test_keys(self) -> None:
-        """Keys of two modes take no payment; one secret for both endpoints cannot tell their events apart."""
-        modes = {
-            configuration.mode(key) for key in (self.stripe_secret_key.get_secret_value(), self.stripe_publishable_key)
-        }
+    def _refuse_mixed_live_and_test_keys(self) -> None:
+        """Refuse a live and a test key together: every payment would fail."""
+        keys = (self.stripe_secret_key.get_secret_value(), self.stripe_publishable_key)
+        modes = {configuration.mode(key) for key in keys}
         if modes == {"live", "test"}:
             raise ValueError("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are of two modes, live and test")
+
+    def _refuse_equal_webhook_secrets(self) -> None:
+        """Refuse one secret for both webhook endpoints: events could not be attributed to one of them."""
         if self.stripe_webhook_secret == self.stripe_connect_webhook_secret:
             raise ValueError(
                 "STRIPE_WEBHOOK_SECRET and STRIPE_CONNECT_WEBHOOK_SECRET are equal: each endpoint has its own"
             )
 
-    def _refuse_links_that_lead_nowhere(self) -> None:
-        """Emails, and the provider's own pages, send people to this address: a wrong one is found out by them alone."""
+    def _refuse_unreachable_public_url(self) -> None:
+        """Refuse an address that people cannot reach: emails and the provider's pages link to it."""
         found = urlsplit(self.public_url.strip())
         if found.scheme != "https" or not found.hostname or found.hostname in LOOPBACK or found.query or found.fragment:
-            raise ValueError("PUBLIC_URL has to be the https:// address at which people reach the pages")
+            raise ValueError("PUBLIC_URL must be the https:// address at which people reach the pages")
 
     def _refuse_origins_without_tls(self) -> None:
-        """A page that came without TLS may have been changed on its way, and sends people's tokens."""
+        """Refuse http:// origins: a page loaded without TLS may have been modified, and it sends access tokens."""
         if any(not origin.startswith("https://") for origin in self.cors_allowed_origins):
-            raise ValueError("CORS_ALLOWED_ORIGINS may hold https:// origins alone in production")
+            raise ValueError("CORS_ALLOWED_ORIGINS may only contain https:// origins in production")
 
     def _is_development_key(self) -> bool:
         return self.secret_key.get_secret_value() == DEVELOPMENT_KEY
 
 
 def read() -> Environment:
-    """Read the settings of this process. Raises ImproperlyConfigured with one line that says what is wrong."""
+    """Read the settings of this process. Raises ImproperlyConfigured with a message of one line."""
     try:
         return Environment()
     except ValidationError as error:
-        raise ImproperlyConfigured("; ".join(map(_spoken, error.errors(include_input=False)))) from None
+        raise ImproperlyConfigured("; ".join(map(_message, error.errors(include_input=False)))) from None
 
 
-def _spoken(problem: ErrorDetails) -> str:
+def _message(problem: ErrorDetails) -> str:
     names = ", ".join(str(name).upper() for name in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
     return f"{names}: {message}" if names else message

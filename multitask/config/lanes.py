@@ -1,7 +1,7 @@
-"""The worker's lanes: each kind of work has a queue and threads of its own, so that none starves another.
+"""The lanes of the worker: each kind of job has its own queue and threads, so that none starves another.
 
 A lane is one procrastinate worker on one queue. All lanes of a process share its event loop and its connections for
-fetching jobs; the lane of the chores also defers the periodic jobs.
+fetching jobs; the lane `chores` also defers the periodic jobs.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from procrastinate.worker import Worker
 from multitask.config.periodic import PeriodicJobs
 
 CHORES: Final = "chores"
-# Every queue has one thread; these have more, by the share of each in the rest. One thread is all that `polls` and
-# `newest` ever have, as more would only ask the provider for the same objects at once.
+# Every queue has one thread; the remaining threads are distributed by these shares. `polls` and `newest` always have
+# one thread: more would only request the same objects from the provider at the same time.
 QUEUES: Final = (CHORES, "deadlines", "polls", "newest", "emails", "operations", "webhooks")
 SHARES: Final = {CHORES: 1, "emails": 1, "operations": 4, "webhooks": 3}
 FEWEST: Final = len(QUEUES)
-# New jobs are not announced, since a NOTIFY makes all commits wait in one line, so each lane looks for its next job.
-# People wait for calls to the provider and for its events; nobody notices a second with the others.
+# Each lane polls for its next job. New jobs are not announced by NOTIFY, because it serializes commits. Users wait for
+# operations and webhooks, so these lanes poll more often.
 POLLING_SECONDS: Final = {"operations": 0.2, "webhooks": 0.2}
 POLLING_SECONDS_OF_OTHERS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
-# A lane has one queue, so the index on (queue_name, priority, id) gives the next job without reading those of other
-# queues: procrastinate's own function takes a list of queues and reads all waiting jobs when its queue has none.
+# A lane has one queue, so the index on (queue_name, priority, id) finds the next job without reading those of other
+# queues. The function of procrastinate takes a list of queues and reads all waiting jobs if its queue has none.
 _FETCH: Final = """
 WITH next AS (
     SELECT id FROM procrastinate_jobs
@@ -46,7 +46,7 @@ RETURNING job.id, job.status, job.task_name, job.priority, job.lock, job.queuein
 """
 
 _MINE: Final = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s"
-# A periodic job comes again by itself, and a second one that waits would be refused.
+# Periodic jobs (those with a queueing lock) fail instead: they are deferred again anyway, and only one may wait.
 _PUT_BACK: Final = """
 UPDATE procrastinate_jobs
    SET worker_id = NULL,
@@ -56,7 +56,7 @@ UPDATE procrastinate_jobs
 
 
 def shares(threads: int) -> dict[str, int]:
-    """Share out the worker's threads by queue: at least one each, so fewer than `FEWEST` become that many."""
+    """Return the number of threads per queue: at least one each, so at least `FEWEST` threads in all."""
     rest = max(threads, FEWEST) - FEWEST
     more = {queue: rest * share // sum(SHARES.values()) for queue, share in SHARES.items()}
     more["webhooks"] += rest - sum(more.values())
@@ -64,28 +64,28 @@ def shares(threads: int) -> dict[str, int]:
 
 
 class LaneJobs(JobManager):
-    """Fetches the jobs of one queue at a time. Locks of jobs are not supported: no task here has one."""
+    """Fetch the jobs of one queue. Job locks are not supported, since no task here uses them."""
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take the next job of the lane's queue that is due, by priority and then by age."""
+        """Take the next due job of the lane's queue, by priority, then by age."""
         (queue,) = queues or ()
         rows = await self.connector.execute_query_all_async(query=_FETCH, queue=queue, worker_id=worker_id)
         return Job.from_row(rows[0]) if rows else None
 
 
 class OneAtATime:
-    """Lets at most one run of each periodic job be under way in a process; a second one ends without work.
+    """Run each periodic job at most once at a time in a process; a second run ends without doing anything.
 
-    A `queueing_lock`, which each periodic job has, only keeps a second one from waiting. So one slow chore would
-    take all threads of its lane, run by run.
+    The `queueing_lock` of a periodic job only prevents a second one from waiting. Without this, the runs of one slow
+    job could occupy all threads of its lane.
     """
 
     def __init__(self) -> None:
-        """Begin with none under way. All of this happens in the event loop, so it needs no lock."""
+        """Start with no running jobs. Everything happens in the event loop, so no lock is needed."""
         self._under_way: set[str] = set()
 
     async def __call__(self, perform: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
-        """Perform the job unless it is under way; a middleware of procrastinate's workers."""
+        """Perform the job unless it is running already; a middleware of procrastinate's workers."""
         name = context.job.queueing_lock
         if name is None:
             return await perform()
@@ -100,12 +100,12 @@ class OneAtATime:
 
 
 class Lane(Worker):
-    """Performs the jobs of one queue."""
+    """A worker that performs the jobs of one queue."""
 
     async def _periodic_deferrer(self) -> None:
-        """Defer the periodic jobs in one lane; in the others do nothing, without an end.
+        """Defer the periodic jobs in the lane `chores`; in the others, wait forever.
 
-        Procrastinate watches over its tasks beside the jobs until the first of them ends.
+        It may not return: procrastinate stops the worker when the first of its side tasks ends.
         """
         if CHORES in (self.queues or ()):
             await PeriodicJobs(self.app).worker()
@@ -113,10 +113,10 @@ class Lane(Worker):
             await asyncio.Event().wait()
 
     async def _update_heartbeat(self) -> None:
-        """Report that the lane lives, and put back jobs that it has taken without knowing.
+        """Send heartbeats, and put back jobs that were assigned to this lane without its knowledge.
 
-        When the database restarts, the commit that took a job may stand although its answer was lost: the job is
-        this lane's then, and as long as the lane lives no other takes it over.
+        If the database restarts, the commit that assigned a job may have succeeded although its response was lost.
+        The job then belongs to this lane, and no other lane takes it over while this one sends heartbeats.
         """
         suspects: set[int] = set()
         while True:
@@ -126,7 +126,7 @@ class Lane(Worker):
             suspects = await self._put_back(suspects)
 
     async def _put_back(self, suspects: set[int]) -> set[int]:
-        """Put back those of the jobs that were suspects at the last look too; return the suspects of this one."""
+        """Put back assigned jobs that are not running and were `suspects` last time too; return the new suspects."""
         connector = self.app.job_manager.connector
         taken = await connector.execute_query_all_async(query=_MINE, worker_id=self.worker_id)
         performed = {context.job.id for context in self._running_jobs.values()}
@@ -139,7 +139,7 @@ class Lane(Worker):
 
 
 def of(running: procrastinate.App, threads: int) -> list[Lane]:
-    """Make the lanes of one worker process with that many threads in all; the app is open and knows its tasks."""
+    """Return the lanes of one worker process with `threads` threads in all. The app is open and has its tasks."""
     running.job_manager = LaneJobs(running.connector)
     options: dict[str, Any] = {
         **running.worker_defaults,

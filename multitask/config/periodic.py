@@ -1,7 +1,7 @@
-"""Defers the periodic jobs; ticks that were missed count once, and a clock that is set back stops nothing.
+"""Defer the periodic jobs: missed ticks are deferred once, and jobs continue if the clock is set back.
 
-Procrastinate defers one job for each missed tick, one by one, and nothing while the clock shows an earlier time than
-the last tick. After a suspended machine or a clock step, releases and settlements would wait for hours.
+Procrastinate itself defers one job for each missed tick, and none while the clock is before the last tick. After the
+machine was suspended or its clock was set back, releases and settlements would be late by hours.
 """
 
 import math
@@ -13,7 +13,7 @@ import procrastinate
 import structlog
 from procrastinate.periodic import PeriodicDeferrer, PeriodicTask
 
-# Clocks of several workers differ by less; a tick so far ahead was deferred before the clock was set back.
+# The clocks of several workers differ by less. A tick further ahead was deferred before the clock was set back.
 AHEAD_SECONDS: Final = 60
 
 _FORGET: Final = "DELETE FROM procrastinate_periodic_defers WHERE defer_timestamp > %(latest)s"
@@ -22,51 +22,51 @@ log = structlog.get_logger(__name__)
 
 
 class PeriodicJobs(PeriodicDeferrer):
-    """Defers each periodic job at most once per look."""
+    """Defer each periodic job at most once per check."""
 
     def __init__(self, app: procrastinate.App) -> None:
-        """Take the periodic tasks and the connection of an app."""
+        """Use the periodic tasks and the connection of an app."""
         super().__init__(registry=app.periodic_registry, **app.periodic_defaults)
         self._app = app
         self._looked_at: float | None = None
 
     async def worker(self) -> None:
-        """Defer what is due whenever something falls due."""
+        """Defer due jobs, forever, waking up at each tick."""
         while True:
             now = time.time()
             await self.defer_due(at=now)
             await self.wait(next_tick=self.get_next_tick(at=now))
 
     async def defer_due(self, *, at: float) -> None:
-        """Defer every job of which a tick has passed since the last look."""
+        """Defer every job that has had a tick since the last check."""
         if self._looked_at is None or at < self._looked_at:
             await self._forget_ticks_ahead(at)
         self._looked_at = at
         await self.defer_jobs(self.get_previous_tasks(at=at))
 
     async def _forget_ticks_ahead(self, at: float) -> None:
-        """Let ticks that the clock has yet to reach, again, be deferred when it does; at the start as well."""
+        """Forget ticks that are in the future, so that they are deferred again when they come; also at the start."""
         if self._looked_at is not None:
             log.warning("clock_set_back", seconds=round(self._looked_at - at, 3))
         await self._app.connector.execute_query_async(query=_FORGET, latest=math.floor(at) + AHEAD_SECONDS)
         for key, last in self.last_defers.items():
             if last > at:
                 periodic_task = self.registry.periodic_tasks[key]
-                # One tick back, so that the tick just before the new time is due at once.
+                # One second before the latest tick, so that this tick is due now.
                 self.last_defers[key] = self._latest_tick(periodic_task, at) - 1
 
     def get_previous_tasks(self, at: float) -> Iterator[tuple[PeriodicTask[Any, Any, Any], int]]:
-        """Give each job of which ticks have passed, with the latest of them."""
+        """Yield each job that has had ticks since the last check, with the latest tick."""
         for key, periodic_task in self.registry.periodic_tasks.items():
             tick, last = self._latest_tick(periodic_task, at), self.last_defers.get(key)
-            # At the start nobody knows what has run: a tick of long ago is left alone, as procrastinate does.
+            # At the start it is unknown which jobs have run: like procrastinate, ignore a tick of long ago.
             is_due = tick > last if last is not None else at - tick <= self.max_delay
             self.last_defers[key] = tick if last is None else max(last, tick)
             if is_due:
                 yield periodic_task, tick
 
     def _latest_tick(self, periodic_task: PeriodicTask[Any, Any, Any], at: float) -> int:
-        """The tick at or before a time; ticks fall on whole seconds, and the library looks strictly before."""
+        """Return the tick at or before a time. Ticks are at whole seconds; the library looks strictly before a time."""
         iterator = periodic_task.croniter
         iterator.set_current(start_time=math.floor(at) + 1)
         tick: float = iterator.get_prev(ret_type=float)

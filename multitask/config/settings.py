@@ -1,4 +1,4 @@
-"""Django settings, derived from the environment; nothing here reads `os.environ` itself."""
+"""Django settings, derived from `environment`; nothing here reads `os.environ`."""
 
 import logging
 from pathlib import Path
@@ -110,12 +110,12 @@ USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static-collected"
-# Collected files are compressed once, so that a page's weight on the wire is a third of what it is on disk.
+# Static files are compressed when they are collected, which saves two thirds of the transferred bytes.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-# Outside production the files are served from where they are written, without a collecting step.
+# Outside production, static files are served from the source folders without `collectstatic`.
 WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 SESSION_COOKIE_NAME = "sessionid"
@@ -131,7 +131,7 @@ WEB_SERVER = ServerSettings(
     session_cookie=SESSION_COOKIE_NAME,
 )
 
-# Security: what `check --deploy` asks for holds in production; on loopback there is no TLS to insist on.
+# Security: production has what `check --deploy` asks for; elsewhere the pages are served without TLS, on loopback.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.is_production
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -162,7 +162,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
-# The back office's clothes; everything else of it is in its room.
+# Unfold theme of the back office.
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "MultiTask back office",
     "SITE_HEADER": "MultiTask",
@@ -180,7 +180,7 @@ METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 REGISTRATIONS_PER_ADDRESS = ENV.registrations_per_address
 CARD_CALLS_PER_USER = ENV.card_calls_per_user
 PAYMENT_CALLS_PER_USER = ENV.payment_calls_per_user
-# A link to reset a password is good for an hour, in seconds.
+# Links to reset a password are valid for one hour (in seconds).
 PASSWORD_RESET_TIMEOUT = 3_600
 ACCESS_TOKEN_MINUTES = ENV.access_token_minutes
 REFRESH_TOKEN_DAYS = ENV.refresh_token_days
@@ -197,10 +197,10 @@ STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret.get_secret_value()
 STRIPE_CONNECT_WEBHOOK_SECRET = ENV.stripe_connect_webhook_secret.get_secret_value()
 STRIPE_API_BASE = ENV.stripe_api_base
 STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
-# The path of a function that makes another HTTP session for the SDK, as the simulation has it; empty for the network.
+# The dotted path of a function that creates the HTTP session of the SDK, for the simulation; empty for the default.
 STRIPE_SESSION = ""
 
-# Seconds to wait for an answer of a provider: a person waits for a request, nobody for a job.
+# Timeouts of calls to a provider, in seconds: shorter in requests, where a user waits, than in jobs.
 PROVIDER_REQUEST_TIMEOUT = ENV.provider_request_timeout
 PROVIDER_JOB_TIMEOUT = ENV.provider_job_timeout
 PROVIDER_REQUESTS_AT_ONCE = ENV.provider_requests_at_once
@@ -227,8 +227,8 @@ structlog.configure(
 )
 
 
-def _briefly(record: logging.LogRecord) -> bool:
-    """Leave a record without its traceback, which says nothing when a stranger asks for a host that is not ours."""
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Remove the traceback from a record: it is useless for requests with an unknown Host header."""
     record.exc_info = None
     return True
 
@@ -236,11 +236,11 @@ def _briefly(record: logging.LogRecord) -> bool:
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"briefly": {"()": "django.utils.log.CallbackFilter", "callback": _briefly}},
+    "filters": {"without_traceback": {"()": "django.utils.log.CallbackFilter", "callback": _without_traceback}},
     "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
-        "django.security.DisallowedHost": {"filters": ["briefly"]},
+        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
         "procrastinate": {"level": "WARNING"},
         "stripe": {"level": "WARNING"},
     },

@@ -1,18 +1,16 @@
-"""The root of every address; the rooms bring their own."""
+"""The root URL configuration; each package has its own `urls`."""
 
 from django.urls import include, path
-
-from multitask.web.backoffice.site import site as backoffice
 
 urlpatterns = [
     path("", include("multitask.webhooks.urls")),
     path("api/", include("multitask.webhooks.urls")),
-    path("backoffice/", backoffice.urls),
+    path("backoffice/", include("multitask.web.backoffice.urls")),
     path("", include("multitask.web.api.urls")),
     path("", include("multitask.web.pages.urls")),
 ]
 
-# Where no page answers; names, as Django imports them once something has gone wrong.
+# Error pages, as dotted names, because Django imports them only when an error occurs.
 handler400 = "multitask.web.pages.faults.not_understood"
 handler403 = "multitask.web.pages.faults.forbidden"
 handler404 = "multitask.web.pages.faults.not_found"

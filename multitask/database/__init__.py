@@ -1,6 +1,6 @@
-"""PostgreSQL for money: a Django backend that never calls a lost commit a failure, and transactions that retry.
+"""A PostgreSQL backend for Django that reports a commit of unknown outcome as unknown, and transactions with retries.
 
-`ENGINE` is "multitask.database". `run` and `transactional` are how commands open their transaction.
+`ENGINE` is "multitask.database". Commands open their transaction with `run` or `transactional`.
 """
 
 from multitask.database.errors import OutcomeUnknown

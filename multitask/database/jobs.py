@@ -1,6 +1,6 @@
-"""Puts a job into the queue, in the caller's own transaction: it exists if and only if the change does.
+"""Defer jobs in the same transaction as the change that needs them, so that both or neither are committed.
 
-Jobs are named, not imported: `multitask.jobs` stands to the left of every room that defers one.
+Jobs are named, not imported, because `multitask.jobs` imports the packages that defer them.
 """
 
 import json
@@ -11,10 +11,10 @@ from typing import Final
 from django.db import connection
 from django.db.models import BigIntegerField, BooleanField, F, Func, OuterRef, Q, Subquery, Value
 
-# How many rows one transaction asks about.
+# The number of rows that one query covers.
 BATCH: Final = 500
 
-# Jobs go in through the function that procrastinate's own deferring calls.
+# The function that procrastinate itself calls to defer a job.
 _JOB: Final = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[
        ROW(%s, %s, %s, NULL, NULL, %s::jsonb, %s::timestamptz)
@@ -23,23 +23,22 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[
 
 
 def defer(name: str, *, queue: str, at: datetime | None = None, priority: int = 0, **arguments: int | str) -> None:
-    """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`.
+    """Run the job `name` with `arguments` after the caller's transaction is committed, not before `at`.
 
-    Of the jobs of its queue that are due, those of a higher priority go first.
-
-    Errors are Django's, so that a transaction which lost its connection here runs again like any other.
+    Of the due jobs of a queue, those with a higher priority run first. Errors are Django's, so that `database.run`
+    can retry the transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute(_JOB, [queue, name, priority, json.dumps(arguments), at])
 
 
 def is_queued(name: str, argument: str, *, by: datetime | None = None) -> Subquery:
-    """Return for each row of a query whether a job `name` still waits to start whose `argument` is the row's id.
+    """Return, for each row of a query, whether a job `name` whose `argument` is the row's id still waits to start.
 
-    With `by`, jobs that may only start later do not count. Each job that is asked for has an index on its argument,
-    made by a migration of `webhooks`. It costs one lookup there per row, also when PostgreSQL's statistics are from
-    before a backlog: it counts, as EXISTS would become a join, and the plan of that follows the statistics. Ask for
-    a batch of rows by their ids, so that no long transaction and no long query comes of it.
+    With `by`, jobs that are scheduled for later than that do not count. A migration of `webhooks` creates an index on
+    the argument of each job that is queried here, so it costs one index lookup per row. It counts instead of using
+    EXISTS, because PostgreSQL would turn EXISTS into a join, whose plan is poor while the statistics are older than a
+    backlog. Query batches of rows by their ids, to keep queries and transactions short.
     """
     from procrastinate.contrib.django.models import ProcrastinateJob  # Its app may not be loaded yet.
 
@@ -50,13 +49,13 @@ def is_queued(name: str, argument: str, *, by: datetime | None = None) -> Subque
 
 
 def batches(row_ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
-    """Give the ids in batches, to be asked about in one transaction each."""
+    """Yield the ids in batches, for one query each."""
     for first in range(0, len(row_ids), size):
         yield row_ids[first : first + size]
 
 
 class _Waits(Subquery):
-    """Whether a subquery has rows, without becoming a join."""
+    """Whether a subquery has rows, in a form that PostgreSQL does not turn into a join."""
 
     template = "((SELECT count(*) FROM (%(subquery)s) AS found) > 0)"
     output_field = BooleanField()

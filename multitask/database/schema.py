@@ -1,4 +1,4 @@
-"""Whether the database's schema is the one that this code was written for: asked of the applied migrations."""
+"""Compare the schema of the database with this code, by its applied migrations."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,26 @@ from django.db.migrations.loader import MigrationLoader
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Migrations as `app.name`: those that are not applied yet, and applied ones that this code does not know."""
+    """Migrations as `app.name`: those that are not applied yet, and those that are applied but not in this code."""
 
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 class SchemaDiffers(Exception):
-    """The schema is not the one that this code was written for; the message is one line that names the migrations."""
+    """The schema differs from that of this code; the message is one line that names the migrations."""
 
 
 class SchemaNewer(SchemaDiffers):
-    """A later release made the schema, so what this code knows about the data may not hold any more."""
+    """A later release migrated the schema, so the assumptions of this code about the data may be wrong."""
 
 
 class SchemaOlder(SchemaDiffers):
-    """Migrations of this release are missing."""
+    """Migrations of this release are not applied."""
 
 
 def difference() -> Difference:
-    """Compare the applied migrations with those of this code. Raises the database's errors."""
+    """Compare the applied migrations with those of this code. Raises Django's database errors."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     missing = tuple(f"{migration.app_label}.{migration.name}" for migration, _backwards in plan)
@@ -49,7 +49,7 @@ def require_same() -> None:
 def _unknown(loader: MigrationLoader) -> tuple[str, ...]:
     known = set(loader.disk_migrations)
     for migration in loader.disk_migrations.values():
-        known.update(migration.replaces)  # A squashed migration stands for these.
+        known.update(migration.replaces)  # The migrations that a squashed one replaces.
     return tuple(f"{app}.{name}" for app, name in sorted(set(loader.applied_migrations) - known))
 
 

@@ -1,4 +1,4 @@
-"""Transactions that run again when the database itself asks for it, and never when the outcome is unknown."""
+"""Transactions that are retried after deadlocks and similar errors, and never if the outcome is unknown."""
 
 import functools
 import random
@@ -19,18 +19,18 @@ P = ParamSpec("P")
 
 
 def in_transaction() -> bool:
-    """Whether a transaction is open that the caller would join; the one around a test case does not count."""
+    """Return whether the caller is inside a transaction; the one around a test case does not count."""
     blocks = connection.atomic_blocks
     return bool(blocks) and not getattr(blocks[-1], "_from_testcase", False)
 
 
 def run(function: Callable[[], T], *, attempts: int = ATTEMPTS, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> T:
-    """Call `function` in one transaction and answer what it answers.
+    """Call `function` in one transaction and return its result.
 
-    Inside an open transaction it joins that one: the outermost `run` alone commits and retries.
-    `function` may run up to `attempts` times, so what it does beside the database must bear that.
-    Errors: `OutcomeUnknown` at once; deadlock, serialization failure, lock timeout and a connection lost before
-    COMMIT only when they last through every attempt; everything else at once.
+    Inside an open transaction it joins that one: only the outermost `run` commits and retries.
+    `function` may run up to `attempts` times, so its effects outside the database must be repeatable.
+    Raises deadlocks, serialization failures, lock timeouts and connections lost before COMMIT only if the last
+    attempt fails too; `OutcomeUnknown` and all other errors at once.
     """
     if in_transaction():
         return function()
@@ -45,7 +45,7 @@ def run(function: Callable[[], T], *, attempts: int = ATTEMPTS, lock_timeout_ms:
 
 
 def transactional(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a command so that each call of it is one `run`."""
+    """Decorate a command so that each call runs in one transaction, by `run`."""
 
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -57,12 +57,12 @@ def transactional(function: Callable[P, T]) -> Callable[P, T]:
 def _once(function: Callable[[], T], lock_timeout_ms: int) -> T:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            # For this transaction alone: a session's setting would leak to others through a pooling proxy.
+            # SET LOCAL, since a setting of the session would affect other clients of a pooling proxy.
             cursor.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}")
         return function()
 
 
 def _pause(attempt: int) -> None:
-    """Wait a random while that doubles with each attempt, so that two that collided do not collide again."""
+    """Wait with exponential backoff and jitter, so that two transactions that collided do not collide again."""
     ceiling = FIRST_PAUSE_SECONDS * 2**attempt
     time.sleep(random.uniform(ceiling / 4, ceiling))  # noqa: S311

@@ -1,7 +1,7 @@
-"""The books: append-only double entry, written by `post` alone and guarded by the database.
+"""The ledger: append-only double-entry bookkeeping. Only `post` writes to it, and the database enforces its rules.
 
 `balance = credits - debits`: a positive leg credits an account, a negative one debits it, and the
-legs of a transaction sum to zero in each currency. This module is the room's whole public face.
+legs of a transaction sum to zero in each currency. This module is the public interface of the package.
 """
 
 from multitask.ledger.errors import (

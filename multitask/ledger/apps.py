@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class LedgerConfig(AppConfig):
-    """Registers the room under the label `ledger`."""
+    """Register the package under the label `ledger`."""
 
     name = "multitask.ledger"
     label = "ledger"

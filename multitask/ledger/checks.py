@@ -1,6 +1,6 @@
-"""Proving the books: every invariant as a query that finds what breaks it.
+"""Checks that prove the ledger: each runs a query that returns the violations of one invariant.
 
-Other rooms add what only they know with `register`. Runs as `manage.py check_ledger`, on a schedule
+Other packages add their own checks with `register`. The checks run in `manage.py check_ledger`, on a schedule
 and after every database test.
 """
 
@@ -12,13 +12,13 @@ from django.db import connection
 
 from multitask.ledger import invariants
 
-# Enough to see what is wrong, little enough to print when everything is.
+# How many violations of one invariant are reported at most.
 MOST_DETAILS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken invariant, by name, and one thing that breaks it."""
+    """The name of a broken invariant, and a sentence about one row that breaks it."""
 
     invariant: str
     detail: str
@@ -30,23 +30,23 @@ _checks: dict[str, Check] = {}
 
 
 def register(name: str, function: Check) -> None:
-    """Add a check that answers one sentence per thing that breaks the invariant `name`, none when it holds."""
+    """Add a check. `function` returns one sentence per violation of the invariant `name`, none if it holds."""
     if _checks.setdefault(name, function) is not function:
         raise ValueError(f"a check named {name} is registered already")
 
 
 def names() -> list[str]:
-    """The invariants that are checked, in order."""
+    """Return the names of the invariants, in the order in which they are checked."""
     return list(_checks)
 
 
 def run() -> list[Violation]:
-    """Run every check; an empty list says that the books are sound."""
+    """Run every check; return an empty list if all invariants hold."""
     return [Violation(name, detail) for name, check in _checks.items() for detail in check()]
 
 
 def _details(sql: str) -> list[str]:
-    """The first details that an invariant's query finds."""
+    """Return the first violations that the query of an invariant finds."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT detail FROM ({sql}) found (detail) LIMIT {MOST_DETAILS}")  # noqa: S608
         return [detail for (detail,) in cursor.fetchall()]

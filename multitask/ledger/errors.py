@@ -1,4 +1,4 @@
-"""What the ledger refuses, each refusal with a stable code."""
+"""The errors of the ledger, each with a stable code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from multitask.errors import DomainError
 
 
 class LedgerError(DomainError):
-    """Any refusal of the ledger. `account` is the code of the account at fault, when one is."""
+    """The base of all errors of the ledger. `account` is the code of the account that caused it, if there is one."""
 
     code = "ledger_refused"
     message = "The ledger refused the posting."
@@ -18,24 +18,24 @@ class LedgerError(DomainError):
 
 
 class NotInTransaction(LedgerError):
-    """A posting outside `transaction.atomic()`, where it would be committed apart from its cause."""
+    """A posting outside `transaction.atomic()`: it would be committed separately from the change that it belongs to."""
 
     code = "not_in_transaction"
-    message = "A posting belongs inside a database transaction."
+    message = "A posting must be inside a database transaction."
 
 
 class PostingInvalid(LedgerError):
-    """A posting that is not well formed: a bad code, key or text, or a moment without a time zone."""
+    """A malformed posting: an invalid code, key or text, or a time without a time zone."""
 
     code = "posting_invalid"
     message = "The posting is not well formed."
 
 
 class Unbalanced(LedgerError):
-    """Legs that do not sum to zero in each currency, or fewer than two of them."""
+    """Legs that do not sum to zero in each currency, or fewer than two legs."""
 
     code = "unbalanced"
-    message = "The legs of a transaction sum to zero in each currency."
+    message = "The legs of a transaction must sum to zero in each currency."
 
 
 class InsufficientBalance(LedgerError):
@@ -46,14 +46,14 @@ class InsufficientBalance(LedgerError):
 
 
 class IdempotencyConflict(LedgerError):
-    """A key that an earlier, different posting of the same scope has used."""
+    """A key that an earlier, different posting of the same scope used."""
 
     code = "idempotency_conflict"
     message = "The key was used for another request."
 
 
 class UnknownReversal(LedgerError):
-    """A reversal of a transaction that is not in the books."""
+    """A reversal of a transaction that does not exist."""
 
     code = "unknown_reversal"
     message = "There is no such transaction to reverse."
@@ -63,21 +63,21 @@ class AlreadyReversed(LedgerError):
     """A second reversal of one transaction."""
 
     code = "already_reversed"
-    message = "The transaction is reversed already."
+    message = "The transaction was already reversed."
 
 
 class AccountMismatch(LedgerError):
-    """`account` exists with another floor or number of stripes."""
+    """`account` exists with another floor or another number of shards."""
 
     code = "account_mismatch"
     message = "The account exists with other terms."
 
 
 class OutOfRange(LedgerError):
-    """An account's turnover or balance would pass the largest number that the database keeps."""
+    """The turnover or balance of an account would exceed the range of a bigint column."""
 
     code = "balance_out_of_range"
-    message = "The balance would be larger than can be kept."
+    message = "The balance would be larger than the database can store."
 
 
 class UnknownTransaction(LedgerError):
@@ -87,7 +87,7 @@ class UnknownTransaction(LedgerError):
     message = "There is no such transaction."
 
 
-# The SQLSTATEs that the functions in sql/ raise, and PostgreSQL's own for a number out of range.
+# The SQLSTATEs that the functions in sql/ raise, and the one of PostgreSQL for a number out of range.
 _BY_STATE: dict[str, type[LedgerError]] = {
     "ML002": Unbalanced,
     "ML004": IdempotencyConflict,
@@ -104,7 +104,7 @@ _NAMES_ACCOUNT = (AccountMismatch, InsufficientBalance)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the database's refusals into LedgerErrors; deadlocks, timeouts and lost connections pass as they are."""
+    """Translate database errors into LedgerErrors; deadlocks, timeouts and lost connections are not translated."""
     try:
         yield
     except DatabaseError as error:
@@ -114,7 +114,7 @@ def translated() -> Iterator[None]:
         refusal = _BY_STATE.get(cause.sqlstate or "") or _BY_CONSTRAINT.get(cause.diag.constraint_name or "")
         if refusal is None:
             raise
-        said = refusal(cause.diag.message_primary)
-        if isinstance(said, _NAMES_ACCOUNT):
-            said.account = cause.diag.message_detail
-        raise said from error
+        translation = refusal(cause.diag.message_primary)
+        if isinstance(translation, _NAMES_ACCOUNT):
+            translation.account = cause.diag.message_detail
+        raise translation from error

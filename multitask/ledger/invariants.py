@@ -1,7 +1,7 @@
-"""What must always hold of the books, each as a query whose rows are sentences about what breaks it.
+"""The invariants of the ledger. Each is a query that returns one sentence per violation.
 
-Each query sees one snapshot, so it is right while others post. None trusts the guards: they read
-the rows as they are, and the last one looks whether the guards are still there.
+Each query reads one snapshot, so it is correct while others post. The queries do not rely on the triggers and
+constraints: they read the rows themselves, and the last query checks that the triggers and constraints exist.
 """
 
 TRANSACTIONS_SUM_TO_ZERO = """
@@ -26,54 +26,54 @@ SELECT format('transaction %s announced %s legs and has %s that move something',
 """
 
 BALANCES_ARE_SUMS_OF_ENTRIES = """
-SELECT format('account %s stripe %s has debits %s, credits %s, balance %s; its entries make %s, %s, %s',
-              coalesce(balance.account_id, entry.account_id), coalesce(balance.stripe, entry.stripe),
+SELECT format('account %s shard %s has debits %s, credits %s, balance %s; its entries make %s, %s, %s',
+              coalesce(balance.account_id, entry.account_id), coalesce(balance.shard, entry.shard),
               balance.debits_minor, balance.credits_minor, balance.balance_minor,
               coalesce(entry.debits, 0), coalesce(entry.credits, 0), coalesce(entry.total, 0))
   FROM ledger_balance balance
-  FULL JOIN (SELECT account_id, stripe, sum(amount_minor) AS total,
+  FULL JOIN (SELECT account_id, shard, sum(amount_minor) AS total,
                     coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0) AS debits,
                     coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0) AS credits
-               FROM ledger_entry GROUP BY account_id, stripe) entry
-    ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
+               FROM ledger_entry GROUP BY account_id, shard) entry
+    ON entry.account_id = balance.account_id AND entry.shard = balance.shard
  WHERE (balance.balance_minor = coalesce(entry.total, 0) AND balance.debits_minor = coalesce(entry.debits, 0)
         AND balance.credits_minor = coalesce(entry.credits, 0)) IS NOT TRUE
 """
 
 SEQUENCES_HAVE_NO_GAPS = """
-SELECT format('account %s stripe %s: sequence %s is number %s', account_id, stripe, sequence, number)
-  FROM (SELECT account_id, stripe, sequence,
-               row_number() OVER (PARTITION BY account_id, stripe ORDER BY sequence) AS number
+SELECT format('account %s shard %s: sequence %s is number %s', account_id, shard, sequence, number)
+  FROM (SELECT account_id, shard, sequence,
+               row_number() OVER (PARTITION BY account_id, shard ORDER BY sequence) AS number
           FROM ledger_entry) entry
  WHERE sequence <> number
 UNION ALL
-SELECT format('account %s stripe %s counts %s entries and has %s', balance.account_id, balance.stripe,
+SELECT format('account %s shard %s counts %s entries and has %s', balance.account_id, balance.shard,
               balance.sequence, count(entry.sequence))
   FROM ledger_balance balance
-  LEFT JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
- GROUP BY balance.account_id, balance.stripe HAVING balance.sequence <> count(entry.sequence)
+  LEFT JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.shard = balance.shard
+ GROUP BY balance.account_id, balance.shard HAVING balance.sequence <> count(entry.sequence)
 """
 
 RUNNING_BALANCES_ADD_UP = """
-SELECT format('account %s stripe %s sequence %s: %s after %s does not leave %s', account_id, stripe, sequence,
+SELECT format('account %s shard %s sequence %s: %s after %s does not leave %s', account_id, shard, sequence,
               amount_minor, earlier, balance_after_minor)
-  FROM (SELECT account_id, stripe, sequence, amount_minor, balance_after_minor,
+  FROM (SELECT account_id, shard, sequence, amount_minor, balance_after_minor,
                lag(balance_after_minor, 1, 0::bigint)
-                   OVER (PARTITION BY account_id, stripe ORDER BY sequence) AS earlier
+                   OVER (PARTITION BY account_id, shard ORDER BY sequence) AS earlier
           FROM ledger_entry) entry
  WHERE earlier::numeric + amount_minor <> balance_after_minor
 """
 
 MOMENTS_NEVER_GO_BACK = """
-SELECT format('account %s stripe %s sequence %s was recorded before its predecessor', account_id, stripe, sequence)
-  FROM (SELECT account_id, stripe, sequence, created_at,
-               lag(created_at) OVER (PARTITION BY account_id, stripe ORDER BY sequence) AS earlier
+SELECT format('account %s shard %s sequence %s was recorded before its predecessor', account_id, shard, sequence)
+  FROM (SELECT account_id, shard, sequence, created_at,
+               lag(created_at) OVER (PARTITION BY account_id, shard ORDER BY sequence) AS earlier
           FROM ledger_entry) entry
  WHERE created_at < earlier
 UNION ALL
-SELECT format('account %s stripe %s says it last moved at %s', balance.account_id, balance.stripe, balance.recorded_at)
+SELECT format('account %s shard %s says it last moved at %s', balance.account_id, balance.shard, balance.recorded_at)
   FROM ledger_balance balance
-  LEFT JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
+  LEFT JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.shard = balance.shard
                               AND entry.sequence = balance.sequence
  WHERE balance.recorded_at IS DISTINCT FROM entry.created_at
 """
@@ -84,7 +84,7 @@ SELECT format('account %s fell to %s at sequence %s, below its floor of %s', acc
   FROM ledger_account account JOIN ledger_entry entry ON entry.account_id = account.id
  WHERE entry.balance_after_minor < account.floor_minor
 UNION ALL
-SELECT format('account %s stripe %s is kept above %s, its account above %s', account.code, balance.stripe,
+SELECT format('account %s shard %s is kept above %s, its account above %s', account.code, balance.shard,
               balance.floor_minor, account.floor_minor)
   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
  WHERE balance.floor_minor IS DISTINCT FROM account.floor_minor
@@ -116,7 +116,7 @@ SELECT format('transaction %s reverses %s, which is not in the books', header.id
    AND NOT EXISTS (SELECT FROM ledger_transaction target WHERE target.id = header.reverses)
 """
 
-# An entry that was slipped in at another moment than its transaction's would change a closed period.
+# An entry that was inserted at another time than its transaction could change a closed period.
 RECORDED_AT_ONE_MOMENT = """
 SELECT format('transaction %s of %s was recorded from %s to %s', header.id, header.created_at,
               min(entry.created_at), max(entry.created_at))
@@ -126,16 +126,16 @@ HAVING min(entry.created_at) <> max(entry.created_at) OR min(entry.created_at) <
 """
 
 ACCOUNTS_ARE_WHOLE = """
-SELECT format('account %s has %s of its %s stripes', account.code, count(balance.stripe), account.stripes)
+SELECT format('account %s has %s of its %s shards', account.code, count(balance.shard), account.shards)
   FROM ledger_account account
-  LEFT JOIN ledger_balance balance ON balance.account_id = account.id AND balance.stripe < account.stripes
- GROUP BY account.id HAVING count(balance.stripe) <> account.stripes
+  LEFT JOIN ledger_balance balance ON balance.account_id = account.id AND balance.shard < account.shards
+ GROUP BY account.id HAVING count(balance.shard) <> account.shards
 UNION ALL
-SELECT format('%s of transaction %s is on account %s stripe %s, which does not exist', entry.amount_minor,
-              entry.transaction_id, entry.account_id, entry.stripe)
+SELECT format('%s of transaction %s is on account %s shard %s, which does not exist', entry.amount_minor,
+              entry.transaction_id, entry.account_id, entry.shard)
   FROM ledger_entry entry
   LEFT JOIN ledger_account account ON account.id = entry.account_id
- WHERE (entry.stripe >= 0 AND entry.stripe < account.stripes) IS NOT TRUE
+ WHERE (entry.shard >= 0 AND entry.shard < account.shards) IS NOT TRUE
 UNION ALL
 SELECT format('%s of transaction %s is in %s, on account %s in %s', entry.amount_minor, entry.transaction_id,
               entry.currency, account.code, account.currency)
@@ -154,7 +154,7 @@ SELECT format('trigger %s on %s is missing or does not always fire', guard.name,
 UNION ALL
 SELECT format('constraint %s on %s is missing or does not hold for every row', guard.name, guard.relation)
   FROM (VALUES ('ledger_account', 'ledger_account_code_currency'),
-               ('ledger_account', 'ledger_account_striped_has_no_floor'),
+               ('ledger_account', 'ledger_account_sharded_has_no_floor'),
                ('ledger_transaction', 'ledger_transaction_pkey'),
                ('ledger_transaction', 'ledger_transaction_scope_key'),
                ('ledger_transaction', 'ledger_transaction_reverses_fkey'),

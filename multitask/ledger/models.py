@@ -1,20 +1,20 @@
-"""Read-only views of the books for Django's admin and queries; the tables themselves are made by sql/.
+"""Read-only models of the ledger for Django's admin and queries; sql/ creates the tables.
 
-Not managed by Django: nothing here creates, changes or flushes a table, and saving is refused by
-the database. Write with `ledger.post`.
+Django does not manage them: it never creates, changes or flushes these tables, and the database refuses to save
+a row. Write with `ledger.post`.
 """
 
 from django.db import models
 
 
 class Account(models.Model):
-    """An account of one currency, with the terms it was opened with."""
+    """An account in one currency, with the terms with which it was opened."""
 
     id = models.BigAutoField(primary_key=True)
     code = models.TextField()
     currency = models.TextField()
     floor_minor = models.BigIntegerField(null=True)
-    stripes = models.SmallIntegerField()
+    shards = models.SmallIntegerField()
     created_at = models.DateTimeField()
 
     class Meta:
@@ -51,7 +51,7 @@ class Transaction(models.Model):
 
 
 class Entry(models.Model):
-    """One leg of a transaction. Amounts are signed minor units of `currency`, which is the account's."""
+    """One leg of a transaction. Amounts are signed minor units of `currency`, the currency of the account."""
 
     pk = models.CompositePrimaryKey("transaction_id", "position")
     transaction = models.ForeignKey(Transaction, models.DO_NOTHING, related_name="entries")
@@ -62,7 +62,7 @@ class Entry(models.Model):
     balance_after_minor = models.BigIntegerField()
     created_at = models.DateTimeField()
     position = models.SmallIntegerField()
-    stripe = models.SmallIntegerField()
+    shard = models.SmallIntegerField()
 
     class Meta:
         managed = False
@@ -73,9 +73,9 @@ class Entry(models.Model):
 
 
 class Balance(models.Model):
-    """What an account holds, in one row per stripe."""
+    """The balance of an account, in one row per shard."""
 
-    pk = models.CompositePrimaryKey("account_id", "stripe")
+    pk = models.CompositePrimaryKey("account_id", "shard")
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="balances")
     debits_minor = models.BigIntegerField()
     credits_minor = models.BigIntegerField()
@@ -83,11 +83,11 @@ class Balance(models.Model):
     sequence = models.BigIntegerField()
     floor_minor = models.BigIntegerField(null=True)
     recorded_at = models.DateTimeField(null=True)
-    stripe = models.SmallIntegerField()
+    shard = models.SmallIntegerField()
 
     class Meta:
         managed = False
         db_table = "ledger_balance"
 
     def __str__(self) -> str:
-        return f"{self.account_id}/{self.stripe}"
+        return f"{self.account_id}/{self.shard}"

@@ -1,6 +1,7 @@
-"""Accounts over time: readings at moments and the entries of a period, of several accounts together.
+"""Accounts over time: balances at several moments, and the entries of a period, of several accounts at once.
 
-A reading costs the logarithm of an account's length; entries are read at most as many as were asked for.
+A balance at a moment is found by binary search over the entries of the account; of a period, no more entries are
+read than asked for.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an account held just before `at`, and how many entries it had by then."""
+    """The balance of an account before `at`, and the number of its entries recorded before `at`."""
 
     at: datetime
     balance: Money
@@ -28,32 +29,35 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What moved between each two moments; `complete_since` is when the looking began, if not at the first moment."""
+    """The sums of the entries between each two moments.
+
+    `complete_since` is set if there were too many entries to add up: older ones than this are not in the sums.
+    """
 
     sums: tuple[Money, ...]
     complete_since: datetime | None
 
 
 def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -> dict[str, list[Reading]]:
-    """Read several accounts at several moments in one query; an account never posted to reads zero."""
+    """Return the balances of several accounts at several moments in one query; zero for accounts that do not exist."""
     found = _rows(
         """
         SELECT held.code, moment.number, coalesce(found.sequence, 0), coalesce(entry.balance_after_minor, 0)
-          FROM (SELECT account.code, balance.account_id, balance.stripe
+          FROM (SELECT account.code, balance.account_id, balance.shard
                   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
                  WHERE account.code = ANY (%s::text[]) AND account.currency = %s) AS held
          CROSS JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS moment (at, number)
          CROSS JOIN LATERAL (
-               SELECT ledger_sequence_before(held.account_id, held.stripe, moment.at) AS sequence OFFSET 0) AS found
+               SELECT ledger_sequence_before(held.account_id, held.shard, moment.at) AS sequence OFFSET 0) AS found
           LEFT JOIN LATERAL (
                SELECT candidate.balance_after_minor FROM ledger_entry candidate
-                WHERE candidate.account_id = held.account_id AND candidate.stripe = held.stripe
+                WHERE candidate.account_id = held.account_id AND candidate.shard = held.shard
                   AND candidate.sequence = found.sequence LIMIT 1) AS entry ON true
         """,
         [list(codes), currency, list(moments)],
     )
     counts = {code: [[0, 0] for _ in moments] for code in codes}
-    for code, number, entries, balance in found:  # A striped account comes once per stripe.
+    for code, number, entries, balance in found:  # One row per shard.
         counts[code][number - 1][0] += entries
         counts[code][number - 1][1] += balance
     return {
@@ -65,16 +69,16 @@ def readings(codes: Sequence[str], currency: str, moments: Sequence[datetime]) -
 def movement(
     code: str, currency: str, kinds: Sequence[str], moments: Sequence[datetime], *, most: int = 3000
 ) -> Movement:
-    """Add up what transactions of these kinds moved on an unstriped account, from each moment to the next.
+    """Add up the entries of an account that has one shard, by transactions of these kinds, between each two moments.
 
-    Looks at no more than the `most` newest entries of the whole stretch and says how far back they reach.
+    Reads at most the `most` newest entries of the whole period; `complete_since` is set if there are more.
     """
     found = _rows(
         """
         WITH span AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+            SELECT balance.account_id, balance.shard,
+                   ledger_sequence_before(balance.account_id, balance.shard, %(start)s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.shard, %(end)s) AS closing
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %(code)s AND account.currency = %(currency)s
         )
@@ -82,7 +86,7 @@ def movement(
                coalesce(sum(entry.amount_minor) FILTER (WHERE header.kind = ANY (%(kinds)s::text[])), 0)::bigint,
                bool_or(span.closing - span.opening > %(most)s)
           FROM span
-          JOIN ledger_entry entry ON entry.account_id = span.account_id AND entry.stripe = span.stripe
+          JOIN ledger_entry entry ON entry.account_id = span.account_id AND entry.shard = span.shard
            AND entry.sequence > greatest(span.opening, span.closing - %(most)s) AND entry.sequence <= span.closing
           JOIN ledger_transaction header ON header.id = entry.transaction_id
          GROUP BY bucket ORDER BY bucket
@@ -105,19 +109,19 @@ def movement(
 
 
 def entries_between(codes: Sequence[str], currency: str, start: datetime, end: datetime, *, limit: int) -> list[Entry]:
-    """The first `limit` entries of several accounts recorded from `start` up to but not including `end`."""
+    """Return the first `limit` entries of several accounts that were recorded from `start` to before `end`."""
     rows = _rows(
         """
         SELECT line.*
-          FROM (SELECT balance.account_id, balance.stripe,
-                       ledger_sequence_before(balance.account_id, balance.stripe, %(start)s) AS opening,
-                       ledger_sequence_before(balance.account_id, balance.stripe, %(end)s) AS closing
+          FROM (SELECT balance.account_id, balance.shard,
+                       ledger_sequence_before(balance.account_id, balance.shard, %(start)s) AS opening,
+                       ledger_sequence_before(balance.account_id, balance.shard, %(end)s) AS closing
                   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
                  WHERE account.code = ANY (%(codes)s::text[]) AND account.currency = %(currency)s
                 OFFSET 0) AS span
          CROSS JOIN LATERAL (
                SELECT * FROM ledger_line candidate
-                WHERE candidate.account_id = span.account_id AND candidate.stripe = span.stripe
+                WHERE candidate.account_id = span.account_id AND candidate.shard = span.shard
                   AND candidate.sequence > span.opening AND candidate.sequence <= span.closing
                 ORDER BY candidate.sequence LIMIT %(limit)s) AS line
          ORDER BY line.created_at, line.transaction_id, line.position LIMIT %(limit)s
@@ -130,7 +134,7 @@ def entries_between(codes: Sequence[str], currency: str, start: datetime, end: d
 def all_entries_between(
     codes: Sequence[str], currency: str, start: datetime, end: datetime, *, batch_size: int = BATCH
 ) -> Iterator[Entry]:
-    """Every entry of a period, read batch by batch, so that any number of them fits into memory."""
+    """Yield all entries of a period. They are read in batches, so memory use does not grow with their number."""
     seen: set[tuple[object, int]] = set()
     limit = batch_size
     while True:
@@ -138,7 +142,7 @@ def all_entries_between(
         yield from (entry for entry in batch if (entry.transaction_id, entry.position) not in seen)
         if len(batch) < limit:
             return
-        # The next batch begins at the moment of the last entry; those of that very moment have been seen.
+        # The next batch starts at the time of the last entry; entries of that same time were already returned.
         limit = limit * 2 if batch[-1].recorded_at == batch[0].recorded_at else batch_size
         seen = set() if batch[-1].recorded_at > start else seen
         start = batch[-1].recorded_at

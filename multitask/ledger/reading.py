@@ -1,4 +1,4 @@
-"""Reading the books: balances now and at a moment, statements, transactions. Nothing here writes."""
+"""Queries: current and past balances, statements, transactions. Nothing here writes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,17 +15,16 @@ from multitask.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One leg as it stands in the books.
+    """One posted leg.
 
-    `sequence` and `balance_after` count within the account's stripe, which is the account itself
-    unless it is a striped one. `recorded_at` is when it was posted, `effective_at` when it is said to
-    have happened.
+    `sequence` and `balance_after` count within one shard of the account; most accounts have only one. `recorded_at`
+    is the time of the posting, `effective_at` the time of the event that it books.
     """
 
     transaction_id: UUID
     position: int
     account: str
-    stripe: int
+    shard: int
     sequence: int
     amount: Money
     balance_after: Money
@@ -37,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A posted transaction: its header and its entries in the order they were given."""
+    """A posted transaction: its header, and its entries in the order in which they were posted."""
 
     id: UUID
     kind: str
@@ -53,10 +52,9 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What happened on an account from `start` up to but not including `end`: opening + entries = closing.
+    """The entries of an account from `start` to before `end`; opening + entries = closing.
 
-    `is_final` says that no posting under way can still add to it; a statement that is not final
-    may gain entries when it is drawn again.
+    If `is_final` is False, postings that are not committed yet may still add entries to this period.
     """
 
     account: str
@@ -70,7 +68,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalanceRow:
-    """One account's turnover and balance (credits - debits), its stripes summed."""
+    """The turnover and balance (credits - debits) of one account, summed over its shards."""
 
     account: str
     currency: str
@@ -80,12 +78,12 @@ class TrialBalanceRow:
 
 
 def balance(code: str, currency: str) -> Money:
-    """The balance of an account now; zero when it was never posted to."""
+    """Return the current balance of an account; zero if nothing was ever posted to it."""
     return balances([code]).get((code, currency), Money.zero(currency))
 
 
 def balances(codes: Iterable[str]) -> dict[tuple[str, str], Money]:
-    """The balances of several accounts in one query, by code and currency; accounts never posted to are left out."""
+    """Return the balances of several accounts in one query, by code and currency, without those that do not exist."""
     rows = _rows(
         """
         SELECT account.code, account.currency, sum(balance.balance_minor)::bigint
@@ -98,7 +96,7 @@ def balances(codes: Iterable[str]) -> dict[tuple[str, str], Money]:
 
 
 def turnover(code: str, currency: str) -> tuple[Money, Money]:
-    """All debits and all credits of an account, both as positive amounts."""
+    """Return the sum of all debits and the sum of all credits of an account, both as positive amounts."""
     ((debited, credited),) = _rows(
         """
         SELECT coalesce(sum(balance.debits_minor), 0)::bigint, coalesce(sum(balance.credits_minor), 0)::bigint
@@ -111,7 +109,7 @@ def turnover(code: str, currency: str) -> tuple[Money, Money]:
 
 
 def trial_balance() -> list[TrialBalanceRow]:
-    """Every account with its turnover and balance, by currency and code; balances sum to zero per currency."""
+    """Return all accounts with turnover and balance, by currency and code; the balances of a currency sum to zero."""
     rows = _rows(
         """
         SELECT account.code, account.currency, sum(balance.debits_minor)::bigint,
@@ -128,25 +126,24 @@ def trial_balance() -> list[TrialBalanceRow]:
 
 
 def closed_until() -> datetime:
-    """The moment up to which the books are closed: nothing will be recorded before it any more.
+    """Return the time before which no entry will be recorded any more.
 
-    Postings that other connections have under way hold it back to the start of the oldest of them.
-    It rests on a clock that is never set back (let it be slewed), and on the caller's transaction
-    reading what others commit (READ COMMITTED).
+    It is now, or the start of the oldest transaction of another connection that is posting. It relies on a
+    database clock that is never set back (configure it to be slewed) and on READ COMMITTED in the caller's transaction.
     """
     ((at,),) = _rows("SELECT ledger_closed_until()", [])
     return at  # type: ignore[no-any-return]
 
 
 def balance_as_of(code: str, currency: str, at: datetime) -> Money:
-    """The balance of what was recorded before `at`; the same whenever it is asked once `at <= closed_until()`."""
+    """Return the balance of all entries recorded before `at`; it no longer changes once `at <= closed_until()`."""
     ((minor,),) = _rows(
         """
         SELECT coalesce(sum(entry.balance_after_minor), 0)::bigint
           FROM ledger_account account
           JOIN ledger_balance balance ON balance.account_id = account.id
-          JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.stripe = balance.stripe
-           AND entry.sequence = ledger_sequence_before(balance.account_id, balance.stripe, %s)
+          JOIN ledger_entry entry ON entry.account_id = balance.account_id AND entry.shard = balance.shard
+           AND entry.sequence = ledger_sequence_before(balance.account_id, balance.shard, %s)
          WHERE account.code = %s AND account.currency = %s
         """,
         [at, code, currency],
@@ -155,26 +152,26 @@ def balance_as_of(code: str, currency: str, at: datetime) -> Money:
 
 
 def statement(code: str, currency: str, start: datetime, end: datetime) -> Statement:
-    """Draw an account's statement of what was recorded from `start` up to but not including `end`.
+    """Return the statement of an account: the entries recorded from `start` to before `end`, oldest first.
 
-    Entries are in the order they were recorded. Raises ValueError when it would end before it starts.
+    Raises ValueError if `end` is before `start`.
     """
     if end < start:
-        raise ValueError("a statement ends no earlier than it starts")
+        raise ValueError("the end of a statement must not be before its start")
     is_final = end <= closed_until()
     rows = _rows(
         """
         WITH span AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS opening,
-                   ledger_sequence_before(balance.account_id, balance.stripe, %s) AS closing
+            SELECT balance.account_id, balance.shard,
+                   ledger_sequence_before(balance.account_id, balance.shard, %s) AS opening,
+                   ledger_sequence_before(balance.account_id, balance.shard, %s) AS closing
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %s AND account.currency = %s
         )
         SELECT line.*
-          FROM span JOIN ledger_line line ON line.account_id = span.account_id AND line.stripe = span.stripe
+          FROM span JOIN ledger_line line ON line.account_id = span.account_id AND line.shard = span.shard
            AND line.sequence > span.opening AND line.sequence <= span.closing
-         ORDER BY line.created_at, line.stripe, line.sequence
+         ORDER BY line.created_at, line.shard, line.sequence
         """,
         [start, end, code, currency],
     )
@@ -185,37 +182,37 @@ def statement(code: str, currency: str, start: datetime, end: datetime) -> State
 
 
 def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None = None) -> list[Entry]:
-    """The newest entries of an account, newest first; with `before`, the next ones after that one.
+    """Return the newest entries of an account, newest first; with `before`, those that are older than that entry.
 
-    The cost does not grow with the number of entries, nor with how far back `before` is.
+    The cost does not depend on the number of entries of the account or on the age of `before`.
     """
     rows = _rows(
         """
-        WITH stripe_top AS MATERIALIZED (
-            SELECT balance.account_id, balance.stripe, CASE
+        WITH shard_top AS MATERIALIZED (
+            SELECT balance.account_id, balance.shard, CASE
                    WHEN %(at)s::timestamptz IS NULL THEN balance.sequence
-                   WHEN balance.stripe = %(stripe)s::smallint THEN %(sequence)s::bigint - 1
-                   ELSE ledger_sequence_before(balance.account_id, balance.stripe, %(at)s::timestamptz
-                        + (balance.stripe < %(stripe)s::smallint)::int * interval '1 microsecond')
+                   WHEN balance.shard = %(shard)s::smallint THEN %(sequence)s::bigint - 1
+                   ELSE ledger_sequence_before(balance.account_id, balance.shard, %(at)s::timestamptz
+                        + (balance.shard < %(shard)s::smallint)::int * interval '1 microsecond')
                    END AS top
               FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
              WHERE account.code = %(code)s AND account.currency = %(currency)s
         )
         SELECT line.*
-          FROM stripe_top
+          FROM shard_top
          CROSS JOIN LATERAL (
                 SELECT * FROM ledger_line candidate
-                 WHERE candidate.account_id = stripe_top.account_id AND candidate.stripe = stripe_top.stripe
-                   AND candidate.sequence <= stripe_top.top
+                 WHERE candidate.account_id = shard_top.account_id AND candidate.shard = shard_top.shard
+                   AND candidate.sequence <= shard_top.top
                  ORDER BY candidate.sequence DESC LIMIT %(limit)s) line
-         ORDER BY line.created_at DESC, line.stripe DESC, line.sequence DESC LIMIT %(limit)s
+         ORDER BY line.created_at DESC, line.shard DESC, line.sequence DESC LIMIT %(limit)s
         """,
         {
             "code": code,
             "currency": currency,
             "limit": limit,
             "at": before.recorded_at if before else None,
-            "stripe": before.stripe if before else None,
+            "shard": before.shard if before else None,
             "sequence": before.sequence if before else None,
         },
     )
@@ -223,7 +220,7 @@ def entries(code: str, currency: str, *, limit: int = 50, before: Entry | None =
 
 
 def transaction(transaction_id: UUID) -> Transaction:
-    """A transaction with its entries in the order they were given; raise UnknownTransaction for another id."""
+    """Return a transaction with its entries in the order in which they were posted. Raises UnknownTransaction."""
     headers = _rows(
         """
         SELECT id, kind, scope, key, effective_at, created_at, reverses, description, details::text
@@ -258,8 +255,8 @@ def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[An
 
 
 def entry_of_line(row: tuple[Any, ...]) -> Entry:
-    """Read one row of the view ledger_line."""
-    transaction_id, position, code, currency, stripe, sequence, amount, after, *rest, _account_id = row
+    """Convert one row of the view ledger_line."""
+    transaction_id, position, code, currency, shard, sequence, amount, after, *rest, _account_id = row
     return Entry(
-        transaction_id, position, code, stripe, sequence, Money(amount, currency), Money(after, currency), *rest
+        transaction_id, position, code, shard, sequence, Money(amount, currency), Money(after, currency), *rest
     )

@@ -7,33 +7,33 @@ first and reads afterwards, so that commands on one task come one after the othe
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from multitask.marketplace.errors import ApplicationNotFound, TaskNotFound
-from multitask.marketplace.models import Application, Task
+from multitask.marketplace.models import Application, Task, TaskQuerySet
 from multitask.marketplace.states import TaskStatus
 from multitask.users.actor import Actor, Power
 
 
-def visible_tasks(actor: Actor) -> QuerySet[Task]:
-    """Select what an actor may see: open tasks, those he has a part in, and for staff all."""
+def visible_tasks(actor: Actor) -> TaskQuerySet:
+    """Select what an actor may see: open tasks, those they have a part in, and for staff all."""
     if actor.may(Power.READ_ANY):
         return Task.objects.all()
     if actor.user_id is None:
         return Task.objects.none()
     applied = Application.objects.filter(task=OuterRef("pk"), freelancer_id=actor.user_id)
     return Task.objects.filter(
-        Q(status=TaskStatus.OPEN) | Q(client_id=actor.user_id) | Q(freelancer_id=actor.user_id) | Exists(applied)
+        Q(state=TaskStatus.OPEN) | Q(client_id=actor.user_id) | Q(freelancer_id=actor.user_id) | Exists(applied)
     )
 
 
 def visible_task(actor: Actor, task_id: int) -> Task:
     """Read a task that the actor may see. Raises TaskNotFound."""
-    task = visible_tasks(actor).filter(pk=task_id).first()
+    task = visible_tasks(actor).filter(pk=task_id).with_work().first()
     if task is None:
         raise TaskNotFound
     return task
 
 
 def visible_applications(actor: Actor) -> QuerySet[Application]:
-    """Select an actor's own applications, those for his tasks, and for staff all."""
+    """Select an actor's own applications, those for their tasks, and for staff all."""
     if actor.may(Power.READ_ANY):
         return Application.objects.all()
     if actor.user_id is None:

@@ -7,5 +7,5 @@ class TasksConfig(AppConfig):
     """Holds tasks and applications."""
 
     name = "multitask.marketplace"
-    label = "tasks"
+    label = "marketplace"
     default_auto_field = "django.db.models.BigAutoField"

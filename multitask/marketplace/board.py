@@ -1,8 +1,6 @@
 """The board: a client posts a task, freelancers apply, the client accepts one of them."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
 
 from multitask import text
 from multitask.database import transactional
@@ -11,6 +9,8 @@ from multitask.marketplace.errors import InvalidTask, NotYourPart, TaskError
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import CurrencyMismatch, Money
+from multitask.payments.agreements import agreements
+from multitask.payments.operations import amounts
 from multitask.users.actor import Actor
 
 # Far above any price of work and far below what a bigint of minor units can sum up.
@@ -64,22 +64,6 @@ class FreelancerUnavailable(TaskError):
 
     code = "freelancer_unavailable"
     message = "This freelancer is no longer available."
-
-
-PriceRule: TypeAlias = Callable[[Money], str | None]
-
-
-def _any_price(_price: Money) -> str | None:
-    return None
-
-
-_price_rule: PriceRule = _any_price
-
-
-def connect(rule: PriceRule) -> None:
-    """Say which prices can be paid; the rule answers why one cannot, or None. Payments do so when Django starts."""
-    global _price_rule
-    _price_rule = rule
 
 
 def post_task(
@@ -174,25 +158,34 @@ def reject(*, actor: Actor, now: datetime, application_id: int) -> Application:
 
 @transactional
 def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
-    """Assign the task to an applicant for the amount he asks, and reject the others.
+    """Assign the task to an applicant for the amount they ask, open the agreement, and reject the others.
 
-    Raises ApplicationNotFound, NotYourPart, TaskNotOpen, ApplicationNotPending or
-    FreelancerUnavailable.
+    Raises ApplicationNotFound, NotYourPart, TaskNotOpen, ApplicationNotPending, FreelancerUnavailable,
+    CurrencyUnsupported or an error about the amount.
     """
     application = access.locked_application(actor, application_id)
     task = application.task
     if not actor.is_user(task.client_id):
         raise NotYourPart
-    if task.status != TaskStatus.OPEN:
+    if task.state != TaskStatus.OPEN:
         raise TaskNotOpen
     freelancer = application.freelancer
     if not (freelancer.is_active and freelancer.is_freelancer):
         raise FreelancerUnavailable
     _decide(application, ApplicationStatus.ACCEPTED, now=now)
     reject_pending(task, now=now)
-    task.status, task.assigned_at = TaskStatus.ASSIGNED, now
+    task.agreement = agreements.open_agreement(
+        payer_id=task.client_id,
+        payee_id=application.freelancer_id,
+        title=task.title,
+        price=Money(application.amount_minor, task.currency),
+        reference=f"task:{task.pk}",
+        link=f"/tasks/{task.pk}/payment/",
+        now=now,
+    )
+    task.state, task.assigned_at = TaskStatus.ASSIGNED, now
     task.freelancer_id, task.accepted_application = application.freelancer_id, application
-    task.save(update_fields=["status", "assigned_at", "freelancer", "accepted_application"])
+    task.save(update_fields=["state", "assigned_at", "freelancer", "accepted_application", "agreement"])
     return application
 
 
@@ -207,7 +200,7 @@ def _refuse_applicant(actor: Actor, task: Task) -> int:
         raise OwnTask
     if not actor.is_freelancer or actor.user_id is None:
         raise NotAFreelancer
-    if task.status != TaskStatus.OPEN:
+    if task.state != TaskStatus.OPEN:
         raise TaskNotOpen
     return actor.user_id
 
@@ -222,7 +215,7 @@ def _decide(application: Application, status: ApplicationStatus, *, now: datetim
 def _amount_complaint(amount: Money) -> str | None:
     if amount.amount_minor <= 0:
         return "This has to be more than zero."
-    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else _price_rule(amount)
+    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else amounts.complaint(amount)
 
 
 def _refuse(wrong: dict[str, str | None]) -> None:

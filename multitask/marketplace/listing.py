@@ -5,7 +5,7 @@ from django.db.models.functions import Coalesce
 
 from multitask.marketplace import access
 from multitask.marketplace.errors import ApplicationNotFound, TaskNotFound
-from multitask.marketplace.models import Application, Task
+from multitask.marketplace.models import Application, Task, TaskQuerySet
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.users.actor import Actor
 
@@ -53,16 +53,16 @@ def own_applications(actor: Actor, *, status: ApplicationStatus | None = None) -
 
 
 def applications_count(listed: Task) -> int:
-    """Say how many applications stand, of a task that one of these lists has read."""
+    """Return how many applications stand, of a task that one of these lists has read."""
     # The query adds the number under a name that the model does not have.
     return int(vars(listed)["applications_count"])
 
 
-def _with_status(rows: QuerySet[Task], status: TaskStatus | None) -> QuerySet[Task]:
-    return rows if status is None else rows.filter(status=status)
+def _with_status(rows: TaskQuerySet, status: TaskStatus | None) -> TaskQuerySet:
+    return rows if status is None else rows.in_status(status)
 
 
-def _listed(rows: QuerySet[Task]) -> QuerySet[Task]:
+def _listed(rows: TaskQuerySet) -> QuerySet[Task]:
     counted = (
         Application.objects.filter(task=OuterRef("pk"))
         .exclude(status=ApplicationStatus.WITHDRAWN)
@@ -72,7 +72,8 @@ def _listed(rows: QuerySet[Task]) -> QuerySet[Task]:
         .values("total")
     )
     return (
-        rows.select_related("client", "freelancer", "accepted_application")
+        rows.with_work()
+        .select_related("client", "freelancer", "accepted_application", "agreement")
         .annotate(applications_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
         .order_by("-pk")
     )

@@ -1,28 +1,59 @@
-"""Tasks and the applications for them, with every rule that the database can hold."""
+"""Tasks and the applications for them, with every rule that the database can hold.
 
+An assigned task has an agreement with one milestone, which carries the state of the work.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.db.models import Case, CheckConstraint, F, OuterRef, Q, Subquery, UniqueConstraint, When
 
-from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.marketplace.states import BY_MILESTONE, ApplicationStatus, TaskStatus, status_of
 from multitask.money import Money
+from multitask.payments.models import Agreement, Milestone
+from multitask.payments.states import CLOSED_MILESTONES
 
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
 COVER_LETTER_MAX = 5_000
 
-_WITH_FREELANCER = [
-    TaskStatus.ASSIGNED,
-    TaskStatus.IN_PROGRESS,
-    TaskStatus.DELIVERED,
-    TaskStatus.COMPLETED,
-]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTimes:
+    """The moments of a task's work, as far as they have come."""
+
+    started_at: datetime | None = None
+    delivered_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Tasks by the status that people see."""
+
+    def in_status(self, *statuses: TaskStatus) -> "TaskQuerySet":
+        """Select the tasks with one of these statuses."""
+        closed = Q(state__in=[state.value for state in CLOSED_MILESTONES])
+        open_first = Case(When(closed, then=1), default=0)
+        current = Milestone.objects.filter(agreement=OuterRef("agreement")).order_by(open_first, "position")
+        wanted = [state.value for state, status in BY_MILESTONE.items() if status in statuses]
+        own = [status for status in statuses if status in {TaskStatus.OPEN, TaskStatus.CANCELLED}]
+        rows = self.annotate(work_state=Subquery(current.values("state")[:1]))
+        return rows.filter(Q(agreement=None, state__in=own) | Q(work_state__in=wanted))
+
+    def with_work(self) -> "TaskQuerySet":
+        """Read the agreement and its milestones along, which `Task.status` needs."""
+        return self.select_related("agreement").prefetch_related("agreement__milestones")
 
 
 class Task(models.Model):
-    """One piece of work that a client wants done, for at most its budget."""
+    """One piece of work that a client wants done, for at most its budget.
+
+    `state` is open, assigned, or cancelled before anybody was assigned; `status` is what people see.
+    """
 
     id = models.BigAutoField(primary_key=True)
     client = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="posted_tasks")
@@ -34,59 +65,51 @@ class Task(models.Model):
     description = models.TextField(max_length=DESCRIPTION_MAX)
     budget_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
-    status = models.CharField(max_length=12, default=TaskStatus.OPEN)
+    agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, null=True, related_name="task")
+    state = models.CharField(max_length=12, default=TaskStatus.OPEN)
     deadline_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     assigned_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    delivered_at = models.DateTimeField(null=True)
-    completed_at = models.DateTimeField(null=True)
-    cancelled_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects = TaskQuerySet.as_manager()
 
     class Meta:
         """Lists come newest first, so each index ends with the id."""
 
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["status", "-id"], name="tasks_task_by_status"),
-            models.Index(fields=["client", "-id"], name="tasks_task_by_client"),
-            models.Index(fields=["freelancer", "-id"], name="tasks_task_by_freelancer"),
+            models.Index(fields=["state", "-id"], name="marketplace_task_state"),
+            models.Index(fields=["client", "-id"], name="marketplace_task_client"),
+            models.Index(fields=["freelancer", "-id"], name="marketplace_task_freelancer"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            CheckConstraint(condition=Q(status__in=list(TaskStatus)), name="tasks_task_status"),
-            CheckConstraint(condition=Q(budget_minor__gt=0), name="tasks_task_budget_positive"),
-            CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="tasks_task_currency"),
+            CheckConstraint(condition=Q(budget_minor__gt=0), name="marketplace_task_budget_positive"),
+            CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="marketplace_task_currency"),
             CheckConstraint(
                 condition=Q(freelancer=None) | ~Q(freelancer=F("client")),
-                name="tasks_task_two_people",
+                name="marketplace_task_two_people",
             ),
             CheckConstraint(
-                condition=Q(freelancer=None, accepted_application=None, assigned_at=None)
+                condition=Q(
+                    state__in=[TaskStatus.OPEN, TaskStatus.CANCELLED],
+                    freelancer=None,
+                    accepted_application=None,
+                    agreement=None,
+                    assigned_at=None,
+                )
                 | Q(
+                    state=TaskStatus.ASSIGNED,
                     freelancer__isnull=False,
                     accepted_application__isnull=False,
+                    agreement__isnull=False,
                     assigned_at__isnull=False,
                 ),
-                name="tasks_task_assigned_whole",
+                name="marketplace_task_assigned_whole",
             ),
             CheckConstraint(
-                condition=Q(status=TaskStatus.CANCELLED)
-                | Q(status=TaskStatus.OPEN, freelancer=None)
-                | Q(status__in=_WITH_FREELANCER, freelancer__isnull=False),
-                name="tasks_task_freelancer_by_status",
-            ),
-            CheckConstraint(
-                condition=~Q(status__in=[TaskStatus.DELIVERED, TaskStatus.COMPLETED]) | Q(delivered_at__isnull=False),
-                name="tasks_task_delivered_at",
-            ),
-            CheckConstraint(
-                condition=Q(status=TaskStatus.COMPLETED, completed_at__isnull=False)
-                | (~Q(status=TaskStatus.COMPLETED) & Q(completed_at=None)),
-                name="tasks_task_completed_at",
-            ),
-            CheckConstraint(
-                condition=Q(status=TaskStatus.CANCELLED, cancelled_at__isnull=False)
-                | (~Q(status=TaskStatus.CANCELLED) & Q(cancelled_at=None)),
-                name="tasks_task_cancelled_at",
+                condition=Q(state=TaskStatus.CANCELLED, withdrawn_at__isnull=False)
+                | (~Q(state=TaskStatus.CANCELLED) & Q(withdrawn_at=None)),
+                name="marketplace_task_withdrawn_at",
             ),
         ]
 
@@ -95,13 +118,40 @@ class Task(models.Model):
         return self.title
 
     @property
+    def milestones(self) -> list[Milestone]:
+        """The milestones of its agreement in order, none while nobody is assigned."""
+        if self.agreement is None:
+            return []
+        return sorted(self.agreement.milestones.all(), key=lambda milestone: milestone.position)
+
+    @property
+    def times(self) -> "TaskTimes":
+        """When the work began, was delivered, completed and cancelled; reads the milestones as `status` does."""
+        if not self.milestones:
+            return TaskTimes(cancelled_at=self.withdrawn_at)
+        first, last, status = self.milestones[0], self.milestones[-1], self.status
+        return TaskTimes(
+            started_at=first.started_at,
+            delivered_at=last.delivered_at,
+            completed_at=last.completed_at if status is TaskStatus.COMPLETED else None,
+            cancelled_at=last.cancelled_at if status is TaskStatus.CANCELLED else None,
+        )
+
+    @property
+    def status(self) -> TaskStatus:
+        """The status that people see; reads the milestones unless `with_work` has."""
+        if self.agreement_id is None:
+            return TaskStatus(self.state)
+        return status_of(milestone.milestone_state for milestone in self.milestones)
+
+    @property
     def budget(self) -> Money:
-        """Say what the client wants to spend at most."""
+        """What the client wants to spend at most."""
         return Money(self.budget_minor, self.currency)
 
     @property
     def agreed_price(self) -> Money | None:
-        """Say what the accepted application asks for; None while nobody is assigned."""
+        """What the accepted application asks for; None while nobody is assigned."""
         application = self.accepted_application
         return None if application is None else Money(application.amount_minor, self.currency)
 
@@ -122,24 +172,24 @@ class Application(models.Model):
         """One application per freelancer and task, one accepted one per task."""
 
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["freelancer", "-id"], name="tasks_application_by_user"),
+            models.Index(fields=["freelancer", "-id"], name="marketplace_application_user"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            CheckConstraint(condition=Q(status__in=list(ApplicationStatus)), name="tasks_application_status"),
-            CheckConstraint(condition=Q(amount_minor__gt=0), name="tasks_application_positive"),
+            CheckConstraint(condition=Q(status__in=list(ApplicationStatus)), name="marketplace_application_status"),
+            CheckConstraint(condition=Q(amount_minor__gt=0), name="marketplace_application_positive"),
             CheckConstraint(
                 condition=Q(status=ApplicationStatus.PENDING, decided_at=None)
                 | (~Q(status=ApplicationStatus.PENDING) & Q(decided_at__isnull=False)),
-                name="tasks_application_decided_at",
+                name="marketplace_application_decided_at",
             ),
-            UniqueConstraint(fields=["task", "freelancer"], name="tasks_application_once"),
+            UniqueConstraint(fields=["task", "freelancer"], name="marketplace_application_once"),
             UniqueConstraint(
                 fields=["task"],
                 condition=Q(status=ApplicationStatus.ACCEPTED),
-                name="tasks_application_one_accepted",
+                name="marketplace_application_one_accepted",
             ),
             # What the task's own reference to its accepted application points at.
-            UniqueConstraint(fields=["id", "task", "freelancer"], name="tasks_application_whole"),
+            UniqueConstraint(fields=["id", "task", "freelancer"], name="marketplace_application_whole"),
         ]
 
     def __str__(self) -> str:
@@ -148,5 +198,5 @@ class Application(models.Model):
 
     @property
     def amount(self) -> Money:
-        """Say what the freelancer asks for."""
+        """What the freelancer asks for."""
         return Money(self.amount_minor, self.task.currency)

@@ -1,6 +1,10 @@
-"""The states of a task and of an application, and the steps between them."""
+"""The statuses of a task and of an application."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
+
+from multitask.payments.states import CLOSED_MILESTONES, MilestoneState
 
 
 class TaskStatus(StrEnum):
@@ -23,16 +27,24 @@ class ApplicationStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-STEPS: dict[TaskStatus, frozenset[TaskStatus]] = {
-    TaskStatus.OPEN: frozenset({TaskStatus.ASSIGNED, TaskStatus.CANCELLED}),
-    TaskStatus.ASSIGNED: frozenset({TaskStatus.IN_PROGRESS, TaskStatus.DELIVERED, TaskStatus.CANCELLED}),
-    TaskStatus.IN_PROGRESS: frozenset({TaskStatus.DELIVERED, TaskStatus.CANCELLED}),
-    TaskStatus.DELIVERED: frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED}),
-    TaskStatus.COMPLETED: frozenset(),
-    TaskStatus.CANCELLED: frozenset(),
+# What a task is called while its work is in a state.
+BY_MILESTONE: Final = {
+    MilestoneState.AGREED: TaskStatus.ASSIGNED,
+    MilestoneState.FUNDED: TaskStatus.ASSIGNED,
+    MilestoneState.STARTED: TaskStatus.IN_PROGRESS,
+    MilestoneState.DELIVERED: TaskStatus.DELIVERED,
+    MilestoneState.COMPLETED: TaskStatus.COMPLETED,
+    MilestoneState.CANCELLED: TaskStatus.CANCELLED,
 }
 
 
-def leads_to(status: str, following: TaskStatus) -> bool:
-    """Say whether a task may go straight from one state to another."""
-    return following in STEPS[TaskStatus(status)]
+def status_of(states: Iterable[MilestoneState]) -> TaskStatus:
+    """Return the status of a task with these milestones, in order: that of the first which is not closed.
+
+    Once all are closed, the task is completed if any of them was.
+    """
+    all_states = list(states)
+    for state in all_states:
+        if state not in CLOSED_MILESTONES:
+            return BY_MILESTONE[state]
+    return TaskStatus.COMPLETED if MilestoneState.COMPLETED in all_states else TaskStatus.CANCELLED

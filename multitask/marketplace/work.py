@@ -1,15 +1,19 @@
-"""The work on an assigned task: start, deliver, complete, cancel.
+"""The work on a task: start, deliver, complete, cancel.
 
-Whether the money allows a step is not asked here; payments asks it and then calls this.
+The steps are those of the agreement's milestone; they are named here as clients of the marketplace know them.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from multitask.database import transactional
 from multitask.marketplace import access, board
 from multitask.marketplace.errors import NotYourPart, TaskError
 from multitask.marketplace.models import Task
-from multitask.marketplace.states import TaskStatus, leads_to
+from multitask.marketplace.states import TaskStatus
+from multitask.payments.agreements import work as milestone_work
+from multitask.payments.errors import WorkStateConflict
+from multitask.payments.models import Milestone
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
@@ -21,37 +25,31 @@ class TaskStateConflict(TaskError):
     message = "The task is not in a state that allows this step."
 
 
-@transactional
 def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Begin to work, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
-    task = access.locked_task(actor, task_id)
+    task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):
         raise NotYourPart("Only the assigned freelancer can start the task.")
-    task.started_at = now
-    return _step(task, TaskStatus.IN_PROGRESS, "started_at")
+    return _step(milestone_work.start, task, actor, now)
 
 
-@transactional
 def deliver(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Hand the work over, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
-    task = access.locked_task(actor, task_id)
+    """Deliver the work, as the assigned freelancer.
+
+    Raises TaskNotFound, NotYourPart, TaskStateConflict, NotFunded or WrongState.
+    """
+    task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):
         raise NotYourPart("Only the assigned freelancer can deliver the task.")
-    task.delivered_at = now
-    return _step(task, TaskStatus.DELIVERED, "delivered_at")
+    return _step(milestone_work.deliver, task, actor, now)
 
 
-@transactional
 def complete(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Confirm delivered work, as its client; the system does it for a client who has been silent for too long.
-
-    Raises TaskNotFound, NotYourPart or TaskStateConflict.
-    """
-    task = access.locked_task(actor, task_id)
-    if not (actor.is_user(task.client_id) or actor.is_system):
+    """Confirm delivered work, as the task's client. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
+    task = access.visible_task(actor, task_id)
+    if not actor.is_user(task.client_id):
         raise NotYourPart("Only the task's client can confirm that it is complete.")
-    task.completed_at = now
-    return _step(task, TaskStatus.COMPLETED, "completed_at")
+    return _step(milestone_work.complete, task, actor, now)
 
 
 @transactional
@@ -59,39 +57,39 @@ def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Call a task off.
 
     The client may until the work has started, the assigned freelancer and staff until it is
-    completed. Raises TaskNotFound, NotYourPart, ProofNeeded or TaskStateConflict.
+    completed. Raises TaskNotFound, NotYourPart, ProofNeeded, TaskStateConflict or WrongState.
     """
     task = access.locked_task(actor, task_id)
-    if not _has_part(actor, task):
+    if not (actor.is_user(task.client_id) or actor.is_user(task.freelancer_id)):
         refusal = NotYourPart("Only the task's client, its freelancer and staff can cancel it.")
         powers.require(actor, Power.CANCEL_TASK, refusal)
-    if not _may_cancel_now(actor, task):
-        raise TaskStateConflict(f"A task that is {_spoken(task.status)} cannot be cancelled.")
+    if task.agreement_id is not None:
+        return _step(milestone_work.cancel, task, actor, now)
+    if task.status is not TaskStatus.OPEN:
+        raise _conflict(task)
     board.reject_pending(task, now=now)
-    task.cancelled_at = now
-    return _step(task, TaskStatus.CANCELLED, "cancelled_at")
-
-
-def _has_part(actor: Actor, task: Task) -> bool:
-    return actor.is_user(task.client_id) or actor.is_user(task.freelancer_id)
-
-
-def _may_cancel_now(actor: Actor, task: Task) -> bool:
-    if not leads_to(task.status, TaskStatus.CANCELLED):
-        return False
-    # Whoever has a part in a task acts as that part, whatever the staff may do in tasks of others.
-    if actor.is_user(task.client_id):
-        return task.status in {TaskStatus.OPEN, TaskStatus.ASSIGNED}
-    return True
-
-
-def _step(task: Task, following: TaskStatus, stamp: str) -> Task:
-    if not leads_to(task.status, following):
-        raise TaskStateConflict(f"The task is {_spoken(task.status)}, so it cannot become {_spoken(following)}.")
-    task.status = following
-    task.save(update_fields=["status", stamp])
+    task.state, task.withdrawn_at = TaskStatus.CANCELLED, now
+    task.save(update_fields=["state", "withdrawn_at"])
     return task
 
 
-def _spoken(status: str) -> str:
-    return status.replace("_", " ")
+def _step(step: Callable[..., Milestone], task: Task, actor: Actor, now: datetime) -> Task:
+    milestone_id = current(task.milestones)
+    if milestone_id is None:
+        raise _conflict(task)
+    try:
+        step(actor=actor, milestone_id=milestone_id, now=now)
+    except WorkStateConflict as error:
+        raise _conflict(access.visible_task(actor, task.pk)) from error
+    return access.visible_task(actor, task.pk)
+
+
+def current(milestones: Sequence[Milestone]) -> int | None:
+    """Return the id of the milestone that is worked on: the first that is not closed, else the last."""
+    ids = [one.pk for one in milestones if not one.is_closed] or [one.pk for one in milestones[-1:]]
+    return ids[0] if ids else None
+
+
+def _conflict(task: Task) -> TaskStateConflict:
+    status = task.status.value.replace("_", " ")
+    return TaskStateConflict(f"The task is {status}, so this step is not possible.")

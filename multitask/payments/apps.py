@@ -11,13 +11,11 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Install handlers, carriers and the checks of the books."""
-        from multitask.marketplace import board
         from multitask.payments import registry
         from multitask.payments.authorization import approvals
         from multitask.payments.books import invariants
-        from multitask.payments.operations import amounts, engine
+        from multitask.payments.operations import engine
 
         engine.install(registry.HANDLERS)
         approvals.install(registry.CARRIERS)
         invariants.register()
-        board.connect(amounts.complaint)

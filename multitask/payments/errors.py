@@ -41,6 +41,13 @@ class WrongState(PaymentError):
     message = "This cannot be done in the present state."
 
 
+class WorkStateConflict(PaymentError):
+    """The work is in a state from which this step does not lead."""
+
+    code = "work_state_conflict"
+    message = "The work is not in a state that allows this step."
+
+
 class TaskNotCompleted(PaymentError):
     """The client has not confirmed completion."""
 
@@ -151,13 +158,6 @@ class NoAccount(PaymentError):
 
     code = "no_account"
     message = "Create your payout account first."
-
-
-class ApplicationNotAccepted(PaymentError):
-    """Only an accepted application can be paid for."""
-
-    code = "application_not_accepted"
-    message = "Accept the application before you pay."
 
 
 class ProviderRefused(PaymentError):

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from multitask.payments.agreements import work
 from multitask.payments.authorization import approvals
 from multitask.payments.escrow import disputes, refund_calls, refunds, releases
-from multitask.payments.funding import customers, intents, unapplied_payments
+from multitask.payments.funding import cancellations, customers, intents, unapplied_payments
 from multitask.payments.operations.handler import Handler
 from multitask.payments.payouts import onboarding, transfers, withdrawals
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     customers.CREATE_CUSTOMER: customers.CreateCustomer(),
     intents.CREATE_PAYMENT: intents.CreatePayment(),
-    work.CANCEL_PAYMENT: work.CancelPayment(),
+    cancellations.CANCEL_PAYMENT: cancellations.CancelPayment(),
     refund_calls.CREATE_REFUND: refund_calls.CreateRefund(),
     onboarding.CREATE_ACCOUNT: onboarding.CreateAccount(),
     transfers.CREATE_TRANSFER: transfers.CreateTransfer(),

@@ -1,7 +1,7 @@
-"""What staff does outside the ordinary course: push on a call that is stuck, change who belongs to the staff
-or may sign in and how.
+"""Commands of the staff outside the flow of a payment: retry calls, change staff roles, close accounts, remove a
+second factor.
 
-Each leaves a line in the audit trail with the reason that was given.
+Each writes an audit event with the reason that was given.
 """
 
 from datetime import datetime
@@ -18,31 +18,32 @@ from multitask.users.models import User
 
 
 @database.transactional
-def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime) -> Operation:
+def retry_operation(*, actor: Actor, operation_id: int, note: str, now: datetime) -> Operation:
     """Have a worker try an open call at the provider now, as finance staff. Raises Forbidden, NotFound or WrongState.
 
-    The call keeps its key, so a push too many has no effect at the provider; what holds the call is looked at again.
+    The call keeps its idempotency key, so one retry too many has no effect at the provider. A call that waits for
+    a reason is sent only if that reason is gone.
     """
-    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff pushes a call at the provider."))
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff can retry a call at the provider."))
     operation = Operation.objects.select_for_update(no_key=True, of=("self",)).filter(pk=operation_id).first()
     if operation is None:
         raise NotFound("There is no such operation.")
     if OperationState(operation.state) not in OPEN_OPERATIONS:
-        raise WrongState(f"This operation is {operation.state}; nothing is left to do.")
+        raise WrongState(f"This operation is {operation.state}; it cannot be retried.")
     operation.next_attempt_at = now + engine.CLAIM
     if operation.hold == engine.OUTCOME_UNKNOWN:
         # One more search; it is held again if that is inconclusive too.
         operation.hold = ""
     operation.save(update_fields=["next_attempt_at", "hold"])
-    told = {"operation": operation.reference, "state": operation.state, "attempts": operation.attempts}
+    details = {"operation": operation.reference, "state": operation.state, "attempts": operation.attempts}
     audit.record(
-        "operation_pushed",
+        "operation_retried",
         actor=actor,
         now=now,
         escrow=operation.escrow,
         user_id=operation.user_id,
         note=note,
-        details=told,
+        details=details,
     )
     queue.defer(queue.PERFORM, operation_id=operation.pk)
     return operation
@@ -50,8 +51,8 @@ def push_operation(*, actor: Actor, operation_id: int, note: str, now: datetime)
 
 @database.transactional
 def sweep_operations(*, actor: Actor, note: str, now: datetime) -> int:
-    """Have every overdue call tried now, as finance staff; return how many. Raises Forbidden."""
-    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff sweeps the calls at the provider."))
+    """Have a worker try every overdue call now, as finance staff; return how many. Raises Forbidden."""
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff can retry the overdue calls at the provider."))
     swept = sweeper.sweep(now=now)
     audit.record("operations_swept", actor=actor, now=now, note=note, details={"operations": swept})
     return swept
@@ -62,23 +63,23 @@ def set_staff_role(*, actor: Actor, user_id: int, staff_role: str, note: str, no
     """Give, change or take away a staff role, as an administrator. Raises what `accounts.set_staff_role` raises."""
     before = User.objects.filter(pk=user_id).values_list("staff_role", flat=True).first() or ""
     user = accounts.set_staff_role(actor=actor, now=now, user_id=user_id, staff_role=staff_role)
-    told = {"from": before or "none", "to": staff_role or "none"}
-    audit.record("staff_role_set", actor=actor, now=now, user_id=user_id, note=note, details=told)
+    details = {"from": before or "none", "to": staff_role or "none"}
+    audit.record("staff_role_set", actor=actor, now=now, user_id=user_id, note=note, details=details)
     return user
 
 
 @database.transactional
 def set_active(*, actor: Actor, user_id: int, is_active: bool, note: str, now: datetime) -> User:
-    """Close an account to its owner, or open it again, as an administrator. Raises NotAllowed or UnknownUser."""
+    """Close an account, or open it again, as an administrator. Raises NotAllowed or UnknownUser."""
     change = accounts.reactivate if is_active else accounts.deactivate
     user = change(actor=actor, now=now, user_id=user_id)
-    event = "account_reopened" if is_active else "account_shut"
+    event = "account_reopened" if is_active else "account_closed"
     audit.record(event, actor=actor, now=now, user_id=user_id, note=note)
     return user
 
 
 @database.transactional
 def remove_second_factor(*, actor: Actor, user_id: int, note: str, now: datetime) -> None:
-    """Let somebody in again who has lost phone and recovery codes. Raises what `second_factor.remove` raises."""
+    """Remove the second factor of somebody who lost it, as an administrator. Raises NotAllowed or UnknownUser."""
     second_factor.remove(actor=actor, now=now, user_id=user_id)
     audit.record("second_factor_removed", actor=actor, now=now, user_id=user_id, note=note)

@@ -1,10 +1,19 @@
-"""Every state that money goes through and every step between them: pure, without Django.
+"""Every state of work and money, and every step between them: pure, without Django.
 
-States are past facts. `may` asks, `require` insists; nothing else decides what may follow what.
+States are past facts. Nothing else decides which state may follow which.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
+
+
+class MilestoneState(StrEnum):
+    AGREED = "agreed"
+    FUNDED = "funded"  # the money is in escrow, the work has not started
+    STARTED = "started"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
 
 
 class EscrowState(StrEnum):
@@ -70,9 +79,18 @@ class WrongStep(ValueError):
         self.wanted = wanted
 
 
-_E, _P, _R, _W, _O, _D = EscrowState, PaymentState, RefundState, WithdrawalState, OperationState, DisputeState
+_M, _E, _P, _R = MilestoneState, EscrowState, PaymentState, RefundState
+_W, _O, _D = WithdrawalState, OperationState, DisputeState
 # By kind first: words of two kinds are equal as strings, so one flat table would mix them up.
 STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
+    _M: {
+        _M.AGREED: frozenset({_M.FUNDED, _M.STARTED, _M.CANCELLED}),
+        _M.FUNDED: frozenset({_M.STARTED, _M.DELIVERED, _M.COMPLETED, _M.CANCELLED}),
+        _M.STARTED: frozenset({_M.DELIVERED, _M.COMPLETED, _M.CANCELLED}),
+        _M.DELIVERED: frozenset({_M.COMPLETED, _M.CANCELLED}),
+        _M.COMPLETED: frozenset(),
+        _M.CANCELLED: frozenset(),
+    },
     _E: {
         _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),
         _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
@@ -115,6 +133,8 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     },
 }
 
+CLOSED_MILESTONES = frozenset({_M.COMPLETED, _M.CANCELLED})
+NOT_STARTED = frozenset({_M.AGREED, _M.FUNDED})
 OPEN_OPERATIONS = frozenset({_O.PENDING, _O.SENT, _O.UNKNOWN})
 OPEN_REFUNDS = frozenset({_R.REQUESTED, _R.PENDING})
 HOLDING_ESCROWS = frozenset({_E.FUNDED, _E.DISPUTED})
@@ -122,7 +142,7 @@ CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED})
 
 
 def may(current: StrEnum, wanted: StrEnum) -> bool:
-    """Say whether `wanted` may follow `current`."""
+    """Return whether `wanted` may follow `current`."""
     return type(wanted) is type(current) and wanted in STEPS[type(current)][current]
 
 

@@ -51,7 +51,7 @@ def test_staff_replays_a_webhook(story: Story, staff: Person) -> None:
     staff.page.get_by_label("Reason").fill("To be sure.")
     staff.press("Replay")
 
-    staff.sees("A worker works it off now.")
+    staff.sees("A worker processes it now.")
     staff.refreshed_until("processed")
     assert story.escrow()["timeline"] == before
 

@@ -73,7 +73,9 @@ def test_paying_in_two_tabs_charges_once(client: Person, story: Story, system: S
 def payments_of(story: Story) -> list[tuple[str]]:
     statement = """
         SELECT payment.state FROM payments_payment payment
-          JOIN payments_escrow escrow ON escrow.id = payment.escrow_id WHERE escrow.task_id = %s
+          JOIN payments_escrow escrow ON escrow.id = payment.escrow_id
+          JOIN marketplace_task task ON task.agreement_id = escrow.agreement_id
+         WHERE task.id = %s
     """
     return story.system.query(statement, story.task)
 
@@ -81,7 +83,8 @@ def payments_of(story: Story) -> list[tuple[str]]:
 def _is_of(charge: dict[str, dict[str, str]], story: Story) -> bool:
     ours = story.system.query(
         "SELECT payment.id FROM payments_payment payment JOIN payments_escrow escrow"
-        " ON escrow.id = payment.escrow_id WHERE escrow.task_id = %s",
+        " ON escrow.id = payment.escrow_id JOIN marketplace_task task"
+        " ON task.agreement_id = escrow.agreement_id WHERE task.id = %s",
         story.task,
     )
     return charge["metadata"].get("reference", "").split(":")[1:2] == [str(ours[0][0])]

@@ -1,4 +1,4 @@
-"""A table to write to, and a proxy between Django and its server."""
+"""A table for the tests, and a proxy between Django and its server."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from tests.database.proxy import Proxy
 
 @pytest.fixture
 def notes(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
-    """An empty table `scratch_note (id, text)`; answers what is committed in it."""
+    """Create an empty table `scratch_note (id, text)`; yield a function that returns its committed rows."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE scratch_note (id int PRIMARY KEY, text text NOT NULL)")
 
@@ -27,7 +27,7 @@ def notes(transactional_db: None) -> Iterator[Callable[[], list[str]]]:
 
 @pytest.fixture
 def proxy(transactional_db: None) -> Iterator[Proxy]:
-    """Lead Django's connections of this test through a proxy."""
+    """Route Django's connections of this test through a proxy."""
     direct = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
     connection.ensure_connection()
     server = connection.connection.info

@@ -1,4 +1,4 @@
-"""A TCP proxy before PostgreSQL that cuts the connection around one COMMIT."""
+"""A TCP proxy in front of PostgreSQL that cuts the connection at one COMMIT."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ Cut = Literal["nothing", "commit", "answer"]
 
 
 class Proxy:
-    """Passes everything on until `cut` says otherwise.
+    """Forward everything, unless `cut` is set.
 
     "commit": the next COMMIT never reaches the server. "answer": it does, and its answer never reaches the client.
     """
@@ -39,7 +39,7 @@ class Proxy:
                 threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
 
     def _carry(self, client: socket.socket, server: socket.socket) -> None:
-        """Requests go this way; answers come back in a thread of their own."""
+        """Forward the requests; another thread forwards the responses."""
         swallow = threading.Event()
         threading.Thread(target=self._answer, args=(server, client, swallow), daemon=True).start()
         with suppress(OSError):

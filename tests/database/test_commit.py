@@ -1,4 +1,4 @@
-"""What an error at COMMIT means."""
+"""Errors at COMMIT are classified as definite or unknown."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ def write(number: int, text: str = "written") -> None:
 
 
 def terminate_own_session() -> None:
-    """End this connection's server process from another connection, as an administrator or a failover would."""
+    """Terminate the backend of this connection from another one, as an administrator or a failover would."""
     other = connection.copy()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -160,12 +160,12 @@ def test_a_swallowed_error_cannot_be_committed_in_silence(notes: Notes) -> None:
 
 @pytest.fixture(scope="module")
 def lonely_primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
-    """A server that waits for a synchronous standby which never comes."""
+    """A server that waits for a synchronous standby that does not exist."""
     server = postgres.Server(tmp_path_factory.mktemp("primary") / "postgres")
     server.start()
     with psycopg.connect(server.url(), autocommit=True) as session:
         session.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-    # A server that starts with the setting knows it in every process; one that reloads it, not at once.
+    # Restart instead of reload: after a reload, not every process has the setting at once.
     server.stop()
     server.start()
     yield server
@@ -189,7 +189,7 @@ def test_a_commit_that_gave_up_its_standby_is_an_unknown_outcome(db: None, lonel
 
 
 def cancel_the_wait(server: postgres.Server) -> None:
-    """Cancel whoever waits for the standby, as soon as someone does."""
+    """Cancel the wait for the standby as soon as a backend waits."""
     deadline = time.monotonic() + 30
     with psycopg.connect(server.url(), autocommit=True) as watcher:
         while time.monotonic() < deadline:
@@ -200,7 +200,7 @@ def cancel_the_wait(server: postgres.Server) -> None:
 
 
 def connect(server: postgres.Server) -> DatabaseWrapper:
-    """A connection to another server than the test database's."""
+    """Open a Django connection to another server than that of the test database."""
     address = server.url().removeprefix("postgresql://")
     login, place = address.split("@")
     chosen = {**connection.settings_dict, "OPTIONS": {}, "NAME": place.split("/")[1]}

@@ -1,4 +1,4 @@
-"""Transactions that run again, and those that do not."""
+"""Which transactions are retried, and which are not."""
 
 import threading
 from collections.abc import Callable

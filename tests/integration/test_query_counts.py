@@ -13,14 +13,14 @@ from multitask import database
 from multitask.marketplace import board
 from multitask.payments.books import audit, history, postings
 from multitask.payments.books.history import HistoryType
-from multitask.payments.models import Escrow, HistoryRow, Payment
+from multitask.payments.models import Escrow, HistoryRow, Milestone, Payment
 from multitask.payments.reads import wallet
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
 from multitask.users.actor import Actor
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
-from tests.integration.tasks import people
+from tests.integration.marketplace import people
 
 WALLET = "/payments/wallet/"
 HISTORY = "/payments/wallet/transactions/"
@@ -43,8 +43,11 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     client, worker, now = Actor.of(employer.user), Actor.of(freelancer.user), timezone.now()
     application = board.apply(actor=worker, now=now, task_id=people.open_task(client).pk)
     task = people.accept(client, application).task
+    milestone = task.milestones[0]
+    Milestone.objects.filter(pk=milestone.pk).update(state="funded")
     escrow = Escrow.objects.create(
-        task=task, application=application, client=employer.user, freelancer=freelancer.user, provider="stripe",
+        agreement=task.agreement, milestone=milestone, client=employer.user, freelancer=freelancer.user,
+        provider="stripe",
         currency="USD", total_minor=10_000, fee_basis_points=1500, fee_minor=1_500, freelancer_minor=8_500,
         auto_release_days=14, refund_answer_days=7, state="funded", created_at=now, funded_at=now,
     )  # fmt: skip

@@ -76,7 +76,7 @@ def _waits_for_its_freelancer(operation: Operation) -> bool:
 
 def _silent(now: datetime) -> Any:
     return Escrow.objects.filter(
-        state="funded", auto_release_at__lte=now, task__status__in=["delivered", "completed"], frozen_at=None
+        state="funded", auto_release_at__lte=now, milestone__state__in=["delivered", "completed"], frozen_at=None
     )
 
 

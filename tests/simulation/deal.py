@@ -3,7 +3,16 @@
 from typing import Any
 
 from multitask.marketplace.models import Application, Task
-from multitask.payments.models import ConnectedAccount, Dispute, Escrow, Payment, Refund, SavedMethod, Withdrawal
+from multitask.payments.models import (
+    ConnectedAccount,
+    Dispute,
+    Escrow,
+    Milestone,
+    Payment,
+    Refund,
+    SavedMethod,
+    Withdrawal,
+)
 from multitask.payments.states import STEPS, EscrowState
 from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
@@ -79,7 +88,7 @@ class Deal:
         if answer is None or not answer.is_done:
             return False
         field = {"start": "started", "deliver": "delivered", "complete": "completed", "cancel": "cancelled"}[name]
-        done = Task.objects.filter(pk=self.task, **{f"{field}_at__isnull": False})
+        done = Milestone.objects.filter(agreement__task=self.task, **{f"{field}_at__isnull": False})
         self.story.promises.keep(f"{name} of task {self.task}", "done", done.exists)
         return True
 

@@ -1,4 +1,4 @@
-"""The staff: two of finance, who answer what the back office asks."""
+"""The staff: two of finance, who work through the queue of the back office."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from multitask.payments.models import Dispute
 from multitask.payments.payouts import transfers
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
-from multitask.web.backoffice import open_questions
+from multitask.web.backoffice import work_queue
 from tests.simulation.deal import written
 from tests.simulation.people import Person
 from tests.simulation.story import Story
@@ -38,13 +38,13 @@ class Staff:
         return person
 
     def work(self, is_over: Callable[[], bool]) -> None:
-        """Look at the questions from time to time."""
+        """Work through the queue from time to time."""
         while not is_over():
             self.story.rest(self.story.rng.choice((5 * HOUR, 20 * HOUR, 40 * HOUR)))
             self.answer()
 
     def answer(self) -> int:
-        """Answer every question that is open; return how many there were."""
+        """Work through the whole queue; return how many rows there were."""
         now = datetime.fromtimestamp(self.story.now, UTC)
         answers: dict[str, Callable[[Any], object]] = {
             "disputes": self._settle,
@@ -53,17 +53,17 @@ class Staff:
             "refunds": lambda row: self._do("retry_refund", refunds.retry, refund_id=row.pk),
             "transfers": lambda row: self._do("retry_transfer", transfers.retry, escrow_id=row.subject_id),
             "stuck": lambda row: self._do(
-                "push", staff_commands.push_operation, operation_id=row.pk, note="It is stuck"
+                "retry_operation", staff_commands.retry_operation, operation_id=row.pk, note="It is stuck"
             ),
         }
         found = 0
-        for question in open_questions.QUESTIONS:
+        for item in work_queue.ITEMS:
             # Nobody looks at everything each time, before it is calm.
-            if question.name not in answers or not (self.story.is_calm or self.story.chance(0.5)):
+            if item.name not in answers or not (self.story.is_calm or self.story.chance(0.5)):
                 continue
-            for row in list(question.rows(now).order_by("pk")):
+            for row in list(item.rows(now).order_by("pk")):
                 found += 1
-                answers[question.name](row)
+                answers[item.name](row)
         return found
 
     def _settle(self, dispute: Dispute) -> None:

@@ -1,4 +1,4 @@
-"""Embedded servers of a test's own, and a look at the modes of folders."""
+"""Embedded servers for single tests, and the modes of folders."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ ROOT = postgres.project_folder()
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[postgres.Server]:
-    """A durable server that nobody else uses; not running yet."""
+    """A durable server that no other test uses; it is not running yet."""
     made = postgres.Server(tmp_path / "data" / "postgres")
     yield made
     made.remove()
 
 
 def ask(url: str, statement: str) -> str:
-    """The first value that a statement answers."""
+    """Return the first value of the first row of a statement."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         row = cursor.fetchone() if cursor.description else None
@@ -31,7 +31,7 @@ def ask(url: str, statement: str) -> str:
 
 
 def stack_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m stack` as a user would, without this machine's own settings of it."""
+    """Run `python -m stack` as a user would, without the settings of this machine."""
     ours = ("DATABASE_URL", "MULTITASK_DATA", "PG_PORT", "WEB_PORT", "SANDBOX_PORT")
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""The comparison at the end of the story: what it forgives and what it does not."""
+"""The comparison at the end of the story: which differences it accepts."""
 
 from stack.books import Comparison, differing
 

@@ -1,4 +1,4 @@
-"""The first thing that `make run` does on a fresh machine, and what it says when it cannot."""
+"""The installation, the first step of `make run` on a fresh machine, and its error messages."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ case "$2" in *version_info*) exit 1 ;; esac
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A fresh clone's worth of what the installation needs, in a folder with a space, and a `bin` that comes first."""
+    """The files of a fresh clone that the installation needs, in a folder with a space, and a `bin` first on PATH."""
     clone = tmp_path / "a clone"
     (clone / "stack").mkdir(parents=True)
     (clone / "bin").mkdir()

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: private, hard to break, and silent about other people's folders."""
+"""The embedded PostgreSQL: it is private and robust, and does not change the permissions of existing folders."""
 
 import os
 import shutil
@@ -198,7 +198,7 @@ def test_removing_leaves_nothing(server: postgres.Server) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as an ordinary user nothing could be opened for another account")
 def test_as_root_no_folder_becomes_more_open_than_it_was(tmp_path: Path) -> None:
-    """The project, its programs and its data lie in folders that only root may enter, as under /root."""
+    """The project, its programs and its data are in folders that only root can enter, as under /root."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     project = copy_of_the_project(closed / "project")
@@ -222,7 +222,7 @@ def test_as_root_no_folder_becomes_more_open_than_it_was(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the rest of the suite runs as this ordinary user already")
 def test_it_runs_as_an_ordinary_user(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A copy of the project, with the server's programs beside it, in the hands of a user without rights."""
+    """A copy of the project with the programs of the server, owned by an unprivileged user."""
     account = binaries.server_account()
     assert account.uid is not None
     assert account.gid is not None
@@ -301,7 +301,7 @@ def wait_until(condition) -> None:  # type: ignore[no-untyped-def]
 
 
 def copy_of_the_project(target: Path) -> Path:
-    """The stack's code and, as packages beside it, the server's programs and what they are linked with."""
+    """Copy the code of the stack and, as packages, the programs of the server and their libraries."""
     wheel = binaries.wheel_install().parent
     target.mkdir()
     shutil.copytree(ROOT / "stack", target / "stack", ignore=shutil.ignore_patterns("__pycache__"))
@@ -323,7 +323,7 @@ def run_stack(project: Path, interpreter: list[str], action: str) -> subprocess.
 
 
 def python_that_everyone_runs(account: binaries.Account) -> str:
-    """A Python 3.11 or later that an ordinary user can run; this one may lie in a closed folder."""
+    """Return a Python 3.11 or later that an ordinary user can run; the current one may be in a private folder."""
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         try:
             tried = account.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])

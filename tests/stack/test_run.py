@@ -1,4 +1,4 @@
-"""`make run` and `make demo` as a person meets them: the story, its end, and what can go wrong."""
+"""`make run` and `make demo`: the story, how it ends, and what can go wrong."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def free_ports() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One data folder for all stories here, each of which must bear what the ones before have left."""
+    """One data folder for all stories here; each must cope with the data of the ones before."""
     folder = str(tmp_path_factory.mktemp("stack") / "data")
     yield folder
     stack_command("postgres", "remove", MULTITASK_DATA=folder)
@@ -37,17 +37,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def settings(data: str) -> dict[str, str]:
-    """Settings of a stack of the test's own."""
+    """Return the settings of a stack for one test."""
     return {"MULTITASK_DATA": data, **free_ports()}
 
 
 def _heed_interrupts() -> None:
-    """Undo what a shell does to whatever it starts in the background: that ignores Ctrl-C."""
+    """Restore the default handling of SIGINT, which shells ignore in background processes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Running:
-    """`python -m stack run` in a session of its own, read line by line."""
+    """`python -m stack run` in its own session; its output is read line by line."""
 
     def __init__(self, settings: dict[str, str]) -> None:
         inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
@@ -65,7 +65,7 @@ class Running:
         self.said: list[str] = []
 
     def read_until(self, words: str) -> None:
-        """Read its output up to a line with these words."""
+        """Read the output up to a line that contains these words."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said.append(line)
@@ -74,7 +74,7 @@ class Running:
         raise AssertionError(f"it ended without saying {words!r}:\n{''.join(self.said)}")
 
     def end(self) -> int:
-        """Wait until it has ended; answer its status."""
+        """Wait until it has ended; return the exit status."""
         assert self.process.stdout is not None
         self.said += self.process.stdout.readlines()
         return self.process.wait(PATIENCE_SECONDS)
@@ -96,7 +96,7 @@ def running(settings: dict[str, str]) -> Iterator[Running]:
 
 
 def programs_of(settings: dict[str, str]) -> dict[int, str]:
-    """Every living process that this stack has started, wherever it hangs, by its command line."""
+    """Return all running processes that this stack has started, found by their command lines."""
     mark = f"MULTITASK_DATA={settings['MULTITASK_DATA']}".encode()
     found = {}
     for folder in Path("/proc").iterdir():
@@ -104,7 +104,7 @@ def programs_of(settings: dict[str, str]) -> dict[int, str]:
             if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
                 found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
-            continue  # It has ended, or is not ours to look at.
+            continue  # It has ended, or belongs to another user.
     return found
 
 
@@ -193,7 +193,7 @@ def assert_nothing_is_left(settings: dict[str, str]) -> None:
 
 
 def sign_in(settings: dict[str, str], name: str, password: str, **otp: str) -> tuple[int, str, str]:
-    """Sign in through the API; answer the status, the code of a refusal, and the role among the staff."""
+    """Sign in through the API; return the status, the error code and the staff role."""
     address = f"http://127.0.0.1:{settings['WEB_PORT']}/api/auth/login/"
     status, told = send(address, {"username": name, "password": password, **otp})
     return status, told.get("code", ""), told.get("user", {}).get("staff_role", "")
@@ -212,7 +212,7 @@ def assert_secrets_kept(settings: dict[str, str], printed: str) -> None:
 
 
 def do_by_hand(settings: dict[str, str]) -> None:
-    """Guess passwords until that is slowed down, and let a part of a charge be contested.
+    """Guess passwords until they are throttled, and open a chargeback for a part of a charge.
 
     What is left at the provider covers the next transfer, whether or not its own charge has settled by then.
     """
@@ -225,7 +225,7 @@ def do_by_hand(settings: dict[str, str]) -> None:
 
 
 def send(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-    """Call a running stack; answer the status and what it says."""
+    """Call a running stack; return the status and the response."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:

@@ -1,4 +1,4 @@
-"""Money: exact, in one currency, read strictly as written."""
+"""Money: exact, in one currency, parsed strictly."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,7 +24,7 @@ from multitask.money import (
 )
 
 DECIMALS = {"JPY": 0, "ISK": 0, "USD": 2, "EUR": 2, "EGP": 2, "KWD": 3, "IQD": 3, "CLF": 4}
-# Where CLDR says how many decimals people still use, and ISO 4217 how many there are.
+# Currencies for which CLDR has other decimals than ISO 4217.
 CLDR_LEAVES_OUT = {"AFN", "ALL", "IQD", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SLL", "SOS", "SYP", "YER"}
 
 minor_units = st.integers(-MAX_MINOR, MAX_MINOR)

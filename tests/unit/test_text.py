@@ -1,4 +1,4 @@
-"""What text from people may hold."""
+"""Validation of text from users."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Creates the books: tables, guards and functions from sql/; Django only knows how to read them."""
+"""Create the tables, guards and functions of the ledger from sql/; Django only reads them."""
 
 from pathlib import Path
 
@@ -8,10 +8,7 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 
 
 def sql(name: str) -> migrations.RunSQL:
-    """Run one file as it stands; a file that was applied is never edited, a later one replaces its functions.
-
-    There is no way back: the books are not dropped by a migration.
-    """
+    """Run one file of sql/ unchanged. It cannot be reversed: no migration drops the ledger."""
     return migrations.RunSQL([(SQL / name).read_text()])
 
 
@@ -21,10 +18,10 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        sql("0001_tables.sql"),
-        sql("0001_guards.sql"),
-        sql("0001_post.sql"),
-        sql("0001_reads.sql"),
+        sql("tables.sql"),
+        sql("guards.sql"),
+        sql("post.sql"),
+        sql("reads.sql"),
         migrations.CreateModel(
             name="Account",
             fields=[
@@ -32,7 +29,7 @@ class Migration(migrations.Migration):
                 ("code", models.TextField()),
                 ("currency", models.TextField()),
                 ("floor_minor", models.BigIntegerField(null=True)),
-                ("stripes", models.SmallIntegerField()),
+                ("shards", models.SmallIntegerField()),
                 ("created_at", models.DateTimeField()),
             ],
             options={
@@ -46,7 +43,7 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "account_id", "stripe", blank=True, editable=False, primary_key=True, serialize=False
+                        "account_id", "shard", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("debits_minor", models.BigIntegerField()),
@@ -55,7 +52,7 @@ class Migration(migrations.Migration):
                 ("sequence", models.BigIntegerField()),
                 ("floor_minor", models.BigIntegerField(null=True)),
                 ("recorded_at", models.DateTimeField(null=True)),
-                ("stripe", models.SmallIntegerField()),
+                ("shard", models.SmallIntegerField()),
             ],
             options={
                 "db_table": "ledger_balance",
@@ -71,12 +68,13 @@ class Migration(migrations.Migration):
                         "transaction_id", "position", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
+                ("currency", models.TextField()),
                 ("amount_minor", models.BigIntegerField()),
                 ("sequence", models.BigIntegerField()),
                 ("balance_after_minor", models.BigIntegerField()),
                 ("created_at", models.DateTimeField()),
                 ("position", models.SmallIntegerField()),
-                ("stripe", models.SmallIntegerField()),
+                ("shard", models.SmallIntegerField()),
             ],
             options={
                 "db_table": "ledger_entry",

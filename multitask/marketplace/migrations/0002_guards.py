@@ -6,48 +6,48 @@ from django.db import migrations
 
 # The accepted application is one for this very task, by its very freelancer.
 ACCEPTED_BELONGS = """
-ALTER TABLE tasks_task ADD CONSTRAINT tasks_task_accepted_belongs
+ALTER TABLE marketplace_task ADD CONSTRAINT marketplace_task_accepted_belongs
     FOREIGN KEY (accepted_application_id, id, freelancer_id)
-    REFERENCES tasks_application (id, task_id, freelancer_id);
+    REFERENCES marketplace_application (id, task_id, freelancer_id);
 """
-ACCEPTED_BELONGS_UNDONE = "ALTER TABLE tasks_task DROP CONSTRAINT tasks_task_accepted_belongs;"
+ACCEPTED_BELONGS_UNDONE = "ALTER TABLE marketplace_task DROP CONSTRAINT marketplace_task_accepted_belongs;"
 
-# Nobody applies for his own task; the client of a task never changes, nor its currency.
+# Nobody applies for their own task; the client of a task never changes, nor its currency.
 TWO_PEOPLE = """
-CREATE FUNCTION tasks_refuse_own_application() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION marketplace_refuse_own_application() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM tasks_task
+    IF EXISTS (SELECT FROM marketplace_task
                WHERE id = NEW.task_id AND client_id = NEW.freelancer_id) THEN
-        RAISE EXCEPTION 'a client cannot apply for a task of his own'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'tasks_application_two_people';
+        RAISE EXCEPTION 'a client cannot apply for their own task'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'marketplace_application_two_people';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER tasks_application_two_people
-    BEFORE INSERT OR UPDATE OF task_id, freelancer_id ON tasks_application
-    FOR EACH ROW EXECUTE FUNCTION tasks_refuse_own_application();
-CREATE FUNCTION tasks_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE TRIGGER marketplace_application_two_people
+    BEFORE INSERT OR UPDATE OF task_id, freelancer_id ON marketplace_application
+    FOR EACH ROW EXECUTE FUNCTION marketplace_refuse_own_application();
+CREATE FUNCTION marketplace_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the client and the currency of a task never change'
-        USING ERRCODE = 'check_violation', CONSTRAINT = 'tasks_task_unchanging';
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'marketplace_task_unchanging';
 END $$;
-CREATE TRIGGER tasks_task_unchanging
-    BEFORE UPDATE ON tasks_task FOR EACH ROW
+CREATE TRIGGER marketplace_task_unchanging
+    BEFORE UPDATE ON marketplace_task FOR EACH ROW
     WHEN (OLD.client_id <> NEW.client_id OR OLD.currency <> NEW.currency)
-    EXECUTE FUNCTION tasks_refuse_change();
+    EXECUTE FUNCTION marketplace_refuse_change();
 """
 TWO_PEOPLE_UNDONE = """
-DROP TRIGGER tasks_task_unchanging ON tasks_task;
-DROP FUNCTION tasks_refuse_change();
-DROP TRIGGER tasks_application_two_people ON tasks_application;
-DROP FUNCTION tasks_refuse_own_application();
+DROP TRIGGER marketplace_task_unchanging ON marketplace_task;
+DROP FUNCTION marketplace_refuse_change();
+DROP TRIGGER marketplace_application_two_people ON marketplace_application;
+DROP FUNCTION marketplace_refuse_own_application();
 """
 
 
 class Migration(migrations.Migration):
     """Adds the guards."""
 
-    dependencies: ClassVar[list[tuple[str, str]]] = [("tasks", "0001_initial")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("marketplace", "0001_initial")]
     operations: ClassVar[list[migrations.RunSQL]] = [
         migrations.RunSQL(ACCEPTED_BELONGS, ACCEPTED_BELONGS_UNDONE),
         migrations.RunSQL(TWO_PEOPLE, TWO_PEOPLE_UNDONE),

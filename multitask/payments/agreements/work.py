@@ -1,157 +1,118 @@
-"""The steps of a task that the money has a say in.
+"""The steps of the work on a milestone, and what each does to its money."""
 
-Each takes the task's step first, which locks the task, and looks for the escrow after that: one that opens at the
-same moment is then either seen or refused.
-"""
-
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
 
 from multitask import database
-from multitask.marketplace import work
-from multitask.marketplace.models import Task
 from multitask.payments.authorization import access, approvals
-from multitask.payments.books import audit, history
-from multitask.payments.errors import WrongState
-from multitask.payments.escrow import releases
-from multitask.payments.funding.intents import CREATE_PAYMENT
-from multitask.payments.funding.intents import confirm as confirm_payment
-from multitask.payments.models import Escrow, Operation, Payment
-from multitask.payments.operations import engine
-from multitask.payments.provider import (
-    ABSENT,
-    Collects,
-    Found,
-    Provider,
-    ProviderError,
-    Rejected,
-    Search,
-    Unavailable,
-    supporting,
-)
-from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.states import (
-    EscrowState,
-    HistoryStatus,
-    OperationState,
-    PaymentState,
-    require,
-)
-from multitask.users.actor import STAFF_ROLES, Actor
-
-CANCEL_PAYMENT: Final = "cancel_payment"
+from multitask.payments.books import audit
+from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, WrongState
+from multitask.payments.escrow import milestones
+from multitask.payments.funding import cancellations
+from multitask.payments.models import Escrow, Milestone
+from multitask.payments.states import NOT_STARTED, EscrowState, MilestoneState, may
+from multitask.users import powers
+from multitask.users.actor import STAFF_ROLES, Actor, Power
 
 
 @database.transactional
-def start(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Begin to work, as the assigned freelancer."""
-    task = work.start(actor=actor, now=now, task_id=task_id)
-    held = access.lock_by_task(task_id)
-    if held is not None:
-        audit.record("started", actor=actor, now=now, escrow=held)
-    return task
+def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
+    """Begin to work, as the payee. Raises NotFound, Forbidden or WorkStateConflict."""
+    milestone = access.locked_milestone(actor, milestone_id)
+    _require_payee(actor, milestone)
+    _step(milestone, MilestoneState.STARTED, now)
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is not None:
+        audit.record("started", actor=actor, now=now, escrow=escrow)
+    return milestone
 
 
 @database.transactional
-def deliver(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Deliver, as the assigned freelancer; the client's time to answer begins. Raises NotFunded or WrongState."""
-    task = work.deliver(actor=actor, now=now, task_id=task_id)
-    held = releases.delivered(task, now)
-    audit.record("delivered", actor=actor, now=now, escrow=held)
-    return task
+def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
+    """Deliver the work, as the payee; the payer's time to answer begins.
 
-
-@database.transactional
-def complete(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Confirm completion, as the client. No money moves: the release is a step of its own."""
-    task = work.complete(actor=actor, now=now, task_id=task_id)
-    held = access.lock_by_task(task_id)
-    if held is not None:
-        audit.record("completed", actor=actor, now=now, escrow=held)
-    return task
-
-
-@database.transactional
-def cancel(*, actor: Actor, task_id: int, now: datetime) -> Task:
-    """Call the task off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded.
-
-    Staff cannot call off what holds a large amount: the client could take all of it back at once, which a
-    second person has to approve. Raises what `work.cancel` raises, or WrongState.
+    Raises NotFound, Forbidden, NotFunded, WrongState or WorkStateConflict.
     """
-    task = work.cancel(actor=actor, now=now, task_id=task_id)
-    held = access.lock_by_task(task_id)
-    if held is None:
-        return task
-    if access.party(actor, held) in STAFF_ROLES and held.state == EscrowState.FUNDED.value:
-        _require_small(held)
-    audit.record("task_cancelled", actor=actor, now=now, escrow=held)
-    if held.state == EscrowState.PENDING_PAYMENT.value:
-        _cancel_unpaid(held, actor, now)
-    elif held.state == EscrowState.FUNDED.value:
-        held.auto_release_at = None
-        held.save(update_fields=["auto_release_at"])
-    return task
+    milestone = access.locked_milestone(actor, milestone_id)
+    _require_payee(actor, milestone)
+    if milestone.milestone_state not in {MilestoneState.AGREED, MilestoneState.FUNDED, MilestoneState.STARTED}:
+        raise _conflict(milestone, MilestoneState.DELIVERED)
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
+        raise NotFunded("The task has to be funded before it is delivered.")
+    if escrow.state == EscrowState.REFUNDED.value:
+        raise WrongState("The money for this task went back to the client, so nothing would pay for a delivery.")
+    _step(milestone, MilestoneState.DELIVERED, now)
+    if escrow.state == EscrowState.FUNDED.value:
+        escrow.auto_release_at = now + timedelta(days=escrow.auto_release_days)
+        escrow.save(update_fields=["auto_release_at"])
+    audit.record("delivered", actor=actor, now=now, escrow=escrow)
+    return milestone
 
 
-def _require_small(held: Escrow) -> None:
-    if approvals.is_large(held, held.remaining):
-        raise WrongState(f"{held.remaining} are in escrow: refund them first, which a second person approves.")
-    approvals.require_none_open(held)
+@database.transactional
+def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
+    """Confirm delivered work, as the payer. No money moves: the release is a step of its own.
+
+    Raises NotFound, Forbidden or WorkStateConflict.
+    """
+    milestone = access.locked_milestone(actor, milestone_id)
+    if not actor.is_user(milestone.agreement.payer_id):
+        raise Forbidden("Only the client can confirm completion.")
+    if milestone.milestone_state is not MilestoneState.DELIVERED:
+        raise _conflict(milestone, MilestoneState.COMPLETED)
+    _step(milestone, MilestoneState.COMPLETED, now)
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is not None:
+        audit.record("completed", actor=actor, now=now, escrow=escrow)
+    return milestone
 
 
-def _cancel_unpaid(held: Escrow, actor: Actor, now: datetime) -> None:
-    require(held.escrow_state, EscrowState.CANCELLED)
-    held.state, held.cancelled_at = EscrowState.CANCELLED.value, now
-    held.save(update_fields=["state", "cancelled_at"])
-    audit.record("cancelled", actor=actor, now=now, escrow=held)
-    for payment in held.payments.filter(state=PaymentState.PENDING.value):
-        if engine.latest(CANCEL_PAYMENT, payment.pk) is None:
-            engine.begin(
-                CANCEL_PAYMENT,
-                subject_id=payment.pk,
-                provider=payment.provider,
-                escrow=held,
-                now=now,
-            )
+@database.transactional
+def cancel(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
+    """Call a milestone off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded.
+
+    The payer may until the work has started, the payee and staff until it is completed. Staff cannot call off
+    what holds a large amount: the payer could take all of it back at once, which a second person has to approve.
+    Raises NotFound, Forbidden, ProofNeeded, WorkStateConflict or WrongState.
+    """
+    milestone = access.locked_milestone(actor, milestone_id)
+    agreement = milestone.agreement
+    is_payer, is_payee = actor.is_user(agreement.payer_id), actor.is_user(agreement.payee_id)
+    if not (is_payer or is_payee):
+        powers.require(actor, Power.CANCEL_TASK, Forbidden("Only the two sides and staff can call it off."))
+    if is_payer and milestone.milestone_state not in NOT_STARTED:
+        raise _conflict(milestone, MilestoneState.CANCELLED)
+    _step(milestone, MilestoneState.CANCELLED, now)
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is None:
+        return milestone
+    if access.party(actor, escrow) in STAFF_ROLES and escrow.state == EscrowState.FUNDED.value:
+        _require_small(escrow)
+    audit.record("task_cancelled", actor=actor, now=now, escrow=escrow)
+    if escrow.state == EscrowState.PENDING_PAYMENT.value:
+        cancellations.cancel_unpaid(escrow, actor=actor, now=now)
+    elif escrow.state == EscrowState.FUNDED.value:
+        escrow.auto_release_at = None
+        escrow.save(update_fields=["auto_release_at"])
+    return milestone
 
 
-class CancelPayment:
-    """Performs `cancel_payment`. Money that arrived first is sent back when its payment is confirmed."""
-
-    def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
-        """Cancel it; while its creation is unanswered there is nothing to name yet."""
-        payment = Payment.objects.get(pk=operation.subject_id)
-        if payment.provider_payment_id is None:
-            raise _not_there(payment)
-        return supporting(provider, Collects).cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
-
-    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
-        """Read the payment: cancelled or paid, it is decided."""
-        payment = Payment.objects.get(pk=operation.subject_id)
-        if payment.provider_payment_id is None:
-            return ABSENT
-        state = supporting(provider, Collects).read_payment(payment.provider_payment_id)
-        return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
-
-    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Take the answer like a webhook's."""
-        confirm_payment(operation.provider, state, now)
-        return str(state.id)
-
-    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Paid first: its confirmation sends the money back. Never created: there is nothing to pay."""
-        payment = Payment.objects.select_related("escrow").get(pk=operation.subject_id)
-        if error.code == "nothing_to_cancel" and payment.state == PaymentState.PENDING.value:
-            Payment.objects.filter(pk=payment.pk).update(state=PaymentState.CANCELLED.value)
-            history.deposit_became(payment.escrow, payment, HistoryStatus.CANCELLED, now)
-
-    def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
-        return ""
+def _require_payee(actor: Actor, milestone: Milestone) -> None:
+    if not actor.is_user(milestone.agreement.payee_id):
+        raise Forbidden("Only the freelancer can do this.")
 
 
-def _not_there(payment: Payment) -> ProviderError:
-    creation = engine.latest(CREATE_PAYMENT, payment.pk)
-    if creation is None or creation.state == OperationState.FAILED.value:
-        return Rejected("nothing_to_cancel", "The payment was never created.")
-    return Unavailable("awaits_creation", "The payment's creation is not answered yet.")
+def _step(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
+    if not may(milestone.milestone_state, state):
+        raise _conflict(milestone, state)
+    milestones.advance(milestone, state, now)
+
+
+def _conflict(milestone: Milestone, wanted: MilestoneState) -> WorkStateConflict:
+    return WorkStateConflict(f"This is {milestone.state}, so it cannot become {wanted.value}.")
+
+
+def _require_small(escrow: Escrow) -> None:
+    if approvals.is_large(escrow, escrow.remaining):
+        raise WrongState(f"{escrow.remaining} are in escrow: refund them first, which a second person approves.")
+    approvals.require_none_open(escrow)

@@ -1,19 +1,21 @@
 """Which escrows, refunds and withdrawals an actor may see, and the locks that every command takes.
 
-Locks are taken in one order: the escrow and its task, then operations, then history totals, and
+Locks are taken in one order: the milestone, its escrow, then operations, then history totals, and
 the ledger's balances last, inside `ledger.post`.
 """
 
 import uuid
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from django.db.models import Q, QuerySet
 
 from multitask.payments.errors import Forbidden, NotFound
-from multitask.payments.models import Dispute, Escrow, Refund, Withdrawal
+from multitask.payments.models import Dispute, Escrow, Milestone, Refund, Withdrawal
+from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor, Power, Role
 
 Identifier: TypeAlias = int | uuid.UUID
+WITH_SIDES: Final = ("agreement", "milestone", "client", "freelancer")
 
 
 def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
@@ -26,15 +28,15 @@ def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
 
 
 def escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
-    """Read one escrow with its task and people. Raises NotFound."""
-    found = visible_escrows(actor).filter(_by(escrow_id)).select_related("task", "client", "freelancer").first()
+    """Read one escrow with its agreement, milestone and people. Raises NotFound."""
+    found = visible_escrows(actor).filter(_by(escrow_id)).select_related(*WITH_SIDES).first()
     if found is None:
         raise NotFound("There is no such escrow.")
     return found
 
 
 def locked_escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
-    """Read one escrow like `escrow`, locked together with its task until the transaction ends."""
+    """Read one escrow like `escrow`, locked together with its milestone until the transaction ends."""
     found = _locked(visible_escrows(actor).filter(_by(escrow_id)))
     if found is None:
         raise NotFound("There is no such escrow.")
@@ -49,15 +51,27 @@ def lock_by_id(escrow_id: int) -> Escrow:
     return found
 
 
-def lock_by_task(task_id: int) -> Escrow | None:
-    """Lock the live escrow of a task, if there is one."""
-    return _locked(Escrow.objects.filter(task_id=task_id).exclude(state="cancelled"))
+def lock_by_milestone(milestone_id: int) -> Escrow | None:
+    """Lock the live escrow of a milestone, if there is one."""
+    return _locked(Escrow.objects.filter(milestone_id=milestone_id).exclude(state=EscrowState.CANCELLED.value))
+
+
+def locked_milestone(actor: Actor, milestone_id: int) -> Milestone:
+    """Lock a milestone of an agreement that the actor is a party to; for staff and the system any. Raises NotFound."""
+    # The row's lock is awaited before anything of it is read.
+    found = Milestone.objects.select_for_update(no_key=True, of=("self",)).filter(pk=milestone_id)
+    if not actor.may(Power.READ_ANY):
+        found = found.filter(Q(agreement__payer_id=actor.user_id) | Q(agreement__payee_id=actor.user_id))
+    milestone = found.select_related("agreement").first()
+    if milestone is None or (actor.user_id is None and not actor.may(Power.READ_ANY)):
+        raise NotFound("There is no such milestone.")
+    return milestone
 
 
 def _locked(escrows: QuerySet[Escrow]) -> Escrow | None:
-    # PostgreSQL locks in the order of the list: the task first, as every command on tasks does.
-    locked = escrows.select_for_update(no_key=True, of=("task", "self"))
-    return next(iter(locked.select_related("task", "client", "freelancer")[:1]), None)
+    # PostgreSQL locks in the order of the list: the milestone first, as every command on the work does.
+    locked = escrows.select_for_update(no_key=True, of=("milestone", "self"))
+    return next(iter(locked.select_related(*WITH_SIDES)[:1]), None)
 
 
 def _by(identifier: Identifier) -> Q:
@@ -90,7 +104,7 @@ def visible_withdrawals(actor: Actor) -> QuerySet[Withdrawal]:
 
 
 def require_client(actor: Actor, held: Escrow, message: str) -> None:
-    """Insist that the actor is the escrow's client."""
+    """Require that the actor is the escrow's client. Raises Forbidden."""
     if not actor.is_user(held.client_id):
         raise Forbidden(message)
 
@@ -102,7 +116,7 @@ def require_neutral(actor: Actor, held: Escrow) -> None:
 
 
 def party(actor: Actor, held: Escrow) -> Role:
-    """Say in which capacity the actor faces this very escrow, whatever else they are elsewhere."""
+    """Return the actor's role in this escrow, which may differ from their role elsewhere."""
     if actor.is_user(held.client_id):
         return Role.CLIENT
     if actor.is_user(held.freelancer_id):

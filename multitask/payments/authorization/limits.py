@@ -62,10 +62,11 @@ def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
     calls = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value)
     recent = calls.filter(made_at__gt=now - WINDOW, made_at__lte=now + AHEAD)
-    if recent.filter(key=key).exists():
+    counted = list(recent.order_by("-made_at").values_list("key", "made_at"))
+    if key in (earlier for earlier, _ in counted):
         return
-    earlier = recent.order_by("-made_at").values_list("made_at", flat=True)[limit - 1 : limit].first()
-    if earlier is not None:
+    if len(counted) >= limit:
+        earlier = counted[limit - 1][1]
         wait = min(earlier + WINDOW - now, WINDOW)
         raise TooManyRequests(retry_after=max(1, min(int(wait.total_seconds()) + 1, int(WINDOW.total_seconds()))))
     ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key, made_at=now)

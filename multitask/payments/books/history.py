@@ -79,7 +79,7 @@ def deposit_requested(escrow: Escrow, payment: Payment, now: datetime) -> None:
         now=now,
         direction="out",
         status=HistoryStatus.PENDING,
-        description=f"Payment into escrow for “{escrow.task.title}”",
+        description=f"Payment into escrow for “{escrow.agreement.title}”",
         escrow=escrow,
         sender_id=escrow.client_id,
         recipient_id=escrow.freelancer_id,
@@ -94,7 +94,7 @@ def deposit_became(escrow: Escrow, payment: Payment, status: HistoryStatus, now:
 
 def released(escrow: Escrow, split: Split, now: datetime) -> None:
     """The freelancer earns the gross and pays the fee; the client sees where the money went."""
-    reference, title = f"escrow:{escrow.pk}:release", escrow.task.title
+    reference, title = f"escrow:{escrow.pk}:release", escrow.agreement.title
     rows = [
         _row(
             escrow.client_id,
@@ -153,7 +153,7 @@ def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
         now=now,
         direction="neutral" if refund.source == "unapplied" else "in",
         status=HistoryStatus.PENDING,
-        description=f"Refund for “{escrow.task.title}”",
+        description=f"Refund for “{escrow.agreement.title}”",
         escrow=escrow,
         refund=refund,
         sender_id=escrow.freelancer_id,

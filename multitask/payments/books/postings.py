@@ -16,7 +16,7 @@ from multitask.payments.models import Escrow, Payment, Refund, Withdrawal
 from multitask.payments.terms import Split
 
 SCOPE: Final = "payments"
-HOT_STRIPES: Final = 32
+HOT_SHARDS: Final = 32
 
 
 def escrow_account(escrow_id: int) -> AccountRef:
@@ -51,17 +51,17 @@ def unapplied_account(payment_id: int) -> AccountRef:
 
 def fees_account() -> AccountRef:
     """The platform's share."""
-    return AccountRef("platform:fees", floor_minor=None, stripes=HOT_STRIPES)
+    return AccountRef("platform:fees", floor_minor=None, shards=HOT_SHARDS)
 
 
 def costs_account() -> AccountRef:
     """What the provider charges the platform for processing."""
-    return AccountRef("platform:processing_costs", floor_minor=None, stripes=HOT_STRIPES)
+    return AccountRef("platform:processing_costs", floor_minor=None, shards=HOT_SHARDS)
 
 
 def provider_account(provider: str) -> AccountRef:
     """The platform's own balance at the provider (an asset, so negative)."""
-    return AccountRef(f"provider:{provider}:balance", floor_minor=None, stripes=HOT_STRIPES)
+    return AccountRef(f"provider:{provider}:balance", floor_minor=None, shards=HOT_SHARDS)
 
 
 def connected_account(provider: str, account_id: int) -> AccountRef:

@@ -1,10 +1,9 @@
 """What an actor could do with an escrow now: the same rules as the commands', asked instead of enforced."""
 
-from multitask.marketplace.states import TaskStatus
 from multitask.payments.authorization import access, approvals
 from multitask.payments.escrow import refunds
 from multitask.payments.models import Escrow, Refund
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 
@@ -49,8 +48,8 @@ def _about_refund(actor: Actor, role: Role, refund: Refund) -> list[str]:
 
 def _about_money(actor: Actor, role: Role, escrow: Escrow) -> list[str]:
     actions = []
-    completed = escrow.task.status == TaskStatus.COMPLETED
-    if role is Role.CLIENT and escrow.task.status == TaskStatus.DELIVERED:
+    completed = escrow.milestone.state == MilestoneState.COMPLETED.value
+    if role is Role.CLIENT and escrow.milestone.state == MilestoneState.DELIVERED.value:
         actions.append("complete")
     if (role is Role.CLIENT and completed) or (role not in {Role.CLIENT, Role.FREELANCER} and actor.may(Power.RELEASE)):
         actions.append("release")

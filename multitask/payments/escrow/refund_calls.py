@@ -8,6 +8,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import UnknownObject
+from multitask.payments.escrow import milestones
 from multitask.payments.models import Escrow, Operation, Refund
 from multitask.payments.operations import engine, references
 from multitask.payments.provider import Provider, ProviderError, Refunds, RefundStatus, Search, supporting
@@ -15,6 +16,7 @@ from multitask.payments.provider import RefundState as ProviderRefund
 from multitask.payments.states import (
     EscrowState,
     HistoryStatus,
+    MilestoneState,
     PaymentState,
     RefundState,
     may,
@@ -76,6 +78,7 @@ def _close(escrow: Escrow, now: datetime) -> None:
     if escrow.state != EscrowState.RELEASED.value:
         require(escrow.escrow_state, EscrowState.REFUNDED)
         escrow.state = EscrowState.REFUNDED.value
+        milestones.close(escrow.milestone, MilestoneState.CANCELLED, now)
 
 
 def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) -> None:
@@ -205,7 +208,7 @@ class CreateRefund:
         return refunds.find_refund(reference=operation.reference, payment_id=operation.arguments["payment_id"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Take the answer like a webhook's: it may be pending still."""
+        """Handle the response as if a webhook had delivered it; the refund may still be pending."""
         confirm(operation.provider, state, now)
         return str(state.id)
 

@@ -1,7 +1,7 @@
 """Refunds before release: at once by those who may, else asked for and answered.
 
 Staff and the freelancer may refund at once. The client may at once while the work has not
-started or the task is cancelled; otherwise the refund is a request that the freelancer answers,
+started or the milestone is cancelled; otherwise the refund is a request that the freelancer answers,
 or finance staff in their place; silence accepts it, and a refusal opens a dispute.
 """
 
@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from multitask import database
-from multitask.marketplace.states import TaskStatus
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, limits
 from multitask.payments.authorization.access import Identifier
@@ -30,8 +29,10 @@ from multitask.payments.escrow.refund_calls import confirm
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
+    NOT_STARTED,
     OPEN_REFUNDS,
     EscrowState,
+    MilestoneState,
     PaymentState,
     RefundState,
     require,
@@ -49,14 +50,14 @@ __all__ = [
     "unanswered",
     "withdraw",
 ]
-NOT_STARTED: Final = frozenset({TaskStatus.OPEN, TaskStatus.ASSIGNED, TaskStatus.CANCELLED})
+AT_ONCE: Final = NOT_STARTED | {MilestoneState.CANCELLED}
 
 
 def is_immediate(actor: Actor, escrow: Escrow) -> bool:
     """Return whether this actor's refund needs nobody's answer."""
     role = access.party(actor, escrow)
     if role is Role.CLIENT:
-        return TaskStatus(escrow.task.status) in NOT_STARTED
+        return escrow.milestone.milestone_state in AT_ONCE
     return role is Role.FREELANCER or actor.may(Power.REFUND)
 
 

@@ -1,14 +1,11 @@
 """Release: the escrow is shared between freelancer and platform, once, by somebody's decision or after silence."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Exists, OuterRef
 
 from multitask import database
-from multitask.marketplace import work
-from multitask.marketplace.models import Task
-from multitask.marketplace.states import TaskStatus
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals
 from multitask.payments.authorization.access import Identifier
@@ -22,9 +19,10 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
+from multitask.payments.escrow import milestones
 from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.payouts import transfers
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, require
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, require
 from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
 
@@ -51,7 +49,7 @@ def release(
     if earlier is not None:
         return earlier
     require_releasable(held)
-    if is_client and held.task.status != TaskStatus.COMPLETED:
+    if is_client and held.milestone.state != MilestoneState.COMPLETED.value:
         raise TaskNotCompleted
     if not is_client:
         if approvals.is_large(held, held.remaining):
@@ -107,6 +105,7 @@ def share_out(held: Escrow, amount: Money, *, actor: Actor, now: datetime, note:
     if not split.freelancer.amount_minor:
         held.settled_at = now
     held.save()
+    milestones.close(held.milestone, MilestoneState.COMPLETED, now)
     history.released(held, split, now)
     audit.record("released", actor=actor, now=now, escrow=held, amount=amount, note=note)
     if split.freelancer.amount_minor:
@@ -114,30 +113,19 @@ def share_out(held: Escrow, amount: Money, *, actor: Actor, now: datetime, note:
     postings.release(held, split, now)
 
 
-def delivered(task: Task, now: datetime) -> Escrow:
-    """Start the client's time to answer a delivery; the caller has locked the escrow through its task."""
-    held = access.lock_by_task(task.pk)
-    if held is None or held.state == EscrowState.PENDING_PAYMENT.value:
-        raise NotFunded("The task has to be funded before it is delivered.")
-    if held.state == EscrowState.REFUNDED.value:
-        raise WrongState("The money for this task went back to the client, so nothing would pay for a delivery.")
-    if held.state == EscrowState.FUNDED.value:
-        held.auto_release_at = now + timedelta(days=held.auto_release_days)
-        held.save(update_fields=["auto_release_at"])
-    return held
-
-
 def due_for_auto_release(*, now: datetime) -> list[int]:
     """Escrows whose client has been silent since delivery for as long as the terms allow: all, the oldest first."""
     asked_back = Refund.objects.filter(
         escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
     )
+    undecided = Approval.objects.filter(escrow=OuterRef("pk"), decided_at=None)
     due = Escrow.objects.filter(
         ~Exists(asked_back),
+        ~Exists(undecided),
         state=EscrowState.FUNDED.value,
         auto_release_at__lte=now,
         frozen_at=None,
-        task__status__in=[TaskStatus.DELIVERED.value, TaskStatus.COMPLETED.value],
+        milestone__state__in=[MilestoneState.DELIVERED.value, MilestoneState.COMPLETED.value],
     )
     return list(due.order_by("auto_release_at").values_list("pk", flat=True))
 
@@ -150,12 +138,13 @@ def auto_release(*, escrow_id: int, now: datetime) -> bool:
         return False
     try:
         require_releasable(held)
+        approvals.require_none_open(held)
     except (DisputeOpen, EscrowFrozen, NotFunded, RefundInProgress, WrongState):
         return False
-    if held.task.status == TaskStatus.DELIVERED:
-        work.complete(actor=AUTO_RELEASE, now=now, task_id=held.task_id)
+    if held.milestone.state == MilestoneState.DELIVERED.value:
+        milestones.advance(held.milestone, MilestoneState.COMPLETED, now)
         audit.record("completed", actor=AUTO_RELEASE, now=now, escrow=held)
-    elif held.task.status != TaskStatus.COMPLETED:
+    elif held.milestone.state != MilestoneState.COMPLETED.value:
         return False
     silence = f"No answer within {held.auto_release_days} days of delivery"
     share_out(held, held.remaining, actor=AUTO_RELEASE, now=now, note=silence)

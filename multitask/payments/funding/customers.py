@@ -11,18 +11,19 @@ from multitask.users.models import User
 CREATE_CUSTOMER: Final = "create_customer"
 
 
-def intend(user: User, provider: str, now: datetime) -> tuple[Customer, Operation | None]:
-    """Return the user's customer, with the operation that must create it first, if any.
+def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.Call | None]:
+    """Return the user's customer and the call that must create it first, if any; in the caller's transaction.
 
-    Runs in the caller's transaction. A provider that saves no cards needs no customers: there is nothing to create.
+    A new call is claimed: the caller makes it after its commit. A provider that saves no cards has no customers.
     """
-    customer, _ = Customer.objects.get_or_create(user=user, provider=provider, defaults={"created_at": now})
+    customer = _customer(user, provider, now)
     if customer.provider_customer_id or not supports(engine.provider_named(provider), SavesMethods):
         return customer, None
     latest = engine.latest(CREATE_CUSTOMER, customer.pk)
     if latest is not None and latest.state != "failed":
-        return customer, latest
-    operation = engine.begin(
+        return customer, engine.Call(latest)
+    engine.require_answering(provider)
+    call = engine.begin_claimed(
         CREATE_CUSTOMER,
         subject_id=customer.pk,
         provider=provider,
@@ -30,16 +31,29 @@ def intend(user: User, provider: str, now: datetime) -> tuple[Customer, Operatio
         now=now,
         sequence=1 if latest is None else latest.sequence + 1,
         arguments={"email": user.email, "name": user.username},
-        deferred=False,
     )
-    return customer, operation
+    return customer, call
+
+
+def _customer(user: User, provider: str, now: datetime) -> Customer:
+    customer = Customer.objects.filter(user=user, provider=provider).first()
+    if customer is not None:
+        return customer
+    # Another request may insert it at the same moment; the update of nothing waits for it and returns its row.
+    (customer,) = Customer.objects.bulk_create(
+        [Customer(user=user, provider=provider, created_at=now)],
+        update_conflicts=True,
+        unique_fields=["user", "provider"],
+        update_fields=["provider"],
+    )
+    return customer
 
 
 class CreateCustomer:
     """Performs `create_customer`."""
 
     def call(self, provider: Provider, operation: Operation) -> str:
-        """Create it."""
+        """Create the customer."""
         methods = supporting(provider, SavesMethods)
         return methods.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
 
@@ -49,7 +63,7 @@ class CreateCustomer:
         return methods.find_customer(reference=operation.reference, email=operation.arguments["email"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Keep its id."""
+        """Store the customer's id."""
         customers = Customer.objects.filter(pk=operation.subject_id, provider_customer_id=None)
         customers.update(provider_customer_id=state)
         return str(state)

@@ -1,145 +1,150 @@
-"""From an accepted application to money in escrow."""
+"""From an agreed milestone to money in escrow.
+
+`create_intent` writes the intent and claims its calls in one transaction, calls the provider, and commits each
+outcome. `confirm` applies what the provider says of a payment; it alone funds an escrow.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.conf import settings
+from django.db.models import Subquery
 
 from multitask import database
-from multitask.marketplace import access as task_access
-from multitask.marketplace.models import Application, Task
-from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import Money
 from multitask.payments.authorization import access, limits
 from multitask.payments.books import audit, history, postings
-from multitask.payments.errors import (
-    ApplicationNotAccepted,
-    Forbidden,
-    NotFound,
-    UnknownObject,
-    WrongState,
-)
+from multitask.payments.errors import Forbidden, ProviderRefused, UnknownObject, WrongState
+from multitask.payments.escrow import milestones
 from multitask.payments.funding import customers, unapplied_payments
-from multitask.payments.models import Escrow, Operation, Payment
-from multitask.payments.operations import amounts, engine, references, routes
-from multitask.payments.provider import Collects, PaymentStatus, Provider, ProviderError, Search, supporting
+from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
+from multitask.payments.operations import engine, references, send_deadline
+from multitask.payments.operations.send_deadline import Moment
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    PaymentStatus,
+    Provider,
+    ProviderError,
+    Rejected,
+    SavesMethods,
+    Search,
+    Unavailable,
+    supporting,
+    supports,
+)
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.states import EscrowState, HistoryStatus, PaymentState, require
-from multitask.payments.terms import Terms, basis_points
+from multitask.payments.states import EscrowState, HistoryStatus, MilestoneState, PaymentState, require
 from multitask.users.actor import Actor
-from multitask.users.models import User
 
 CREATE_PAYMENT: Final = "create_payment"
-PAYABLE_TASKS: Final = frozenset({TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS})
+CALLED_OFF: Final = "called_off"
+PAYABLE: Final = frozenset({MilestoneState.AGREED, MilestoneState.STARTED})
 _SYSTEM = Actor.system("provider")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What the browser needs to pay. `existing` says that it was asked for before."""
+    """What the browser needs to pay. `existing` is true when it was asked for before."""
 
     escrow: Escrow
     payment: Payment
     existing: bool
 
 
-def current_terms(currency: str) -> Terms:
-    """The terms that a new escrow in this currency is created with."""
-    return Terms(
-        fee_basis_points=basis_points(settings.PLATFORM_FEE_PERCENTAGE),
-        auto_release_days=settings.AUTO_RELEASE_DAYS,
-        refund_answer_days=settings.REFUND_ANSWER_DAYS,
-        share_step=amounts.share_step(currency),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What the first transaction has written, and the calls whose outcome is still needed."""
+
+    payment: Payment
+    existing: bool
+    customer_call: engine.Call | None = None
+    payment_call: engine.Call | None = None
 
 
-def create_intent(*, actor: Actor, application_id: int, now: datetime) -> Intent:
-    """Create the payment of an accepted application, or return the one there is.
+def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
+    """Create the payment of a milestone as its payer, or return the one there is.
 
-    Raises NotFound, Forbidden, ApplicationNotAccepted, WrongState, TooManyRequests, ProviderRefused
-    or ProviderUnavailable; after the last, asking again continues where it stopped.
+    Raises NotFound, Forbidden, WrongState, TooManyRequests, ProviderRefused or ProviderUnavailable; after the
+    last, asking again continues where it stopped.
     """
-    payment_id, customer_operation, existing = _intend(actor, application_id, now)
-    if customer_operation is not None:
-        engine.perform_or_raise(customer_operation, now=now)
-    operation_id = _intend_call(payment_id, now)
-    if operation_id is not None:
-        engine.perform_or_raise(operation_id, now=now)
-    payment = Payment.objects.select_related("escrow").get(pk=payment_id)
-    return Intent(escrow=payment.escrow, payment=payment, existing=existing)
+    # Before the claims are committed: a process may be paused at that very moment.
+    began = send_deadline.moment()
+    prepared = _prepare(actor, milestone_id, now)
+    if prepared.payment_call is None:
+        return Intent(escrow=prepared.payment.escrow, payment=prepared.payment, existing=True)
+    if prepared.customer_call is not None:
+        _create_customer(prepared.customer_call, prepared.payment_call, now, began)
+    try:
+        engine.answered(prepared.payment_call, now=now, began=began)
+    except ProviderRefused as refusal:
+        if refusal.detail == CALLED_OFF:
+            raise WrongState("The task was called off.") from refusal
+        raise
+    payment = Payment.objects.select_related("escrow").get(pk=prepared.payment.pk)
+    return Intent(escrow=payment.escrow, payment=payment, existing=prepared.existing)
 
 
 @database.transactional
-def _intend(actor: Actor, application_id: int, now: datetime) -> tuple[int, int | None, bool]:
-    application = _payable(actor, application_id)
-    escrow = access.lock_by_task(application.task_id) or _open(application, actor, now)
-    if escrow.application_id != application.pk:
-        raise WrongState("Another application of this task is being paid.")
-    client = User.objects.get(pk=escrow.client_id)
-    _, customer_operation = customers.intend(client, escrow.provider, now)
-    payment = _latest(escrow)
-    existing = payment is not None
-    if payment is None or payment.state == PaymentState.CANCELLED.value:
-        require_unpaid(escrow)
-        payment, existing = _new_payment(escrow, now), False
-        _count_call(payment, escrow, 1, now)
-    return payment.pk, None if customer_operation is None else customer_operation.pk, existing
-
-
-def _payable(actor: Actor, application_id: int) -> Application:
-    """Lock the application's task and check that the actor may pay for it now."""
-    seen = task_access.visible_applications(actor).filter(pk=application_id).first()
-    if seen is None:
-        raise NotFound("There is no such application.")
-    task = Task.objects.select_for_update(no_key=True).get(pk=seen.task_id)
-    application = Application.objects.select_related("freelancer").get(pk=application_id)
-    application.task = task
-    if not actor.is_user(task.client_id):
+def _prepare(actor: Actor, milestone_id: int, now: datetime) -> _Prepared:
+    milestone = access.locked_milestone(actor, milestone_id)
+    if not actor.is_user(milestone.agreement.payer_id):
         raise Forbidden("Only the task's client can pay for it.")
-    if application.status != ApplicationStatus.ACCEPTED:
-        raise ApplicationNotAccepted
-    return application
+    escrow = access.lock_by_milestone(milestone.pk)
+    if escrow is None:
+        escrow = _open(milestone, actor, now)
+        payment, is_new = _new_payment(escrow, now), True
+    else:
+        payment, is_new = _payment_of(escrow, now)
+    if payment.provider_payment_id is not None:
+        return _Prepared(payment=payment, existing=True)
+    _require_unpaid(escrow)
+    customer, customer_call = customers.intend(escrow.client, escrow.provider, now)
+    latest = None if is_new else engine.latest(CREATE_PAYMENT, payment.pk)
+    if latest is not None and latest.state != "failed":
+        call = engine.Call(latest)
+    else:
+        engine.require_answering(escrow.provider)
+        call = _begin_call(escrow, payment, customer, 1 if latest is None else latest.sequence + 1, now)
+    return _Prepared(payment=payment, existing=not is_new, customer_call=customer_call, payment_call=call)
 
 
-def _open(application: Application, actor: Actor, now: datetime) -> Escrow:
-    task, terms = application.task, current_terms(application.task.currency)
-    if TaskStatus(task.status) not in PAYABLE_TASKS:
-        raise WrongState(f"A task that is {task.status} cannot be paid for.")
-    total = Money(application.amount_minor, task.currency)
-    amounts.require_payable(total)
-    split = terms.split(total)
+def _open(milestone: Milestone, actor: Actor, now: datetime) -> Escrow:
+    if milestone.milestone_state not in PAYABLE:
+        raise WrongState(f"A task that is {milestone.state} cannot be paid for.")
+    agreement = milestone.agreement
+    split = agreement.terms.split(milestone.amount)
     escrow = Escrow.objects.create(
-        task=task,
-        application=application,
-        client_id=task.client_id,
-        freelancer_id=application.freelancer_id,
-        provider=routes.of(total.currency).provider,
-        currency=total.currency,
-        total_minor=total.amount_minor,
-        fee_basis_points=terms.fee_basis_points,
+        agreement=agreement,
+        milestone=milestone,
+        client_id=agreement.payer_id,
+        freelancer_id=agreement.payee_id,
+        provider=agreement.provider,
+        currency=agreement.currency,
+        total_minor=milestone.amount_minor,
+        fee_basis_points=agreement.fee_basis_points,
         fee_minor=split.fee.amount_minor,
         freelancer_minor=split.freelancer.amount_minor,
-        auto_release_days=terms.auto_release_days,
-        refund_answer_days=terms.refund_answer_days,
-        share_step=terms.share_step,
+        auto_release_days=agreement.auto_release_days,
+        refund_answer_days=agreement.refund_answer_days,
+        share_step=agreement.share_step,
         created_at=now,
     )
-    audit.record("payment_requested", actor=actor, now=now, escrow=escrow, amount=total)
+    audit.record("payment_requested", actor=actor, now=now, escrow=escrow, amount=escrow.total)
     return escrow
 
 
-def _latest(escrow: Escrow) -> Payment | None:
-    """The payment that counts: one that succeeded, else the newest."""
-    payments = escrow.payments.order_by("-pk")
-    paid = payments.filter(state=PaymentState.SUCCEEDED.value).first()
-    return paid or payments.filter(state__in=[PaymentState.PENDING.value, PaymentState.CANCELLED.value]).first()
-
-
-def require_unpaid(escrow: Escrow) -> None:
-    """Only an escrow that still waits for its payment may get a new one."""
-    if escrow.state != EscrowState.PENDING_PAYMENT.value:
-        raise WrongState(f"This escrow is {escrow.state}; it cannot be paid again.")
+def _payment_of(escrow: Escrow, now: datetime) -> tuple[Payment, bool]:
+    """Return the payment that counts, one that succeeded or else the newest; a new one when that was cancelled."""
+    counting = [PaymentState.SUCCEEDED.value, PaymentState.PENDING.value, PaymentState.CANCELLED.value]
+    found = list(escrow.payments.filter(state__in=counting).order_by("-pk"))
+    paid = next((payment for payment in found if payment.state == PaymentState.SUCCEEDED.value), None)
+    payment = paid or next(iter(found), None)
+    if payment is not None and payment.state != PaymentState.CANCELLED.value:
+        payment.escrow = escrow
+        return payment, False
+    _require_unpaid(escrow)
+    return _new_payment(escrow, now), True
 
 
 def _new_payment(escrow: Escrow, now: datetime) -> Payment:
@@ -154,23 +159,15 @@ def _new_payment(escrow: Escrow, now: datetime) -> Payment:
     return payment
 
 
-@database.transactional
-def _intend_call(payment_id: int, now: datetime) -> int | None:
-    """The operation that still has to create the payment at the provider, if it does not exist there."""
-    payment = Payment.objects.select_related("escrow__task", "escrow").get(pk=payment_id)
-    if payment.provider_payment_id is not None:
-        return None
-    escrow = access.lock_by_id(payment.escrow_id)
-    # It may have been called off while the customer was created.
-    require_unpaid(escrow)
-    client = User.objects.get(pk=escrow.client_id)
-    customer, _ = customers.intend(client, escrow.provider, now)
-    latest = engine.latest(CREATE_PAYMENT, payment.pk)
-    if latest is not None and latest.state != "failed":
-        return latest.pk
-    sequence = 1 if latest is None else latest.sequence + 1
-    _count_call(payment, escrow, sequence, now)
-    return engine.begin(
+def _require_unpaid(escrow: Escrow) -> None:
+    if escrow.state != EscrowState.PENDING_PAYMENT.value:
+        raise WrongState(f"This escrow is {escrow.state}; it cannot be paid again.")
+
+
+def _begin_call(escrow: Escrow, payment: Payment, customer: Customer, sequence: int, now: datetime) -> engine.Call:
+    key = f"{payment.pk}:{sequence}"
+    limits.count(user_id=escrow.client_id, purpose=limits.Purpose.PAYMENT, key=key, now=now)
+    return engine.begin_claimed(
         CREATE_PAYMENT,
         subject_id=payment.pk,
         provider=escrow.provider,
@@ -180,25 +177,30 @@ def _intend_call(payment_id: int, now: datetime) -> int | None:
         arguments={
             "amount_minor": payment.amount_minor,
             "currency": payment.currency,
-            "customer_id": customer.provider_customer_id or "",
-            "description": f"Escrow for “{escrow.task.title}”"[:300],
+            "customer": customer.pk,
+            "description": f"Escrow for “{escrow.agreement.title}”"[:300],
         },
-        deferred=False,
-    ).pk
+    )
 
 
-def _count_call(payment: Payment, escrow: Escrow, sequence: int, now: datetime) -> None:
-    key = f"{payment.pk}:{sequence}"
-    limits.count(user_id=escrow.client_id, purpose=limits.Purpose.PAYMENT, key=key, now=now)
+def _create_customer(customer_call: engine.Call, payment_call: engine.Call, now: datetime, began: Moment) -> None:
+    """Create the customer first; without one the payment's call is not made, so its claim is given back."""
+    try:
+        engine.answered(customer_call, now=now, began=began)
+    except Exception:
+        if payment_call.is_claimed:
+            engine.release_claim(payment_call, now=now)
+        raise
 
 
 @database.transactional
 def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
-    """Take over what the provider says of a payment: this alone funds an escrow. Raises UnknownObject."""
-    payment_id = _known(provider, state)
-    if payment_id is None:
+    """Apply the provider's state of a payment; this alone funds an escrow. Raises UnknownObject."""
+    known = _known(provider, state)
+    if known is None:
         raise UnknownObject(detail=state.id)
-    escrow = access.lock_by_id(Payment.objects.values_list("escrow_id", flat=True).get(pk=payment_id))
+    payment_id, escrow_id = known
+    escrow = access.lock_by_id(escrow_id)
     payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
     _note(payment, state)
     _name(escrow, payment)
@@ -216,11 +218,12 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
     payment.save()
 
 
-def _known(provider: str, state: ProviderPayment) -> int | None:
+def _known(provider: str, state: ProviderPayment) -> tuple[int, int] | None:
+    """Return the ids of the payment and its escrow, or None."""
     wanted = references.object_filter("provider_payment_id", state.id, state.reference, CREATE_PAYMENT)
     # Nulls come last: a row that has the id goes before one that has none yet.
     found = Payment.objects.filter(wanted, provider=provider).order_by("provider_payment_id")
-    return found.values_list("pk", flat=True).first()
+    return found.values_list("pk", "escrow_id").first()
 
 
 def _note(payment: Payment, state: ProviderPayment) -> None:
@@ -270,6 +273,8 @@ def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> N
     escrow.state = EscrowState.FUNDED.value
     escrow.funded_at = now
     escrow.save(update_fields=["state", "funded_at"])
+    if escrow.milestone.milestone_state is MilestoneState.AGREED:
+        milestones.advance(escrow.milestone, MilestoneState.FUNDED, now)
     history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
     audit.record("funded", actor=_SYSTEM, now=now, escrow=escrow, amount=received)
     postings.fund(escrow, payment, received, now)
@@ -289,28 +294,36 @@ class CreatePayment:
     """Performs `create_payment`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
-        """Create it."""
+        """Create the payment."""
         wanted = operation.arguments
+        customer_id, escrow_state = _customer_and_escrow(provider, operation)
+        if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
+            # It was called off since the intent was written, as while the customer was created.
+            raise Rejected(CALLED_OFF, "The task was called off.")
+        if customer_id is None:
+            raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
         return supporting(provider, Collects).create_payment(
             reference=operation.reference,
             amount=Money(wanted["amount_minor"], wanted["currency"]),
-            customer_id=wanted["customer_id"],
+            customer_id=customer_id,
             description=wanted["description"],
             key=operation.key,
         )
 
     def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
         """Look for the payment of an earlier attempt."""
-        collecting = supporting(provider, Collects)
-        return collecting.find_payment(reference=operation.reference, customer_id=operation.arguments["customer_id"])
+        customer_id, _ = _customer_and_escrow(provider, operation)
+        if customer_id is None:
+            return ABSENT
+        return supporting(provider, Collects).find_payment(reference=operation.reference, customer_id=customer_id)
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Keep its id and secret; whether it is paid comes the same way as from a webhook."""
+        """Handle the response as if a webhook had delivered it."""
         confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Nothing was created; the client may try again."""
+        """Record the refusal; nothing was created, and the client may try again."""
         audit.record(
             "payment_refused",
             actor=_SYSTEM,
@@ -322,3 +335,15 @@ class CreatePayment:
     def hold(self, operation: Operation) -> str:
         """Nothing to wait for."""
         return ""
+
+
+def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str | None, str]:
+    """Return the customer's id at the provider, None while it is not created, and the escrow's state.
+
+    At a provider that has no customers the id is empty.
+    """
+    escrow = Escrow.objects.filter(payments=operation.subject_id).values("state")
+    customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
+    found = customers_found.values_list("provider_customer_id", "escrow_state")
+    customer_id, state = found.get(pk=operation.arguments["customer"])
+    return (customer_id if supports(provider, SavesMethods) else ""), state

@@ -15,29 +15,30 @@ from multitask.payments.errors import (
 )
 from multitask.payments.funding import customers
 from multitask.payments.models import Customer, SavedMethod
-from multitask.payments.operations import direct_calls, engine
+from multitask.payments.operations import direct_calls, engine, send_deadline
 from multitask.payments.provider import MethodState, SavesMethods, SetupState
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
 
 def _customer(actor: Actor, now: datetime) -> Customer:
-    """The actor as the provider's customer, created there if need be."""
+    """Return the actor as the provider's customer, created there if need be."""
     if not actor.is_client or actor.user_id is None:
         raise Forbidden("Only a client can save cards.")
     with direct_calls.answered():
         engine.provider_for(settings.PAYMENT_PROVIDER, SavesMethods)
-    customer_id, operation_id = _intend_customer(actor.user_id, now)
-    if operation_id is not None:
-        engine.perform_or_raise(operation_id, now=now)
-    return Customer.objects.get(pk=customer_id)
+    began = send_deadline.moment()
+    customer, call = _intend_customer(actor.user_id, now)
+    if call is None:
+        return customer
+    engine.answered(call, now=now, began=began)
+    return Customer.objects.get(pk=customer.pk)
 
 
 @database.transactional
-def _intend_customer(user_id: int, now: datetime) -> tuple[int, int | None]:
+def _intend_customer(user_id: int, now: datetime) -> tuple[Customer, engine.Call | None]:
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-    customer, operation = customers.intend(user, settings.PAYMENT_PROVIDER, now)
-    return customer.pk, None if operation is None else operation.pk
+    return customers.intend(user, settings.PAYMENT_PROVIDER, now)
 
 
 def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:

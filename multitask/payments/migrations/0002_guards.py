@@ -5,7 +5,7 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
-TOTALS, AUDIT = ((SQL / name).read_text() for name in ("0002_history_totals.sql", "0003_audit_guard.sql"))
+TOTALS, AUDIT = ((SQL / name).read_text() for name in ("history_totals.sql", "audit_guard.sql"))
 
 UNDO_TOTALS = """
 DROP TRIGGER payments_history_added ON payments_historyrow;

@@ -1,6 +1,7 @@
 """The tables of the payment rules."""
 
 from multitask.payments.models.account import ConnectedAccount, Customer, ProviderCall, SavedMethod
+from multitask.payments.models.agreement import Agreement, Milestone
 from multitask.payments.models.dispute import Approval, Chargeback, Dispute
 from multitask.payments.models.escrow import Escrow, Payment, Refund
 from multitask.payments.models.history import AuditEvent, HistoryRow, HistoryTotal
@@ -9,6 +10,7 @@ from multitask.payments.models.operation import Operation
 from multitask.payments.models.withdrawal import Withdrawal
 
 __all__ = [
+    "Agreement",
     "Approval",
     "AuditEvent",
     "Chargeback",
@@ -19,6 +21,7 @@ __all__ = [
     "Escrow",
     "HistoryRow",
     "HistoryTotal",
+    "Milestone",
     "Notice",
     "NoticeCursor",
     "Operation",

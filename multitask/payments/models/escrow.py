@@ -1,4 +1,4 @@
-"""The escrow of a task, the payments into it and the refunds out of it."""
+"""The escrow of a milestone, the payments into it and the refunds out of it."""
 
 import uuid
 from typing import ClassVar
@@ -6,15 +6,15 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from multitask.marketplace.models import Application, Task
 from multitask.money import Money
+from multitask.payments.models.agreement import Agreement, Milestone
 from multitask.payments.models.fields import currency_check, state_field, states_check
 from multitask.payments.states import CLOSED_ESCROWS, EscrowState, PaymentState, RefundState
 from multitask.payments.terms import Terms
 
 
 class Escrow(models.Model):
-    """The money of one task, from the first request to pay to its release or return.
+    """The money of one milestone, from the first request to pay to its release or return.
 
     Amounts and terms are frozen at creation. `released_minor` is the gross that left for the
     freelancer and the fee, `released_fee_minor` the fee in it; `refunded_minor` what went back.
@@ -22,8 +22,8 @@ class Escrow(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="escrows")
-    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="+")
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="escrows")
+    milestone = models.ForeignKey(Milestone, on_delete=models.PROTECT, related_name="escrows")
     client = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     freelancer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     provider = models.CharField(max_length=20)
@@ -53,13 +53,13 @@ class Escrow(models.Model):
     release_key = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
-        """One live escrow a task; the shares always add up; nothing leaves twice."""
+        """One live escrow per milestone; the shares always add up; nothing leaves twice."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["task"],
+                fields=["milestone"],
                 condition=~models.Q(state=EscrowState.CANCELLED.value),
-                name="payments_escrow_one_per_task",
+                name="payments_escrow_one_live",
             ),
             models.CheckConstraint(
                 condition=models.Q(

@@ -229,7 +229,7 @@ def email_ended(notice: Notice, state: EmailState) -> None:
 
 def _with_facts() -> QuerySet[Notice]:
     return Notice.objects.select_related(
-        "user", "event", "withdrawal", "escrow__task", "escrow__client", "escrow__freelancer"
+        "user", "event", "withdrawal", "escrow__agreement", "escrow__client", "escrow__freelancer"
     )
 
 

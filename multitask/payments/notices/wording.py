@@ -43,7 +43,7 @@ def of(notice: Notice) -> Said:
         return Said(title, text.strip(), address, _("See the withdrawal"))
     if notice.escrow is None:
         return Said(title, text, "/onboarding/", _("Open your payout account"))
-    return Said(title, text, f"/tasks/{notice.escrow.task_id}/payment/", _("See the payment"))
+    return Said(title, text, notice.escrow.agreement.link, _("See the payment"))
 
 
 def reminder_reference(escrow: Escrow) -> str:
@@ -56,7 +56,7 @@ def _facts(notice: Notice) -> Facts:
     locale = (get_language() or "en").replace("-", "_")
     reason = withdrawal.failure_reason if withdrawal is not None else ""
     return Facts(
-        task=escrow.task.title if escrow else "",
+        task=escrow.agreement.title if escrow else "",
         client=escrow.client.username if escrow else "",
         freelancer=escrow.freelancer.username if escrow else "",
         amount=_amount(event).localized(locale) if event is not None and event.currency else "",

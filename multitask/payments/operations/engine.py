@@ -18,12 +18,12 @@ shown that the old one will never do more. A paused attempt sends nothing once i
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db.models import QuerySet
 
 from multitask import database
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
@@ -31,6 +31,7 @@ from multitask.payments.models import Escrow, Operation
 from multitask.payments.operations import attempt, direct_calls, queue, send_deadline
 from multitask.payments.operations.attempt import TakenOver, Undecided, claimed_by
 from multitask.payments.operations.handler import Handler
+from multitask.payments.operations.send_deadline import Moment
 from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown, supporting
 from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
 
@@ -40,6 +41,7 @@ Wanted = TypeVar("Wanted")
 
 CLAIM: Final = attempt.CLAIM
 PAUSE_SECONDS: Final = 0.05
+_OPEN: Final = [state.value for state in OPEN_OPERATIONS]
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
 # Why an operation waits for staff: the provider cannot tell whether an earlier attempt had its effect.
@@ -83,15 +85,47 @@ def begin(
     user_id: int | None = None,
     sequence: int = 1,
     arguments: dict[str, Any] | None = None,
-    deferred: bool = True,
 ) -> Operation:
-    """Write the intent inside the caller's transaction.
+    """Write the intent and the job that performs it inside the caller's transaction.
 
-    The caller holds the subject's lock and has seen that there is no such operation yet. `deferred`
-    puts a job in the queue; without it the caller performs the operation itself, and the sweeper
-    finishes what a crash leaves behind.
+    The caller holds the subject's lock and has seen that there is no such operation yet.
     """
-    operation = Operation(
+    return queue.insert_with_job(_new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments))
+
+
+def begin_claimed(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None = None,
+    user_id: int | None = None,
+    sequence: int = 1,
+    arguments: dict[str, Any] | None = None,
+) -> "Call":
+    """Write the intent of a call that the caller makes itself right after its commit, as somebody waits for it.
+
+    The operation is claimed from the start; the sweeper performs what a crash leaves behind. The caller has taken
+    `send_deadline.moment()` before its transaction, and hands it to `answered`.
+    """
+    operation = _new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments)
+    _mark_sent(operation, now)
+    operation.save(force_insert=True)
+    return Call(operation, is_claimed=True)
+
+
+def _new(
+    kind: str,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow: Escrow | None,
+    user_id: int | None,
+    sequence: int,
+    arguments: dict[str, Any] | None,
+) -> Operation:
+    return Operation(
         kind=kind,
         subject_id=subject_id,
         sequence=sequence,
@@ -100,12 +134,8 @@ def begin(
         user_id=user_id,
         arguments=arguments or {},
         created_at=now,
-        next_attempt_at=now + (timedelta(0) if deferred else CLAIM),
+        next_attempt_at=now,
     )
-    if deferred:
-        return queue.insert_with_job(operation)
-    operation.save(force_insert=True)
-    return operation
 
 
 def latest(kind: str, subject_id: int) -> Operation | None:
@@ -118,8 +148,10 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     # Before the claim is committed: a process may be paused at that very moment.
     began = send_deadline.moment()
     operation, claimed = _claim(operation_id, now)
-    if not claimed:
-        return operation
+    return _attempt(operation, now, began) if claimed else operation
+
+
+def _attempt(operation: Operation, now: datetime, began: Moment) -> Operation:
     handler = _HANDLERS[operation.kind]
     provider = provider_named(operation.provider)
     try:
@@ -135,13 +167,25 @@ def perform(operation_id: int, *, now: datetime) -> Operation:
     return _succeed(handler, operation, state, now)
 
 
-def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
-    """Perform for a request that needs the answer. Raises ProviderRefused or ProviderUnavailable."""
-    operation = Operation.objects.get(pk=operation_id)
-    if OperationState(operation.state) in OPEN_OPERATIONS:
-        with direct_calls.answered():
-            provider_named(operation.provider).require_answering()
-        operation = _outcome_elsewhere(perform(operation_id, now=now))
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation whose outcome a request waits for; `is_claimed` when this request has to make the call."""
+
+    operation: Operation
+    is_claimed: bool = False
+
+
+def answered(call: Call, *, now: datetime, began: Moment) -> Operation:
+    """Return the operation once it has succeeded, made by this request or by another.
+
+    Raises ProviderRefused or ProviderUnavailable.
+    """
+    operation = call.operation
+    if call.is_claimed:
+        operation = _attempt(operation, now, began)
+    elif OperationState(operation.state) in OPEN_OPERATIONS:
+        require_answering(operation.provider)
+        operation = _outcome_elsewhere(perform(operation.pk, now=now))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:
@@ -149,6 +193,26 @@ def perform_or_raise(operation_id: int, *, now: datetime) -> Operation:
     if operation.state == OperationState.SENT.value or operation.next_attempt_at is None:
         raise ProviderUnavailable(detail=operation.last_error_code or "in_flight")
     raise ProviderUnavailable(detail=operation.last_error_code, wait=operation.next_attempt_at - now)
+
+
+def require_answering(provider: str) -> None:
+    """Raise ProviderUnavailable at once while the provider does not answer."""
+    with direct_calls.answered():
+        provider_named(provider).require_answering()
+
+
+def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
+    """Fail an operation under which nothing was ever sent; False when something was, or may have been."""
+    unsent = Operation.objects.filter(pk=operation.pk, state=OperationState.PENDING.value, is_uncertain=False)
+    withdrawn = unsent.update(
+        state=OperationState.FAILED.value, finished_at=now, next_attempt_at=None, last_error_code=code
+    )
+    return withdrawn == 1
+
+
+def release_claim(call: Call, *, now: datetime) -> None:
+    """Give back a claim under which nothing was sent, so that the next request need not wait for it to run out."""
+    claimed_by(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
@@ -179,12 +243,16 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
         require(OperationState(operation.state), OperationState.SENT)
         # An attempt that ended without an outcome, or has not ended, may have had its effect.
         operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
-        operation.state = OperationState.SENT.value
-        operation.sent_at = now
-        operation.attempts += 1
-        operation.next_attempt_at = now + CLAIM
+        _mark_sent(operation, now)
     operation.save()
     return operation, not operation.hold
+
+
+def _mark_sent(operation: Operation, now: datetime) -> None:
+    operation.state = OperationState.SENT.value
+    operation.sent_at = now
+    operation.attempts += 1
+    operation.next_attempt_at = now + CLAIM
 
 
 def _is_claimed(operation: Operation, now: datetime) -> bool:
@@ -197,22 +265,25 @@ def _is_claimed(operation: Operation, now: datetime) -> bool:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    _write_succeeded(Operation.objects.filter(pk=operation.pk), reference, now)
-    operation.refresh_from_db()
+    outcome = _success(reference, now)
+    if Operation.objects.filter(pk=operation.pk, state__in=_OPEN).update(**outcome):
+        for name, value in outcome.items():
+            setattr(operation, name, value)
+    else:
+        operation.refresh_from_db()
     return operation
 
 
-def _write_succeeded(found: QuerySet[Operation], reference: str, now: datetime) -> None:
-    """Write it unless an outcome is written already."""
-    found.filter(state__in=[state.value for state in OPEN_OPERATIONS]).update(
-        state=OperationState.SUCCEEDED.value,
-        provider_reference=reference,
-        finished_at=now,
-        next_attempt_at=None,
-        hold="",
-        last_error_code="",
-        last_error="",
-    )
+def _success(reference: str, now: datetime) -> dict[str, Any]:
+    return {
+        "state": OperationState.SUCCEEDED.value,
+        "provider_reference": reference,
+        "finished_at": now,
+        "next_attempt_at": None,
+        "hold": "",
+        "last_error_code": "",
+        "last_error": "",
+    }
 
 
 def _left_to_another(operation: Operation) -> Operation:
@@ -291,12 +362,13 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
 
 
 def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
-    """Mark an operation succeeded because its object was reported by a webhook or a poll.
+    """Mark an operation succeeded whose object was learned of in another way, such as a webhook.
 
-    Called inside the transaction that applied the report, so that a webhook that overtakes the response to
-    our own call leaves nothing to be swept.
+    Called in the transaction that applies the object's state, so that a webhook which overtakes our
+    own call leaves nothing to be swept.
     """
-    _write_succeeded(Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence), reference, now)
+    ours = Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence, state__in=_OPEN)
+    ours.update(**_success(reference, now))
 
 
 @database.transactional

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from multitask import database
 from multitask.payments.authorization import limits
@@ -16,7 +17,7 @@ from multitask.payments.errors import (
     UnknownObject,
 )
 from multitask.payments.models import ConnectedAccount, Escrow, Operation
-from multitask.payments.operations import direct_calls, engine, queue, references
+from multitask.payments.operations import direct_calls, engine, queue, references, send_deadline
 from multitask.payments.provider import (
     AccountState,
     HoldsAccounts,
@@ -35,12 +36,13 @@ _SYSTEM = Actor.system("provider")
 
 
 def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
-    """The user's account at the provider in use, once it exists there."""
-    return ConnectedAccount.objects.filter(
-        user_id=user_id,
-        provider=provider or settings.PAYMENT_PROVIDER,
-        provider_account_id__isnull=False,
-    ).first()
+    """Return the user's account at a provider, by default the one in use, once it exists there."""
+    return accounts_of(user_id, provider or settings.PAYMENT_PROVIDER).first()
+
+
+def accounts_of(user_id: int, provider: str) -> QuerySet[ConnectedAccount]:
+    """Select the user's account at a provider, once it exists there."""
+    return ConnectedAccount.objects.filter(user_id=user_id, provider=provider, provider_account_id__isnull=False)
 
 
 def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
@@ -60,13 +62,14 @@ def create(*, actor: Actor, country: str, currency: str, now: datetime) -> Conne
         raise Forbidden("Only a freelancer can have a payout account.")
     with direct_calls.answered():
         engine.provider_for(settings.PAYMENT_PROVIDER, HoldsAccounts)
-    operation = _intend(actor, actor.user_id, country, currency, now)
-    engine.perform_or_raise(operation.pk, now=now)
-    return ConnectedAccount.objects.get(pk=operation.subject_id)
+    began = send_deadline.moment()
+    call = _intend(actor, actor.user_id, country, currency, now)
+    engine.answered(call, now=now, began=began)
+    return ConnectedAccount.objects.get(pk=call.operation.subject_id)
 
 
 @database.transactional
-def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> Operation:
+def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> engine.Call:
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     provider = settings.PAYMENT_PROVIDER
     account, created = ConnectedAccount.objects.get_or_create(
@@ -85,13 +88,14 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         audit.record("account_requested", actor=actor, now=now, user_id=user.pk)
     latest = engine.latest(CREATE_ACCOUNT, account.pk)
     if latest is not None and latest.state != "failed":
-        return latest
+        return engine.Call(latest)
+    engine.require_answering(provider)
     sequence = 1 if latest is None else latest.sequence + 1
     limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
     if latest is not None:
         # The provider refused the last try for good; what was asked for may have been mended since.
         ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
-    return engine.begin(
+    return engine.begin_claimed(
         CREATE_ACCOUNT,
         subject_id=account.pk,
         provider=provider,
@@ -99,7 +103,6 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         now=now,
         sequence=sequence,
         arguments={"email": user.email, "country": country, "currency": currency},
-        deferred=False,
     )
 
 

@@ -1,9 +1,9 @@
-"""The freelancer's share leaves for the connected account, and settles there."""
+"""The transfer of the freelancer's share to their connected account."""
 
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from multitask import database
 from multitask.money import Money
@@ -11,7 +11,7 @@ from multitask.payments.authorization import approvals
 from multitask.payments.authorization.access import lock_by_id, require_neutral
 from multitask.payments.books import audit, postings
 from multitask.payments.errors import Forbidden, UnknownObject, WrongState
-from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation
+from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment
 from multitask.payments.operations import engine, queue, references
 from multitask.payments.payouts import onboarding
 from multitask.payments.provider import Provider, ProviderError, Search, Transfers, supporting
@@ -41,7 +41,7 @@ def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
 
 @database.transactional
 def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
-    """Take over what the provider says of a transfer. Raises UnknownObject."""
+    """Apply the provider's state of a transfer. Raises UnknownObject."""
     operation = _known(provider, state)
     if operation is None or operation.escrow_id is None:
         raise UnknownObject(detail=state.id)
@@ -66,24 +66,16 @@ def _known(provider: str, state: ProviderTransfer) -> Operation | None:
 
 def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None:
     """Book the transfer once: the posting's key is the escrow's."""
-    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
-    if account is None:
+    paid = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value)
+    accounts = onboarding.accounts_of(escrow.freelancer_id, escrow.provider)
+    found = accounts.annotate(available_at=Subquery(paid.values("available_at")[:1])).values_list("pk", "available_at")
+    account_id, available_at = found.first() or (None, None)
+    if account_id is None:
         raise UnknownObject(detail=state.account_id)
-    posting = postings.transfer(escrow, account.pk, state.amount, now)
+    posting = postings.transfer(escrow, account_id, state.amount, now)
     if posting.created:
         audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
-        available_at = _available_at(escrow)
         queue.defer(queue.SETTLE, at=available_at, escrow_id=escrow.pk)
-
-
-def _available_at(escrow: Escrow) -> datetime | None:
-    payments = escrow.payments.filter(state=PaymentState.SUCCEEDED.value)
-    return payments.values_list("available_at", flat=True).first()
-
-
-def _account(operation: Operation) -> ConnectedAccount | None:
-    assert operation.user_id is not None  # noqa: S101
-    return onboarding.account_of(operation.user_id, operation.provider)
 
 
 def _locked_account(operation: Operation) -> ConnectedAccount | None:
@@ -96,14 +88,17 @@ class CreateTransfer:
     """Performs `create_transfer`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
-        """Create it."""
-        assert operation.escrow is not None  # noqa: S101
-        payment = operation.escrow.payments.get(state=PaymentState.SUCCEEDED.value)
+        """Create the transfer, from the money that the escrow's payment collected."""
+        paid = Payment.objects.filter(escrow=operation.escrow_id, state=PaymentState.SUCCEEDED.value)
+        assert operation.user_id is not None  # noqa: S101
+        account = onboarding.accounts_of(operation.user_id, operation.provider).values("provider_account_id")
+        found = paid.annotate(account_id=Subquery(account[:1])).values_list("provider_collection_id", "account_id")
+        collection_id, account_id = found.get()
         return supporting(provider, Transfers).create_transfer(
             reference=operation.reference,
             amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
-            account_id=self._account_id(operation),
-            collection_id=payment.provider_collection_id,
+            account_id=account_id,
+            collection_id=collection_id,
             key=operation.key,
         )
 
@@ -144,14 +139,15 @@ class CreateTransfer:
         return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
 
     def _account_id(self, operation: Operation) -> str:
-        account = _account(operation)
+        assert operation.user_id is not None  # noqa: S101
+        account = onboarding.account_of(operation.user_id, operation.provider)
         assert account is not None  # noqa: S101
         assert account.provider_account_id is not None  # noqa: S101
         return account.provider_account_id
 
 
 def is_transferred(escrow: Escrow) -> bool:
-    """Say whether the freelancer's share has reached the connected account."""
+    """Return whether the transfer to the connected account has succeeded."""
     return arrived(escrow.pk).exists()
 
 

@@ -222,13 +222,13 @@ def _narrowed(rows: QuerySet[HistoryRow], wanted: Filter) -> QuerySet[HistoryRow
 
 
 def _related(rows: QuerySet[HistoryRow]) -> QuerySet[HistoryRow]:
-    return rows.select_related("escrow__task", "sender", "recipient", "withdrawal")
+    return rows.select_related("escrow__agreement", "sender", "recipient", "withdrawal")
 
 
 def _search(words: str) -> Q:
     """The task's title and the people; an amount, or the whole id, where the words are one."""
     asked = (
-        Q(escrow__task__title__icontains=words)
+        Q(escrow__agreement__title__icontains=words)
         | Q(sender__username__icontains=words)
         | Q(recipient__username__icontains=words)
     )

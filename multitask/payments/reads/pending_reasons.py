@@ -40,15 +40,15 @@ class Hold:
     reason: Reason
     amount: Money
     at: datetime | None
-    tasks: list[tuple[int, str]] = field(default_factory=list)
+    about: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A task whose dispute or chargeback stops all withdrawals."""
+    """An agreement whose dispute or chargeback stops all withdrawals."""
 
-    task_id: int
-    task_title: str
+    link: str
+    title: str
     is_chargeback: bool
 
 
@@ -65,7 +65,7 @@ def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, z
     """Return what a freelancer's pending money waits for, soonest first, and what stops withdrawals. One query."""
     rows = list(_waiting(user_id).union(_disputed(user_id), _contested(user_id), all=True))
     waiting = [row for row in rows if row["part"] == "waiting"]
-    blocks = {row["task_id"]: _block(row) for row in rows if row["part"] != "waiting"}
+    blocks = {row["agreement__link"]: _block(row) for row in rows if row["part"] != "waiting"}
     return Standing(_grouped(waiting, account, now, zone), list(blocks.values()), len(waiting) == MOST)
 
 
@@ -96,11 +96,13 @@ def _columns(escrows: QuerySet[Escrow], part: str) -> QuerySet[Escrow, Any]:
         available_at=Subquery(paid.values("available_at")[:1]),
         is_refused=Exists(transfers.filter(state=OperationState.FAILED.value))
         & ~Exists(transfers.exclude(state=OperationState.FAILED.value)),
-    ).values("part", "task_id", "task__title", "currency", "share", "frozen_at", "available_at", "is_refused")
+    ).values(
+        "part", "agreement__link", "agreement__title", "currency", "share", "frozen_at", "available_at", "is_refused"
+    )
 
 
 def _block(row: dict[str, Any]) -> Block:
-    return Block(row["task_id"], row["task__title"], row["part"] == "contested")
+    return Block(row["agreement__link"], row["agreement__title"], row["part"] == "contested")
 
 
 def _grouped(rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> list[Hold]:
@@ -113,7 +115,7 @@ def _grouped(rows: list[dict[str, Any]], account: ConnectedAccount | None, now: 
         hold = groups.setdefault(key, Hold(reason, Money.zero(row["currency"]), at))
         hold.amount += Money(row["share"], row["currency"])
         hold.at = max(hold.at, at) if hold.at and at else at
-        hold.tasks.append((row["task_id"], row["task__title"]))
+        hold.about.append((row["agreement__link"], row["agreement__title"]))
     return sorted(groups.values(), key=lambda hold: (hold.at is not None, hold.at or now))
 
 

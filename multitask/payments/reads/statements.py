@@ -88,7 +88,7 @@ class Statement:
     is_final: bool
     lines: list[Line] = field(default_factory=list)
     sums: list[Sum] = field(default_factory=list)
-    titles: dict[int, tuple[int, str]] = field(default_factory=dict)
+    titles: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def change(self) -> Money:
@@ -220,8 +220,10 @@ def _escrow_id(name: str) -> int | None:
     return int(number) if subject == "escrow" and number.isdecimal() else None
 
 
-def titles(lines: Sequence[Line]) -> dict[int, tuple[int, str]]:
+def titles(lines: Sequence[Line]) -> dict[int, tuple[str, str]]:
     """The task and its title by escrow, for those that the lines are about."""
     wanted = {line.escrow_id for line in lines if line.escrow_id is not None}
-    found = Escrow.objects.filter(pk__in=wanted).values_list("pk", "task_id", "task__title") if wanted else []
-    return {pk: (task_id, title) for pk, task_id, title in found}
+    found = (
+        Escrow.objects.filter(pk__in=wanted).values_list("pk", "agreement__link", "agreement__title") if wanted else []
+    )
+    return {pk: (link, title) for pk, link, title in found}

@@ -131,11 +131,11 @@ def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[
     if wanted.search:
         found = found.filter(
             Q(description__icontains=wanted.search)
-            | Q(escrow__task__title__icontains=wanted.search)
+            | Q(escrow__agreement__title__icontains=wanted.search)
             | Q(sender__username__icontains=wanted.search)
             | Q(recipient__username__icontains=wanted.search)
         )
-    related = ("escrow__task", "sender", "recipient")
+    related = ("escrow__agreement", "sender", "recipient")
     return found.select_related(*related).order_by("-pk")
 
 

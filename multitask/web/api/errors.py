@@ -43,6 +43,7 @@ _CODES_BY_STATUS: dict[int, str] = {
     409: """
         username_taken email_already_confirmed task_refused task_not_open task_state_conflict already_applied
         application_not_pending freelancer_unavailable idempotency_in_flight wrong_state
+        work_state_conflict
         task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
         onboarding_incomplete no_bank_in_currency account_exists application_not_accepted provider_refused refused
         user_refused ledger_refused event_quarantined unknown_reversal already_reversed

@@ -10,11 +10,10 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.marketplace import access, board, listing
+from multitask.marketplace import access, board, listing, work
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.users.actor import Actor
 from multitask.web.api import auth, pagination
 from multitask.web.api.operations import responses
@@ -220,14 +219,14 @@ _working("cancel", work.cancel, "Call the task off")
 
 def show_task(task: Task) -> TaskOut:
     """Make the answer that shows a task."""
-    price = task.agreed_price
+    price, times = task.agreed_price, task.times
     return TaskOut(
         id=task.pk,
         title=task.title,
         description=task.description,
         budget=amount_out(task.budget),
         currency=task.currency,
-        status=TaskStatus(task.status),
+        status=task.status,
         client=task.client_id,
         client_username=task.client.username,
         freelancer=task.freelancer_id,
@@ -238,10 +237,10 @@ def show_task(task: Task) -> TaskOut:
         deadline=task.deadline_at,
         created_at=task.created_at,
         assigned_at=task.assigned_at,
-        started_at=task.started_at,
-        delivered_at=task.delivered_at,
-        completed_at=task.completed_at,
-        cancelled_at=task.cancelled_at,
+        started_at=times.started_at,
+        delivered_at=times.delivered_at,
+        completed_at=times.completed_at,
+        cancelled_at=times.cancelled_at,
     )
 
 

@@ -1,1 +1,1 @@
-"""The back office: what the staff sees of everybody's money, and what its roles may do about it."""
+"""The back office: what the staff sees of everybody's money, and the actions that its roles allow."""

@@ -8,15 +8,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.marketplace import listing
+from multitask.marketplace import listing, paying
 from multitask.money import Money
 from multitask.payments.authorization import access
-from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Payment
 from multitask.payments.provider import Redirect
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.web import continuations
 from multitask.web.pages import sentences
+from multitask.web.pages.parties import parties_only
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
@@ -24,6 +24,7 @@ FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, Paymen
 
 @require_POST
 @signed_in
+@parties_only
 def begin(request: HttpRequest, task_id: int) -> HttpResponse:
     """Create the payment of the task's accepted application, then show the form that takes it."""
     actor = actor_of(request)
@@ -31,7 +32,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
         task = listing.task(actor, task_id=task_id)
         if task.accepted_application_id is None:
             raise Http404
-        intents.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
+        paying.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
     except DomainError as refusal:
         messages.error(request, sentences.of(refusal))
         return redirect("pages:task", task_id=task_id)
@@ -54,7 +55,7 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     context = {
         "escrow": escrow,
         "payment": payment,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
         "continuation": continuation,
@@ -78,7 +79,7 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
     context = {
         "escrow": escrow,
         "payment": payment,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "state": state,
         "was_confirmed": was_confirmed,
     }
@@ -93,9 +94,9 @@ def _was_confirmed(request: HttpRequest) -> bool:
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:
     """The live escrow of a task whose client is looking."""
-    mine = access.visible_escrows(actor_of(request)).filter(task_id=task_id, client_id=user_of(request).pk)
+    mine = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id, client_id=user_of(request).pk)
     live = mine.exclude(state=EscrowState.CANCELLED.value)
-    return live.select_related("task", "client", "freelancer").order_by("-pk").first()
+    return live.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
 
 
 def _payment(escrow: Escrow) -> Payment | None:

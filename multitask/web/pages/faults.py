@@ -53,6 +53,17 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def back_office_only(request: HttpRequest, address: str) -> HttpResponse:
+    """Refuse staff that acts on the customers' pages; `address` is where the same thing is done in the back office."""
+    told = Told(
+        title=_("You may not do this"),
+        text=_("Staff acts on other people's escrows in the back office, where each action has a reason."),
+        button=_("Open it in the back office"),
+        address=address,
+    )
+    return _framed(request, told, HTTPStatus.FORBIDDEN)
+
+
 def out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without its token: most often shown before its reader signed in or out in another tab."""
     text = _("You have signed in or out since you opened it, or your browser keeps no cookies. Nothing was sent.")

@@ -15,7 +15,7 @@ from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.payouts import onboarding
 from multitask.payments.reads import wallet
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.models import User
 from multitask.web.pages.shell import page, user_of
 
@@ -61,12 +61,12 @@ def needs_of(user: User) -> list[Need]:
 
 
 def _of_client(user: User) -> list[Need]:
-    mine = Escrow.objects.filter(client=user).select_related("task", "freelancer")
+    mine = Escrow.objects.filter(client=user).select_related("agreement", "freelancer")
     # What is held by a bank or asked back cannot be released: a button for it would lead nowhere.
     asked_back = Refund.objects.filter(escrow=OuterRef("pk"), state__in=[state.value for state in OPEN_REFUNDS])
     funded = mine.filter(~Exists(asked_back), state=EscrowState.FUNDED.value, frozen_at=None)
-    delivered = funded.filter(task__status=TaskStatus.DELIVERED).order_by("auto_release_at")
-    completed = funded.filter(task__status=TaskStatus.COMPLETED)
+    delivered = funded.filter(milestone__state=MilestoneState.DELIVERED.value).order_by("auto_release_at")
+    completed = funded.filter(milestone__state=MilestoneState.COMPLETED.value)
     return [
         *[_payment_need(_("Confirm and release"), found) for found in delivered[:MOST]],
         *[_payment_need(_("Release the money"), found) for found in completed[:MOST]],
@@ -77,14 +77,14 @@ def _of_client(user: User) -> list[Need]:
 
 def _payment_need(button: str, escrow: Escrow) -> Need:
     what = _("%(name)s has delivered") % {"name": escrow.freelancer.username}
-    return Need(what, escrow.task.title, button, reverse("pages:payment", args=[escrow.task_id]))
+    return Need(what, escrow.agreement.title, button, escrow.agreement.link)
 
 
 def _unpaid(user: User) -> Any:
-    paid = Escrow.objects.filter(task=OuterRef("pk")).exclude(
+    paid = Escrow.objects.filter(agreement=OuterRef("agreement")).exclude(
         state__in=[EscrowState.PENDING_PAYMENT.value, EscrowState.CANCELLED.value]
     )
-    payable = Task.objects.filter(client=user, status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS])
+    payable = Task.objects.filter(client=user).in_status(TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS)
     return payable.filter(~Exists(paid)).select_related("freelancer").order_by("assigned_at")
 
 
@@ -96,7 +96,7 @@ def _fund_need(task: Task) -> Need:
 
 def _with_applicants(user: User) -> Any:
     waiting = Application.objects.filter(task=OuterRef("pk"), status=ApplicationStatus.PENDING)
-    return Task.objects.filter(Exists(waiting), client=user, status=TaskStatus.OPEN).order_by("created_at")
+    return Task.objects.filter(Exists(waiting), client=user, state=TaskStatus.OPEN).order_by("created_at")
 
 
 def _choose_need(task: Task) -> Need:
@@ -105,9 +105,11 @@ def _choose_need(task: Task) -> Need:
 
 def _of_freelancer(user: User) -> list[Need]:
     asked = Refund.objects.filter(escrow__freelancer=user, state=RefundState.REQUESTED.value)
-    asked = asked.select_related("escrow__task", "escrow__client").order_by("answer_by_at")
-    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("task")
-    to_do = funded.filter(task__status__in=[TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS]).order_by("funded_at")
+    asked = asked.select_related("escrow__agreement", "escrow__client").order_by("answer_by_at")
+    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("agreement__task")
+    to_do = funded.filter(milestone__state__in=[MilestoneState.FUNDED.value, MilestoneState.STARTED.value]).order_by(
+        "funded_at"
+    )
     return [
         *[_answer_need(refund) for refund in asked[:MOST]],
         *[_deliver_need(escrow) for escrow in to_do[:MOST]],
@@ -117,8 +119,8 @@ def _of_freelancer(user: User) -> list[Need]:
 
 def _answer_need(refund: Refund) -> Need:
     what = _("%(name)s asks for a refund") % {"name": refund.escrow.client.username}
-    address = reverse("pages:payment", args=[refund.escrow.task_id])
-    return Need(what, refund.escrow.task.title, _("Answer"), address)
+    agreement = refund.escrow.agreement
+    return Need(what, agreement.title, _("Answer"), agreement.link)
 
 
 def _onboarding_need(user: User) -> list[Need]:
@@ -130,8 +132,8 @@ def _onboarding_need(user: User) -> list[Need]:
 
 
 def _deliver_need(escrow: Escrow) -> Need:
-    address = reverse("pages:task", args=[escrow.task_id])
-    return Need(_("The money is in escrow: do the work and deliver it"), escrow.task.title, _("Deliver"), address)
+    address = reverse("pages:task", args=[escrow.agreement.task.pk])
+    return Need(_("The money is in escrow: do the work and deliver it"), escrow.agreement.title, _("Deliver"), address)
 
 
 urlpatterns = [path("", show, name="home")]

@@ -53,7 +53,7 @@ def row(found: HistoryRow) -> Told:
 
 
 def _what(found: HistoryRow) -> str:
-    title = found.escrow.task.title if found.escrow else ""
+    title = found.escrow.agreement.title if found.escrow else ""
     if not title:
         return {"withdrawal": _("Withdrawal to your bank"), "chargeback": _("Chargeback")}.get(
             found.type, _("Adjustment")

@@ -11,7 +11,7 @@ from multitask.marketplace.states import TaskStatus
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.payouts import onboarding
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, PaymentState, RefundState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, PaymentState, RefundState
 from multitask.users.actor import Actor, Role
 
 
@@ -48,7 +48,7 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> Next | None:
 
 def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> Next | None:
     """Say what is next with a task, to its client, its freelancer or somebody who has applied."""
-    status = TaskStatus(task.status)
+    status = task.status
     is_client, is_freelancer = actor.is_user(task.client_id), actor.is_user(task.freelancer_id)
     if status is TaskStatus.OPEN:
         return _about_choosing(is_client=is_client, is_chosen_from=is_chosen_from)
@@ -95,12 +95,12 @@ def _about_refund(refund: Refund, role: Role) -> Next:
 
 
 def _about_work(escrow: Escrow, role: Role) -> Next:
-    status = TaskStatus(escrow.task.status)
-    if status is TaskStatus.CANCELLED:
+    state = escrow.milestone.milestone_state
+    if state is MilestoneState.CANCELLED:
         return Next(_("The task was called off: the client can take the money back at once."))
-    if status is TaskStatus.COMPLETED:
+    if state is MilestoneState.COMPLETED:
         return Next(_("The client releases the money."), escrow.auto_release_at)
-    if status is TaskStatus.DELIVERED:
+    if state is MilestoneState.DELIVERED:
         words = (
             _("You confirm the work and release the money; if you say nothing, it is released by itself.")
             if role is Role.CLIENT
@@ -109,7 +109,7 @@ def _about_work(escrow: Escrow, role: Role) -> Next:
         return Next(words, escrow.auto_release_at)
     if role is Role.FREELANCER:
         words = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
-        return Next(words, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.task_id]))
+        return Next(words, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.agreement.task.pk]))
     return Next(_("The freelancer does the work and delivers it."))
 
 

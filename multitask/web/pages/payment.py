@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from multitask.marketplace import work
 from multitask.marketplace.models import Task
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.escrow import disputes, permitted_actions, refunds
 from multitask.payments.escrow import releases as escrows
@@ -21,15 +21,15 @@ from multitask.payments.models import Escrow, Refund
 from multitask.payments.reads import allocation
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, RefundState
 from multitask.payments.terms import percentage
-from multitask.users.actor import STAFF_ROLES, Actor
-from multitask.web.pages import events, forms, next_steps
+from multitask.web.pages import events, forms, next_steps, parties
+from multitask.web.pages.parties import parties_only
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, request_key, signed_in, user_of
 
 
 def _escrow(request: HttpRequest, task_id: int) -> Escrow:
     """The newest escrow of the task, if the reader is one of its sides or staff."""
-    visible = access.visible_escrows(actor_of(request)).filter(task_id=task_id)
-    found = visible.select_related("task", "client", "freelancer").order_by("-pk").first()
+    visible = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id)
+    found = visible.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
     if found is None:
         raise Http404
     return found
@@ -49,29 +49,22 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     return _page(request, escrow)
 
 
-def _offered(actor: Actor, escrow: Escrow) -> list[str]:
-    """What one may do from here; staff answers requests in the back office, which asks for a reason."""
-    allowed = permitted_actions.allowed(actor, escrow)
-    if access.party(actor, escrow) in STAFF_ROLES:
-        return [name for name in allowed if name not in {"accept_refund", "refuse_refund"}]
-    return allowed
-
-
 def _page(request: HttpRequest, escrow: Escrow, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
     actor = actor_of(request)
     parts = allocation.parts(escrow)
     open_refund = _open_refund(escrow)
-    allowed = _offered(actor, escrow)
+    is_reader = parties.is_reader(actor, escrow)
     context: dict[str, Any] = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
         "parts": events.places(parts, escrow.total_minor),
         "timeline": [events.spoken(event, actor) for event in escrows.timeline(escrow)],
         "next": next_steps.of(escrow, actor, open_refund),
-        "allowed": allowed,
+        "allowed": [] if is_reader else permitted_actions.allowed(actor, escrow),
+        "back_office": parties.back_office(escrow) if is_reader else "",
         "is_client": actor.is_user(escrow.client_id),
         "open_refund": open_refund,
         "refund_form": bound.get("refund") or forms.RefundForm(escrow=escrow),
@@ -93,6 +86,7 @@ def _back(task_id: int) -> str:
 
 @require_POST
 @signed_in
+@parties_only
 def release(request: HttpRequest, task_id: int) -> HttpResponse:
     """Release the money to the freelancer."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
@@ -106,8 +100,9 @@ def release(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+@parties_only
 def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Confirm the work and release the money: two deeds, asked for with one button that names both."""
+    """Confirm the work and release the money: two commands, with one button that names both."""
     escrow, actor, now = _escrow(request, task_id), actor_of(request), timezone.now()
 
     def both() -> None:
@@ -120,6 +115,7 @@ def complete_and_release(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+@parties_only
 def refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Refund, or ask for a refund, whichever the actor's part in the escrow allows."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
@@ -145,10 +141,9 @@ def refund(request: HttpRequest, task_id: int) -> HttpResponse:
 def _answering(accept: bool, done: Callable[[], str]) -> Callable[..., HttpResponse]:
     @require_POST
     @signed_in
+    @parties_only
     def answer(request: HttpRequest, task_id: int) -> HttpResponse:
         escrow, actor = _escrow(request, task_id), actor_of(request)
-        if access.party(actor, escrow) in STAFF_ROLES:
-            raise Http404
         asked = escrow.refunds.filter(state=RefundState.REQUESTED.value).first()
         form = forms.AnswerForm(request.POST)
         if not form.is_valid():
@@ -180,6 +175,7 @@ refuse_refund = _answering(False, lambda: _("You refused. Our staff will settle 
 
 @require_POST
 @signed_in
+@parties_only
 def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
     """Take one's own refund request back."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
@@ -196,6 +192,7 @@ def withdraw_refund(request: HttpRequest, task_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
+@parties_only
 def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
     """Open a dispute."""
     escrow, actor = _escrow(request, task_id), actor_of(request)
@@ -225,7 +222,7 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         raise Http404
     context = {
         "escrow": escrow,
-        "task": escrow.task,
+        "task": escrow.agreement.task,
         "percentage": percentage(escrow.fee_basis_points),
         "released": Money(escrow.released_minor, escrow.currency),
         "released_fee": Money(escrow.released_fee_minor, escrow.currency),

@@ -119,12 +119,12 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _told(line: Line, drawn: Statement) -> dict[str, Any]:
     """One line with its words, its task, and its amount in one of two columns."""
-    task_id, title = drawn.titles.get(line.escrow_id or 0, (None, ""))
+    link, title = drawn.titles.get(line.escrow_id or 0, ("", ""))
     is_in = line.change.amount_minor > 0
     return {
         "line": line,
         "words": narration.line(line.kind, is_wallet=drawn.about is About.WALLET),
-        "task_id": task_id,
+        "link": link,
         "title": title,
         "money_in": line.change if is_in else None,
         "money_out": None if is_in else -line.change,

@@ -16,17 +16,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
-from multitask.marketplace import board, listing
+from multitask.marketplace import board, listing, work
 from multitask.marketplace.errors import TaskNotFound
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
-from multitask.payments.agreements import work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.payments.payouts import onboarding
 from multitask.users.actor import Actor
 from multitask.web.pages import next_steps, sentences
 from multitask.web.pages.fields import AmountField, TextField
+from multitask.web.pages.parties import parties_only
 from multitask.web.pages.shell import UNPROCESSABLE, actor_of, carry_out, page, signed_in, user_of
 
 PER_PAGE = 20
@@ -134,7 +134,7 @@ def _page(
     applications = list(listing.applications_for(actor, task_id=task.pk)[:100])
     is_client = actor.is_user(task.client_id)
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
-    escrow = access.visible_escrows(actor).filter(task=task).order_by("-pk").first()
+    escrow = access.visible_escrows(actor).filter(agreement__task=task).order_by("-pk").first()
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
     payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
     without_bank = onboarding.without_bank(payees, task.currency) if payees else set()
@@ -160,7 +160,7 @@ def _has_pending(applications: list[Application]) -> bool:
 
 def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
     """Which steps the page offers; the commands decide whether they are taken."""
-    status, is_paid = TaskStatus(task.status), escrow is not None and escrow.state == "funded"
+    status, is_paid = task.status, escrow is not None and escrow.state == "funded"
     if actor.is_user(task.client_id):
         return _steps_of_client(status, escrow)
     if not actor.is_user(task.freelancer_id):
@@ -238,6 +238,7 @@ def _deciding(command: Decision, done: Callable[[], str]) -> Callable[..., HttpR
 def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpResponse]:
     @require_POST
     @signed_in
+    @parties_only
     def step(request: HttpRequest, task_id: int) -> HttpResponse:
         actor = actor_of(request)
         _task(actor, task_id)

@@ -146,7 +146,7 @@ def _address(query: dict[str, str], cursor: Cursor | None) -> str:
 def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Show one row, and the ledger's entries behind it in words."""
     mine = HistoryRow.objects.filter(user_id=user_of(request).pk, public_id=transaction_id)
-    row = mine.select_related("escrow__task", "sender", "recipient", "withdrawal").first()
+    row = mine.select_related("escrow__agreement", "sender", "recipient", "withdrawal").first()
     if row is None:
         raise Http404
     context = {
@@ -203,7 +203,7 @@ def _cells(user_id: int, wanted: Filter) -> Iterator[list[str]]:
             row.direction,
             *(Money(minor, row.currency).to_major_string() for minor in amounts),
             row.currency,
-            row.escrow.task.title if row.escrow else "",
+            row.escrow.agreement.title if row.escrow else "",
             row.sender.username if row.sender else "",
             row.recipient.username if row.recipient else "",
             row.failure_reason,

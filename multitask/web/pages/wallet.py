@@ -15,7 +15,8 @@ from multitask.payments.payouts import onboarding
 from multitask.payments.reads import history_pages, pending_reasons, trends, wallet
 from multitask.payments.reads.wallet import Balances
 from multitask.users.models import User
-from multitask.web.pages import calendars, charts, narration, withdrawing
+from multitask.web import charts
+from multitask.web.pages import calendars, narration, withdrawing
 from multitask.web.pages.shell import actor_of, page, signed_in, user_of
 
 LATEST: Final = 6
@@ -97,9 +98,14 @@ def _charts(user: User, held: Balances) -> dict[str, Any]:
     if user.is_freelancer and any(amount.amount_minor for amount in in_wallet):
         moments = [months[-1] - CURVE_STEP * back for back in range(CURVE_DAYS // CURVE_STEP.days, -1, -1)]
         found = trends.of_wallet(user.pk, currency, moments=moments, months=months)
-        return {"curve": charts.curve(found.balance), "months": charts.columns(found.earned), "is_earned": True}
+        return {
+            "curve": charts.curve(found.balance),
+            "months": charts.columns(charts.Series(found.earned)),
+            "is_earned": True,
+        }
     if held.lifetime_spent.amount_minor:
-        return {"months": charts.columns(trends.spent(user.pk, currency, months=months)), "is_earned": False}
+        spent = trends.spent(user.pk, currency, months=months)
+        return {"months": charts.columns(charts.Series(spent)), "is_earned": False}
     return {}
 
 

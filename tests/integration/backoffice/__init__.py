@@ -1,1 +1,1 @@
-"""The back office: who sees what, what each deed does, and that nothing else can be done."""
+"""The back office: who sees what, what each action does, and that nothing else can be done."""

@@ -1,4 +1,4 @@
-"""Every address of the back office that reads, and every deed, for whatever a scene has made."""
+"""Every address of the back office that reads, and every action, for the rows that a scene has made."""
 
 from django.urls import reverse
 
@@ -16,7 +16,7 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.users.models import User
-from multitask.web.backoffice.site import site
+from multitask.web.backoffice.base.site import site
 from multitask.webhooks.models import IncomingEvent
 
 FIXED = ["/backoffice/", "/backoffice/find/?q=1", "/backoffice/search/?s=1", "/backoffice/jsi18n/"]
@@ -24,8 +24,8 @@ MODELS = (
     Approval, AuditEvent, Chargeback, ConnectedAccount, Dispute, Escrow, Operation, Payment, Refund, Withdrawal,
     Account, Transaction, User, IncomingEvent,
 )  # fmt: skip
-# What each deed is done to, and which role is the first that may.
-DEEDS = {
+# What each action applies to, and the lowest role that may do it.
+ACTIONS = {
     "release": (Escrow, "finance"),
     "refund": (Escrow, "finance"),
     "settle": (Dispute, "finance"),
@@ -36,12 +36,12 @@ DEEDS = {
     "return-payment": (Payment, "finance"),
     "approve": (Approval, "finance"),
     "turn-down": (Approval, "finance"),
-    "push": (Operation, "finance"),
-    "sweep": (None, "finance"),
+    "retry-call": (Operation, "finance"),
+    "retry-overdue-calls": (None, "finance"),
     "replay": (IncomingEvent, "finance"),
     "staff-role": (User, "admin"),
-    "shut": (User, "admin"),
-    "reopen": (User, "admin"),
+    "close-account": (User, "admin"),
+    "reopen-account": (User, "admin"),
     "second-factor-off": (User, "admin"),
 }
 
@@ -57,9 +57,9 @@ def listing(model: type) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")  # type: ignore[attr-defined]
 
 
-def deed(name: str, subject_id: int | None = None) -> str:
-    """The page that asks why."""
-    return reverse("admin:do", args=[name] if subject_id is None else [name, subject_id])
+def action(name: str, subject_id: int | None = None) -> str:
+    """The confirmation page of an action."""
+    return reverse("admin:action", args=[name] if subject_id is None else [name, subject_id])
 
 
 def lists() -> list[str]:
@@ -73,11 +73,11 @@ def rows() -> list[str]:
     return [change(row) for row in found if row is not None]
 
 
-def deeds() -> dict[str, str]:
-    """Every deed on some subject of its kind that there is."""
+def actions() -> dict[str, str]:
+    """Every action, on the first row that it applies to."""
     found = {}
-    for name, (model, _role) in DEEDS.items():
+    for name, (model, _role) in ACTIONS.items():
         row = model._default_manager.order_by("pk").first() if model else None
         if model is None or row is not None:
-            found[name] = deed(name, row.pk if row else None)
+            found[name] = action(name, row.pk if row else None)
     return found

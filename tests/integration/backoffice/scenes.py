@@ -1,4 +1,4 @@
-"""Escrows, withdrawals and machinery in the states that staff has to do with."""
+"""Escrows, withdrawals, calls and webhooks in the states that staff has to do with."""
 
 import itertools
 import uuid
@@ -106,4 +106,4 @@ def event(world: World, *, state: EventState = EventState.FAILED, object_id: str
 
 def paid(job: Job) -> Payment:
     """The payment that is in escrow."""
-    return Payment.objects.get(escrow__task_id=job.task_id, state="succeeded")
+    return Payment.objects.get(escrow__agreement__task=job.task_id, state="succeeded")

@@ -33,7 +33,7 @@ def read(office: Client, address: str, *, most: int = MOST_STATEMENTS) -> str:
 
 def test_home_without_anything(office: Client) -> None:
     page = read(office, "/backoffice/")
-    assert "Nothing waits for us." in page
+    assert "Nothing needs attention." in page
     assert "$0.00" in page
 
 
@@ -56,7 +56,7 @@ def test_home_shows_money_and_what_waits(world: World, office: Client) -> None:
     for waits in (
         "Refunds that failed", "Transfers that were refused", "Payments under review", "Disputes to settle",
         "Calls at the provider that are stuck", "Webhooks given up", "Webhooks in quarantine",
-        "Webhooks that wait too long",
+        "Webhooks waiting too long",
     ):  # fmt: skip
         assert waits in page, waits
     # Four escrows were released, for 100 each.
@@ -137,7 +137,7 @@ def test_an_escrow_in_the_worst_case(world: World, office: Client) -> None:
     page = read(office, addresses.change(job.escrow))
     assert "Held by a chargeback" in page
     assert "A square &lt;b&gt;logo&lt;/b&gt;" in page
-    assert addresses.deed("settle", dispute.pk) not in page
+    assert addresses.action("settle", dispute.pk) not in page
 
 
 def test_a_failed_withdrawal_says_why_and_where_the_money_is(world: World, office: Client) -> None:
@@ -155,7 +155,7 @@ def test_a_person(world: World, office: Client) -> None:
     assert "$85.00" in page
 
 
-def test_machinery(world: World, office: Client) -> None:
+def test_a_call_and_a_webhook(world: World, office: Client) -> None:
     job = scenes.stuck_transfer(world)
     page = read(office, addresses.change(job.transfer))
     assert "No answer yet" in page
@@ -204,7 +204,7 @@ def test_the_trail_says_who_from_where(world: World, browser: Callable[[Actor], 
     finance = world.staff()
     inside = browser(finance)
     job = world.funded()
-    inside.post(addresses.deed("release", job.escrow.pk), {"note": "By phone"}, REMOTE_ADDR="198.51.100.9")
+    inside.post(addresses.action("release", job.escrow.pk), {"note": "By phone"}, REMOTE_ADDR="198.51.100.9")
     page = read(inside, addresses.change(AuditEvent.objects.get(event="released")))
     assert "By phone" in page
     assert "198.51.100.9" in page

@@ -18,7 +18,7 @@ from multitask.payments.models import Approval, AuditEvent, Operation
 from multitask.users import second_factor
 from multitask.users.actor import NEEDS_FRESH_PROOF, Actor, Power
 from multitask.users.models import User
-from multitask.web.backoffice.deeds.confirmation import KNOWN
+from multitask.web.backoffice.registry import ACTIONS
 from tests import staff
 from tests.integration.backoffice import addresses, scenes
 from tests.payments_world import World, dollars, user_id
@@ -78,13 +78,13 @@ def test_a_second_factor_that_was_switched_off_proves_no_session_any_more(boss: 
     assert inside.get("/backoffice/")["Location"].startswith("/security/prove/?")
 
 
-def test_no_page_and_no_deed_opens_without_it(world: World, boss: User) -> None:
+def test_no_page_and_no_action_opens_without_it(world: World, boss: User) -> None:
     scenes.failed_withdrawal(world)
     inside = signed_in(boss)
-    seen = [*addresses.FIXED, *addresses.lists(), *addresses.rows(), *addresses.deeds().values()]
+    seen = [*addresses.FIXED, *addresses.lists(), *addresses.rows(), *addresses.actions().values()]
     for address in seen:
         assert inside.get(address)["Location"].startswith("/security/?next="), address
-    for address in addresses.deeds().values():
+    for address in addresses.actions().values():
         assert inside.post(address, {"note": "Now"})["Location"].startswith("/security/?next="), address
 
 
@@ -95,7 +95,7 @@ def test_elsewhere_such_a_person_is_like_everybody_else(world: World, boss: User
     assert inside.get(f"/tasks/{job.task_id}/").status_code == 404
 
 
-# -- each deed asks for a code when the last proof is too old
+# -- each action asks for a code when the last proof is too old
 
 
 def of_escrow(world: World) -> tuple[int, dict[str, str]]:
@@ -175,18 +175,18 @@ SCENES: dict[str, Scene] = {
     "return-payment": under_review,
     "approve": waiting,
     "turn-down": waiting,
-    "push": stuck,
-    "sweep": sweeping,
+    "retry-call": stuck,
+    "retry-overdue-calls": sweeping,
     "replay": told,
     "staff-role": somebody,
-    "shut": account,
-    "reopen": account,
+    "close-account": account,
+    "reopen-account": account,
     "second-factor-off": protected,
 }
 
 
 def traces() -> dict[str, Any]:
-    """Everything that a deed leaves: postings, calls at the provider, jobs, decisions, lines of the audit trail."""
+    """Everything that an action leaves: postings, calls at the provider, jobs, decisions, lines of the audit trail."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs")
         [jobs] = cursor.fetchone()
@@ -195,19 +195,19 @@ def traces() -> dict[str, Any]:
     return {"jobs": jobs, "people": people, "factors": TOTPDevice.objects.filter(confirmed=True).count(), **counted}
 
 
-def test_the_scenes_are_those_of_all_deeds() -> None:
-    assert SCENES.keys() == KNOWN.keys()
+def test_the_scenes_are_those_of_all_actions() -> None:
+    assert SCENES.keys() == ACTIONS.keys()
 
 
-@pytest.mark.parametrize("name", KNOWN)
-def test_a_deed_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_action_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
     world: World, browser: Browser, name: str
 ) -> None:
     admin = world.staff("admin")
     subject_id, fields = SCENES[name](world)
     inside, user = browser(admin), User.objects.get(pk=user_id(admin))
     staff.prove(inside, user, timezone.now() - STALE)
-    address, before = addresses.deed(name, subject_id), traces()
+    address, before = addresses.action(name, subject_id), traces()
     form = {"note": "Typed once, kept", "request_key": str(uuid.uuid4()), **fields}
 
     assert 'name="otp"' in inside.get(address).content.decode()
@@ -222,8 +222,8 @@ def test_a_deed_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
     done = inside.post(address, {**form, "otp": staff.code(user.pk)})
     assert done.status_code == 302, done.content.decode()[-3000:]
     assert traces() != before
-    # It counts for the deeds of the next five minutes.
-    assert 'name="otp"' not in inside.get(addresses.deed("sweep")).content.decode()
+    # It counts for the actions of the next five minutes.
+    assert 'name="otp"' not in inside.get(addresses.action("retry-overdue-calls")).content.decode()
 
 
 def test_a_code_is_not_used_up_by_a_form_that_lacks_something_else(world: World, browser: Browser) -> None:
@@ -231,14 +231,14 @@ def test_a_code_is_not_used_up_by_a_form_that_lacks_something_else(world: World,
     inside, user = browser(finance), User.objects.get(pk=user_id(finance))
     staff.prove(inside, user, timezone.now() - STALE)
     code = staff.code(user.pk)
-    address = addresses.deed("release", job.escrow.pk)
+    address = addresses.action("release", job.escrow.pk)
     assert inside.post(address, {"note": "", "otp": code}).status_code == 422
     assert inside.post(address, {"note": "Right", "otp": code}).status_code == 302
     assert job.escrow.state == "released"
 
 
-def test_the_powers_of_all_deeds_need_a_fresh_proof() -> None:
-    assert {deed.power for deed in KNOWN.values()} <= NEEDS_FRESH_PROOF == frozenset(Power) - {Power.READ_ANY}
+def test_the_powers_of_all_actions_need_a_fresh_proof() -> None:
+    assert {action.power for action in ACTIONS.values()} <= NEEDS_FRESH_PROOF == frozenset(Power) - {Power.READ_ANY}
 
 
 def test_the_page_of_the_security_settings_leads_nowhere_else(boss: User) -> None:

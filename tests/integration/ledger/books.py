@@ -1,4 +1,4 @@
-"""Words for tests that post: amounts, accounts, and postings of a few legs."""
+"""Amounts, accounts and postings for the tests of the ledger."""
 
 import itertools
 import uuid
@@ -17,32 +17,25 @@ from multitask.money import Money
 SCOPE = "test"
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 BANK = AccountRef("bank", floor_minor=None)
-HOT_BANK = AccountRef("bank:hot", floor_minor=None, stripes=32)
-FEES = AccountRef("fees", floor_minor=None, stripes=32)
+HOT_BANK = AccountRef("bank:hot", floor_minor=None, shards=32)
+FEES = AccountRef("fees", floor_minor=None, shards=32)
 
 _numbers = itertools.count(1)
 
 
-def sql_of(*numbers: int) -> list[str]:
-    """The SQL of the ledger's migrations with these numbers, or of all of them, as they are applied."""
-    found = MigrationLoader(None).disk_migrations
-    names = sorted(name for app, name in found if app == "ledger" and int(name[:4]) in (numbers or range(10_000)))
-    return [
-        text
-        for name in names
-        for operation in found["ledger", name].operations
-        if isinstance(operation, RunSQL)
-        for text in operation.sql
-    ]
+def ledger_sql() -> list[str]:
+    """Return the SQL of the ledger's migration, in the order in which it is applied."""
+    migration = MigrationLoader(None).disk_migrations["ledger", "0001_initial"]
+    return [text for operation in migration.operations if isinstance(operation, RunSQL) for text in operation.sql]
 
 
 def usd(amount_minor: int) -> Money:
-    """So many cents."""
+    """Return an amount in USD."""
     return Money(amount_minor, "USD")
 
 
 def fresh_key() -> str:
-    """A key that no other posting has."""
+    """Return a key that no other posting has."""
     return f"{next(_numbers)}:{uuid.uuid4().hex[:8]}"
 
 
@@ -61,23 +54,23 @@ def move(source: AccountRef, target: AccountRef, amount_minor: int, key: str | N
 
 
 def cents(account: AccountRef) -> int:
-    """What an account holds in USD."""
+    """Return the balance of an account in USD, in cents."""
     return ledger.balance(account.code, "USD").amount_minor
 
 
 def rows(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    """What a query answers."""
+    """Return the rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall() if cursor.description else []
 
 
 def count_of(table: str) -> int:
-    """How many rows a table of the books has."""
+    """Return the number of rows of a table."""
     return int(rows(f"SELECT count(*) FROM {table}")[0][0])
 
 
 def settle_constraints() -> None:
-    """Run what waits for the commit now, and let later postings wait again."""
+    """Run the deferred constraint triggers now, and defer later ones again."""
     rows("SET CONSTRAINTS ALL IMMEDIATE")
     rows("SET CONSTRAINTS ALL DEFERRED")

@@ -1,4 +1,4 @@
-"""Many connections at once to one database, none of them from the pool."""
+"""Several connections to one database at the same time, without the pool."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ WAIT_SECONDS = 120
 
 
 def unpooled(**elsewhere: str) -> None:
-    """Give this thread a connection of its own to the test database, or to one `elsewhere`."""
+    """Open a connection for this thread to the test database, or to the server `elsewhere`."""
     wrapper = connections.create_connection(DEFAULT_DB_ALIAS)
     options = {name: value for name, value in wrapper.settings_dict["OPTIONS"].items() if name != "pool"}
     wrapper.settings_dict = {**wrapper.settings_dict, **elsewhere, "OPTIONS": options}
@@ -18,7 +18,7 @@ def unpooled(**elsewhere: str) -> None:
 
 
 def together(calls: Sequence[Callable[[], Any]], **elsewhere: str) -> list[Any]:
-    """Call all at once, each in a thread with a connection of its own; an exception counts as its answer."""
+    """Call all functions at the same time, each in a thread with its own connection; return results or exceptions."""
     start = threading.Barrier(len(calls))
     answers: list[Any] = [None] * len(calls)
 

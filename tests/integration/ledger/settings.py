@@ -1,4 +1,4 @@
-"""Settings whose test database takes a second to make: of all the migrations the ledger's alone are run.
+"""Settings with a test database that is created in a second: only the ledger's migrations are run.
 
 For `make mutation`, where each of hundreds of changes to the ledger's SQL needs a database of its own.
 """

@@ -1,4 +1,4 @@
-"""Each check finds what it is there to find: corruption is planted as a superuser with the guards switched off."""
+"""Each check finds the corruption that it is for; a superuser corrupts the data with the triggers disabled."""
 
 import io
 from dataclasses import FrozenInstanceError
@@ -22,7 +22,7 @@ WITHOUT_GUARDS = [
     "ALTER TABLE ledger_transaction DROP CONSTRAINT ledger_transaction_scope_key",
     "DROP INDEX ledger_transaction_reverses",
 ]
-# By invariant, ways to break it.
+# Statements that break each invariant.
 PLANTED = {
     "transactions_sum_to_zero": [
         f"UPDATE ledger_entry SET amount_minor = amount_minor + 1 WHERE {LAST} AND position = 2",
@@ -46,7 +46,7 @@ PLANTED = {
         f"UPDATE ledger_balance SET credits_minor = credits_minor + 5, debits_minor = debits_minor + 5 WHERE {ON_HELD}",
         f"UPDATE ledger_balance SET balance_minor = 1 WHERE {ON_HELD}",
         f"DELETE FROM ledger_balance WHERE {ON_HELD}",
-        f"UPDATE ledger_entry SET stripe = 9 WHERE {ON_HELD}",
+        f"UPDATE ledger_entry SET shard = 9 WHERE {ON_HELD}",
     ],
     "sequences_have_no_gaps": [
         f"UPDATE ledger_entry SET sequence = 9 WHERE {ON_HELD} AND sequence = 2",
@@ -85,8 +85,8 @@ PLANTED = {
         f"UPDATE ledger_entry SET created_at = created_at - interval '1 day' WHERE {LAST}",
     ],
     "accounts_are_whole": [
-        "DELETE FROM ledger_balance WHERE stripe = 31 AND sequence = 0",
-        f"UPDATE ledger_entry SET stripe = 1 WHERE {ON_HELD}",
+        "DELETE FROM ledger_balance WHERE shard = (pg_backend_pid() + 1) % 32 AND sequence = 0",
+        f"UPDATE ledger_entry SET shard = 1 WHERE {ON_HELD}",
         "DELETE FROM ledger_account WHERE code = 'held:1'",
         f"UPDATE ledger_entry SET currency = 'EUR' WHERE {LAST} AND position = 2",
         "ALTER TABLE ledger_entry ALTER COLUMN currency DROP NOT NULL; UPDATE ledger_entry SET currency = NULL",
@@ -101,7 +101,7 @@ PLANTED = {
 
 @pytest.fixture
 def books() -> None:
-    """A funded and released escrow, and something in euros."""
+    """Post a funded and released escrow, and a transaction in euros."""
     move(BANK, HELD, 100, "funded")
     post({HELD: usd(-100), AccountRef("payee:1"): usd(85), FEES: usd(15)}, "released")
     legs = "ARRAY['bank', 'held:1'], ARRAY['EUR', 'EUR'], ARRAY[NULL, 0]::bigint[], ARRAY[1, 1]::smallint[]"
@@ -110,7 +110,7 @@ def books() -> None:
 
 
 def broken_by(*statements: str) -> set[str]:
-    """The invariants that are broken after statements, which are undone."""
+    """Return the invariants that these statements break; the statements are rolled back."""
     with transaction.atomic():
         for statement in (*WITHOUT_GUARDS, *statements):
             rows(statement)
@@ -134,7 +134,7 @@ def test_planted_corruption_is_found(books: None, invariant: str, corruption: st
 
 
 def test_without_corruption_only_the_missing_guards_are_found(books: None) -> None:
-    """So that no planted corruption is found for what switching the guards off alone would do."""
+    """Disabling the triggers alone breaks no other invariant, so the other tests find the corruption itself."""
     assert broken_by() == {"guards_stand"}
 
 
@@ -203,7 +203,7 @@ def test_no_more_is_said_than_can_be_read(books: None) -> None:
 
 
 def check_ledger(*arguments: str) -> tuple[str, str]:
-    """Run the command; answer what it printed and what it complained."""
+    """Run the command; return its standard output and its error message."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command("check_ledger", *arguments, stdout=out, stderr=err)

@@ -1,4 +1,4 @@
-"""Backends killed while they post: what was acknowledged stays, the rest happened wholly or not at all."""
+"""Backends are killed while they post: acknowledged postings survive, the others happened completely or not at all."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from django.db import Error, connection
 
 from multitask.ledger import AccountRef, invariants
 from stack import postgres
-from tests.integration.ledger.books import BANK, FEES, cents, post, rows, sql_of, usd
+from tests.integration.ledger.books import BANK, FEES, cents, ledger_sql, post, rows, usd
 from tests.integration.ledger.connections import together
 
 KILLS = 5
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]]:
-    """Where to reach a server of the test's own, since killing one backend ends every session; with empty books."""
+    """Start a server for this test, with an empty ledger, since killing one backend ends every session."""
     server = postgres.Server(tmp_path / "data" / "postgres")
     server.start()
     try:
         with psycopg.connect(server.url(), autocommit=True) as admin:
-            for text in sql_of():
+            for text in ledger_sql():
                 admin.execute(text.encode())
         parts = urlsplit(server.url())
         with django_db_blocker.unblock():
@@ -86,13 +86,13 @@ def test_acknowledged_postings_survive_and_no_posting_is_half_done(elsewhere: di
 
 
 def pay(writer: int, key: str, amount: int) -> bool:
-    """Three legs, the fees shared by all."""
+    """Post three legs; the fee account is shared by all writers."""
     moves = {AccountRef(f"purse:{writer}", None): usd(-amount), FEES: usd(amount - 1), BANK: usd(1)}
     return post(moves if amount > 1 else {BANK: usd(-1), FEES: usd(1)}, key).created
 
 
 def survived(call: Callable[[], T]) -> T | None:
-    """Try, and if the server dies under it, wait for it to come back; None says that nobody knows what happened."""
+    """Return the result, or None if the server died meanwhile and the outcome is unknown; wait until it is back."""
     try:
         return call()
     except Error:
@@ -102,7 +102,7 @@ def survived(call: Callable[[], T]) -> T | None:
 
 
 def reachable() -> bool:
-    """Whether the server takes connections again."""
+    """Return whether the server accepts connections again."""
     try:
         connection.ensure_connection()
         rows("SELECT 1")
@@ -113,12 +113,12 @@ def reachable() -> bool:
 
 
 def reached(acknowledged: dict[str, int], count: int) -> bool:
-    """Whether so many postings are acknowledged."""
+    """Return whether this many postings are acknowledged."""
     return len(acknowledged) >= count
 
 
 def a_busy_backend() -> int:
-    """A backend that is in the middle of a posting."""
+    """Return the process id of a backend that is posting."""
     busy = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE %s AND state = 'active'"
     found: list[int] = []
 
@@ -131,7 +131,7 @@ def a_busy_backend() -> int:
 
 
 def wait_for(condition: Callable[[], bool], complaint: str) -> None:
-    """Look again and again until it holds."""
+    """Poll until the condition holds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, complaint
@@ -139,7 +139,7 @@ def wait_for(condition: Callable[[], bool], complaint: str) -> None:
 
 
 def books_are_whole(asked: dict[str, int], acknowledged: dict[str, int]) -> str:
-    """Every acknowledged key is there, every invariant holds, and asking again for every key completes the books."""
+    """Check that all acknowledged keys exist, all invariants hold, and repeating every request completes the ledger."""
     posted = {key for (key,) in rows("SELECT key FROM ledger_transaction")}
     assert acknowledged.keys() <= posted <= asked.keys()
     for name, query in invariants.QUERIES.items():

@@ -1,4 +1,4 @@
-"""What the database refuses by itself, also to a superuser's raw SQL and in the role of a replica."""
+"""What the database itself refuses, even to raw SQL of a superuser with session_replication_role = replica."""
 
 import uuid
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ HEADER = """
 """
 ENTRIES = """
     INSERT INTO ledger_entry
-           (transaction_id, position, account_id, stripe, sequence,
+           (transaction_id, position, account_id, shard, sequence,
             currency, amount_minor, balance_after_minor, created_at)
     SELECT transaction_id::uuid, position, coalesce(account.id, 0), 0, 1000 + row_number() OVER (),
            leg.currency, amount, 0, now()
@@ -33,7 +33,7 @@ ENTRIES = """
 
 @pytest.fixture(params=["origin", "replica"])
 def role(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The replication role that the session says it has; `replica` switches ordinary triggers off."""
+    """The session_replication_role; `replica` disables ordinary triggers."""
     rows(f"SET LOCAL session_replication_role = {request.param}")
     yield request.param
     rows("SET LOCAL session_replication_role = origin")
@@ -41,14 +41,14 @@ def role(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def posted(role: str) -> uuid.UUID:
-    """A transaction of two legs, with nothing left to check at commit."""
+    """Post a transaction of two legs, and run its deferred checks."""
     posting = move(BANK, ESCROW, 500)
     settle_constraints()
     return posting.id
 
 
 def refused(*statements: str, as_writer: bool = False) -> str:
-    """Run statements in a transaction of their own up to its commit; answer the SQLSTATE that stopped them."""
+    """Run statements in a transaction, with its deferred checks; return the SQLSTATE that stopped them."""
 
     def run() -> None:
         with transaction.atomic():
@@ -66,7 +66,7 @@ def refused(*statements: str, as_writer: bool = False) -> str:
 
 
 def entries(*legs: tuple[object, int, str, int]) -> str:
-    """An INSERT of (transaction, position, account, amount) legs in USD, or in another currency after a slash."""
+    """Return an INSERT of legs (transaction, position, account, amount) in USD, or in the currency after a slash."""
     parts = []
     for transaction_id, position, account, amount in legs:
         code, _, currency = account.partition("/")
@@ -99,17 +99,17 @@ def test_a_balance_is_moved_by_posting_alone(posted: uuid.UUID) -> None:
     assert refused("UPDATE ledger_balance SET balance_minor = 1, credits_minor = 1, debits_minor = 0") == NOT_THE_WRITER
     assert refused("DELETE FROM ledger_balance") == APPEND_ONLY
     assert refused("TRUNCATE ledger_balance") == APPEND_ONLY
-    assert refused("INSERT INTO ledger_balance (account_id, stripe) VALUES (1, 99)") == NOT_THE_WRITER
+    assert refused("INSERT INTO ledger_balance (account_id, shard) VALUES (1, 99)") == NOT_THE_WRITER
 
 
 def test_a_balance_is_of_an_account() -> None:
-    """Not asked of a replica, which trusts its origin in this."""
-    insert = "INSERT INTO ledger_balance (account_id, stripe) VALUES (987654321, 0)"
+    """Not tested as a replica, which does not check foreign keys."""
+    insert = "INSERT INTO ledger_balance (account_id, shard) VALUES (987654321, 0)"
     assert refused(insert, as_writer=True) == FOREIGN_KEY
 
 
 def test_an_account_is_opened_by_posting_alone(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 1)"
+    insert = "INSERT INTO ledger_account (code, currency, shards) VALUES ('raw', 'USD', 1)"
     assert refused(insert) == NOT_THE_WRITER
 
 
@@ -125,25 +125,25 @@ def test_a_balance_never_falls_below_its_floor(posted: uuid.UUID) -> None:
     assert refused(move_down, as_writer=True) == CHECK
 
 
-def test_a_striped_account_has_no_floor(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes, floor_minor) VALUES ('raw', 'USD', 2, 0)"
+def test_a_sharded_account_has_no_floor(role: str) -> None:
+    insert = "INSERT INTO ledger_account (code, currency, shards, floor_minor) VALUES ('raw', 'USD', 2, 0)"
     assert refused(insert, as_writer=True) == CHECK
 
 
 @pytest.mark.parametrize(
-    ("currency", "floor", "stripes"),
+    ("currency", "floor", "shards"),
     [("usd", "NULL", 1), ("US", "NULL", 1), ("DOLLARS", "NULL", 1), ("USD", "1", 1), ("USD", "0", 0), ("USD", "0", -1)],
 )
 def test_an_account_has_a_currency_no_promise_to_be_full_and_a_row_of_its_own(
-    role: str, currency: str, floor: str, stripes: int
+    role: str, currency: str, floor: str, shards: int
 ) -> None:
-    terms = f"'raw', '{currency}', {floor}, {stripes}"
-    insert = f"INSERT INTO ledger_account (code, currency, floor_minor, stripes) VALUES ({terms})"
+    terms = f"'raw', '{currency}', {floor}, {shards}"
+    insert = f"INSERT INTO ledger_account (code, currency, floor_minor, shards) VALUES ({terms})"
     assert refused(insert, as_writer=True) == CHECK
 
 
 def test_an_account_is_spread_over_256_rows_at_most(role: str) -> None:
-    insert = "INSERT INTO ledger_account (code, currency, stripes) VALUES ('raw', 'USD', 257)"
+    insert = "INSERT INTO ledger_account (code, currency, shards) VALUES ('raw', 'USD', 257)"
     assert refused(insert, as_writer=True) == CHECK
 
 
@@ -222,7 +222,7 @@ def test_a_header_is_not_committed_with_other_legs_than_it_announced(posted: uui
 
 @pytest.mark.parametrize("positions", [[1], [2, 3], [1, 3], [0, 1], [0, 2], [-1, 0, 3]])
 def test_the_legs_have_the_positions_from_one_on(posted: uuid.UUID, positions: list[int]) -> None:
-    """Refused as they are added, whatever the header announced."""
+    """Refused when they are inserted, whatever number of legs the header states."""
     raw = uuid.uuid4()
     amounts = {1: [1], 2: [-5, 5], 3: [-5, 2, 3]}[len(positions)]
     legs = entries(*((raw, place, "held:1", amount) for place, amount in zip(positions, amounts, strict=True)))
@@ -277,7 +277,7 @@ def test_a_leg_moves_something(posted: uuid.UUID) -> None:
 
 def test_copied_rows_are_held_to_the_same(posted: uuid.UUID) -> None:
     ((account,),) = rows("SELECT id FROM ledger_account WHERE code = 'bank'")
-    columns = "transaction_id, position, account_id, stripe, sequence, currency"
+    columns = "transaction_id, position, account_id, shard, sequence, currency"
     columns += ", amount_minor, balance_after_minor, created_at"
 
     def copy() -> None:
@@ -292,7 +292,7 @@ def test_copied_rows_are_held_to_the_same(posted: uuid.UUID) -> None:
 
 
 def test_another_table_under_the_name_of_the_entries_deceives_no_guard(posted: uuid.UUID) -> None:
-    """A temporary table comes first in the search path, unless a function looks elsewhere."""
+    """A temporary table comes first in the search path, unless the function sets its own."""
     raw = uuid.uuid4()
     shadow = "CREATE TEMPORARY TABLE ledger_entry (transaction_id uuid) ON COMMIT DROP"
     filled = f"INSERT INTO pg_temp.ledger_entry VALUES ('{raw}')"
@@ -308,7 +308,7 @@ def test_the_function_itself_refuses_legs_that_do_not_sum_to_zero(role: str) -> 
 
 
 def call(codes: str, amounts: str) -> str:
-    """A raw call of the function with plain USD accounts."""
+    """Return a direct call of the function, with accounts in USD that have one shard."""
     legs = amounts.count(",") + 1
     return f"""SELECT ledger_post('raw', 'raw', '{fresh_key()}', now(), '', '{{}}', NULL, ARRAY[{codes}],
         array_fill('USD'::text, ARRAY[{legs}]), array_fill(NULL::bigint, ARRAY[{legs}]),
@@ -316,7 +316,7 @@ def call(codes: str, amounts: str) -> str:
 
 
 def test_a_role_that_may_only_post_cannot_write_otherwise(role: str) -> None:
-    """The rights that docs/decisions/0011 gives to the application's role are enough, and no more than that."""
+    """The privileges that docs/decisions/0011 grants to the application are sufficient and minimal."""
     move(BANK, FEES, 5)
     settle_constraints()
     rows("CREATE ROLE ledger_test_poster")

@@ -1,4 +1,4 @@
-"""The ledger against a model of it small enough to be seen right: any sequence of postings, the same books."""
+"""The ledger is compared with a small model: any sequence of postings gives the same balances."""
 
 from collections import Counter
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ from tests.integration.ledger.books import NOON, SCOPE, count_of, rows, settle_c
 
 PLAIN = [AccountRef(f"purse:{number}") for number in range(4)]
 LENT = [AccountRef("lent:1", floor_minor=-50)]
-FREE = [AccountRef("bank", None), AccountRef("fees", None, stripes=3), AccountRef("hot", None, stripes=32)]
+FREE = [AccountRef("bank", None), AccountRef("fees", None, shards=3), AccountRef("hot", None, shards=32)]
 ACCOUNTS = [*PLAIN, *LENT, *FREE]
 CURRENCIES = ["USD", "EUR"]
 
@@ -36,7 +36,7 @@ Moves = tuple[tuple[AccountRef, str, int], ...]
 
 @st.composite
 def balanced_moves(draw: st.DrawFn) -> Moves:
-    """Legs on different accounts that sum to zero in one or two currencies."""
+    """Generate legs on different accounts that sum to zero in one or two currencies."""
     moves: list[tuple[AccountRef, str, int]] = []
     for currency in draw(st.lists(st.sampled_from(CURRENCIES), min_size=1, max_size=2, unique=True)):
         accounts = draw(st.lists(st.sampled_from(ACCOUNTS), min_size=2, max_size=4, unique=True))
@@ -49,7 +49,7 @@ def balanced_moves(draw: st.DrawFn) -> Moves:
 
 
 class Books(RuleBasedStateMachine):
-    """The model: balances by account and currency, requests by key, and what is reversed."""
+    """The model: balances by account and currency, requests by key, and reversed transactions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Books(RuleBasedStateMachine):
         self.reversed: set[UUID] = set()
 
     def teardown(self) -> None:
-        """Every machine ends where it began."""
+        """Check all invariants, then roll back."""
         try:
             settle_constraints()
             assert checks.run() == []
@@ -89,7 +89,7 @@ class Books(RuleBasedStateMachine):
         self.ask(str(key), tuple((account, currency, -amount) for account, currency, amount in moves), posted)
 
     def ask(self, key: str, moves: Moves, reverses: UUID | None) -> None:
-        """Post, and expect what the model says, refusals too."""
+        """Post, and compare the result or the error with the model."""
         request = ("moved", tuple(move for move in moves if move[2]), reverses)
         expected = self.expected(key, request)
         headers = count_of("ledger_transaction")
@@ -111,7 +111,7 @@ class Books(RuleBasedStateMachine):
         assert posting.id == self.requests[key][1]
 
     def expected(self, key: str, request: Any) -> type[Any]:
-        """What the model says will come of a request."""
+        """Return the result or the error that the model expects."""
         _, moves, reverses = request
         if len(moves) < 2:
             return ledger.Unbalanced
@@ -126,7 +126,7 @@ class Books(RuleBasedStateMachine):
         return ledger.Posting
 
     def record(self, key: str, request: Any, posted: UUID) -> None:
-        """Let the model follow."""
+        """Apply the posting to the model."""
         _, moves, reverses = request
         for account, currency, amount in moves:
             self.balances[account.code, currency] += amount
@@ -146,7 +146,7 @@ class Books(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.requests)
     def look_back(self, data: st.DataObject) -> None:
-        """What every account held right after some posting."""
+        """Compare the balances of all accounts right after one of the postings."""
         _, posted, balances = self.requests[data.draw(st.sampled_from(sorted(self.requests)))]
         for entry in ledger.transaction(posted).entries:
             after = moment_after(entry.recorded_at)
@@ -155,7 +155,7 @@ class Books(RuleBasedStateMachine):
 
 
 def moment_after(at: datetime) -> datetime:
-    """The first moment that comes after one."""
+    """Return the next microsecond after a time."""
     ((after,),) = rows("SELECT %s::timestamptz + interval '1 microsecond'", [at])
     return after  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""The models read the books, and cannot write them."""
+"""The models can read the ledger and cannot write to it."""
 
 import pytest
 from django.db import DatabaseError, models, transaction

@@ -1,4 +1,4 @@
-"""Posting: what moves, what is refused, and what asking twice does."""
+"""Posting: what it moves, what it refuses, and what a repeated request does."""
 
 import dataclasses
 import uuid
@@ -82,7 +82,7 @@ def test_a_debit_below_the_floor_names_the_account_and_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("ahead", ["0 seconds", "1 hour"])
 def test_of_two_debits_the_one_that_is_short_is_named(ahead: str) -> None:
-    """Also when the other, once moved, would not hold as much again, and when a clock was ahead before."""
+    """Also if the other account could not pay twice, and if a clock was ahead before."""
     move(BANK, ESCROW, 10)
     move(BANK, AccountRef("held:2"), 3)
     rows(f"SET LOCAL ledger.writer = 'ledger_post'; UPDATE ledger_balance SET recorded_at = recorded_at + '{ahead}'")
@@ -109,7 +109,7 @@ def test_entries_in_two_currencies_that_got_a_later_moment_are_each_of_their_own
 
 
 def test_a_posting_takes_the_latest_moment_of_its_own_balances_and_of_no_other() -> None:
-    """When a clock was ahead before: held:1 by one hour, held:2 by two."""
+    """A clock was ahead before: for held:1 by one hour, for held:2 by two."""
     others = AccountRef("held:2")
     move(BANK, ESCROW, 1)
     move(BANK, others, 1)
@@ -184,7 +184,7 @@ def test_a_reversal_needs_a_transaction() -> None:
 
 @pytest.mark.parametrize(
     "terms",
-    [AccountRef("held:1", None), AccountRef("held:1", -5), AccountRef("held:1", None, stripes=4)],
+    [AccountRef("held:1", None), AccountRef("held:1", -5), AccountRef("held:1", None, shards=4)],
 )
 def test_an_account_keeps_the_terms_it_was_opened_with(terms: AccountRef) -> None:
     move(BANK, ESCROW, 500)
@@ -193,7 +193,7 @@ def test_an_account_keeps_the_terms_it_was_opened_with(terms: AccountRef) -> Non
     assert refused.value.account == "held:1"
 
 
-def test_a_striped_account_does_not_become_a_plain_one() -> None:
+def test_a_sharded_account_does_not_become_a_plain_one() -> None:
     move(BANK, FEES, 5)
     with pytest.raises(ledger.AccountMismatch):
         move(BANK, AccountRef("fees", None), 5)
@@ -297,10 +297,10 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
         {"code": "a", "floor_minor": 1},
         {"code": "a", "floor_minor": True},
         {"code": "a", "floor_minor": 0.0},
-        {"code": "a", "stripes": 0},
-        {"code": "a", "stripes": 257, "floor_minor": None},
-        {"code": "a", "stripes": True},
-        {"code": "a", "stripes": 2},
+        {"code": "a", "shards": 0},
+        {"code": "a", "shards": 257, "floor_minor": None},
+        {"code": "a", "shards": True},
+        {"code": "a", "shards": 2},
     ],
 )
 def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> None:
@@ -308,8 +308,8 @@ def test_accounts_of_impossible_terms_are_refused(terms: dict[str, object]) -> N
         AccountRef(**terms)  # type: ignore[arg-type]
 
 
-def test_an_account_may_have_256_stripes() -> None:
-    spread = AccountRef("spread", floor_minor=None, stripes=256)
+def test_an_account_may_have_256_shards() -> None:
+    spread = AccountRef("spread", floor_minor=None, shards=256)
     move(BANK, spread, 5)
     assert cents(spread) == 5
 
@@ -333,7 +333,7 @@ def test_a_balance_stays_within_what_can_be_kept() -> None:
 
 
 def test_a_posting_waits_for_a_lock_no_longer_than_it_is_told() -> None:
-    """The function sets nothing that would lengthen the caller's own lock_timeout."""
+    """The function does not change the lock_timeout of the caller."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '1234ms'")
         ledger.post(kind="m", scope="test", key="k", legs=[Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))], effective_at=NOON)

@@ -1,4 +1,4 @@
-"""Many at once: no deadlock, one effect per key, no more paid out than there is."""
+"""Concurrent postings: no deadlock, one effect per key, and no account falls below its floor."""
 
 import random
 import threading
@@ -22,9 +22,9 @@ HELD = AccountRef("held:1")
 
 
 def test_32_connections_in_opposite_directions_over_12_accounts_never_deadlock() -> None:
-    """The accounts do not exist yet, so that opening them is part of the race."""
+    """The accounts do not exist yet, so the postings also compete to open them."""
     accounts = [AccountRef(f"purse:{number}", None) for number in range(9)]
-    accounts += [FEES, HOT_BANK, AccountRef("stripes", None, stripes=2)]
+    accounts += [FEES, HOT_BANK, AccountRef("shards", None, shards=2)]
     expected: Counter[str] = Counter()
     counting = threading.Lock()
 
@@ -62,7 +62,7 @@ def test_debits_of_a_part_are_paid_as_often_as_they_fit() -> None:
 
 
 def test_one_key_has_one_effect_and_one_answer() -> None:
-    """The losers debit an account that the winner emptied, and still learn of the winner's posting."""
+    """The losers debit an account that the winner emptied, and still get the winner's posting."""
     move(BANK, HELD, 500)
     answers = together([lambda: move(HELD, FEES, 500, "same")] * 24)
     assert {answer.id for answer in answers} == {answers[0].id}
@@ -129,7 +129,7 @@ def test_those_who_open_the_same_accounts_in_opposite_orders_never_deadlock() ->
 
 
 def test_a_hot_account_is_not_waited_for() -> None:
-    """While one transaction holds its stripe of the fees, others post to theirs."""
+    """While one transaction has its shard of the fees locked, others post to their own."""
     move(BANK, FEES, 1)
     holding, others_done = threading.Event(), threading.Event()
 
@@ -153,7 +153,7 @@ def test_a_hot_account_is_not_waited_for() -> None:
 
     held, *posted = together([hold, others, others])
     assert held is None
-    assert True in posted, "two connections in a row do not share a stripe with a third"
+    assert True in posted, "two connections in a row do not share a shard with a third"
 
 
 def test_a_lock_timeout_of_the_caller_is_kept() -> None:
@@ -193,7 +193,7 @@ def test_moments_do_not_go_back_while_many_wait() -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_turn_the_books_back() -> None:
-    """As if the server's clock had been an hour ahead before."""
+    """Change the balances as if the clock of the server had been an hour ahead before."""
     move(BANK, HELD, 5)
     rows("BEGIN; SET LOCAL ledger.writer = 'ledger_post';"
          " UPDATE ledger_balance SET recorded_at = recorded_at + interval '1 hour'; COMMIT")  # fmt: skip
@@ -205,7 +205,7 @@ def test_a_clock_that_was_set_back_does_not_turn_the_books_back() -> None:
 
 
 def test_a_posting_that_waited_is_recorded_after_those_it_waited_for() -> None:
-    """Its own moment is of before it waited: all its entries and balances take the later one."""
+    """It started before it waited: all its entries and balances get the later time."""
     move(BANK, HELD, 5)
     started = threading.Event()
 
@@ -257,7 +257,7 @@ def test_of_several_that_are_posting_the_oldest_keeps_the_period_open() -> None:
 
 
 def wait_for_a_waiter() -> None:
-    """Return once some connection waits for another's transaction."""
+    """Return as soon as a connection waits for the transaction of another one."""
     deadline = 30.0
     while not rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
         threading.Event().wait(0.01)

@@ -1,4 +1,4 @@
-"""Reading the books: at a moment, over a period, page by page."""
+"""Queries: at a moment, over a period, and page by page."""
 
 import threading
 import uuid
@@ -20,12 +20,12 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def recorded_at(code: str) -> list[datetime]:
-    """When each entry of an account was recorded, oldest first."""
+    """Return the times at which the entries of an account were recorded, oldest first."""
     return [entry.recorded_at for entry in reversed(ledger.entries(code, "USD", limit=1000))]
 
 
 def later() -> datetime:
-    """A moment after everything posted so far."""
+    """Return a time after all postings so far."""
     return datetime.now(UTC) + timedelta(seconds=1)
 
 
@@ -81,15 +81,15 @@ def test_a_statement_opens_adds_up_and_closes() -> None:
     assert ([entry.sequence for entry in whole.entries], whole.closing) == ([1, 2, 3], usd(123))
     assert not whole.is_final, "it reaches into the future"
     assert ledger.statement("held:1", "USD", first, third).is_final
-    with pytest.raises(ValueError, match="no earlier"):
+    with pytest.raises(ValueError, match="must not be before"):
         ledger.statement("held:1", "USD", third, first)
     nothing = ledger.statement("held:1", "USD", second, second)
     assert (nothing.opening, nothing.entries, nothing.closing) == (usd(100), (), usd(100))
 
 
 @pytest.mark.django_db
-def test_a_striped_account_reads_as_one() -> None:
-    striped_rows(50)
+def test_a_sharded_account_reads_as_one() -> None:
+    sharded_rows(50)
     drawn = ledger.statement("fees", "USD", LONG_AGO, later())
     assert [entry.amount.amount_minor for entry in drawn.entries] == list(range(1, 51))
     assert drawn.closing == ledger.balance("fees", "USD") == usd(sum(range(1, 51)))
@@ -102,7 +102,7 @@ def test_a_striped_account_reads_as_one() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("size", [1, 7, 50, 60])
 def test_pages_follow_each_other_without_gap_or_repeat(size: int) -> None:
-    striped_rows(50)
+    sharded_rows(50)
     seen: list[Entry] = []
     while page := ledger.entries("fees", "USD", limit=size, before=seen[-1] if seen else None):
         assert len(page) <= size
@@ -112,12 +112,12 @@ def test_pages_follow_each_other_without_gap_or_repeat(size: int) -> None:
 
 @pytest.mark.django_db
 def test_a_page_has_fifty_entries_unless_told_otherwise() -> None:
-    striped_rows(51)
+    sharded_rows(51)
     assert len(ledger.entries("fees", "USD")) == 50
 
 
-def striped_rows(count: int) -> None:
-    """Credit 1, 2, 3 ... to the fees, on changing stripes, some at the same moment."""
+def sharded_rows(count: int) -> None:
+    """Credit 1, 2, 3 ... to the fees, on changing shards, some at the same time."""
     legs = [Leg(BANK, usd(-1)), Leg(FEES, usd(1))]
     with transaction.atomic():
         ledger.post(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
@@ -126,17 +126,17 @@ def striped_rows(count: int) -> None:
     rows("SET CONSTRAINTS ALL IMMEDIATE")
     rows("SET CONSTRAINTS ALL DEFERRED")
     rows("SET LOCAL ledger.writer = 'ledger_post'")
-    ((home,),) = rows("SELECT stripe FROM ledger_balance WHERE account_id = %s AND sequence = 1", [account])
-    ((begin,),) = rows("SELECT recorded_at FROM ledger_balance WHERE account_id = %s AND stripe = %s", [account, home])
+    ((home,),) = rows("SELECT shard FROM ledger_balance WHERE account_id = %s AND sequence = 1", [account])
+    ((begin,),) = rows("SELECT recorded_at FROM ledger_balance WHERE account_id = %s AND shard = %s", [account, home])
     for number in range(2, count + 1):
-        # Three in a row share a moment; within it, readers see higher stripes as the later ones.
-        stripe = (home + 1 + number % 3) % 32 if home < 28 else number % 3
-        one_posting(account, bank, stripe, number, begin + timedelta(milliseconds=1 + number // 3))
+        # Three in a row have the same time; readers order them by shard.
+        shard = (home + 1 + number % 3) % 32 if home < 28 else number % 3
+        one_posting(account, bank, shard, number, begin + timedelta(milliseconds=1 + number // 3))
     rows("RESET ledger.writer")
 
 
-def one_posting(account: int, bank: int, stripe: int, amount: int, moment: datetime) -> None:
-    """What ledger_post writes, on a stripe and at a moment of the test's choice."""
+def one_posting(account: int, bank: int, shard: int, amount: int, moment: datetime) -> None:
+    """Write the rows that ledger_post would write, with a given shard and time."""
     transaction_id = uuid.uuid4()
     rows(
         """
@@ -152,19 +152,19 @@ def one_posting(account: int, bank: int, stripe: int, amount: int, moment: datet
                SET credits_minor = credits_minor + greatest(leg.amount, 0),
                    debits_minor = debits_minor + greatest(-leg.amount, 0),
                    balance_minor = balance_minor + leg.amount, sequence = sequence + 1, recorded_at = %(moment)s
-              FROM (VALUES (1, %(bank)s, 0, -%(amount)s), (2, %(account)s, %(stripe)s, %(amount)s))
-                   leg (position, account, stripe, amount)
-             WHERE balance.account_id = leg.account AND balance.stripe = leg.stripe
+              FROM (VALUES (1, %(bank)s, 0, -%(amount)s), (2, %(account)s, %(shard)s, %(amount)s))
+                   leg (position, account, shard, amount)
+             WHERE balance.account_id = leg.account AND balance.shard = leg.shard
             RETURNING leg.*, balance.balance_minor, balance.sequence)
-        INSERT INTO ledger_entry (transaction_id, position, account_id, stripe, sequence, currency, amount_minor,
+        INSERT INTO ledger_entry (transaction_id, position, account_id, shard, sequence, currency, amount_minor,
                                   balance_after_minor, created_at)
-        SELECT %(id)s, position, account, stripe, sequence, 'USD', amount, balance_minor, %(moment)s FROM moved
+        SELECT %(id)s, position, account, shard, sequence, 'USD', amount, balance_minor, %(moment)s FROM moved
         """,
         {
             "id": str(transaction_id),
             "account": account,
             "bank": bank,
-            "stripe": stripe,
+            "shard": shard,
             "amount": amount,
             "moment": moment,
         },

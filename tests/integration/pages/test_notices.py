@@ -10,8 +10,7 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.marketplace.models import Task
-from multitask.payments.models import Notice
+from multitask.payments.models import Agreement, Notice
 from multitask.payments.notices import notices, wording
 from multitask.users import letters
 from multitask.users.actor import Actor
@@ -96,7 +95,7 @@ def test_a_made_up_page_is_no_fault(browser: Client, somebody: User, before: str
 
 def test_titles_are_shown_as_text(world: World, sign_in: SignIn) -> None:
     job = world.funded()
-    Task.objects.filter(pk=job.task_id).update(title="<script>alert(1)</script>")
+    Agreement.objects.filter(task=job.task_id).update(title="<script>alert(1)</script>")
     notices.collect(now=world.now)
     message = next(found for found in mailbag.empty(world.now) if "funded" in str(found.subject))
     html = str(message.alternatives[0][0])  # type: ignore[attr-defined]

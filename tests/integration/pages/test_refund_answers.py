@@ -54,5 +54,5 @@ def test_the_page_of_the_two_sides_offers_staff_no_answer(world: World, sign_in:
 
     assert accept not in page
     assert "What you can do now" not in page
-    assert browser.post(accept).status_code == 404
+    assert browser.post(accept).status_code == 403
     assert job.refund.state == "requested"

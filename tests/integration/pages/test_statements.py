@@ -10,10 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask import ledger
-from multitask.marketplace.models import Task
 from multitask.money import Money
 from multitask.payments.books import postings
-from multitask.payments.models import Escrow
+from multitask.payments.models import Escrow, Milestone
 from multitask.payments.reads import statements, trends
 from multitask.payments.reads.statements import About
 from multitask.users.actor import Actor
@@ -135,12 +134,12 @@ def test_too_many_escrows_are_refused_in_words(world: World, sign_in: SignIn) ->
 
 def _copy_escrow(escrow: Escrow, number: int) -> None:
     """Give the client so many more escrows like this one, whose money nobody looks at here."""
-    fields = ("client_id", "title", "description", "budget_minor", "currency", "created_at")
-    like = {name: getattr(escrow.task, name) for name in fields}
-    tasks = Task.objects.bulk_create(Task(status="open", **like) for _ in range(number))
-    kept = [field.attname for field in Escrow._meta.concrete_fields if field.name not in {"id", "public_id", "task"}]
+    like = {"agreement": escrow.agreement, "title": "One of many", "amount_minor": 1, "created_at": escrow.created_at}
+    copies = Milestone.objects.bulk_create(Milestone(position=place, **like) for place in range(2, number + 2))
+    left_out = {"id", "public_id", "milestone"}
+    kept = [field.attname for field in Escrow._meta.concrete_fields if field.name not in left_out]
     values = {name: getattr(escrow, name) for name in kept}
-    Escrow.objects.bulk_create(Escrow(task=task, **values) for task in tasks)
+    Escrow.objects.bulk_create(Escrow(milestone=milestone, **values) for milestone in copies)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 100])

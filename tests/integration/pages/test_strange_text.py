@@ -32,7 +32,7 @@ from multitask.users.actor import Actor
 from multitask.users.models import LoginAttempt, User
 from multitask.web.api import document, urls
 from multitask.web.api.models import IdempotencyRecord, IdempotencyState
-from multitask.web.backoffice.deeds.confirmation import KNOWN
+from multitask.web.backoffice.registry import ACTIONS
 from multitask.web.pages import urls as pages
 from multitask.webhooks.models import PollPosition
 from tests.integration.backoffice import addresses, scenes
@@ -209,7 +209,7 @@ def of_the_api() -> Iterator[str]:
 
 
 def of_the_office() -> Iterator[str]:
-    """Every page of the back office: lists, each row, every deed on each row that it may be done to."""
+    """Every page of the back office: lists, each row, every action on each row that it may be done to."""
     yield from addresses.FIXED
     yield from addresses.lists()
     for model in addresses.MODELS:
@@ -217,10 +217,10 @@ def of_the_office() -> Iterator[str]:
             yield addresses.change(row)
             if model is addresses.Escrow:
                 yield addresses.change(row, "?part=record")
-    for name in KNOWN:
-        model, _role = addresses.DEEDS[name]
+    for name in ACTIONS:
+        model, _role = addresses.ACTIONS[name]
         numbers = model._default_manager.values_list("pk", flat=True) if model else [None]
-        yield from (addresses.deed(name, number) for number in numbers)
+        yield from (addresses.action(name, number) for number in numbers)
 
 
 def answered(browser: Client, found: Iterable[str]) -> Iterator[tuple[Client, str]]:

@@ -11,8 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from multitask.marketplace.models import Task
-from multitask.payments.models import HistoryRow
+from multitask.payments.models import Agreement, HistoryRow
 from multitask.payments.reads import history_pages
 from multitask.payments.reads.history_pages import Cursor
 from multitask.payments.reads.wallet import Filter
@@ -73,7 +72,7 @@ def test_rows_are_told_in_words_of_names_never_of_the_database(world: World, sig
 
 def test_titles_are_shown_as_text(world: World, sign_in: SignIn) -> None:
     job = world.funded()
-    Task.objects.filter(pk=job.task_id).update(title="<script>alert(1)</script>")
+    Agreement.objects.filter(task=job.task_id).update(title="<script>alert(1)</script>")
     html = sign_in(job.client).get("/transactions/").content.decode()
     assert "&lt;script&gt;alert(1)" in html
     assert "<script>alert" not in html
@@ -159,7 +158,7 @@ def test_a_period_is_exact_in_the_middle_of_a_long_past(person: User) -> None:
 def test_search_finds_titles_people_and_amounts(world: World, asked: str, found: int) -> None:
     job = world.funded()
     world.funded(dollars("20.00"), client=job.client)
-    Task.objects.exclude(pk=job.task_id).update(title="Something else")
+    Agreement.objects.exclude(task=job.task_id).update(title="Something else")
     rows = history_pages.page(user_id(job.client), Filter(search=asked), Cursor()).rows
     assert len(rows) == found
 
@@ -291,14 +290,14 @@ def test_an_export_holds_what_matches(world: World, sign_in: SignIn) -> None:
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1+1"])
 def test_an_export_holds_no_formula(world: World, sign_in: SignIn, title: str) -> None:
     job = world.funded()
-    Task.objects.filter(pk=job.task_id).update(title=title)
+    Agreement.objects.filter(task=job.task_id).update(title=title)
     (line,) = lines_of(sign_in(job.client).get("/transactions/export/"))
     assert line["task"] == f"'{title}"
 
 
 def test_quotes_and_lines_survive(world: World, sign_in: SignIn) -> None:
     job = world.funded()
-    Task.objects.filter(pk=job.task_id).update(title='A "quoted", title; شعار')
+    Agreement.objects.filter(task=job.task_id).update(title='A "quoted", title; شعار')
     (line,) = lines_of(sign_in(job.client).get("/transactions/export/"))
     assert line["task"] == 'A "quoted", title; شعار'
 

@@ -126,7 +126,7 @@ def test_money_of_one_day_is_one_line(world: World) -> None:
     Payment.objects.filter(pk__in=early).update(available_at=at + timedelta(days=1))
     Payment.objects.filter(pk=jobs[2].payment.pk).update(available_at=at + timedelta(days=2))
     found = _holds(world, freelancer)
-    assert [(hold.amount, len(hold.tasks)) for hold in found] == [(dollars("170.00"), 2), (dollars("85.00"), 1)]
+    assert [(hold.amount, len(hold.about)) for hold in found] == [(dollars("170.00"), 2), (dollars("85.00"), 1)]
 
 
 def test_a_chargeback_holds_pending_money_and_stops_withdrawals(world: World, sign_in: SignIn) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import Error, connection, transaction
 
-from multitask.payments.agreements import work
+from multitask.marketplace import work
 from multitask.payments.authorization import approvals
 from multitask.payments.errors import PaymentError
 from multitask.payments.escrow import disputes, refunds, releases

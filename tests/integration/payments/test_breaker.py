@@ -19,14 +19,14 @@ def stop_answering(world: World) -> None:
             world.ask_to_pay(world.hired())
 
 
-def test_a_request_is_refused_at_once_and_writes_no_attempt(world: World) -> None:
+def test_a_request_is_refused_at_once_and_writes_nothing(world: World) -> None:
     stop_answering(world)
     job = world.hired()
     with pytest.raises(ProviderUnavailable) as refusal:
         world.ask_to_pay(job)
     assert refusal.value.detail == "provider_not_answering"
     assert 1 <= refusal.value.retry_after <= calls.FIRST_PAUSE_SECONDS
-    assert Operation.objects.latest("pk").attempts == 0
+    assert not Operation.objects.filter(escrow__agreement__task=job.task_id).exists()
 
 
 def test_what_was_refused_is_finished_by_the_sweeper_and_by_asking_again(world: World) -> None:

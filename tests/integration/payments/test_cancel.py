@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from multitask.marketplace import board
+from multitask.marketplace import board, work
 from multitask.marketplace.errors import NotYourPart, TaskNotFound
 from multitask.marketplace.work import TaskStateConflict
-from multitask.payments.agreements import work
 from multitask.payments.errors import ProviderUnavailable, WrongState
 from multitask.payments.escrow import disputes
 from multitask.payments.models import AuditEvent, Customer, Escrow, HistoryRow, Operation
@@ -184,12 +183,16 @@ def test_a_payment_that_was_called_off_meanwhile_is_not_created(world: World) ->
     job = world.hired()
     world.sandbox.add_fault("delay", method="POST", path="/v1/customers", count=1, seconds=1.5)
     asking = beside(lambda: world.ask_to_pay(job))
-    until(lambda: Escrow.objects.filter(task_id=job.task_id).exists())
+    until(lambda: Escrow.objects.filter(agreement__task=job.task_id).exists())
     cancel(world, job)
     world.work()
     asking.join(30)
+    # The cancellation has waited for the creation, which did not happen.
+    world.wait(minutes=1)
+    world.work()
     assert (job.escrow.state, job.payment.state, job.payment.provider_payment_id) == ("cancelled", "cancelled", None)
-    assert not Operation.objects.filter(kind="create_payment").exists()
+    assert Operation.objects.get(kind="create_payment").last_error_code == "called_off"
+    assert not world.made("payment_intent", f"create_payment:{job.payment.pk}:1")
 
 
 def test_a_creation_still_unknown_after_a_day_is_waited_for(world: World) -> None:
@@ -231,11 +234,12 @@ def test_a_disputed_task_may_be_cancelled_and_the_dispute_stays(world: World) ->
     assert (job.task.status, job.escrow.state) == ("cancelled", "disputed")
 
 
-def test_a_refunded_task_may_be_cancelled(world: World) -> None:
+def test_a_task_is_cancelled_with_its_whole_refund(world: World) -> None:
     job = world.started()
     world.refund(job, job.freelancer)
     world.work()
-    cancel(world, job, job.freelancer)
+    with pytest.raises(TaskStateConflict):
+        cancel(world, job, job.freelancer)
     assert (job.task.status, job.escrow.state) == ("cancelled", "refunded")
 
 

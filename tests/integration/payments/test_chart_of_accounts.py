@@ -33,7 +33,7 @@ An account has one currency: the same code may exist once per currency.
 
 ## Accounts
 
-| account | what it holds | lowest balance | rows |
+| account | what it holds | lowest balance | shards |
 |---|---|---|---|
 """
 
@@ -283,7 +283,7 @@ def account_lines() -> str:
     for _, name, opened_by in _PATTERNS:
         account = terms.pop(name)
         lowest = "none" if account.floor_minor is None else shown(account.floor_minor)
-        lines.append(f"| `{name}` | {getdoc(opened_by)} | {lowest} | {account.stripes} |")
+        lines.append(f"| `{name}` | {getdoc(opened_by)} | {lowest} | {account.shards} |")
     assert not terms
     return "\n".join(lines) + "\n"
 

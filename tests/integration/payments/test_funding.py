@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
-from multitask.marketplace import board
+from multitask.marketplace import board, paying, work
+from multitask.marketplace.paying import ApplicationNotAccepted
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.errors import (
-    ApplicationNotAccepted,
     Forbidden,
     NotFound,
     ProviderRefused,
@@ -76,13 +75,13 @@ def test_terms_are_frozen_when_the_escrow_is_created(world: World, settings: Set
 def test_strangers_do_not_see_the_application(world: World) -> None:
     job = world.hired()
     with pytest.raises(NotFound):
-        intents.create_intent(actor=world.client(), application_id=job.application_id, now=world.now)
+        paying.create_intent(actor=world.client(), application_id=job.application_id, now=world.now)
 
 
 def test_the_freelancer_does_not_pay(world: World) -> None:
     job = world.hired()
     with pytest.raises(Forbidden):
-        intents.create_intent(actor=job.freelancer, application_id=job.application_id, now=world.now)
+        paying.create_intent(actor=job.freelancer, application_id=job.application_id, now=world.now)
     assert not Escrow.objects.exists()
 
 
@@ -91,7 +90,7 @@ def test_an_application_has_to_be_accepted_first(world: World) -> None:
     task = board.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("100"))
     application = board.apply(actor=freelancer, now=world.now, task_id=task.pk)
     with pytest.raises(ApplicationNotAccepted):
-        intents.create_intent(actor=client, application_id=application.pk, now=world.now)
+        paying.create_intent(actor=client, application_id=application.pk, now=world.now)
 
 
 def test_a_cancelled_task_is_not_paid_for(world: World) -> None:
@@ -302,7 +301,7 @@ def test_a_payment_that_nobody_here_made_is_unknown(world: World, reference: str
     )
     with pytest.raises(UnknownObject):
         intents.confirm("stripe", state, world.now)
-    assert not Escrow.objects.filter(task_id=job.task_id).exists()
+    assert not Escrow.objects.filter(agreement__task=job.task_id).exists()
 
 
 def test_a_refunded_escrow_is_not_paid_again(world: World) -> None:

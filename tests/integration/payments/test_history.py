@@ -68,7 +68,7 @@ def test_a_row_names_both_sides_and_the_task(world: World) -> None:
     assert row.escrow is not None
     assert row.sender is not None
     assert row.recipient is not None
-    assert (row.escrow.task.title, row.sender.pk, row.recipient.pk) == (
+    assert (row.escrow.agreement.title, row.sender.pk, row.recipient.pk) == (
         "Draw a logo", job.client.user_id, job.freelancer.user_id,
     )  # fmt: skip
     assert row.processed_at is not None

@@ -32,18 +32,11 @@ def happen(world: World, number: int) -> User:
 def test_releases_that_fail_hide_none_behind_them(world: World) -> None:
     last = world.delivered()
     copy_payment(last, MANY)
-    # Their tasks are delivered, and releasing them fails, since there is no payment to release.
+    # Their work is delivered, and releasing them fails, since there is no payment to release.
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tasks_task AS task SET status = 'delivered', freelancer_id = one.freelancer_id,"
-            " assigned_at = one.assigned_at, accepted_application_id = application.id"
-            " FROM tasks_task AS one, tasks_application AS application"
-            " WHERE one.id = %s AND application.task_id = task.id AND task.id > %s",
-            [last.task_id, last.task_id],
-        )
-        cursor.execute(
-            "UPDATE payments_escrow SET auto_release_at = auto_release_at - interval '1 day' WHERE task_id > %s",
-            [last.task_id],
+            "UPDATE payments_escrow SET auto_release_at = auto_release_at - interval '1 day' WHERE id > %s",
+            [last.escrow.pk],
         )
     world.wait(days=14)
 

@@ -8,7 +8,7 @@ import pytest
 
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Operation
-from multitask.payments.operations import engine, queue, references
+from multitask.payments.operations import engine, queue, references, send_deadline
 from multitask.payments.payouts import availability
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -227,7 +227,7 @@ def test_a_request_that_needs_the_answer_hears_that_it_is_under_way(world: World
     job = ready(world)
     Operation.objects.filter(pk=job.transfer.pk).update(state="sent", sent_at=world.now, attempts=1)
     with pytest.raises(ProviderUnavailable) as refusal:
-        engine.perform_or_raise(job.transfer.pk, now=world.now)
+        engine.answered(engine.Call(job.transfer), now=world.now, began=send_deadline.moment())
     assert refusal.value.detail == "in_flight"
 
 
@@ -235,7 +235,7 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
     job = ready(world)
     Operation.objects.filter(pk=job.transfer.pk).update(state="failed", last_error="No.", last_error_code="no")
     with pytest.raises(ProviderRefused, match=r"No\.") as refusal:
-        engine.perform_or_raise(job.transfer.pk, now=world.now)
+        engine.answered(engine.Call(job.transfer), now=world.now, began=send_deadline.moment())
     assert refusal.value.detail == "no"
 
 

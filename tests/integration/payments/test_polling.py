@@ -254,16 +254,18 @@ def copy_payment(job: Job, number: int) -> None:
     """Have so many newer payments beside a job's, which the provider knows nothing of."""
     payment, escrow = job.payment, job.escrow
     copied = {
-        "tasks_task": (
-            job.task_id,
-            "jsonb_build_object('status', 'open', 'accepted_application_id', NULL, 'freelancer_id', NULL,"
-            " 'assigned_at', NULL)",
+        "payments_agreement": (
+            escrow.agreement_id,
+            "jsonb_build_object('public_id', gen_random_uuid(), 'reference', 'copy:' || number)",
         ),
-        "tasks_application": (job.application_id, "jsonb_build_object('task_id', one.task_id + number)"),
+        "payments_milestone": (
+            escrow.milestone_id,
+            "jsonb_build_object('public_id', gen_random_uuid(), 'agreement_id', one.agreement_id + number)",
+        ),
         "payments_escrow": (
             escrow.pk,
-            "jsonb_build_object('public_id', gen_random_uuid(), 'task_id', one.task_id + number,"
-            " 'application_id', one.application_id + number, 'provider_payment_id', 'pi_copy' || number)",
+            "jsonb_build_object('public_id', gen_random_uuid(), 'agreement_id', one.agreement_id + number,"
+            " 'milestone_id', one.milestone_id + number, 'provider_payment_id', 'pi_copy' || number)",
         ),
         "payments_payment": (
             payment.pk,

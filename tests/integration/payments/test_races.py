@@ -221,7 +221,7 @@ def test_many_retries_of_one_transfer_are_one(world: World) -> None:
 
 
 def test_a_payment_and_a_cancellation_at_once_lose_no_money(world: World) -> None:
-    from multitask.payments.agreements import work
+    from multitask.marketplace import work
 
     job = world.hired()
     world.ask_to_pay(job)

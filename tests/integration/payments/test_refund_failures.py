@@ -18,7 +18,7 @@ from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Re
 from multitask.payments.operations import engine
 from multitask.payments.provider import RefundState, RefundStatus
 from multitask.users.actor import Actor
-from multitask.web.backoffice import open_questions as work_queue
+from multitask.web.backoffice import work_queue
 from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from multitask.marketplace import work
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.errors import (
     AmountTooLarge,
@@ -204,7 +204,7 @@ def test_the_same_key_for_another_reason_is_another_request(world: World) -> Non
 
 
 def allowed(actor: Actor, job: Job) -> list[str]:
-    return permitted_actions.allowed(actor, Escrow.objects.select_related("task").get(pk=job.escrow.pk))
+    return permitted_actions.allowed(actor, Escrow.objects.select_related("milestone").get(pk=job.escrow.pk))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 from pytest_django import Settings
 
+from multitask.marketplace import work
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.errors import (
     DisputeOpen,
     EscrowFrozen,

@@ -9,8 +9,8 @@ import pytest
 from django.db import Error
 
 from multitask import ledger
+from multitask.marketplace import work
 from multitask.payments import models as tables
-from multitask.payments.agreements import work
 from multitask.payments.authorization import approvals
 from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.funding import intents, saved_methods, unapplied_payments

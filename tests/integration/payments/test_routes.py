@@ -40,7 +40,7 @@ def test_a_price_in_a_currency_without_a_route_is_refused_when_it_is_named(world
     assert refusal.value.fields["currency"].startswith(f"Payments in {price.currency} are not possible here")
 
 
-def test_a_route_that_was_taken_away_ends_applications_and_payments(world: World, settings: Settings) -> None:
+def test_a_route_that_was_taken_away_ends_applications_and_agreements(world: World, settings: Settings) -> None:
     job = world.hired(Money(5_000, "EUR"))
     task = board.post_task(
         actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=Money(5_000, "EUR")
@@ -49,7 +49,9 @@ def test_a_route_that_was_taken_away_ends_applications_and_payments(world: World
     with pytest.raises(CurrencyUnsupported):
         board.apply(actor=world.freelancer(onboarded=False), now=world.now, task_id=task.pk)
     with pytest.raises(CurrencyUnsupported):
-        world.ask_to_pay(job)
+        world.hired(Money(5_000, "EUR"))
+    # The route is a term of an agreement, frozen when it was opened.
+    assert world.ask_to_pay(job).escrow.provider == "stripe"
 
 
 def test_the_bounds_of_a_route_bound_the_price(world: World, settings: Settings) -> None:

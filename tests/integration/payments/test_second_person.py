@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from multitask.marketplace import work
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.authorization import approvals
 from multitask.payments.errors import DisputeOpen, Forbidden, FourEyes, RefundInProgress, WrongState
 from multitask.payments.escrow import disputes, permitted_actions, refunds, releases

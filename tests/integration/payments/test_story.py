@@ -1,7 +1,7 @@
 """The life of the money, with every wallet after every step against figures worked out by hand."""
 
+from multitask.marketplace import work
 from multitask.money import Money
-from multitask.payments.agreements import work
 from multitask.payments.escrow import releases
 from multitask.payments.reads import wallet
 from multitask.users.actor import Actor

@@ -30,7 +30,7 @@ from multitask.payments.provider import (
     Search,
     Unknown,
 )
-from multitask.web.backoffice import open_questions
+from multitask.web.backoffice import work_queue
 from tests.payments_world import World
 
 KIND: Final = "send_letter"
@@ -118,7 +118,7 @@ def postbox() -> Iterator[Postbox]:
 
 
 def begun(world: World) -> Operation:
-    return engine.begin(KIND, subject_id=1, provider="postbox", now=world.now, deferred=False)
+    return engine.begin(KIND, subject_id=1, provider="postbox", now=world.now)
 
 
 def perform(world: World, operation: Operation) -> Operation:
@@ -171,7 +171,7 @@ def test_a_provider_without_keys_that_can_never_tell_leaves_it_to_staff(world: W
 
     assert (operation.state, operation.hold, operation.next_attempt_at) == ("unknown", "outcome_unknown", None)
     assert postbox.letters == []
-    assert operation in open_questions.stuck(world.now)
+    assert operation in work_queue.stuck(world.now)
     # No job, sweep or news of an account touches it.
     assert engine.perform(operation.pk, now=world.now + timedelta(days=1)).hold == "outcome_unknown"
     assert engine.wake(operation.user_id or 0, now=world.now) == 0

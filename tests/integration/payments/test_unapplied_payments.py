@@ -1,6 +1,6 @@
 """Payments that arrive but fit no escrow: another amount than asked for, a second one, one too late."""
 
-from multitask.payments.agreements import work
+from multitask.marketplace import work
 from multitask.payments.books import history
 from multitask.payments.models import HistoryRow, Payment, Refund
 from tests.payments_world import Job, World, dollars, held, user_id

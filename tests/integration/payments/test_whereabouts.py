@@ -177,16 +177,16 @@ def test_finance_staff_pushes_a_call_that_is_stuck(world: World) -> None:
     finance = replace(world.staff(), ip="198.51.100.4")
     for actor in (job.client, world.staff("support")):
         with pytest.raises(Forbidden):
-            staff_commands.push_operation(actor=actor, operation_id=job.transfer.pk, note="Stuck", now=world.now)
-    staff_commands.push_operation(actor=finance, operation_id=job.transfer.pk, note="Stuck", now=world.now)
+            staff_commands.retry_operation(actor=actor, operation_id=job.transfer.pk, note="Stuck", now=world.now)
+    staff_commands.retry_operation(actor=finance, operation_id=job.transfer.pk, note="Stuck", now=world.now)
     assert world.work() == ["perform_operation"]
     assert job.transfer.state == "succeeded"
-    written = AuditEvent.objects.get(event="operation_pushed")
+    written = AuditEvent.objects.get(event="operation_retried")
     assert (written.note, written.actor_id, written.escrow_id) == ("Stuck", finance.user_id, job.escrow.pk)
     with pytest.raises(WrongState):
-        staff_commands.push_operation(actor=finance, operation_id=job.transfer.pk, note="Again", now=world.now)
+        staff_commands.retry_operation(actor=finance, operation_id=job.transfer.pk, note="Again", now=world.now)
     with pytest.raises(NotFound):
-        staff_commands.push_operation(actor=finance, operation_id=4_000_000_000, note="", now=world.now)
+        staff_commands.retry_operation(actor=finance, operation_id=4_000_000_000, note="", now=world.now)
 
 
 def test_finance_staff_sweeps_what_is_overdue(world: World) -> None:

@@ -22,7 +22,7 @@ from multitask.payments.payouts import withdrawals
 from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.providers.stripe import failures
 from multitask.users.actor import Actor
-from multitask.web.backoffice import open_questions
+from multitask.web.backoffice import work_queue
 from tests.payments_world import World, dollars, held, user_id
 
 
@@ -255,7 +255,7 @@ def test_a_payout_that_can_neither_be_made_nor_looked_for_is_not_taken_for_refus
         world.work()
     operation = Operation.objects.get(kind="create_payout")
     assert (operation.state, operation.last_error_code) == ("unknown", "account_invalid")
-    assert open_questions.stuck(world.now).get() == operation
+    assert work_queue.stuck(world.now).get() == operation
     assert purse(freelancer) == (0, 8_500)
 
     Operation.objects.filter(kind="create_payout").update(arguments=wanted)

@@ -9,7 +9,6 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -321,26 +320,6 @@ def test_djangos_own_commands_make_confirmed_addresses_in_their_normal_form() ->
         User.objects.create_user("kate", f"{KELVIN}ate@example.com")
     with pytest.raises(ValidationError):
         User.objects.create_user(f"{KELVIN}ate", "kate@example.com")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_addresses_from_before_are_brought_into_their_normal_form() -> None:
-    call_command("migrate", "users", "0002", verbosity=0)
-    before = MigrationExecutor(connection).loader.project_state(("users", "0002_purposes")).apps
-    written = ["Ada@Example.com", f"{KELVIN}ate@example.com", "j@BÜCHER.example", "j@xn--bcher-kva.example"]
-    users = [
-        before.get_model("users", "User").objects.create(username=f"user{number}", email=address)
-        for number, address in enumerate(written)
-    ]
-
-    call_command("migrate", "users", verbosity=0)
-
-    assert list(User.objects.order_by("pk").values_list("email", "email_confirmed_at")) == [
-        ("ada@example.com", users[0].created_at),
-        (f"user-{users[1].pk}@address.invalid", None),
-        ("j@xn--bcher-kva.example", users[2].created_at),
-        ("j@xn--bcher-kva.example", None),
-    ]
 
 
 def test_attempts_are_kept_by_visitor_and_by_exact_address(kate: User) -> None:

@@ -26,7 +26,7 @@ def test_an_account_becomes_one_of_the_staff_and_stops_being_one() -> None:
     event = AuditEvent.objects.get(event="staff_role_set")
     assert (event.user_id, event.note, event.actor_label) == (user.pk, "Runs the platform.", "operator")
 
-    assert told("ada", "none") == "ada: no longer of the staff"
+    assert told("ada", "none") == "ada: no longer staff"
     user.refresh_from_db()
     assert (user.staff_role, user.is_staff, user.is_superuser) == ("", False, False)
 

@@ -12,7 +12,7 @@ from multitask.users.actor import Actor
 from multitask.webhooks import incoming
 from multitask.webhooks.errors import EventQuarantined
 from multitask.webhooks.models import EventState, IncomingEvent
-from tests.integration.tasks import people
+from tests.integration.marketplace import people
 from tests.integration.webhooks.conftest import Post, make_event
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,9 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
-from multitask.marketplace import board, work
+from multitask.marketplace import board, paying, work
 from multitask.money import Money
 from multitask.payments.escrow import releases
-from multitask.payments.funding import intents
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Withdrawal
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding, withdrawals
@@ -25,7 +24,7 @@ from multitask.users.actor import Actor
 from multitask.webhooks import incoming
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.contract.rigs import GOOD_BANK, GOOD_CARD, StripeRig
-from tests.integration.tasks import people
+from tests.integration.marketplace import people
 from tests.integration.webhooks.conftest import CONNECT_SECRET, PLATFORM_SECRET, URL, sign
 
 Event = dict[str, Any]
@@ -64,7 +63,7 @@ class World:
         task = people.open_task(self.client)
         application = board.apply(actor=self.freelancer, now=people.NOW, task_id=task.pk)
         people.accept(self.client, application)
-        return intents.create_intent(actor=self.client, application_id=application.pk, now=timezone.now()).payment
+        return paying.create_intent(actor=self.client, application_id=application.pk, now=timezone.now()).payment
 
     def pay(self, payment: Payment, card: str = GOOD_CARD) -> None:
         """Pay in the browser; nobody is told yet."""
@@ -80,9 +79,9 @@ class World:
     def released(self) -> Escrow:
         """An escrow whose share has gone to the freelancer's account."""
         held = self.funded()
-        work.start(actor=self.freelancer, now=timezone.now(), task_id=held.task_id)
-        work.deliver(actor=self.freelancer, now=timezone.now(), task_id=held.task_id)
-        work.complete(actor=self.client, now=timezone.now(), task_id=held.task_id)
+        work.start(actor=self.freelancer, now=timezone.now(), task_id=held.agreement.task.pk)
+        work.deliver(actor=self.freelancer, now=timezone.now(), task_id=held.agreement.task.pk)
+        work.complete(actor=self.client, now=timezone.now(), task_id=held.agreement.task.pk)
         releases.release(actor=self.client, escrow_id=held.pk, now=timezone.now())
         self.operate()
         return held

@@ -1,4 +1,4 @@
-"""A deployment that could lose money does not start."""
+"""A deployment with unsafe settings does not start."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_production_refuses_an_address_that_links_cannot_lead_back_to(
     for name, value in {**PRODUCTION, "PUBLIC_URL": address}.items():
         environ.setenv(name, value)
 
-    with pytest.raises(ValidationError, match="PUBLIC_URL has to be the https:// address"):
+    with pytest.raises(ValidationError, match="PUBLIC_URL must be the https:// address"):
         Environment()
 
 

@@ -9,6 +9,7 @@ from multitask.payments import states
 from multitask.payments.states import (
     DisputeState,
     EscrowState,
+    MilestoneState,
     OperationState,
     PaymentState,
     RefundState,
@@ -17,6 +18,20 @@ from multitask.payments.states import (
 )
 
 ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
+    MilestoneState: {
+        ("agreed", "funded"),
+        ("agreed", "started"),
+        ("agreed", "cancelled"),
+        ("funded", "started"),
+        ("funded", "delivered"),
+        ("funded", "completed"),
+        ("funded", "cancelled"),
+        ("started", "delivered"),
+        ("started", "completed"),
+        ("started", "cancelled"),
+        ("delivered", "completed"),
+        ("delivered", "cancelled"),
+    },
     EscrowState: {
         ("pending_payment", "funded"),
         ("pending_payment", "cancelled"),

@@ -1,5 +1,8 @@
-"""`manage.py second_factor_off NAME`: lets somebody in again who has lost phone and recovery codes, as the last
-administrator may have; for everybody else an administrator does it in the back office."""
+"""`manage.py second_factor_off NAME`: remove the second factor of an account.
+
+For the last administrator, who has lost phone and recovery codes; for other accounts an administrator does it in the
+back office.
+"""
 
 from typing import Any
 
@@ -13,26 +16,28 @@ from multitask.users.second_factor import NotOn
 
 
 class Command(BaseCommand):
-    """Removes an account's second factor on the authority of whoever runs the server; the audit trail keeps it."""
+    """Remove the second factor of an account, as the operator of the server; the audit trail records it."""
 
-    help = "Switch an account's two-step sign-in off. Its sessions lose the staff's powers; its owner is told by email."
-    # They would load every page and the API, which takes longer than this.
+    help = "Switch off the two-step sign-in of an account. Its sessions lose staff privileges; its owner gets an email."
+    # System checks would import all pages and the API, which takes longer than this command.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the account and `--reason`."""
-        parser.add_argument("username", help="the user name of an account that exists")
-        parser.add_argument("--reason", default="switched off from the command line", help="what the audit trail keeps")
+        """Add the user name and `--reason`."""
+        parser.add_argument("username", help="the user name of an existing account")
+        parser.add_argument(
+            "--reason", default="switched off from the command line", help="the note in the audit trail"
+        )
 
     def handle(self, *_arguments: Any, username: str, reason: str, **_options: Any) -> None:
-        """Remove it. Errors: CommandError, and exit 1, for a name that nobody has or an account without one."""
+        """Remove it. Raises CommandError (exit 1) if there is no such account or it has no second factor."""
         found = User.objects.filter(username__iexact=username).first()
         if found is None:
-            raise CommandError(f"nobody is called {username!r}")
+            raise CommandError(f"there is no account {username!r}")
         try:
             staff_commands.remove_second_factor(
                 actor=Actor.system("operator"), user_id=found.pk, note=reason, now=timezone.now()
             )
         except NotOn:
-            raise CommandError(f"the two-step sign-in of {found.username} is off already") from None
+            raise CommandError(f"the two-step sign-in of {found.username} is already off") from None
         self.stdout.write(f"{found.username}: two-step sign-in is off; it is set up again at the next sign-in")

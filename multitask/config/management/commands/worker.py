@@ -1,4 +1,4 @@
-"""`manage.py worker`: performs jobs until it is told to stop, and outlives the database."""
+"""`manage.py worker`: perform jobs until it is stopped; continue after the database was unavailable."""
 
 import asyncio
 import signal
@@ -18,42 +18,42 @@ from multitask.payments.operations import routes
 
 CONCURRENCY: Final = 16
 PAUSE_SECONDS: Final = 1.0
-# How the end of a lane shows that it has lost the database.
+# The errors with which a lane ends if it has lost the database.
 LOST: Final = (ProcrastinateException, psycopg.Error, OSError)
 
 log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    """Runs the lanes; each starts anew when it has lost the database, and takes over what was left."""
+    """Run the lanes. A lane that has lost the database is restarted, and performs the jobs that were interrupted."""
 
-    help = "Perform jobs until told to stop; wait for a database that is gone."
+    help = "Perform jobs until stopped; wait while the database is unavailable."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take `--concurrency`."""
+        """Add `--concurrency`."""
         parser.add_argument(
             "--concurrency",
             type=int,
             default=CONCURRENCY,
-            help=f"jobs performed at the same time, at least {lanes.FEWEST}: shared out by kind of work",
+            help=f"jobs performed at the same time, at least {lanes.FEWEST}, distributed over the lanes",
         )
 
     def handle(self, *_arguments: Any, concurrency: int = CONCURRENCY, **_options: Any) -> None:
-        """Work until SIGTERM or SIGINT; what is under way then is finished first."""
+        """Work until SIGTERM or SIGINT; running jobs are finished first."""
         # Also when the system checks are skipped.
         routes.require_valid()
         asyncio.run(_serve(max(lanes.FEWEST, min(concurrency, _connections()))))
 
 
 def _connections() -> int:
-    """How many jobs can have a connection at once: each holds one, and more jobs would only wait for them."""
+    """Return the size of the connection pool: each job holds a connection, so more jobs would only wait."""
     pool: dict[str, Any] = settings.DATABASES["default"].get("OPTIONS", {}).get("pool", {})
     return int(pool.get("max_size", CONCURRENCY))
 
 
 async def _serve(threads: int) -> None:
     loop = asyncio.get_running_loop()
-    # Jobs run in threads; the loop's own number of them depends on the machine.
+    # Jobs run in threads; the default number of threads of the loop depends on the machine.
     loop.set_default_executor(ThreadPoolExecutor(threads + 2, thread_name_prefix="job"))
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,30 +67,30 @@ async def _serve(threads: int) -> None:
 
 
 async def _work(running: procrastinate.App, threads: int, stopping: asyncio.Event) -> None:
-    """Keep all lanes at work until told to stop; returns as well when there is no database to begin with."""
+    """Run all lanes until stopped; also return if the database is unavailable at the start."""
     try:
         async with running.open_async():
             running.perform_import_paths()  # type: ignore[no-untyped-call]
-            await asyncio.gather(*(_keep_at_work(lane, stopping) for lane in lanes.of(running, threads)))
+            await asyncio.gather(*(_run_lane(lane, stopping) for lane in lanes.of(running, threads)))
     except LOST as error:
         log.warning("worker_lost_database", fault=type(error).__name__)
 
 
-async def _keep_at_work(lane: lanes.Lane, stopping: asyncio.Event) -> None:
-    """Run one lane until told to stop, anew each time that it ends by itself.
+async def _run_lane(lane: lanes.Lane, stopping: asyncio.Event) -> None:
+    """Run one lane until stopped, and restart it each time it ends by itself.
 
-    It does not wait for the jobs of the others, which may take long.
+    It does not wait for the jobs of other lanes, which may take long.
     """
-    told = asyncio.create_task(stopping.wait())
-    while not told.done():
+    stop_requested = asyncio.create_task(stopping.wait())
+    while not stop_requested.done():
         work = asyncio.create_task(lane.run())  # type: ignore[no-untyped-call]
-        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         lane.stop()  # type: ignore[no-untyped-call]
         try:
             await work
-            fault = "a task beside the jobs failed"
+            fault = "a side task failed"
         except LOST as error:
             fault = type(error).__name__
-        if not told.done():
+        if not stop_requested.done():
             log.warning("lane_ended", lane=lane.worker_name, fault=fault)
-            await asyncio.wait({told}, timeout=PAUSE_SECONDS)
+            await asyncio.wait({stop_requested}, timeout=PAUSE_SECONDS)

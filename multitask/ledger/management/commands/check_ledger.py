@@ -1,4 +1,4 @@
-"""`manage.py check_ledger`: prove the books, or name what is broken."""
+"""`manage.py check_ledger`: check the invariants of the ledger and report the violations."""
 
 from collections import defaultdict
 from typing import Any, Final
@@ -9,30 +9,30 @@ from multitask import ledger
 from multitask.database import schema
 from multitask.ledger import checks
 
-# The books are broken: 1. A command line that cannot be read: 2, as everywhere.
+# Exit status 1 is for broken invariants, 2 for an invalid command line.
 SCHEMA_NEWER: Final = 3
 SCHEMA_OLDER: Final = 4
 
 
 class Command(BaseCommand):
-    """Prints the trial balance by currency and exits 1 naming every broken invariant.
+    """Print the trial balance by currency; exit 1 and name the broken invariants, if there are any.
 
-    On the schema of another release nothing is checked: it exits 3 when the schema is newer, 4 when it is older.
+    If the schema belongs to another release, nothing is checked: exit 3 if the schema is newer, 4 if it is older.
     """
 
     help = (
-        "Check every invariant of the ledger; exit 1 and name those that are broken. Exit 3 without a check when the "
-        "schema is newer than this code, 4 when migrations are missing."
+        "Check every invariant of the ledger; exit 1 and name those that are broken. Exit 3 without a check if the "
+        "schema is newer than this code, 4 if migrations are missing."
     )
-    # They would load every page and the API, which takes longer than this.
+    # System checks would import all pages and the API, which takes longer than this command.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take `--accounts`."""
+        """Add `--accounts`."""
         parser.add_argument("--accounts", action="store_true", help="print the trial balance, account by account")
 
     def handle(self, *_arguments: Any, accounts: bool = False, **_options: Any) -> None:
-        """Print the summary, then the verdict."""
+        """Print the summary, run the checks and print their result."""
         _require_schema()
         for line in [*(account_lines() if accounts else []), *summary()]:
             self.stdout.write(line)
@@ -55,7 +55,7 @@ def _require_schema() -> None:
 
 
 def account_lines() -> list[str]:
-    """The trial balance: account, currency, debits, credits and balance in minor units, a line each."""
+    """Return the trial balance, one line per account: code, currency, debits, credits, balance (minor units)."""
     return [
         f"{row.account} {row.currency} {row.debits.amount_minor} {row.credits.amount_minor} {row.balance.amount_minor}"
         for row in ledger.trial_balance()
@@ -63,13 +63,13 @@ def account_lines() -> list[str]:
 
 
 def summary() -> list[str]:
-    """One line per currency: how many accounts, all debits, all credits, and what they balance to."""
+    """Return one line per currency: the number of accounts, and the sums of debits, credits and balances."""
     by_currency: defaultdict[str, list[ledger.TrialBalanceRow]] = defaultdict(list)
     for row in ledger.trial_balance():
         by_currency[row.currency].append(row)
     lines = []
     for currency, rows in by_currency.items():
-        # Minor units, since the sum over all accounts may be more than one amount of money can be.
+        # Plain integers, since the sum over all accounts may exceed the range of Money.
         debits = sum(row.debits.amount_minor for row in rows)
         credited = sum(row.credits.amount_minor for row in rows)
         lines.append(

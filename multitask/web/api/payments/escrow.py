@@ -118,7 +118,11 @@ class DisputeIn(Body):
 def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
     """List the escrows that one is a party to, newest first; for staff all."""
     actor = auth.actor_of(request)
-    found = access.visible_escrows(actor).select_related("task", "client", "freelancer").order_by("-pk")
+    found = (
+        access.visible_escrows(actor)
+        .select_related("agreement__task", "milestone", "client", "freelancer")
+        .order_by("-pk")
+    )
     return pagination.page(request, paging, found, lambda held: show(held, actor))
 
 
@@ -221,8 +225,8 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
     return EscrowOut(
         id=held.pk,
         escrow_id=held.public_id,
-        task=held.task_id,
-        task_title=held.task.title,
+        task=held.agreement.task.pk,
+        task_title=held.agreement.title,
         client=held.client_id,
         client_username=held.client.username,
         freelancer=held.freelancer_id,

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router
 
+from multitask.marketplace import paying
 from multitask.money import Money
-from multitask.payments.funding import intents
 from multitask.payments.funding.intents import Intent
 from multitask.payments.states import EscrowState
 from multitask.web import continuations
@@ -51,7 +51,7 @@ def create(request: HttpRequest, body: IntentIn) -> HttpResponse:
     """Create the payment of an accepted application, as the task's client, or return the one there is."""
 
     def execute(request_key: str) -> tuple[int, IntentOut]:
-        intent = intents.create_intent(
+        intent = paying.create_intent(
             actor=auth.actor_of(request), application_id=body.application_id, now=timezone.now()
         )
         return (200 if intent.existing else 201), show(intent)

@@ -118,7 +118,7 @@ def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQu
     """List everything that happened in one's wallet, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
-    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size)
+    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size).select_related("escrow__agreement__task")
     return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
 
 
@@ -165,7 +165,7 @@ def show_balances(found: Balances) -> BalanceOut:
 
 def show_row(row: HistoryRow) -> HistoryOut:
     """Make the answer that shows one event."""
-    task = row.escrow.task if row.escrow else None
+    agreement = row.escrow.agreement if row.escrow else None
     net_minor = row.amount_minor - row.fee_minor
     return HistoryOut(
         id=row.pk,
@@ -177,8 +177,8 @@ def show_row(row: HistoryRow) -> HistoryOut:
         platform_fee=amount_out(Money(row.fee_minor, row.currency)),
         net_amount=amount_out(Money(net_minor, row.currency)),
         currency=row.currency,
-        task=task.pk if task else None,
-        task_title=task.title if task else None,
+        task=agreement.task.pk if agreement else None,
+        task_title=agreement.title if agreement else None,
         escrow=row.escrow_id,
         sender_username=row.sender.username if row.sender else None,
         recipient_username=row.recipient.username if row.recipient else None,

@@ -1,0 +1,88 @@
+"""Cancelling an escrow that nobody has paid, and its payment at the provider."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from multitask.payments.authorization import access
+from multitask.payments.books import audit, history
+from multitask.payments.funding import intents
+from multitask.payments.models import Escrow, Operation, Payment
+from multitask.payments.operations import engine
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    Found,
+    Provider,
+    ProviderError,
+    Rejected,
+    Search,
+    Unavailable,
+    supporting,
+)
+from multitask.payments.provider import PaymentState as ProviderPayment
+from multitask.payments.states import EscrowState, HistoryStatus, OperationState, PaymentState, require
+from multitask.users.actor import Actor
+
+CANCEL_PAYMENT: Final = "cancel_payment"
+NOTHING_TO_CANCEL: Final = "nothing_to_cancel"
+
+
+def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
+    """Cancel an escrow that waits for its payment; the caller holds its lock."""
+    require(escrow.escrow_state, EscrowState.CANCELLED)
+    escrow.state, escrow.cancelled_at = EscrowState.CANCELLED.value, now
+    escrow.save(update_fields=["state", "cancelled_at"])
+    audit.record("cancelled", actor=actor, now=now, escrow=escrow)
+    for payment in escrow.payments.filter(state=PaymentState.PENDING.value):
+        if engine.latest(CANCEL_PAYMENT, payment.pk) is None:
+            engine.begin(CANCEL_PAYMENT, subject_id=payment.pk, provider=payment.provider, escrow=escrow, now=now)
+
+
+class CancelPayment:
+    """Performs `cancel_payment`. Money that arrived first is sent back when its payment is confirmed."""
+
+    def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
+        """Cancel it. While its creation is unanswered, its id is not known."""
+        payment = Payment.objects.get(pk=operation.subject_id)
+        if payment.provider_payment_id is None:
+            raise _not_there(payment, operation)
+        return supporting(provider, Collects).cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
+
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
+        """Read the payment: cancelled or paid, it is decided."""
+        payment = Payment.objects.get(pk=operation.subject_id)
+        if payment.provider_payment_id is None:
+            return ABSENT
+        state = supporting(provider, Collects).read_payment(payment.provider_payment_id)
+        return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Handle the response as if a webhook had delivered it."""
+        intents.confirm(operation.provider, state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Paid first: its confirmation sends the money back. Never created: there is nothing to pay."""
+        if error.code != NOTHING_TO_CANCEL:
+            return
+        assert operation.escrow_id is not None  # noqa: S101
+        escrow = access.lock_by_id(operation.escrow_id)
+        payment = Payment.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
+        if payment.state == PaymentState.PENDING.value:
+            payment.state = PaymentState.CANCELLED.value
+            payment.save(update_fields=["state"])
+            history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
+
+    def hold(self, operation: Operation) -> str:
+        """Nothing to wait for."""
+        return ""
+
+
+def _not_there(payment: Payment, operation: Operation) -> ProviderError:
+    creation = engine.latest(intents.CREATE_PAYMENT, payment.pk)
+    now = operation.sent_at or operation.created_at
+    if creation is None or creation.state == OperationState.FAILED.value:
+        return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
+    if engine.withdraw(creation, code=intents.CALLED_OFF, now=now):
+        return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
+    return Unavailable("awaits_creation", "The payment's creation is not answered yet.")

@@ -1,0 +1,1 @@
+"""The overview: the work queue and statistics."""

@@ -1,0 +1,1 @@
+"""Withdrawals and payout accounts: the lists and their pages."""

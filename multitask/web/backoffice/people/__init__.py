@@ -1,0 +1,1 @@
+"""Users and staff: the list, the page of a person, and the actions of administrators."""

@@ -1,0 +1,1 @@
+"""Search by any id: ours, the provider's, a name or a key."""

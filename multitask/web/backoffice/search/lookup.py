@@ -1,0 +1,180 @@
+"""Rows by any id: ours, the provider's, a user name, a key, an account code. Each query uses an index."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils.translation import gettext as _
+
+from multitask import providers
+from multitask.ledger.models import Account, Transaction
+from multitask.payments.models import (
+    Chargeback,
+    ConnectedAccount,
+    Customer,
+    Dispute,
+    Escrow,
+    HistoryRow,
+    Operation,
+    Payment,
+    Refund,
+    SavedMethod,
+    Withdrawal,
+)
+from multitask.payments.operations import references
+from multitask.payments.provider import IdKind
+from multitask.users import names
+from multitask.users.models import User
+from multitask.web.backoffice.base import labels, links
+from multitask.webhooks.models import IncomingEvent
+
+LONGEST: Final = 255
+_MOST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row that has the id, and its page."""
+
+    title: str
+    kind: str
+    address: str
+
+
+def find(wanted: str) -> list[Hit]:
+    """Return everything that has this id; nothing for text that cannot be an id."""
+    if not wanted or "\x00" in wanted:
+        return []
+    if re.fullmatch(r"#?[0-9]{1,19}", wanted, re.ASCII):
+        return _by_number(int(wanted.lstrip("#")))
+    known = _as_uuid(wanted)
+    if known is not None:
+        return _by_uuid(known)
+    return list(dict.fromkeys(_by_text(wanted)))
+
+
+def _as_uuid(wanted: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(wanted)
+    except ValueError:
+        return None
+
+
+def _by_number(number: int) -> list[Hit]:
+    """Return the rows with this number; escrows first, as their number is searched for most."""
+    models: tuple[type[Model], ...] = (
+        Escrow, Withdrawal, Refund, Dispute, Payment, Operation, IncomingEvent, User,
+    )  # fmt: skip
+    found = [_hits(model._default_manager.filter(pk=number)) for model in models]
+    return [hit for hits in found for hit in hits]
+
+
+def _by_uuid(known: uuid.UUID) -> list[Hit]:
+    models: tuple[type[Model], ...] = (Escrow, Refund, Withdrawal, Dispute, HistoryRow)
+    for model in models:
+        hits = _hits(model._default_manager.filter(public_id=known))
+        if hits:
+            return hits
+    return _hits(Transaction.objects.filter(pk=known))
+
+
+# Who carries an id of this kind at a provider of this name.
+_BY_KIND: Final[dict[IdKind, Callable[[str, str], QuerySet[Any]]]] = {
+    IdKind.PAYMENT: lambda name, wanted: Payment.objects.filter(provider=name, provider_payment_id=wanted),
+    IdKind.COLLECTION: lambda name, wanted: Payment.objects.filter(provider=name, provider_collection_id=wanted),
+    IdKind.TRANSFER: lambda name, wanted: Operation.objects.filter(provider=name, provider_reference=wanted),
+    IdKind.PAYOUT: lambda name, wanted: Withdrawal.objects.filter(provider=name, provider_payout_id=wanted),
+    IdKind.REFUND: lambda name, wanted: Refund.objects.filter(provider=name, provider_refund_id=wanted),
+    IdKind.ACCOUNT: lambda name, wanted: ConnectedAccount.objects.filter(provider=name, provider_account_id=wanted),
+    IdKind.CUSTOMER: lambda name, wanted: Customer.objects.filter(provider=name, provider_customer_id=wanted),
+    IdKind.EVENT: lambda name, wanted: IncomingEvent.objects.filter(provider=name, event_id=wanted).defer("payload"),
+    IdKind.DISPUTE: lambda name, wanted: Chargeback.objects.filter(provider=name, provider_dispute_id=wanted),
+    IdKind.PAYMENT_METHOD: lambda name, wanted: SavedMethod.objects.filter(
+        provider=name, provider_method_id=wanted
+    ).select_related("customer"),
+}
+
+
+def _by_text(wanted: str) -> Iterable[Hit]:
+    for provider in providers.every():
+        kind = provider.kind_of_id(wanted)
+        if kind is not None:
+            yield from _hits(_BY_KIND[kind](provider.name, wanted))
+    if ":" in wanted:
+        yield from _by_key(wanted)
+    yield from _hits(_people(wanted))
+
+
+def _people(wanted: str) -> QuerySet[User]:
+    if "@" in wanted:
+        return User.objects.filter(email=names.email(wanted) or wanted)
+    return User.objects.filter(Exact(Lower("username"), names.folded(wanted)))
+
+
+def _by_key(wanted: str) -> Iterable[Hit]:
+    """Return calls by reference or key, accounts by code, and transactions by key."""
+    kind, *_rest = wanted.split(":")
+    subject = references.subject_of(":".join(wanted.split(":")[:3]), kind)
+    if subject is not None:
+        yield from _hits(Operation.objects.filter(kind=kind, subject_id=subject[0], sequence=subject[1]))
+    yield from _hits(Account.objects.filter(code=wanted))
+    yield from _hits(Transaction.objects.filter(scope="payments", key=wanted))
+
+
+def _hits(rows: QuerySet[Any]) -> list[Hit]:
+    return [_hit(row) for row in rows[:_MOST]]
+
+
+def _hit(row: Any) -> Hit:
+    title, kind, address = _SHOWN[type(row)](row)
+    return Hit(str(title), str(kind), address)
+
+
+def _of_escrow(kind: str) -> Callable[[Any], tuple[Any, str, str]]:
+    """Return how a row is shown whose page is its escrow's."""
+
+    def shown(row: Any) -> tuple[Any, str, str]:
+        values = {"number": row.pk, "escrow": row.escrow_id}
+        titles = {
+            "payment": _("Payment %(number)s of escrow %(escrow)s"),
+            "refund": _("Refund %(number)s of escrow %(escrow)s"),
+            "dispute": _("Dispute %(number)s of escrow %(escrow)s"),
+            "chargeback": _("Chargeback %(number)s of escrow %(escrow)s"),
+        }
+        return titles[kind] % values, str(row), links.escrow(row.escrow_id, f"{kind}-{row.pk}")
+
+    return shown
+
+
+def _history(row: HistoryRow) -> tuple[Any, str, str]:
+    if row.withdrawal_id is not None:
+        address = links.page("payments.withdrawal", row.withdrawal_id)
+    elif row.escrow_id is not None:
+        address = links.escrow(row.escrow_id)
+    else:
+        address = links.page("users.user", row.user_id)
+    return row.description, _("Entry in a wallet's history"), address
+
+
+_SHOWN: Final[dict[type, Callable[[Any], tuple[Any, Any, str]]]] = {
+    Escrow: lambda row: (_("Escrow %(id)s") % {"id": row.pk}, str(row), links.of(row)),
+    Withdrawal: lambda row: (_("Withdrawal %(id)s") % {"id": row.pk}, str(row), links.of(row)),
+    Payment: _of_escrow("payment"),
+    Refund: _of_escrow("refund"),
+    Dispute: _of_escrow("dispute"),
+    Chargeback: _of_escrow("chargeback"),
+    Operation: lambda row: (labels.of("operation_kind", row.kind), row.key, links.of(row)),
+    IncomingEvent: lambda row: (_("Webhook %(id)s") % {"id": row.pk}, str(row), links.of(row)),
+    User: lambda row: (row.username, row.email, links.of(row)),
+    ConnectedAccount: lambda row: (str(row), _("Payout account"), links.of(row)),
+    Customer: lambda row: (str(row), _("Customer"), links.page("users.user", row.user_id)),
+    SavedMethod: lambda row: (str(row), _("Saved card"), links.page("users.user", row.customer.user_id)),
+    HistoryRow: _history,
+    Account: lambda row: (row.code, row.currency, links.of(row)),
+    Transaction: lambda row: (labels.of("posting", row.kind), row.key, links.of(row)),
+}
