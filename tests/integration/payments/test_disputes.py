@@ -122,6 +122,7 @@ def test_finance_staff_settles_with_a_split(world: World, client: str, freelance
     back = dollars(client).amount_minor
     assert job.escrow.refunded_minor == back
     assert job.escrow.state == ("released" if share else "refunded")
+    assert job.task.status == ("completed" if share else "cancelled")
     assert [r.state for r in Refund.objects.all()] == (["succeeded"] if back else [])
     assert "dispute_settled" in job.history()
 

@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from multitask.marketplace import work
 from multitask.marketplace.work import TaskStateConflict
+from multitask.payments.authorization import approvals
 from multitask.payments.errors import NotFunded, PaymentError, WrongState
 from multitask.payments.escrow import disputes, refunds, releases
-from multitask.payments.models import AuditEvent, Escrow
+from multitask.payments.models import Approval, AuditEvent, Escrow
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -96,6 +98,21 @@ def test_nothing_is_released_while_a_refund_is_asked_for(world: World) -> None:
     assert not due(world, job)
     assert not auto_release(world, job)
     refunds.withdraw(actor=job.client, refund_id=job.refund.pk, now=world.now)
+    assert due(world, job)
+    assert auto_release(world, job)
+
+
+def test_nothing_is_released_while_a_second_person_decides(world: World, settings: Settings) -> None:
+    settings.SECOND_PERSON_ABOVE_MINOR = 5_000
+    job = world.delivered()
+    approval = refunds.ask_or_refund(
+        actor=world.staff(), escrow_id=job.escrow.pk, amount=None, reason="duplicate", now=world.now
+    )
+    assert isinstance(approval, Approval)
+    world.wait(days=14)
+    assert not due(world, job)
+    assert not auto_release(world, job)
+    approvals.decide(actor=world.staff(), approval_id=approval.pk, approve=False, now=world.now)
     assert due(world, job)
     assert auto_release(world, job)
 
