@@ -13,7 +13,7 @@ from multitask.payments.provider import CannotTell, Found, Provider, Rejected, S
 from multitask.payments.states import OperationState
 
 CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
-# With the delays between attempts these take about two hours.
+# With the delays between attempts these take about an hour and a half.
 MOST_SEARCHES: Final = 15
 
 

@@ -176,12 +176,12 @@ def test_a_provider_without_keys_that_can_never_tell_leaves_it_to_staff(world: W
     assert engine.perform(operation.pk, now=world.now + timedelta(days=1)).hold == "outcome_unknown"
     assert engine.wake(operation.user_id or 0, now=world.now) == 0
 
-    staff_commands.push_operation(actor=world.staff(), operation_id=operation.pk, note="Again", now=world.now)
+    staff_commands.retry_operation(actor=world.staff(), operation_id=operation.pk, note="Again", now=world.now)
     operation = perform(world, operation)
     assert operation.hold == "outcome_unknown"
 
     postbox.searches = []
-    staff_commands.push_operation(actor=world.staff(), operation_id=operation.pk, note="Again", now=world.now)
+    staff_commands.retry_operation(actor=world.staff(), operation_id=operation.pk, note="Again", now=world.now)
     operation = perform(world, operation)
     assert (operation.state, operation.hold, len(postbox.letters)) == ("succeeded", "", 1)
 
