@@ -1,6 +1,6 @@
 """Large decisions of the staff need a second person."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -55,7 +55,14 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
 
 def is_any_open(escrow: Escrow) -> bool:
     """Return whether a decision of the staff over this escrow waits for a second person."""
-    return Approval.objects.filter(escrow=escrow, decided_at=None).exists()
+    return bool(with_open([escrow.pk]))
+
+
+def with_open(escrow_ids: Sequence[int]) -> set[int]:
+    """Return those of some escrows over which a decision of the staff waits for a second person."""
+    if not escrow_ids:
+        return set()
+    return set(Approval.objects.filter(escrow__in=escrow_ids, decided_at=None).values_list("escrow_id", flat=True))
 
 
 def require_none_open(escrow: Escrow) -> None:

@@ -1,7 +1,7 @@
-"""Where each cent of one escrow is: every one of them in exactly one named place.
+"""Where the money of one escrow is: each cent in exactly one place.
 
-What has settled lies in the freelancer's wallet together with other earnings. It leaves again in
-the order in which it came: withdrawals take the earliest settled earnings first.
+Settled money is in the freelancer's wallet together with other earnings. Withdrawals take the earliest
+settled earnings first.
 """
 
 from dataclasses import dataclass
@@ -40,13 +40,13 @@ class Part:
 
 
 def parts(escrow: Escrow) -> list[Part]:
-    """Every place that holds something of the escrow; the amounts add up to its total."""
+    """Return every place that holds some of the escrow; the amounts add up to its total."""
     found = _before_funding(escrow) if escrow.funded_at is None else _after_funding(escrow)
     return [Part(place, Money(minor, escrow.currency)) for place, minor in found.items() if minor]
 
 
 def _before_funding(escrow: Escrow) -> dict[Place, int]:
-    """The provider may hold money that it has not confirmed, or that fits nothing; the rest is unpaid."""
+    """Return the unpaid amount, or the amount that the provider is still processing."""
     undecided = Q(state=PaymentState.PENDING.value, provider_status="processing")
     is_processing = escrow.payments.filter(undecided).exists()
     return {Place.PROVIDER if is_processing else Place.UNPAID: escrow.total_minor}
@@ -55,7 +55,7 @@ def _before_funding(escrow: Escrow) -> dict[Place, int]:
 def _after_funding(escrow: Escrow) -> dict[Place, int]:
     refunding = _sum(escrow.refunds.filter(source="escrow", state=RefundState.PENDING.value))
     if escrow.state == EscrowState.RELEASED.value:
-        # What a failed refund of a settled dispute holds is on its way back still: staff tries again.
+        # A failed refund of a settled dispute still counts: staff retries it.
         refunding = escrow.total_minor - escrow.released_minor - escrow.refunded_minor
     held = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency).amount_minor
     share = escrow.released_minor - escrow.released_fee_minor
@@ -82,7 +82,7 @@ def _settled(escrow: Escrow, share: int) -> dict[Place, int]:
 
 
 def _overlap(start: int, length: int, other_start: int, other_length: int) -> int:
-    """How much two stretches of cents have in common."""
+    """Return the overlap of two ranges of cents."""
     end = min(start + length, other_start + other_length)
     return max(0, end - max(start, other_start))
 
