@@ -100,7 +100,7 @@ def test_bad_parameters_are_refused(shared: SandboxProcess, form: dict[str, str]
 
 
 def test_rupiah_are_charged_with_up_to_twelve_digits(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "POST", PI, {"amount": "999999999999", "currency": "idr"}).status == 200
+    assert raw_requests.send(shared, "POST", PI, {"amount": "999999999999", "currency": "idr"}).status == 200
 
 
 @pytest.mark.parametrize("text", ["a[b=1", "amount=%ff", "a=1&a[b]=2", "[x]=1", "a" + "[b]" * 30 + "=1"])
