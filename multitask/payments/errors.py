@@ -91,17 +91,17 @@ class AmountTooLarge(PaymentError):
 
 
 class AmountTooSmall(PaymentError):
-    """Less than the provider charges at all."""
+    """Less than the route of the currency takes."""
 
     code = "amount_too_small"
     message = "The amount is smaller than the payment provider accepts."
 
 
 class CurrencyUnsupported(PaymentError):
-    """A currency that the provider does not charge."""
+    """A currency without a route: it cannot be collected, held and paid out."""
 
-    code = "currency_unknown"
-    message = "The payment provider does not charge this currency."
+    code = "currency_unsupported"
+    message = "Payments in this currency are not possible here."
 
 
 class AmountTooPrecise(PaymentError):
@@ -130,6 +130,13 @@ class InsufficientFunds(PaymentError):
 
     code = "insufficient_funds"
     message = "Your available balance does not cover this amount."
+
+
+class NoBankInCurrency(PaymentError):
+    """The payout account has no bank account in the currency."""
+
+    code = "no_bank_in_currency"
+    message = "Your payout account has no bank account in this currency."
 
 
 class OnboardingIncomplete(PaymentError):

@@ -144,6 +144,7 @@ def _carry_out(held: Escrow, to_client: Money, to_freelancer: Money, actor: Acto
         refund = Refund.objects.create(
             escrow=held,
             payment=held.payments.get(state=PaymentState.SUCCEEDED.value),
+            provider=held.provider,
             amount_minor=to_client.amount_minor,
             currency=to_client.currency,
             state=RefundState.PENDING.value,
