@@ -1,4 +1,4 @@
-"""The audit trail: one line a deed, written in the deed's own transaction and never changed."""
+"""The audit trail: one row per action, written in the transaction of the action and never changed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Withdrawal
 from multitask.users.actor import Actor
 
-# What a card said is its owner's business, and so is what stands against a freelancer's account.
+# Only the client sees decline reasons, and only the freelancer sees what is wrong with their account.
 _CLIENTS_OWN = frozenset({"payment_failed", "payment_refused"})
 _FREELANCERS_OWN = frozenset({"transfer_failed"})
 
@@ -24,7 +24,7 @@ def record(
     note: str = "",
     details: Mapping[str, str | int] | None = None,
 ) -> AuditEvent:
-    """Write down who did what, when, from where and with which amount."""
+    """Record who did what, when, from where and with which amount."""
     return AuditEvent.objects.create(
         event=event,
         at=now,
@@ -44,7 +44,7 @@ def record(
 
 
 def note_for(reader: Actor, event: AuditEvent) -> str:
-    """The words of an event, without those that are the other side's own business."""
+    """Return the note of an event, or an empty string if only the other side may read it."""
     if event.escrow is None:
         return event.note
     is_hidden = (event.event in _CLIENTS_OWN and reader.is_user(event.escrow.freelancer_id)) or (

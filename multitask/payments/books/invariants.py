@@ -1,4 +1,4 @@
-"""What must hold between the escrows and the books, each as a query that finds what breaks it."""
+"""Invariants between the escrows and the ledger; each is a query that returns the violations."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -179,7 +179,7 @@ def _details(sql: str) -> Iterable[str]:
 
 
 def register() -> None:
-    """Let `ledger.checks` run these with its own."""
+    """Add these invariants to those of `ledger.checks`."""
     known = set(checks.names())
     for name, sql in QUERIES.items():
         if name not in known:

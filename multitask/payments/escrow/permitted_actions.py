@@ -1,4 +1,4 @@
-"""What an actor could do with an escrow now: the same rules as the commands', asked instead of enforced."""
+"""The actions that an actor may take on an escrow now, by the same rules that the commands enforce."""
 
 from multitask.payments.authorization import access, approvals
 from multitask.payments.escrow import refunds
@@ -8,9 +8,9 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
-    """Names of commands that would be accepted at this moment, in the order a page would show them."""
+    """Return the names of the actions that would be accepted now, in the order in which pages show them."""
     found = _allowed(actor, escrow)
-    # While a decision of the staff waits for a second person, the staff decides nothing else.
+    # While a decision waits for a second person, the commands refuse all other decisions of the staff.
     if found and access.party(actor, escrow) in STAFF_ROLES and approvals.is_any_open(escrow):
         return []
     return found

@@ -1,4 +1,4 @@
-"""Payments that arrived but fit no escrow: put to one side, and sent back."""
+"""Payments that arrived but fit no escrow: set aside, and refunded."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,7 @@ _SYSTEM: Final = Actor.system("provider")
 
 
 def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, now: datetime) -> None:
-    """Keep money apart that is not what the escrow waits for; the caller saves the payment."""
+    """Book a received payment that the escrow does not expect as unapplied; the caller saves the payment."""
     require(PaymentState(payment.state), PaymentState.REVIEW)
     payment.state = PaymentState.REVIEW.value
     payment.review_reason = reason
@@ -36,7 +36,7 @@ _SPOKEN: Final = {
 def send_back(
     escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
 ) -> Refund:
-    """Refund a payment that was set aside, whole. The caller holds the escrow's lock."""
+    """Refund the whole of an unapplied payment; the caller holds the escrow's lock."""
     refund = Refund.objects.create(
         escrow=escrow,
         payment=payment,
@@ -58,10 +58,9 @@ def send_back(
 
 @database.transactional
 def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund | Approval:
-    """Send back a payment that is under review, as finance staff.
+    """Refund a payment that is under review, as finance staff.
 
-    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
-    NotFound or WrongState.
+    A large payment creates and returns an approval instead. Raises Forbidden, ProofNeeded, NotFound or WrongState.
     """
     powers.require(actor, Power.REFUND, Forbidden())
     payment = Payment.objects.filter(pk=payment_id).first()
@@ -87,6 +86,6 @@ def _returnable(payment: Payment) -> Money:
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Send a large payment back that a second person approved."""
+    """Carry out the approved refund of an unapplied payment."""
     payment = Payment.objects.get(pk=arguments["payment_id"], escrow=escrow)
     send_back(escrow, payment, _returnable(payment), actor=actor, now=now, note=arguments["note"])

@@ -17,8 +17,8 @@ TITLE_MAX = 200
 class Agreement(models.Model):
     """What a payer and a payee have agreed on. Currency and terms never change.
 
-    `reference` is the name of whoever opened it for it, such as `task:12`; `link` is the path of the page on which
-    both sides see it.
+    `reference` is the name that the code which opened it uses, such as `task:12`; `link` is the path of the page on
+    which both sides see it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -37,7 +37,7 @@ class Agreement(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """One agreement per reference, between two people."""
+        """One agreement per reference; payer and payee are different users."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["reference"], name="payments_agreement_reference"),
@@ -113,7 +113,7 @@ class Milestone(models.Model):
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is completed or cancelled."""
+        """Return whether it is completed or cancelled."""
         return self.milestone_state in CLOSED_MILESTONES
 
     @property

@@ -1,4 +1,4 @@
-"""Settlement: the freelancer's pending money becomes available once it is theirs at the provider."""
+"""Availability: pending money becomes available once the funds have settled in the connected account."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ _SYSTEM = Actor.system("settlement")
 
 @database.transactional
 def settle(*, escrow_id: int, now: datetime) -> bool:
-    """Make a released share available if its funds have settled; False when it is too early or done."""
+    """Make a released share available if its funds have settled; return whether it was made available now."""
     escrow = access.lock_by_id(escrow_id)
     if escrow.state != EscrowState.RELEASED.value or escrow.settled_at is not None:
         return False
@@ -46,9 +46,9 @@ def _may_settle(escrow: Escrow, now: datetime) -> bool:
 
 
 def due(*, now: datetime) -> list[int]:
-    """Released escrows whose funds have settled at the provider and wait to be made available.
+    """Return the ids of released escrows whose funds have settled at the provider but are not available yet.
 
-    All of them: behind a bound, some would never be reached when those before them fail each time.
+    There is no limit: with one, escrows that fail each time would block those after them.
     """
     receiving = ConnectedAccount.objects.filter(
         user_id=OuterRef("freelancer_id"),
@@ -70,9 +70,9 @@ def due(*, now: datetime) -> list[int]:
 
 
 def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
-    """Look again at everything that waits for this account; the provider says that funds became available.
+    """Queue a check of all pending shares of an account whose available balance changed at the provider.
 
-    Of many such events in a row, only the first makes jobs.
+    Escrows that already have a queued job get no second one, so a series of events creates jobs only once.
     """
     account = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id).first()
     if account is None:

@@ -28,7 +28,7 @@ _SYSTEM: Final = Actor.system("provider")
 
 
 def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
-    """Withdraw from the available balance. The same `request_key` again answers the same withdrawal.
+    """Withdraw from the available balance. A repeated `request_key` returns the same withdrawal.
 
     Raises Forbidden, OnboardingIncomplete, DisputeOpen, InsufficientFunds, TooManyRequests or KeyReused.
     """
@@ -65,7 +65,10 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
 
 
 def _locked_account(user_id: int) -> ConnectedAccount:
-    """The account's row orders one user's withdrawals, so that a key sent twice finds the first."""
+    """Lock the user's account, so that concurrent requests with the same key run one after the other.
+
+    Raises OnboardingIncomplete.
+    """
     account = onboarding.account_of(user_id)
     if account is None:
         raise OnboardingIncomplete
@@ -82,7 +85,7 @@ def _earlier(user_id: int, amount: Money, request_key: str) -> Withdrawal | None
 
 
 def require_undisputed(user_id: int) -> None:
-    """Insist that no dispute or chargeback is open about the freelancer's work. Raises DisputeOpen."""
+    """Require that no escrow of the freelancer is disputed or frozen. Raises DisputeOpen."""
     escrows = Escrow.objects.filter(freelancer_id=user_id)
     disputed = escrows.filter(state=EscrowState.DISPUTED.value)
     frozen = escrows.filter(frozen_at__isnull=False)
@@ -117,7 +120,7 @@ def _send(withdrawal: Withdrawal, actor: Actor, now: datetime) -> None:
 
 @database.transactional
 def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
-    """Take over what the provider says of a payout. Raises UnknownObject."""
+    """Apply the provider's state of a payout. Raises UnknownObject."""
     withdrawal = _known(provider, state)
     if withdrawal is None:
         raise UnknownObject(detail=state.id)
@@ -135,7 +138,7 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
 def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
     wanted = references.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
     locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
-    # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
+    # A payout of another account is not this withdrawal, even if its reference matches.
     return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
 
 
@@ -199,7 +202,7 @@ _READABLE: Final = {
 
 
 def readable(code: str, reason: str) -> str:
-    """A sentence that a person can act on, for the provider's word."""
+    """Return a message for users for the provider's failure code."""
     return _READABLE.get(code) or reason or "The bank did not accept the payment."
 
 
@@ -207,7 +210,7 @@ class CreatePayout:
     """Performs `create_payout`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderPayout:
-        """Create it."""
+        """Create the payout."""
         wanted = operation.arguments
         return provider.create_payout(
             reference=operation.reference,
@@ -225,16 +228,16 @@ class CreatePayout:
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Take the answer like a webhook's: it is rarely paid at once."""
+        """Handle the response as if a webhook had delivered it; the payout is usually not paid yet."""
         confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Make the money available again and say why."""
+        """Make the money available again and record the reason."""
         withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         _failed(withdrawal, error.code, error.message, now)
         withdrawal.save()
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""
