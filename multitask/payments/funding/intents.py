@@ -67,7 +67,7 @@ def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
         engine.answered(prepared.payment_call, now=now, began=began)
     except ProviderRefused as refusal:
         if refusal.detail == CALLED_OFF:
-            raise WrongState("The task was called off.") from refusal
+            raise WrongState("The task was cancelled.") from refusal
         raise
     payment = Payment.objects.select_related("escrow").get(pk=prepared.payment.pk)
     return Intent(escrow=payment.escrow, payment=payment, existing=prepared.existing)
@@ -286,7 +286,7 @@ class CreatePayment:
         customer_id, escrow_state = _customer_and_escrow(operation)
         if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
             # The milestone was cancelled after the intent was committed.
-            raise Rejected(CALLED_OFF, "The task was called off.")
+            raise Rejected(CALLED_OFF, "The task was cancelled.")
         if customer_id is None:
             raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
         return provider.create_payment(

@@ -22,14 +22,14 @@ def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, no
     require(PaymentState(payment.state), PaymentState.REVIEW)
     payment.state = PaymentState.REVIEW.value
     payment.review_reason = reason
-    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_SPOKEN[reason])
+    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_REASONS[reason])
     audit.record("payment_review", actor=_SYSTEM, now=now, escrow=escrow, amount=received, note=reason)
     postings.receive_unapplied(payment, received, now)
 
 
-_SPOKEN: Final = {
-    "amount_mismatch": "The amount received is not the amount asked for; our staff looks at it.",
-    "second_payment": "The task was paid already or called off; this payment is sent back.",
+_REASONS: Final = {
+    "amount_mismatch": "The amount received is not the amount of the payment; our staff is reviewing it.",
+    "second_payment": "The task was already paid or cancelled; this payment is being refunded.",
 }
 
 
