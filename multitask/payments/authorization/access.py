@@ -112,7 +112,7 @@ def require_client(actor: Actor, escrow: Escrow, message: str) -> None:
 def require_neutral(actor: Actor, escrow: Escrow) -> None:
     """Require that the actor is neither side of the escrow. Raises Forbidden."""
     if party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
-        raise Forbidden("You cannot decide about an escrow that you are a party to.")
+        raise Forbidden("You cannot decide about your own money.")
 
 
 def party(actor: Actor, escrow: Escrow) -> Role:
