@@ -30,11 +30,11 @@ class PaymentState(StrEnum):
     SUCCEEDED = "succeeded"  # its money is in escrow
     CANCELLED = "cancelled"
     REVIEW = "review"  # its money arrived but fits no escrow; staff decides
-    RETURNED = "returned"  # its money arrived and was sent back
+    RETURNED = "returned"  # its money arrived and was refunded
 
 
 class RefundState(StrEnum):
-    REQUESTED = "requested"  # the client asked, the freelancer has not answered
+    REQUESTED = "requested"  # by the client; the freelancer has not answered
     PENDING = "pending"  # reserved in the ledger, the provider has not confirmed
     SUCCEEDED = "succeeded"
     FAILED = "failed"

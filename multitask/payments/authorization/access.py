@@ -52,7 +52,7 @@ def lock_by_id(escrow_id: int) -> Escrow:
 
 
 def lock_by_milestone(milestone_id: int) -> Escrow | None:
-    """Lock the escrow of a milestone that is not cancelled, if there is one."""
+    """Lock and return the milestone's escrow that is not cancelled, or None."""
     return _locked(Escrow.objects.filter(milestone_id=milestone_id).exclude(state=EscrowState.CANCELLED.value))
 
 

@@ -67,7 +67,7 @@ def require_none_open(escrow: Escrow) -> None:
 def require_same_amount(asked_minor: int, present: Money) -> None:
     """Require that the amount (in minor units) has not changed since approval was asked for. Raises WrongState."""
     if asked_minor != present.amount_minor:
-        raise WrongState("The amount has changed since this was asked for: turn it down and ask again.")
+        raise WrongState("The amount has changed since approval was requested: reject this and request it again.")
 
 
 def ask(

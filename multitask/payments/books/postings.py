@@ -45,7 +45,7 @@ def refund_account(refund_id: int) -> AccountRef:
 
 
 def unapplied_account(payment_id: int) -> AccountRef:
-    """Money that arrived but fits no escrow: a second payment, or another amount than asked for."""
+    """Unapplied: a payment that fits no escrow, such as a second one or one of another amount."""
     return AccountRef(f"unapplied:{payment_id}")
 
 
@@ -210,7 +210,7 @@ def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> 
         source=connected_account(withdrawal.provider, withdrawal.account_id),
         target=withdrawing_account(withdrawal.user_id),
         now=now,
-        description=f"Withdrawal {withdrawal} sent back by the bank",
+        description=f"Withdrawal {withdrawal} returned by the bank",
         reverses=paid,
     )
 
@@ -269,7 +269,7 @@ def unpay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting
         source=provider_account(provider),
         target=refund_account(refund.pk),
         now=now,
-        description=f"Refund {refund} sent back by the bank",
+        description=f"Refund {refund} returned by the bank",
     )
 
 

@@ -125,6 +125,7 @@ def _require_settleable(escrow: Escrow, dispute: Dispute, client_amount: Money, 
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Settle a dispute, at once or after a second person approved it; the caller has locked the escrow."""
     dispute = Dispute.objects.select_for_update(no_key=True).get(pk=arguments["dispute_id"])
     to_client = Money(arguments["client_minor"], escrow.currency)
     to_freelancer = Money(arguments["freelancer_minor"], escrow.currency)
@@ -162,7 +163,7 @@ def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Ac
     if to_freelancer.amount_minor:
         releases.share_out(escrow, to_freelancer, actor=actor, now=now)
     else:
-        # The whole goes back: the escrow is funded again until the provider confirms the refund.
+        # Everything is refunded: the escrow is funded again until the provider confirms the refund.
         require(escrow.escrow_state, EscrowState.FUNDED)
         escrow.state = EscrowState.FUNDED.value
         escrow.save(update_fields=["state"])

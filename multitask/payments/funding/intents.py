@@ -268,7 +268,7 @@ def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> N
 
 
 def _record_fee(payment: Payment, state: ProviderPayment, now: datetime) -> None:
-    """Book the provider's fee once; it may become known later than the payment itself."""
+    """Post the provider's fee once; it may become known after the payment."""
     if state.fee is None or payment.fee_minor is not None:
         return
     payment.fee_minor = state.fee.amount_minor

@@ -81,7 +81,7 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = 
 def _returnable(payment: Payment) -> Money:
     under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
-        raise WrongState("Only a payment under review can be sent back, once.")
+        raise WrongState("Only a payment under review can be refunded, and only once.")
     return Money(payment.received_minor, payment.received_currency)
 
 

@@ -48,7 +48,7 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
     if chargeback.closed_at is None or state.status in CLOSED:
         chargeback.status = state.status
     chargeback.save()
-    _freeze_or_thaw(escrow, now)
+    _freeze_or_unfreeze(escrow, now)
 
 
 def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
@@ -68,7 +68,7 @@ def _payment(provider: str, state: DisputeState) -> Payment | None:
     )
 
 
-def _freeze_or_thaw(escrow: Escrow, now: datetime) -> None:
+def _freeze_or_unfreeze(escrow: Escrow, now: datetime) -> None:
     """Freeze the escrow while a chargeback is open or lost. Finance staff books lost ones."""
     holding = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
     if holding and escrow.frozen_at is None:

@@ -128,7 +128,7 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
     if account is None:
         raise UnknownObject(detail=state.id)
     was_complete = account.onboarding_completed
-    _take_over(account, state, now)
+    _apply_state(account, state, now)
     if account.onboarding_completed != was_complete:
         event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
         audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
@@ -143,7 +143,7 @@ def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
     return accounts.order_by("provider_account_id").first()
 
 
-def _take_over(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
+def _apply_state(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
     if account.provider_account_id is None:
         audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
     account.provider_account_id = state.id
@@ -177,7 +177,7 @@ class CreateAccount:
         """Apply the state of the new account, unless a webhook already did."""
         account = ConnectedAccount.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         if account.provider_account_id is None:
-            _take_over(account, state, now)
+            _apply_state(account, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:

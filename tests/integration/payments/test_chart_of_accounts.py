@@ -221,7 +221,9 @@ EVENTS = (
         refund_under_way,
         lambda world, job: (world.sandbox.advance(2, wait=False), world.learn_of_refund(job.refund)),
     ),
-    Event("The refund fails", "The money returns to the account that it was taken from.", refund_under_way, fail_refund),
+    Event(
+        "The refund fails", "The money returns to the account that it was taken from.", refund_under_way, fail_refund
+    ),
     Event(
         "The card's bank returns a paid refund",
         "The money returns to the refund's account, and from there to the escrow.",
@@ -240,7 +242,9 @@ EVENTS = (
         paid_wrongly,
         lambda world, job: world.learn_of_payment(job),
     ),
-    Event("An unapplied payment is refunded", "It becomes a refund with its own account.", under_review, return_payment),
+    Event(
+        "An unapplied payment is refunded", "It becomes a refund with its own account.", under_review, return_payment
+    ),
     Event(
         "A dispute is settled with a split",
         "30.00 for the client, 70.00 for the freelancer, less the fee.",
