@@ -192,5 +192,5 @@ def _accept(refund_id: int, now: datetime) -> None:
             now=now,
         )
     except PaymentError as error:
-        # Answered or frozen since it was listed.
+        # The refund was answered or its escrow frozen after the query.
         log.info("silent_refund_skipped", refund=refund_id, code=error.code)

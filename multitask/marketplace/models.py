@@ -114,7 +114,7 @@ class Task(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property

@@ -45,7 +45,7 @@ DROP FUNCTION marketplace_refuse_own_application();
 
 
 class Migration(migrations.Migration):
-    """Adds the guards."""
+    """Add the constraints."""
 
     dependencies: ClassVar[list[tuple[str, str]]] = [("marketplace", "0001_initial")]
     operations: ClassVar[list[migrations.RunSQL]] = [

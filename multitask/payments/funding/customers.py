@@ -1,4 +1,4 @@
-"""Clients as the provider's customers, so that their cards can be saved there."""
+"""Clients' customer objects at the provider, which saved cards are attached to."""
 
 from datetime import datetime
 from typing import Any, Final

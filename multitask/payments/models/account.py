@@ -37,7 +37,7 @@ class ConnectedAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_account_id or f"account of user {self.user_id}"
 
     @property
@@ -70,7 +70,7 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_customer_id or f"customer of user {self.user_id}"
 
 

@@ -50,12 +50,12 @@ class Agreement(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property
     def terms(self) -> Terms:
-        """The terms frozen when it was opened."""
+        """The terms, frozen when the agreement was opened."""
         return Terms(
             fee_basis_points=self.fee_basis_points,
             auto_release_days=self.auto_release_days,
@@ -67,7 +67,7 @@ class Agreement(models.Model):
 class Milestone(models.Model):
     """One part of an agreement's work, with its price; it is funded, delivered and released on its own.
 
-    The row's lock orders all commands on the milestone and its escrow: it is taken before the escrow's.
+    All commands on a milestone and its escrow lock this row first, so that they run one after the other.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -84,7 +84,7 @@ class Milestone(models.Model):
     cancelled_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Milestones of an agreement are ordered; their prices are positive."""
+        """Milestones of an agreement have distinct positions; their prices are positive."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["agreement", "position"], name="payments_milestone_position"),
@@ -103,7 +103,7 @@ class Milestone(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property

@@ -43,7 +43,7 @@ class Dispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
 
@@ -63,12 +63,12 @@ class Chargeback(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_dispute_id
 
 
 class Approval(models.Model):
-    """A large decision of one member of the staff that waits for a second one."""
+    """A large decision by one member of the staff, which another has to approve."""
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20)

@@ -112,7 +112,7 @@ class Escrow(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
     @property
@@ -198,7 +198,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_payment_id or f"payment {self.pk}"
 
 
@@ -270,7 +270,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
     @property

@@ -62,7 +62,7 @@ class HistoryRow(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what happened."""
+        """Return the description."""
         return self.description
 
 
@@ -90,7 +90,7 @@ class HistoryTotal(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the combination."""
+        """Return the combination."""
         return f"{self.user_id} {self.currency} {self.type} {self.status}: {self.rows}"
 
 
@@ -122,5 +122,5 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what happened."""
+        """Return event and actor."""
         return f"{self.event} by {self.actor_label}"

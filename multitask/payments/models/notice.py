@@ -67,5 +67,5 @@ class NoticeCursor(models.Model):
     audit_event_id = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
-        """Show the event."""
+        """Return the event."""
         return str(self.audit_event_id)

@@ -71,7 +71,7 @@ class Operation(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the key."""
+        """Return the key."""
         return self.key
 
     @property

@@ -56,7 +56,7 @@ class Withdrawal(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that its owner sees."""
+        """Return the id that its owner sees."""
         return str(self.public_id)
 
     @property

@@ -164,7 +164,7 @@ def _refuse(
     if answer.status == 503:
         extra["Retry_After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(refusal, BodyTooSlow | Disconnected | NoRoom):
-        # The rest of the body is not read, so nothing else can follow on this connection.
+        # The rest of the body is not read, so the connection cannot be reused.
         extra["Connection"] = "close"
     if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):
         return _busy_page(answer, headers, extra)

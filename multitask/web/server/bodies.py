@@ -30,7 +30,7 @@ class Body:
     taken: int = 0
 
     def file(self) -> io.BytesIO:
-        """Return it as the file that WSGI reads."""
+        """Return the body as a file object for WSGI."""
         return io.BytesIO(self.content)
 
 
