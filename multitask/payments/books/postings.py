@@ -286,14 +286,14 @@ def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
     )
 
 
-def carry_refund(failed: Refund, again: Refund, now: datetime) -> ledger.Posting:
+def carry_refund(failed: Refund, new_refund: Refund, now: datetime) -> ledger.Posting:
     """Move the money that a failed refund still holds to the refund that retries it."""
     return _move(
         "refund_retried",
         f"refund:{failed.pk}:carried",
         failed.amount,
         source=refund_account(failed.pk),
-        target=refund_account(again.pk),
+        target=refund_account(new_refund.pk),
         now=now,
-        description=f"Refund {failed} tried again as {again}",
+        description=f"Refund {failed} retried as {new_refund}",
     )

@@ -156,7 +156,7 @@ def retry_key(refund: Refund) -> str:
 
 def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note: str = "") -> Refund:
     """Create a new refund from the money that the failed refund still holds."""
-    again = Refund.objects.create(
+    new_refund = Refund.objects.create(
         escrow=escrow,
         payment=refund.payment,
         amount_minor=refund.amount_minor,
@@ -173,8 +173,8 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note:
     refund.holds_money = False
     refund.save(update_fields=["holds_money"])
     audit.record("refund_retried", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
-    send(escrow, again, now, carried_from=refund)
-    return again
+    send(escrow, new_refund, now, carried_from=refund)
+    return new_refund
 
 
 _READABLE: Final = {

@@ -336,9 +336,9 @@ def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetim
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
     """Carry out an approved refund, or the approved acceptance of a refund request."""
     if "refund_id" in arguments:
-        asked = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
-        _require_answerable(escrow, asked)
-        _accept(escrow, asked, actor, arguments["note"], now)
+        refund = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
+        _require_answerable(escrow, refund)
+        _accept(escrow, refund, actor, arguments["note"], now)
         return
     amount = _checked(escrow, Money(arguments["amount_minor"], escrow.currency))
     reason, note = arguments["reason"], arguments["note"]

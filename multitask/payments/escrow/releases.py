@@ -121,13 +121,13 @@ def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, not
 
 def due_for_auto_release(*, now: datetime) -> list[int]:
     """Return the ids of all escrows whose client has not answered a delivery in time, oldest first."""
-    asked_back = Refund.objects.filter(
+    open_refunds = Refund.objects.filter(
         escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
     )
-    undecided = Approval.objects.filter(escrow=OuterRef("pk"), decided_at=None)
+    open_approvals = Approval.objects.filter(escrow=OuterRef("pk"), decided_at=None)
     due = Escrow.objects.filter(
-        ~Exists(asked_back),
-        ~Exists(undecided),
+        ~Exists(open_refunds),
+        ~Exists(open_approvals),
         state=EscrowState.FUNDED.value,
         auto_release_at__lte=now,
         frozen_at=None,

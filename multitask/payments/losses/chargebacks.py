@@ -56,8 +56,8 @@ def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
     by_id = {state.id: state for state in states}
     known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
     statuses = dict(known.values_list("provider_dispute_id", "status"))
-    news = [state for state in by_id.values() if statuses.get(state.id) != state.status]
-    return [state.id for state in news if _payment(provider, state) is not None]
+    changed = [state for state in by_id.values() if statuses.get(state.id) != state.status]
+    return [state.id for state in changed if _payment(provider, state) is not None]
 
 
 def _payment(provider: str, state: DisputeState) -> Payment | None:
@@ -70,11 +70,11 @@ def _payment(provider: str, state: DisputeState) -> Payment | None:
 
 def _freeze_or_unfreeze(escrow: Escrow, now: datetime) -> None:
     """Freeze the escrow while a chargeback is open or lost. Finance staff books lost ones."""
-    holding = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
-    if holding and escrow.frozen_at is None:
+    is_contested = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
+    if is_contested and escrow.frozen_at is None:
         escrow.frozen_at = now
         audit.record("frozen", actor=_SYSTEM, now=now, escrow=escrow)
-    elif not holding and escrow.frozen_at is not None:
+    elif not is_contested and escrow.frozen_at is not None:
         escrow.frozen_at = None
         audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
         engine.wake(escrow.freelancer_id, now=now)

@@ -173,7 +173,7 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
         arguments = {"amount_minor": share.amount_minor, "note": note}
         return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
     approvals.require_none_open(escrow)
-    _begin_again(escrow, refused, actor, note, now)
+    _retry(escrow, refused, actor, note, now)
     return True
 
 
@@ -188,7 +188,7 @@ def _refused(escrow: Escrow) -> Operation | None:
     return latest if latest is not None and latest.state == OperationState.FAILED.value else None
 
 
-def _begin_again(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
+def _retry(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
     engine.begin(
         CREATE_TRANSFER,
@@ -207,4 +207,4 @@ def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now
     refused = _refused(escrow)
     if refused is None:
         raise WrongState("No transfer of this escrow was refused.")
-    _begin_again(escrow, refused, actor, arguments["note"], now)
+    _retry(escrow, refused, actor, arguments["note"], now)

@@ -173,8 +173,8 @@ def _refuse(
 
 def _busy_page(answer: Answer, headers: Headers, extra: dict[str, str]) -> Response:
     """Return the error page for a browser, in the user's language."""
-    asked = HttpRequest()
-    asked.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
-    asked.COOKIES = parse_cookie(headers.get("cookie", ""))
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
+    request.COOKIES = parse_cookie(headers.get("cookie", ""))
     extra = {**answer.headers, "Content_Type": "text/html; charset=utf-8", "Content_Security_Policy": POLICY, **extra}
-    return responses.of_content(busy(get_language_from_request(asked), answer.status), answer.status, extra)
+    return responses.of_content(busy(get_language_from_request(request), answer.status), answer.status, extra)

@@ -15,10 +15,10 @@ def headers_for(path: str, headers: Headers) -> dict[str, str]:
     # Imported here, since the library reads Django's settings at import.
     from corsheaders.middleware import CorsMiddleware
 
-    asked = HttpRequest()
-    asked.path = asked.path_info = path
-    asked.META["HTTP_ORIGIN"] = headers["origin"]
-    asked.META["HTTP_HOST"] = headers.get("host", "")
+    request = HttpRequest()
+    request.path = request.path_info = path
+    request.META["HTTP_ORIGIN"] = headers["origin"]
+    request.META["HTTP_HOST"] = headers.get("host", "")
     response = HttpResponse()
-    CorsMiddleware(lambda _: response)(asked)
+    CorsMiddleware(lambda _: response)(request)
     return {name.replace("-", "_"): value for name, value in response.headers.items() if name != "Content-Type"}
