@@ -43,6 +43,12 @@ def settle_escrow(escrow_id: int) -> None:
     availability.settle(escrow_id=escrow_id, now=timezone.now())
 
 
+@app.task(name="settle_account", queue="operations")
+def settle_account(account_id: int, after: int = 0) -> None:
+    """Make available what has become due for one connected account."""
+    availability.settle_account(account_id=account_id, after=after, now=timezone.now())
+
+
 @app.periodic(cron="* * * * * */5")
 @app.task(name="sweep_operations", queue="chores", queueing_lock="sweep_operations")
 def sweep_operations(timestamp: int) -> None:

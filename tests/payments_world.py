@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from multitask import ledger, providers
@@ -29,7 +30,6 @@ from multitask.users.models import User
 from multitask.webhooks import incoming
 from tests.contract.rigs import StripeRig
 from tests.provider_dashboard import CONNECT_SECRET, PLATFORM_SECRET, Dashboard
-from tests.remembered import beginning, present
 from tests.sandbox_process import SandboxProcess
 
 SETTLING = timedelta(days=2, minutes=1)
@@ -99,9 +99,7 @@ class World(Dashboard):
         # The tests of one process share the adapter, and so what it remembers of a provider that did not answer.
         self.provider.guard.breaker.reset()
         self.browser = StripeRig(sandbox)
-        self.now: datetime = present()
-        # As long as this is so, nothing has happened here.
-        self.began = (self.now, sandbox.commands)
+        self.now: datetime = timezone.now()
 
     @property
     def provider(self) -> StripeProvider:
@@ -114,8 +112,7 @@ class World(Dashboard):
     def client(self, **more: Any) -> Actor:
         return self._person(is_client=True, **more)
 
-    @beginning
-    def freelancer(self, /, *, onboarded: bool = True, bank: str = "000123456789", **more: Any) -> Actor:
+    def freelancer(self, *, onboarded: bool = True, bank: str = "000123456789", **more: Any) -> Actor:
         """A freelancer, who has finished onboarding unless told otherwise."""
         actor = self._person(is_freelancer=True, **more)
         if onboarded:
@@ -157,9 +154,8 @@ class World(Dashboard):
 
     # -- work
 
-    @beginning
     def hired(
-        self, /, amount: Money | None = None, *, client: Actor | None = None, freelancer: Actor | None = None
+        self, amount: Money | None = None, *, client: Actor | None = None, freelancer: Actor | None = None
     ) -> Job:
         """A task whose application was accepted, for 100 dollars unless told otherwise; nobody is onboarded yet."""
         client, freelancer = client or self.client(), freelancer or self.freelancer(onboarded=False)
@@ -182,43 +178,37 @@ class World(Dashboard):
         assert payment_id
         intents.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
-    @beginning
-    def funded(self, /, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
+    def funded(self, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
         job = self.hired(amount, **people)
         self.ask_to_pay(job)
         self.pay(job, card)
         self.learn_of_payment(job)
         return job
 
-    @beginning
-    def started(self, /, amount: Money | None = None, **more: Any) -> Job:
+    def started(self, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
         work.start(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
-    @beginning
-    def delivered(self, /, amount: Money | None = None, **more: Any) -> Job:
+    def delivered(self, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
         work.deliver(actor=job.freelancer, task_id=job.task_id, now=self.now)
         return job
 
-    @beginning
-    def completed(self, /, amount: Money | None = None, **more: Any) -> Job:
+    def completed(self, amount: Money | None = None, **more: Any) -> Job:
         """Ready to be released to a freelancer who has finished onboarding, unless another is given."""
         job = self.delivered(amount, **{"freelancer": more.pop("freelancer", None) or self.freelancer(), **more})
         work.complete(actor=job.client, task_id=job.task_id, now=self.now)
         return job
 
-    @beginning
-    def released(self, /, amount: Money | None = None, **more: Any) -> Job:
+    def released(self, amount: Money | None = None, **more: Any) -> Job:
         """Released and transferred; not yet settled."""
         job = self.completed(amount, **more)
         self.release(job)
         self.work()
         return job
 
-    @beginning
-    def settled(self, /, amount: Money | None = None, **more: Any) -> Job:
+    def settled(self, amount: Money | None = None, **more: Any) -> Job:
         """Released, and available to the freelancer."""
         job = self.released(amount, **more)
         self.settle(job)
@@ -353,6 +343,7 @@ def begin_at_fresh_numbers() -> None:
 _WORK: dict[str, Any] = {
     "perform_operation": engine.perform,
     "settle_escrow": availability.settle,
+    "settle_account": availability.settle_account,
     "process_webhook": incoming.process,
 }
 

@@ -1,4 +1,4 @@
-"""The provider's dashboard and its news: what its staff does behind our back, and the events that it tells."""
+"""The provider's dashboard: changes that are made there without us, and the events that it has for us."""
 
 import hashlib
 import hmac
@@ -18,22 +18,21 @@ CONNECT_SECRET = "whsec_connect_of_the_world"
 
 
 class Dashboard:
-    """One test's view of the sandbox that it shares with others: only what happens from now on is news."""
+    """One test's view of the sandbox that it shares with others: it sees only events that happen from now on."""
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         self.sandbox = sandbox
-        self.heard = {"": self._newest_event()}
+        self._last_seen = {"": self._newest_event()}
 
     def listen_to(self, account: str) -> None:
-        """Hear the news of a connected account too, from its beginning."""
-        self.heard.setdefault(account, "")
+        """Read the events of a connected account too, from its first one."""
+        self._last_seen.setdefault(account, "")
 
     def at_provider(self, path: str, *, account: str = "", **form: str) -> dict[str, Any]:
-        """Do something in the provider's own dashboard, which is to say behind our back."""
+        """Change something in the provider's own dashboard, without a call of ours."""
         return self._call(path, urllib.parse.urlencode(form).encode(), account)
 
     def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
-        self.sandbox.commands += form is not None
         headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})
         request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers)
         with urllib.request.urlopen(request, timeout=30) as reply:
@@ -45,18 +44,18 @@ class Dashboard:
         return str(newest[0]["id"]) if newest else ""
 
     def events(self) -> list[dict[str, Any]]:
-        """What the provider has to tell since the last time it was asked, oldest first; connected accounts last."""
-        return [event for account in list(self.heard) for event in self._fresh_events(account)]
+        """Return the events since the last call, oldest first; those of connected accounts last."""
+        return [event for account in list(self._last_seen) for event in self._new_events(account)]
 
-    def _fresh_events(self, account: str) -> list[dict[str, Any]]:
-        since = f"&ending_before={self.heard[account]}" if self.heard[account] else ""
-        fresh = self._call(f"events?limit=100{since}", account=account)["data"]
-        if fresh:
-            self.heard[account] = fresh[0]["id"]
-        return [{**event, "account": account} if account else event for event in reversed(fresh)]
+    def _new_events(self, account: str) -> list[dict[str, Any]]:
+        since = f"&ending_before={self._last_seen[account]}" if self._last_seen[account] else ""
+        new = self._call(f"events?limit=100{since}", account=account)["data"]
+        if new:
+            self._last_seen[account] = new[0]["id"]
+        return [{**event, "account": account} if account else event for event in reversed(new)]
 
     def receive(self, event: dict[str, Any]) -> incoming.ReceivedEvent:
-        """Take one delivery in, signed as the provider signs it."""
+        """Receive one delivery, signed as the provider signs it."""
         body = json.dumps(event).encode()
         secret = CONNECT_SECRET if event.get("account") else PLATFORM_SECRET
         stamp = str(int(time.time()))

@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class ControlRefused(Exception):
-    """The control API answered with an error."""
+    """The control API returned an error."""
 
 
 class SandboxProcess:
@@ -45,8 +45,6 @@ class SandboxProcess:
         self.port = 0
         self.data: Path | None = None
         self.base_url = ""
-        # How often it was told to do something, as a fault or the passing of time.
-        self.commands = 0
 
     def __enter__(self) -> SandboxProcess:
         self.start(**self._options)
@@ -102,18 +100,18 @@ class SandboxProcess:
         raise RuntimeError("the sandbox did not answer in time")
 
     def stop(self) -> None:
-        """End it in order, and remove a data folder of its own making."""
+        """Stop the process, and remove the data folder if it was created here."""
         self._end(signal.SIGTERM)
         if self._own_folder:
             shutil.rmtree(self._own_folder, ignore_errors=True)
             self._own_folder, self.data = None, None
 
     def kill(self) -> None:
-        """End it at once, as a crash does (SIGKILL); the data folder stays."""
+        """Kill the process, as a crash does; the data folder stays."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> str:
-        """Start again on the same port and data, after `kill` or by ending it first."""
+        """Start again on the same port and data; a running process is stopped first."""
         if self._process is not None:
             self._end(signal.SIGTERM)
         self._launch()
@@ -134,7 +132,6 @@ class SandboxProcess:
 
     def control(self, method: str, path: str, body: Doc | None = None, **query: str | None) -> Any:
         """Call the control API below `/_sandbox/`. Raises ControlRefused, or OSError when nobody answers."""
-        self.commands += method != "GET"
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
         url = f"{self.base_url}/_sandbox/{path}?{asked}"
         data = json.dumps(body or {}).encode() if method == "POST" else None
@@ -150,31 +147,19 @@ class SandboxProcess:
         return dict(self.control("GET", "health"))
 
     def reset(self) -> None:
-        """Forget everything and begin anew: no objects, no faults, the clock at real time."""
+        """Delete all state: no objects, no faults, the clock at real time."""
         self.control("POST", "reset")
-
-    def keep(self) -> str:
-        """Keep the whole state; return the snapshot's name."""
-        return str(self.control("POST", "snapshots")["snapshot"])
-
-    def restore(self, snapshot: str) -> None:
-        """Make everything as it was."""
-        self.control("POST", f"snapshots/{snapshot}/restore")
-
-    def drop(self, snapshot: str) -> None:
-        """Keep a snapshot no longer."""
-        self.control("DELETE", f"snapshots/{snapshot}")
 
     def now(self) -> int:
         """Return the virtual moment in seconds."""
         return int(self.control("GET", "clock")["now"])
 
     def advance(self, seconds: float, *, wait: bool = True) -> Doc:
-        """Move the virtual clock; everything that falls due happens, and its webhooks are sent."""
+        """Move the virtual clock; timers that fall due run, and their webhooks are sent."""
         return dict(self.control("POST", "clock", {"seconds": seconds, "wait": wait}))
 
     def settle(self, account: str | None = None) -> int:
-        """Make pending funds available now; return how many movements that were."""
+        """Make pending funds available now; return the number of movements."""
         return int(self.control("POST", "settle", {"account": account})["settled"])
 
     def add_fault(self, kind: str, **rule: Any) -> Doc:
@@ -210,12 +195,12 @@ class SandboxProcess:
         return bool(self.control("POST", "webhooks/drain", {"seconds": seconds})["drained"])
 
     def resend(self, event: str | None = None) -> int:
-        """Send an event again, or everything that was lost or failed."""
+        """Send an event again, or every delivery that was lost or failed."""
         path = f"events/{event}/resend" if event else "webhooks/resend"
         return int(self.control("POST", path)["resent"])
 
     def onboard(self, link: str, **fields: str) -> str:
-        """Fill in the onboarding page behind an account link; return where it leads."""
+        """Fill in the onboarding page behind an account link; return where it redirects to."""
         form = {
             "individual.first_name": "Jenny", "individual.last_name": "Rosen",
             "individual.email": "jenny@example.com", "individual.phone": "+15555550100",
@@ -226,7 +211,6 @@ class SandboxProcess:
             "account_holder_name": "Jenny Rosen",
             **fields,
         }  # fmt: skip
-        self.commands += 1
         opener = urllib.request.build_opener(_NoRedirect())
         try:
             with opener.open(link, urllib.parse.urlencode(form).encode(), timeout=30) as reply:

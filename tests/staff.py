@@ -14,7 +14,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import step_up
 
 if TYPE_CHECKING:
     from tests.acceptance.story import Person
@@ -44,8 +44,8 @@ def totp(key: bytes, at: float) -> str:
 def prove(browser: Client, user: User, at: datetime | None = None) -> None:
     """Make the browser's session one that the second factor has proved, now or at a time."""
     device_id, session = enrol(user), browser.session
-    session[proofs.PROVED_AT] = int((at or timezone.now()).timestamp())
-    session[proofs.PROVED_BY] = device_id
+    session[step_up.PROVED_AT] = int((at or timezone.now()).timestamp())
+    session[step_up.PROVED_BY] = device_id
     session.save()
 
 

@@ -60,7 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "multitask.web.pages.middleware.PersonalMiddleware",
+    "multitask.web.pages.base.middleware.ReaderMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -92,7 +92,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "multitask.web.pages.context.everywhere",
+                "multitask.web.pages.base.context.frame",
             ],
         },
     },
@@ -141,8 +141,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENV.is_production
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "multitask.web.pages.faults.out_of_date"
 # Only the scripts and frames of the provider may come from other origins.
+CSRF_FAILURE_VIEW = "multitask.web.pages.base.error_pages.csrf_failed"
 PAYMENT_SCRIPTS = ["https://js.stripe.com", "https://hooks.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
 PROVIDER_PAGES = "https://connect.stripe.com" if ENV.is_real_stripe else ENV.stripe_api_base
 PAYMENT_CONNECTIONS = ["https://api.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]

@@ -11,7 +11,7 @@ urlpatterns = [
 ]
 
 # Error pages, as dotted names, because Django imports them only when an error occurs.
-handler400 = "multitask.web.pages.faults.not_understood"
-handler403 = "multitask.web.pages.faults.forbidden"
-handler404 = "multitask.web.pages.faults.not_found"
-handler500 = "multitask.web.pages.faults.broken"
+handler400 = "multitask.web.pages.base.error_pages.bad_request"
+handler403 = "multitask.web.pages.base.error_pages.forbidden"
+handler404 = "multitask.web.pages.base.error_pages.not_found"
+handler500 = "multitask.web.pages.base.error_pages.server_error"

@@ -34,14 +34,8 @@ def run(function: Callable[[], T], *, attempts: int = ATTEMPTS, lock_timeout_ms:
     """
     if in_transaction():
         return function()
-    for attempt in range(1, attempts):
-        try:
-            return _once(function, lock_timeout_ms)
-        except Error as error:
-            if not errors.is_retryable(error):
-                raise
-        _pause(attempt)
-    return _once(function, lock_timeout_ms)
+    # For this transaction alone: a session's setting would leak to others through a pooling proxy.
+    return _retried(lambda: _once(function, f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}"), attempts)
 
 
 def transactional(function: Callable[P, T]) -> Callable[P, T]:
@@ -54,12 +48,50 @@ def transactional(function: Callable[P, T]) -> Callable[P, T]:
     return command
 
 
-def _once(function: Callable[[], T], lock_timeout_ms: int) -> T:
+def snapshot(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a read of several statements so that all of them see the database at one moment.
+
+    Each call is one REPEATABLE READ, READ ONLY transaction. It holds no locks that writers wait for. Inside an open
+    transaction the read joins that one and sees what it sees. Do nothing else in it: no call to a provider, nothing
+    that waits. It runs again when the connection is lost.
+    """
+
+    @functools.wraps(function)
+    def read(*args: P.args, **kwargs: P.kwargs) -> T:
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        return _retried(lambda: _read_once(lambda: function(*args, **kwargs)), ATTEMPTS)
+
+    return read
+
+
+def _retried(once: Callable[[], T], attempts: int) -> T:
+    for attempt in range(1, attempts):
+        try:
+            return once()
+        except Error as error:
+            if not errors.is_retryable(error):
+                raise
+        _pause(attempt)
+    return once()
+
+
+def _once(function: Callable[[], T], first_statement: str) -> T:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            # SET LOCAL, since a setting of the session would affect other clients of a pooling proxy.
-            cursor.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}")
+            cursor.execute(first_statement)
         return function()
+
+
+def _read_once(function: Callable[[], T]) -> T:
+    results: list[T] = []
+    try:
+        _once(lambda: results.append(function()), "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    except errors.OutcomeUnknown:
+        # Only COMMIT raises it, after everything was read, and there is nothing to commit.
+        if not results:
+            raise
+    return results[0]
 
 
 def _pause(attempt: int) -> None:

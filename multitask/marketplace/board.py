@@ -4,7 +4,7 @@ from datetime import datetime
 
 from multitask import text
 from multitask.database import transactional
-from multitask.marketplace import access
+from multitask.marketplace import access, references
 from multitask.marketplace.errors import InvalidTask, NotYourPart, TaskError
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
@@ -179,7 +179,7 @@ def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
         payee_id=application.freelancer_id,
         title=task.title,
         price=Money(application.amount_minor, task.currency),
-        reference=f"task:{task.pk}",
+        reference=references.of_task(task.pk),
         link=f"/tasks/{task.pk}/payment/",
         now=now,
     )

@@ -1,4 +1,4 @@
-"""Accounts: registering, proving who one is, and changing what is known about one."""
+"""Accounts: registration, authentication by password, profiles, staff roles, closing."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ PROFILE_FIELDS = frozenset({"country", "default_currency", "language", "time_zon
 
 
 class UsernameTaken(UserError):
-    """Somebody has that username, in any spelling of upper and lower case."""
+    """Another user has that username, in any mix of upper and lower case."""
 
     code = "username_taken"
     message = "This username is taken."
@@ -68,10 +68,10 @@ class Registration:
 
 
 def register(*, actor: Actor, now: datetime, registration: Registration) -> User:
-    """Make an account, whose address waits to be confirmed. Raises InvalidAccount, TooManyAttempts or UsernameTaken.
+    """Create an account, whose address has to be confirmed. Raises InvalidAccount, TooManyAttempts or UsernameTaken.
 
-    The address may belong to somebody: nothing that the caller can see depends on it. The letter, which a job
-    writes, does.
+    The response does not reveal whether the address belongs to another account; only the email that a job sends
+    depends on that.
     """
     values: dict[str, Any] = asdict(registration)
     password = values.pop("password")
@@ -85,7 +85,7 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
         throttle.begin(identifier="", ip=actor.ip, now=now, limits=limits, purpose="registration")
     user.password = hashers.make_password(password)
     _insert(user)
-    # A letter that is lost in between can be asked for again.
+    # If the process dies here, the user can request the email again.
     if mailboxes.has_room(address=user.email, ip=actor.ip, now=now):
         run(lambda: letters.post(letters.REGISTERED, address=user.email, user_id=user.pk))
     log.info("user_registered", user_id=user.pk, ip=actor.ip, request_id=actor.request_id)
@@ -95,11 +95,11 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
 def authenticate(*, actor: Actor, now: datetime, identifier: str, password: str) -> User:
     """Find the active user whose username or email and password these are.
 
-    Raises InvalidCredentials, or TooManyAttempts before the password is looked at. Attempts count by the name that
-    was written, not by the account that it finds: a shared count would tell which address belongs to which username.
+    Raises InvalidCredentials, or TooManyAttempts before the password is checked. Attempts are counted by the name that
+    was sent, not by the account found: a shared count would reveal which address belongs to which username.
     """
     attempt_id = throttle.begin(identifier=identifier, ip=actor.ip, now=now)
-    # Every candidate is compared, found or not, so that the time tells nothing about them.
+    # Every candidate is compared, found or not, so that the timing reveals nothing.
     matching = [user for user in _candidates(identifier) if _is_password_of(user, password)]
     user = next((user for user in matching if user is not None and user.is_active), None)
     if user is None:
@@ -114,7 +114,7 @@ def authenticate(*, actor: Actor, now: datetime, identifier: str, password: str)
 def change_profile(*, actor: Actor, now: datetime, changes: dict[str, Any]) -> User:
     """Change the actor's own country, currency, language, time zone or roles as client and freelancer.
 
-    Raises InvalidAccount with the fields at fault; fields that are not one's own to change are such.
+    Raises InvalidAccount with the invalid fields, which include those that users may not change.
     """
     user = locked(actor.user_id)
     wrong = dict.fromkeys(changes.keys() - PROFILE_FIELDS, "This cannot be changed.")
@@ -129,10 +129,10 @@ def change_profile(*, actor: Actor, now: datetime, changes: dict[str, Any]) -> U
 
 @transactional
 def set_staff_role(*, actor: Actor, now: datetime, user_id: int, staff_role: str) -> User:
-    """Give, change or take away a staff role, with Django's own flags in step.
+    """Set or remove a staff role, and Django's own flags with it.
 
-    Nobody changes his own, so that the last administrator cannot lock everybody out, nor
-    anybody raise himself. Raises NotAllowed, ProofNeeded, UnknownUser or InvalidAccount.
+    Users cannot change their own role, so the last administrator cannot lock everyone out and
+    nobody can promote themselves. Raises NotAllowed, ProofNeeded, UnknownUser or InvalidAccount.
     """
     require_management(actor, user_id)
     if staff_role not in StaffRole.values:
@@ -170,15 +170,15 @@ def reactivate(*, actor: Actor, now: datetime, user_id: int) -> User:
 
 
 def require_management(actor: Actor, user_id: int) -> None:
-    """Require an administrator who acts on somebody else. Raises NotAllowed or ProofNeeded."""
+    """Require an administrator who acts on another user. Raises NotAllowed or ProofNeeded."""
     if actor.is_user(user_id):
         raise NotAllowed
     powers.require(actor, Power.MANAGE_USERS, NotAllowed())
 
 
 def by_username(username: str) -> User | None:
-    """Find somebody by username, in any spelling of upper and lower case."""
-    # The other names cannot be usernames; a database may fold them into one.
+    """Find a user by username, in any mix of upper and lower case."""
+    # Usernames are ASCII; a database may fold other letters into ASCII ones.
     if not username.isascii():
         return None
     return User.objects.filter(Exact(Lower("username"), names.folded(username))).first()
@@ -201,8 +201,8 @@ def locked(user_id: int | None) -> User:
 
 
 def _candidates(identifier: str) -> list[User | None]:
-    """Who may be meant, with None for each place that is empty: one place for a username, two for an address."""
-    # A username cannot hold an @, so no username passes for somebody's email address.
+    """Return who may be meant, padded with None: one candidate for a username, two for an address."""
+    # A username cannot contain an @, so it is never mistaken for an email address.
     if "@" not in identifier:
         return [by_username(identifier)]
     address = names.email(identifier)

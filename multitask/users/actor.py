@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 
 class Role(StrEnum):
-    """The capacity in which somebody acts."""
+    """The capacity in which an actor acts."""
 
     CLIENT = "client"
     FREELANCER = "freelancer"
@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 class Power(StrEnum):
-    """What reaches beyond one's own objects, and is therefore granted by a role."""
+    """A permission over other people's objects, which a role grants."""
 
     READ_ANY = "read_any"
     CANCEL_TASK = "cancel_task"
@@ -59,23 +59,23 @@ class Person(Protocol):
 
     @property
     def pk(self) -> int:
-        """Say which user."""
+        """The user's id."""
 
     @property
     def username(self) -> str:
-        """Say how people know the user."""
+        """The user's name."""
 
     @property
     def staff_role(self) -> str:
-        """Say the staff role, or an empty string."""
+        """The staff role, or an empty string."""
 
     @property
     def is_client(self) -> bool:
-        """Say whether the user may hire."""
+        """Whether the user may hire."""
 
     @property
     def is_freelancer(self) -> bool:
-        """Say whether the user may be hired."""
+        """Whether the user may be hired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Actor:
 
     @classmethod
     def visitor(cls, *, ip: str | None = None, request_id: str = "") -> Self:
-        """Make the actor of somebody who has not logged in."""
+        """Return the actor of an anonymous visitor."""
         return cls(user_id=None, role=Role.VISITOR, label="visitor", ip=ip, request_id=request_id)
 
     @classmethod
@@ -124,20 +124,20 @@ class Actor:
 
     @property
     def is_staff(self) -> bool:
-        """Say whether this is a person of the staff, in any role."""
+        """Return whether this is a member of the staff, in any role."""
         return self.role in STAFF_ROLES
 
     @property
     def is_system(self) -> bool:
-        """Say whether this is a process rather than a person."""
+        """Return whether this is a process and not a person."""
         return self.role is Role.SYSTEM
 
     def is_user(self, user_id: int | None) -> bool:
-        """Say whether the actor is that very user; nobody is the user None."""
+        """Return whether the actor is that user; False for None."""
         return user_id is not None and self.user_id == user_id
 
     def may(self, power: Power) -> bool:
-        """Say whether the role grants the power; by default it does not."""
+        """Return whether the role grants the power; by default it does not."""
         return power in POWERS[self.role]
 
     def has_proof_for(self, power: Power) -> bool:

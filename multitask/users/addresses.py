@@ -131,7 +131,7 @@ def _take_over(link: Link, now: datetime) -> User:
 
 
 def _works(link: Link, user: User) -> bool:
-    """Return whether a link still works, from what is stored; whether the address is somebody's is another question."""
+    """Return whether a link still works; this does not check whether another account has the address."""
     if not user.is_active or user.email != link.earlier:
         return False
     if not link.state:

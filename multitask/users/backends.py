@@ -1,4 +1,4 @@
-"""Lets Django's own login forms take a username or an email address."""
+"""An authentication backend by which Django's login forms accept a username or an email address."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class UsernameOrEmailBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """Return the user, or None for any reason not to let somebody in."""
+        """Return the user, or None when the login is refused for any reason."""
         if username is None or password is None:
             return None
         actor = Actor.visitor(ip=getattr(request, "client_ip", None))

@@ -38,7 +38,7 @@ class LinkInvalid(UserError):
 
 
 def require_password(*, actor: Actor, now: datetime, password: str) -> User:
-    """Insist on the actor's own password. Raises WrongPassword, or TooManyAttempts before it is looked at."""
+    """Require the actor's own password. Raises WrongPassword, or TooManyAttempts before it is checked."""
     user = accounts.present(actor)
     attempt_id = throttle.begin(identifier=str(user.pk), ip=actor.ip, now=now, limits=_ASKED_AGAIN, purpose="password")
     if not passwords.matches(password, user.password):
@@ -112,7 +112,7 @@ def _new_password(user: User, password: str, now: datetime, *, confirms_email: b
 def _keep_password(proved: User, hashed: str, now: datetime, *, confirms_email: bool) -> User:
     user = accounts.locked(proved.pk)
     if not user.is_active or (user.password, user.email) != (proved.password, proved.email):
-        # Somebody was faster: what proved the right to this change proves it no longer.
+        # A concurrent change came first, so the proof for this one is no longer valid.
         raise LinkInvalid
     user.password = hashed
     if confirms_email and not user.email_confirmed:

@@ -1,14 +1,13 @@
 """What the fields of an account may hold."""
 
 import re
-import zoneinfo
 from collections.abc import Callable
 from functools import cache
 
 from babel import Locale, UnknownLocaleError
 
 from multitask.money import Currency, CurrencyUnknown
-from multitask.users import names
+from multitask.users import names, time_zones
 from multitask.users.errors import UserError
 
 USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{1,149}")
@@ -29,11 +28,6 @@ def countries() -> frozenset[str]:
     """List the ISO 3166 alpha-2 codes."""
     codes = {str(code) for code in Locale("en").territories}
     return frozenset(code for code in codes if len(code) == 2 and code.isalpha()) - NOT_A_COUNTRY
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 def _is_username(value: str) -> bool:
@@ -71,7 +65,7 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
     "country": (lambda v: v in countries(), "This is not an ISO 3166 country code, such as US."),
     "default_currency": (_is_currency, "This is not an ISO 4217 currency code, such as USD."),
     "language": (_is_language, "This is not a language code, such as en or pt-BR."),
-    "time_zone": (lambda v: v in _time_zones(), "This is not a time zone, such as Europe/Berlin."),
+    "time_zone": (lambda v: v in time_zones.names(), "This is not a time zone, such as Europe/Berlin."),
 }
 
 

@@ -1,16 +1,15 @@
-"""Letters about an account itself: links that prove an address, and news of what concerns its safety.
+"""Letters: emails about an account itself, with links that prove an address or news about its security.
 
-Each is written by a job. A letter whose worker died is not sent again: it may have left already,
-and every link can be asked for once more.
+Each is written by a job. A letter whose worker died is not sent again: it may have been sent already,
+and every link can be requested again.
 """
 
-import smtplib
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-import structlog
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.utils.encoding import force_bytes
@@ -18,9 +17,10 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from multitask.database import jobs
-from multitask.users import mail, mailboxes
+from multitask.users import mail, mailboxes, outbox
 from multitask.users.mail import Said
 from multitask.users.models import User
+from multitask.users.outbox import Outcome
 from multitask.users.reset_tokens import reset_tokens
 
 JOB: Final = "send_letter"
@@ -37,25 +37,20 @@ SECOND_FACTOR_OFF: Final = "second_factor_off"
 RECOVERY_CODE_USED: Final = "recovery_code_used"
 
 EMAIL_SALT: Final = "multitask.users.email"
-# Those that visitors have sent are counted when they are asked for.
+# Letters that visitors request are counted when they are requested.
 _COUNTED: Final = frozenset({RESET, REGISTERED, ADDRESS_IN_USE, EMAIL_CONFIRMATION})
 Words = Callable[[], str]
-
-# How long to wait before each further try, when the server has refused for now.
-PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
-
-log = structlog.get_logger(__name__)
 
 
 def post(
     kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None, state: str = ""
 ) -> None:
-    """Defer a letter in the caller's transaction, to an address in its normal form.
+    """Queue a letter in the caller's transaction, to an address in its normal form.
 
-    One to nobody in particular (0) finds its reader by the address. `state` goes into the link of a change of
-    address, as it was when the change was asked for.
+    With `user_id` 0 the reader is found by the address. `state` is the account's state when a change of address was
+    requested; it is signed into the link.
     """
-    # Somebody waits for it, perhaps with a link that is good for an hour: it goes before all notices.
+    # A user is waiting for it, so it goes before all notices.
     about: dict[str, int | str] = {"kind": kind, "address": address, "user_id": user_id, "attempt": attempt}
     if state:
         about["state"] = state
@@ -63,26 +58,46 @@ def post(
 
 
 def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime, state: str = "") -> bool:
-    """Write and send one letter, unless it has lost its reader. Returns whether it went out."""
+    """Write and send one letter, unless it has no reader any more; return whether it was sent."""
     kind_to_write, user = _reader(kind, address, user_id)
     if user is None:
         return False
-    if not _has_room(kind_to_write, address, now):
-        return False
-    with mail.spoken_to(user):
-        message = written(user, said(kind_to_write, user, address, state), message_id=uuid.uuid4().hex, to=address)
-    try:
-        mail.deliver(message)
-    except mail.NotTaken as refusal:
-        log.warning("letter_refused", kind=kind, user_id=user.pk, is_final=refusal.is_final)
-        if not refusal.is_final and attempt < len(PAUSES):
-            later = now + PAUSES[attempt]
-            post(kind, address=address, user_id=user_id, attempt=attempt + 1, at=later, state=state)
-        return False
-    except (OSError, smtplib.SMTPException) as error:
-        log.warning("letter_outcome_unknown", kind=kind, user_id=user.pk, reason=type(error).__name__)
-        return False
-    return True
+    letter = _Letter(kind_to_write, user, address, state, attempt, asked=(kind, user_id))
+    return outbox.send(letter, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A letter as `outbox` sends it; its record is its job. `asked` is the kind and user that the job was made for."""
+
+    kind: str
+    user: User
+    address: str
+    state: str
+    earlier_attempts: int
+    asked: tuple[str, int]
+
+    @property
+    def name(self) -> str:
+        return f"letter {self.kind} for user {self.user.pk}"
+
+    def write(self) -> EmailMultiAlternatives:
+        with mail.spoken_to(self.user):
+            words = said(self.kind, self.user, self.address, self.state)
+            return written(self.user, words, message_id=uuid.uuid4().hex, to=self.address)
+
+    def take(self, *, now: datetime) -> bool:
+        return True  # A job that runs a second time does not come here (`jobs.send_letter`).
+
+    def may_be_sent(self, *, now: datetime) -> bool:
+        return _has_room(self.kind, self.address, now)
+
+    def record(self, outcome: Outcome, *, now: datetime) -> None:
+        if outcome is Outcome.LATER:
+            kind, user_id = self.asked
+            later = now + outbox.PAUSES[self.earlier_attempts]
+            attempt = self.earlier_attempts + 1
+            post(kind, address=self.address, user_id=user_id, attempt=attempt, at=later, state=self.state)
 
 
 def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailMultiAlternatives:
@@ -92,10 +107,10 @@ def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailM
 
 
 def _reader(kind: str, address: str, user_id: int) -> tuple[str, User | None]:
-    """Return which letter is written and to whom; None for nobody.
+    """Return the kind of letter to write and its reader, or None for no reader.
 
-    Every reader has the address as it is stored, or asks to have it. Who has confirmed it gets no letter that is
-    meant for somebody else.
+    The reader has the address or asks to have it. The account that has confirmed it gets no letter that is meant for
+    another account.
     """
     owner = mailboxes.owner(address)
     if kind == RESET:
@@ -114,16 +129,16 @@ def _is_settled(user: User, address: str) -> bool:
 
 
 def _has_room(kind: str, address: str, now: datetime) -> bool:
-    """Return whether a letter may be sent. A mailbox that nobody has confirmed may be a stranger's: it gets few."""
+    """Return whether a letter may be sent. An unconfirmed address may be a stranger's, so it gets few."""
     if kind in _COUNTED or mailboxes.owner(address) is not None:
         return True
     return mailboxes.has_room_for_news(address=address, now=now)
 
 
 def said(kind: str, user: User, address: str, state: str = "") -> Said:
-    """Return a letter's words in the language that is active; a link in it is made for this user and address.
+    """Return a letter's words in the active language; its link is for this user and address.
 
-    The link of a change of address works while `state` is that of the account (`addresses`).
+    The link of a change of address works while the account's state is `state` (`addresses`).
     """
     return _WORDS[kind](user, address, state)
 

@@ -1,4 +1,4 @@
-"""Who has an email address, and how many letters go there.
+"""Which account owns an email address, and how many letters may be sent there.
 
 Several accounts may name one address, but only one of them has confirmed it, by a link that was sent there. Addresses
 are given in their normal form (`names.email`).
@@ -10,19 +10,19 @@ from typing import Final
 from multitask.users import throttle
 from multitask.users.models import User
 
-# Letters that anybody can have sent to an address of his choice. Whoever sends more than his part is refused;
+# Letters that any visitor can have sent to any address. A visitor over the limit is refused;
 # however many letters others have sent, each visitor still has one.
 _LETTERS: Final = throttle.Limits(same_account_same_address=3, same_address=None, same_account=6, when_besieged=1)
-# Links to reset a password: one that arrived earlier in the window still works, so more of them help nobody.
+# Links to reset a password: one that arrived earlier in the window still works, so more of them are of no use.
 _RESETS: Final = throttle.Limits(same_account_same_address=6, same_address=None, same_account=None)
-# News of an account whose address nobody has confirmed: it may be a stranger's mailbox.
+# News to an unconfirmed address, which may be a stranger's mailbox.
 _UNCONFIRMED_NEWS: Final = throttle.Limits(
     same_account_same_address=20, same_address=None, same_account=None, window=timedelta(days=1)
 )
 
 
 def owner(address: str) -> User | None:
-    """Return who has confirmed an address. A closed account owns none: somebody else may confirm its address."""
+    """Return who has confirmed an address. A closed account owns none: another account may confirm its address."""
     return User.objects.filter(email=address, email_confirmed_at__isnull=False, is_active=True).first()
 
 
@@ -32,7 +32,7 @@ def newest_claimant(address: str) -> User | None:
 
 
 def is_anothers(user: User) -> bool:
-    """Return whether somebody else has confirmed the address that this account has named."""
+    """Return whether another account has confirmed this account's address."""
     return not user.email_confirmed and owner(user.email) is not None
 
 
@@ -69,7 +69,7 @@ def has_room_for_reset(*, address: str, now: datetime) -> bool:
 
 
 def has_room_for_news(*, address: str, now: datetime) -> bool:
-    """Count an email with news of an account to an address that nobody has confirmed; return whether it may be sent."""
+    """Count an email with news to an unconfirmed address; return whether it may be sent."""
     try:
         throttle.begin(identifier=address, ip=None, now=now, limits=_UNCONFIRMED_NEWS, purpose="news")
     except throttle.TooManyAttempts:

@@ -2,7 +2,7 @@
 
 import uuid
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -12,13 +12,13 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from multitask.users import names
+from multitask.users import names, time_zones
 
 _SESSION_SALT = "multitask.users.session"
 
 
 class StaffRole(models.TextChoices):
-    """What a member of the staff may do; empty for everybody else."""
+    """The role of a staff member; empty for all other users."""
 
     NONE = "", "not staff"
     SUPPORT = "support", "support"
@@ -76,7 +76,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
-        """The database holds the form of addresses, the spelling of codes and the agreement of the staff flags."""
+        """Constraints on the form of addresses and codes and on the staff flags."""
 
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["email", "id"], name="users_user_email")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -116,15 +116,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone; UTC when its name has left the database of zones since it was chosen."""
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo("UTC")
+        """The time zone; UTC if the stored name is no longer known."""
+        return time_zones.named(self.time_zone)
 
     @property
     def email_confirmed(self) -> bool:
-        """Whether the address was confirmed by the link that was sent to it."""
+        """Whether the address was confirmed by the link sent to it."""
         return self.email_confirmed_at is not None
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
@@ -194,5 +191,5 @@ class LoginAttempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show who was tried, and when."""
+        """Show the identifier and the time."""
         return f"{self.identifier} at {self.attempted_at:%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""How passwords are hashed, and compared without telling by the time whether there is an account."""
+"""Password hashing, and comparison whose timing does not reveal whether an account exists."""
 
 import threading
 from typing import Final
@@ -7,7 +7,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 LONGEST: Final = 256
-# Hashing keeps a core busy and holds its memory all the while, so a rush of logins waits in line.
+# Hashing occupies a core and its memory, so the number of concurrent hashes is bounded.
 AT_ONCE: Final = 2
 _line = threading.BoundedSemaphore(AT_ONCE)
 

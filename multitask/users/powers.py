@@ -1,4 +1,4 @@
-"""Using a power of the staff: the role has to grant it, and a second factor has to stand behind the request."""
+"""Staff powers: the role must grant the power, and a second factor must have proved the session."""
 
 from multitask.errors import DomainError
 from multitask.users.actor import Actor, Power
@@ -6,14 +6,14 @@ from multitask.users.errors import UserError
 
 
 class ProofNeeded(UserError):
-    """What is asked for needs a proof by the second factor that is fresh."""
+    """The action needs a fresh proof by the second factor."""
 
     code = "reauth_required"
     message = "Prove your second factor again first."
 
 
 class StaffUnproved(UserError):
-    """Somebody of the staff came without a second factor, or by a session that was not proved by it."""
+    """A staff member has no second factor, or the session was not proved by it."""
 
     code = "second_factor_required"
     message = (

@@ -9,7 +9,7 @@ from multitask.users.models import User
 
 
 class _ResetTokens(PasswordResetTokenGenerator):
-    """Django's tokens, which also depend on the last login, but these do not.
+    """Django's tokens, without their dependence on the last login.
 
     Signing in leaves a link alone: within a quarter of an hour no further one may be sent to the mailbox. A new
     password, another address and the end of all sessions make it invalid.

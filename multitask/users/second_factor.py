@@ -1,4 +1,4 @@
-"""A second factor: codes from an app on one's phone (TOTP), and recovery codes for when the phone is lost.
+"""A second factor: codes from an app (TOTP), and recovery codes for a lost phone.
 
 The library keeps the secrets and computes the codes; counting tries, using each code once and
 choosing the moment are done here, as commands are given theirs.
@@ -24,14 +24,14 @@ from multitask.users.errors import UserError
 from multitask.users.models import User
 from multitask.users.powers import ProofNeeded
 
-# How long a proof counts where it is asked for again: before a withdrawal, before a change of bank details.
+# How long a proof counts as fresh: before a withdrawal, before a change of bank details.
 FRESH: Final = timedelta(minutes=5)
 # How long a secret waits for its first code.
 WAITS: Final = timedelta(minutes=15)
 RECOVERY_CODES: Final = 10
 # Three of a million codes count at any moment: unknown visitors together have ten tries, whatever their number.
 _LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10, when_besieged=0)
-_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # Without what looks alike on paper.
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # Without characters that look alike.
 _GROUPS, _GROUP = 4, 4
 
 log = structlog.get_logger(__name__)
@@ -66,23 +66,23 @@ class NotOn(UserError):
 
 
 def is_on(user_id: int) -> bool:
-    """Return whether somebody has a second factor."""
+    """Return whether a user has a second factor."""
     return device_id(user_id) is not None
 
 
 def device_id(user_id: int) -> int | None:
-    """Return the number of somebody's second factor, or None; one that is set up anew has another."""
+    """Return the id of a user's second factor, or None; setting it up again gives a new id."""
     found: int | None = TOTPDevice.objects.filter(user_id=user_id, confirmed=True).values_list("pk", flat=True).first()
     return found
 
 
 def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
-    """Return whether a proof counts where it is asked for again."""
+    """Return whether a proof counts as fresh."""
     return proved_at is not None and now - FRESH <= proved_at <= now
 
 
 def staff_proof(*, user_id: int, proved_by: int | None, proved_at: datetime | None, now: datetime) -> Assurance:
-    """Return what a staff member's session is worth: `proved_by` is the device that it was proved by, and when.
+    """Return the assurance of a staff session: `proved_by` is the device that proved it, and `proved_at` when.
 
     A session that was proved by a second factor that has been removed since is not proved.
     """
@@ -92,7 +92,7 @@ def staff_proof(*, user_id: int, proved_by: int | None, proved_at: datetime | No
 
 
 def require_fresh(*, user_id: int, proved_at: datetime | None, now: datetime) -> None:
-    """Insist on a fresh proof from whoever has a second factor. Raises ProofNeeded."""
+    """Require a fresh proof from users with a second factor. Raises ProofNeeded."""
     if not is_fresh(proved_at, now) and is_on(user_id):
         raise ProofNeeded
 
@@ -123,7 +123,7 @@ def cancel(*, actor: Actor, now: datetime) -> None:
 
 
 def confirm(*, actor: Actor, now: datetime, code: str) -> list[str]:
-    """Switch it on by a first code; answers the recovery codes, which are never shown again.
+    """Enable it by a first code; return the recovery codes, which are never shown again.
 
     Raises AlreadyOn, NotOn, CodeRefused or TooManyAttempts.
     """
@@ -135,7 +135,7 @@ def confirm(*, actor: Actor, now: datetime, code: str) -> list[str]:
 
 
 def prove(*, user_id: int, actor: Actor, now: datetime, code: str) -> None:
-    """Take a code from the app, or a recovery code; either works once.
+    """Check a code from the app or a recovery code; each works once.
 
     `actor` is the user, or the visitor who is signing in. Raises NotOn, CodeRefused or TooManyAttempts.
     """
@@ -153,19 +153,19 @@ def renew_codes(*, actor: Actor, now: datetime, code: str) -> list[str]:
 
 
 def codes_left(user_id: int) -> int:
-    """How many recovery codes have not been used."""
+    """Return the number of unused recovery codes."""
     return int(StaticToken.objects.filter(device__user_id=user_id).count())
 
 
 def switch_off(*, actor: Actor, now: datetime, code: str) -> None:
-    """Go back to the password alone. Raises as `prove` does."""
+    """Disable the second factor. Raises as `prove` does."""
     user_id = accounts.present(actor).pk
     prove(user_id=user_id, actor=actor, now=now, code=code)
     _remove(user_id)
 
 
 def remove(*, actor: Actor, now: datetime, user_id: int) -> None:
-    """Take somebody's second factor away who has lost it, once staff knows who asks.
+    """Remove the second factor of a user who lost it, after staff has verified who asks.
 
     Raises NotAllowed, ProofNeeded, UnknownUser or NotOn.
     """
@@ -182,7 +182,7 @@ def _count(user_id: int, actor: Actor, now: datetime) -> int:
 def _make_secret(proved: User, now: datetime) -> None:
     user = accounts.locked(proved.pk)
     if user.get_session_auth_hash() != proved.get_session_auth_hash():
-        # The password was changed meanwhile: the one that was given proves nothing any more.
+        # The password was changed meanwhile, so the given one proves nothing.
         raise credentials.WrongPassword(fields={"current": credentials.WrongPassword.message})
     if is_on(user.pk):
         raise AlreadyOn
@@ -211,7 +211,7 @@ def _confirm(user_id: int, code: str, now: datetime) -> list[str]:
 
 @transactional
 def _take(user_id: int, code: str, now: datetime) -> bool:
-    # The lock lets one of two that bring the same code at once win; everything here locks the user first.
+    # Of two concurrent uses of one code the lock lets one win; everything here locks the user first.
     accounts.locked(user_id)
     device = TOTPDevice.objects.filter(user_id=user_id, confirmed=True).first()
     if device is None:
@@ -274,5 +274,5 @@ def _plain(code: str) -> str:
 
 
 def _digest(user_id: int, code: str) -> str:
-    """What is kept of a recovery code, in 80 bits. It is as long itself, so no slow hash is needed to hide it."""
+    """Return the stored hash of a recovery code, 80 bits. The code has 80 random bits, so a fast hash is enough."""
     return base64.b32encode(hashlib.sha256(f"{user_id}:{code}".encode()).digest()[:10]).decode()

@@ -1,4 +1,4 @@
-"""Sessions: opened at login, kept on by refresh tokens that rotate at each use, ended one by one or all at once.
+"""Sessions: begun at login, extended by refresh tokens that rotate at each use, ended singly or all at once.
 
 A refresh token that comes a second time was either stolen or its successor was, so its whole
 family ends: thief and owner both have to log in again, and only one of them can.
@@ -26,7 +26,7 @@ class SessionEnded(UserError):
 
 
 class RefreshTokenReused(SessionEnded):
-    """The token was used before, which ends the session for everybody who holds one."""
+    """The token was used before, which ends its session for all holders."""
 
     code = "refresh_token_reused"
     message = "This refresh token was used before, so its session has ended. Log in again."
@@ -94,7 +94,7 @@ def user_of(*, user_id: int, family: uuid.UUID) -> User | None:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete tokens that expired; returns how many."""
+    """Delete expired tokens; return how many."""
     deleted, _ = RefreshToken.objects.filter(expires_at__lt=now).delete()
     return deleted
 
@@ -104,7 +104,7 @@ def _locked(user_id: int) -> User | None:
 
 
 def _locked_owner(tokens: QuerySet[RefreshToken]) -> User | None:
-    """Lock whose tokens these are, in one statement: a token never changes its owner."""
+    """Lock the owner of the tokens in one statement; a token never changes its owner."""
     return User.objects.select_for_update(no_key=True).filter(pk=Subquery(tokens.values("user_id")[:1])).first()
 
 

@@ -1,10 +1,10 @@
-"""Slows down those who guess passwords and codes, or flood mailboxes, by counting attempts in the database.
+"""Rate limits for guessing passwords and codes and for flooding mailboxes, by attempts counted in the database.
 
-An attempt is written down as failed before the password is looked at and marked afterwards,
+An attempt is recorded as failed before the password is checked and marked afterwards,
 so a thousand guesses sent at once are counted like a thousand in a row.
 
-Attempts count by visitor: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address of a /64 has
-them all. The failures of other visitors never refuse a visitor by themselves: they make his own budget smaller.
+Attempts count by visitor: an IPv4 address, or the /64 of an IPv6 address, since the owner of one address of a /64 has
+them all. The failures of other visitors never refuse a visitor by themselves: they reduce that visitor's own budget.
 
 People share visitors: a household's IPv4 address, an office's /64. So an exact address from which an account was
 entered in the last 30 days keeps a few tries for that account, whatever else failed from the same visitor. Only
@@ -23,9 +23,9 @@ from multitask.users.errors import UserError
 from multitask.users.models import LoginAttempt
 
 WINDOW: Final = timedelta(minutes=15)
-# For as long a visitor who has succeeded is known to the account.
+# How long a visitor who has succeeded counts as known to the account.
 KEEP: Final = timedelta(days=30)
-# Attempts at once may be written out of order by so much; later ones were counted by a clock that was ahead.
+# Concurrent attempts may be out of order by this much; later ones were written by a clock that was ahead.
 AHEAD: Final = timedelta(minutes=1)
 
 
@@ -56,7 +56,7 @@ class TooManyAttempts(UserError):
     message = "Too many attempts. Wait a while, then try again."
 
     def __init__(self, *, retry_after: int) -> None:
-        """Keep how long to wait."""
+        """Keep the seconds to wait."""
         super().__init__()
         self.retry_after = retry_after
 
@@ -65,7 +65,7 @@ def begin(*, identifier: str, ip: str | None, now: datetime, limits: Limits = LI
     """Count one attempt and return its id; raises TooManyAttempts when there were too many for its purpose.
 
     The attempt is written first and counted with the others: of any number at once, no more than
-    the limit get through. One that is refused leaves no trace, so nobody is locked out for ever.
+    the limit get through. A refused one is not kept, so nobody is locked out for ever.
     """
     attempt = LoginAttempt.objects.create(
         purpose=purpose,
@@ -109,13 +109,13 @@ def _exact(ip: str | None) -> str | None:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete attempts that are older than a month; returns how many."""
+    """Delete attempts that are older than a month; return how many."""
     deleted, _ = LoginAttempt.objects.filter(attempted_at__lt=now - KEEP).delete()
     return deleted
 
 
 def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:
-    """Return when the failure was whose ageing makes room for this attempt again, or None while there is room."""
+    """Return the time of the failure that has to expire before this attempt is allowed; None when it is allowed."""
     account, address = Q(identifier=attempt.identifier), Q(ip=attempt.ip)
     oldest = _beyond(attempt, account & address, limits.same_account_same_address, limits.window)
     if oldest is None and limits.same_address is not None:

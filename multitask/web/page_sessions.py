@@ -1,7 +1,7 @@
-"""The sessions of pages: begun, kept on after a change of password, and ended, each under the lock of its user.
+"""Sessions of the pages: begin, renew after a password change, end; each under the lock of the user's row.
 
-Django gives a session a new key when its user's password changes, and ends one by deleting its row. Without the lock
-a log-out could delete the old key while the new one is made, and the session would go on.
+Django gives a session a new key when its user's password changes, and ends a session by deleting its row. Without the
+lock a sign-out could delete the old key while the new one is created, and the session would stay open.
 """
 
 from datetime import timedelta
@@ -15,27 +15,27 @@ from django.utils import timezone
 from multitask.database import run, transactional
 from multitask.users import accounts, logins
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import step_up
 
 BACKEND: Final = "multitask.users.backends.UsernameOrEmailBackend"
-# The row of an old key names the new one for as long as a request that came with the old one may take.
+# The row of an old key points to the new one for as long as a request that carries the old key may take.
 _CONTINUED: Final = "continued_as"
 _FORWARDED: Final = timedelta(minutes=10)
 
 
 def begin(request: HttpRequest, proof: logins.Proof) -> None:
-    """Begin the session of somebody who has proved himself. Raises InvalidCredentials if that stands no more."""
-    # Tried once: the session in memory cannot be rolled back.
+    """Begin a session. Raises InvalidCredentials if the password or the second factor has changed since `proof`."""
+    # One attempt: the session in memory cannot be rolled back.
     run(lambda: _begin(request, proof), attempts=1)
 
 
-def keep(request: HttpRequest, user: User) -> bool:
-    """Go on under a new key after the user's password has changed; returns False if the session ended meanwhile."""
-    return run(lambda: _keep(request, user), attempts=1)
+def renew(request: HttpRequest, user: User) -> bool:
+    """Give the session a new key after a password change; return False if the session has ended meanwhile."""
+    return run(lambda: _renew(request, user), attempts=1)
 
 
 def end(request: HttpRequest) -> None:
-    """End the session of the page that asks, under whatever key it goes on by now."""
+    """End the session of this request, also if it has got a new key meanwhile."""
     _delete(request.user.pk, request.session.session_key)
     logout(request)
 
@@ -44,11 +44,11 @@ def _begin(request: HttpRequest, proof: logins.Proof) -> None:
     user = logins.insist(proof)
     login(request, user, backend=BACKEND)
     if proof.proved_at is not None:
-        proofs.keep(request, user, proof.proved_at)
+        step_up.record(request, user, proof.proved_at)
     request.session.save()
 
 
-def _keep(request: HttpRequest, user: User) -> bool:
+def _renew(request: HttpRequest, user: User) -> bool:
     present = accounts.locked(user.pk)
     before = request.session.session_key
     is_present = present.get_session_auth_hash() == user.get_session_auth_hash()

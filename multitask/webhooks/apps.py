@@ -1,10 +1,10 @@
-"""Registers the webhooks room with Django."""
+"""Django app of incoming webhooks."""
 
 from django.apps import AppConfig
 
 
 class WebhooksConfig(AppConfig):
-    """Keeps every event that a provider sent."""
+    """Stores every event that a provider sends."""
 
     name = "multitask.webhooks"
     label = "webhooks"

@@ -1,8 +1,8 @@
-"""Which objects somebody waits for: the events of these are processed before all others.
+"""Which objects users are waiting for: their events are processed before all others.
 
 Each condition is SQL about the object of one event, with the parameters `provider`, `object_id` and `account`; it is
-evaluated in the statement that stores the event, so it has to be answered by an index. What is not known here yet,
-or closed, is awaited by nobody: its events go behind.
+evaluated in the statement that stores the event, so an index must answer it. Events of unknown or closed objects
+have the ordinary priority.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _CONDITIONS: Final[Mapping[Subject, str]] = {
     Subject.REFUND: """EXISTS (
         SELECT 1 FROM payments_refund
          WHERE provider_refund_id = %(object_id)s AND state = 'pending')""",
-    # A transfer of ours whose answer has not come has no id here yet, so it is found by the account that it went to.
+    # A transfer whose response has not arrived has no id here yet, so it is found by its destination account.
     Subject.TRANSFER: """EXISTS (
         SELECT 1 FROM payments_connectedaccount AS account
           JOIN payments_escrow AS escrow
@@ -36,7 +36,7 @@ _CONDITIONS: Final[Mapping[Subject, str]] = {
           JOIN payments_escrow AS escrow
             ON escrow.freelancer_id = account.user_id AND escrow.state = 'released' AND escrow.settled_at IS NULL
          WHERE account.provider = %(provider)s AND account.provider_account_id = %(object_id)s)""",
-    # A chargeback that is new is unknown by nature, and has to freeze its escrow at once.
+    # A new chargeback is unknown here, and has to freeze its escrow at once.
     Subject.DISPUTE: """NOT EXISTS (
         SELECT 1 FROM payments_chargeback
          WHERE provider_dispute_id = %(object_id)s AND closed_at IS NOT NULL)""",
@@ -45,10 +45,10 @@ _NEVER: Final = "false"
 
 
 def condition(event: InboundEvent) -> str:
-    """Return the SQL that is true when somebody waits for the event's object."""
+    """Return the SQL that is true when a user waits for the event's object."""
     return _CONDITIONS.get(event.subject, _NEVER)
 
 
 def parameters(event: InboundEvent) -> dict[str, str]:
-    """Return what the condition asks for beside the event's own columns."""
+    """Return the condition's parameters that are not columns of the event."""
     return {"account": event.account_id or event.related.get("destination", "")}

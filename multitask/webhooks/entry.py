@@ -1,4 +1,4 @@
-"""The address that providers post to. Anything but a stored event is answered so that they post it again."""
+"""The endpoint that providers post to. Unless the event was stored, the response makes them post it again."""
 
 import structlog
 from django.core.exceptions import RequestDataTooBig
@@ -17,7 +17,7 @@ LARGEST_BODY = 1_000_000
 
 @csrf_exempt
 def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
-    """Answer 200 to a stored event, new or not; 400, 405, 413 or 503 with the body of every error otherwise."""
+    """Return 200 for a stored event, new or not; otherwise 400, 405, 413 or 503 with the usual error body."""
     if request.method != "POST":
         return _refuse(405, "method_not_allowed", "Post the event here.", Allow="POST")
     try:
@@ -42,7 +42,7 @@ def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The raw bytes; a declared length above the limit is refused before anything is read."""
+    """Return the raw bytes; refuse a declared length above the limit before reading."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
     is_number = declared.isascii() and declared.isdecimal() and len(declared) < 20
     if is_number and int(declared) > LARGEST_BODY:

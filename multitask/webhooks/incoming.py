@@ -1,4 +1,4 @@
-"""What happens to an event: received, processed by its job, tried again, given up, replayed."""
+"""The life of an event: received, processed by its job, retried, given up, replayed."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ from multitask.webhooks.models import EventState, IncomingEvent
 
 log = structlog.get_logger(__name__)
 
-# Our own call, whose answer an event may overtake, ends well within the hour.
+# An event may arrive before the response to our own call, which ends well within the hour.
 UNKNOWN_FOR_AT_MOST: Final = timedelta(hours=1)
 # Stripe itself gives up after three days.
 UNREACHABLE_FOR_AT_MOST: Final = timedelta(days=3)
 FIRST_DELAY: Final = timedelta(seconds=1)
 LONGEST_DELAY: Final = timedelta(minutes=10)
-# No attempt is put off for this long: a later time was written by a clock that was ahead.
+# No attempt is delayed this long: a later time was written by a clock that was ahead.
 IMPOSSIBLE_DELAY: Final = timedelta(hours=1)
-# No event is given up after fewer attempts, since the time that it seems to have waited may be a clock's jump.
+# No event is given up after fewer attempts, since its apparent waiting time may come from a clock change.
 FEWEST_ATTEMPTS: Final = 5
-# An event this long overdue, with no job that waits, has lost its job with a worker or the database.
+# An event this long overdue without a waiting job has lost its job in a crash.
 OVERDUE: Final = timedelta(seconds=10)
 _MOST_ROUNDS: Final = 10
-# Events are late when the oldest that is due has waited this long; then the newest get a share of the work as well.
+# Events are late when the oldest due one has waited this long; then the newest are processed as well.
 LATE: Final = timedelta(seconds=5)
 # How many events of one object are finished by one read; the next of them reads again.
 _SAME_OBJECT: Final = 1_000
@@ -57,13 +57,13 @@ RETURNING event.id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedEvent:
-    """The answer to a delivery: `row_id` is None for an event that was here before."""
+    """The result of a delivery: `row_id` is None for an event that was stored before."""
 
     row_id: int | None
 
     @property
     def is_duplicate(self) -> bool:
-        """Say whether the event had been stored by an earlier delivery."""
+        """Return whether an earlier delivery had stored the event."""
         return self.row_id is None
 
 
@@ -82,11 +82,11 @@ def receive(*, provider_name: str, body: bytes, signature: str, now: datetime) -
 
 
 def process(*, event_id: int, now: datetime) -> EventState:
-    """Read the event's object from the provider and hand its state to payments; the job's whole work.
+    """Read the event's object from the provider and pass its state to payments.
 
-    May run twice, at once, late or out of order: what counts is the object as it is now, and payments take it
-    over idempotently. Whatever cannot be done yet is tried again later by a job of its own. The read answers all
-    events of the object that were stored before it began: they end with this one, and their jobs then do nothing.
+    It may run twice, concurrently, late or out of order: it reads the object's present state, which payments apply
+    idempotently. What cannot be done yet is retried later by another job. The read covers all events of the object
+    that were stored before it began: they are finished with this one, and their jobs then do nothing.
     """
     event = _with_same_object().filter(pk=event_id).first()
     if event is None:
@@ -102,13 +102,13 @@ def process(*, event_id: int, now: datetime) -> EventState:
     except UnknownObject as error:
         return _try_later(event, f"unknown_object: {error.detail}", now, UNKNOWN_FOR_AT_MOST)
     except Rejected as error:
-        # An object that is not in the account that the event names was not sent by the provider's rules.
+        # The provider does not send events about objects that are not in the account they name.
         state = EventState.QUARANTINED if event.account_id else EventState.FAILED
         return _finish(event, state, str(error), event.same_object)
     except (ProviderError, Error) as error:
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNREACHABLE_FOR_AT_MOST)
     except Exception as error:
-        # A refusal that no rule foresees must not lose the event: it is tried on, then left for people to see.
+        # An unexpected error must not lose the event: it is retried, then left failed for staff.
         log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
     marked = _mark(event, EventState.PROCESSED, "", event.same_object)
@@ -116,9 +116,9 @@ def process(*, event_id: int, now: datetime) -> EventState:
 
 
 def _with_same_object() -> QuerySet[Any]:
-    """Events, each with the moment of this look and the other open events of its object, in one snapshot.
+    """Select events, each with the time of this read and the other open events of its object, in one snapshot.
 
-    What this sees was stored before the provider is asked, so the answer is later than those events.
+    These events were stored before the provider is read, so its response is newer than they are.
     """
     same = IncomingEvent.objects.filter(
         state=EventState.RECEIVED,
@@ -132,11 +132,11 @@ def _with_same_object() -> QuerySet[Any]:
 
 
 def process_newest(*, now: datetime, limit: int = 200) -> int:
-    """While events are late, process the newest of those that somebody waits for; return how many were processed.
+    """While events are late, process the newest that users wait for; return how many were processed.
 
-    The jobs go through these from the oldest, this from the newest, so neither end starves. It ends: no event is
-    taken twice in a run, and a run takes `limit`. Nothing is lost, as the jobs stay; nothing is done twice, as a
-    job whose event is no longer open does nothing, and two at once do no harm (see `process`).
+    The jobs start from the oldest event, this from the newest, so neither end starves. A run takes `limit` events at
+    most, none twice. The jobs remain: one whose event is finished does nothing, and two at once are safe (see
+    `process`).
     """
     taken: list[int] = []
     while len(taken) < limit and _are_late(now):
@@ -156,7 +156,7 @@ def _are_late(now: datetime) -> bool:
 
 
 def _newest(now: datetime) -> QuerySet[IncomingEvent, int]:
-    """Awaited events that are due, also those that came after `now`, the newest first."""
+    """Select awaited events that are due, also those received after `now`, newest first."""
     due = Q(attempts=0) | Q(next_attempt_at__lte=now)
     waiting = IncomingEvent.objects.filter(due, state=EventState.RECEIVED, awaited=True)
     return waiting.order_by("-pk").values_list("pk", flat=True)
@@ -175,7 +175,7 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
     event.attempts, event.last_error = 0, ""
     event.waiting_since = event.next_attempt_at = now
     event.save()
-    # Somebody looks at it now.
+    # A member of the staff is waiting for it.
     storage.defer(event.pk, priority=storage.AWAITED)
     told = {"event_id": event.event_id, "kind": event.kind}
     audit.record("webhook_replayed", actor=actor, now=now, note=note, details=told)
@@ -183,10 +183,10 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Queue a job for every event that has lost its own; return how many. A long queue is no loss.
+    """Queue a job for every event whose job was lost; return how many. A job that waits in a long queue is not lost.
 
-    Looks at all that are overdue, `limit` per transaction. An event whose next attempt lies impossibly far ahead
-    gets a job too: a clock that was ahead wrote it.
+    It checks all overdue events, `limit` per transaction. An event whose next attempt is impossibly far ahead gets a
+    job too: a clock that was ahead wrote that time.
     """
     due = Q(next_attempt_at__lte=now - OVERDUE) | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY)
     overdue = IncomingEvent.objects.filter(due, state=EventState.RECEIVED).order_by("next_attempt_at")
@@ -198,7 +198,7 @@ def _sweep_some(event_ids: Sequence[int], now: datetime) -> int:
     queued = jobs.is_queued(storage.TASK, "event_id", by=now + IMPOSSIBLE_DELAY)
     locked = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True)
     lost = locked.filter(~queued, pk__in=event_ids).order_by("next_attempt_at", "pk")
-    # Looked at again under the lock; in the query it would invite an index on what is open, read for each batch.
+    # Checked again under the lock; as a condition of the query it would lead PostgreSQL to a slower index.
     events = [
         event
         for event in lost.only("attempts", "awaited", "state", "next_attempt_at")
@@ -215,7 +215,7 @@ def _is_overdue(event: IncomingEvent, now: datetime) -> bool:
 
 
 def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int] = ()) -> EventState:
-    """Write the end of the event and of the others of its object, and log what people should look at."""
+    """Finish the event and the others of its object, and log what needs attention."""
     if state in {EventState.FAILED, EventState.QUARANTINED}:
         log.error("webhook not processed", event_id=event.event_id, kind=event.kind, state=state, reason=reason)
     _mark(event, state, reason, same_object)
@@ -223,14 +223,14 @@ def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: C
 
 
 def _mark(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int]) -> list[int]:
-    """Write the end, unless another job has written one; return the ids of the events that this call has ended."""
+    """Finish events that no other job has finished; return the ids of those that this call finished."""
     with connection.cursor() as cursor:
         cursor.execute(_MARK, [[event.pk, *same_object], state.value, reason, event.pk])
         return [row_id for (row_id,) in cursor.fetchall()]
 
 
 def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelta) -> EventState:
-    """Queue another job, later each time; after `bound` and enough attempts leave the event failed, for people."""
+    """Queue another job with exponential backoff; after `bound` and enough attempts mark the event failed."""
     if now - event.waiting_since >= bound and event.attempts + 1 >= FEWEST_ATTEMPTS:
         return _finish(event, EventState.FAILED, reason)
     at = now + min(FIRST_DELAY * 2 ** min(event.attempts, 10), LONGEST_DELAY)
@@ -246,11 +246,11 @@ def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelt
 
 
 def _is_overtaken(event: IncomingEvent, read_at: datetime, marked: Collection[int]) -> bool:
-    """Return whether another job took over the same account while this one worked.
+    """Return whether another job applied the same account's state while this one worked.
 
-    An account goes back and forth, so of two jobs at once the one that read first may have written last. Each
-    marks events before it looks for those that others have marked, so at least one of them sees the other and works
-    once more. `marked` are the events that this job has marked; where the other was faster, none need be left for it.
+    An account's state can change in both directions, so of two concurrent jobs the one that read first may have
+    written last. Each finishes events before it looks for those that others finished, so at least one of them sees the
+    other and reads again. `marked` are the events that this job finished; it may be empty when the other was faster.
     """
     if event.subject != Subject.ACCOUNT or event.attempts >= _MOST_ROUNDS:
         return False

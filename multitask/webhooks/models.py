@@ -1,4 +1,4 @@
-"""Events as providers sent them."""
+"""Events from providers, and how far the polls are."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from multitask.payments.provider import Subject
 
 
 class EventState(models.TextChoices):
-    """How far an event is. Only `received` ones are worked on."""
+    """The state of an event. Only `received` ones are processed."""
 
     RECEIVED = "received", "received"
     PROCESSED = "processed", "processed"
@@ -21,9 +21,9 @@ class IncomingEvent(models.Model):
     """One verified event, stored once whatever the number of deliveries.
 
     `event_id` is the provider's; `object_id` of kind `subject` is what changed, inside the connected account
-    `account_id` if one is named. `awaited` tells that somebody waited for the object when the event came, so that it
-    is processed before others. `waiting_since` bounds the retries and starts anew with a replay;
-    `processed_at` is the database's clock, so that jobs that ran at the same time can be put in order.
+    `account_id` if one is named. `awaited`: a user was waiting for the object when the event came, so it is
+    processed before others. `waiting_since` bounds the retries and is reset by a replay; `processed_at` is from the
+    database's clock, so that concurrent jobs can be ordered.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -41,11 +41,11 @@ class IncomingEvent(models.Model):
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
     processed_at = models.DateTimeField(null=True)
-    # The default is the database's, so that a server of the release before this one can go on storing events.
+    # A database default, so that servers of the previous release can still store events.
     awaited = models.BooleanField(db_default=False, default=False)
 
     class Meta:
-        """The database refuses a second copy; what needs work or eyes is found without reading the rest."""
+        """Each event is stored once; partial indexes find what needs work or attention."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["provider", "event_id"], name="webhooks_incoming_once"),
@@ -99,9 +99,9 @@ class IncomingEvent(models.Model):
 
 
 class PollPosition(models.Model):
-    """How far the polls are: `after_id` is where one that could not finish goes on, downwards; null when it has.
+    """How far the polls are: an unfinished poll continues below `after_id`, which is null when it has finished.
 
-    The row named `minutes` keeps in `polled_at` up to when polls have been made.
+    The row named `minutes` keeps the time of the last poll in `polled_at`.
     """
 
     name = models.CharField(max_length=40, primary_key=True)

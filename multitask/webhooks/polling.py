@@ -1,10 +1,10 @@
-"""Reads again what the provider may have told us and we may never have heard: every webhook can be lost.
+"""Polls the provider for open objects, since any webhook can be lost.
 
-The younger an object, the more often it is asked about, as users are waiting for recent objects. A read does what
-the webhook would have done, so both may come, in any order.
+Users are waiting for recent objects, so those are polled more often. A read does what the webhook would have done, so
+both may come, in any order.
 
-There may be more objects than one poll can read. Each poll reads the newest that are due, and goes on from where the
-one before it stopped, down to the oldest (`PollPosition`). So the newest are never late and the oldest always read.
+There may be more objects than one poll can read. Each poll reads the newest that are due, then continues where the
+previous poll stopped, down to the oldest (`PollPosition`).
 """
 
 from collections.abc import Iterator
@@ -27,24 +27,24 @@ from multitask.webhooks.models import IncomingEvent, PollPosition
 
 log = structlog.get_logger(__name__)
 
-# A webhook is hardly later than this, so nothing younger is asked about.
+# Webhooks rarely take longer than this, so younger objects are not polled.
 GRACE: Final = timedelta(seconds=30)
-# How old an object may be to be asked about every so many minutes.
+# Minutes between polls, by the maximum age of the object.
 CADENCE: Final = (
     (1, timedelta(minutes=15)),
     (15, timedelta(days=1)),
     (60, timedelta(days=30)),
 )
-# A bank may send back what has arrived; that is asked once a day.
+# A bank may return a paid payout or refund; polled once a day.
 SENT_BACK_WITHIN: Final = timedelta(days=14)
 _MINUTES_A_DAY: Final = 24 * 60
-# A chargeback is nothing that we made, so none of our rows says that it should be asked about: every so many
-# minutes the provider is asked which were opened lately, and once a day which were in an outage as long as this.
+# We do not create chargebacks, so new ones have no row here: the provider lists those opened recently every so many
+# minutes, and once a day those opened within a longer period, which covers outages.
 OPENED_WITHIN: Final = (
     (15, timedelta(days=3)),
     (_MINUTES_A_DAY, timedelta(days=30)),
 )
-# What one poll reads of each group of objects at most: of the newest, and of those behind where the last one stopped.
+# The most that one poll reads of each group: of the newest, and of those where the previous poll stopped.
 NEWEST: Final = 500
 BEHIND: Final = 500
 _MINUTES: Final = "minutes"
@@ -52,10 +52,10 @@ _MINUTES: Final = "minutes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Objects of one kind and age that are asked about at the same minutes; `is_due` when one of these has come.
+    """Objects of one kind and age that are polled together; `is_due` when their minute has come.
 
-    `rows` is narrowed to what is still open, `columns` are the provider's name, the object's id and, where it lies in
-    a connected account, that account's id.
+    `rows` selects the open ones; `columns` are the provider's name, the object's id and, for objects in a connected
+    account, that account's id.
     """
 
     name: str
@@ -66,10 +66,9 @@ class Group:
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
-    """Read the open objects that are due at this minute, were `since`, or were after the last poll; return how many.
+    """Read the open objects that are due now or fell due since the last poll or `since`; return how many.
 
-    A poll that waited long for its turn, or comes after a pause, thus also does what fell due meanwhile, which is
-    once a day for some.
+    So a delayed poll also reads what fell due meanwhile, which matters for objects that are due once a day.
     """
     positions = {position.name: position for position in PollPosition.objects.all()}
     last = positions.get(_MINUTES)
@@ -84,14 +83,14 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
 
 
 def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
-    """Every object that is due, newest first in its group, as the event that may have been lost."""
+    """Yield every due object, newest first in its group, as the event that may have been lost."""
     for group in groups(now=now, since=since):
         if group.is_due:
             yield from (event for _, event in _events(group, group.rows))
 
 
 def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
-    """Chargebacks that the provider knows otherwise than we do, or alone; asked for when that is due."""
+    """Yield chargebacks that are unknown here or differ at the provider; listed only when that is due."""
     met = _Minutes(now, since)
     ages = [age for every, age in OPENED_WITHIN if met.one_of(every)]
     if not ages:
@@ -102,7 +101,7 @@ def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[Inco
 
 
 class _Minutes:
-    """The minutes that this poll answers for."""
+    """The minutes that this poll covers."""
 
     def __init__(self, now: datetime, since: datetime | None) -> None:
         self.last = int(now.timestamp() // 60)
@@ -114,7 +113,7 @@ class _Minutes:
 
 
 def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
-    """All groups of objects that are ever asked about, with whether they are due."""
+    """Yield all groups of objects that are polled, with whether they are due."""
     met = _Minutes(now, since)
     younger = now - GRACE + timedelta.resolution
     for every, age in CADENCE:
@@ -129,7 +128,7 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
 
 
 def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
-    # A payment that has succeeded is complete once it is known when its money may be used.
+    # A succeeded payment is complete once the date of its availability is known.
     unpaid = Q(state=PaymentState.PENDING.value) | Q(state=PaymentState.SUCCEEDED.value, available_at=None)
     yield _payments(name, is_due, Payment.objects.filter(aged, unpaid))
     yield _refunds(name, is_due, Refund.objects.filter(aged, state=RefundState.PENDING.value))
@@ -201,7 +200,7 @@ def _contested(provider: Provider, since: datetime) -> list[str]:
 
 
 def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
-    """Read a part of the group: the newest if it is due, and those that earlier polls did not get to."""
+    """Read a part of the group: the newest if it is due, and those that earlier polls did not reach."""
     before = after_id = None if position is None else position.after_id
     if not group.is_due and after_id is None:
         return 0
@@ -215,7 +214,7 @@ def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
         behind = list(_events(group, group.rows.filter(pk__lt=after_id), BEHIND))
         more, after_id, is_away = _read_all(behind, now)
         read += more
-        # With fewer than there might be, the oldest has been read.
+        # Fewer than the limit: the oldest has been read.
         after_id = after_id if is_away or len(behind) == BEHIND else None
     if after_id != before:
         PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
@@ -223,16 +222,16 @@ def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
 
 
 def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iterator[tuple[int, IncomingEvent]]:
-    """The objects with the ids of their rows, newest first."""
+    """Yield the objects with the ids of their rows, newest first."""
     for row_id, name, found, *owner in rows.order_by("-pk").values_list("pk", *group.columns)[:limit]:
         event = IncomingEvent(provider=name, subject=group.subject.value, object_id=found, account_id="".join(owner))
         yield row_id, event
 
 
 def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> tuple[int, int | None, bool]:
-    """Read objects until the provider takes no calls; return how many were read, the last row and whether it did so.
+    """Read objects until the provider is unavailable; return how many were read, the last row, and whether it is.
 
-    The rest is then left for the next poll. Its first object may be the reason, so it is passed over in this round.
+    The rest is left for the next poll. The object that failed may be the cause, so that poll skips it.
     """
     read, row_id = 0, None
     for row_id, event in objects:
@@ -245,9 +244,9 @@ def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> tuple[
 
 
 def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
-    """Read one object; an error on it is left for its next turn, and does not block the others.
+    """Read one object; an error on it does not block the others, and its next poll retries it.
 
-    Raises Unavailable when the provider takes no calls now, whatever the object.
+    Raises Unavailable when the provider accepts no calls now.
     """
     try:
         routes.refresh(wanted, now=now)

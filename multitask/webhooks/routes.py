@@ -1,4 +1,4 @@
-"""Which command of payments hears of which object: read at the provider, outside any transaction, then handed on."""
+"""The command that applies each kind of object, which is read from the provider outside any transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from multitask.webhooks.models import IncomingEvent
 
 
 class NotOurs(Exception):
-    """The object was not made by us. `is_suspicious` when a connected account is concerned that we do not know."""
+    """We did not create the object. `is_suspicious`: it concerns a connected account that we do not know."""
 
     def __init__(self, message: str, *, is_suspicious: bool) -> None:
-        """Keep what is wrong."""
+        """Keep the message."""
         super().__init__(message)
         self.is_suspicious = is_suspicious
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How one kind of object is read, who takes it over, and how to tell that we made it."""
+    """How one kind of object is read, which command applies it, and how to tell whether we created it."""
 
     read: Callable[[Provider, IncomingEvent], Any]
     confirm: Callable[[str, Any, datetime], object]
@@ -35,7 +35,7 @@ class Route:
 
 
 def refresh(event: IncomingEvent, *, now: datetime) -> None:
-    """Bring payments up to date with the event's object.
+    """Read the event's object and apply its state.
 
     Raises NotOurs, UnknownObject for an object of ours that is not known yet, and the provider's errors.
     """
@@ -55,14 +55,14 @@ def _has_reference(_: Provider, state: Any) -> bool:
 
 
 def _is_on_our_payment(provider: Provider, state: Any) -> bool:
-    """A chargeback, or a refund made by hand at the provider, is ours if the payment is."""
+    """Return whether the payment is ours: then so is a chargeback or a refund made in the provider's dashboard."""
     if getattr(state, "reference", ""):
         return True
     return bool(state.payment_id) and bool(provider.read_payment(state.payment_id).reference)
 
 
 def _never(_: Provider, __: Any) -> bool:
-    """Saved cards carry no reference; those that we know were made known by our own calls."""
+    """Return False: saved cards carry no reference, and those that we saved are known."""
     return False
 
 

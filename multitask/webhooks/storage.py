@@ -1,4 +1,4 @@
-"""Writes an event and its job in one statement, and so in one transaction and one round trip."""
+"""Stores an event and its job in one statement: one transaction, one round trip."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,13 +17,13 @@ from multitask.webhooks.models import EventState, IncomingEvent
 TASK: Final = "process_webhook"
 QUEUE: Final = "webhooks"
 
-# The priorities of jobs: of objects that somebody waits for, of all others, and of whatever was tried before. An
-# object that stays unknown is tried for an hour; it never delays a first try.
+# Priorities of jobs: objects that users wait for, all others, and retries. An object that stays unknown is retried
+# for an hour and must not delay first attempts.
 AWAITED: Final = 10
 ORDINARY: Final = 0
 BEHIND: Final = -10
 
-# The job goes in through the function that procrastinate's own deferring calls; a test holds the two together.
+# Procrastinate itself inserts jobs by this function; a test compares the two.
 _STORE: Final = """
 WITH stored AS (
     INSERT INTO webhooks_incomingevent (
@@ -47,9 +47,9 @@ SELECT stored.id, deferred.jobs FROM stored LEFT JOIN deferred ON true
 
 
 def store(*, provider: str, event: InboundEvent, payload: str, state: EventState, now: datetime) -> int | None:
-    """Store a new event, and defer its job if it is to be worked on; answer its row's id, None for a duplicate.
+    """Store a new event, with its job if it is to be processed; return its row's id, None for a duplicate.
 
-    Raises OutcomeUnknown when the row may not outlive a failover.
+    Raises OutcomeUnknown when the row may be lost in a failover.
     """
     values = {
         "provider": provider,
@@ -84,7 +84,7 @@ def defer(event_id: int, *, priority: int = ORDINARY, at: datetime | None = None
 
 
 def _execute_alone(statement: str, values: Mapping[str, str | datetime]) -> tuple[int, object] | None:
-    """Run the statement as its own transaction; its commit is then as honest as the backend's COMMIT."""
+    """Run the statement as its own transaction, and report an unreplicated commit as the backend's COMMIT does."""
     warnings: list[str] = []
 
     def watch(notice: psycopg.errors.Diagnostic) -> None:

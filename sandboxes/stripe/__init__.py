@@ -1,1 +1,1 @@
-"""An offline Stripe: its own HTTP server, its own durable state, its own record of all money."""
+"""An offline Stripe: what Stripe answers, on top of the kit that every offline provider shares."""

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.errors import ApiError, bad_param, unauthorized
+from sandboxes.kit.errors import ApiError, bad_param
+from sandboxes.stripe.errors import unauthorized
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.settings import API_VERSION
 
 
@@ -19,7 +20,7 @@ class Caller:
     publishable: bool
 
 
-def authenticate(box: Box, headers: Mapping[str, str], form_key: object = None) -> Caller:
+def authenticate(sandbox: Sandbox, headers: Mapping[str, str], form_key: object = None) -> Caller:
     """Accept a test key and the account that it names. Raises 401 and 403."""
     key = _key(headers) or form_key
     if not key or not isinstance(key, str):
@@ -32,7 +33,7 @@ def authenticate(box: Box, headers: Mapping[str, str], form_key: object = None) 
     known = key.isascii() and key.startswith(("sk_test_", "rk_test_", "pk_test_"))
     if not known or "_test_invalid" in key or len(key) < 9:
         raise unauthorized(f"Invalid API Key provided: {shown}")
-    return Caller(_account(box, headers, shown), key.startswith("pk_test_"))
+    return Caller(_account(sandbox, headers, shown), key.startswith("pk_test_"))
 
 
 def check_version(headers: Mapping[str, str]) -> None:
@@ -54,11 +55,11 @@ def _key(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _account(box: Box, headers: Mapping[str, str], shown: str) -> str:
+def _account(sandbox: Sandbox, headers: Mapping[str, str], shown: str) -> str:
     named = headers.get("Stripe-Account")
     if not named:
-        return box.platform
-    if not named.isascii() or box.store.get(named, "account") is None:
+        return sandbox.platform
+    if not named.isascii() or sandbox.store.get(named, "account") is None:
         raise ApiError(
             403,
             f"The provided key '{shown}' does not have access to account '{named}'"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a charge fails."""
+    """The reason that a charge fails for."""
 
     code: str
     decline_code: str | None
@@ -138,7 +138,7 @@ def ready_made(ident: str) -> Card | None:
 
 
 def valid_number(number: str) -> bool:
-    """Tell whether a number has a right length and check digit."""
+    """Return whether a number has a right length and check digit."""
     if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19):
         return False
     total = 0

@@ -1,4 +1,4 @@
-"""Countries of connected accounts: their currency, their bank numbers, what onboarding must ask."""
+"""Countries of connected accounts: their currency, their bank numbers, and what onboarding has to collect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CROSS_BORDER = {*_EURO, *_OTHER_WORDS.split()}
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that Stripe asks: where it goes, and how the hosted page labels it."""
+    """One requirement: the field that holds it, and its label on the hosted page."""
 
     name: str
     label: str
@@ -53,17 +53,17 @@ ALWAYS = ("business_type", "external_account", "tos_acceptance.date", "tos_accep
 
 
 def person_fields(country: str) -> tuple[Field, ...]:
-    """Return what is asked about a person of a country."""
+    """Return the requirements for a person of a country."""
     if country == "US":
         return _PERSON + _US
     return _PERSON + _STATES if country in ("CA", "AU", "MX", "BR", "MY") else _PERSON
 
 
 def fields(country: str, business_type: str | None) -> tuple[Field, ...]:
-    """Return what is asked of an account."""
+    """Return the requirements for an account."""
     return COMPANY if business_type in ("company", "non_profit", "government_entity") else person_fields(country)
 
 
 def reachable(platform: str, account: str) -> bool:
-    """Tell whether a platform may have separate charges and transfers to an account of this country."""
+    """Return whether a platform may have separate charges and transfers to an account of this country."""
     return platform == account or {platform, account} <= CROSS_BORDER

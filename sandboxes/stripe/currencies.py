@@ -1,4 +1,4 @@
-"""Currencies as Stripe counts them: decimals, least charges, amounts that must end in zeros."""
+"""Currencies as Stripe counts them: decimals, minimum charges, and amounts that have to be round."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ ZERO_DECIMAL = frozenset(_ZERO_WORDS.split())
 THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 # Charged in whole units although they are counted in hundredths.
 WHOLE_UNITS = frozenset(("isk", "ugx"))
-# Paid out by hand in whole units only.
+# Manual payouts are in whole units only.
 WHOLE_UNIT_PAYOUTS = frozenset(("huf", "twd"))
 _TWO_WORDS = (
     "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop crc "
@@ -27,7 +27,7 @@ _LEAST = {
 
 
 def known(currency: str) -> bool:
-    """Tell whether Stripe charges in this currency."""
+    """Return whether Stripe charges in this currency."""
     return currency in ZERO_DECIMAL or currency in THREE_DECIMAL or currency in _TWO_DECIMAL
 
 
@@ -44,14 +44,14 @@ def least_charge(currency: str) -> int:
 
 
 def step(currency: str) -> int:
-    """Return what an amount must be a multiple of."""
+    """Return the step that an amount has to be a multiple of, in minor units."""
     if currency in WHOLE_UNITS:
         return 100
     return 10 if currency in THREE_DECIMAL else 1
 
 
 def payout_step(currency: str) -> int:
-    """Return what an amount paid out by hand must be a multiple of."""
+    """Return the step that the amount of a manual payout has to be a multiple of, in minor units."""
     return 100 if currency in WHOLE_UNIT_PAYOUTS else step(currency)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc, listed
-from sandboxes.stripe.errors import bad_param
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.stripe.listing import listed
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.shaping import expandable
 
 MAX_DEPTH = 4
@@ -19,7 +20,7 @@ _INCLUDABLE = {
 }
 
 
-def expand(box: Box, answer: Doc, paths: list[str]) -> Doc:
+def expand(sandbox: Sandbox, answer: Doc, paths: list[str]) -> Doc:
     """Expand each path (`latest_charge.balance_transaction`, `data.customer`) in place. Raises 400."""
     for path in paths:
         parts = path.split(".")
@@ -29,30 +30,30 @@ def expand(box: Box, answer: Doc, paths: list[str]) -> Doc:
             if parts[0] != "data":
                 raise bad_param(f"This property cannot be expanded ({path}). Lists expand `data.…`.", "expand")
             for element in answer["data"]:
-                _expand(box, element, parts[1:], path)
+                _expand(sandbox, element, parts[1:], path)
         else:
-            _expand(box, answer, parts, path)
+            _expand(sandbox, answer, parts, path)
     return answer
 
 
-def _expand(box: Box, value: Any, parts: list[str], path: str) -> None:
+def _expand(sandbox: Sandbox, value: Any, parts: list[str], path: str) -> None:
     if not parts or not isinstance(value, dict):
         return
     field, rest = parts[0], parts[1:]
     kind = value.get("object")
     if kind == "list" and field == "data":
         for element in value["data"]:
-            _expand(box, element, rest, path)
+            _expand(sandbox, element, rest, path)
         return
     if (kind, field) in _INCLUDABLE:
-        value[field] = _included(box, value, str(kind), field)
+        value[field] = _included(sandbox, value, str(kind), field)
     elif isinstance(value.get(field), str):
-        value[field] = _opened(box, value, field, path)
+        value[field] = _opened(sandbox, value, field, path)
     elif not isinstance(value.get(field), dict) and not (
         field in value and value[field] is None and _may(value, field)
     ):
         raise bad_param(f"This property cannot be expanded ({path}).", "expand")
-    _expand(box, value[field], rest, path)
+    _expand(sandbox, value[field], rest, path)
 
 
 def _may(value: Doc, field: str) -> bool:
@@ -60,15 +61,15 @@ def _may(value: Doc, field: str) -> bool:
     return kind is None or expandable(kind, field)
 
 
-def _opened(box: Box, value: Doc, field: str, path: str) -> Any:
-    doc = box.store.get(value[field]) if _may(value, field) else None
+def _opened(sandbox: Sandbox, value: Doc, field: str, path: str) -> Any:
+    doc = sandbox.store.get(value[field]) if _may(value, field) else None
     if doc is None:
         raise bad_param(f"This property cannot be expanded ({path}).", "expand")
-    return box.render(doc)
+    return sandbox.render(doc)
 
 
-def _included(box: Box, value: Doc, kind: str, field: str) -> Doc:
+def _included(sandbox: Sandbox, value: Doc, kind: str, field: str) -> Doc:
     element = _INCLUDABLE[(kind, field)]
-    found = box.store.find(element, parent=value["id"], newest_first=True, limit=11) if element else []
-    shown = [box.render(doc) for doc in found[:10]]
+    found = sandbox.store.find(element, parent=value["id"], newest_first=True, limit=11) if element else []
+    shown = [sandbox.render(doc) for doc in found[:10]]
     return listed(shown, f"/v1/{kind}s/{value['id']}/{field}", has_more=len(found) > 10)

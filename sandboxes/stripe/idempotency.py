@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import ApiError
+from sandboxes.kit.api import Answer
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import ApiError
+from sandboxes.stripe.sandbox import Sandbox
 
 LIFETIME = 86_400
 LONGEST = 255
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer as it goes out."""
-
-    status: int
-    body: str
-    request_id: str
-    replayed: bool = False
+TABLES = """
+CREATE TABLE IF NOT EXISTS keys (
+    account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, created REAL NOT NULL,
+    status INTEGER NOT NULL, body TEXT NOT NULL, request TEXT NOT NULL, PRIMARY KEY (account, key));
+"""
 
 
 def fingerprint(method: str, path: str, form: Doc) -> str:
@@ -30,17 +26,20 @@ def fingerprint(method: str, path: str, form: Doc) -> str:
 
 
 class Keys:
-    """The keys of one sandbox; those in flight live in memory, as they end with the process."""
+    """The keys of one sandbox. Keys in progress are held in memory, because they end with the process."""
 
-    def __init__(self, box: Box) -> None:
-        self._box = box
-        self._in_flight: set[tuple[str, str]] = set()
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._in_progress: set[tuple[str, str]] = set()
 
-    def begin(self, account: str, key: str, mark: str) -> Answer | None:
-        """Return the saved answer, or take the key for a first run. Raises 400 and 409."""
+    def claim(self, call: Call) -> Answer | None:
+        """Return the saved answer, or take the key, if there is one, for a first run. Raises 400 and 409."""
+        account, key = call.account, call.idempotency_key
+        if key is None:
+            return None
         if not key or len(key) > LONGEST or not key.isascii():
             raise ApiError(400, f"Idempotency keys must have from 1 to {LONGEST} ASCII characters.", saved=False)
-        if (account, key) in self._in_flight:
+        if (account, key) in self._in_progress:
             raise ApiError(
                 409,
                 f"There is currently another in-progress request using this Idempotency-Key ({key})."
@@ -51,9 +50,9 @@ class Keys:
             )
         saved = self._saved(account, key)
         if saved is None:
-            self._in_flight.add((account, key))
+            self._in_progress.add((account, key))
             return None
-        if saved["fingerprint"] != mark:
+        if saved["fingerprint"] != call.fingerprint:
             raise ApiError(
                 400,
                 "Keys for idempotent requests can only be used with the same parameters they were first used with."
@@ -63,25 +62,24 @@ class Keys:
             )
         return Answer(saved["status"], saved["body"], saved["request"], replayed=True)
 
-    def end(self, account: str, key: str) -> None:
+    def release(self, call: Call) -> None:
         """Free a key that was taken."""
-        self._in_flight.discard((account, key))
+        if call.idempotency_key is not None:
+            self._in_progress.discard((call.account, call.idempotency_key))
 
-    def save(self, account: str, key: str, mark: str, answer: Answer) -> None:
+    def save(self, call: Call, answer: Answer) -> None:
         """Keep an answer under its key, in the caller's transaction."""
-        self._box.store.db.execute(
+        if call.idempotency_key is None:
+            return
+        account, key, mark = call.account, call.idempotency_key, call.fingerprint
+        self._sandbox.store.db.execute(
             "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (account, key, mark, self._box.clock.exact(), answer.status, answer.body, answer.request_id),
+            (account, key, mark, self._sandbox.clock.exact(), answer.status, answer.body, answer.request_id),
         )
 
     def _saved(self, account: str, key: str) -> Doc | None:
-        row = self._box.store.db.execute(
+        row = self._sandbox.store.db.execute(
             "SELECT * FROM keys WHERE account = ? AND key = ? AND created > ?",
-            (account, key, self._box.clock.exact() - LIFETIME),
+            (account, key, self._sandbox.clock.exact() - LIFETIME),
         ).fetchone()
         return dict(row) if row else None
-
-
-def encode(body: object) -> str:
-    """Return the JSON text of an answer."""
-    return json.dumps(body, ensure_ascii=False)

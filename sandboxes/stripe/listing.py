@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc, listed
-from sandboxes.stripe.errors import bad_param
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.stripe.sandbox import Sandbox
 
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 Conditions = tuple[tuple[str, Any], ...]
 
 
+def listed(data: list[Any], url: str, *, has_more: bool = False) -> Doc:
+    """Return Stripe's list shape around some objects."""
+    return {"object": "list", "data": data, "has_more": has_more, "url": url}
+
+
 def page(
-    box: Box,
+    sandbox: Sandbox,
     call: Call,
     kind: str,
     *,
@@ -29,8 +34,10 @@ def page(
         raise bad_param("You may only specify one of these parameters: starting_after, ending_before.", "ending_before")
     limit = call.get("limit", 10)
     owner = call.account if scoped else None
-    marks = _cursor(box, kind, owner, after, "starting_after") + _cursor(box, kind, owner, before, "ending_before")
-    found = box.store.find(
+    marks = _cursor(sandbox, kind, owner, after, "starting_after") + _cursor(
+        sandbox, kind, owner, before, "ending_before"
+    )
+    found = sandbox.store.find(
         kind,
         account=owner,
         parent=parent,
@@ -42,7 +49,7 @@ def page(
     shown = found[:limit]
     if before:
         shown.reverse()
-    return listed([box.render(doc) for doc in shown], call.path, has_more=len(found) > limit)
+    return listed([sandbox.render(doc) for doc in shown], call.path, has_more=len(found) > limit)
 
 
 def filters(call: Call, *names: str) -> dict[str, Any]:
@@ -50,11 +57,11 @@ def filters(call: Call, *names: str) -> dict[str, Any]:
     return {name: call.params[name] for name in names if call.get(name) is not None}
 
 
-def _cursor(box: Box, kind: str, owner: str | None, ident: str | None, param: str) -> Conditions:
+def _cursor(sandbox: Sandbox, kind: str, owner: str | None, ident: str | None, param: str) -> Conditions:
     if not ident:
         return ()
-    doc = box.find(kind, ident, account=owner, param=param)
-    return ((f"seq {'<' if param == 'starting_after' else '>'} ?", box.store.seq_of(doc["id"])),)
+    doc = sandbox.find(kind, ident, account=owner, param=param)
+    return ((f"seq {'<' if param == 'starting_after' else '>'} ?", sandbox.store.seq_of(doc["id"])),)
 
 
 def moments(given: Any, column: str = "created") -> Conditions:

@@ -1,19 +1,18 @@
-"""What can be set when the sandbox starts."""
+"""The settings of the sandbox."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-DAY = 86_400
+from sandboxes.kit import settings
+
+DAY = settings.DAY
 API_VERSION = "2026-10-28.endive"
-# Stripe retries for up to three days with growing pauses; the exact pauses are not published.
-RETRY_PAUSES = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """An endpoint given at start: its address, its secret, and whose events it gets."""
+    """An endpoint given at start: its address, its secret, and whether it gets the connected accounts' events."""
 
     url: str
     secret: str
@@ -21,14 +20,9 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(settings.Settings):
     """All settings, in seconds and minor units."""
 
-    host: str = "127.0.0.1"
-    port: int = 12111
-    data: Path | None = None
-    seed: int | None = None
-    public_url: str | None = None
     settle_after: float = 2 * DAY
     payout_after: float = 2 * DAY
     verify_after: float = 0
@@ -40,6 +34,4 @@ class Settings:
     dispute_counter_fee: int = 0
     refund_shortfall: str = "pending"
     platform_country: str = "US"
-    webhook_timeout: float = 10
-    retry_pauses: tuple[float, ...] = RETRY_PAUSES
     webhooks: tuple[Webhook, ...] = field(default=())

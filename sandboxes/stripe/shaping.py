@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.documents import Doc
 
 FOLDER = Path(__file__).parent / "shapes"
 EXPANDABLE = "@"
@@ -15,14 +15,14 @@ EXPANDABLE = "@"
 
 @cache
 def shape(kind: str) -> Doc | None:
-    """Return the names of an object's fields, nested, or None for an object without a written shape."""
+    """Return the names of an object's fields, nested, or None for a kind without a file."""
     path = FOLDER / f"{kind}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 
 @cache
 def event_types() -> frozenset[str]:
-    """Return every type of event that an endpoint can ask for."""
+    """Return every type of event that an endpoint can subscribe to."""
     return frozenset(json.loads((FOLDER / "event_types.json").read_text()))
 
 
@@ -44,5 +44,5 @@ def _filled(value: Any, names: Any) -> Any:
 
 
 def expandable(kind: str, field: str) -> bool:
-    """Tell whether a field of an object holds an id that can be expanded."""
+    """Return whether a field of an object holds an id that can be expanded."""
     return (shape(kind) or {}).get(field) == EXPANDABLE

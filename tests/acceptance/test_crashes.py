@@ -227,6 +227,8 @@ def hold_intents(crash: Crash, intended: list[Story]) -> None:
     # One after the other, since the intent of a new client creates a customer first.
     crash.hold_both("create_payment", intended[:2], Story.intend, finish_intent)
     crash.hold_both("create_customer", intended[2:], Story.intend, finish_intent)
+    # The payment's call is claimed with the customer's, in one transaction.
+    crash.sent["create_payment"] += 2
 
 
 def hold_commands(crash: Crash, command: str, both: list[Story], end: StoryStep) -> None:

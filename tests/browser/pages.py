@@ -19,17 +19,21 @@ SIGNED_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A task that was paid out and withdrawn from, one under way with a refund asked for, one to be paid."""
+    """A task that was paid out and withdrawn from, one under way with a refund asked for, one to be paid, one done."""
 
     paid: Story
     asked: Story
     unpaid: Story
+    done: Story
     staff: str
 
     def pages(self) -> Iterator[tuple[str, str, str]]:
         """Yield who looks ("" is nobody), a name for the page, and its address."""
         yield from (("", name, address) for name, address in SIGNED_OUT.items())
         yield from ((self.unpaid.client.name, name, address) for name, address in self._of_the_client())
+        yield self.done.client.name, "release-confirm", f"/tasks/{self.done.task}/payment/release/"
+        for name in ("deliver", "cancel"):
+            yield self.asked.freelancer.name, f"{name}-confirm", f"/tasks/{self.asked.task}/{name}/"
         client = self.asked.client.name
         yield client, "payment-asked", f"/tasks/{self.asked.task}/payment/"
         yield self.paid.client.name, "receipt", f"/tasks/{self.paid.task}/payment/receipt/"
@@ -84,7 +88,9 @@ class Scene:
     def _rows(self) -> tuple[int, ...]:
         """The escrow with a refund asked for, and a withdrawal, a webhook and a person."""
         found = self.asked.system.query(
-            "SELECT (SELECT id FROM payments_escrow WHERE task_id = %s), (SELECT min(id) FROM payments_withdrawal),"
+            "SELECT"
+            " (SELECT e.id FROM payments_escrow e JOIN marketplace_task t USING (agreement_id) WHERE t.id = %s),"
+            " (SELECT min(id) FROM payments_withdrawal),"
             " (SELECT min(id) FROM webhooks_incomingevent), (SELECT id FROM users_user WHERE username = %s)",
             *(self.asked.task, self.paid.freelancer.name),
         )
@@ -93,7 +99,8 @@ class Scene:
 
 def prepare(system: System) -> Scene:
     """Play what the pages show, through the API."""
-    paid, asked, unpaid, staff = (Story(system, price=price) for price in ("1250.00", "480.00", "75.50", "10.00"))
+    prices = ("1250.00", "480.00", "75.50", "320.00", "10.00")
+    paid, asked, unpaid, done, staff = (Story(system, price=price) for price in prices)
     paid.to_work_done()
     paid.release()
     paid.until_available()
@@ -106,5 +113,6 @@ def prepare(system: System) -> Scene:
     asked.client.insist(f"/payments/escrow/{asked.escrow_id}/refund/", wish)
     unpaid.hire()
     unpaid.intend()
+    done.to_work_done()
     hire(system, staff.client.name, "admin")
-    return Scene(paid, asked, unpaid, staff.client.name)
+    return Scene(paid, asked, unpaid, done, staff.client.name)

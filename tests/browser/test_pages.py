@@ -88,7 +88,11 @@ def latin_words(page: Page, scene: Scene) -> set[str]:
     """Words of the product's own on an Arabic page of the back office that are not Arabic. It spoils the page."""
     assert page.locator("html").get_attribute("dir") == "rtl"
     texts = IPV6.sub("", str(page.evaluate(OFFICE_TEXT)))
-    people = [one.name for story in (scene.paid, scene.asked, scene.unpaid) for one in (story.client, story.freelancer)]
+    people = [
+        one.name
+        for story in (scene.paid, scene.asked, scene.unpaid, scene.done)
+        for one in (story.client, story.freelancer)
+    ]
     for known in (*people, scene.staff, "A logo", "example.com", "The colours differ from the draft."):
         texts = texts.replace(known, "")
     return set(LATIN_WORD.findall(texts))

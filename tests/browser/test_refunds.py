@@ -78,7 +78,19 @@ def test_a_page_that_was_overtaken_says_so(story: Story, new_person: NewPerson) 
     client.open(f"/tasks/{story.task}/payment/")
     story.release()
 
+    client.follow("Release $100.00")
+
+    client.sees("Something has changed since you opened this page.")
+    expect(client.page.get_by_role("link", name="Release")).to_have_count(0)
+
+
+def test_a_confirmation_that_was_overtaken_says_so(story: Story, new_person: NewPerson) -> None:
+    story.to_work_done()
+    client = new_person().sign_in(story.client.name)
+    client.open(f"/tasks/{story.task}/payment/release/")
+    story.release()
+
     client.press("Release $100.00")
 
     client.sees("Something has changed since you opened this page.")
-    expect(client.page.get_by_role("button", name="Release")).to_have_count(0)
+    expect(client.page.get_by_role("heading", name="Payment", exact=True)).to_be_visible()

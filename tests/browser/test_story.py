@@ -45,10 +45,12 @@ def test_two_people_click_from_registration_to_money_in_the_bank(new_person: New
     freelancer.follow("Tasks")
     freelancer.follow("My tasks")
     freelancer.follow(title)
+    freelancer.follow("Deliver the work")
     freelancer.press("Deliver the work")
     freelancer.sees("Delivered. The client was asked to confirm.")
 
     client.page.reload()
+    client.follow("Confirm and release $1,250.00")
     client.press("Confirm and release $1,250.00")
     client.sees("Confirmed and released.")
 

@@ -13,7 +13,7 @@ from multitask import database
 from multitask.marketplace import board
 from multitask.payments.books import audit, history, postings
 from multitask.payments.books.history import HistoryType
-from multitask.payments.models import Escrow, HistoryRow, Milestone, Payment
+from multitask.payments.models import Dispute, Escrow, HistoryRow, Milestone, Payment
 from multitask.payments.reads import wallet
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
@@ -116,6 +116,43 @@ def test_an_escrow_needs_few_statements_however_long_its_timeline(employer: Call
 
     assert len(employer.get(path).json["timeline"]) == 30
     assert statements(employer, path) == few <= 5
+
+
+def test_a_list_of_escrows_needs_few_statements_however_many_they_are(employer: Caller, freelancer: Caller) -> None:
+    finance = clients.person(staff_role="finance")
+    fund_escrow(employer, freelancer)
+    few = {caller: statements(caller, "/payments/escrow/") for caller in (employer, freelancer, finance)}
+
+    for _ in range(5):
+        escrow = fund_escrow(employer, freelancer)
+        audit.record("noted", actor=Actor.of(employer.user), now=timezone.now(), escrow=escrow, amount=escrow.total)
+
+    for caller, number in few.items():
+        assert len(caller.get("/payments/escrow/").json["results"]) == 6
+        assert statements(caller, "/payments/escrow/") == number <= (8 if caller is finance else 5)
+
+
+LISTS = ["/api/tasks/", "/payments/refunds/", "/payments/disputes/", "/payments/withdrawals/"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_other_lists_need_few_statements_however_much_is_in_them(
+    employer: Caller, freelancer: Caller, path: str
+) -> None:
+    def fill() -> None:
+        escrow, now = fund_escrow(employer, freelancer), timezone.now()
+        escrow.refunds.create(
+            payment=escrow.payments.get(), amount_minor=100, currency="USD", state="requested", reason="Late",
+            created_at=now, answer_by_at=now,
+        )  # fmt: skip
+        Dispute.objects.create(escrow=escrow, opened_by=employer.user, reason="Late", opened_at=now)
+
+    fill()
+    few = {caller: statements(caller, path) for caller in (employer, freelancer)}
+    for _ in range(4):
+        fill()
+    assert {caller: statements(caller, path) for caller in few} == few
+    assert max(few.values()) <= 4
 
 
 def test_every_filter_finds_the_same_rows_by_kind_as_row_by_row(freelancer: Caller) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
+from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess
 
 stripe.enable_telemetry = False
@@ -50,6 +51,14 @@ def client(sandbox: SandboxProcess) -> stripe.StripeClient:
 def api(shared: SandboxProcess) -> stripe.StripeClient:
     """The SDK, pointed at the shared sandbox."""
     return sdk(shared)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An address that webhooks can be sent to."""
+    hook = Receiver()
+    yield hook
+    hook.close()
 
 
 def sdk(sandbox: SandboxProcess, key: str = "sk_test_sandbox", retries: int = 0) -> stripe.StripeClient:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox_process import ControlRefused, SandboxProcess
 
 RETURN, REFRESH = "https://example.com/return", "https://example.com/refresh"
@@ -30,7 +30,7 @@ def page(url: str) -> tuple[int, str]:
 
 
 def test_a_fresh_account_may_do_nothing(api: stripe.StripeClient) -> None:
-    account: Any = scenes.account(api)
+    account: Any = steps.account(api)
 
     assert (account.charges_enabled, account.payouts_enabled, account.details_submitted) == (False, False, False)
     assert (account.type, account.controller.stripe_dashboard.type) == ("none", "express")
@@ -44,8 +44,8 @@ def test_a_fresh_account_may_do_nothing(api: stripe.StripeClient) -> None:
 
 
 def test_onboarding_makes_it_whole(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    created = scenes.account(client)
-    assert sandbox.onboard(scenes.link(client, created.id).url) == RETURN
+    created = steps.account(client)
+    assert sandbox.onboard(steps.link(client, created.id).url) == RETURN
     account: Any = client.v1.accounts.retrieve(created.id)
 
     assert (account.charges_enabled, account.payouts_enabled, account.details_submitted) == (True, True, True)
@@ -60,7 +60,7 @@ def test_onboarding_makes_it_whole(sandbox: SandboxProcess, client: stripe.Strip
 
 
 def test_requirements_shrink_as_they_are_given(api: stripe.StripeClient) -> None:
-    account = scenes.account(api)
+    account = steps.account(api)
     before: Any = account.requirements
     after: Any = api.v1.accounts.update(
         account.id,
@@ -74,7 +74,7 @@ def test_requirements_shrink_as_they_are_given(api: stripe.StripeClient) -> None
 
 
 def test_the_platform_cannot_accept_terms_that_stripe_collects(api: stripe.StripeClient) -> None:
-    account = scenes.account(api)
+    account = steps.account(api)
 
     with pytest.raises(stripe.InvalidRequestError):
         api.v1.accounts.update(account.id, {"tos_acceptance": {"date": 1_700_000_000, "ip": "127.0.0.1"}})
@@ -106,7 +106,7 @@ def test_an_express_account_of_the_older_kind(api: stripe.StripeClient) -> None:
 @pytest.mark.parametrize(
     "params",
     [
-        {"type": "express", "controller": scenes.CONTROLLER},
+        {"type": "express", "controller": steps.CONTROLLER},
         {"controller": {"losses": {"payments": "application"}, "fees": {"payer": "account"}}},
         {"country": "XX"},
         {"country": "JP", "capabilities": {"transfers": {"requested": True}}},
@@ -120,7 +120,7 @@ def test_accounts_that_cannot_be(api: stripe.StripeClient, params: Any) -> None:
 
 
 def test_a_link_shows_its_form_once(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    link = scenes.link(client, scenes.account(client).id)
+    link = steps.link(client, steps.account(client).id)
 
     assert link.expires_at - link.created == 300
     status, text = page(link.url)
@@ -132,7 +132,7 @@ def test_a_link_shows_its_form_once(sandbox: SandboxProcess, client: stripe.Stri
 
 
 def test_a_link_expires(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    link = scenes.link(client, scenes.account(client).id)
+    link = steps.link(client, steps.account(client).id)
     sandbox.advance(301)
 
     assert page(link.url) == (303, REFRESH)
@@ -140,9 +140,9 @@ def test_a_link_expires(sandbox: SandboxProcess, client: stripe.StripeClient) ->
 
 
 def test_leaving_early_leads_back_and_changes_nothing(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.account(client)
+    account = steps.account(client)
 
-    assert sandbox.onboard(scenes.link(client, account.id).url, action="leave") == RETURN
+    assert sandbox.onboard(steps.link(client, account.id).url, action="leave") == RETURN
     assert not client.v1.accounts.retrieve(account.id).details_submitted
 
 
@@ -158,8 +158,8 @@ def test_leaving_early_leads_back_and_changes_nothing(sandbox: SandboxProcess, c
 def test_a_wrong_field_shows_the_form_again(
     sandbox: SandboxProcess, client: stripe.StripeClient, wrong: dict[str, str]
 ) -> None:
-    account = scenes.account(client)
-    link = scenes.link(client, account.id).url
+    account = steps.account(client)
+    link = steps.link(client, account.id).url
 
     with pytest.raises(ControlRefused, match="400"):
         sandbox.onboard(link, **wrong)
@@ -168,28 +168,28 @@ def test_a_wrong_field_shows_the_form_again(
 
 
 def test_an_account_of_another_country_is_asked_its_own(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account: Any = scenes.account(client, country="DE")
+    account: Any = steps.account(client, country="DE")
     assert "individual.ssn_last_4" not in account.requirements.currently_due
-    sandbox.onboard(scenes.link(client, account.id).url, account_number="DE89370400440532013000", routing_number="")
+    sandbox.onboard(steps.link(client, account.id).url, account_number="DE89370400440532013000", routing_number="")
     onboarded: Any = client.v1.accounts.retrieve(account.id)
 
     assert (onboarded.payouts_enabled, onboarded.external_accounts.data[0].currency) == (True, "eur")
 
 
 def test_verification_can_take_its_time() -> None:
-    with SandboxProcess(arguments=("--verify-after=3600",)) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
-        account = scenes.freelancer(box, client)
+    with SandboxProcess(arguments=("--verify-after=3600",)) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
+        account = steps.freelancer(sandbox, client)
         waiting: Any = client.v1.accounts.retrieve(account)
         assert (waiting.details_submitted, waiting.payouts_enabled) == (True, False)
         assert waiting.capabilities.transfers == "pending"
         assert waiting.requirements.disabled_reason == "requirements.pending_verification"
-        box.advance(3601)
+        sandbox.advance(3601)
         assert client.v1.accounts.retrieve(account).payouts_enabled
 
 
 def test_an_account_can_be_stopped_and_asked_again(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     sandbox.control("POST", f"accounts/{account}", {"disabled_reason": "listed"})
     stopped: Any = client.v1.accounts.retrieve(account)
     assert (stopped.payouts_enabled, stopped.requirements.disabled_reason) == (False, "listed")
@@ -198,12 +198,12 @@ def test_an_account_can_be_stopped_and_asked_again(sandbox: SandboxProcess, clie
     )
     asked: Any = client.v1.accounts.retrieve(account)
     assert asked.requirements.currently_due == ["individual.verification.document"]
-    sandbox.onboard(scenes.link(client, account).url)
+    sandbox.onboard(steps.link(client, account).url)
     assert client.v1.accounts.retrieve(account).payouts_enabled
 
 
 def test_banks_are_added_changed_and_removed(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     banks = client.v1.accounts.external_accounts
     raw: Any = {
         "object": "bank_account", "country": "US", "currency": "usd", "routing_number": "110000000",
@@ -232,7 +232,7 @@ def test_a_bank_token_works_once(api: stripe.StripeClient) -> None:
             }
         }
     )
-    account = scenes.account(api).id
+    account = steps.account(api).id
     api.v1.accounts.external_accounts.create(account, {"external_account": token.id})
 
     with pytest.raises(stripe.InvalidRequestError):
@@ -243,18 +243,18 @@ def test_a_login_link_needs_finished_onboarding_and_works_once(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError):
-        client.v1.accounts.login_links.create(scenes.account(client).id)
-    link = client.v1.accounts.login_links.create(scenes.freelancer(sandbox, client))
+        client.v1.accounts.login_links.create(steps.account(client).id)
+    link = client.v1.accounts.login_links.create(steps.freelancer(sandbox, client))
 
     assert page(link.url)[0] == 200
     assert page(link.url)[0] == 410
 
 
 def test_only_an_empty_account_can_be_deleted(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    charge = str(scenes.pay(client, 10_000).latest_charge)
+    account = steps.freelancer(sandbox, client)
+    charge = str(steps.pay(client, 10_000).latest_charge)
     client.v1.transfers.create({"amount": 100, "currency": "usd", "destination": account, "source_transaction": charge})
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.accounts.delete(account)
 
-    assert client.v1.accounts.delete(scenes.account(client).id).deleted
+    assert client.v1.accounts.delete(steps.account(client).id).deleted

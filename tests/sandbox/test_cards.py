@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from sandboxes.stripe import cards
-from tests.sandbox import scenes, wire
+from tests.sandbox import raw_requests, steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess
 
@@ -22,7 +22,7 @@ def typed(number: str, **more: str) -> Any:
 
 def pay_typed(client: stripe.StripeClient, number: str, **more: Any) -> stripe.PaymentIntent:
     method = client.v1.payment_methods.create(typed(number))
-    return scenes.pay(client, 2_000, method.id, **more)
+    return steps.pay(client, 2_000, method.id, **more)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_cards_decline_as_their_number_says(
 
 def test_a_declined_intent_can_be_paid_with_another_card(api: stripe.StripeClient) -> None:
     with pytest.raises(stripe.CardError) as caught:
-        scenes.pay(api, 2_000, "pm_card_chargeDeclined")
+        steps.pay(api, 2_000, "pm_card_chargeDeclined")
     intent: Any = caught.value.error
     paid = api.v1.payment_intents.confirm(intent.payment_intent.id, {"payment_method": "pm_card_visa"})
 
@@ -108,7 +108,7 @@ def test_two_uses_of_a_number_have_one_fingerprint(api: stripe.StripeClient) -> 
 
 
 def challenged(client: stripe.StripeClient, **more: Any) -> stripe.PaymentIntent:
-    return scenes.pay(client, 2_000, "pm_card_authenticationRequired", **more)
+    return steps.pay(client, 2_000, "pm_card_authenticationRequired", **more)
 
 
 def test_authentication_is_a_redirect_when_there_is_a_way_back(api: stripe.StripeClient) -> None:
@@ -137,7 +137,7 @@ def test_authentication_passes_or_fails(
 
 
 def test_authentication_may_be_followed_by_a_decline(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    intent = scenes.pay(client, 2_000, "pm_card_threeDSecureRequiredChargeDeclined")
+    intent = steps.pay(client, 2_000, "pm_card_threeDSecureRequiredChargeDeclined")
     sandbox.control("POST", f"intents/{intent.id}/authenticate", {"passed": True})
     after: Any = client.v1.payment_intents.retrieve(intent.id)
 
@@ -154,7 +154,7 @@ def test_a_card_that_was_set_up_is_not_asked_again(sandbox: SandboxProcess, clie
     done = client.v1.setup_intents.retrieve(setup.id)
 
     assert done.status == "succeeded"
-    paid = scenes.pay(client, 2_000, str(done.payment_method), customer=customer, off_session=True)
+    paid = steps.pay(client, 2_000, str(done.payment_method), customer=customer, off_session=True)
     assert paid.status == "succeeded"
 
 
@@ -171,12 +171,12 @@ def test_cards_are_saved_listed_chosen_and_let_go(api: stripe.StripeClient) -> N
     api.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": saved.id}})
 
     assert [row.id for row in api.v1.customers.payment_methods.list(customer).data] == [saved.id]
-    assert scenes.pay(api, 900, saved.id, customer=customer).status == "succeeded"
+    assert steps.pay(api, 900, saved.id, customer=customer).status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError):
-        scenes.pay(api, 900, saved.id)
+        steps.pay(api, 900, saved.id)
     assert api.v1.payment_methods.detach(saved.id).customer is None
     with pytest.raises(stripe.InvalidRequestError):
-        scenes.pay(api, 900, saved.id, customer=customer)
+        steps.pay(api, 900, saved.id, customer=customer)
     settings = api.v1.customers.retrieve(customer).invoice_settings
     assert settings is not None
     assert settings.default_payment_method is None
@@ -184,7 +184,7 @@ def test_cards_are_saved_listed_chosen_and_let_go(api: stripe.StripeClient) -> N
 
 def test_paying_can_save_the_card(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({}).id
-    paid = scenes.pay(api, 900, customer=customer, setup_future_usage="off_session")
+    paid = steps.pay(api, 900, customer=customer, setup_future_usage="off_session")
 
     assert [row.id for row in api.v1.payment_methods.list({"customer": customer}).data] == [paid.payment_method]
 
@@ -208,7 +208,7 @@ def test_a_deleted_customer_is_gone(api: stripe.StripeClient) -> None:
 
 
 def test_capture_takes_all_or_part(api: stripe.StripeClient) -> None:
-    held = scenes.pay(api, 2_000, capture_method="manual")
+    held = steps.pay(api, 2_000, capture_method="manual")
     assert (held.status, held.amount_capturable, held.amount_received) == ("requires_capture", 2_000, 0)
     with pytest.raises(stripe.InvalidRequestError):
         api.v1.payment_intents.capture(held.id, {"amount_to_capture": 2_001})
@@ -219,7 +219,7 @@ def test_capture_takes_all_or_part(api: stripe.StripeClient) -> None:
 
 
 def test_an_authorization_ends_after_a_week(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    held = scenes.pay(client, 2_000, capture_method="manual")
+    held = steps.pay(client, 2_000, capture_method="manual")
     sandbox.advance(7 * DAY + 1)
     ended = client.v1.payment_intents.retrieve(held.id)
 
@@ -231,14 +231,14 @@ def test_an_intent_is_canceled_once_and_never_when_paid(api: stripe.StripeClient
     fresh = api.v1.payment_intents.create({"amount": 500, "currency": "usd"})
     canceled = api.v1.payment_intents.cancel(fresh.id, {"cancellation_reason": "abandoned"})
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
-    for ident in (fresh.id, scenes.pay(api, 500).id):
+    for ident in (fresh.id, steps.pay(api, 500).id):
         with pytest.raises(stripe.InvalidRequestError) as caught:
             api.v1.payment_intents.cancel(ident)
         assert caught.value.code == "payment_intent_unexpected_state"
 
 
 def test_a_paid_intent_keeps_its_amount(api: stripe.StripeClient) -> None:
-    paid = scenes.pay(api, 500)
+    paid = steps.pay(api, 500)
     with pytest.raises(stripe.InvalidRequestError):
         api.v1.payment_intents.update(paid.id, {"amount": 600})
 
@@ -258,38 +258,40 @@ def test_a_page_confirms_with_a_publishable_key(shared: SandboxProcess, api: str
 
 
 def test_a_balance_transaction_may_come_late() -> None:
-    with SandboxProcess(arguments=("--balance-transaction-after=60",)) as box:
-        client = sdk(box)
-        charge = str(scenes.pay(client, 2_000).latest_charge)
+    with SandboxProcess(arguments=("--balance-transaction-after=60",)) as sandbox:
+        client = sdk(sandbox)
+        charge = str(steps.pay(client, 2_000).latest_charge)
         assert client.v1.charges.retrieve(charge).balance_transaction is None
-        box.advance(61)
+        sandbox.advance(61)
         assert client.v1.charges.retrieve(charge).balance_transaction
         [event] = client.v1.events.list({"type": "charge.updated"}).data
         assert event.data.object["id"] == charge
 
 
 def test_an_error_about_an_intent_carries_it(shared: SandboxProcess, api: stripe.StripeClient) -> None:
-    paid = scenes.pay(api, 900)
+    paid = steps.pay(api, 900)
     saved = api.v1.setup_intents.create({"payment_method": "pm_card_visa", "confirm": True})
 
-    reply = wire.send(shared, "POST", f"/v1/payment_intents/{paid.id}/confirm", {"payment_method": "pm_card_visa"})
+    reply = raw_requests.send(
+        shared, "POST", f"/v1/payment_intents/{paid.id}/confirm", {"payment_method": "pm_card_visa"}
+    )
     assert (reply.status, reply.error["code"]) == (400, "payment_intent_unexpected_state")
     assert (reply.error["payment_intent"]["id"], reply.error["payment_intent"]["status"]) == (paid.id, "succeeded")
-    reply = wire.send(shared, "POST", f"/v1/setup_intents/{saved.id}/cancel")
+    reply = raw_requests.send(shared, "POST", f"/v1/setup_intents/{saved.id}/cancel")
     assert (reply.status, reply.error["setup_intent"]["status"]) == (400, "succeeded")
 
 
 def test_a_browser_is_not_shown_what_is_the_sellers_alone(shared: SandboxProcess, api: stripe.StripeClient) -> None:
     intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd", "metadata": {"note": "secret"}})
     form = {"client_secret": str(intent.client_secret), "payment_method": "pm_card_chargeDeclined"}
-    reply = wire.send(shared, "POST", f"/v1/payment_intents/{intent.id}/confirm", form, key="pk_test_page")
+    reply = raw_requests.send(shared, "POST", f"/v1/payment_intents/{intent.id}/confirm", form, key="pk_test_page")
 
     told = reply.error["payment_intent"]
     assert (reply.status, told["id"], told["metadata"], told["latest_charge"]) == (402, intent.id, None, None)
     setup = api.v1.setup_intents.create({})
     read = {"client_secret": str(setup.client_secret)}
-    shown = wire.send(shared, "GET", f"/v1/setup_intents/{setup.id}", read, key="pk_test_page").body
-    assert shown.keys() == wire.send(shared, "GET", f"/v1/setup_intents/{setup.id}").body.keys()
+    shown = raw_requests.send(shared, "GET", f"/v1/setup_intents/{setup.id}", read, key="pk_test_page").body
+    assert shown.keys() == raw_requests.send(shared, "GET", f"/v1/setup_intents/{setup.id}").body.keys()
 
 
 def test_an_update_clears_the_last_error(api: stripe.StripeClient) -> None:

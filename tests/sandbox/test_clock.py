@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import ControlRefused, SandboxProcess
@@ -37,10 +37,10 @@ def test_the_clock_moves_forward_only(sandbox: SandboxProcess) -> None:
 def test_one_long_advance_plays_everything_at_its_own_moment(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     own: Any = {"stripe_account": account}
     client.v1.balance_settings.update({"payments": {"payouts": {"schedule": {"interval": "daily"}}}}, own)
-    paid: Any = scenes.pay(client, 10_000, expand=["latest_charge.balance_transaction"])
+    paid: Any = steps.pay(client, 10_000, expand=["latest_charge.balance_transaction"])
     params: Any = {
         "amount": 8_500,
         "currency": "usd",
@@ -62,14 +62,14 @@ def test_one_long_advance_plays_everything_at_its_own_moment(
 def test_without_an_advance_real_time_does_the_same() -> None:
     receiver = Receiver()
     options: Any = {"settle_after": 1, "payout_after": 1, "webhooks": {receiver.url: "whsec_x"}}
-    with SandboxProcess(arguments=("--webhook-retries=0.3,0.3",), **options) as box:
-        client = sdk(box)
+    with SandboxProcess(arguments=("--webhook-retries=0.3,0.3",), **options) as sandbox:
+        client = sdk(sandbox)
         receiver.answers = [500, 500]
         client.v1.customers.create({})
         receiver.wait_for("customer.created", 3)
-        account = scenes.freelancer(box, client)
+        account = steps.freelancer(sandbox, client)
         own: Any = {"stripe_account": account}
-        charge = str(scenes.pay(client, 10_000).latest_charge)
+        charge = str(steps.pay(client, 10_000).latest_charge)
         client.v1.transfers.create(
             {"amount": 8_500, "currency": "usd", "destination": account, "source_transaction": charge}
         )
@@ -83,7 +83,7 @@ def test_without_an_advance_real_time_does_the_same() -> None:
 def test_a_restart_catches_up_with_what_fell_due_meanwhile(own: SandboxProcess) -> None:
     own.stop()
     own.start(settle_after=1)
-    scenes.pay(sdk(own), 10_000)
+    steps.pay(sdk(own), 10_000)
     own.kill()
     time.sleep(1.1)  # The time that passes is what is tested.
     own.restart()

@@ -11,7 +11,7 @@ import stripe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sandbox import scenes
+from tests.sandbox import steps as scenes
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox import scenes
-from tests.sandbox.scenes import usd
+from tests.sandbox import steps
+from tests.sandbox.steps import usd
 from tests.sandbox_process import SandboxProcess
 
 DAY = 86_400
 
 
 def disputed(client: stripe.StripeClient, card: str = "pm_card_createDispute") -> stripe.Dispute:
-    paid = scenes.pay(client, 10_000, card)
+    paid = steps.pay(client, 10_000, card)
     return client.v1.disputes.list({"payment_intent": paid.id}).data[0]
 
 
@@ -77,7 +77,7 @@ def test_silence_loses_a_dispute(sandbox: SandboxProcess, client: stripe.StripeC
 
 
 def test_a_dispute_after_the_release_by_hand_of_a_test(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    paid = scenes.pay(client, 10_000)
+    paid = steps.pay(client, 10_000)
     sandbox.advance(30 * DAY)
     opened = sandbox.control("POST", "disputes", {"charge": paid.latest_charge, "reason": "product_not_received"})
 
@@ -87,7 +87,7 @@ def test_a_dispute_after_the_release_by_hand_of_a_test(sandbox: SandboxProcess, 
 
 
 def test_a_note_on_a_dispute_is_told(client: stripe.StripeClient) -> None:
-    scenes.pay(client, 2_000, "pm_card_createDispute")
+    steps.pay(client, 2_000, "pm_card_createDispute")
     [dispute] = client.v1.disputes.list().data
     client.v1.disputes.update(dispute.id, {"metadata": {"case": "7"}})
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import ROOT, SandboxProcess, free_port
 
@@ -20,8 +20,8 @@ DAY = 86_400
 
 def test_everything_survives_a_kill(own: SandboxProcess) -> None:
     client = sdk(own)
-    account = scenes.freelancer(own, client)
-    paid = scenes.pay(client, 10_000)
+    account = steps.freelancer(own, client)
+    paid = steps.pay(client, 10_000)
     key: Any = {"idempotency_key": "once"}
     params: Any = {"amount": 8_500, "currency": "usd", "destination": account, "source_transaction": paid.latest_charge}
     sent = client.v1.transfers.create(params, key)
@@ -49,7 +49,7 @@ def test_a_kill_amid_requests_leaves_each_whole_or_undone(own: SandboxProcess) -
         client = sdk(own)
         for number in range(200):
             try:
-                answered.append(scenes.pay(client, 1_000, metadata={"n": f"{worker}-{number}"}).id)
+                answered.append(steps.pay(client, 1_000, metadata={"n": f"{worker}-{number}"}).id)
             except stripe.APIConnectionError:
                 return
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import stripe
 
-from tests.sandbox import wire
+from tests.sandbox import raw_requests
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import ControlRefused, SandboxProcess
 
@@ -69,15 +69,15 @@ def test_a_delay_keeps_the_caller_waiting(sandbox: SandboxProcess) -> None:
 def test_a_rule_meets_only_what_it_names(sandbox: SandboxProcess) -> None:
     sandbox.add_fault("error_before", method="POST", path="/v1/customers/*")
 
-    assert wire.send(sandbox, "POST", "/v1/customers", {}).status == 200
-    assert wire.send(sandbox, "POST", "/v1/customers/cus_x", {}).status == 500
-    assert wire.send(sandbox, "GET", "/v1/customers/cus_x").status == 404
+    assert raw_requests.send(sandbox, "POST", "/v1/customers", {}).status == 200
+    assert raw_requests.send(sandbox, "POST", "/v1/customers/cus_x", {}).status == 500
+    assert raw_requests.send(sandbox, "GET", "/v1/customers/cus_x").status == 404
 
 
 def test_count_and_skip_say_which_requests(sandbox: SandboxProcess) -> None:
     sandbox.add_fault("rate_limit", path="/v1/balance", skip=1, count=2)
 
-    assert [wire.send(sandbox, "GET", "/v1/balance").status for _ in range(5)] == [200, 429, 429, 200, 200]
+    assert [raw_requests.send(sandbox, "GET", "/v1/balance").status for _ in range(5)] == [200, 429, 429, 200, 200]
     [rule] = sandbox.faults()
     assert (rule["matched"], rule["fired"]) == (5, 2)
     sandbox.clear_faults()
@@ -87,7 +87,7 @@ def test_count_and_skip_say_which_requests(sandbox: SandboxProcess) -> None:
 def drawn(sandbox: SandboxProcess, seed: str) -> list[int]:
     sandbox.clear_faults()
     sandbox.add_fault("rate_limit", path="/v1/balance", probability=0.5, seed=seed)
-    return [wire.send(sandbox, "GET", "/v1/balance").status for _ in range(40)]
+    return [raw_requests.send(sandbox, "GET", "/v1/balance").status for _ in range(40)]
 
 
 def test_chance_is_the_same_for_the_same_seed() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
-from tests.sandbox.scenes import usd
+from tests.sandbox import steps
+from tests.sandbox.steps import usd
 from tests.sandbox_process import SandboxProcess
 
 DAY = 86_400
@@ -25,7 +25,7 @@ def transfer(client: stripe.StripeClient, account: str, amount: int, **more: Any
 def test_the_fee_is_a_share_rounded_half_up_and_a_fixed_part(
     sandbox: SandboxProcess, client: stripe.StripeClient, amount: int, fee: int
 ) -> None:
-    paid: Any = scenes.pay(client, amount, expand=["latest_charge.balance_transaction"])
+    paid: Any = steps.pay(client, amount, expand=["latest_charge.balance_transaction"])
     transaction = paid.latest_charge.balance_transaction
 
     assert (transaction.amount, transaction.fee, transaction.net) == (amount, fee, amount - fee)
@@ -34,7 +34,7 @@ def test_the_fee_is_a_share_rounded_half_up_and_a_fixed_part(
 
 
 def test_funds_become_available_and_say_so(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    scenes.pay(client, 10_000)
+    steps.pay(client, 10_000)
     sandbox.advance(2 * DAY - 60)
     assert usd(sandbox) == (9_680, 0)
     sandbox.advance(61)
@@ -45,8 +45,8 @@ def test_funds_become_available_and_say_so(sandbox: SandboxProcess, client: stri
 
 
 def test_a_transfer_needs_available_money(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    scenes.pay(client, 10_000)
+    account = steps.freelancer(sandbox, client)
+    steps.pay(client, 10_000)
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
         transfer(client, account, 100)
@@ -59,8 +59,8 @@ def test_a_transfer_needs_available_money(sandbox: SandboxProcess, client: strip
 
 
 def test_a_transfer_from_a_charge_waits_with_it(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    charge = str(scenes.pay(client, 10_000).latest_charge)
+    account = steps.freelancer(sandbox, client)
+    charge = str(steps.pay(client, 10_000).latest_charge)
     sent = transfer(client, account, 8_500, source_transaction=charge)
 
     assert (usd(sandbox, account), usd(sandbox)) == ((8_500, 0), (1_180, 0))
@@ -77,16 +77,16 @@ def test_a_transfer_from_a_charge_waits_with_it(sandbox: SandboxProcess, client:
 def test_a_transfer_in_another_currency_than_its_charge_is_refused(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
-    charge = str(scenes.pay(client, 10_000).latest_charge)
+    account = steps.freelancer(sandbox, client)
+    charge = str(steps.pay(client, 10_000).latest_charge)
 
     with pytest.raises(stripe.InvalidRequestError):
         transfer(client, account, 100, source_transaction=charge, currency="eur")
 
 
 def test_what_was_refunded_cannot_be_transferred(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    paid = scenes.pay(client, 10_000)
+    account = steps.freelancer(sandbox, client)
+    paid = steps.pay(client, 10_000)
     client.v1.refunds.create({"payment_intent": paid.id, "amount": 6_000})
 
     with pytest.raises(stripe.InvalidRequestError):
@@ -97,8 +97,8 @@ def test_what_was_refunded_cannot_be_transferred(sandbox: SandboxProcess, client
 def test_an_account_that_is_not_onboarded_gets_no_transfer(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.account(client).id
-    charge = str(scenes.pay(client, 10_000).latest_charge)
+    account = steps.account(client).id
+    charge = str(steps.pay(client, 10_000).latest_charge)
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
         transfer(client, account, 100, source_transaction=charge)
@@ -106,9 +106,9 @@ def test_an_account_that_is_not_onboarded_gets_no_transfer(
 
 
 def test_a_charge_and_its_transfers_share_a_group(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    named = scenes.pay(client, 1_000, transfer_group="task-7")
-    unnamed = scenes.pay(client, 1_000)
+    account = steps.freelancer(sandbox, client)
+    named = steps.pay(client, 1_000, transfer_group="task-7")
+    unnamed = steps.pay(client, 1_000)
 
     first = transfer(client, account, 100, source_transaction=str(named.latest_charge))
     second = transfer(client, account, 100, source_transaction=str(unnamed.latest_charge))
@@ -121,8 +121,8 @@ def test_a_charge_and_its_transfers_share_a_group(sandbox: SandboxProcess, clien
 def test_reversals_bring_money_back_in_parts(
     sandbox: SandboxProcess, client: stripe.StripeClient, settled: bool
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
-    sent = transfer(client, account, 8_500, source_transaction=str(scenes.pay(client, 10_000).latest_charge))
+    account = steps.freelancer(sandbox, client)
+    sent = transfer(client, account, 8_500, source_transaction=str(steps.pay(client, 10_000).latest_charge))
     if settled:
         sandbox.advance(2 * DAY)
     client.v1.transfers.reversals.create(sent.id, {"amount": 3_000})
@@ -141,8 +141,8 @@ def test_reversals_bring_money_back_in_parts(
 
 
 def test_a_reversal_needs_the_money_to_be_there(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    sent = transfer(client, account, 8_500, source_transaction=str(scenes.pay(client, 10_000).latest_charge))
+    account = steps.freelancer(sandbox, client)
+    sent = transfer(client, account, 8_500, source_transaction=str(steps.pay(client, 10_000).latest_charge))
     sandbox.advance(2 * DAY)
     client.v1.payouts.create({"amount": 8_000, "currency": "usd"}, {"stripe_account": account})
 
@@ -152,7 +152,7 @@ def test_a_reversal_needs_the_money_to_be_there(sandbox: SandboxProcess, client:
 
 
 def test_refunds_in_parts_and_never_too_much(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    paid = scenes.pay(client, 10_000)
+    paid = steps.pay(client, 10_000)
     first = client.v1.refunds.create({"payment_intent": paid.id, "amount": 4_000})
     with pytest.raises(stripe.InvalidRequestError) as too_much:
         client.v1.refunds.create({"payment_intent": paid.id, "amount": 6_001})
@@ -170,35 +170,35 @@ def test_refunds_in_parts_and_never_too_much(sandbox: SandboxProcess, client: st
 
 
 def test_a_refund_that_the_balance_does_not_cover_waits(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
-    paid = scenes.pay(client, 10_000)
+    account = steps.freelancer(sandbox, client)
+    paid = steps.pay(client, 10_000)
     sandbox.advance(2 * DAY)
     transfer(client, account, 9_000)
     refund = client.v1.refunds.create({"payment_intent": paid.id})
 
     assert (refund.status, refund.pending_reason) == ("pending", "insufficient_funds")
-    scenes.pay(client, 20_000, "pm_card_visa")
+    steps.pay(client, 20_000, "pm_card_visa")
     sandbox.advance(2 * DAY)
     assert client.v1.refunds.retrieve(refund.id).status == "succeeded"
     assert usd(sandbox) == (0, 680 + 19_390 - 10_000)
 
 
 def test_a_refund_fails_once_however_often_it_is_told(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    scenes.pay(client, 20_000, "pm_card_bypassPending")
-    paid = scenes.pay(client, 10_000, "pm_card_refundFail")
-    before = sum(scenes.usd(sandbox))
+    steps.pay(client, 20_000, "pm_card_bypassPending")
+    paid = steps.pay(client, 10_000, "pm_card_refundFail")
+    before = sum(steps.usd(sandbox))
     refund = client.v1.refunds.create({"payment_intent": paid.id})
     sandbox.control("POST", f"refunds/{refund.id}/fail", {"reason": "declined"})
     sandbox.advance(60)
 
-    assert sum(scenes.usd(sandbox)) == before
+    assert sum(steps.usd(sandbox)) == before
     assert client.v1.charges.retrieve(str(paid.latest_charge)).amount_refunded == 0
     assert client.v1.refunds.retrieve(refund.id).failure_reason == "declined"
 
 
 def test_refund_cards_succeed_later_and_fail_later(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    later = client.v1.refunds.create({"payment_intent": scenes.pay(client, 10_000, "pm_card_pendingRefund").id})
-    failing = client.v1.refunds.create({"payment_intent": scenes.pay(client, 10_000, "pm_card_refundFail").id})
+    later = client.v1.refunds.create({"payment_intent": steps.pay(client, 10_000, "pm_card_pendingRefund").id})
+    failing = client.v1.refunds.create({"payment_intent": steps.pay(client, 10_000, "pm_card_refundFail").id})
     assert (later.status, failing.status) == ("pending", "succeeded")
     sandbox.advance(5)
 
@@ -213,8 +213,8 @@ def test_refund_cards_succeed_later_and_fail_later(sandbox: SandboxProcess, clie
 
 def rich(sandbox: SandboxProcess, client: stripe.StripeClient, number: str = "000123456789") -> str:
     """Return a connected account with 85 dollars available."""
-    account = scenes.freelancer(sandbox, client, account_number=number)
-    transfer(client, account, 8_500, source_transaction=str(scenes.pay(client, 10_000).latest_charge))
+    account = steps.freelancer(sandbox, client, account_number=number)
+    transfer(client, account, 8_500, source_transaction=str(steps.pay(client, 10_000).latest_charge))
     sandbox.advance(2 * DAY)
     return account
 
@@ -249,7 +249,7 @@ def test_a_payout_needs_available_money_and_a_bank(sandbox: SandboxProcess, clie
         pay_out(client, account, 8_501)
     with pytest.raises(stripe.InvalidRequestError) as foreign:
         pay_out(client, account, 100, currency="eur")
-    poor = scenes.account(client).id
+    poor = steps.account(client).id
     with pytest.raises(stripe.InvalidRequestError):
         pay_out(client, poor, 100)
 
@@ -308,11 +308,11 @@ def test_only_a_pending_payout_can_be_canceled(sandbox: SandboxProcess, client: 
 
 
 def test_a_daily_schedule_pays_out_by_itself(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     client.v1.balance_settings.update(
         {"payments": {"payouts": {"schedule": {"interval": "daily"}}}}, {"stripe_account": account}
     )
-    transfer(client, account, 8_500, source_transaction=str(scenes.pay(client, 10_000).latest_charge))
+    transfer(client, account, 8_500, source_transaction=str(steps.pay(client, 10_000).latest_charge))
     sandbox.advance(2 * DAY)
 
     [payout] = client.v1.payouts.list({}, {"stripe_account": account}).data
@@ -321,7 +321,7 @@ def test_a_daily_schedule_pays_out_by_itself(sandbox: SandboxProcess, client: st
 
 def test_currencies_keep_their_own_minor_units(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     for currency, amount in (("jpy", 500), ("kwd", 5_000), ("eur", 500)):
-        scenes.pay(client, amount, currency=currency)
+        steps.pay(client, amount, currency=currency)
 
     balance = client.v1.balance.retrieve()
     assert {row.currency: row.amount for row in balance.pending} == {"jpy": 455, "kwd": 4_820, "eur": 455, "usd": 0}
@@ -330,7 +330,7 @@ def test_currencies_keep_their_own_minor_units(sandbox: SandboxProcess, client: 
 def test_an_account_sells_in_its_own_name_only_when_it_may(
     sandbox: SandboxProcess, client: stripe.StripeClient
 ) -> None:
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     own: Any = {"stripe_account": account}
     params: Any = {"amount": 1_000, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
     with pytest.raises(stripe.InvalidRequestError):
@@ -342,7 +342,7 @@ def test_an_account_sells_in_its_own_name_only_when_it_may(
 
 
 def test_an_authorization_is_let_go_by_cancelling_alone(client: stripe.StripeClient) -> None:
-    intent = scenes.pay(client, 2_000, capture_method="manual")
+    intent = steps.pay(client, 2_000, capture_method="manual")
 
     with pytest.raises(stripe.InvalidRequestError, match="has not been captured"):
         client.v1.refunds.create({"charge": str(intent.latest_charge)})

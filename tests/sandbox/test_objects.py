@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import declared, scenes, write_shapes
+from tests.sandbox import declared_fields, steps, write_shapes
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess
 
 for _name in write_shapes.CLASSES:  # The SDK opens its classes lazily.
-    declared.CLASSES[getattr(stripe, _name).OBJECT_NAME] = getattr(stripe, _name)
+    declared_fields.CLASSES[getattr(stripe, _name).OBJECT_NAME] = getattr(stripe, _name)
 
 
 def plain(answer: Any) -> Any:
-    """Return what came over the wire, as plain dicts."""
+    """Return the raw answer as plain dicts."""
     return json.loads(answer.last_response.body)
 
 
@@ -37,18 +37,18 @@ def test_the_written_event_types_are_those_of_the_sdk() -> None:
 
 
 def test_a_checker_that_finds_what_lacks() -> None:
-    assert ".amount_reversed" in declared.lacking({"object": "transfer", "id": "tr_1"})
-    assert ".outcome.reason" in declared.lacking({"object": "charge", "outcome": {"type": "authorized"}})
+    assert ".amount_reversed" in declared_fields.lacking({"object": "transfer", "id": "tr_1"})
+    assert ".outcome.reason" in declared_fields.lacking({"object": "charge", "outcome": {"type": "authorized"}})
 
 
 def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     v1 = client.v1
-    account = scenes.freelancer(sandbox, client)
+    account = steps.freelancer(sandbox, client)
     own: Any = {"stripe_account": account}
     customer = v1.customers.create({"email": "client@example.com", "payment_method": "pm_card_visa"})
-    paid = scenes.pay(client, 10_000, customer=customer.id, payment_method=_saved(client, customer.id))
-    challenged = scenes.pay(client, 10_000, "pm_card_authenticationRequired", return_url="https://example.com/back")
-    disputed = scenes.pay(client, 10_000, "pm_card_createDispute")
+    paid = steps.pay(client, 10_000, customer=customer.id, payment_method=_saved(client, customer.id))
+    challenged = steps.pay(client, 10_000, "pm_card_authenticationRequired", return_url="https://example.com/back")
+    disputed = steps.pay(client, 10_000, "pm_card_createDispute")
     transfer = v1.transfers.create(
         {"amount": 5_000, "currency": "usd", "destination": account, "source_transaction": str(paid.latest_charge)}
     )
@@ -60,7 +60,7 @@ def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess
     answers: list[Any] = [
         v1.accounts.retrieve(account), v1.accounts.list(), v1.accounts.retrieve_current(), token,
         v1.accounts.capabilities.list(account), v1.accounts.capabilities.retrieve(account, "transfers"),
-        v1.accounts.external_accounts.list(account), scenes.link(client, account),
+        v1.accounts.external_accounts.list(account), steps.link(client, account),
         v1.accounts.login_links.create(account),
         v1.account_sessions.create({"account": account, "components": {"account_onboarding": {"enabled": True}}}),
         v1.balance.retrieve(), v1.balance.retrieve({}, own), v1.balance_settings.retrieve({}, own),
@@ -79,7 +79,7 @@ def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess
         v1.webhook_endpoints.list(), v1.events.list({"limit": 100}), v1.events.list({"limit": 100}, own),
     ]  # fmt: skip
 
-    assert [missing for answer in answers for missing in declared.lacking(plain(answer))] == []
+    assert [missing for answer in answers for missing in declared_fields.lacking(plain(answer))] == []
 
 
 def _saved(client: stripe.StripeClient, customer: str) -> str:
@@ -88,8 +88,8 @@ def _saved(client: stripe.StripeClient, customer: str) -> str:
 
 def test_an_error_carries_a_complete_intent(sandbox: SandboxProcess) -> None:
     with pytest.raises(stripe.CardError) as caught:
-        scenes.pay(sdk(sandbox), 1_000, "pm_card_chargeDeclined")
+        steps.pay(sdk(sandbox), 1_000, "pm_card_chargeDeclined")
 
     body: Any = caught.value.json_body
-    assert declared.lacking(body["error"]["payment_intent"]) == []
-    assert declared.lacking(body["error"]["payment_method"]) == []
+    assert declared_fields.lacking(body["error"]["payment_intent"]) == []
+    assert declared_fields.lacking(body["error"]["payment_method"]) == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox_process import SandboxProcess
 
 BACK = "https://example.com/back?task=7"
@@ -94,7 +94,7 @@ def test_the_payment_page_goes_through_authentication(
 def test_authentication_inside_a_frame_tells_the_page_around_it(
     shared: SandboxProcess, api: stripe.StripeClient
 ) -> None:
-    intent: Any = scenes.pay(api, 900, "pm_card_authenticationRequired")
+    intent: Any = steps.pay(api, 900, "pm_card_authenticationRequired")
     url = intent.next_action.use_stripe_sdk["stripe_js"] + "?embedded=1"
     _, text, headers = visit(url, {"action": "pass"})
 
@@ -125,7 +125,7 @@ def test_pages_of_what_does_not_exist(shared: SandboxProcess, path: str) -> None
 
 
 def test_a_receipt_shows_what_was_paid(shared: SandboxProcess, api: stripe.StripeClient) -> None:
-    charge = api.v1.charges.retrieve(str(scenes.pay(api, 1_234).latest_charge))
+    charge = api.v1.charges.retrieve(str(steps.pay(api, 1_234).latest_charge))
 
     assert "$12.34" in visit(str(charge.receipt_url))[1]
 

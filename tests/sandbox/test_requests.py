@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import scenes, wire
+from tests.sandbox import raw_requests, steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox_process import SandboxProcess
 
@@ -23,11 +23,13 @@ def test_a_wrong_key_is_refused(shared: SandboxProcess, key: str) -> None:
 
 
 def test_a_missing_key_is_refused(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "GET", "/v1/balance", key=None).status == 401
+    assert raw_requests.send(shared, "GET", "/v1/balance", key=None).status == 401
 
 
 def test_a_basic_key_is_taken(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "GET", "/v1/balance", key=None, Authorization="Basic c2tfdGVzdF9hYmM6").status == 200
+    assert (
+        raw_requests.send(shared, "GET", "/v1/balance", key=None, Authorization="Basic c2tfdGVzdF9hYmM6").status == 200
+    )
 
 
 def test_a_publishable_key_may_not_read_the_balance(shared: SandboxProcess) -> None:
@@ -41,23 +43,23 @@ def test_an_unknown_connected_account_is_refused(api: stripe.StripeClient) -> No
 
 
 def test_an_unknown_version_is_refused(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "GET", "/v1/balance", Stripe_Version="2020-08-27").status == 400
+    assert raw_requests.send(shared, "GET", "/v1/balance", Stripe_Version="2020-08-27").status == 400
 
 
 def test_every_answer_names_its_request_and_version(shared: SandboxProcess) -> None:
-    reply = wire.send(shared, "GET", "/v1/balance")
+    reply = raw_requests.send(shared, "GET", "/v1/balance")
 
     assert reply.headers["Request-Id"].startswith("req_")
     assert reply.headers["Stripe-Version"] == "2026-10-28.endive"
 
 
 def test_an_unknown_address_is_404(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "GET", "/v1/unicorns").status == 404
-    assert wire.send(shared, "POST", "/v1/balance").status == 404
+    assert raw_requests.send(shared, "GET", "/v1/unicorns").status == 404
+    assert raw_requests.send(shared, "POST", "/v1/balance").status == 404
 
 
 def test_a_json_body_is_refused(shared: SandboxProcess) -> None:
-    assert wire.send(shared, "POST", PI, "{}", Content_Type="application/json").status == 415
+    assert raw_requests.send(shared, "POST", PI, "{}", Content_Type="application/json").status == 415
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_json_body_is_refused(shared: SandboxProcess) -> None:
     ],
 )
 def test_bad_parameters_are_refused(shared: SandboxProcess, form: dict[str, str], code: str | None, param: str) -> None:
-    reply = wire.send(shared, "POST", PI, form)
+    reply = raw_requests.send(shared, "POST", PI, form)
 
     assert (reply.status, reply.error.get("code"), reply.error["param"]) == (400, code, param)
     assert reply.error["type"] == "invalid_request_error"
@@ -98,7 +100,7 @@ def test_bad_parameters_are_refused(shared: SandboxProcess, form: dict[str, str]
 
 @pytest.mark.parametrize("text", ["a[b=1", "amount=%ff", "a=1&a[b]=2", "[x]=1", "a" + "[b]" * 30 + "=1"])
 def test_unreadable_forms_are_refused(shared: SandboxProcess, text: str) -> None:
-    assert wire.send(shared, "POST", PI, text).status == 400
+    assert raw_requests.send(shared, "POST", PI, text).status == 400
 
 
 def test_automatic_and_allowed_types_exclude_each_other(api: stripe.StripeClient) -> None:
@@ -167,7 +169,7 @@ def test_lists_filter_by_moment(sandbox: SandboxProcess, client: stripe.StripeCl
 
 
 def test_ids_expand_in_objects_and_lists(api: stripe.StripeClient) -> None:
-    paid = scenes.pay(api, 2_000)
+    paid = steps.pay(api, 2_000)
     expanded: Any = api.v1.payment_intents.retrieve(paid.id, {"expand": ["latest_charge.balance_transaction"]})
     listed: Any = api.v1.payment_intents.list({"limit": 1, "expand": ["data.payment_method"]})
 
@@ -181,7 +183,7 @@ def test_ids_expand_in_objects_and_lists(api: stripe.StripeClient) -> None:
 
 
 def test_refunds_are_in_a_charge_only_when_asked_for(api: stripe.StripeClient) -> None:
-    paid = scenes.pay(api, 2_000)
+    paid = steps.pay(api, 2_000)
     refund = api.v1.refunds.create({"payment_intent": paid.id, "amount": 500})
     charge = str(paid.latest_charge)
 

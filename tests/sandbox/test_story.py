@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox_process import SandboxProcess
 
 DAY = 86_400
 
 
 def test_a_freelancer_is_paid_from_a_card_to_the_bank(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    freelancer = scenes.freelancer(sandbox, client)
-    paid = scenes.pay(client, 10_000)
+    freelancer = steps.freelancer(sandbox, client)
+    paid = steps.pay(client, 10_000)
     charge = client.v1.charges.retrieve(str(paid.latest_charge), {"expand": ["balance_transaction"]})
     transfer = client.v1.transfers.create(
         {"amount": 8_500, "currency": "usd", "destination": freelancer, "source_transaction": charge.id}

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.sandbox import scenes
+from tests.sandbox import steps
 from tests.sandbox.conftest import sdk
 from tests.sandbox.receiver import Receiver
 from tests.sandbox_process import SandboxProcess, free_port
 
 DAY = 86_400
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    hook = Receiver()
-    yield hook
-    hook.close()
 
 
 def listen(
@@ -42,7 +34,7 @@ def test_an_event_is_signed_so_that_the_sdk_accepts_it(
     sandbox: SandboxProcess, client: stripe.StripeClient, receiver: Receiver
 ) -> None:
     endpoint = listen(client, receiver.url, ["payment_intent.succeeded"])
-    intent = scenes.pay(client, 1_500)
+    intent = steps.pay(client, 1_500)
     sandbox.drain()
 
     event = verified(receiver, str(endpoint.secret))
@@ -78,11 +70,11 @@ def test_endpoints_and_their_secrets_may_come_by_environment(
 ) -> None:
     monkeypatch.setenv("STRIPE_SANDBOX_WEBHOOKS", f"{receiver.url}/1=whsec_one  {receiver.url}/2=whsec_two")
     monkeypatch.setenv("STRIPE_SANDBOX_CONNECT_WEBHOOKS", f"{receiver.url}/3=whsec_connect")
-    with SandboxProcess() as box:
-        client = sdk(box)
+    with SandboxProcess() as sandbox:
+        client = sdk(sandbox)
         client.v1.customers.create({})
-        scenes.freelancer(box, client)
-        box.drain()
+        steps.freelancer(sandbox, client)
+        sandbox.drain()
 
         endpoints = client.v1.webhook_endpoints.list().data
         assert {endpoint.url for endpoint in endpoints} == {f"{receiver.url}/{number}" for number in (1, 2, 3)}
@@ -118,8 +110,8 @@ def test_connected_accounts_events_go_to_connect_endpoints_alone(
     other = Receiver()
     listen(client, receiver.url)
     endpoint = listen(client, other.url, connect=True)
-    account = scenes.freelancer(sandbox, client)
-    scenes.pay(client, 1_000)
+    account = steps.freelancer(sandbox, client)
+    steps.pay(client, 1_000)
     sandbox.drain()
 
     kinds = {event["type"] for event in other.events()}
@@ -252,7 +244,7 @@ def test_an_update_tells_what_was_before(sandbox: SandboxProcess, client: stripe
 
 
 def test_events_are_listed_by_type_and_for_thirty_days(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
-    paid = scenes.pay(client, 1_000)
+    paid = steps.pay(client, 1_000)
     client.v1.customers.create({})
 
     kinds = [event.type for event in client.v1.events.list({"types": ["charge.*", "customer.created"]}).data]
@@ -267,27 +259,29 @@ def test_events_are_listed_by_type_and_for_thirty_days(sandbox: SandboxProcess, 
 
 
 def test_endpoints_of_the_command_line_use_their_secrets(receiver: Receiver) -> None:
-    with SandboxProcess(webhooks={receiver.url: "whsec_own"}, connect_webhooks={receiver.url: "whsec_connect"}) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
+    with SandboxProcess(
+        webhooks={receiver.url: "whsec_own"}, connect_webhooks={receiver.url: "whsec_connect"}
+    ) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
         client.v1.customers.create({})
-        box.drain()
+        sandbox.drain()
         verified(receiver, "whsec_own")
-        scenes.freelancer(box, client)
-        box.drain()
+        steps.freelancer(sandbox, client)
+        sandbox.drain()
         verified(receiver, "whsec_connect", -1)
-        box.restart()
+        sandbox.restart()
         assert len(client.v1.webhook_endpoints.list().data) == 2
 
 
 def test_what_nobody_took_before_a_kill_is_sent_after_it() -> None:
     port = free_port()
-    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}) as box:
-        client = stripe.StripeClient("sk_test_x", base_addresses={"api": box.base_url})
+    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}) as sandbox:
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
         client.v1.customers.create({})
-        box.drain()
-        box.kill()
-        box.restart()
-        [delivery] = box.deliveries()
+        sandbox.drain()
+        sandbox.kill()
+        sandbox.restart()
+        [delivery] = sandbox.deliveries()
         assert (delivery["status"], delivery["attempts"]) == ("pending", 1)
-        box.advance(3 * DAY)
-        assert box.deliveries()[0]["status"] == "failed"
+        sandbox.advance(3 * DAY)
+        assert sandbox.deliveries()[0]["status"] == "failed"

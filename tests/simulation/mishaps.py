@@ -62,7 +62,7 @@ class Mishaps:
             self._inquiries.append(self.story.provider.inquire(self.story.rng.choice(charges)))
 
     def _restriction(self) -> None:
-        platform = self.story.provider.box.platform
+        platform = self.story.provider.sandbox.platform
         accounts = [doc["id"] for doc in self.story.provider.some("account") if doc["id"] != platform]
         if accounts:
             self.story.say("the provider stops an account")

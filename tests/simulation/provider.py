@@ -1,21 +1,27 @@
 """The sandbox in this process: its own code, its own books, on the true moment instead of the machine's clock."""
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
-import sandboxes.stripe.resources  # noqa: F401  the endpoints register themselves
-from sandboxes.stripe.box import Box
+from sandboxes.kit.api import Request
+from sandboxes.kit.control import state
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import ApiError
+from sandboxes.kit.faults import Fault
+from sandboxes.kit.outbox import Outbox
+from sandboxes.kit.pipeline import Pipeline, Reply, Work
+from sandboxes.stripe.api import StripeApi
 from sandboxes.stripe.control import money
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.faults import Fault
 from sandboxes.stripe.objects import account as accounts
-from sandboxes.stripe.objects import beginning, dispute, payment_intent
+from sandboxes.stripe.objects import dispute, payment_intent
 from sandboxes.stripe.objects import payout as payouts
 from sandboxes.stripe.objects import refund as refunds
-from sandboxes.stripe.outbox import Outbox
 from sandboxes.stripe.pages.onboarding import Onboarding
-from sandboxes.stripe.pipeline import Pipeline, Reply, Request, Work
+from sandboxes.stripe.registry import BEHAVIOUR
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.settings import Settings, Webhook
+from sandboxes.stripe.webhooks import StripeWebhooks
 from tests.simulation.clock import Clock
 
 WEBHOOKS = "http://ours.example/payments/webhooks/stripe/"
@@ -42,25 +48,24 @@ class Provider:
             # Two addresses, since an endpoint is known by its address and kind.
             webhooks=(Webhook(WEBHOOKS, platform), Webhook(WEBHOOKS, connect, connect=True)),
         )
-        self.box = Box(settings, lambda: clock.true)
-        with self.box.store.transaction():
-            beginning.prepare(self.box)
+        self.sandbox = Sandbox(settings, BEHAVIOUR, lambda: clock.true)
+        with self.sandbox.store.transaction():
             self._capital()
-        self.outbox = Outbox(self.box)
-        self._pipeline = Pipeline(self.box)
-        self._pages = Onboarding(self.box)
+        self.outbox = Outbox(self.sandbox, StripeWebhooks(self.sandbox))
+        self._pipeline = Pipeline(StripeApi(self.sandbox))
+        self._pages = Onboarding(self.sandbox)
 
     def _capital(self) -> None:
         """Give the platform money of its own, or a refund of settled money would wait for another payment."""
         for currency in CAPITAL:
-            book = f"{self.box.platform}/available"
-            self.box.money.post(
+            book = f"{self.sandbox.platform}/available"
+            self.sandbox.journal.post(
                 "capital", "capital", currency, (book, CAPITAL[currency]), ("capital", -CAPITAL[currency])
             )
 
     def close(self) -> None:
         """Forget everything."""
-        self.box.store.close()
+        self.sandbox.store.close()
 
     # -- the API
 
@@ -86,17 +91,15 @@ class Provider:
 
     def authenticate(self, payment: str, *, passed: bool) -> None:
         """Answer the bank's question in the browser, if there is one."""
-        from sandboxes.stripe.errors import ApiError
-
         try:
-            with self.box.store.transaction():
-                intent = self.box.find("payment_intent", payment)
+            with self.sandbox.store.transaction():
+                intent = self.sandbox.find("payment_intent", payment)
                 if intent["status"] == "requires_action":
-                    payment_intent.authenticate(self.box, intent, passed=passed)
+                    payment_intent.authenticate(self.sandbox, intent, passed=passed)
         except ApiError as error:
             if not error.keep_effects:
                 raise
-        self.box.run_due()
+        self.sandbox.run_due()
 
     def card(self, name: str) -> str:
         """Make a card in the browser; return its id."""
@@ -104,8 +107,6 @@ class Provider:
         body = f"type=card&card[token]=tok_{name}".encode()
         work = self.begin("POST", "/v1/payment_methods", headers, body)
         reply = work if isinstance(work, Reply) else self.finish(work)
-        import json
-
         return str(json.loads(reply.body)["id"])
 
     def fill_in(self, link: str, *, bank: str, is_left: bool = False) -> bool:
@@ -119,68 +120,68 @@ class Provider:
 
     def next_due(self) -> float | None:
         """Return the true moment at which the provider has something to do."""
-        return self.box.clock.next_due()
+        return self.sandbox.clock.next_due()
 
     def run_due(self) -> None:
         """Let the provider do what is due."""
         due = self.next_due()
-        if due is not None and due <= self.box.clock.exact():
-            self.box.run_due()
+        if due is not None and due <= self.sandbox.clock.exact():
+            self.sandbox.run_due()
 
     def some(self, kind: str, *statuses: str) -> list[Doc]:
         """Return the objects of a kind that are in one of these states, oldest first."""
-        with self.box.store.transaction():
-            return [doc for doc in self.box.store.find(kind) if not statuses or doc.get("status") in statuses]
+        with self.sandbox.store.transaction():
+            return [doc for doc in self.sandbox.store.find(kind) if not statuses or doc.get("status") in statuses]
 
     def fail_payout(self, ident: str) -> None:
         """Let a payout fail, also one that was paid."""
-        with self.box.store.transaction():
-            payouts.fail(self.box, self.box.find("payout", ident), "account_closed")
+        with self.sandbox.store.transaction():
+            payouts.fail(self.sandbox, self.sandbox.find("payout", ident), "account_closed")
 
     def fail_refund(self, ident: str) -> None:
         """Let a refund fail, also one that succeeded."""
-        with self.box.store.transaction():
-            refunds.fail(self.box, self.box.find("refund", ident), "lost_or_stolen_card")
+        with self.sandbox.store.transaction():
+            refunds.fail(self.sandbox, self.sandbox.find("refund", ident), "lost_or_stolen_card")
 
     def inquire(self, charge: str) -> str:
         """Let the cardholder's bank ask about a payment; no money moves, and after nine days it is content."""
-        with self.box.store.transaction():
+        with self.sandbox.store.transaction():
             opened = dispute.open_dispute(
-                self.box, self.box.find("charge", charge), reason="general", inquiry=True, amount=None
+                self.sandbox, self.sandbox.find("charge", charge), reason="general", inquiry=True, amount=None
             )
             return str(opened["id"])
 
     def close_inquiry(self, ident: str) -> None:
         """Let the bank be content."""
-        with self.box.store.transaction():
-            inquiry = self.box.find("dispute", ident)
+        with self.sandbox.store.transaction():
+            inquiry = self.sandbox.find("dispute", ident)
             if dispute.is_open(inquiry):
-                dispute.conclude(self.box, inquiry, "won")
+                dispute.conclude(self.sandbox, inquiry, "won")
 
     def restrict(self, account: str, reason: str | None) -> None:
         """Stop an account, or let it go on."""
-        with self.box.store.transaction():
-            doc = self.box.find("account", account)
-            before = self.box.render(doc)
+        with self.sandbox.store.transaction():
+            doc = self.sandbox.find("account", account)
+            before = self.sandbox.render(doc)
             doc["_disabled"] = reason
-            accounts.reassess(self.box, doc, before)
+            accounts.reassess(self.sandbox, doc, before)
 
     def take(self, currency: str, amount: int) -> None:
         """Move money out of the platform's balance by hand; nothing of ours is told."""
-        book = f"{self.box.platform}/available"
-        with self.box.store.transaction():
-            self.box.money.post("by_hand", "by_hand", currency, (book, -amount), ("by_hand", amount))
+        book = f"{self.sandbox.platform}/available"
+        with self.sandbox.store.transaction():
+            self.sandbox.journal.post("by_hand", "by_hand", currency, (book, -amount), ("by_hand", amount))
 
     # -- the record
 
     def money(self) -> Doc:
         """Return the provider's own record of all money, without the capital, which is not in our books."""
-        record = money.record(self.box)
-        available = record["accounts"][self.box.platform]["available"]
+        record = money.record(self.sandbox)
+        available = record["accounts"][self.sandbox.platform]["available"]
         for currency, amount in CAPITAL.items():
             available[currency] -= amount
         return record
 
     def objects(self, kind: str) -> list[Doc]:
         """Return every object of a kind with its account."""
-        return money.every(self.box, kind)
+        return state.every(self.sandbox, kind)

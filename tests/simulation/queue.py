@@ -10,6 +10,7 @@ from django.db import connection
 from multitask import jobs
 from multitask.database.jobs import defer
 from tests.simulation import points
+from tests.simulation.clock import BEGIN
 from tests.simulation.weather import DAY, HOUR, MINUTE
 
 # What a worker does by the clock, and every so many seconds.
@@ -46,7 +47,8 @@ class Queue:
         self._under_way: dict[int, Row] = {}
         self._stalled: list[tuple[float, Row]] = []
         self._chores = {name: RARE.get(name, every) for name, every in CHORES.items() if name not in left_out}
-        self._ran: dict[str, float] = {}
+        # The workers have been up since the story began, so no tick before the first one that they work off is lost.
+        self._ran: dict[str, float] = dict.fromkeys(self._chores, BEGIN)
 
     def _read(self) -> list[tuple[int, str, float]]:
         if self._seen != points.jobs_changed:
@@ -102,11 +104,11 @@ class Queue:
 
     def overdue(self, now: float) -> list[str]:
         """Return the chores whose time has come, by the true moment."""
-        return [name for name, every in self._chores.items() if self._ran.get(name, 0) + every <= now]
+        return [name for name, every in self._chores.items() if self._ran[name] + every <= now]
 
     def chore(self, name: str, now: float, ours: float) -> Callable[[], object]:
         """Begin a chore; return what it does. Missed ticks count as one, which carries the earliest."""
-        earliest = self._ran.get(name, now) + self._chores[name]
+        earliest = self._ran[name] + self._chores[name]
         self._ran[name] = now
         function: Any = getattr(jobs, name)
         tick = int(min(ours, earliest + (ours - now)))

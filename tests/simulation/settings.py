@@ -31,5 +31,5 @@ DATABASES["default"]["OPTIONS"]["options"] = "-c jit=off"  # Worth its while for
 # Nobody reads the log of a story, and to write what nobody reads takes a while.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 LOGGING["root"]["level"] = "CRITICAL"
-for _logger in ("django", "django.request", "sandboxes.stripe", "stripe", "procrastinate"):
+for _logger in ("django", "django.request", "sandboxes", "stripe", "procrastinate"):
     LOGGING["loggers"][_logger] = {"level": "CRITICAL"}

@@ -7,8 +7,8 @@ from django.db import DatabaseError, connection
 
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.pipeline import Dropped, Reply
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.pipeline import Dropped, Reply
 from tests.simulation import points, web, wire
 from tests.simulation.clock import BEGIN
 from tests.simulation.promises import Promises

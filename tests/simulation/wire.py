@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from sandboxes.stripe.pipeline import Reply
+from sandboxes.kit.pipeline import Reply
 
 # Whoever plays a story carries its requests.
 Carrier = Callable[[str, str, Mapping[str, str], bytes, float], Reply]

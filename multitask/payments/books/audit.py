@@ -1,4 +1,4 @@
-"""The audit trail: one row per action, written in the transaction of the action and never changed."""
+"""The audit trail: one event per action, written in the action's transaction and never changed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,9 +7,17 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Withdrawal
 from multitask.users.actor import Actor
 
-# Only the client sees decline reasons, and only the freelancer sees what is wrong with their account.
-_CLIENTS_OWN = frozenset({"payment_failed", "payment_refused"})
-_FREELANCERS_OWN = frozenset({"transfer_failed"})
+# Only the client sees declined and abandoned payment attempts, only the freelancer failed transfers; staff sees all.
+_CLIENT_ONLY = frozenset({"payment_failed", "payment_refused", "payment_cancelled"})
+_FREELANCER_ONLY = frozenset(
+    {
+        "transfer_failed",
+        "transfer_retried",
+        "retry_transfer_needs_approval",
+        "retry_transfer_approved",
+        "retry_transfer_turned_down",
+    }
+)
 
 
 def record(
@@ -43,11 +51,12 @@ def record(
     )
 
 
-def note_for(reader: Actor, event: AuditEvent) -> str:
-    """Return the note of an event, or an empty string if only the other side may read it."""
+def is_visible(reader: Actor, event: AuditEvent) -> bool:
+    """Return whether the event may be shown to this reader: each side sees the shared events and its own."""
     if event.escrow is None:
-        return event.note
-    is_hidden = (event.event in _CLIENTS_OWN and reader.is_user(event.escrow.freelancer_id)) or (
-        event.event in _FREELANCERS_OWN and reader.is_user(event.escrow.client_id)
-    )
-    return "" if is_hidden else event.note
+        return True
+    if reader.is_user(event.escrow.freelancer_id):
+        return event.event not in _CLIENT_ONLY
+    if reader.is_user(event.escrow.client_id):
+        return event.event not in _FREELANCER_ONLY
+    return True

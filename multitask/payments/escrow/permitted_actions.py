@@ -1,5 +1,7 @@
 """The actions that an actor may take on an escrow now, by the same rules that the commands enforce."""
 
+from collections.abc import Sequence
+
 from multitask.payments.authorization import access, approvals
 from multitask.payments.escrow import refunds
 from multitask.payments.models import Escrow, Refund
@@ -9,14 +11,29 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
     """Return the names of the actions that would be accepted now, in the order in which pages show them."""
-    found = _allowed(actor, escrow)
+    return allowed_each(actor, [escrow])[escrow.pk]
+
+
+def allowed_each(actor: Actor, escrows: Sequence[Escrow]) -> dict[int, list[str]]:
+    """Return the permitted actions of several escrows by their ids, with at most two SQL statements."""
+    refunds = _open_refunds(escrows)
+    found = {escrow.pk: _allowed(actor, escrow, refunds.get(escrow.pk)) for escrow in escrows}
     # While a decision waits for a second person, the commands refuse all other decisions of the staff.
-    if found and access.party(actor, escrow) in STAFF_ROLES and approvals.is_any_open(escrow):
-        return []
-    return found
+    decidable = [escrow.pk for escrow in escrows if found[escrow.pk] and access.party(actor, escrow) in STAFF_ROLES]
+    return found | {escrow_id: [] for escrow_id in approvals.with_open(decidable)}
 
 
-def _allowed(actor: Actor, escrow: Escrow) -> list[str]:
+def _open_refunds(escrows: Sequence[Escrow]) -> dict[int, Refund]:
+    """Return the open refunds by escrow id; an escrow has at most one."""
+    funded = [escrow.pk for escrow in escrows if escrow.state == EscrowState.FUNDED.value and escrow.frozen_at is None]
+    if not funded:
+        return {}
+    states = [state.value for state in OPEN_REFUNDS]
+    found = Refund.objects.filter(escrow__in=funded, source="escrow", state__in=states)
+    return {refund.escrow_id: refund for refund in found}
+
+
+def _allowed(actor: Actor, escrow: Escrow, open_refund: Refund | None) -> list[str]:
     role = access.party(actor, escrow)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return ["pay"] if role is Role.CLIENT else []
@@ -27,15 +44,9 @@ def _allowed(actor: Actor, escrow: Escrow) -> list[str]:
         return ["settle"] if actor.may(Power.SETTLE_DISPUTE) and not is_party else []
     if escrow.state != EscrowState.FUNDED.value:
         return []
-    open_refund = _open_refund(escrow)
     if open_refund is not None:
         return _about_refund(actor, role, open_refund)
     return _about_money(actor, role, escrow)
-
-
-def _open_refund(escrow: Escrow) -> Refund | None:
-    states = [state.value for state in OPEN_REFUNDS]
-    return escrow.refunds.filter(source="escrow", state__in=states).first()
 
 
 def _about_refund(actor: Actor, role: Role, refund: Refund) -> list[str]:

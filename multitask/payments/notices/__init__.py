@@ -1,1 +1,1 @@
-"""What people are told, on the pages and by email."""
+"""Notifications on the pages and by email."""

@@ -1,10 +1,10 @@
-"""Notices by email: written in the reader's language, sent by jobs, never twice."""
+"""Emails of notices: written in the reader's language, sent by jobs, never twice."""
 
-import smtplib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-import structlog
 from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext as _
 
@@ -13,10 +13,8 @@ from multitask.database import jobs
 from multitask.payments.models import EmailState, Notice
 from multitask.payments.notices import notices, wording
 from multitask.payments.operations import queue
-from multitask.users import mail, mailboxes
-from multitask.users.models import User
-
-log = structlog.get_logger(__name__)
+from multitask.users import mail, mailboxes, outbox
+from multitask.users.outbox import Outcome
 
 
 def compose(notice: Notice) -> EmailMultiAlternatives:
@@ -31,47 +29,53 @@ def compose(notice: Notice) -> EmailMultiAlternatives:
 
 
 def send(*, notice_id: int, now: datetime) -> bool:
-    """Send a notice's email once; answers whether it went out.
-
-    It is taken before it is sent: a crash in between leaves it unsent rather than sent twice,
-    since the notice itself stands on the pages.
-    """
+    """Send a notice's email once; return whether it was sent. The notice itself is on the pages in any case."""
     notice = notices.with_email(notice_id)
-    if notice is None:
-        return False
-    message = compose(notice)
-    if not notices.claim_email(notice, now=now):
-        return False
-    state = _deliver(notice, message) if _has_reader(notice.user, now) else EmailState.FAILED
-    if state is not None:
-        notices.email_ended(notice, state)
-    return state is EmailState.SENT
+    return notice is not None and outbox.send(_NoticeEmail(notice), now=now)
 
 
-def _has_reader(user: User, now: datetime) -> bool:
-    if not user.is_active or user.email_confirmed:
-        return user.is_active
-    # An address that somebody else has confirmed is not this user's, whatever was named at registration. One that
-    # nobody has confirmed may be a stranger's: beyond a few emails the notice stands on the pages alone.
-    return not mailboxes.is_anothers(user) and mailboxes.has_room_for_news(address=user.email, now=now)
+@dataclass(frozen=True, slots=True)
+class _NoticeEmail:
+    """A notice's email as `outbox` sends it; its record is the notice's row."""
+
+    notice: Notice
+
+    @property
+    def name(self) -> str:
+        return f"notice {self.notice.pk}"
+
+    @property
+    def earlier_attempts(self) -> int:
+        return self.notice.email_attempts
+
+    def write(self) -> EmailMultiAlternatives:
+        return compose(self.notice)
+
+    def take(self, *, now: datetime) -> bool:
+        return notices.claim_email(self.notice, now=now)
+
+    def may_be_sent(self, *, now: datetime) -> bool:
+        user = self.notice.user
+        if not user.is_active or user.email_confirmed:
+            return user.is_active
+        # An address that another account has confirmed is not this user's. One that nobody has confirmed may be a
+        # stranger's mailbox: it gets a few emails, and then the notice is on the pages alone.
+        return not mailboxes.is_anothers(user) and mailboxes.has_room_for_news(address=user.email, now=now)
+
+    def record(self, outcome: Outcome, *, now: datetime) -> None:
+        if outcome is not Outcome.UNKNOWN:
+            notices.email_ended(self.notice, _STATES[outcome])
 
 
-def _deliver(notice: Notice, message: EmailMultiAlternatives) -> EmailState | None:
-    """Hand it to the server; None when nobody knows what became of it."""
-    try:
-        mail.deliver(message)
-    except mail.NotTaken as refusal:
-        is_last = refusal.is_final or notice.email_attempts >= len(notices.PAUSES)
-        log.warning("email_refused", notice=notice.pk, is_last=is_last)
-        return EmailState.FAILED if is_last else EmailState.PENDING
-    except (OSError, smtplib.SMTPException) as error:
-        log.warning("email_outcome_unknown", notice=notice.pk, reason=type(error).__name__)
-        return None
-    return EmailState.SENT
+_STATES: Final = {
+    Outcome.SENT: EmailState.SENT,
+    Outcome.LATER: EmailState.PENDING,  # `sweep` makes a job for it after its pause.
+    Outcome.FAILED: EmailState.FAILED,
+}
 
 
 def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Defer again every email that was lost, or refused for now; return how many. Looks at `limit` per transaction."""
+    """Queue every email again that was lost or refused for now; return how many. `limit` per transaction."""
     return sum(_defer_lost(batch) for batch in jobs.batches(notices.unsent(now=now), limit))
 
 

@@ -1,9 +1,9 @@
-"""Who is told of what: notices follow from the audit trail, so that no command has to think of them.
+"""Notices to users. They are derived from the audit trail, so commands do not create them.
 
 A job reads new events and writes a notice for each person concerned, once. Ids do not commit in
-order, so the cursor stays an hour behind, longer than any transaction lives, and what lies in
-between is looked at again; the cursor's lock lets one look at a time, and the unique reference
-makes looking twice harmless.
+order, so the cursor stays an hour behind, longer than any transaction lasts, and the events in
+between are read again. The cursor's lock allows one run at a time, and the unique reference
+makes reading twice harmless.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,15 +20,15 @@ from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, No
 from multitask.payments.notices import wording
 from multitask.payments.operations import queue
 from multitask.payments.states import EscrowState
+from multitask.users import outbox
 from multitask.users.actor import Actor
 
 log = structlog.get_logger(__name__)
 
 BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
-# A job that has not come by then is deferred once more, and how long to wait after each refusal for now.
+# A job that has not run by then is deferred once more.
 LOST: Final = timedelta(minutes=5)
-PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
 
@@ -49,7 +49,7 @@ def _self(event: AuditEvent) -> list[int | None]:
     return [event.user_id]
 
 
-# Nobody is told of what they did themselves, except where money of theirs has moved.
+# Users get no notice of their own actions, except where their money has moved.
 RULES: Final[dict[str, Who]] = {
     "funded": _both,
     "delivered": _client,
@@ -82,12 +82,12 @@ _ABOUT_MONEY: Final = frozenset({"funded", "released", "refunded", "settled", "d
 def collect(*, now: datetime, limit: int = 500) -> int:
     """Make the notices of new events and defer their emails; return how many were made.
 
-    Works through all new events, `limit` per transaction. An event that fails is logged and passed over, and looked
-    at again by each run of the next hour.
+    It processes all new events, `limit` per transaction. An event that fails is logged and skipped, and retried by
+    each run of the next hour.
     """
     cursor, _ = NoticeCursor.objects.get_or_create(pk=1)
     after, made = cursor.audit_event_id, 0
-    # Decided before looking: what is that old by now has committed, so the looks below see it.
+    # Determined before reading: events that are this old have committed, so the reads below see them.
     settled = AuditEvent.objects.filter(pk__gt=after, at__lt=now - BEHIND).aggregate(last=Max("pk"))["last"]
     while events := list(_untold().filter(pk__gt=after).values_list("pk", flat=True)[:limit]):
         made += _tell(events, now)
@@ -98,7 +98,7 @@ def collect(*, now: datetime, limit: int = 500) -> int:
 
 
 def _untold() -> QuerySet[AuditEvent]:
-    """Events that somebody may have to be told of and nobody was yet, oldest first."""
+    """Select the events that may need notices and have none yet, oldest first."""
     told = Notice.objects.filter(event_id=OuterRef("pk"))
     fresh = AuditEvent.objects.filter(~Exists(told), event__in=RULES)
     return fresh.select_related("escrow").order_by("pk")
@@ -115,13 +115,13 @@ def _tell(event_ids: list[int], now: datetime) -> int:
         if len(event_ids) == 1:
             return 0
         if isinstance(error, OperationalError | InterfaceError):
-            raise  # The database is away: each by itself would fail as well.
+            raise  # The database is unavailable, so each would fail by itself too.
     return sum(_tell([event_id], now) for event_id in event_ids)
 
 
 @database.transactional
 def _tell_together(event_ids: list[int], now: datetime) -> int:
-    # One look at a time: another that was faster has told people of some of these.
+    # One run at a time: another may have written notices of some of these.
     NoticeCursor.objects.select_for_update().get(pk=1)
     events = list(_untold().filter(pk__in=event_ids))
     return _write([notice for event in events for notice in _notices(event, now)])
@@ -157,16 +157,28 @@ def _write(wanted: list[Notice]) -> int:
 
 
 def remind(*, now: datetime, limit: int = 500) -> int:
-    """Tell clients whose silence is about to release money; return how many. Writes `limit` per transaction."""
+    """Remind clients whose silence is about to release money; return how many. Reads `limit` escrows at once."""
     NoticeCursor.objects.get_or_create(pk=1)
+    made, after = 0, (now, 0)
+    while nearing := _nearing(after, now=now, limit=limit):
+        made += _remind([escrow_id for _, escrow_id in nearing], now)
+        after = nearing[-1]
+    return made
+
+
+def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
+    """Return moment and id of the escrows that silence releases next, those after a given one, the soonest first."""
+    at, escrow_id = after
     nearing = Escrow.objects.filter(
+        Q(auto_release_at__gt=at) | Q(auto_release_at=at, pk__gt=escrow_id),
         state=EscrowState.FUNDED.value,
         auto_release_at__gt=now,
+        auto_release_at__gte=at,
         auto_release_at__lte=now + NEARING,
         frozen_at=None,
     )
-    ids = list(nearing.order_by("auto_release_at", "pk").values_list("pk", flat=True))
-    return sum(_remind(ids[first : first + limit], now) for first in range(0, len(ids), limit))
+    found = nearing.order_by("auto_release_at", "pk").values_list("auto_release_at", "pk")[:limit]
+    return [(at, escrow_id) for at, escrow_id in found if at is not None]
 
 
 @database.transactional
@@ -187,12 +199,12 @@ def _remind(escrow_ids: list[int], now: datetime) -> int:
 
 
 def unread(user_id: int, *, at_most: int = 100) -> int:
-    """How many notices somebody has not read; it counts no further than `at_most`."""
+    """Return how many unread notices a user has, counted up to `at_most`."""
     return len(Notice.objects.filter(user_id=user_id, read_at=None).values_list("pk")[:at_most])
 
 
 def inbox(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Notice]:
-    """Somebody's notices, newest first, with what their words are made of; those older than `before`."""
+    """Return a user's notices, newest first, with what their words need; those older than `before`."""
     mine = _with_facts().filter(user_id=user_id)
     if before is not None:
         mine = mine.filter(pk__lt=before)
@@ -201,20 +213,20 @@ def inbox(user_id: int, *, before: int | None = None, limit: int = 20) -> list[N
 
 @database.transactional
 def mark_read(*, actor: Actor, now: datetime, up_to: int) -> int:
-    """Mark one's own notices read up to the newest that was shown; answers how many."""
+    """Mark the actor's notices as read, up to the newest that was shown; return how many."""
     if actor.user_id is None:
         return 0
     return Notice.objects.filter(user_id=actor.user_id, read_at=None, pk__lte=up_to).update(read_at=now)
 
 
 def with_email(notice_id: int) -> Notice | None:
-    """The notice whose email has not been taken for sending, with what it is written from."""
+    """Return a notice whose email has not been taken for sending, with what its words need."""
     return _with_facts().filter(pk=notice_id, email_state=EmailState.PENDING.value).first()
 
 
 @database.transactional
 def claim_email(notice: Notice, *, now: datetime) -> bool:
-    """Take a notice's email for sending; one of many who ask at once is answered True."""
+    """Take a notice's email for sending; only one of several concurrent calls returns True."""
     taken = Notice.objects.filter(pk=notice.pk, email_state=EmailState.PENDING.value)
     count = taken.update(email_state=EmailState.SENDING.value, email_attempts=F("email_attempts") + 1, emailed_at=now)
     return count == 1
@@ -222,7 +234,7 @@ def claim_email(notice: Notice, *, now: datetime) -> bool:
 
 @database.transactional
 def email_ended(notice: Notice, state: EmailState) -> None:
-    """Write down what became of an email that was taken for sending."""
+    """Record the outcome of an email that was taken for sending."""
     ours = Notice.objects.filter(pk=notice.pk, email_state=EmailState.SENDING.value)
     ours.update(email_state=state.value)
 
@@ -234,9 +246,9 @@ def _with_facts() -> QuerySet[Notice]:
 
 
 def unsent(*, now: datetime) -> list[int]:
-    """Notices whose email is due, also those whose job waits in the queue."""
+    """Return the notices whose email is due, also those whose job waits in the queue."""
     due = Q(email_attempts=0, created_at__lte=now - LOST)
-    for attempts, pause in enumerate(PAUSES, start=1):
+    for attempts, pause in enumerate(outbox.PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
     waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)
     return list(waiting.order_by("pk").values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""What a notice says, in the reader's language: a title, a sentence, and where to go."""
+"""The words of notices in the reader's language: a title, a sentence, and a link."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,13 +13,13 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Notice
 from multitask.users.mail import Said
 
-# What is written from left to right or of unknown direction stands on its own within a line from right to left.
+# Isolates a value of another or unknown direction within a right-to-left line.
 _ISOLATE: Final = "\u2068{}\u2069"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the sentences are made of."""
+    """The values that the sentences use."""
 
     task: str
     client: str
@@ -33,7 +33,7 @@ Say = Callable[[Notice, dict[str, str]], tuple[str, str]]
 
 
 def of(notice: Notice) -> Said:
-    """Say a notice in the language that is active."""
+    """Return a notice's words in the active language."""
     facts = asdict(_facts(notice))
     if get_language_bidi():
         facts = {name: _ISOLATE.format(value) if value else "" for name, value in facts.items()}
@@ -47,7 +47,7 @@ def of(notice: Notice) -> Said:
 
 
 def reminder_reference(escrow: Escrow) -> str:
-    """What tells one reminder of a release from another: its day, which the words take from here."""
+    """Return the reference of a reminder, which contains the day of the release; the words read it from there."""
     return f"auto_release:{escrow.pk}:{escrow.auto_release_at:%Y-%m-%d}"
 
 
@@ -79,7 +79,7 @@ def _sentence(title: Callable[[], str], text: Callable[[], str]) -> Say:
 
 
 def _by_side(client: Say, freelancer: Say) -> Say:
-    """Say it to each side in its own words."""
+    """Use different words for the two sides."""
 
     def say(notice: Notice, facts: dict[str, str]) -> tuple[str, str]:
         is_client = notice.escrow is not None and notice.escrow.client_id == notice.user_id

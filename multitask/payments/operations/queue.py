@@ -10,6 +10,7 @@ from multitask.payments.models import Operation
 
 PERFORM: Final = "perform_operation"
 SETTLE: Final = "settle_escrow"
+SETTLE_ACCOUNT: Final = "settle_account"
 EMAIL: Final = "send_email"
 
 _WITH_JOB: Final = """
@@ -20,7 +21,7 @@ SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
   FROM made
 """
 
-_QUEUES = {PERFORM: "operations", SETTLE: "operations", EMAIL: "emails"}
+_QUEUES = {PERFORM: "operations", SETTLE: "operations", SETTLE_ACCOUNT: "operations", EMAIL: "emails"}
 
 
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:

@@ -1,9 +1,11 @@
-"""Availability: pending money becomes available once the funds have settled in the connected account."""
+"""Availability: a freelancer's pending money becomes available once its funds have settled at the provider."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from django.db.models import Exists, OuterRef
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.db.models import Exists, OuterRef, QuerySet
 
 from multitask import database
 from multitask.database import jobs
@@ -16,7 +18,11 @@ from multitask.payments.payouts import onboarding, transfers
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.users.actor import Actor
 
-_SYSTEM = Actor.system("settlement")
+# How many escrows one job makes available at most.
+BATCH: Final = 500
+_SYSTEM: Final = Actor.system("settlement")
+
+log = structlog.get_logger(__name__)
 
 
 @database.transactional
@@ -50,6 +56,10 @@ def due(*, now: datetime) -> list[int]:
 
     There is no limit: with one, escrows that fail each time would block those after them.
     """
+    return list(_due(now).values_list("pk", flat=True))
+
+
+def _due(now: datetime) -> QuerySet[Escrow]:
     receiving = ConnectedAccount.objects.filter(
         user_id=OuterRef("freelancer_id"),
         provider=OuterRef("provider"),
@@ -66,26 +76,50 @@ def due(*, now: datetime) -> list[int]:
         payments__state=PaymentState.SUCCEEDED.value,
         payments__available_at__lte=now,
     )
-    return list(waiting.order_by("pk").values_list("pk", flat=True))
-
-
-def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
-    """Queue a check of all pending shares of an account whose available balance changed at the provider.
-
-    Escrows that already have a queued job get no second one, so a series of events creates jobs only once.
-    """
-    account = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id).first()
-    if account is None:
-        return
-    waiting = Escrow.objects.filter(
-        freelancer_id=account.user_id, state=EscrowState.RELEASED.value, settled_at=None
-    ).order_by("pk")
-    for batch in jobs.batches(list(waiting.values_list("pk", flat=True))):
-        _queue_settlements(batch, now)
+    return waiting.order_by("pk")
 
 
 @database.transactional
-def _queue_settlements(escrow_ids: Sequence[int], now: datetime) -> None:
-    without_job = Escrow.objects.filter(~jobs.is_queued(queue.SETTLE, "escrow_id", by=now), pk__in=escrow_ids)
-    for escrow_id in without_job.order_by("pk").values_list("pk", flat=True):
-        queue.defer(queue.SETTLE, escrow_id=escrow_id)
+def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
+    """Queue a job for the account whose available balance changed at the provider.
+
+    Does nothing while such a job waits in the queue or if the account has no pending shares.
+    """
+    accounts = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id)
+    account = accounts.exclude(jobs.is_queued(queue.SETTLE_ACCOUNT, "account_id", by=now)).first()
+    if account is not None and _unsettled(account).exists():
+        queue.defer(queue.SETTLE_ACCOUNT, account_id=account.pk)
+
+
+def _unsettled(account: ConnectedAccount) -> QuerySet[Escrow]:
+    return Escrow.objects.filter(
+        freelancer_id=account.user_id,
+        provider=account.provider,
+        state=EscrowState.RELEASED.value,
+        settled_at=None,
+    )
+
+
+def settle_account(*, account_id: int, now: datetime, after: int = 0, limit: int = BATCH) -> int:
+    """Make the due shares of one account available, each in its own transaction; return how many.
+
+    At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. An error on one
+    escrow does not block the others: it is logged, and `due` finds the escrow again.
+    """
+    account = ConnectedAccount.objects.get(pk=account_id)
+    found = _due(now).filter(freelancer_id=account.user_id, provider=account.provider, pk__gt=after)
+    escrow_ids = list(found.values_list("pk", flat=True)[:limit])
+    if len(escrow_ids) == limit:
+        last = escrow_ids[-1]
+        database.run(lambda: queue.defer(queue.SETTLE_ACCOUNT, account_id=account_id, after=last))
+    return sum(_try_to_settle(escrow_id, now) for escrow_id in escrow_ids)
+
+
+def _try_to_settle(escrow_id: int, now: datetime) -> bool:
+    try:
+        return settle(escrow_id=escrow_id, now=now)
+    except (OperationalError, InterfaceError):
+        raise  # The database is unreachable, so the others would fail as well.
+    except Exception:
+        log.exception("settlement_failed", escrow=escrow_id)
+        return False

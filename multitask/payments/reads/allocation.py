@@ -1,9 +1,10 @@
-"""Where each cent of one escrow is: every one of them in exactly one named place.
+"""Where the money of one escrow is: each cent is in exactly one place.
 
-What has settled lies in the freelancer's wallet together with other earnings. It leaves again in
-the order in which it came: withdrawals take the earliest settled earnings first.
+Settled money is in the freelancer's wallet together with other earnings. Withdrawals take the earliest settled
+earnings first.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,10 +15,11 @@ from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.models import Escrow, Refund, Withdrawal
 from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
+from multitask.users.actor import Actor
 
 
 class Place(StrEnum):
-    """The places, in the order in which money passes through them."""
+    """The places, in the order in which money passes through them; RELEASED sums up the payee's for the payer."""
 
     UNPAID = "unpaid"
     PROVIDER = "provider"
@@ -28,6 +30,7 @@ class Place(StrEnum):
     AVAILABLE = "available"
     WITHDRAWING = "withdrawing"
     BANK = "bank"
+    RELEASED = "released"
     FEE = "fee"
 
 
@@ -40,22 +43,31 @@ class Part:
 
 
 def parts(escrow: Escrow) -> list[Part]:
-    """Every place that holds something of the escrow; the amounts add up to its total."""
-    found = _before_funding(escrow) if escrow.funded_at is None else _after_funding(escrow)
+    """Return every place that holds part of the escrow; the amounts add up to its total."""
+    return _parts(escrow, _settled)
+
+
+def visible_parts(reader: Actor, escrow: Escrow) -> list[Part]:
+    """Return the parts as this reader may see them: what the freelancer withdrew is not shown to the client."""
+    return _parts(escrow, _released if reader.is_user(escrow.client_id) else _settled)
+
+
+def _parts(escrow: Escrow, settled: Callable[[Escrow, int], dict[Place, int]]) -> list[Part]:
+    found = _before_funding(escrow) if escrow.funded_at is None else _after_funding(escrow, settled)
     return [Part(place, Money(minor, escrow.currency)) for place, minor in found.items() if minor]
 
 
 def _before_funding(escrow: Escrow) -> dict[Place, int]:
-    """The provider may hold money that it has not confirmed, or that fits nothing; the rest is unpaid."""
+    """Return the unpaid amount, or the amount that the provider is still processing."""
     undecided = Q(state=PaymentState.PENDING.value, provider_status="processing")
     is_processing = escrow.payments.filter(undecided).exists()
     return {Place.PROVIDER if is_processing else Place.UNPAID: escrow.total_minor}
 
 
-def _after_funding(escrow: Escrow) -> dict[Place, int]:
+def _after_funding(escrow: Escrow, settled: Callable[[Escrow, int], dict[Place, int]]) -> dict[Place, int]:
     refunding = _sum(escrow.refunds.filter(source="escrow", state=RefundState.PENDING.value))
     if escrow.state == EscrowState.RELEASED.value:
-        # What a failed refund of a settled dispute holds is on its way back still: staff tries again.
+        # A failed refund of a settled dispute still counts: staff retries it.
         refunding = escrow.total_minor - escrow.released_minor - escrow.refunded_minor
     held = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency).amount_minor
     share = escrow.released_minor - escrow.released_fee_minor
@@ -65,7 +77,11 @@ def _after_funding(escrow: Escrow) -> dict[Place, int]:
         Place.REFUNDED: escrow.refunded_minor,
         Place.FEE: escrow.released_fee_minor,
     }
-    return found | (_settled(escrow, share) if escrow.settled_at else {Place.PENDING: share})
+    return found | (settled(escrow, share) if escrow.settled_at else {Place.PENDING: share})
+
+
+def _released(_escrow: Escrow, share: int) -> dict[Place, int]:
+    return {Place.RELEASED: share}
 
 
 def _settled(escrow: Escrow, share: int) -> dict[Place, int]:
@@ -82,7 +98,7 @@ def _settled(escrow: Escrow, share: int) -> dict[Place, int]:
 
 
 def _overlap(start: int, length: int, other_start: int, other_length: int) -> int:
-    """How much two stretches of cents have in common."""
+    """Return the overlap of two ranges of cents."""
     end = min(start + length, other_start + other_length)
     return max(0, end - max(start, other_start))
 

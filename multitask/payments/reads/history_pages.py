@@ -1,8 +1,8 @@
-"""A person's history page by page: any filter, in either direction, as fast at a million rows as at ten.
+"""A person's history by pages, with any filter, in both directions, as fast for a million rows as for ten.
 
-The kinds of rows that a person has are few and the totals name them; of each kind the rows are side by
-side in the index, the newest first. A page is therefore the newest few of each kind, whatever is asked for.
-Their ids are read first and the rows by their ids, so that no plan can take another way.
+A person has few kinds of rows, and the totals list them; the rows of one kind are adjacent in the index, the newest
+first. A page is therefore the newest few of each kind, whatever the filter. Their ids are read first and the rows by
+their ids, so that PostgreSQL cannot choose another plan.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ from multitask.payments.states import HistoryStatus
 
 PAGE_SIZE: Final = 25
 BATCH: Final = 1000
-# How many rows a search looks through for one page, and how many are added up unless all are asked for.
+# How many rows a search reads for one page, and how many are added up unless all are requested.
 WINDOW: Final = 2_000
 MOST_ADDED: Final = 5_000
-# Rows are numbered in the order of their moments, but for commands that took a while and were overtaken.
+# Ids follow the times of rows, except for slow commands that others overtook.
 _OVERTAKEN: Final = 50
 _EDGE: Final = 1_000
 BIGGEST_ID: Final = 2**63 - 1
@@ -34,7 +34,7 @@ _LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins: the rows older than `before`, or the ones just newer than `after`."""
+    """Where a page begins: rows older than `before`, or those just newer than `after`."""
 
     before: int | None = None
     after: int | None = None
@@ -44,7 +44,7 @@ class Cursor:
 class Rows:
     """One page, newest first. `newer` and `older` are where the neighbours begin, None when there are none.
 
-    `is_cut` says that a search has looked through its window only and `older` goes on from there.
+    `is_cut`: the search has read only its window, and `older` continues from there.
     """
 
     rows: list[HistoryRow]
@@ -66,7 +66,7 @@ class Totals:
 
     @property
     def net(self) -> Money:
-        """What is left of what came in."""
+        """Money in less money out."""
         return self.money_in - self.money_out
 
 
@@ -90,12 +90,12 @@ def page(user_id: int, wanted: Filter, cursor: Cursor, *, size: int = PAGE_SIZE)
 
 
 def newest(user_id: int, size: int) -> list[HistoryRow]:
-    """The newest rows of all. One query."""
+    """Return the newest rows. One query."""
     return list(_related(HistoryRow.objects.filter(user_id=user_id)).order_by("-pk")[:size])
 
 
 def all_rows(user_id: int, wanted: Filter) -> Iterator[HistoryRow]:
-    """Every row that matches, newest first, read batch by batch."""
+    """Yield every matching row, newest first, read in batches."""
     cursor: Cursor | None = Cursor()
     while cursor is not None:
         found = page(user_id, wanted, cursor, size=BATCH)
@@ -149,7 +149,7 @@ def _total(currency: str, parts: dict[tuple[str, str], tuple[int, int]]) -> Tota
 
 
 def currencies(user_id: int) -> list[str]:
-    """The currencies that a person's history knows."""
+    """Return the currencies in a person's history."""
     known = HistoryTotal.objects.filter(user_id=user_id).values_list("currency", flat=True)
     return sorted(set(known.distinct()))
 
@@ -177,7 +177,7 @@ SELECT newest.id
 
 
 def _ids(user_id: int, wanted: Filter, cursor: Cursor, reach: int) -> list[int]:
-    """The ids of the first `reach` rows that match all but the search; for a period a few more than match."""
+    """Return the ids of the first `reach` rows that match all but the search; for a period a few more."""
     lowest, highest = _span(user_id, wanted)
     above = max(lowest - 1, cursor.after or 0)
     below = min(highest + 1, cursor.before or BIGGEST_ID)
@@ -198,7 +198,7 @@ SELECT (SELECT min(id) FROM (SELECT id FROM payments_historyrow
 
 
 def _span(user_id: int, wanted: Filter) -> tuple[int, int]:
-    """The lowest and the highest id that the period can have, so that the index leads straight to it."""
+    """Return the lowest and highest id that the period can have, for the index."""
     if wanted.start is None and wanted.end is None:
         return 1, BIGGEST_ID - 1
     moments = {"start": wanted.start or _FIRST, "end": wanted.end or _LAST}
@@ -213,7 +213,7 @@ def _matching(ids: list[int], wanted: Filter) -> QuerySet[HistoryRow]:
 
 
 def _narrowed(rows: QuerySet[HistoryRow], wanted: Filter) -> QuerySet[HistoryRow]:
-    """Those of the period that match the search."""
+    """Select the rows of the period that match the search."""
     if wanted.start is not None:
         rows = rows.filter(created_at__gte=wanted.start)
     if wanted.end is not None:

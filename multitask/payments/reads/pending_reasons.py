@@ -1,4 +1,4 @@
-"""What stands between a freelancer's pending money and their bank: a date, or a reason and who can remove it."""
+"""Why a freelancer's pending money cannot be withdrawn yet: a date, or a reason."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Oper
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import EscrowState, OperationState, PaymentState
 
-# Whoever waits for more than this sees the first of them; the balance tells the whole.
+# The most escrows that are listed; the balance covers all of them.
 MOST: Final = 30
 MOST_DISPUTES: Final = 5
 
@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that stands between pending, available and the bank."""
+    """Why money is not available, and what blocks withdrawals."""
 
     holds: list[Hold]
     blocks: list[Block]
@@ -61,7 +61,7 @@ class Standing:
 
 
 def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> Standing:
-    """Say what a freelancer's pending money waits for, soonest first, and what stops withdrawals. One query."""
+    """Return what a freelancer's pending money waits for, soonest first, and what blocks withdrawals. One query."""
     rows = list(_waiting(user_id).union(_disputed(user_id), _contested(user_id), all=True))
     waiting = [row for row in rows if row["part"] == "waiting"]
     blocks = {row["agreement__link"]: _block(row) for row in rows if row["part"] != "waiting"}
@@ -69,7 +69,7 @@ def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, z
 
 
 def _waiting(user_id: int) -> QuerySet[Escrow, Any]:
-    """Released and not yet available. Unordered: somebody with very many of them waits for no sorting."""
+    """Select released escrows that are not available yet. Unordered, so that very many need no sorting."""
     escrows = Escrow.objects.filter(freelancer_id=user_id, state=EscrowState.RELEASED.value, settled_at=None)
     return _columns(escrows, "waiting")[:MOST]
 
@@ -80,7 +80,7 @@ def _disputed(user_id: int) -> QuerySet[Escrow, Any]:
 
 
 def _contested(user_id: int) -> QuerySet[Escrow, Any]:
-    """Read from the chargebacks, which are few."""
+    """Select escrows with an open chargeback, starting from the chargebacks, which are few."""
     open_ones = Chargeback.objects.exclude(status__in=HARMLESS).values("escrow_id")
     contested = Escrow.objects.filter(pk__in=open_ones, freelancer_id=user_id, frozen_at__isnull=False)
     return _columns(contested, "contested")[:MOST_DISPUTES]
@@ -105,7 +105,7 @@ def _block(row: dict[str, Any]) -> Block:
 
 
 def _grouped(rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> list[Hold]:
-    """Add up what waits for the same thing and becomes available on the same day."""
+    """Add up what waits for the same reason and becomes available on the same day."""
     groups: dict[tuple[Reason, str, date | None], Hold] = {}
     for row in rows:
         reason = _reason(row, account, now)
@@ -133,5 +133,5 @@ def _reason(row: dict[str, Any], account: ConnectedAccount | None, now: datetime
 
 
 def _is_theirs(account: ConnectedAccount) -> bool:
-    """Say whether the next step on the account is the freelancer's, not the provider's."""
+    """Return whether the next step on the account is the freelancer's, not the provider's."""
     return not account.details_submitted or bool(account.requirements.get("currently_due"))

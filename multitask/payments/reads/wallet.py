@@ -1,4 +1,4 @@
-"""What the wallet shows, read from the ledger and from totals that cost the same at any length."""
+"""The wallet's balances and history, read from the ledger and from kept totals, at a cost that does not grow."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
-from multitask import ledger
+from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.books.history import HistoryType
@@ -32,8 +32,9 @@ class Balances:
     lifetime_spent: Money
 
 
+@database.snapshot
 def balances(*, user_id: int, default_currency: str) -> list[Balances]:
-    """A person's money per currency, the default currency first and always there. Three queries."""
+    """Return a person's money per currency, the default currency first and always there. Three queries."""
     accounts = {
         "available": postings.available_account(user_id).code,
         "pending": postings.pending_account(user_id).code,
@@ -67,7 +68,7 @@ def _in_currency(
 
 
 def _escrow_codes(user_id: int) -> list[str]:
-    """The accounts of the escrows that hold money in which the person has a part."""
+    """Return the ledger accounts of the escrows that hold money and to which the person is a party."""
     holding = Escrow.objects.filter(state__in=[s.value for s in HOLDING_ESCROWS])
     theirs = holding.filter(Q(client_id=user_id) | Q(freelancer_id=user_id))
     return [postings.escrow_account(pk).code for pk in theirs.values_list("pk", flat=True)]
@@ -78,7 +79,7 @@ _EARNED = {HistoryType.ESCROW_RELEASE.value: 1, HistoryType.PLATFORM_FEE.value: 
 
 
 def _lifetime(user_id: int) -> dict[str, tuple[int, int]]:
-    """Per currency what was earned and spent, from the totals of completed history rows."""
+    """Return earned and spent per currency, from the kept totals of completed history rows."""
     totals = HistoryTotal.objects.filter(user_id=user_id, status=HistoryStatus.COMPLETED.value).exclude(
         direction="neutral"
     )
@@ -93,7 +94,7 @@ def _lifetime(user_id: int) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which rows of the history are wanted; empty means all."""
+    """Which rows of the history to select; empty means all."""
 
     type: str = ""
     status: str = ""
@@ -103,8 +104,8 @@ class Filter:
     search: str = ""
 
 
-# The kinds of rows that a person has are few and the totals name them; the newest of each are side by side
-# in the index, however rare the kind is among the rest.
+# A person has few kinds of rows, and the totals list them; the newest of each kind are adjacent in the index,
+# however rare the kind is.
 _NEWEST: Final = """
 SELECT newest.id
   FROM (SELECT DISTINCT user_id, type, status, currency FROM payments_historytotal
@@ -117,8 +118,16 @@ SELECT newest.id
 """
 
 
+@database.snapshot
+def page(user_id: int, wanted: Filter, *, offset: int, size: int) -> tuple[list[HistoryRow], int]:
+    """Read a page of a person's own history, newest first, and how many rows match."""
+    total = count(user_id, wanted)
+    found = rows(user_id, wanted, reach=offset + size)
+    return (list(found[offset : offset + size]) if total > offset else []), total
+
+
 def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[HistoryRow]:
-    """A person's own history, newest first; with `reach` the first so many rows are right, and enough."""
+    """Select a person's own history, newest first; with `reach` only the first so many rows are complete."""
     exact = _exact(wanted)
     found = HistoryRow.objects.filter(user_id=user_id, **exact)
     if exact and reach is not None and _is_counted(wanted):
@@ -140,7 +149,7 @@ def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[
 
 
 def count(user_id: int, wanted: Filter) -> int:
-    """How many rows the filter matches: from the totals where they can tell, else counted."""
+    """Return how many rows the filter matches: from the kept totals where possible, else counted."""
     if not _is_counted(wanted):
         return rows(user_id, wanted).count()
     totals = HistoryTotal.objects.filter(user_id=user_id, **_exact(wanted))
@@ -148,7 +157,7 @@ def count(user_id: int, wanted: Filter) -> int:
 
 
 def _is_counted(wanted: Filter) -> bool:
-    """Say whether the totals know all that is asked for."""
+    """Return whether the kept totals can answer the filter."""
     return not wanted.search and wanted.start is None and wanted.end is None
 
 

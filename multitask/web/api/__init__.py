@@ -1,1 +1,1 @@
-"""HTTP and JSON: one file per resource, and beside them what all of them stand on."""
+"""The HTTP API: one file per resource, and what all of them use beside them."""

@@ -1,4 +1,4 @@
-"""`/api/auth/`: register, log in and out, refresh, and one's own profile."""
+"""`/api/auth/`: register, log in and out, refresh tokens, and the caller's own profile."""
 
 from datetime import datetime
 from typing import Annotated
@@ -42,7 +42,7 @@ class RegisterIn(Body):
 
 
 class LoginIn(Body):
-    """One of the three names, the password, and the code of a second factor for those who have one."""
+    """One of the three names, the password, and a code for accounts with a second factor."""
 
     username_or_email: Annotated[str, Field(max_length=254)] | None = None
     username: Annotated[str, Field(max_length=254)] | None = None
@@ -52,12 +52,12 @@ class LoginIn(Body):
 
     @property
     def identifier(self) -> str:
-        """Give the name that was sent, or an empty text, which nobody has."""
+        """Return the name that was sent, or an empty string, which is no user's name."""
         return self.username_or_email or self.username or self.email or ""
 
 
 class NameMissing(Refused):
-    """A login that does not say who."""
+    """A login without a name."""
 
     code = "required"
     message = "Say who you are: send username_or_email, username or email."
@@ -70,7 +70,7 @@ class RefreshIn(Body):
 
 
 class LogoutIn(Body):
-    """The refresh token of the session that is to end, if the access token does not say."""
+    """The refresh token of the session to end; without it the access token's session ends."""
 
     refresh: Annotated[str, Field(max_length=tokens.LONGEST)] | None = None
 
@@ -79,7 +79,7 @@ THIS_SESSION = LogoutIn()
 
 
 class ProfileIn(Body):
-    """What one may change about oneself; what is left out or null stays."""
+    """What users may change about themselves; what is left out or null stays."""
 
     is_client: bool | None = None
     is_freelancer: bool | None = None
@@ -126,13 +126,13 @@ class ProofIn(Body):
 
 
 class ProofOut(Output):
-    """An access token that says when the second factor was proved."""
+    """An access token with the time at which the second factor was proved."""
 
     access: str
 
 
 class LoginOut(TokensOut):
-    """The tokens, and whose they are."""
+    """The tokens and their user."""
 
     user: UserOut
 
@@ -144,7 +144,7 @@ class LoginOut(TokensOut):
     response=responses({201: LoginOut}, 409, 429, user=False, body=True),
 )
 def register(request: HttpRequest, body: RegisterIn) -> Status[LoginOut]:
-    """Open an account and log it in; a letter asks to confirm the address, if nobody has that address."""
+    """Create an account and log it in; an email asks to confirm the address unless another account has confirmed it."""
     now = timezone.now()
     registration = accounts.Registration(**body.model_dump())
     user = accounts.register(actor=auth.visitor_of(request), now=now, registration=registration)
@@ -174,7 +174,7 @@ def login(request: HttpRequest, body: LoginIn) -> LoginOut:
     response=responses({200: ProofOut}, 409, 429, body=True),
 )
 def prove(request: HttpRequest, body: ProofIn) -> ProofOut:
-    """Prove the second factor again, for what asks for a fresh proof: the new token counts for five minutes there."""
+    """Prove the second factor again; the new token is a fresh proof for five minutes."""
     user, now = auth.user_of(request), timezone.now()
     second_factor.prove(user_id=user.pk, actor=auth.actor_of(request), now=now, code=body.otp)
     session = auth.session_of(request)
@@ -214,13 +214,13 @@ def logout(request: HttpRequest, body: LogoutIn = THIS_SESSION) -> Message:
 
 @router.get("/profile/", operation_id="auth_profile", response=responses({200: UserOut}))
 def profile(request: HttpRequest) -> UserOut:
-    """Show one's own account."""
+    """Show the caller's account."""
     return show(auth.user_of(request))
 
 
 @router.patch("/profile/", operation_id="auth_change_profile", response=responses({200: UserOut}, body=True))
 def change_profile(request: HttpRequest, body: ProfileIn) -> UserOut:
-    """Change one's own country, currency, language, time zone, or roles."""
+    """Change the caller's country, currency, language, time zone or roles."""
     changes = body.model_dump(exclude_none=True)
     return show(accounts.change_profile(actor=auth.actor_of(request), now=timezone.now(), changes=changes))
 
@@ -231,7 +231,7 @@ def change_profile(request: HttpRequest, body: ProfileIn) -> UserOut:
     response=responses({200: Message}, 404, 409, 429, body=True),
 )
 def resend_email(request: HttpRequest, body: Empty = NOTHING) -> Message:
-    """Send the letter again that asks to confirm one's email address."""
+    """Send the email again that asks to confirm the caller's address."""
     addresses.ask_for_confirmation(actor=auth.actor_of(request), now=timezone.now())
     return Message(message="Sent.")
 
@@ -249,7 +249,7 @@ def confirm_email(request: HttpRequest, body: ConfirmEmailIn) -> Message:
 
 
 def show(user: User) -> UserOut:
-    """Make the answer that shows a user to himself."""
+    """Make the answer that shows a user their own account."""
     return UserOut(**{name: getattr(user, name) for name in UserOut.model_fields})
 
 

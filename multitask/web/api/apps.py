@@ -11,7 +11,7 @@ class ApiConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let `/metrics` show what waits in the queue."""
-        from multitask.web.api import queue_metrics  # What it imports may not be loaded before.
+        """Register the queue's metrics."""
+        from multitask.web.api import queue_metrics  # Its imports need the app registry.
 
         queue_metrics.register()

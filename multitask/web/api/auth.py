@@ -1,7 +1,7 @@
-"""Finds out who is calling: a bearer token, or the session of a page.
+"""Authentication: by a bearer token, or by the session of a page.
 
-Either way the user is read from the database at each request, so a role that was taken away or
-an account that was closed counts from the next request on.
+Either way the user is read from the database at each request, so a revoked role or a closed account takes effect
+with the next request.
 """
 
 import uuid
@@ -16,13 +16,13 @@ from ninja.utils import check_csrf
 from multitask.users import sessions
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web import proofs
+from multitask.web import step_up
 from multitask.web.api import tokens
 from multitask.web.api.refusals import Refused
 
 
 class CsrfFailed(Refused):
-    """A page's session came without the proof that one of our pages made the request."""
+    """A request with a page's session came without a valid CSRF token."""
 
     code = "csrf_failed"
     message = "The CSRF token is missing or not right. Reload the page and try again."
@@ -45,21 +45,21 @@ class Bearer(HttpBearer):
 
 
 class PageSession(APIKeyCookie):
-    """The session of somebody who logged in on a page; anything but reading needs the CSRF token."""
+    """The session of a user who logged in on a page; anything but reading needs the CSRF token."""
 
     param_name = settings.SESSION_COOKIE_NAME
 
     def __call__(self, request: HttpRequest) -> User | None:
-        """Return the session's user, or None when nobody is logged in. Raises CsrfFailed."""
+        """Return the session's user, or None without a login. Raises CsrfFailed."""
         if not request.user.is_authenticated:
             return None
-        # Asked for after the session, as somebody who is not logged in lacks a login first of all.
+        # Checked after the session, so that a caller without a login gets 401.
         if check_csrf(request):
             raise CsrfFailed
         return request.user
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
-        """Answer as the call does; the key itself is the session framework's to read."""
+        """Return the session's user; Django's session framework has read the key already."""
         return self(request)
 
 
@@ -67,36 +67,36 @@ AUTH = [Bearer(), PageSession()]
 
 
 def user_of(request: HttpRequest) -> User:
-    """Return the user who was found for an operation that needs one."""
+    """Return the authenticated user of an operation that needs one."""
     return cast(User, request.auth)  # type: ignore[attr-defined]
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Make the actor of an authenticated request; staff without a proof by the second factor is no staff here."""
+    """Return the actor of an authenticated request; staff without a second-factor proof has no staff powers."""
     user = user_of(request)
-    assurance = proofs.of_staff(request, user)
+    assurance = step_up.staff_assurance(request, user)
     return Actor.of(user, ip=_ip(request), request_id=_request_id(request), assurance=assurance)
 
 
 def lacks_second_factor(request: HttpRequest) -> bool:
-    """Return whether somebody of the staff asks by a session that no second factor stands behind."""
+    """Return whether a staff member calls in a session that was not proved by a second factor."""
     user: User | None = getattr(request, "auth", None)
-    return user is not None and proofs.is_unproved_staff(request, user)
+    return user is not None and step_up.is_unproved_staff(request, user)
 
 
 def visitor_of(request: HttpRequest) -> Actor:
-    """Make the actor of a request by nobody in particular."""
+    """Return the actor of an anonymous request."""
     return Actor.visitor(ip=_ip(request), request_id=_request_id(request))
 
 
 def session_of(request: HttpRequest) -> uuid.UUID:
-    """Return the session of a request that came with a token."""
+    """Return the session of a request with a bearer token."""
     return cast(uuid.UUID, request.token_session)  # type: ignore[attr-defined]
 
 
 def require_fresh_proof(request: HttpRequest) -> None:
-    """Insist on a fresh proof from a caller who has a second factor. Raises ProofNeeded."""
-    proofs.require_fresh(request, user_of(request), timezone.now())
+    """Require a fresh proof from a caller with a second factor. Raises ProofNeeded."""
+    step_up.require_fresh(request, user_of(request), timezone.now())
 
 
 def _ip(request: HttpRequest) -> str | None:

@@ -1,7 +1,7 @@
-"""Which codes each operation can be refused with, by status: what the OpenAPI document says of it.
+"""The error codes of each operation by status, as the OpenAPI document lists them.
 
-Those that come with the shape of an operation (a login, a body, an Idempotency-Key) are worked out; those of its own
-rules are listed here. Tests that call the API insist that every refusal they meet is among them.
+Codes that follow from an operation's kind (a login, a body, an Idempotency-Key) are derived; those of its own rules are
+listed here. Tests that call the API check that every refusal is among them.
 """
 
 from collections.abc import Collection, Mapping
@@ -57,11 +57,13 @@ OWN: Final[Mapping[str, str]] = {
     "methods_create": _LIMITED,
     "methods_setup": _LIMITED,
     "methods_delete": f"not_found {_PROVIDER}",
+    "methods_remove": f"not_found {_PROVIDER}",
     "methods_set_default": f"not_found {_LIMITED}",
 }
 
 _ANY: Final = (
     "bad_request repeated_parameter not_found body_too_large invalid invalid_text"
+    " unknown_parameter"
     " too_many_requests temporarily_unavailable outcome_unknown"
 )
 _WITH_USER: Final = "not_authenticated invalid_token session_ended forbidden csrf_failed second_factor_required"
@@ -70,9 +72,9 @@ _WITH_KEY: Final = "invalid_idempotency_key idempotency_in_flight idempotency_ke
 
 
 def of(operation_id: str, statuses: Collection[int], *, user: bool, body: bool, keyed: bool) -> dict[int, list[str]]:
-    """Give the codes of an operation for each of the statuses that it documents.
+    """Return the codes of an operation for each status that it documents.
 
-    `user`, `body` and `keyed` say that it needs a login, reads a body, honours an Idempotency-Key.
+    `user`: it needs a login; `body`: it reads a body; `keyed`: it honours an Idempotency-Key.
     """
     words = f"{_ANY} {OWN.get(operation_id, '')}".split()
     words += _WITH_USER.split() if user else []

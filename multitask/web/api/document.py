@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page that shows it, without anything from another host."""
+"""The OpenAPI document and the page that shows it; nothing is loaded from another host."""
 
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ MEANINGS = {
     415: "The body is not said to be JSON.",
     422: "A field is wrong; `fields` says which and why.",
     429: "Too many attempts or requests.",
-    503: "Nobody can answer now: ask again, with the same Idempotency-Key where there is one.",
+    503: "Not available now: try again, with the same Idempotency-Key where there is one.",
 }
 WITH_RETRY_AFTER = (429, 503)
 RETRY_AFTER = {"description": "Seconds to wait before asking again.", "schema": {"type": "integer", "minimum": 0}}
@@ -45,12 +45,12 @@ def openapi(api: NinjaAPI) -> dict[str, Any]:
 
 @cache
 def content(api: NinjaAPI) -> bytes:
-    """Build the bytes of the document once: anybody may ask for them as often as they like."""
+    """Build the bytes of the document once, since anonymous callers may request it at any rate."""
     return JsonResponse(openapi(api)).content
 
 
 def json_view(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
-    """Answer with the OpenAPI document."""
+    """Return the OpenAPI document."""
     return HttpResponse(content(api), content_type="application/json")
 
 
@@ -69,7 +69,7 @@ def page(api: NinjaAPI) -> bytes:
 
 
 def _explain(operation: dict[str, Any]) -> None:
-    """Name an operation by what it does, and say what its refusals mean and what comes with them."""
+    """Add to an operation its summary, the meaning of its refusals, and their headers."""
     if "description" in operation:
         operation["summary"] = operation["description"].split("\n")[0].rstrip(".")
     keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
@@ -92,7 +92,7 @@ def _explain(operation: dict[str, Any]) -> None:
 
 
 def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Sort the operations by their first tag, in the order of the document."""
+    """Group the operations by their first tag, in the order of the document."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, operations in document["paths"].items():
         for method in METHODS:
@@ -155,7 +155,7 @@ def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
 
 
 def _kind(schema: dict[str, Any], document: dict[str, Any]) -> str:
-    """Name the type of a field in few words."""
+    """Return a short name for the type of a field."""
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_kind(part, document) for part in schema["anyOf"]))
     if "enum" in schema:

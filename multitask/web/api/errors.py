@@ -1,4 +1,4 @@
-"""The one place that gives every refusal and every fault its HTTP status and its body.
+"""The one place that maps refusals and faults to HTTP statuses and bodies.
 
 Every answer that is not a success has the same body: `{"error", "code", "detail", "fields"}`.
 """
@@ -52,13 +52,13 @@ _CODES_BY_STATUS: dict[int, str] = {
     413: "body_too_large",
     415: "unsupported_media_type",
     422: """
-        invalid required unknown_field invalid_account invalid_task invalid_text own_task
+        invalid required unknown_field unknown_parameter invalid_account invalid_task invalid_text own_task
         amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
         link_invalid period_too_long
     """,
     429: "too_many_attempts too_many_requests",
-    # Rules that our own code broke: the message is for the log, not for the caller.
+    # Errors of our own code: the message is logged and not shown to the caller.
     500: "not_in_transaction posting_invalid unbalanced account_mismatch balance_out_of_range",
     503: "provider_unavailable outcome_unknown temporarily_unavailable",
 }
@@ -97,7 +97,7 @@ OUTCOME_UNKNOWN = Answer(
     headers=_SOON,
 )
 INTERNAL = Answer(status=500, code="internal_error", message="Something went wrong on our side.")
-# What Django and the router answer by themselves, with a body that is not ours.
+# Statuses that Django and the router answer by themselves.
 BY_STATUS = {
     400: Answer(status=400, code="bad_request", message="The request cannot be understood."),
     401: Answer(status=401, code="not_authenticated", message="Log in first."),
@@ -112,7 +112,7 @@ BY_STATUS = {
 
 
 def answer(error: BaseException) -> Answer:
-    """Say what an exception is answered with; an unexpected one is answered 500 and says nothing."""
+    """Return the answer for an exception; an unexpected one is answered 500 without details."""
     if isinstance(error, DomainError):
         return _refusal(error)
     if isinstance(error, ValidationError):
@@ -130,7 +130,7 @@ def answer(error: BaseException) -> Answer:
 
 
 def too_many_requests(retry_after: int) -> Answer:
-    """Give the answer for a caller who makes more requests than is allowed; `retry_after` is in seconds."""
+    """Return the answer for a caller over the rate limit; `retry_after` is in seconds."""
     return Answer(
         status=429,
         code="too_many_requests",
@@ -140,7 +140,7 @@ def too_many_requests(retry_after: int) -> Answer:
 
 
 def by_status(status: int) -> Answer:
-    """Give the answer for a bare status."""
+    """Return the answer for a status without a code of its own."""
     if status in BY_STATUS:
         return BY_STATUS[status]
     if status >= 500:
@@ -157,14 +157,14 @@ def response(found: Answer) -> JsonResponse:
 
 
 def install(api: NinjaAPI, *, lacks_second_factor: Callable[[HttpRequest], bool]) -> None:
-    """Let every exception that an operation raises be answered here.
+    """Make this module answer every exception that an operation raises.
 
-    `lacks_second_factor` tells of a request whether it comes from staff without the proof that staff needs.
+    `lacks_second_factor` returns whether a request comes from staff without the proof that staff needs.
     """
 
     def handle(request: HttpRequest, error: Any) -> JsonResponse:
         found = answer(error)
-        # Without the proof the staff's powers are not there: name what is missing instead of what is not seen.
+        # Without the proof staff has no powers: name the missing proof instead of a missing object.
         if _is_about_powers(found) and lacks_second_factor(request):
             found = _refusal(StaffUnproved())
         _note(request, error, found)
@@ -175,7 +175,7 @@ def install(api: NinjaAPI, *, lacks_second_factor: Callable[[HttpRequest], bool]
 
 
 def _is_about_powers(found: Answer) -> bool:
-    """Return whether a power of the staff could have changed the answer."""
+    """Return whether a staff power could have changed the answer."""
     return found.status == 404 or found.code in {"forbidden", "not_allowed", "not_your_part"}
 
 

@@ -1,4 +1,4 @@
-"""Says whether the process is up and whether it can do its work."""
+"""Liveness and readiness of the process."""
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -16,7 +16,7 @@ class _Migrations:
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 as long as the process answers at all."""
+    """Return 200 whenever the process responds."""
     return JsonResponse({"status": "ok"})
 
 

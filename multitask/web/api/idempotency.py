@@ -1,10 +1,10 @@
-"""Answers a repeated request like the first one, so that a client may ask again whenever in doubt.
+"""Answers a repeated request like the first one, so that clients can retry safely.
 
 A record of the key is committed before anything is done, and the answer is written into it
-afterwards. A crash in between leaves the record in flight: once its lock has run out, the next
+afterwards. A crash in between leaves the record in flight: once its lock has expired, the next
 request with the key executes again *with the same request key*. So every command that is called
-here has to recognise a request key that it has seen and answer as it did then. That is what makes
-a repetition safe; this table only makes it quick and the answer the same to the letter.
+here must recognise a request key that it has seen and return what it returned then. That makes a
+repetition safe; this table only makes it fast and the answer identical.
 
 Kept are successes and conflicts (409). Not kept are answers after which nothing has happened and
 another try may do better (400, 401, 403, 404, 422, 429), and faults (5xx), whose outcome is unknown.
@@ -30,10 +30,10 @@ from multitask.web.api.models import IdempotencyRecord, IdempotencyState
 from multitask.web.api.refusals import Refused
 
 LONGEST_KEY = 255
-# Longer than a request can take (two calls at the provider included), as two executions at once
-# are safe but pointless; short enough that a crash is healed within a minute.
+# Longer than a request can take (two calls at the provider included), since two executions at once
+# are safe but useless; short enough to recover from a crash within a minute.
 LOCK = timedelta(seconds=50)
-# Hardly any request takes as long as its lock, so whoever waits asks again soon.
+# Few requests take as long as their lock, so callers should retry soon.
 SOON_SECONDS = 1
 KEPT = timedelta(hours=48)
 REPLAYED = "Idempotent-Replayed"
@@ -64,7 +64,7 @@ class InFlight(Refused):
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """The right to execute; `locked_until` proves it, as whoever takes over writes another one."""
+    """The right to execute. A takeover changes `locked_until`, so the claim holds while it is unchanged."""
 
     record_id: int
     request_key: uuid.UUID
@@ -131,7 +131,7 @@ def _hash(endpoint: str, body: BaseModel | None) -> str:
 
 
 def _claim(user_id: int, key: str, endpoint: str, request_hash: str, now: datetime) -> "_Claim | HttpResponse":
-    """Get the right to execute, or the answer that was given before."""
+    """Return a claim to execute, or the stored answer of the first execution."""
     claim = _insert(user_id, key, endpoint, request_hash, now)
     if claim is not None:
         return claim
@@ -147,7 +147,7 @@ def _claim(user_id: int, key: str, endpoint: str, request_hash: str, now: dateti
 
 
 def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datetime) -> _Claim | None:
-    """Write the record in a statement of its own, which commits; None when the key is there already."""
+    """Insert the record in a statement that commits by itself; None when the key exists."""
     claim_key, locked_until = uuid.uuid4(), now + LOCK
     with connection.cursor() as cursor:
         cursor.execute(
@@ -165,7 +165,7 @@ def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datet
 
 
 def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
-    """Claim a record whose lock has run out. Raises InFlight when somebody else holds or gets it."""
+    """Claim a record whose lock has expired. Raises InFlight when another request holds or gets it."""
     if record.locked_until > now:
         raise InFlight(retry_after=SOON_SECONDS)
     locked_until = now + LOCK
@@ -181,11 +181,11 @@ def _settle_failure(claim: _Claim, answer: errors.Answer) -> None:
     if answer.status == 409:
         _store(claim, answer.status, json.dumps(answer.body))
     elif answer.status < 500 and claim.is_first:
-        # Nothing has happened under this key, so it is free for a corrected request.
+        # Nothing was done under this key, so a corrected request may use it.
         _held(claim).delete()
     else:
-        # After a fault, or a try before this one, something may have happened: the next try has to
-        # use the same request key. It may come at once.
+        # After a fault or an earlier attempt something may have been done, so the next attempt must
+        # use the same request key. It may start at once.
         _held(claim).update(locked_until=timezone.now())
 
 
@@ -194,7 +194,7 @@ def _store(claim: _Claim, status: int, content: str) -> None:
 
 
 def _held(claim: _Claim) -> Any:
-    """Select the record as long as nobody has taken it over."""
+    """Select the record unless another request has taken it over."""
     return IdempotencyRecord.objects.filter(
         pk=claim.record_id, state=IdempotencyState.IN_FLIGHT, locked_until=claim.locked_until
     )

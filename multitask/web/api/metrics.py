@@ -1,4 +1,4 @@
-"""Counts and times requests for Prometheus, and hands the figures to whoever may see them."""
+"""Counts and times requests for Prometheus, and serves the metrics to authorised readers."""
 
 import hmac
 
@@ -32,7 +32,7 @@ def observe(request: HttpRequest, status: int, *, seconds: float) -> None:
 
 
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with the figures: with METRICS_TOKEN set to its bearer, otherwise to this machine alone."""
+    """Return the metrics to a caller with METRICS_TOKEN, or, if that is not set, to this machine alone."""
     if not _may_see(request):
         return errors.response(errors.by_status(403))
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

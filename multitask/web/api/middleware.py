@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its true address, a limit on its body, and JSON errors."""
+"""Middleware: request ids, client addresses, a limit on bodies, and JSON errors."""
 
 import ipaddress
 import re
@@ -15,21 +15,21 @@ from multitask.providers import calls
 from multitask.web.api import errors, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Below these addresses every answer is JSON, whoever gives it.
+# Below these paths every answer is JSON.
 JSON_PREFIXES = ("/api/", "/payments/")
 
 log = structlog.get_logger(__name__)
 
 
 class RequestContextMiddleware:
-    """Gives each request `request_id` and `client_ip`, and binds both to the log lines it causes."""
+    """Sets `request_id` and `client_ip` on each request and adds the id to its log lines."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         """Keep what comes after."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request with its id in X-Request-ID."""
+        """Handle the request; the response carries its id in X-Request-ID."""
         began = time.perf_counter()
         request.request_id = own_id = request_id(request.headers.get("X-Request-ID", ""))  # type: ignore[attr-defined]
         request.client_ip = client_ip(request)  # type: ignore[attr-defined]
@@ -45,19 +45,19 @@ class RequestContextMiddleware:
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
-            # Such a body would be read as empty, which can be a valid request with another meaning.
+            # Such a body would be read as empty, which may be a valid request with another meaning.
             return errors.response(errors.by_status(411))
         if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return errors.response(errors.by_status(413))
         if not request.path.startswith(JSON_PREFIXES):
             return self.get_response(request)
         response = self._respond_to_head(request) if request.method == "HEAD" else self._for_programs(request)
-        # Tokens, balances and secrets of payments are nothing for caches to keep.
+        # Tokens, balances and client secrets must not be cached.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def _respond_to_head(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer as to GET, without the body: the router knows only the methods that are written down."""
+        """Handle HEAD as GET and drop the body; the router knows only declared methods."""
         request.method = "GET"
         try:
             response = self._for_programs(request)
@@ -78,10 +78,10 @@ def client_ip(request: HttpRequest) -> str | None:
 
 
 def client_address(peer: str, forwarded_for: str) -> str | None:
-    """Return the address of whoever is behind `peer`, believing no header that a caller can write himself.
+    """Return the client's address behind `peer`, ignoring entries that the client could have written.
 
     Each proxy appends the address it was called from, so with n proxies of our own the n-th
-    entry from the right is the caller's, however many he put before it.
+    entry from the right is the client's, whatever it sent before that.
     """
     proxies: int = settings.TRUSTED_PROXIES
     address = peer
@@ -105,7 +105,7 @@ def _body_length(request: HttpRequest) -> int:
 
 
 def _for_programs(response: HttpResponseBase) -> HttpResponseBase:
-    """Put our error body where Django or the router answered with a page or a bare line."""
+    """Replace error pages of Django or the router by our JSON error body."""
     if response.status_code == 301:
         # To the same address with its slash; this status keeps the method and the body on the way.
         response.status_code = 308

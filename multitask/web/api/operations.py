@@ -1,14 +1,15 @@
-"""Which answers each operation documents, so that the OpenAPI page names every status that can occur."""
+"""The answers that each operation documents: every status that can occur."""
 
 from typing import Any
 
 from multitask.web.api.schemas import Error
 
-# Any request may repeat a parameter, be too large or be one too many, and any may meet a server that is busy.
-ALWAYS = (400, 413, 429, 503)
+# Any request may repeat a parameter, name an unknown one, be too large or be one too many, and any may meet a busy
+# server.
+ALWAYS = (400, 413, 422, 429, 503)
 WITH_USER = (401, 403)
-WITH_BODY = (408, 411, 415, 422)
-WITH_KEY = (409, 422)
+WITH_BODY = (408, 411, 415)
+WITH_KEY = (409,)
 
 
 def responses(
@@ -20,8 +21,8 @@ def responses(
 ) -> dict[int, Any]:
     """List the answers of an operation by status.
 
-    `errors` are those of its own rules (404, 409 ...); `user` says that it needs a login, `body`
-    that it reads a JSON body, `moves_money` that it honours an Idempotency-Key.
+    `errors` are those of its own rules (404, 409 ...). `user`: it needs a login; `body`: it reads a
+    JSON body; `moves_money`: it honours an Idempotency-Key.
     """
     statuses = {*ALWAYS, *errors}
     statuses |= set(WITH_USER) if user else set()
@@ -37,7 +38,7 @@ IDEMPOTENCY_KEY = {
             "name": "Idempotency-Key",
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x2B\\x2D-\\x7E]+$"},
-            "description": "The same key and body are answered alike, however often they are sent.",
+            "description": "A repeated request with the same key and body gets the first answer again.",
         }
     ]
 }

@@ -1,4 +1,4 @@
-"""Cuts lists into pages: `page` from 1, `page_size` (or `limit`) up to 100."""
+"""Cut lists into pages: `page` from 1, `page_size` (or `limit`) rows, at most 100."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from multitask import database
+from multitask.web.api import validation
 from multitask.web.api.schemas import Page
 
 PAGE_SIZE = 20
@@ -23,45 +25,47 @@ class Paging(BaseModel):
     """Which page is asked for."""
 
     page: int = Field(1, ge=1, le=PAGE_MAX)
-    page_size: int | None = Field(None, ge=1, le=PAGE_SIZE_MAX)
-    limit: int | None = Field(None, ge=1, le=PAGE_SIZE_MAX, description="The same as page_size.")
+    page_size: int | None = Field(
+        None, ge=1, description=f"Rows per page; {PAGE_SIZE} by default. More than {PAGE_SIZE_MAX} gives that many."
+    )
+    limit: int | None = Field(None, ge=1, description="The same as page_size.")
+
+    @field_validator("limit")
+    @classmethod
+    def same_as_page_size(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """Refuse two different sizes."""
+        return validation.same(value, info.data.get("page_size"), "page_size")
 
     @property
     def size(self) -> int:
-        """Say how many rows a page has."""
-        return self.page_size or self.limit or PAGE_SIZE
+        """Return the number of rows per page."""
+        return min(self.page_size or self.limit or PAGE_SIZE, PAGE_SIZE_MAX)
 
     @property
     def offset(self) -> int:
-        """Say how many rows come before the page."""
+        """Return the number of rows before the page."""
         return (self.page - 1) * self.size
 
 
 PageQuery = Query[Paging]
 
 
-def page(
-    request: HttpRequest,
-    paging: Paging,
-    rows: QuerySet[Any, Row],
-    show: Callable[[Row], Out],
-    *,
-    count: int | None = None,
-) -> Page[Out]:
-    """Make the page of an ordered query; with a `count` the rows are not counted again."""
-    total = rows.count() if count is None else count
+@database.snapshot
+def page(request: HttpRequest, paging: Paging, rows: QuerySet[Any, Row], show: Callable[[Row], Out]) -> Page[Out]:
+    """Make the page of an ordered query; count and rows are of one moment."""
+    total = rows.count()
     shown = [show(row) for row in rows[paging.offset : paging.offset + paging.size]] if total > paging.offset else []
     return of(request, paging, shown, count=total)
 
 
 def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
-    """Make the page of rows that the caller has cut out himself."""
+    """Make the page of rows that the caller has read already."""
     has_next = paging.offset + paging.size < count
     last = max(1, -(-count // paging.size))
     return Page(
         count=count,
         next=_address(request, paging.page + 1) if has_next else None,
-        # From beyond the end it leads to where there is something.
+        # Beyond the end, the last page that has rows.
         previous=_address(request, min(paging.page - 1, last)) if paging.page > 1 else None,
         results=results,
     )

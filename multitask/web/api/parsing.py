@@ -1,4 +1,4 @@
-"""Reads JSON bodies and query strings strictly: one meaning, or a refusal.
+"""Reads JSON bodies and query strings strictly and refuses ambiguous ones.
 
 Numbers keep the digits that were sent: a whole number becomes an int, any other a `Number`.
 """
@@ -10,47 +10,57 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
+from ninja import NinjaAPI
+from ninja.operation import Operation
+from ninja.params.models import ParamModel, QueryModel
 from ninja.parser import Parser
 
 from multitask.web.api.refusals import Refused
 
 DEEPEST = 32
 LONGEST_INTEGER = 1_000
-# What a double can hold; other readers of the same text would see infinity or nothing.
+# The range of a double: other readers of the same text would get infinity or zero.
 LARGEST_EXPONENT = 308
 NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
 class InvalidJson(Refused):
-    """The body is not JSON as the standard has it, or could be read in two ways."""
+    """The body is not standard JSON, or it is ambiguous."""
 
     code = "invalid_json"
     message = "The body is not valid JSON."
 
 
 class InvalidText(Refused):
-    """Some text holds what cannot be stored."""
+    """Some text has characters that the database cannot store."""
 
     code = "invalid_text"
     message = "The request holds text with characters that cannot be stored."
 
 
 class UnsupportedMediaType(Refused):
-    """The body is not said to be JSON."""
+    """The content type of the body is not JSON."""
 
     code = "unsupported_media_type"
     message = "Send the body as JSON, with the content type application/json."
 
 
 class RepeatedParameter(Refused):
-    """A parameter of the query comes more than once, so it is not clear which one counts."""
+    """A query parameter is given more than once, so its value is ambiguous."""
 
     code = "repeated_parameter"
     message = "A query parameter may be given once."
 
 
+class UnknownParameter(Refused):
+    """The query has a parameter that the operation does not take. Ignoring a filter would give a wrong answer."""
+
+    code = "unknown_parameter"
+    message = "The address has a query parameter that is not known."
+
+
 class Number(Decimal):
-    """A JSON number with a fraction or an exponent, exact, that remembers how it was written."""
+    """An exact JSON number with a fraction or an exponent; `literal` is how it was written."""
 
     literal: str
 
@@ -91,13 +101,45 @@ class StrictParser(Parser):
     def parse_querydict(
         self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
     ) -> dict[str, Any]:
-        """Read parameters that come once each; unknown ones are left alone."""
+        """Read parameters that come once each; which names are known is checked by `require_known_parameters`."""
         for name, values in data.lists():
             if len(values) > 1:
                 raise RepeatedParameter(fields={name[:100]: "Give this once."})
             if NUL_OR_SURROGATE.search(name + values[0]):
                 raise InvalidText
         return {name: values[0] for name, values in data.lists()}
+
+
+def require_known_parameters(api: NinjaAPI) -> None:
+    """Refuse unknown query parameters on every operation of the API, also on those that take none.
+
+    Call it once all routers are mounted. The check runs after the login, before anything else is read.
+    """
+    for bound in api._get_bound_routers():
+        for view in bound.path_operations.values():
+            for operation in view.operations:
+                operation.models = [_known_parameters(query_names(operation)), *operation.models]
+
+
+def query_names(operation: Operation) -> frozenset[str]:
+    """Return the names of the query parameters that an operation takes."""
+    queries = (model for model in operation.models if issubclass(model, QueryModel))
+    return frozenset(name for model in queries for name in getattr(model, "__ninja_flatten_map__", {}))
+
+
+def _known_parameters(known: frozenset[str]) -> type[ParamModel]:
+    """Make the model that an operation resolves first: it takes nothing and refuses what is not `known`."""
+
+    class KnownParameters(ParamModel):
+        @classmethod
+        def get_request_data(cls, request: HttpRequest, api: NinjaAPI, path_params: dict[str, Any]) -> dict[str, Any]:
+            sent = api.parser.parse_querydict(request.GET, [], request)
+            unknown = [name for name in sent if name not in known]
+            if unknown:
+                raise UnknownParameter(fields={name[:100]: "This parameter is not known." for name in unknown[:10]})
+            return {}
+
+    return KnownParameters
 
 
 def _decode(text: str) -> Any:
@@ -140,7 +182,7 @@ def _constant(literal: str) -> NoReturn:
 
 
 def _refuse_depth_and_text(value: Any) -> None:
-    """Walk without recursion, so that depth is ours to limit and not the interpreter's."""
+    """Walk without recursion, so that we limit the depth and not the interpreter."""
     waiting: list[tuple[Any, int]] = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()

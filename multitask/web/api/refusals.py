@@ -1,4 +1,4 @@
-"""What the HTTP layer itself refuses, before any rule of the business is asked."""
+"""Requests that the HTTP layer refuses before any business rule is checked."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from multitask.errors import DomainError
 
 
 class Refused(DomainError):
-    """A request that is refused for its form; `retry_after` is in seconds."""
+    """A malformed request; `retry_after` is in seconds."""
 
     code = "bad_request"
     message = "The request cannot be understood."
@@ -19,6 +19,6 @@ class Refused(DomainError):
         fields: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Keep what is said, and when to come again."""
+        """Keep the message and when to retry."""
         super().__init__(message, detail=detail, fields=fields)
         self.retry_after = retry_after

@@ -1,4 +1,4 @@
-"""The shapes that every resource is made of: bodies, amounts, ids, lists, errors."""
+"""Schemas that all resources share: bodies, amounts, ids, lists, errors."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -24,20 +24,20 @@ BIGGEST_ID = 2**63 - 1
 
 
 class Body(BaseModel):
-    """What a request sends: known fields alone, of exactly their types."""
+    """A request body: only known fields, of exactly their types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Empty(Body):
-    """The body of a request that says everything in its address."""
+    """The empty body of a request whose address says everything."""
 
 
 NOTHING = Empty()
 
 
 class Output(BaseModel):
-    """What an answer holds."""
+    """A response body."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ class Error(Output):
 
 
 class Message(Output):
-    """A success that has nothing else to say."""
+    """A success without data."""
 
     message: str
 
@@ -66,14 +66,14 @@ class Page(Output, Generic[T]):
     results: list[T]
 
 
-# The id of anything, in an address. What cannot be one is answered 404.
+# An id in an address. What cannot be an id is answered 404.
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
-# The same in a body, where it is a whole JSON number or nothing.
+# The same in a body, as a whole JSON number.
 IdIn = Annotated[int, Field(strict=True, ge=1, le=BIGGEST_ID)]
 
 
 def _literal(value: Any) -> str:
-    """Give the amount as it was written; what is no number at all is refused here already."""
+    """Return the amount as it was written; refuse what is no number."""
     if isinstance(value, Number):
         return value.literal
     if isinstance(value, str):
@@ -107,7 +107,7 @@ AmountOut = Annotated[
 
 
 def money(amount: str, currency: str, *, field: str = "amount", minimum_minor: int = 1) -> Money:
-    """Read an amount that was sent, in the currency that it turned out to be in.
+    """Read an amount that was sent, in a currency that is known only now.
 
     Raises the MoneyError that fits, with the field named.
     """
@@ -128,7 +128,7 @@ CurrencyIn = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 c
 CurrencyOut = Annotated[str, Field(description="ISO 4217 code.", examples=["USD"])]
 
 
-# Sent as text, since JSON has no dates; without a time zone it would mean another moment to everybody.
+# Sent as text, since JSON has no dates; without a time zone the moment would be ambiguous.
 def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)

@@ -57,7 +57,7 @@ class ApplyIn(Body):
 
 
 class TaskOut(Output):
-    """A task as everybody sees it who may see it."""
+    """A task as everyone sees it who may see it."""
 
     id: int
     title: str
@@ -101,14 +101,14 @@ FOR_THE_BUDGET = ApplyIn()
 Search = Annotated[str, Field(max_length=100)]
 
 
-@router.get("/", operation_id="tasks_list", response=responses({200: Page[TaskOut]}, 422))
+@router.get("/", operation_id="tasks_list", response=responses({200: Page[TaskOut]}))
 def list_tasks(
     request: HttpRequest,
     paging: PageQuery,
     status: TaskStatus | None = None,
     search: Search = "",
 ) -> Page[TaskOut]:
-    """List the tasks that one may see, newest first: open ones, and those that one has a part in."""
+    """List the tasks that the caller may see, newest first: open ones and those they are a party to."""
     rows = listing.tasks(auth.actor_of(request), status=status, search=search)
     return pagination.page(request, paging, rows, show_task)
 
@@ -127,18 +127,18 @@ def create(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     return Status(201, _task(request, task.pk))
 
 
-@router.get("/my-tasks/", operation_id="tasks_mine", response=responses({200: Page[TaskOut]}, 422))
+@router.get("/my-tasks/", operation_id="tasks_mine", response=responses({200: Page[TaskOut]}))
 def my_tasks(request: HttpRequest, paging: PageQuery, status: TaskStatus | None = None) -> Page[TaskOut]:
     """List the tasks that one has posted or is assigned to, newest first."""
     rows = listing.own_tasks(auth.actor_of(request), status=status)
     return pagination.page(request, paging, rows, show_task)
 
 
-@router.get("/my-applications/", operation_id="applications_mine", response=responses({200: Page[ApplicationOut]}, 422))
+@router.get("/my-applications/", operation_id="applications_mine", response=responses({200: Page[ApplicationOut]}))
 def my_applications(
     request: HttpRequest, paging: PageQuery, status: ApplicationStatus | None = None
 ) -> Page[ApplicationOut]:
-    """List one's own applications, newest first."""
+    """List the caller's applications, newest first."""
     rows = listing.own_applications(auth.actor_of(request), status=status)
     return pagination.page(request, paging, rows, show_application)
 
@@ -170,10 +170,10 @@ def apply(request: HttpRequest, task_id: Id, body: ApplyIn = FOR_THE_BUDGET) -> 
 @router.get(
     "/{int:task_id}/applications/",
     operation_id="tasks_applications",
-    response=responses({200: Page[ApplicationOut]}, 404, 422),
+    response=responses({200: Page[ApplicationOut]}, 404),
 )
 def applications(request: HttpRequest, task_id: Id, paging: PageQuery) -> Page[ApplicationOut]:
-    """List a task's applications: all of them for its client, one's own for a freelancer."""
+    """List a task's applications: all for its client, their own for a freelancer."""
     rows = listing.applications_for(auth.actor_of(request), task_id=task_id)
     return pagination.page(request, paging, rows, show_application)
 
@@ -194,7 +194,7 @@ def _deciding(path: str, name: str, command: Callable[..., Application], summary
 
 
 def _working(name: str, command: Callable[..., Task], summary: str) -> None:
-    """Add an operation that takes a task one step on."""
+    """Add an operation that moves a task one step forward."""
 
     def step(request: HttpRequest, task_id: Id, body: Empty = NOTHING) -> TaskOut:
         command(actor=auth.actor_of(request), now=timezone.now(), task_id=task_id)
@@ -210,11 +210,11 @@ def _working(name: str, command: Callable[..., Task], summary: str) -> None:
 
 _deciding("accept", "accept", board.accept, "Accept an application, as the task's client")
 _deciding("reject", "reject", board.reject, "Reject an application, as the task's client")
-_deciding("withdraw", "withdraw", board.withdraw_application, "Withdraw one's own application")
-_working("start", work.start, "Begin the work, as the assigned freelancer")
-_working("deliver", work.deliver, "Hand the work over, as the assigned freelancer")
+_deciding("withdraw", "withdraw", board.withdraw_application, "Withdraw the caller's application")
+_working("start", work.start, "Start the work, as the assigned freelancer")
+_working("deliver", work.deliver, "Deliver the work, as the assigned freelancer")
 _working("complete", work.complete, "Confirm delivered work, as the client")
-_working("cancel", work.cancel, "Call the task off")
+_working("cancel", work.cancel, "Cancel the task")
 
 
 def show_task(task: Task) -> TaskOut:
@@ -270,7 +270,7 @@ def _application(request: HttpRequest, application_id: int) -> ApplicationOut:
 
 
 def _proposed(actor: Actor, task_id: int, amount: str | None) -> Money | None:
-    """Read a proposed amount in the currency of the task, which never changes."""
+    """Read a proposed amount in the task's currency, which never changes."""
     if amount is None:
         return None
     return money(amount, access.visible_task(actor, task_id).currency, field="proposed_amount")

@@ -1,7 +1,7 @@
 """JSON Web Tokens: a short-lived one for access and a longer one to refresh it.
 
 Both carry the id of their session (`sid`), which the database can end at any moment. The
-audience differs, so that neither passes for the other.
+audience differs, so that neither is accepted for the other.
 """
 
 import uuid
@@ -24,7 +24,7 @@ LONGEST = 2_000
 
 
 class InvalidToken(Refused):
-    """The token is not one of ours, or its time is over."""
+    """The token is not ours, or it has expired."""
 
     code = "invalid_token"
     message = "The token is not valid or has expired. Log in again."
@@ -32,7 +32,7 @@ class InvalidToken(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token that was checked says."""
+    """The claims of a verified token."""
 
     user_id: int
     session: uuid.UUID
@@ -41,12 +41,12 @@ class Claims:
 
 
 def refresh_lifetime() -> timedelta:
-    """Say how long a refresh token can be used."""
+    """Return how long a refresh token can be used."""
     return timedelta(days=settings.REFRESH_TOKEN_DAYS)
 
 
 def access_for(token: RefreshToken, *, now: datetime, proved_at: datetime | None = None) -> str:
-    """Sign an access token for the session of a refresh token; it says when a second factor was proved."""
+    """Sign an access token for the session of a refresh token; `proved_at` is when a second factor was proved."""
     return access(user_id=token.user_id, session=token.family, now=now, proved_at=proved_at)
 
 
@@ -94,7 +94,7 @@ def _read(encoded: str, *, audience: str) -> Claims:
 
 
 def _decode(encoded: str, secret: str, audience: str) -> dict[str, Any]:
-    # The algorithm is ours to name: a token that names another one, or none, is refused.
+    # A token that names another algorithm, or none, is refused.
     return jwt.decode(
         encoded,
         _key(secret),
@@ -116,5 +116,5 @@ def _claims(found: dict[str, Any]) -> Claims:
 
 
 def _key(secret: str) -> bytes:
-    """Derive a key of its own, so that nothing else signed with the secret is ever a token."""
+    """Derive a separate key, so that nothing else signed with the secret is accepted as a token."""
     return salted_hmac("multitask.web.api.tokens", b"", secret=secret, algorithm="sha256").digest()

@@ -1,4 +1,4 @@
-"""The one API, built once, and the addresses around it."""
+"""The API, built once, and the URLs around it."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from ninja import NinjaAPI
 
 from multitask.web.api import accounts, document, errors, health, metrics, tasks
 from multitask.web.api.auth import AUTH, lacks_second_factor
-from multitask.web.api.parsing import StrictParser
+from multitask.web.api.parsing import StrictParser, require_known_parameters
 
 DESCRIPTION = (
     "Escrow payments for a marketplace: a client funds a task, confirms its completion, "
@@ -17,7 +17,7 @@ DESCRIPTION = (
 
 
 def build() -> NinjaAPI:
-    """Put the resources together."""
+    """Build the API from its resources."""
     api = NinjaAPI(
         title="MultiTask Payments",
         version="1.0.0",
@@ -32,6 +32,7 @@ def build() -> NinjaAPI:
     api.add_router("/api/auth", accounts.router)
     api.add_router("/api/tasks", tasks.router)
     _add_payments(api)
+    require_known_parameters(api)
     return api
 
 
@@ -49,7 +50,7 @@ def _add_payments(api: NinjaAPI) -> None:
 
 
 api = build()
-# The router brings a page of its own for the empty path, which belongs to the pages here.
+# The router adds a view for the empty path, which belongs to the pages here.
 _patterns = [pattern for pattern in api.urls[0] if getattr(pattern, "name", None) != "api-root"]
 
 urlpatterns = [

@@ -1,9 +1,11 @@
-"""Says in plain sentences what a request's schema found wrong with it."""
+"""Messages for requests that do not match their schema."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ninja.errors import ValidationError
 from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
 
 SENTENCES = {
     "missing": "This is required.",
@@ -32,24 +34,31 @@ PATTERNS = {
     r"^[A-Z]{3}$": "This has to be an ISO 4217 code of three capital letters, such as USD.",
     r"^[A-Z]{2}$": "This has to be an ISO 3166 code of two capital letters, such as US.",
 }
-# What all faults being of one kind is called; a kind that names itself in our own words keeps its name.
+# The code when all faults are of one kind; kinds of our own keep their name.
 CODES = {"missing": "required", "extra_forbidden": "unknown_field"}
 OWN_KINDS = frozenset({"amount_invalid", "amount_too_small", "invalid_text", "required"})
 
 
 def own(kind: str, sentence: str) -> PydanticCustomError:
     """Make the error that a validator of ours raises; `kind` becomes the code of the answer."""
-    # Braces would be taken for places to fill in.
+    # Braces in the message would be read as placeholders.
     return PydanticCustomError(kind, "{sentence}", {"sentence": sentence})
 
 
+def same(value: T | None, other: T | None, other_name: str) -> T | None:
+    """Return the value of a parameter that has two names. Raises when both are given and differ."""
+    if value is not None and other is not None and value != other:
+        raise own("invalid", f"This differs from `{other_name}`; send one of the two.")
+    return value
+
+
 def is_about_path(error: ValidationError) -> bool:
-    """Say whether an id in the address is at fault."""
+    """Return whether an id in the address is at fault."""
     return any(found["loc"][0] == "path" for found in error.errors)
 
 
 def fields(error: ValidationError) -> dict[str, str]:
-    """Say what is wrong, by field; the first fault of a field stands."""
+    """Return a message by field; the first fault of a field counts."""
     sentences: dict[str, str] = {}
     for found in error.errors:
         sentences.setdefault(_name(found["loc"]), _sentence(found))
@@ -57,7 +66,7 @@ def fields(error: ValidationError) -> dict[str, str]:
 
 
 def code(error: ValidationError) -> str:
-    """Give the one code that stands for all the faults."""
+    """Return the one code for all the faults."""
     codes = {_code(found["type"]) for found in error.errors}
     return codes.pop() if len(codes) == 1 else "invalid"
 
@@ -67,7 +76,7 @@ def _code(kind: str) -> str:
 
 
 def _name(location: tuple[Any, ...]) -> str:
-    # ("body", parameter, field, ...) and ("query", field): the reader knows the field alone.
+    # ("body", parameter, field, ...) and ("query", field): callers know only the field.
     parts = [str(part) for part in location[1:]]
     if location[0] == "body":
         parts = parts[1:]
@@ -79,7 +88,7 @@ def _sentence(found: dict[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return PATTERNS.get(limits["pattern"], "This is not written as it has to be.")
     if kind in LIMITS:
-        # Every list of ours has its limits elsewhere, so what is too long or too short here is text.
+        # Lists have their limits elsewhere, so only text is too long or too short here.
         is_empty = limits.get("min_length") == 1
         return "This may not be empty." if is_empty else LIMITS[kind].format(**limits)
     return SENTENCES.get(kind, f"{found['msg'].rstrip('.')}.")

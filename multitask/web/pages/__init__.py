@@ -1,1 +1,1 @@
-"""The pages for clients and freelancers: server-rendered, on the same commands as the API."""
+"""Server-rendered pages for clients and freelancers; they run the same commands as the API."""

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class PagesConfig(AppConfig):
-    """Holds templates, styles and translations; no tables, no rules."""
+    """Contains templates, styles and translations; no tables and no rules."""
 
     name = "multitask.web.pages"
     label = "pages"

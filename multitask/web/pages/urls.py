@@ -1,27 +1,21 @@
-"""The addresses of the pages; each resource brings its own."""
+"""The addresses of the pages; each module lists its own."""
 
-from multitask.web.pages import (
-    account,
-    checkout,
-    dev,
-    home,
-    notices,
-    onboarding,
-    password,
-    payment,
-    preferences,
-    profile,
-    security,
-    tasks,
-    transactions,
-    wallet,
-)
+from multitask.web.pages import home
+from multitask.web.pages.accounts import password, preferences, profile, registration, security, sign_in
+from multitask.web.pages.escrow import payment
+from multitask.web.pages.funding import checkout
+from multitask.web.pages.notices import email_previews, inbox
+from multitask.web.pages.payouts import onboarding
+from multitask.web.pages.tasks import task, task_list
+from multitask.web.pages.wallet import transactions, wallet
 
 app_name = "pages"
 urlpatterns = [
     *home.urlpatterns,
-    *account.urlpatterns,
-    *tasks.urlpatterns,
+    *sign_in.urlpatterns,
+    *registration.urlpatterns,
+    *task_list.urlpatterns,
+    *task.urlpatterns,
     *payment.urlpatterns,
     *checkout.urlpatterns,
     *onboarding.urlpatterns,
@@ -31,6 +25,6 @@ urlpatterns = [
     *profile.urlpatterns,
     *password.urlpatterns,
     *security.urlpatterns,
-    *notices.urlpatterns,
-    *dev.urlpatterns,
+    *inbox.urlpatterns,
+    *email_previews.urlpatterns,
 ]

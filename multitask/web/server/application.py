@@ -14,7 +14,7 @@ from django.utils.translation import get_language_from_request
 from multitask.web.api import errors, metrics
 from multitask.web.api.errors import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
-from multitask.web.pages.faults import POLICY, busy
+from multitask.web.pages.base.error_pages import POLICY, busy
 from multitask.web.server import connections, environ, origins, responses, routes
 from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Receive
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.control import Endpoint
-from sandboxes.stripe.documents import Doc
+from sandboxes.kit.control.endpoints import Control, Endpoint
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe.objects import charge
-
-if TYPE_CHECKING:
-    from sandboxes.stripe.control.app import Control
+from sandboxes.stripe.sandbox import Sandbox
 
 
-async def read(control: Control, _given: Doc) -> Doc:
+async def read(control: Control[Sandbox], _given: Doc) -> Doc:
     """Return the record."""
-    return record(control.box)
+    return record(control.sandbox)
 
 
-def record(box: Box) -> Doc:
+def record(sandbox: Sandbox) -> Doc:
     """Return balances per account, what cards paid, what banks got, Stripe's fees, and the sums of the journal."""
-    books = box.money.balances()
+    books = sandbox.journal.balances()
     return {
-        "platform": box.platform,
-        "sums": box.money.sums(),
+        "platform": sandbox.platform,
+        "sums": sandbox.journal.sums(),
         "accounts": _accounts(books),
-        "cards": box.money.cards(),
-        "bank_deposits": _deposits(box, books),
+        "cards": _cards(sandbox),
+        "bank_deposits": _deposits(sandbox, books),
         "stripe": {book.removeprefix("stripe/"): sums for book, sums in books.items() if book.startswith("stripe/")},
-        "charges": _charges(box),
+        "charges": _charges(sandbox),
     }
 
 
@@ -41,12 +36,12 @@ def _accounts(books: Doc) -> Doc:
     return accounts
 
 
-def _deposits(box: Box, books: Doc) -> Doc:
+def _deposits(sandbox: Sandbox, books: Doc) -> Doc:
     """What arrived in banks, per connected account and currency."""
     deposits: Doc = {}
-    with box.store.transaction():
-        for payout in box.store.find("payout", where={"status": "paid"}):
-            owner = box.store.account_of(payout["id"])
+    with sandbox.store.transaction():
+        for payout in sandbox.store.find("payout", where={"status": "paid"}):
+            owner = sandbox.store.account_of(payout["id"])
             sums = deposits.setdefault(owner, {})
             sums[payout["currency"]] = sums.get(payout["currency"], 0) + payout["amount"]
     held: dict[str, int] = {}
@@ -54,17 +49,17 @@ def _deposits(box: Box, books: Doc) -> Doc:
         if book.startswith("bank/"):
             for currency, amount in sums.items():
                 held[currency] = held.get(currency, 0) + amount
-    told: dict[str, int] = {}
+    paid: dict[str, int] = {}
     for sums in deposits.values():
         for currency, amount in sums.items():
-            told[currency] = told.get(currency, 0) + amount
-    if {c: a for c, a in held.items() if a} != {c: a for c, a in told.items() if a}:
-        raise AssertionError(f"the banks' books {held} differ from the paid payouts {told}")
+            paid[currency] = paid.get(currency, 0) + amount
+    if {c: a for c, a in held.items() if a} != {c: a for c, a in paid.items() if a}:
+        raise AssertionError(f"the banks' books {held} differ from the paid payouts {paid}")
     return deposits
 
 
-def _charges(box: Box) -> list[Doc]:
-    with box.store.transaction():
+def _charges(sandbox: Sandbox) -> list[Doc]:
+    with sandbox.store.transaction():
         return [
             {
                 "id": doc["id"],
@@ -76,30 +71,17 @@ def _charges(box: Box) -> list[Doc]:
                 "metadata": doc["metadata"],
                 "disputed": doc["disputed"],
             }
-            for doc in box.store.find("charge", account=box.platform)
+            for doc in sandbox.store.find("charge", account=sandbox.platform)
             if doc["captured"] and doc.get("_card")
         ]
 
 
-async def journal(control: Control, given: Doc) -> Doc:
-    """Return the entries of the journal, all or those of `object`."""
-    return {"entries": control.box.money.entries(given.get("object"))}
+def _cards(sandbox: Sandbox) -> Doc:
+    """What each card was charged and given back: {fingerprint: {currency: {charged, refunded}}}."""
+    return {
+        card: {currency: {"charged": charged, "refunded": refunded} for currency, (charged, refunded) in sums.items()}
+        for card, sums in sandbox.journal.turnover("card/", "charge").items()
+    }
 
 
-async def objects(control: Control, given: Doc, kind: str) -> Doc:
-    """Return every object of a kind."""
-    return {"data": every(control.box, kind)}
-
-
-def every(box: Box, kind: str) -> list[Doc]:
-    """Return every object of a kind, whatever its account, as the API shows it: the effects that there are."""
-    with box.store.transaction():
-        found = box.store.find(kind)
-        return [{"account": box.store.account_of(doc["id"]), "object": box.render(doc)} for doc in found]
-
-
-ROUTES: list[Endpoint] = [
-    ("GET", "/_sandbox/money", read),
-    ("GET", "/_sandbox/money/journal", journal),
-    ("GET", "/_sandbox/objects/{kind}", objects),
-]
+ENDPOINTS = (Endpoint("GET", "/_sandbox/money", read),)

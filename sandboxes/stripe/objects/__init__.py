@@ -1,1 +1,1 @@
-"""What each object is made of, and what happens to it."""
+"""The objects: their fields, and the changes that happen to them."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import countries, events
-from sandboxes.stripe.box import Box, renders, timer
-from sandboxes.stripe.documents import Doc, listed
+from sandboxes.stripe.listing import listed
 from sandboxes.stripe.objects import person
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.shaping import shape
 
 CAPABILITIES = frozenset((shape("account") or {})["capabilities"])
@@ -17,7 +18,7 @@ NO_REQUIREMENTS: Doc = {
 }  # fmt: skip
 
 
-def new(box: Box, ident: str, *, country: str, kind: str | None, controller: Doc) -> Doc:
+def new(sandbox: Sandbox, ident: str, *, country: str, kind: str | None, controller: Doc) -> Doc:
     """Return a fresh account document, not yet stored."""
     interval = "daily"
     return {
@@ -27,7 +28,7 @@ def new(box: Box, ident: str, *, country: str, kind: str | None, controller: Doc
         "business_type": None,
         "controller": controller,
         "country": country,
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "default_currency": countries.CURRENCIES[country],
         "email": None,
         "groups": {"payments_pricing": None},
@@ -64,24 +65,24 @@ def _settings(interval: str, controller: Doc) -> Doc:
 
 
 def is_recipient(account: Doc) -> bool:
-    """Tell whether an account agreed to receive transfers only."""
+    """Return whether an account agreed to receive transfers only."""
     return bool(account["tos_acceptance"].get("service_agreement") == "recipient")
 
 
-def due(box: Box, account: Doc) -> list[str]:
-    """Return what is still asked of an account, in Stripe's words."""
-    if account["id"] == box.platform:
+def due(sandbox: Sandbox, account: Doc) -> list[str]:
+    """Return the requirements of an account that are still due, by Stripe's names."""
+    if account["id"] == sandbox.platform:
         return []
     names = [field.name for field in countries.fields(account["country"], account["business_type"])]
     if not is_recipient(account):
         names.append("business_profile.product_description")
-    asked = [name for name in [*names, *countries.ALWAYS] if not _provided(box, account, name)]
+    asked = [name for name in [*names, *countries.ALWAYS] if not _provided(sandbox, account, name)]
     return sorted({*asked, *account["_asked"]})
 
 
-def _provided(box: Box, account: Doc, name: str) -> bool:
+def _provided(sandbox: Sandbox, account: Doc, name: str) -> bool:
     if name == "external_account":
-        return bool(box.store.find("bank_account", parent=account["id"], limit=1))
+        return bool(sandbox.store.find("bank_account", parent=account["id"], limit=1))
     if name == "business_profile.product_description":
         profile = account["business_profile"]
         return bool(profile.get("product_description") or profile.get("url"))
@@ -98,35 +99,35 @@ def _value(source: Doc, name: str) -> Any:
     return value
 
 
-def ready(box: Box, account: Doc) -> bool:
-    """Tell whether everything was given, submitted and verified, and nothing stops the account."""
-    return bool(submitted(box, account) and account["_verified"] and not account["_disabled"])
+def ready(sandbox: Sandbox, account: Doc) -> bool:
+    """Return whether an account is complete, submitted, verified and not disabled."""
+    return bool(submitted(sandbox, account) and account["_verified"] and not account["_disabled"])
 
 
-def submitted(box: Box, account: Doc) -> bool:
-    """Tell whether onboarding was finished: on the hosted page, or by the platform that collects it itself."""
-    if due(box, account):
+def submitted(sandbox: Sandbox, account: Doc) -> bool:
+    """Return whether onboarding was finished, on the hosted page or by a platform that collects requirements itself."""
+    if due(sandbox, account):
         return False
     hosted = account["controller"].get("requirement_collection") != "application"
     return bool(account["_submitted"]) if hosted else True
 
 
-def capability_status(box: Box, account: Doc, name: str) -> str:
+def capability_status(sandbox: Sandbox, account: Doc, name: str) -> str:
     """Return active, pending, inactive or unrequested."""
     asked = account["_capabilities"].get(name)
     if not asked or not asked["requested"]:
         return "unrequested"
-    if ready(box, account):
+    if ready(sandbox, account):
         return "active"
-    return "pending" if submitted(box, account) and not account["_disabled"] else "inactive"
+    return "pending" if submitted(sandbox, account) and not account["_disabled"] else "inactive"
 
 
-def requirements(box: Box, account: Doc) -> Doc:
+def requirements(sandbox: Sandbox, account: Doc) -> Doc:
     """Return the requirements hash."""
-    asked = due(box, account)
-    waiting = submitted(box, account) and not account["_verified"]
+    asked = due(sandbox, account)
+    waiting = submitted(sandbox, account) and not account["_verified"]
     reason = account["_disabled"]
-    if reason is None and not ready(box, account) and account["id"] != box.platform:
+    if reason is None and not ready(sandbox, account) and account["id"] != sandbox.platform:
         reason = "requirements.pending_verification" if waiting else "requirements.past_due"
     return {
         **NO_REQUIREMENTS,
@@ -138,63 +139,66 @@ def requirements(box: Box, account: Doc) -> Doc:
     }
 
 
-@renders("account")
-def _rendered(box: Box, account: Doc) -> Doc:
-    own = account["id"] == box.platform
+def render(sandbox: Sandbox, account: Doc) -> Doc:
+    """Return the account as the API answers it: its capabilities, requirements and external accounts."""
+    own = account["id"] == sandbox.platform
     statuses = {
-        name: ("active" if own else capability_status(box, account, name))
+        name: ("active" if own else capability_status(sandbox, account, name))
         for name, asked in account["_capabilities"].items()
         if asked["requested"]
     }
-    banks = box.store.find("bank_account", parent=account["id"], newest_first=True)
+    banks = sandbox.store.find("bank_account", parent=account["id"], newest_first=True)
     given = account["_given"]
     return {
         **account,
         "capabilities": statuses,
         "charges_enabled": own or statuses.get("card_payments", statuses.get("transfers")) == "active",
         "company": person.company(given.get("company")),
-        "details_submitted": own or submitted(box, account),
+        "details_submitted": own or submitted(sandbox, account),
         "external_accounts": listed(
-            [box.render(bank) for bank in banks], f"/v1/accounts/{account['id']}/external_accounts"
+            [sandbox.render(bank) for bank in banks], f"/v1/accounts/{account['id']}/external_accounts"
         ),
         "future_requirements": dict(NO_REQUIREMENTS),
-        "individual": person.render(box, account) if given.get("individual") else None,
-        "payouts_enabled": own or ready(box, account),
-        "requirements": requirements(box, account),
+        "individual": person.render(sandbox, account) if given.get("individual") else None,
+        "payouts_enabled": own or ready(sandbox, account),
+        "requirements": requirements(sandbox, account),
     }
 
 
-def reassess(box: Box, account: Doc, before: Doc) -> None:
-    """Store a changed account, tell what changed, and set verification going when nothing is due any more."""
-    if submitted(box, account) and not account["_verified"]:
-        if box.settings.verify_after:
-            box.clock.cancel("account.verify", account["id"])
-            box.clock.schedule("account.verify", account["id"], box.settings.verify_after)
+def reassess(sandbox: Sandbox, account: Doc, before: Doc) -> None:
+    """Store a changed account, emit its events, and schedule verification when nothing is due any more."""
+    if submitted(sandbox, account) and not account["_verified"]:
+        if sandbox.settings.verify_after:
+            sandbox.clock.cancel("account.verify", account["id"])
+            sandbox.clock.schedule("account.verify", account["id"], sandbox.settings.verify_after)
         else:
             account["_verified"] = True
-    box.store.save(account)
-    announce(box, account, before)
+    sandbox.store.save(account)
+    announce(sandbox, account, before)
 
 
-def announce(box: Box, account: Doc, before: Doc) -> None:
+def announce(sandbox: Sandbox, account: Doc, before: Doc) -> None:
     """Emit account.updated and capability.updated for what differs from an earlier rendering."""
-    after = box.render(account)
+    after = sandbox.render(account)
     if after == before:
         return
-    events.emit(box, "account.updated", account, account=account["id"], before=before)
+    events.emit(sandbox, "account.updated", account, account=account["id"], before=before)
     for name, status in after["capabilities"].items():
         if status is not None and before["capabilities"].get(name) != status:
-            earlier = {**capability(box, account, name), "status": before["capabilities"].get(name) or "unrequested"}
+            earlier = {
+                **capability(sandbox, account, name),
+                "status": before["capabilities"].get(name) or "unrequested",
+            }
             events.emit(
-                box, "capability.updated", capability(box, account, name), account=account["id"],
-                before=box.render(earlier),
+                sandbox, "capability.updated", capability(sandbox, account, name), account=account["id"],
+                before=sandbox.render(earlier),
             )  # fmt: skip
 
 
-def capability(box: Box, account: Doc, name: str) -> Doc:
+def capability(sandbox: Sandbox, account: Doc, name: str) -> Doc:
     """Return one capability of an account as an object."""
     asked = account["_capabilities"].get(name, {"requested": False, "requested_at": None})
-    wanted = requirements(box, account)
+    wanted = requirements(sandbox, account)
     disabled = wanted["disabled_reason"]
     if disabled not in (None, "requirements.past_due", "requirements.pending_verification"):
         disabled = "other"
@@ -207,16 +211,16 @@ def capability(box: Box, account: Doc, name: str) -> Doc:
         "requested_at": asked["requested_at"],
         "requirements": {**wanted, "disabled_reason": {"requirements.past_due": "requirements.fields_needed"}.get(
             str(disabled), disabled)} if asked["requested"] else dict(NO_REQUIREMENTS),
-        "status": capability_status(box, account, name),
+        "status": capability_status(sandbox, account, name),
     }  # fmt: skip
 
 
-@timer("account.verify")
-def _verify(box: Box, ident: str) -> None:
-    account = box.store.get(ident, "account")
-    if account is None or not submitted(box, account):
+def verify(sandbox: Sandbox, ident: str) -> None:
+    """End the review of an account that submitted its details."""
+    account = sandbox.store.get(ident, "account")
+    if account is None or not submitted(sandbox, account):
         return
-    before = box.render(account)
+    before = sandbox.render(account)
     account["_verified"] = True
-    box.store.save(account)
-    announce(box, account, before)
+    sandbox.store.save(account)
+    announce(sandbox, account, before)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.journal import Leg
 from sandboxes.stripe import events
-from sandboxes.stripe.box import Box, timer
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.money import Leg
+from sandboxes.stripe.sandbox import Sandbox
 
 _CATEGORIES = {
     "payment": "charge", "transfer_refund": "transfer_reversal", "payment_refund": "refund",
@@ -14,7 +14,7 @@ _CATEGORIES = {
 
 
 def record(
-    box: Box,
+    sandbox: Sandbox,
     account: str,
     kind: str,
     *,
@@ -28,16 +28,16 @@ def record(
     description: str | None = None,
     category: str | None = None,
 ) -> Doc:
-    """Write a movement: `amount` gross and signed, `counter` the books that the gross comes from, summing to -amount.
+    """Record a movement: `amount` is gross and signed; `counter` are the opposite legs, which sum to -amount.
 
-    The fee goes to Stripe. Until `available_on` the net is pending.
+    The fee goes to Stripe. The net is pending until `available_on`.
     """
-    now = box.clock.now()
+    now = sandbox.clock.now()
     pending = available_on is not None and available_on > now
     net = amount - fee
     book = f"{account}/{'pending' if pending else 'available'}"
     doc: Doc = {
-        "id": box.ids.new("txn_1"),
+        "id": sandbox.ids.new("txn_1"),
         "object": "balance_transaction",
         "amount": amount,
         "available_on": available_on if available_on is not None else now,
@@ -57,74 +57,73 @@ def record(
     if fee:
         detail = {"amount": fee, "application": None, "currency": currency, "description": fee_description}
         doc["fee_details"] = [{**detail, "type": "stripe_fee"}]
-    box.add(doc, account, parent=source)
-    box.money.post(kind, source, currency, (book, net), ("stripe/fees", fee), *counter)
+    sandbox.add(doc, account, parent=source)
+    sandbox.journal.post(kind, source, currency, (book, net), ("stripe/fees", fee), *counter)
     if pending:
-        box.clock.schedule_at("settle", account, doc["available_on"])
+        sandbox.clock.schedule_at("settle", account, doc["available_on"])
     return doc
 
 
-def of(box: Box, doc: Doc, field: str = "balance_transaction") -> Doc:
+def of(sandbox: Sandbox, doc: Doc, field: str = "balance_transaction") -> Doc:
     """Return the balance transaction of an object."""
-    return box.find("balance_transaction", doc[field] or doc.get("_balance_transaction", ""))
+    return sandbox.find("balance_transaction", doc[field] or doc.get("_balance_transaction", ""))
 
 
-def available(box: Box, account: str, currency: str) -> int:
+def available(sandbox: Sandbox, account: str, currency: str) -> int:
     """Return what an account can use now, in minor units."""
-    return box.money.balance(f"{account}/available", currency)
+    return sandbox.journal.balance(f"{account}/available", currency)
 
 
-def pending(box: Box, account: str, currency: str) -> int:
+def pending(sandbox: Sandbox, account: str, currency: str) -> int:
     """Return what an account will be able to use later, in minor units."""
-    return box.money.balance(f"{account}/pending", currency)
+    return sandbox.journal.balance(f"{account}/pending", currency)
 
 
-@timer("settle")
-def _settle(box: Box, account: str) -> None:
-    """Make available what is due, all at once, and tell it once."""
-    _release(box, account, box.clock.now())
+def settle_due(sandbox: Sandbox, account: str) -> None:
+    """Make due pending funds available, with one event for all of them."""
+    _release(sandbox, account, sandbox.clock.now())
 
 
-def settle_now(box: Box, account: str | None) -> int:
-    """Make all pending money available, of one account or of all; return how many movements that were."""
-    rows = box.store.db.execute("SELECT DISTINCT account FROM docs WHERE kind = 'balance_transaction'").fetchall()
+def settle_now(sandbox: Sandbox, account: str | None) -> int:
+    """Make all pending funds available, of one account or of all; return the number of movements."""
+    rows = sandbox.store.db.execute("SELECT DISTINCT account FROM docs WHERE kind = 'balance_transaction'").fetchall()
     owners = [account] if account else [row["account"] for row in rows]
-    return sum(_release(box, owner, None) for owner in owners)
+    return sum(_release(sandbox, owner, None) for owner in owners)
 
 
-def _release(box: Box, account: str, until: int | None) -> int:
-    due = box.store.find("balance_transaction", account=account, conditions=((PENDING, 0),))
+def _release(sandbox: Sandbox, account: str, until: int | None) -> int:
+    due = sandbox.store.find("balance_transaction", account=account, conditions=((PENDING, 0),))
     due = [doc for doc in due if until is None or doc["available_on"] <= until]
     for doc in due:
         doc["status"] = "available"
-        doc["available_on"] = min(doc["available_on"], box.clock.now())
-        box.store.save(doc)
-        box.money.post(
+        doc["available_on"] = min(doc["available_on"], sandbox.clock.now())
+        sandbox.store.save(doc)
+        sandbox.journal.post(
             "settle", doc["id"], doc["currency"],
             (f"{account}/pending", -doc["net"]), (f"{account}/available", doc["net"]),
         )  # fmt: skip
-    # An account whose movements cancelled each other out may be deleted before they settle.
-    if due and box.store.get(account, "account"):
-        announce(box, account)
+    # An account whose movements sum to zero may be deleted before they settle.
+    if due and sandbox.store.get(account, "account"):
+        announce(sandbox, account)
         for kind in AFTER_SETTLING:
-            box.clock.schedule(kind, account, 0)
+            sandbox.clock.schedule(kind, account, 0)
     return len(due)
 
 
-# Written as the index of pending documents is, so that a settlement does not read every movement ever made.
+# The same expression as in the index of pending documents, so that a settlement uses that index.
 PENDING = "json_extract(doc, '$.status') = 'pending' AND seq > ?"
 AFTER_SETTLING = ("payouts.automatic", "refunds.retry")
 
 
-def announce(box: Box, account: str) -> None:
-    """Tell that more money is available."""
-    events.emit(box, "balance.available", balance(box, account), account=account)
+def announce(sandbox: Sandbox, account: str) -> None:
+    """Emit balance.available."""
+    events.emit(sandbox, "balance.available", balance(sandbox, account), account=account)
 
 
-def balance(box: Box, account: str) -> Doc:
+def balance(sandbox: Sandbox, account: str) -> Doc:
     """Return the balance object of an account."""
-    held = box.money.balances(f"{account}/")
-    default = str(box.find("account", account)["default_currency"])
+    held = sandbox.journal.balances(f"{account}/")
+    default = str(sandbox.find("account", account)["default_currency"])
     currencies = sorted({currency for sums in held.values() for currency in sums} | {default})
 
     def column(book: str) -> list[Doc]:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import re
 
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.kit.identifiers import letters
 from sandboxes.stripe import banks, countries, events
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param
-from sandboxes.stripe.identifiers import letters
+from sandboxes.stripe.sandbox import Sandbox
 
 
-def details(box: Box, token_or_hash: str | Doc, param: str) -> Doc:
-    """Return what a bank token stands for, or the checked raw numbers. Raises 400."""
+def details(sandbox: Sandbox, token_or_hash: str | Doc, param: str) -> Doc:
+    """Return the bank details of a token, or checked raw numbers. Raises 400."""
     if isinstance(token_or_hash, dict):
         return checked(token_or_hash, param)
     if token_or_hash in banks.TOKENS:
         country, currency, routing, number = banks.TOKENS[token_or_hash]
         return {"country": country, "currency": currency, "routing_number": routing, "account_number": number}
-    token = box.store.get(token_or_hash, "token")
+    token = sandbox.store.get(token_or_hash, "token")
     if token is None or token["type"] != "bank_account":
         raise bad_param(f"No such token: '{token_or_hash}'", param, "resource_missing")
     if token["used"]:
         raise bad_param(f"You cannot use a token more than once: {token_or_hash}.", param, "token_already_used")
     token["used"] = True
-    box.store.save(token)
+    sandbox.store.save(token)
     return dict(token["_details"])
 
 
@@ -43,11 +43,11 @@ def checked(given: Doc, param: str) -> Doc:
     return {**given, "country": country, "account_number": number}
 
 
-def build(box: Box, found: Doc) -> Doc:
+def build(sandbox: Sandbox, found: Doc) -> Doc:
     """Return a bank account document from checked details, not yet attached."""
     number = found["account_number"]
     return {
-        "id": box.ids.new("ba_1"),
+        "id": sandbox.ids.new("ba_1"),
         "object": "bank_account",
         "account": None,
         "account_holder_name": found.get("account_holder_name"),
@@ -56,7 +56,7 @@ def build(box: Box, found: Doc) -> Doc:
         "available_payout_methods": ["standard", "instant"] if number in banks.FAILING_INSTANT else ["standard"],
         "bank_name": "STRIPE TEST BANK",
         "country": found["country"],
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": found["currency"],
         "customer": None,
         "default_for_currency": False,
@@ -71,46 +71,46 @@ def build(box: Box, found: Doc) -> Doc:
     }
 
 
-def attach(box: Box, account: Doc, token_or_hash: str | Doc, *, param: str, default: bool | None = None) -> Doc:
+def attach(sandbox: Sandbox, account: Doc, token_or_hash: str | Doc, *, param: str, default: bool | None = None) -> Doc:
     """Add a bank account to a connected account; the first of a currency becomes its default."""
-    bank = build(box, details(box, token_or_hash, param))
-    siblings = of_currency(box, account["id"], bank["currency"])
+    bank = build(sandbox, details(sandbox, token_or_hash, param))
+    siblings = of_currency(sandbox, account["id"], bank["currency"])
     bank["account"] = account["id"]
     bank["default_for_currency"] = default or not siblings
     if default:
-        undefault(box, siblings)
+        undefault(sandbox, siblings)
     bank.pop("created")
-    box.add(bank, account["id"], parent=account["id"])
-    events.emit(box, "account.external_account.created", bank, account=account["id"])
+    sandbox.add(bank, account["id"], parent=account["id"])
+    events.emit(sandbox, "account.external_account.created", bank, account=account["id"])
     return bank
 
 
-def undefault(box: Box, siblings: list[Doc]) -> None:
-    """Take the default away from the other bank accounts of a currency."""
+def undefault(sandbox: Sandbox, siblings: list[Doc]) -> None:
+    """Make the other bank accounts of a currency not the default."""
     for sibling in siblings:
         sibling["default_for_currency"] = False
-        box.store.save(sibling)
+        sandbox.store.save(sibling)
 
 
-def refuse(box: Box, ident: str) -> None:
-    """Mark a bank account that took a payout badly: none goes there by itself until its details are changed."""
-    bank = box.store.get(ident, "bank_account")
+def refuse(sandbox: Sandbox, ident: str) -> None:
+    """Mark a bank account to which a payout failed: no automatic payout goes there until its details are changed."""
+    bank = sandbox.store.get(ident, "bank_account")
     if bank is None or bank["status"] == "errored":
         return
-    before = box.render(bank)
+    before = sandbox.render(bank)
     bank["status"] = "errored"
-    box.store.save(bank)
-    events.emit(box, "account.external_account.updated", bank, account=bank["account"], before=before)
+    sandbox.store.save(bank)
+    events.emit(sandbox, "account.external_account.updated", bank, account=bank["account"], before=before)
 
 
-def of_currency(box: Box, account: str, currency: str) -> list[Doc]:
+def of_currency(sandbox: Sandbox, account: str, currency: str) -> list[Doc]:
     """Return the bank accounts of an account in one currency."""
-    return box.store.find("bank_account", parent=account, where={"currency": currency})
+    return sandbox.store.find("bank_account", parent=account, where={"currency": currency})
 
 
-def default(box: Box, account: str, currency: str) -> Doc | None:
-    """Return where payouts of a currency go by default, or None."""
-    return next((bank for bank in of_currency(box, account, currency) if bank["default_for_currency"]), None)
+def default(sandbox: Sandbox, account: str, currency: str) -> Doc | None:
+    """Return the default bank account of a currency, or None."""
+    return next((bank for bank in of_currency(sandbox, account, currency) if bank["default_for_currency"]), None)
 
 
 def _nothing_due() -> Doc:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import cards, currencies, events, params
-from sandboxes.stripe.box import Box, renders, timer
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.objects import balance_transaction
+from sandboxes.stripe.sandbox import Sandbox
 
 
-def new(box: Box, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
+def new(sandbox: Sandbox, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
     """Return the charge of a payment attempt, not yet stored and not yet decided."""
     descriptor = intent["statement_descriptor"] or "STRIPE SANDBOX"
     suffix = intent["statement_descriptor_suffix"]
-    ident = box.ids.new("ch_3")
+    ident = sandbox.ids.new("ch_3")
     return {
         "id": ident,
         "object": "charge",
@@ -23,7 +23,7 @@ def new(box: Box, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": f"{descriptor}* {suffix}" if suffix else descriptor,
         "captured": False,
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
@@ -38,7 +38,7 @@ def new(box: Box, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
         "payment_method_details": {"type": "card", "card": _card_details(intent, method, authenticated)},
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
-        "receipt_url": f"{box.base_url}/receipts/{ident}",
+        "receipt_url": f"{sandbox.base_url}/receipts/{ident}",
         "refunded": False,
         "shipping": intent["shipping"],
         "statement_descriptor": intent["statement_descriptor"],
@@ -73,7 +73,7 @@ def _card_details(intent: Doc, method: Doc, authenticated: bool) -> Doc:
     }  # fmt: skip
 
 
-def decline(box: Box, charge: Doc, why: cards.Decline) -> Doc:
+def decline(sandbox: Sandbox, charge: Doc, why: cards.Decline) -> Doc:
     """Store a charge that failed."""
     reason = why.decline_code or why.code
     charge |= {
@@ -86,14 +86,14 @@ def decline(box: Box, charge: Doc, why: cards.Decline) -> Doc:
         },
         "status": "failed",
     }  # fmt: skip
-    account = box.store.account_of(charge["payment_intent"])
-    box.add(charge, account, parent=charge["payment_intent"])
-    events.emit(box, "charge.failed", charge)
+    account = sandbox.store.account_of(charge["payment_intent"])
+    sandbox.add(charge, account, parent=charge["payment_intent"])
+    events.emit(sandbox, "charge.failed", charge)
     return charge
 
 
-def approve(box: Box, charge: Doc, *, capture: bool) -> Doc:
-    """Store a charge that went through; captured at once or authorized only."""
+def approve(sandbox: Sandbox, charge: Doc, *, capture: bool) -> Doc:
+    """Store a charge that succeeded, captured at once or authorized only."""
     charge |= {
         "outcome": {
             "network_status": "approved_by_network", "reason": None, "risk_level": "normal", "risk_score": 12,
@@ -102,36 +102,36 @@ def approve(box: Box, charge: Doc, *, capture: bool) -> Doc:
         "paid": True,
         "status": "succeeded",
     }  # fmt: skip
-    account = box.store.account_of(charge["payment_intent"])
-    box.add(charge, account, parent=charge["payment_intent"])
+    account = sandbox.store.account_of(charge["payment_intent"])
+    sandbox.add(charge, account, parent=charge["payment_intent"])
     if capture:
-        collect(box, charge, charge["amount"])
-    events.emit(box, "charge.succeeded", charge)
+        collect(sandbox, charge, charge["amount"])
+    events.emit(sandbox, "charge.succeeded", charge)
     return charge
 
 
-def collect(box: Box, charge: Doc, amount: int) -> None:
-    """Take the money of a charge: the gross from the card, less Stripe's fee."""
-    settings, account = box.settings, box.store.account_of(charge["id"])
+def collect(sandbox: Sandbox, charge: Doc, amount: int) -> None:
+    """Record the money of a captured charge: gross from the card, less Stripe's fee."""
+    settings, account = sandbox.settings, sandbox.store.account_of(charge["id"])
     card = cards.named(charge["_card"])
     wait = 0 if card.at_once else settings.settle_after
     charge |= {"amount_captured": amount, "captured": True}
     transaction = balance_transaction.record(
-        box, account, "charge", source=charge["id"], amount=amount, currency=charge["currency"],
+        sandbox, account, "charge", source=charge["id"], amount=amount, currency=charge["currency"],
         fee=processing_fee(
             amount, settings.fee_basis_points, settings.fee_fixed, step=currencies.step(charge["currency"])
         ),
         counter=((card_book(charge), -amount),),
-        available_on=int(box.clock.now() + wait), description=charge["description"],
+        available_on=int(sandbox.clock.now() + wait), description=charge["description"],
     )  # fmt: skip
     charge["_balance_transaction"] = transaction["id"]
     if settings.balance_transaction_after:
-        box.clock.schedule("charge.balance_transaction", charge["id"], settings.balance_transaction_after)
+        sandbox.clock.schedule("charge.balance_transaction", charge["id"], settings.balance_transaction_after)
     else:
         charge["balance_transaction"] = transaction["id"]
     if card.dispute:
-        box.clock.schedule("dispute.open", charge["id"], 0)
-    box.store.save(charge)
+        sandbox.clock.schedule("dispute.open", charge["id"], 0)
+    sandbox.store.save(charge)
 
 
 def processing_fee(amount: int, basis_points: int, fixed: int, *, step: int = 1) -> int:
@@ -155,30 +155,30 @@ def card_of(charge: Doc) -> cards.Card | None:
     return cards.named(charge["_card"]) if charge.get("_card") else None
 
 
-def update(box: Box, charge: Doc, given: Doc) -> Doc:
-    """Change what may be changed of a charge and tell it."""
-    before = box.render(charge)
+def update(sandbox: Sandbox, charge: Doc, given: Doc) -> Doc:
+    """Change the fields of a charge that may be changed, and emit charge.updated."""
+    before = sandbox.render(charge)
     if "metadata" in given:
         charge["metadata"] = params.merge_metadata(charge["metadata"], given["metadata"])
     charge.update({name: given[name] for name in ("description", "receipt_email", "shipping") if name in given})
     if given.get("transfer_group"):
         charge["transfer_group"] = given["transfer_group"]
-    box.store.save(charge)
-    events.emit(box, "charge.updated", charge, before=before)
+    sandbox.store.save(charge)
+    events.emit(sandbox, "charge.updated", charge, before=before)
     return charge
 
 
-@timer("charge.balance_transaction")
-def _settle_late(box: Box, ident: str) -> None:
-    charge = box.find("charge", ident)
-    before = box.render(charge)
+def show_balance_transaction(sandbox: Sandbox, ident: str) -> None:
+    """Show the charge's balance transaction, which is created later than the charge."""
+    charge = sandbox.find("charge", ident)
+    before = sandbox.render(charge)
     charge["balance_transaction"] = charge["_balance_transaction"]
-    box.store.save(charge)
-    events.emit(box, "charge.updated", charge, before=before)
+    sandbox.store.save(charge)
+    events.emit(sandbox, "charge.updated", charge, before=before)
 
 
-@renders("charge")
-def _rendered(box: Box, charge: Doc) -> Doc:
+def render(sandbox: Sandbox, charge: Doc) -> Doc:
+    """Return the charge as the API answers it: an address is an object even when it is empty."""
     if charge["billing_details"] is not None and not charge["billing_details"].get("address"):
         charge["billing_details"] = {**charge["billing_details"], "address": {}}
     return charge

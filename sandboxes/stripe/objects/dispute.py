@@ -1,13 +1,13 @@
-"""Disputes: money taken back by the card's bank, and what comes of it."""
+"""Disputes: money taken back by the card's bank, and how they end."""
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import currencies, events
-from sandboxes.stripe.box import Box, timer
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import balance_transaction
 from sandboxes.stripe.objects import charge as charges
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.shaping import shape
 
 ANSWER_WITHIN = 9 * 86_400
@@ -15,35 +15,37 @@ _CODES = {"fraudulent": "10.4", "product_not_received": "13.1", "general": "10.4
 WINNING, LOSING = "winning_evidence", "losing_evidence"
 
 
-@timer("dispute.open")
-def _open(box: Box, ident: str) -> None:
-    charge = box.find("charge", ident)
+def open_on_charge(sandbox: Sandbox, ident: str) -> None:
+    """Open what the test card of a charge triggers: a dispute, an inquiry or an early fraud warning."""
+    charge = sandbox.find("charge", ident)
     card = charges.card_of(charge)
     if card is None:
         return
     if card.dispute == "early_fraud_warning":
-        _warn(box, charge)
+        _warn(sandbox, charge)
     else:
         inquiry = card.dispute == "inquiry"
-        open_dispute(box, charge, reason="general" if inquiry else card.dispute, inquiry=inquiry)
+        open_dispute(sandbox, charge, reason="general" if inquiry else card.dispute, inquiry=inquiry)
 
 
-def _warn(box: Box, charge: Doc) -> None:
+def _warn(sandbox: Sandbox, charge: Doc) -> None:
     warning = {
-        "id": box.ids.new("issfr_1"),
+        "id": sandbox.ids.new("issfr_1"),
         "object": "radar.early_fraud_warning",
         "actionable": True,
         "charge": charge["id"],
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "fraud_type": "unauthorized_use_of_card",
         "livemode": False,
         "payment_intent": charge["payment_intent"],
     }
-    box.add(warning, box.store.account_of(charge["id"]), parent=charge["id"])
-    events.emit(box, "radar.early_fraud_warning.created", warning)
+    sandbox.add(warning, sandbox.store.account_of(charge["id"]), parent=charge["id"])
+    events.emit(sandbox, "radar.early_fraud_warning.created", warning)
 
 
-def open_dispute(box: Box, charge: Doc, *, reason: str, inquiry: bool = False, amount: int | None = None) -> Doc:
+def open_dispute(
+    sandbox: Sandbox, charge: Doc, *, reason: str, inquiry: bool = False, amount: int | None = None
+) -> Doc:
     """Open a dispute on a charge; an inquiry takes no money yet. Raises 400."""
     if charges.card_of(charge) is None or not charge["captured"]:
         raise refused(f"Charge {charge['id']} took no money from a card, so nobody can dispute it.", param="charge")
@@ -51,19 +53,19 @@ def open_dispute(box: Box, charge: Doc, *, reason: str, inquiry: bool = False, a
         raise refused("The amount must be within what the charge took.", param="amount")
     if charge.get("_dispute_open"):
         raise refused(f"Charge {charge['id']} is already disputed.", code="charge_disputed")
-    account = box.store.account_of(charge["id"])
+    account = sandbox.store.account_of(charge["id"])
     dispute: Doc = {
-        "id": box.ids.new("du_1"),
+        "id": sandbox.ids.new("du_1"),
         "object": "dispute",
         "amount": amount or charge["amount_captured"],
         "balance_transactions": [],
         "charge": charge["id"],
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
         "evidence": {"enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": box.clock.now() + ANSWER_WITHIN, "enhanced_eligibility": {}, "has_evidence": False,
+            "due_by": sandbox.clock.now() + ANSWER_WITHIN, "enhanced_eligibility": {}, "has_evidence": False,
             "past_due": False, "submission_count": 0, "submission_method": "not_submitted",
         },
         "is_charge_refundable": inquiry,
@@ -83,46 +85,46 @@ def open_dispute(box: Box, charge: Doc, *, reason: str, inquiry: bool = False, a
         "reason": reason,
         "status": "warning_needs_response" if inquiry else "needs_response",
     }  # fmt: skip
-    before = box.render(charge)
+    before = sandbox.render(charge)
     charge |= {"disputed": True, "_dispute_open": not inquiry}
-    box.store.save(charge)
-    box.add(dispute, account, parent=charge["id"])
-    box.clock.schedule("dispute.deadline", dispute["id"], ANSWER_WITHIN)
-    events.emit(box, "charge.dispute.created", dispute)
-    events.emit(box, "charge.updated", charge, before=before)
+    sandbox.store.save(charge)
+    sandbox.add(dispute, account, parent=charge["id"])
+    sandbox.clock.schedule("dispute.deadline", dispute["id"], ANSWER_WITHIN)
+    events.emit(sandbox, "charge.dispute.created", dispute)
+    events.emit(sandbox, "charge.updated", charge, before=before)
     if not inquiry:
-        withdraw(box, dispute)
+        withdraw(sandbox, dispute)
     return dispute
 
 
-def withdraw(box: Box, dispute: Doc) -> None:
+def withdraw(sandbox: Sandbox, dispute: Doc) -> None:
     """Take the disputed amount and Stripe's fee out of the balance, in one movement."""
-    _move(box, dispute, -dispute["amount"], fee=_fee(box, dispute), words="Chargeback withdrawal for")
-    events.emit(box, "charge.dispute.funds_withdrawn", dispute)
+    _move(sandbox, dispute, -dispute["amount"], fee=_fee(sandbox, dispute), words="Chargeback withdrawal for")
+    events.emit(sandbox, "charge.dispute.funds_withdrawn", dispute)
 
 
-def _fee(box: Box, dispute: Doc) -> int:
-    """The fee is set in hundredths; other currencies count in their own minor units."""
+def _fee(sandbox: Sandbox, dispute: Doc) -> int:
+    """Return the fee in minor units; the setting is in hundredths of the currency."""
     places = currencies.decimals(dispute["currency"])
-    return int(box.settings.dispute_fee * 10**places // 100)
+    return int(sandbox.settings.dispute_fee * 10**places // 100)
 
 
-def _move(box: Box, dispute: Doc, amount: int, *, fee: int = 0, words: str, category: str = "dispute") -> None:
-    account = box.store.account_of(dispute["id"])
+def _move(sandbox: Sandbox, dispute: Doc, amount: int, *, fee: int = 0, words: str, category: str = "dispute") -> None:
+    account = sandbox.store.account_of(dispute["id"])
     transaction = balance_transaction.record(
-        box, account, "adjustment", source=dispute["id"], amount=amount, currency=dispute["currency"], fee=fee,
+        sandbox, account, "adjustment", source=dispute["id"], amount=amount, currency=dispute["currency"], fee=fee,
         fee_description="Dispute fee", counter=(("stripe/disputes", -amount),), category=category,
         description=f"{words} {dispute['charge']}",
     )  # fmt: skip
-    dispute["balance_transactions"].append(box.render(transaction))
-    box.store.save(dispute)
+    dispute["balance_transactions"].append(sandbox.render(transaction))
+    sandbox.store.save(dispute)
 
 
-def answer(box: Box, dispute: Doc, evidence: Doc, *, submit: bool) -> Doc:
+def answer(sandbox: Sandbox, dispute: Doc, evidence: Doc, *, submit: bool) -> Doc:
     """Add evidence, and send it to the bank when asked. Raises 400 for a dispute that is over."""
     if not is_open(dispute) or dispute["status"].endswith("under_review"):
         raise refused(f"This dispute is {dispute['status']}; evidence can no longer be changed.", code="dispute_closed")
-    before = box.render(dispute)
+    before = sandbox.render(dispute)
     dispute["evidence"] = {**dispute["evidence"], **evidence}
     details = dispute["evidence_details"]
     details["has_evidence"] = any(value for name, value in dispute["evidence"].items() if name != "enhanced_evidence")
@@ -130,81 +132,81 @@ def answer(box: Box, dispute: Doc, evidence: Doc, *, submit: bool) -> Doc:
         inquiry = dispute["status"].startswith("warning")
         dispute["status"] = "warning_under_review" if inquiry else "under_review"
         details |= {"submission_count": details["submission_count"] + 1, "submission_method": "manual"}
-        if box.settings.dispute_counter_fee and not inquiry:
-            _move(box, dispute, 0, fee=box.settings.dispute_counter_fee, words="Dispute countered fee for")
-            dispute["_counter_fee"] = box.settings.dispute_counter_fee
+        if sandbox.settings.dispute_counter_fee and not inquiry:
+            _move(sandbox, dispute, 0, fee=sandbox.settings.dispute_counter_fee, words="Dispute countered fee for")
+            dispute["_counter_fee"] = sandbox.settings.dispute_counter_fee
         verdict = {WINNING: "won", LOSING: "lost"}.get(evidence.get("uncategorized_text") or "")
         if verdict:
-            box.clock.schedule(f"dispute.{verdict}", dispute["id"], 0)
-    box.store.save(dispute)
-    events.emit(box, "charge.dispute.updated", dispute, before=before)
+            sandbox.clock.schedule(f"dispute.{verdict}", dispute["id"], 0)
+    sandbox.store.save(dispute)
+    events.emit(sandbox, "charge.dispute.updated", dispute, before=before)
     return dispute
 
 
 def is_open(dispute: Doc) -> bool:
-    """Tell whether a dispute has no outcome yet."""
+    """Return whether a dispute has no outcome yet."""
     return dispute["status"] not in ("won", "lost", "warning_closed", "prevented")
 
 
-def conclude(box: Box, dispute: Doc, outcome: str) -> Doc:
-    """Close a dispute as won or lost; a won one brings the amount back. Raises 400."""
+def conclude(sandbox: Sandbox, dispute: Doc, outcome: str) -> Doc:
+    """Close a dispute as won or lost; a won dispute returns the amount. Raises 400."""
     if not is_open(dispute):
         raise refused(f"This dispute is already closed: {dispute['status']}.", code="dispute_closed")
-    before = box.render(dispute)
+    before = sandbox.render(dispute)
     inquiry = dispute["status"].startswith("warning")
     dispute["status"] = "warning_closed" if inquiry else outcome
     dispute["is_charge_refundable"] = inquiry
-    charge = box.find("charge", dispute["charge"])
+    charge = sandbox.find("charge", dispute["charge"])
     charge["_dispute_open"] = outcome == "lost" and not inquiry
-    box.store.save(charge)
-    box.store.save(dispute)
+    sandbox.store.save(charge)
+    sandbox.store.save(dispute)
     if outcome == "won" and not inquiry:
-        # The fee for countering comes back with a win; the fee for the dispute itself does not.
-        _move(box, dispute, dispute["amount"], fee=-dispute.get("_counter_fee", 0), words="Chargeback reversal for",
+        # A win returns the fee for countering, but not the fee for the dispute itself.
+        _move(sandbox, dispute, dispute["amount"], fee=-dispute.get("_counter_fee", 0), words="Chargeback reversal for",
               category="dispute_reversal")  # fmt: skip
-        events.emit(box, "charge.dispute.funds_reinstated", dispute)
-    events.emit(box, "charge.dispute.closed", dispute, before=before)
+        events.emit(sandbox, "charge.dispute.funds_reinstated", dispute)
+    events.emit(sandbox, "charge.dispute.closed", dispute, before=before)
     return dispute
 
 
-def escalate(box: Box, dispute: Doc) -> Doc:
+def escalate(sandbox: Sandbox, dispute: Doc) -> Doc:
     """Turn an inquiry into a chargeback. Raises 400."""
     if not dispute["status"].startswith("warning_") or dispute["status"] == "warning_closed":
         raise refused("Only an open inquiry can become a chargeback.")
-    before = box.render(dispute)
+    before = sandbox.render(dispute)
     dispute |= {"status": "needs_response", "is_charge_refundable": False}
     dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
-    charge = box.find("charge", dispute["charge"])
+    charge = sandbox.find("charge", dispute["charge"])
     charge["_dispute_open"] = True
-    box.store.save(charge)
-    box.store.save(dispute)
-    events.emit(box, "charge.dispute.updated", dispute, before=before)
-    withdraw(box, dispute)
+    sandbox.store.save(charge)
+    sandbox.store.save(dispute)
+    events.emit(sandbox, "charge.dispute.updated", dispute, before=before)
+    withdraw(sandbox, dispute)
     return dispute
 
 
-@timer("dispute.won")
-def _won(box: Box, ident: str) -> None:
-    _decide(box, ident, "won")
+def win(sandbox: Sandbox, ident: str) -> None:
+    """Close a dispute in the platform's favour."""
+    _decide(sandbox, ident, "won")
 
 
-@timer("dispute.lost")
-def _lost(box: Box, ident: str) -> None:
-    _decide(box, ident, "lost")
+def lose(sandbox: Sandbox, ident: str) -> None:
+    """Close a dispute in the card holder's favour."""
+    _decide(sandbox, ident, "lost")
 
 
-@timer("dispute.deadline")
-def _deadline(box: Box, ident: str) -> None:
-    dispute = box.find("dispute", ident)
+def pass_deadline(sandbox: Sandbox, ident: str) -> None:
+    """Close a dispute as lost when nobody answered it in time."""
+    dispute = sandbox.find("dispute", ident)
     if dispute["status"].endswith("needs_response"):
         dispute["evidence_details"]["past_due"] = True
-        conclude(box, dispute, "lost")
+        conclude(sandbox, dispute, "lost")
 
 
-def _decide(box: Box, ident: str, outcome: str) -> None:
-    dispute = box.find("dispute", ident)
+def _decide(sandbox: Sandbox, ident: str, outcome: str) -> None:
+    dispute = sandbox.find("dispute", ident)
     if is_open(dispute):
-        conclude(box, dispute, outcome)
+        conclude(sandbox, dispute, outcome)
 
 
 EVIDENCE = tuple(name for name in (shape("dispute") or {})["evidence"] if name not in ("enhanced_evidence", "appeal"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.identifiers import letters
+from sandboxes.kit.params import Bool, Email, Hash, Int, Param, Str
 from sandboxes.stripe import params, shaping
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.identifiers import letters
-from sandboxes.stripe.params import Bool, Email, Hash, Int, Metadata, Param, Str
+from sandboxes.stripe.params import Metadata
+from sandboxes.stripe.sandbox import Sandbox
 
 DOB = Hash(day=Int(least=1, most=31), month=Int(least=1, most=12), year=Int(least=1900, most=2100))
 _KANA = {**params.ADDRESS, "town": Str()}
@@ -33,8 +34,8 @@ COMPANY: dict[str, Param] = {
 _SECRET = ("id_number", "id_number_secondary", "ssn_last_4")
 
 
-def render(box: Box, account: Doc) -> Doc:
-    """Return the Person object of an account's individual; numbers are told as given, never shown."""
+def render(sandbox: Sandbox, account: Doc) -> Doc:
+    """Return the Person object of an account's individual; numbers are only shown as provided."""
     given = account["_given"]["individual"]
     shown = {name: value for name, value in given.items() if name not in _SECRET}
     nothing: Doc = {"alternatives": [], "currently_due": [], "errors": [], "eventually_due": [], "past_due": [],
@@ -57,7 +58,7 @@ def render(box: Box, account: Doc) -> Doc:
 
 
 def company(given: Doc | None) -> Doc | None:
-    """Return the company hash of an account, its numbers told as given."""
+    """Return the company hash of an account; numbers are only shown as provided."""
     if not given:
         return None
     shown = {name: value for name, value in given.items() if name not in ("tax_id", "vat_id", "registration_number")}

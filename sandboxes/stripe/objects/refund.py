@@ -1,26 +1,26 @@
-"""Refunds: money back to the card, at once, later, or failing afterwards."""
+"""Refunds: money back to the card, immediate, delayed, or failing after success."""
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import currencies, events
-from sandboxes.stripe.box import Box, timer
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import balance_transaction, charge
+from sandboxes.stripe.sandbox import Sandbox
 
 LATER_SECONDS = 1
 
 
-def create(box: Box, account: str, paid: Doc, given: Doc) -> Doc:
+def create(sandbox: Sandbox, account: str, paid: Doc, given: Doc) -> Doc:
     """Refund a charge, all or part. Raises 400."""
     amount = _amount(paid, given.get("amount"))
     refund: Doc = {
-        "id": box.ids.new("re_3"),
+        "id": sandbox.ids.new("re_3"),
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
         "charge": paid["id"],
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": paid["currency"],
         "customer": paid.get("customer"),
         "destination_details": {"type": "card", "card": {"reference_type": None, "type": "refund"}},
@@ -33,23 +33,23 @@ def create(box: Box, account: str, paid: Doc, given: Doc) -> Doc:
         "reason": given.get("reason"),
         "status": "pending",
     }
-    short = _short(box, account, paid, amount)
-    if short and box.settings.refund_shortfall == "error":
+    short = _short(sandbox, account, paid, amount)
+    if short and sandbox.settings.refund_shortfall == "error":
         raise refused(
             "You have insufficient funds in your Stripe account to refund this charge.", code="balance_insufficient"
         )
-    before = box.render(paid)
+    before = sandbox.render(paid)
     paid["amount_refunded"] += amount
     paid["refunded"] = paid["amount_refunded"] == paid["amount_captured"]
-    box.store.save(paid)
-    box.add(refund, account, parent=paid["id"])
+    sandbox.store.save(paid)
+    sandbox.add(refund, account, parent=paid["id"])
     if short:
         refund["pending_reason"] = "insufficient_funds"
-        box.store.save(refund)
+        sandbox.store.save(refund)
     else:
-        _pay_back(box, account, refund, paid)
-    events.emit(box, "refund.created", refund)
-    events.emit(box, "charge.refunded", paid, before=before)
+        _pay_back(sandbox, account, refund, paid)
+    events.emit(sandbox, "refund.created", refund)
+    events.emit(sandbox, "charge.refunded", paid, before=before)
     return refund
 
 
@@ -79,20 +79,20 @@ def _amount(paid: Doc, asked: int | None) -> int:
     return amount
 
 
-def _short(box: Box, account: str, paid: Doc, amount: int) -> bool:
-    """Tell whether the balance cannot pay: a settled charge is refunded from the available balance."""
-    inward = balance_transaction.of(box, paid, "_balance_transaction")
+def _short(sandbox: Sandbox, account: str, paid: Doc, amount: int) -> bool:
+    """Return whether the balance does not cover a refund; settled charges are refunded from the available balance."""
+    inward = balance_transaction.of(sandbox, paid, "_balance_transaction")
     if inward["status"] == "pending":
         return False
-    return balance_transaction.available(box, account, paid["currency"]) < amount
+    return balance_transaction.available(sandbox, account, paid["currency"]) < amount
 
 
-def _pay_back(box: Box, account: str, refund: Doc, paid: Doc) -> None:
-    inward = balance_transaction.of(box, paid, "_balance_transaction")
-    # What has not settled yet is given back out of the pending balance, with the charge's own date.
+def _pay_back(sandbox: Sandbox, account: str, refund: Doc, paid: Doc) -> None:
+    inward = balance_transaction.of(sandbox, paid, "_balance_transaction")
+    # A charge that has not settled is refunded from the pending balance, with the charge's own date.
     due = inward["available_on"] if inward["status"] == "pending" else None
     transaction = balance_transaction.record(
-        box, account, "refund", source=refund["id"], amount=-refund["amount"], currency=refund["currency"],
+        sandbox, account, "refund", source=refund["id"], amount=-refund["amount"], currency=refund["currency"],
         counter=((charge.card_book(paid), refund["amount"]),), available_on=due,
         description=f"REFUND FOR CHARGE ({paid['description'] or paid['id']})",
     )  # fmt: skip
@@ -101,86 +101,86 @@ def _pay_back(box: Box, account: str, refund: Doc, paid: Doc) -> None:
     card = charge.card_of(paid)
     if card and card.refund == "later":
         refund["pending_reason"] = "processing"
-        box.clock.schedule("refund.succeed", refund["id"], LATER_SECONDS)
+        sandbox.clock.schedule("refund.succeed", refund["id"], LATER_SECONDS)
     else:
         refund["status"] = "succeeded"
         if card and card.refund == "fails":
-            box.clock.schedule("refund.fail", refund["id"], LATER_SECONDS)
-    box.store.save(refund)
+            sandbox.clock.schedule("refund.fail", refund["id"], LATER_SECONDS)
+    sandbox.store.save(refund)
 
 
-@timer("refunds.retry")
-def _retry(box: Box, account: str) -> None:
-    """Pay the refunds that waited for money, oldest first, as far as it goes."""
-    waiting = box.store.find(
+def retry(sandbox: Sandbox, account: str) -> None:
+    """Execute the refunds that waited for funds, oldest first, while the balance covers them."""
+    waiting = sandbox.store.find(
         "refund",
         account=account,
         where={"pending_reason": "insufficient_funds"},
         conditions=((balance_transaction.PENDING, 0),),
     )
     for refund in waiting:
-        paid = box.find("charge", refund["charge"])
-        if not _short(box, account, paid, refund["amount"]):
-            before = box.render(refund)
-            _pay_back(box, account, refund, paid)
-            _tell(box, "refund.updated", refund, before)
+        paid = sandbox.find("charge", refund["charge"])
+        if not _short(sandbox, account, paid, refund["amount"]):
+            before = sandbox.render(refund)
+            _pay_back(sandbox, account, refund, paid)
+            _emit(sandbox, "refund.updated", refund, before)
 
 
-@timer("refund.succeed")
-def _succeed(box: Box, ident: str) -> None:
-    refund = box.find("refund", ident)
+def succeed(sandbox: Sandbox, ident: str) -> None:
+    """Let a pending refund reach the card."""
+    refund = sandbox.find("refund", ident)
     if refund["status"] == "pending":
-        before = box.render(refund)
+        before = sandbox.render(refund)
         refund |= {"status": "succeeded", "pending_reason": None}
-        box.store.save(refund)
-        _tell(box, "refund.updated", refund, before)
+        sandbox.store.save(refund)
+        _emit(sandbox, "refund.updated", refund, before)
 
 
-@timer("refund.fail")
-def _fail(box: Box, ident: str) -> None:
-    refund = box.find("refund", ident)
+def fail_after_success(sandbox: Sandbox, ident: str) -> None:
+    """Let a refund that succeeded fail after all."""
+    refund = sandbox.find("refund", ident)
     if refund["status"] == "succeeded":
-        fail(box, refund, "expired_or_canceled_card")
+        fail(sandbox, refund, "expired_or_canceled_card")
 
 
-def fail(box: Box, refund: Doc, reason: str) -> Doc:
-    """The card does not take the money back; the account has it again."""
-    before = box.render(refund)
-    paid = box.find("charge", refund["charge"])
+def fail(sandbox: Sandbox, refund: Doc, reason: str) -> Doc:
+    """Fail a refund: the card does not accept the money, and the account has it again."""
+    before = sandbox.render(refund)
+    paid = sandbox.find("charge", refund["charge"])
     if refund["balance_transaction"]:
         back = balance_transaction.record(
-            box, box.store.account_of(refund["id"]), "refund_failure", source=refund["id"], amount=refund["amount"],
-            currency=refund["currency"], counter=((charge.card_book(paid), -refund["amount"]),),
+            sandbox, sandbox.store.account_of(refund["id"]), "refund_failure", source=refund["id"],
+            amount=refund["amount"], currency=refund["currency"],
+            counter=((charge.card_book(paid), -refund["amount"]),),
         )  # fmt: skip
         refund["failure_balance_transaction"] = back["id"]
     refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None}
-    box.store.save(refund)
-    _give_back(box, refund, paid)
-    events.emit(box, "refund.failed", refund, before=before)
-    _tell(box, "charge.refund.updated", refund, before)
+    sandbox.store.save(refund)
+    _give_back(sandbox, refund, paid)
+    events.emit(sandbox, "refund.failed", refund, before=before)
+    _emit(sandbox, "charge.refund.updated", refund, before)
     return refund
 
 
-def cancel(box: Box, refund: Doc) -> Doc:
-    """Give up a refund that waits for money. Raises 400."""
+def cancel(sandbox: Sandbox, refund: Doc) -> Doc:
+    """Cancel a refund that waits for funds. Raises 400."""
     if refund["status"] != "pending" or refund["pending_reason"] != "insufficient_funds":
         raise refused("Only refunds that wait for funds can be canceled.")
-    before = box.render(refund)
+    before = sandbox.render(refund)
     refund |= {"status": "canceled", "pending_reason": None}
-    box.store.save(refund)
-    _give_back(box, refund, box.find("charge", refund["charge"]))
-    _tell(box, "refund.updated", refund, before)
+    sandbox.store.save(refund)
+    _give_back(sandbox, refund, sandbox.find("charge", refund["charge"]))
+    _emit(sandbox, "refund.updated", refund, before)
     return refund
 
 
-def _give_back(box: Box, refund: Doc, paid: Doc) -> None:
-    """What was not refunded in the end can be refunded again."""
-    before = box.render(paid)
+def _give_back(sandbox: Sandbox, refund: Doc, paid: Doc) -> None:
+    """Subtract a refund that failed from what was refunded, so that the amount can be refunded again."""
+    before = sandbox.render(paid)
     paid["amount_refunded"] -= refund["amount"]
     paid["refunded"] = False
-    box.store.save(paid)
-    events.emit(box, "charge.updated", paid, before=before)
+    sandbox.store.save(paid)
+    events.emit(sandbox, "charge.updated", paid, before=before)
 
 
-def _tell(box: Box, kind: str, refund: Doc, before: Doc) -> None:
-    events.emit(box, kind, refund, before=before)
+def _emit(sandbox: Sandbox, kind: str, refund: Doc, before: Doc) -> None:
+    events.emit(sandbox, kind, refund, before=before)

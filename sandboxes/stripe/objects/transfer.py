@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.documents import Doc
 from sandboxes.stripe import currencies, events
-from sandboxes.stripe.box import Box, renders
-from sandboxes.stripe.documents import Doc, listed
 from sandboxes.stripe.errors import refused
+from sandboxes.stripe.listing import listed
 from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import balance_transaction, charge
+from sandboxes.stripe.sandbox import Sandbox
 
-# Who receives transfers under the recipient agreement can use them a day later than others.
+# Under the recipient agreement transferred funds become available a day later.
 RECIPIENTS_WAIT = 86_400
 
 
-def check_destination(box: Box, ident: str, account: str) -> Doc:
-    """Return the account that gets the money. Raises 400."""
-    destination = box.store.get(ident, "account")
-    # Connected accounts do not know of each other.
-    if destination is None or box.platform not in (account, ident):
+def check_destination(sandbox: Sandbox, ident: str, account: str) -> Doc:
+    """Return the destination account. Raises 400."""
+    destination = sandbox.store.get(ident, "account")
+    # Connected accounts cannot see each other.
+    if destination is None or sandbox.platform not in (account, ident):
         raise refused(f"No such destination: '{ident}'", code="resource_missing", param="destination")
     if ident == account:
         raise refused("Cannot transfer to your own account.", param="destination")
     names = ("transfers", "legacy_payments")
-    if "active" not in (accounts.capability_status(box, destination, name) for name in names):
+    if "active" not in (accounts.capability_status(sandbox, destination, name) for name in names):
         raise refused(
             "Your destination account needs to have at least one of the following capabilities enabled:"
             " transfers, legacy_payments",
@@ -32,9 +33,9 @@ def check_destination(box: Box, ident: str, account: str) -> Doc:
     return destination
 
 
-def source(box: Box, account: str, ident: str, *, amount: int, currency: str) -> Doc:
-    """Return the charge that funds a transfer and still can. Raises 400."""
-    found = box.find("charge", ident, account=account, param="source_transaction")
+def source(sandbox: Sandbox, account: str, ident: str, *, amount: int, currency: str) -> Doc:
+    """Return the source charge of a transfer, whose unrefunded amount covers it. Raises 400."""
+    found = sandbox.find("charge", ident, account=account, param="source_transaction")
     if not found["captured"] or found["status"] != "succeeded":
         raise refused("The source_transaction must be a successful, captured charge.", param="source_transaction")
     if found["currency"] != currency:
@@ -44,7 +45,7 @@ def source(box: Box, account: str, ident: str, *, amount: int, currency: str) ->
             param="currency",
         )
     earlier = sum(
-        transfer["amount"] - transfer["amount_reversed"] for transfer in box.store.find("transfer", parent=ident)
+        transfer["amount"] - transfer["amount_reversed"] for transfer in sandbox.store.find("transfer", parent=ident)
     )
     limit = charge.unrefunded(found)
     if amount + earlier > limit:
@@ -57,9 +58,9 @@ def source(box: Box, account: str, ident: str, *, amount: int, currency: str) ->
     return found
 
 
-def require_available(box: Box, account: str, amount: int, currency: str) -> None:
-    """Refuse what the available balance does not cover. Raises 400."""
-    if balance_transaction.available(box, account, currency) < amount:
+def require_available(sandbox: Sandbox, account: str, amount: int, currency: str) -> None:
+    """Refuse a transfer that the available balance does not cover. Raises 400."""
+    if balance_transaction.available(sandbox, account, currency) < amount:
         raise refused(
             "You have insufficient funds in your Stripe account for this transfer."
             " Your card balance is too low; see what becomes available in your balance.",
@@ -67,40 +68,40 @@ def require_available(box: Box, account: str, amount: int, currency: str) -> Non
         )
 
 
-def move(box: Box, account: str, transfer: Doc, available_on: int | None) -> None:
-    """Move the money: out of the sender's balance, into the destination's, both until the same moment pending."""
+def move(sandbox: Sandbox, account: str, transfer: Doc, available_on: int | None) -> None:
+    """Move the money from the sender's balance to the destination's, pending on both sides until the same moment."""
     amount, currency, ident = transfer["amount"], transfer["currency"], transfer["id"]
-    payment = _payment(box, transfer)
-    now = box.clock.now()
+    payment = _payment(sandbox, transfer)
+    now = sandbox.clock.now()
     leaves = available_on if available_on is not None and available_on > now else None
     arrives = leaves or now
     middle = f"transit/{ident}"
-    if accounts.is_recipient(box.find("account", transfer["destination"])):
+    if accounts.is_recipient(sandbox.find("account", transfer["destination"])):
         arrives += RECIPIENTS_WAIT
     out = balance_transaction.record(
-        box, account, "transfer", source=ident, amount=-amount, currency=currency,
+        sandbox, account, "transfer", source=ident, amount=-amount, currency=currency,
         counter=((middle, amount),), available_on=leaves,
         description=transfer["description"],
     )  # fmt: skip
     into = balance_transaction.record(
-        box, transfer["destination"], "payment", source=payment["id"], amount=amount, currency=currency,
+        sandbox, transfer["destination"], "payment", source=payment["id"], amount=amount, currency=currency,
         counter=((middle, -amount),), available_on=arrives,
     )  # fmt: skip
     transfer |= {"balance_transaction": out["id"], "destination_payment": payment["id"]}
     payment |= {"balance_transaction": into["id"], "_balance_transaction": into["id"]}
-    box.add(payment, transfer["destination"], parent=ident)
+    sandbox.add(payment, transfer["destination"], parent=ident)
 
 
-def _payment(box: Box, transfer: Doc) -> Doc:
+def _payment(sandbox: Sandbox, transfer: Doc) -> Doc:
     return {
-        "id": box.ids.new("py_1"),
+        "id": sandbox.ids.new("py_1"),
         "object": "charge",
         "amount": transfer["amount"],
         "amount_captured": transfer["amount"],
         "amount_refunded": 0,
         "billing_details": {"address": {}},
         "captured": True,
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": transfer["currency"],
         "disputed": False,
         "fraud_details": {},
@@ -115,8 +116,8 @@ def _payment(box: Box, transfer: Doc) -> Doc:
     }
 
 
-def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
-    """Bring back all or part of a transfer. Raises 400."""
+def reverse(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc) -> Doc:
+    """Reverse all or part of a transfer. Raises 400."""
     amount, currency = reversal["amount"], transfer["currency"]
     left = transfer["amount"] - transfer["amount_reversed"]
     if left == 0:
@@ -127,63 +128,63 @@ def reverse(box: Box, account: str, transfer: Doc, reversal: Doc) -> Doc:
             f" ({currencies.shown(left, currency)})",
             param="amount",
         )
-    payment = box.find("charge", transfer["destination_payment"])
-    inward = balance_transaction.of(box, payment)
+    payment = sandbox.find("charge", transfer["destination_payment"])
+    inward = balance_transaction.of(sandbox, payment)
     pending = inward["status"] == "pending"
     column = balance_transaction.pending if pending else balance_transaction.available
-    if column(box, transfer["destination"], currency) < amount:
+    if column(sandbox, transfer["destination"], currency) < amount:
         raise refused("The connected account has insufficient funds for this reversal.", code="balance_insufficient")
-    _bring_back(box, account, transfer, reversal, payment)
-    before = box.render(transfer)
+    _bring_back(sandbox, account, transfer, reversal, payment)
+    before = sandbox.render(transfer)
     transfer["amount_reversed"] += amount
     transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
-    box.store.save(transfer)
-    events.emit(box, "transfer.reversed", transfer, before=before)
+    sandbox.store.save(transfer)
+    events.emit(sandbox, "transfer.reversed", transfer, before=before)
     return reversal
 
 
 def _until(movement: Doc) -> int | None:
-    """Return until when a movement is pending, which what takes it back is too."""
+    """Return until when a movement is pending; its reversal is pending as long."""
     return int(movement["available_on"]) if movement["status"] == "pending" else None
 
 
-def _bring_back(box: Box, account: str, transfer: Doc, reversal: Doc, payment: Doc) -> None:
+def _bring_back(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc, payment: Doc) -> None:
     amount, currency, middle = reversal["amount"], transfer["currency"], f"transit/{reversal['id']}"
     refund = {
-        "id": box.ids.new("pyr_1"),
+        "id": sandbox.ids.new("pyr_1"),
         "object": "refund",
         "amount": amount,
         "charge": payment["id"],
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": currency,
         "metadata": {},
         "source_transfer_reversal": reversal["id"],
         "status": "succeeded",
     }
     out = balance_transaction.record(
-        box, transfer["destination"], "payment_refund", source=refund["id"], amount=-amount, currency=currency,
-        counter=((middle, amount),), available_on=_until(balance_transaction.of(box, payment)),
+        sandbox, transfer["destination"], "payment_refund", source=refund["id"], amount=-amount, currency=currency,
+        counter=((middle, amount),), available_on=_until(balance_transaction.of(sandbox, payment)),
     )  # fmt: skip
     back = balance_transaction.record(
-        box, account, "transfer_refund", source=reversal["id"], amount=amount, currency=currency,
-        counter=((middle, -amount),), available_on=_until(balance_transaction.of(box, transfer)),
+        sandbox, account, "transfer_refund", source=reversal["id"], amount=amount, currency=currency,
+        counter=((middle, -amount),), available_on=_until(balance_transaction.of(sandbox, transfer)),
     )  # fmt: skip
     refund["balance_transaction"] = out["id"]
-    box.add(refund, transfer["destination"], parent=payment["id"])
+    sandbox.add(refund, transfer["destination"], parent=payment["id"])
     reversal |= {"balance_transaction": back["id"], "destination_payment_refund": refund["id"]}
-    box.add(reversal, account, parent=transfer["id"])
+    sandbox.add(reversal, account, parent=transfer["id"])
     payment["amount_refunded"] += amount
     payment["refunded"] = payment["amount_refunded"] == payment["amount"]
-    box.store.save(payment)
+    sandbox.store.save(payment)
 
 
-@renders("transfer")
-def _rendered(box: Box, transfer: Doc) -> Doc:
-    found = box.store.find("transfer_reversal", parent=transfer["id"], newest_first=True, limit=11)
+def render(sandbox: Sandbox, transfer: Doc) -> Doc:
+    """Return the transfer as the API answers it, with its newest reversals."""
+    found = sandbox.store.find("transfer_reversal", parent=transfer["id"], newest_first=True, limit=11)
     return {
         **transfer,
         "reversals": listed(
-            [box.render(reversal) for reversal in found[:10]],
+            [sandbox.render(reversal) for reversal in found[:10]],
             f"/v1/transfers/{transfer['id']}/reversals",
             has_more=len(found) > 10,
         ),

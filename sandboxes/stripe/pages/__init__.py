@@ -1,1 +1,1 @@
-"""Hosted pages: onboarding, card payment, 3-D Secure, and the script for pages of one's own."""
+"""Hosted pages (onboarding, card payment, 3-D Secure), and the script for a platform's own pages."""

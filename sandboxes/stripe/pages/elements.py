@@ -1,4 +1,4 @@
-"""The script for pages of one's own, and the frame that holds its card inputs."""
+"""The script for a platform's own pages, and the frame that holds its card inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandboxes.stripe.pages.html import text
+from sandboxes.kit.html import text
 
 STATIC = Path(__file__).parent / "static"
 _WORDS = {
@@ -29,7 +29,7 @@ html, body { margin: 0; background: transparent; color: var(--colorText, CanvasT
 form { display: grid; grid-template-columns: 1fr 1fr; gap: .7rem; padding: 4px; }
 .wide { grid-column: 1 / -1; }
 label { display: block; font-size: .9em; margin-bottom: .2rem; }
-input { box-sizing: border-box; width: 100%; font: inherit; padding: .6rem .7rem; border: 1px solid #767676;
+input { box-sizing: border-sandbox; width: 100%; font: inherit; padding: .6rem .7rem; border: 1px solid #767676;
   border-radius: var(--borderRadius, .4rem); background: var(--colorBackground, Field); color: inherit; }
 input:focus-visible { outline: 2px solid var(--colorPrimary, #3d3dcc); outline-offset: 1px; }
 input[aria-invalid="true"] { border-color: var(--colorDanger, #b3001b); }
@@ -58,7 +58,7 @@ class ElementPages:
         return _javascript("frame.js")
 
     async def frame(self, request: web.Request) -> web.StreamResponse:
-        """Serve the frame: card inputs, or nothing to see for calls without an element."""
+        """Serve the frame: card inputs, or an empty page for calls without an element."""
         nonce = secrets.token_urlsafe(16)
         language = request.query.get("locale", "auto").partition("-")[0]
         if language not in _WORDS:

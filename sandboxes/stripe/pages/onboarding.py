@@ -1,4 +1,4 @@
-"""The onboarding page behind an account link: asks what Stripe must know, works once."""
+"""The onboarding page behind an account link: collects the requirements, works once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
+from sandboxes.kit.documents import Doc, merged
+from sandboxes.kit.errors import ApiError
+from sandboxes.kit.html import page, posted, sent_to, text
+from sandboxes.kit.params import Hash, Param
 from sandboxes.stripe import banks, countries, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc, merged
-from sandboxes.stripe.errors import ApiError
 from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import bank_account, person
-from sandboxes.stripe.pages.html import page, posted, sent_to, text
+from sandboxes.stripe.sandbox import Sandbox
 
 _EXAMPLES = {
     "individual.first_name": "Jenny", "individual.last_name": "Rosen", "individual.email": "jenny@example.com",
@@ -24,19 +25,19 @@ _EXAMPLES = {
     "company.address.line1": "1 Test Street", "company.address.city": "Testville",
     "company.address.postal_code": "94107",
 }  # fmt: skip
-_TYPES: dict[str, params.Param] = {
-    "individual": params.Hash(person.INDIVIDUAL),
-    "company": params.Hash(person.COMPANY),
+_TYPES: dict[str, Param] = {
+    "individual": Hash(person.INDIVIDUAL),
+    "company": Hash(person.COMPANY),
 }
 _NUMBERS = ("individual.dob.day", "individual.dob.month", "individual.dob.year")
 SESSION_SECONDS = 3600
 
 
 class Onboarding:
-    """Shows the form, takes it, and sends the visitor back."""
+    """Shows the form, accepts it, and redirects the visitor back."""
 
-    def __init__(self, box: Box) -> None:
-        self.box = box
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
@@ -48,40 +49,40 @@ class Onboarding:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Show the form on the first visit within the link's life; else send back to refresh_url."""
-        box = self.box
-        with box.store.transaction():
+        """Show the form on the first visit within the link's life; else redirect to refresh_url."""
+        sandbox = self.sandbox
+        with sandbox.store.transaction():
             link = self._link(request)
-            if link["_visited"] or link["expires_at"] <= box.clock.now():
+            if link["_visited"] or link["expires_at"] <= sandbox.clock.now():
                 return sent_to(link["_refresh_url"])
             link["_visited"] = True
-            box.store.save(link)
-            return self._form(box.find("account", link["_account"]), {}, None)
+            sandbox.store.save(link)
+            return self._form(sandbox.find("account", link["_account"]), {}, None)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Take the form and send back to return_url; a wrong field shows the form again.
+        """Accept the form and redirect to return_url; an invalid field shows the form again.
 
-        A client may post at once without having read the page: that uses the link up as a visit does.
+        A client may post without having read the page: that uses the link as a visit does.
         """
         given = await posted(request)
         self._link(request)
         where, error = self.take(request.match_info["token"], given, request.remote)
         if error is None:
             return sent_to(where)
-        with self.box.store.transaction():
-            return self._form(self.box.find("account", request.match_info["account"]), given, error)
+        with self.sandbox.store.transaction():
+            return self._form(self.sandbox.find("account", request.match_info["account"]), given, error)
 
     def take(self, token: str, given: dict[str, str], remote: str | None) -> tuple[str, str | None]:
-        """Take the form of a link; return where the visitor is sent, or what is wrong with the form."""
-        box = self.box
-        with box.store.transaction():
-            link = box.find("account_link", f"link_{token}")
+        """Accept the form of a link; return where to redirect the visitor, and the error in the form or None."""
+        sandbox = self.sandbox
+        with sandbox.store.transaction():
+            link = sandbox.find("account_link", f"link_{token}")
             open_until = link["expires_at"] + (SESSION_SECONDS if link["_visited"] else 0)
-            if link["_submitted"] or open_until <= box.clock.now():
+            if link["_submitted"] or open_until <= sandbox.clock.now():
                 return link["_refresh_url"], None
             link["_visited"] = True
-            box.store.save(link)
-            account = box.find("account", link["_account"])
+            sandbox.store.save(link)
+            account = sandbox.find("account", link["_account"])
             if given.get("action") == "leave":
                 return link["_return_url"], None
             wrong = self._wrong(account, given)
@@ -92,21 +93,21 @@ class Onboarding:
             except ApiError as error:
                 return "", str(error)
             link["_submitted"] = True
-            box.store.save(link)
-        box.run_due()
+            sandbox.store.save(link)
+        sandbox.run_due()
         return link["_return_url"], None
 
     async def dashboard(self, request: web.Request) -> web.StreamResponse:
         """Show the Express dashboard of an account: its balance and bank, once per login link."""
-        box = self.box
-        with box.store.transaction():
-            link = box.store.get(f"login_{request.match_info['token']}", "login_link")
+        sandbox = self.sandbox
+        with sandbox.store.transaction():
+            link = sandbox.store.get(f"login_{request.match_info['token']}", "login_link")
             if link is None or link["_account"] != request.match_info["account"] or link["_visited"]:
                 return page("This link has expired", "<p>Ask the platform for a new one.</p>", status=410)
             link["_visited"] = True
-            box.store.save(link)
-            account = box.render(box.find("account", link["_account"]))
-            books = box.money.balances(f"{account['id']}/")
+            sandbox.store.save(link)
+            account = sandbox.render(sandbox.find("account", link["_account"]))
+            books = sandbox.journal.balances(f"{account['id']}/")
         rows = "".join(
             f"<li>{text(book.rpartition('/')[2])}: {amount} {text(currency)} (minor units)</li>"
             for book, sums in books.items()
@@ -115,7 +116,7 @@ class Onboarding:
         return page("Your balance", f"<p>{text(account['email'] or account['id'])}</p><ul>{rows}</ul>")
 
     def _link(self, request: web.Request) -> Doc:
-        link = self.box.store.get(f"link_{request.match_info['token']}", "account_link")
+        link = self.sandbox.store.get(f"link_{request.match_info['token']}", "account_link")
         if link is None or link["_account"] != request.match_info["account"]:
             raise web.HTTPNotFound(text="No such onboarding link.")
         return link
@@ -154,13 +155,13 @@ class Onboarding:
 
     def _already(self, account: Doc, name: str) -> bool:
         if name in ("account_number", "routing_number", "account_holder_name"):
-            attached = bool(self.box.store.find("bank_account", parent=account["id"], limit=1))
+            attached = bool(self.sandbox.store.find("bank_account", parent=account["id"], limit=1))
             return attached or name in ("routing_number", "account_holder_name")
-        return name not in accounts.due(self.box, account)
+        return name not in accounts.due(self.sandbox, account)
 
     def _fill(self, account: Doc, given: dict[str, str], remote: str | None) -> None:
-        box = self.box
-        before = box.render(account)
+        sandbox = self.sandbox
+        before = sandbox.render(account)
         account["business_type"] = account["business_type"] or "individual"
         typed: Doc = {}
         for name, _label in self._asked(account):
@@ -173,15 +174,15 @@ class Onboarding:
         if given.get("account_number", "").strip():
             self._add_bank(account, given)
         account["tos_acceptance"] |= {
-            "date": box.clock.now(), "ip": remote or "127.0.0.1",
+            "date": sandbox.clock.now(), "ip": remote or "127.0.0.1",
             "service_agreement": account["tos_acceptance"].get("service_agreement") or "full",
         }  # fmt: skip
         account |= {"_submitted": True, "_asked": []}
-        accounts.reassess(box, account, before)
+        accounts.reassess(sandbox, account, before)
 
     def _add_bank(self, account: Doc, given: dict[str, str]) -> None:
         bank_account.attach(
-            self.box,
+            self.sandbox,
             account,
             bank_account.checked(
                 {

@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import ApiError
+from sandboxes.kit.html import page, posted, sent_to, text
+from sandboxes.kit.params import Url
 from sandboxes.stripe import currencies
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import ApiError
 from sandboxes.stripe.objects import payment_intent, setup_intent
-from sandboxes.stripe.pages.html import page, posted, sent_to, text
-from sandboxes.stripe.params import Url
+from sandboxes.stripe.sandbox import Sandbox
 
 _FIELDS = (
     ("number", "Card number", "4242 4242 4242 4242", "cc-number"),
@@ -28,7 +28,7 @@ _TELL = 'window.parent.postMessage({ event: "authenticated" }, "*");'
 
 
 class Over(web.HTTPGone):
-    """The authentication was finished elsewhere; the page around an embedded one is told, so that it can go on."""
+    """The authentication is finished already; a page that embeds the step is notified."""
 
     def __init__(self, *, embedded: bool) -> None:
         said = page("This step is over", "<p>You can go on.</p>", frames="*", script=_TELL if embedded else "")
@@ -36,10 +36,10 @@ class Over(web.HTTPGone):
 
 
 class PaymentPages:
-    """Shows the pages and takes their forms."""
+    """Shows the pages and accepts their forms."""
 
-    def __init__(self, box: Box) -> None:
-        self.box = box
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
 
     def routes(self) -> list[web.RouteDef]:
         """Return the table of routes."""
@@ -52,34 +52,34 @@ class PaymentPages:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Show the card form of an intent that is still to be paid."""
-        with self.box.store.transaction():
+        """Show the card form of an intent that is not paid yet."""
+        with self.sandbox.store.transaction():
             intent = self._by_secret(request)
             return _card_form(intent, {}, None) if intent["status"] in payment_intent.OPEN else _finished(intent)
 
     async def pay(self, request: web.Request) -> web.StreamResponse:
-        """Try to pay with the typed card; then 3-D Secure, the return address, or a word of thanks."""
-        box, given, back = self.box, await posted(request), _return_url(request)
+        """Try to pay with the typed card; continue with 3-D Secure, the return address, or a confirmation page."""
+        sandbox, given, back = self.sandbox, await posted(request), _return_url(request)
         try:
-            with box.store.transaction():
+            with sandbox.store.transaction():
                 intent = self._by_secret(request)
-                account = box.store.account_of(intent["id"])
+                account = sandbox.store.account_of(intent["id"])
                 if intent["status"] not in payment_intent.OPEN:
                     return _finished(intent)
                 typed = {"payment_method_data": {"card": _card(given), "billing_details": {"name": given.get("name")}}}
-                payment_intent.choose_method(box, intent, account, typed)
-                payment_intent.confirm(box, intent, return_url=back, off_session=False, error_on_action=False)
+                payment_intent.choose_method(sandbox, intent, account, typed)
+                payment_intent.confirm(sandbox, intent, return_url=back, off_session=False, error_on_action=False)
         except ApiError as error:
-            with box.store.transaction():
+            with sandbox.store.transaction():
                 return _card_form(self._by_secret(request), given, str(error))
-        box.run_due()
+        sandbox.run_due()
         if intent["status"] == "requires_action":
             return sent_to(_challenge_url(intent))
         return sent_to(_with_result(back, intent)) if back else _finished(intent)
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Show the 3-D Secure step."""
-        with self.box.store.transaction():
+        with self.sandbox.store.transaction():
             intent, _module = self._challenged(request)
         amount = currencies.shown(intent["amount"], intent["currency"]) if "amount" in intent else "nothing now"
         body = (
@@ -90,27 +90,27 @@ class PaymentPages:
         return page("3-D Secure", body, frames="*")
 
     async def authenticate(self, request: web.Request) -> web.StreamResponse:
-        """Take the answer, go on with the payment, and send the visitor back."""
-        box, given = self.box, await posted(request)
-        with box.store.transaction():
+        """Accept the answer, continue the payment, and redirect the visitor back."""
+        sandbox, given = self.sandbox, await posted(request)
+        with sandbox.store.transaction():
             intent, module = self._challenged(request)
         ident, back = intent["id"], intent["_return_url"]
         try:
-            with box.store.transaction():
-                intent = box.find(intent["object"], ident)
-                module.authenticate(box, intent, passed=given.get("action") == "pass")
+            with sandbox.store.transaction():
+                intent = sandbox.find(intent["object"], ident)
+                module.authenticate(sandbox, intent, passed=given.get("action") == "pass")
         except ApiError:
-            with box.store.transaction():
-                intent = box.find(intent["object"], ident)
-        box.run_due()
+            with sandbox.store.transaction():
+                intent = sandbox.find(intent["object"], ident)
+        sandbox.run_due()
         if "embedded" in request.query:
             return page("Thank you", "<p>You can go on.</p>", frames="*", script=_TELL)
         return sent_to(_with_result(back, intent)) if back else _finished(intent)
 
     async def receipt(self, request: web.Request) -> web.StreamResponse:
-        """Show what a charge took."""
-        with self.box.store.transaction():
-            charge = self.box.store.get(request.match_info["charge"], "charge")
+        """Show the receipt of a charge."""
+        with self.sandbox.store.transaction():
+            charge = self.sandbox.store.get(request.match_info["charge"], "charge")
         if charge is None:
             raise web.HTTPNotFound(text="No such receipt.")
         paid = currencies.shown(charge["amount_captured"], charge["currency"])
@@ -119,7 +119,7 @@ class PaymentPages:
 
     def _by_secret(self, request: web.Request) -> Doc:
         secret = request.match_info["secret"]
-        intent = self.box.store.get(secret.partition("_secret_")[0], "payment_intent")
+        intent = self.sandbox.store.get(secret.partition("_secret_")[0], "payment_intent")
         if intent is None or intent["client_secret"] != secret:
             raise web.HTTPNotFound(text="No such payment.")
         return intent
@@ -129,7 +129,7 @@ class PaymentPages:
         kind, module = (
             ("setup_intent", setup_intent) if ident.startswith("seti_") else ("payment_intent", payment_intent)
         )
-        intent = self.box.store.get(ident, kind)
+        intent = self.sandbox.store.get(ident, kind)
         if (
             intent is None
             or intent["status"] != "requires_action"
@@ -140,7 +140,7 @@ class PaymentPages:
 
 
 def _return_url(request: web.Request) -> str | None:
-    """Return where the payer is to go afterwards, checked before any money moves."""
+    """Return the payer's return address, which is checked before any money moves."""
     address = request.query.get("return_url")
     try:
         return Url().typed(urlunsplit(urlsplit(address)), "return_url") if address else None
@@ -179,7 +179,7 @@ def _challenge_url(intent: Doc) -> str:
 
 
 def _with_result(address: str, intent: Doc) -> str:
-    """Add what Stripe adds to a return address: the intent, its secret, and how it went."""
+    """Add Stripe's parameters to a return address: the intent, its secret and the result."""
     kind = intent["object"]
     done = intent["status"] in ("succeeded", "requires_capture", "processing")
     parts = urlsplit(address)

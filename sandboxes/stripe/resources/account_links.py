@@ -1,14 +1,15 @@
-"""Account links, login links and account sessions: ways for a connected account to meet Stripe's pages."""
+"""Account links, login links and account sessions: how a connected account reaches Stripe's pages."""
 
 from __future__ import annotations
 
-from sandboxes.stripe.box import Box, renders
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param, missing_param, refused, unknown_params
-from sandboxes.stripe.params import AnyHash, Bool, Choice, Hash, Str, Url
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param, missing_param, unknown_params
+from sandboxes.kit.params import AnyHash, Bool, Choice, Hash, Str, Url
+from sandboxes.kit.routing import route
+from sandboxes.stripe.errors import refused
 from sandboxes.stripe.resources.accounts import connected, reachable
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.shaping import shape
 
 
@@ -26,23 +27,23 @@ from sandboxes.stripe.shaping import shape
         ),
     },
 )
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Create a link to the onboarding page that works once and for a few minutes."""
-    account = connected(box, call, call.params["account"])
+    account = connected(sandbox, call, call.params["account"])
     for name in ("refresh_url", "return_url"):
         if not call.get(name):
             raise missing_param(name)
     collected_by_platform = account["controller"].get("requirement_collection") == "application"
     if call.params["type"] == "account_update" and not collected_by_platform:
         raise bad_param("account_update is for accounts whose requirements the platform collects.", "type")
-    token = box.ids.new("", 20)
-    return box.add(
+    token = sandbox.ids.new("", 20)
+    return sandbox.add(
         {
             "id": f"link_{token}",
             "object": "account_link",
-            "created": box.clock.now(),
-            "expires_at": box.clock.now() + box.settings.link_lifetime,
-            "url": f"{box.base_url}/setup/e/{account['id']}/{token}",
+            "created": sandbox.clock.now(),
+            "expires_at": sandbox.clock.now() + sandbox.settings.link_lifetime,
+            "url": f"{sandbox.base_url}/setup/e/{account['id']}/{token}",
             "_account": account["id"],
             "_type": call.params["type"],
             "_refresh_url": call.params["refresh_url"],
@@ -50,44 +51,42 @@ def create(box: Box, call: Call) -> Doc:
             "_visited": False,
             "_submitted": False,
         },
-        box.platform,
+        sandbox.platform,
     )
 
 
-@renders("account_link")
-@renders("login_link")
-@renders("account_session")
-def _without_id(_box: Box, link: Doc) -> Doc:
+def render(_sandbox: Sandbox, link: Doc) -> Doc:
+    """Return a link or session as the API answers it, which is without its id."""
     link.pop("id")
     return link
 
 
 @route("POST", "/v1/accounts/{ident}/login_links")
-def create_login(box: Box, call: Call, ident: str) -> Doc:
+def create_login(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Create a link to the account's own dashboard, for Express dashboards only."""
-    account = reachable(box, call, ident)
+    account = reachable(sandbox, call, ident)
     if account["controller"]["stripe_dashboard"]["type"] != "express":
         raise refused("Login links can be created only for accounts with an Express dashboard.")
-    if not box.render(account)["details_submitted"]:
+    if not sandbox.render(account)["details_submitted"]:
         raise refused("Cannot create a login link for an account that has not completed onboarding.")
-    token = box.ids.new("", 20)
-    return box.add(
+    token = sandbox.ids.new("", 20)
+    return sandbox.add(
         {
             "id": f"login_{token}",
             "object": "login_link",
-            "created": box.clock.now(),
-            "url": f"{box.base_url}/express/{ident}/{token}",
+            "created": sandbox.clock.now(),
+            "url": f"{sandbox.base_url}/express/{ident}/{token}",
             "_account": ident,
             "_visited": False,
         },
-        box.platform,
+        sandbox.platform,
     )
 
 
 @route("POST", "/v1/account_sessions", {"account": Str(required=True), "components": AnyHash(required=True)})
-def create_session(box: Box, call: Call) -> Doc:
+def create_session(sandbox: Sandbox, call: Call) -> Doc:
     """Create a session for embedded components."""
-    account = reachable(box, call, call.params["account"])
+    account = reachable(sandbox, call, call.params["account"])
     known = (shape("account_session") or {})["components"]
     asked = call.params["components"]
     for name in asked.keys() - known.keys():
@@ -97,9 +96,9 @@ def create_session(box: Box, call: Call) -> Doc:
         "id": "",
         "object": "account_session",
         "account": account["id"],
-        "client_secret": box.ids.new("accs_secret__", 56),
+        "client_secret": sandbox.ids.new("accs_secret__", 56),
         "components": components,
-        "expires_at": box.clock.now() + 3600,
+        "expires_at": sandbox.clock.now() + 3600,
         "livemode": False,
     }
 

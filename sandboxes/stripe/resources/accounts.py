@@ -1,19 +1,21 @@
-"""`/v1/accounts`: create, read, update, delete and list connected accounts; `/v1/account` is one's own."""
+"""`/v1/accounts`: create, read, update, delete and list connected accounts; `/v1/account` is the caller's own."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc, merged
+from sandboxes.kit.errors import ApiError, bad_param, unknown_params
+from sandboxes.kit.params import AnyHash, Array, Bool, Choice, Either, Email, Hash, Int, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import countries, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc, merged
-from sandboxes.stripe.errors import ApiError, bad_param, refused, unknown_params
+from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import bank_account, person
-from sandboxes.stripe.params import AnyHash, Array, Bool, Choice, Currency, Either, Email, Hash, Int, Metadata, Str
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.params import Currency, Metadata
+from sandboxes.stripe.sandbox import Sandbox
 
 INTERVALS = ("manual", "daily", "weekly", "monthly")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -104,11 +106,11 @@ _BY_TYPE = {
 
 
 @route("POST", "/v1/accounts", CREATE)
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Create a connected account."""
-    if call.account != box.platform:
+    if call.account != sandbox.platform:
         raise ApiError(403, "Only a platform can create connected accounts.")
-    country = call.get("country", box.settings.platform_country).upper()
+    country = call.get("country", sandbox.settings.platform_country).upper()
     if country not in countries.CURRENCIES:
         raise bad_param(
             f"Country '{country}' is unknown. Accounts can be created in: {', '.join(sorted(countries.CURRENCIES))}.",
@@ -116,12 +118,12 @@ def create(box: Box, call: Call) -> Doc:
             "country_unsupported",
         )
     kind, controller = _controller(call)
-    account = accounts.new(box, box.ids.new("acct_1", 15), country=country, kind=kind, controller=controller)
-    box.add(account, box.platform)
-    _change(box, call, account)
-    box.store.save(account)
-    if accounts.submitted(box, account):
-        accounts.reassess(box, account, box.render(account))
+    account = accounts.new(sandbox, sandbox.ids.new("acct_1", 15), country=country, kind=kind, controller=controller)
+    sandbox.add(account, sandbox.platform)
+    _change(sandbox, call, account)
+    sandbox.store.save(account)
+    if accounts.submitted(sandbox, account):
+        accounts.reassess(sandbox, account, sandbox.render(account))
     return account
 
 
@@ -164,60 +166,60 @@ def _check_controller(fees: str, losses: str, collection: str, dashboard: str) -
 
 
 @route("GET", "/v1/accounts/{ident}")
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read one account."""
-    return reachable(box, call, ident)
+    return reachable(sandbox, call, ident)
 
 
 @route("GET", "/v1/account")
-def retrieve_own(box: Box, call: Call) -> Doc:
+def retrieve_own(sandbox: Sandbox, call: Call) -> Doc:
     """Read the account that the call is made for."""
-    return box.find("account", call.account)
+    return sandbox.find("account", call.account)
 
 
 @route("GET", "/v1/accounts", {**params.PAGE, "created": params.created()})
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List the connected accounts."""
-    return listing.page(box, call, "account", conditions=(("id <> ?", box.platform),))
+    return listing.page(sandbox, call, "account", conditions=(("id <> ?", sandbox.platform),))
 
 
 @route("POST", "/v1/accounts/{ident}", UPDATE)
-def update(box: Box, call: Call, ident: str) -> Doc:
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Change an account."""
-    account = reachable(box, call, ident)
-    before = box.render(account)
-    _change(box, call, account)
-    accounts.reassess(box, account, before)
+    account = reachable(sandbox, call, ident)
+    before = sandbox.render(account)
+    _change(sandbox, call, account)
+    accounts.reassess(sandbox, account, before)
     return account
 
 
 @route("DELETE", "/v1/accounts/{ident}")
-def delete(box: Box, call: Call, ident: str) -> Doc:
+def delete(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Delete a connected account that holds no money."""
-    account = connected(box, call, ident)
-    held = box.money.balances(f"{account['id']}/")
+    account = connected(sandbox, call, ident)
+    held = sandbox.journal.balances(f"{account['id']}/")
     if any(amount for sums in held.values() for amount in sums.values()):
         raise refused("This account cannot be deleted: its balance is not zero.", code="account_invalid")
-    for bank in box.store.find("bank_account", parent=account["id"]):
-        box.store.delete(bank["id"])
-    box.store.delete(account["id"])
+    for bank in sandbox.store.find("bank_account", parent=account["id"]):
+        sandbox.store.delete(bank["id"])
+    sandbox.store.delete(account["id"])
     return {"id": ident, "object": "account", "deleted": True}
 
 
 @route("POST", "/v1/accounts/{ident}/reject", {"reason": Choice("fraud", "terms_of_service", "other", required=True)})
-def reject(box: Box, call: Call, ident: str) -> Doc:
-    """Reject an account: it may do nothing any more."""
-    account = connected(box, call, ident)
-    before = box.render(account)
+def reject(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Reject an account: all its capabilities end."""
+    account = connected(sandbox, call, ident)
+    before = sandbox.render(account)
     account["_disabled"] = f"rejected.{call.params['reason']}"
-    accounts.reassess(box, account, before)
+    accounts.reassess(sandbox, account, before)
     return account
 
 
-def reachable(box: Box, call: Call, ident: str) -> Doc:
+def reachable(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Return an account that the caller may see: its own, or for the platform any connected one. Raises 403."""
-    account = box.store.get(ident, "account")
-    if account is None or (call.account not in (box.platform, ident)):
+    account = sandbox.store.get(ident, "account")
+    if account is None or (call.account not in (sandbox.platform, ident)):
         raise ApiError(
             403,
             f"The provided key does not have access to account '{ident}' (or that account does not exist).",
@@ -226,15 +228,15 @@ def reachable(box: Box, call: Call, ident: str) -> Doc:
     return account
 
 
-def connected(box: Box, call: Call, ident: str) -> Doc:
-    """Return an account that the caller may end: never the platform's own. Raises 403 and 400."""
-    account = reachable(box, call, ident)
-    if ident == box.platform:
+def connected(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Return an account that the caller may close, which is never the platform's own. Raises 403 and 400."""
+    account = reachable(sandbox, call, ident)
+    if ident == sandbox.platform:
         raise refused("This can be done to connected accounts only, not to your own account.", code="account_invalid")
     return account
 
 
-def _change(box: Box, call: Call, account: Doc) -> None:
+def _change(sandbox: Sandbox, call: Call, account: Doc) -> None:
     call.taken(account, "business_type", "default_currency", "email")
     for name in ("business_profile", "settings"):
         if name in call.params:
@@ -247,9 +249,9 @@ def _change(box: Box, call: Call, account: Doc) -> None:
     if call.get("tos_acceptance"):
         _accept_terms(account, call.params["tos_acceptance"])
     if call.get("capabilities"):
-        _request_capabilities(box, account, call.params["capabilities"])
+        _request_capabilities(sandbox, account, call.params["capabilities"])
     if call.get("external_account"):
-        bank_account.attach(box, account, call.params["external_account"], param="external_account", default=True)
+        bank_account.attach(sandbox, account, call.params["external_account"], param="external_account", default=True)
 
 
 def _accept_terms(account: Doc, given: Doc) -> None:
@@ -269,27 +271,27 @@ def _accept_terms(account: Doc, given: Doc) -> None:
     account["tos_acceptance"] = {**account["tos_acceptance"], **given}
 
 
-def _request_capabilities(box: Box, account: Doc, given: Doc) -> None:
+def _request_capabilities(sandbox: Sandbox, account: Doc, given: Doc) -> None:
     for name, asked in given.items():
         if name not in accounts.CAPABILITIES:
             raise unknown_params([f"capabilities[{name}]"])
         wanted = Hash(requested=Bool()).read(asked, f"capabilities[{name}]") or {}
-        if name == "transfers" and not countries.reachable(box.settings.platform_country, account["country"]):
+        if name == "transfers" and not countries.reachable(sandbox.settings.platform_country, account["country"]):
             raise refused(
-                f"Funds cannot be sent from a platform in {box.settings.platform_country}"
+                f"Funds cannot be sent from a platform in {sandbox.settings.platform_country}"
                 f" to accounts in {account['country']}.",
                 code="country_unsupported",
                 param="country",
             )
-        request_capability(box, account, name, requested=bool(wanted.get("requested")))
+        request_capability(sandbox, account, name, requested=bool(wanted.get("requested")))
 
 
-def request_capability(box: Box, account: Doc, name: str, *, requested: bool) -> None:
-    """Ask for a capability, or give it up. Raises 400 for what the account's agreement excludes."""
+def request_capability(sandbox: Sandbox, account: Doc, name: str, *, requested: bool) -> None:
+    """Request a capability, or give it up. Raises 400 for one that the account's agreement excludes."""
     if requested and name == "card_payments" and accounts.is_recipient(account):
         raise bad_param(
             "Accounts under the recipient service agreement cannot request card_payments.", f"capabilities[{name}]"
         )
     earlier = account["_capabilities"].get(name, {"requested_at": None})
-    asked_at = earlier["requested_at"] if requested and earlier["requested_at"] else box.clock.now()
+    asked_at = earlier["requested_at"] if requested and earlier["requested_at"] else sandbox.clock.now()
     account["_capabilities"][name] = {"requested": requested, "requested_at": asked_at if requested else None}

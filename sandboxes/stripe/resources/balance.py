@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.kit.params import Array, Bool, Choice, Hash, Int, Param, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param
 from sandboxes.stripe.objects import balance_transaction
-from sandboxes.stripe.params import Array, Bool, Choice, Currency, Hash, Int, Param, Str
+from sandboxes.stripe.params import Currency
 from sandboxes.stripe.resources.accounts import DAYS, INTERVALS
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 
 
 class Amounts(Param):
@@ -27,9 +28,9 @@ class Amounts(Param):
 
 
 @route("GET", "/v1/balance")
-def retrieve(box: Box, call: Call) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call) -> Doc:
     """Read the balance of the calling account."""
-    return balance_transaction.balance(box, call.account)
+    return balance_transaction.balance(sandbox, call.account)
 
 
 @route(
@@ -44,24 +45,24 @@ def retrieve(box: Box, call: Call) -> Doc:
         "type": Str(),
     },
 )
-def list_transactions(box: Box, call: Call) -> Doc:
-    """List the movements of the calling account's money."""
+def list_transactions(sandbox: Sandbox, call: Call) -> Doc:
+    """List the balance transactions of the calling account."""
     where = listing.filters(call, "currency", "source", "type")
     if call.get("payout"):
-        where["source"] = box.find("payout", call.params["payout"], account=call.account, param="payout")["id"]
-    return listing.page(box, call, "balance_transaction", where=where)
+        where["source"] = sandbox.find("payout", call.params["payout"], account=call.account, param="payout")["id"]
+    return listing.page(sandbox, call, "balance_transaction", where=where)
 
 
 @route("GET", "/v1/balance_transactions/{ident}")
-def retrieve_transaction(box: Box, call: Call, ident: str) -> Doc:
-    """Read one movement."""
-    return box.find("balance_transaction", ident, account=call.account)
+def retrieve_transaction(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Read one balance transaction."""
+    return sandbox.find("balance_transaction", ident, account=call.account)
 
 
 @route("GET", "/v1/balance_settings")
-def retrieve_settings(box: Box, call: Call) -> Doc:
-    """Read how the calling account is paid out."""
-    return _settings(box, box.find("account", call.account))
+def retrieve_settings(sandbox: Sandbox, call: Call) -> Doc:
+    """Read the payout settings of the calling account."""
+    return _settings(sandbox, sandbox.find("account", call.account))
 
 
 @route(
@@ -83,10 +84,10 @@ def retrieve_settings(box: Box, call: Call) -> Doc:
         )
     },
 )
-def update_settings(box: Box, call: Call) -> Doc:
-    """Change how the calling account is paid out."""
-    account = box.find("account", call.account)
-    before = box.render(_settings(box, account))
+def update_settings(sandbox: Sandbox, call: Call) -> Doc:
+    """Change the payout settings of the calling account."""
+    account = sandbox.find("account", call.account)
+    before = sandbox.render(_settings(sandbox, account))
     given = call.get("payments") or {}
     payouts, asked = account["settings"]["payouts"], given.get("payouts") or {}
     if given.get("debit_negative_balances") is not None:
@@ -98,13 +99,13 @@ def update_settings(box: Box, call: Call) -> Doc:
     override = (given.get("settlement_timing") or {}).get("delay_days_override")
     if override is not None:
         payouts["schedule"]["delay_days"] = override
-    box.store.save(account)
-    settings = _settings(box, account)
-    events.emit(box, "balance_settings.updated", settings, account=call.account, before=before)
+    sandbox.store.save(account)
+    settings = _settings(sandbox, account)
+    events.emit(sandbox, "balance_settings.updated", settings, account=call.account, before=before)
     return settings
 
 
-def _settings(box: Box, account: Doc) -> Doc:
+def _settings(sandbox: Sandbox, account: Doc) -> Doc:
     payouts = account["settings"]["payouts"]
     schedule = payouts["schedule"]
     return {
@@ -118,7 +119,7 @@ def _settings(box: Box, account: Doc) -> Doc:
                     name: schedule.get(name) for name in ("interval", "monthly_payout_days", "weekly_payout_days")
                 },
                 "statement_descriptor": payouts["statement_descriptor"],
-                "status": "enabled" if box.render(account)["payouts_enabled"] else "disabled",
+                "status": "enabled" if sandbox.render(account)["payouts_enabled"] else "disabled",
             },
             "settlement_timing": {
                 "delay_days": int(schedule["delay_days"]),

@@ -1,15 +1,16 @@
-"""`/v1/charges`: read, change the words on them, refunds of one charge."""
+"""`/v1/charges`: read, change descriptions and metadata, list refunds."""
 
 from __future__ import annotations
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.params import Email, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.objects import charge as charges
-from sandboxes.stripe.params import Email, Metadata, Str
+from sandboxes.stripe.params import Metadata
 from sandboxes.stripe.resources.payment_intents import SHIPPING
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 
 
 @route(
@@ -23,16 +24,16 @@ from sandboxes.stripe.routing import route
         "transfer_group": Str(),
     },
 )
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List charges."""
     where = listing.filters(call, "customer", "payment_intent", "transfer_group")
-    return listing.page(box, call, "charge", where=where)
+    return listing.page(sandbox, call, "charge", where=where)
 
 
 @route("GET", "/v1/charges/{ident}")
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read a charge."""
-    return box.find("charge", ident, account=call.account)
+    return sandbox.find("charge", ident, account=call.account)
 
 
 @route(
@@ -46,13 +47,13 @@ def retrieve(box: Box, call: Call, ident: str) -> Doc:
         "transfer_group": Str(),
     },
 )
-def update(box: Box, call: Call, ident: str) -> Doc:
-    """Change the words on a charge."""
-    return charges.update(box, box.find("charge", ident, account=call.account), call.params)
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Change the description or metadata of a charge."""
+    return charges.update(sandbox, sandbox.find("charge", ident, account=call.account), call.params)
 
 
 @route("GET", "/v1/charges/{ident}/refunds", params.PAGE)
-def list_refunds(box: Box, call: Call, ident: str) -> Doc:
+def list_refunds(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """List the refunds of a charge."""
-    box.find("charge", ident, account=call.account)
-    return listing.page(box, call, "refund", parent=ident)
+    sandbox.find("charge", ident, account=call.account)
+    return listing.page(sandbox, call, "refund", parent=ident)

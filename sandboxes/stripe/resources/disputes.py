@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.params import Bool, Hash, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.objects import dispute as disputes
-from sandboxes.stripe.params import Bool, Hash, Metadata, Str
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.params import Metadata
+from sandboxes.stripe.sandbox import Sandbox
 
 
 @route(
@@ -16,15 +17,15 @@ from sandboxes.stripe.routing import route
     "/v1/disputes",
     {**params.PAGE, "created": params.created(), "charge": Str(), "payment_intent": Str()},
 )
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List disputes."""
-    return listing.page(box, call, "dispute", where=listing.filters(call, "charge", "payment_intent"))
+    return listing.page(sandbox, call, "dispute", where=listing.filters(call, "charge", "payment_intent"))
 
 
 @route("GET", "/v1/disputes/{ident}")
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read a dispute."""
-    return box.find("dispute", ident, account=call.account)
+    return sandbox.find("dispute", ident, account=call.account)
 
 
 @route(
@@ -36,20 +37,20 @@ def retrieve(box: Box, call: Call, ident: str) -> Doc:
         "submit": Bool(),
     },
 )
-def update(box: Box, call: Call, ident: str) -> Doc:
-    """Answer a dispute; evidence is sent to the bank at once unless submit=false."""
-    dispute = box.find("dispute", ident, account=call.account)
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Respond to a dispute; evidence is sent to the bank at once unless submit=false."""
+    dispute = sandbox.find("dispute", ident, account=call.account)
     if "metadata" in call.params:
-        before = box.render(dispute)
+        before = sandbox.render(dispute)
         dispute["metadata"] = params.merge_metadata(dispute["metadata"], call.params["metadata"])
-        box.store.save(dispute)
-        events.emit(box, "charge.dispute.updated", dispute, before=before)
+        sandbox.store.save(dispute)
+        events.emit(sandbox, "charge.dispute.updated", dispute, before=before)
     if "evidence" in call.params or call.get("submit"):
-        disputes.answer(box, dispute, call.get("evidence", {}), submit=call.get("submit", True))
+        disputes.answer(sandbox, dispute, call.get("evidence", {}), submit=call.get("submit", True))
     return dispute
 
 
 @route("POST", "/v1/disputes/{ident}/close")
-def close(box: Box, call: Call, ident: str) -> Doc:
+def close(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Accept a dispute as lost, for good."""
-    return disputes.conclude(box, box.find("dispute", ident, account=call.account), "lost")
+    return disputes.conclude(sandbox, sandbox.find("dispute", ident, account=call.account), "lost")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param, missing_param
+from sandboxes.kit.params import Bool, Choice, Either, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import cards, events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param, missing_param, refused
+from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import bank_account, payment_method
-from sandboxes.stripe.params import Bool, Choice, Either, Metadata, Str
+from sandboxes.stripe.params import Metadata
 from sandboxes.stripe.resources.accounts import BANK, reachable
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 
 
 @route(
@@ -19,33 +21,33 @@ from sandboxes.stripe.routing import route
     "/v1/accounts/{ident}/external_accounts",
     {"external_account": Either(Str(), BANK, required=True), "default_for_currency": Bool(), "metadata": Metadata()},
 )
-def create(box: Box, call: Call, ident: str) -> Doc:
+def create(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Add a bank account, from a token or raw numbers."""
-    account = reachable(box, call, ident)
-    before = box.render(account)
+    account = reachable(sandbox, call, ident)
+    before = sandbox.render(account)
     bank = bank_account.attach(
-        box, account, call.params["external_account"], param="external_account",
+        sandbox, account, call.params["external_account"], param="external_account",
         default=call.get("default_for_currency"),
     )  # fmt: skip
     bank["metadata"] = params.merge_metadata({}, call.get("metadata", {}))
-    box.store.save(bank)
-    accounts.reassess(box, account, before)
+    sandbox.store.save(bank)
+    accounts.reassess(sandbox, account, before)
     return bank
 
 
 @route("GET", "/v1/accounts/{ident}/external_accounts", {**params.PAGE, "object": Choice("bank_account", "card")})
-def list_all(box: Box, call: Call, ident: str) -> Doc:
+def list_all(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """List the bank accounts."""
-    reachable(box, call, ident)
+    reachable(sandbox, call, ident)
     kind = call.get("object", "bank_account")
-    return listing.page(box, call, kind, parent=ident, scoped=False)
+    return listing.page(sandbox, call, kind, parent=ident, scoped=False)
 
 
 @route("GET", "/v1/accounts/{ident}/external_accounts/{bank}")
-def retrieve(box: Box, call: Call, ident: str, bank: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
     """Read one bank account."""
-    reachable(box, call, ident)
-    return box.find("bank_account", bank, account=ident)
+    reachable(sandbox, call, ident)
+    return sandbox.find("bank_account", bank, account=ident)
 
 
 @route(
@@ -59,42 +61,42 @@ def retrieve(box: Box, call: Call, ident: str, bank: str) -> Doc:
         "metadata": Metadata(),
     },
 )
-def update(box: Box, call: Call, ident: str, bank: str) -> Doc:
-    """Change what may be changed of a bank account."""
-    reachable(box, call, ident)
-    doc = box.find("bank_account", bank, account=ident)
-    before = box.render(doc)
+def update(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
+    """Change the fields of a bank account that may be changed."""
+    reachable(sandbox, call, ident)
+    doc = sandbox.find("bank_account", bank, account=ident)
+    before = sandbox.render(doc)
     details = ("account_holder_name", "account_holder_type", "account_type")
     call.taken(doc, *details)
     if call.params.keys() & set(details):
         doc["status"] = "new"
     if call.get("default_for_currency"):
-        bank_account.undefault(box, bank_account.of_currency(box, ident, doc["currency"]))
+        bank_account.undefault(sandbox, bank_account.of_currency(sandbox, ident, doc["currency"]))
         doc["default_for_currency"] = True
     if "metadata" in call.params:
         doc["metadata"] = params.merge_metadata(doc["metadata"], call.params["metadata"])
-    box.store.save(doc)
-    events.emit(box, "account.external_account.updated", doc, account=ident, before=before)
+    sandbox.store.save(doc)
+    events.emit(sandbox, "account.external_account.updated", doc, account=ident, before=before)
     return doc
 
 
 @route("DELETE", "/v1/accounts/{ident}/external_accounts/{bank}")
-def delete(box: Box, call: Call, ident: str, bank: str) -> Doc:
-    """Remove a bank account; a default one goes last."""
-    account = reachable(box, call, ident)
-    doc = box.find("bank_account", bank, account=ident)
-    siblings = bank_account.of_currency(box, ident, doc["currency"])
+def delete(sandbox: Sandbox, call: Call, ident: str, bank: str) -> Doc:
+    """Remove a bank account; the default one only when it is the last."""
+    account = reachable(sandbox, call, ident)
+    doc = sandbox.find("bank_account", bank, account=ident)
+    siblings = bank_account.of_currency(sandbox, ident, doc["currency"])
     if doc["default_for_currency"] and len(siblings) > 1:
         raise refused("You cannot delete the default external account for a currency; choose another default first.")
-    before = box.render(account)
-    events.emit(box, "account.external_account.deleted", doc, account=ident)
-    box.store.delete(bank)
-    accounts.reassess(box, account, before)
+    before = sandbox.render(account)
+    events.emit(sandbox, "account.external_account.deleted", doc, account=ident)
+    sandbox.store.delete(bank)
+    accounts.reassess(sandbox, account, before)
     return {"id": bank, "object": "bank_account", "deleted": True}
 
 
 @route("POST", "/v1/tokens", {"bank_account": BANK, "card": payment_method.CARD}, publishable=True)
-def tokenize(box: Box, call: Call) -> Doc:
+def tokenize(sandbox: Sandbox, call: Call) -> Doc:
     """Turn a bank account or a card into a token that can be used once."""
     token: Doc = {
         "id": "",
@@ -102,28 +104,32 @@ def tokenize(box: Box, call: Call) -> Doc:
         "bank_account": None,
         "card": None,
         "client_ip": call.remote,
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "livemode": False,
         "used": False,
     }
     if call.get("bank_account"):
         details = bank_account.checked(call.params["bank_account"], "bank_account")
-        bank = bank_account.build(box, details)
+        bank = bank_account.build(sandbox, details)
         bank.pop("created")
-        token |= {"id": box.ids.new("btok_1"), "type": "bank_account", "bank_account": box.render(bank)}
+        token |= {"id": sandbox.ids.new("btok_1"), "type": "bank_account", "bank_account": sandbox.render(bank)}
         token["_details"] = details
     elif call.get("card"):
-        card, details = payment_method.card_of(box, call.params["card"])
-        token |= {"id": box.ids.new("tok_1"), "type": "card", "card": payment_method.legacy_card(box, card, details)}
+        card, details = payment_method.card_of(sandbox, call.params["card"])
+        token |= {
+            "id": sandbox.ids.new("tok_1"),
+            "type": "card",
+            "card": payment_method.legacy_card(sandbox, card, details),
+        }
         token["_card"], token["_details"] = card.name, details
     else:
         raise missing_param("bank_account")
-    return box.add(token, call.account)
+    return sandbox.add(token, call.account)
 
 
 @route("GET", "/v1/tokens/{ident}")
-def retrieve_token(box: Box, call: Call, ident: str) -> Doc:
+def retrieve_token(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read a token."""
     if cards.ready_made(ident):
         raise bad_param("A ready-made test token cannot be read.", "id")
-    return box.find("token", ident, account=call.account)
+    return sandbox.find("token", ident, account=call.account)

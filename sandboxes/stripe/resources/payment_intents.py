@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import ApiError, bad_param
+from sandboxes.kit.params import Array, Bool, Choice, Email, Hash, Int, Param, Str, Url
+from sandboxes.kit.routing import route
 from sandboxes.stripe import currencies, events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import ApiError, bad_param, refused
+from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import account as accounts
 from sandboxes.stripe.objects import payment_intent as intents
 from sandboxes.stripe.objects import payment_method as methods
-from sandboxes.stripe.objects.disclosure import disclosed
-from sandboxes.stripe.params import (
-    Amount,
-    Array,
-    Bool,
-    BoolOrWord,
-    Choice,
-    Currency,
-    Email,
-    Hash,
-    Int,
-    Metadata,
-    Param,
-    Str,
-    Url,
-)
+from sandboxes.stripe.objects.visibility import visible
+from sandboxes.stripe.params import Amount, BoolOrWord, Currency, Metadata
 from sandboxes.stripe.resources.customers import living
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 
 SHIPPING = Hash(address=Hash(params.ADDRESS), name=Str(), phone=Str(), carrier=Str(), tracking_number=Str())
 USAGE = Choice("off_session", "on_session")
@@ -49,7 +37,7 @@ MANDATE = Hash(customer_acceptance=Hash(
 
 
 class NoLongerTaken(Param):
-    """A parameter that this version of the API refuses with a code of its own."""
+    """A parameter that this version of the API refuses with its own error code."""
 
     def read(self, value: Any, path: str) -> Any:
         """Refuse."""
@@ -106,26 +94,26 @@ _COPIED = (
 
 
 @route("POST", "/v1/payment_intents", CREATE)
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Create an intent, and confirm it when asked."""
     _check_amount(call.params["amount"], call.params["currency"])
-    _check_seller(box, call.account)
-    intent = _fresh(box, call)
-    _check_references(box, call, intent)
-    box.add(intent, call.account)
-    intents.choose_method(box, intent, call.account, call.params)
-    box.store.save(intent)
-    events.emit(box, "payment_intent.created", intent)
+    _check_seller(sandbox, call.account)
+    intent = _fresh(sandbox, call)
+    _check_references(sandbox, call, intent)
+    sandbox.add(intent, call.account)
+    intents.choose_method(sandbox, intent, call.account, call.params)
+    sandbox.store.save(intent)
+    events.emit(sandbox, "payment_intent.created", intent)
     if call.get("confirm"):
-        return _confirm(box, call, intent)
+        return _confirm(sandbox, call, intent)
     for name in ("return_url", "off_session", "error_on_requires_action"):
         if call.get(name):
             raise bad_param(f"`{name}` can only be passed with `confirm=true`.", name)
     return intent
 
 
-def _fresh(box: Box, call: Call) -> Doc:
-    ident = box.ids.new("pi_3")
+def _fresh(sandbox: Sandbox, call: Call) -> Doc:
+    ident = sandbox.ids.new("pi_3")
     intent: Doc = {
         "id": ident,
         "object": "payment_intent",
@@ -134,9 +122,9 @@ def _fresh(box: Box, call: Call) -> Doc:
         "amount_details": {"tip": {}},
         "amount_received": 0,
         "capture_method": call.get("capture_method", "automatic_async"),
-        "client_secret": f"{ident}_secret_{box.ids.new('', 25)}",
+        "client_secret": f"{ident}_secret_{sandbox.ids.new('', 25)}",
         "confirmation_method": call.get("confirmation_method", "automatic"),
-        "created": box.clock.now(),
+        "created": sandbox.clock.now(),
         "currency": call.params["currency"],
         "last_payment_error": None,
         "latest_charge": None,
@@ -168,10 +156,10 @@ def _choose_types(intent: Doc, call: Call) -> None:
     intent["payment_method_types"] = allowed or ["card"]
 
 
-def _check_seller(box: Box, account: str) -> None:
-    """A connected account sells in its own name only with the capability for it."""
-    seller = box.find("account", account)
-    if account != box.platform and accounts.capability_status(box, seller, "card_payments") != "active":
+def _check_seller(sandbox: Sandbox, account: str) -> None:
+    """Refuse a payment on behalf of a connected account without the capability card_payments."""
+    seller = sandbox.find("account", account)
+    if account != sandbox.platform and accounts.capability_status(sandbox, seller, "card_payments") != "active":
         raise refused(
             "Your account cannot currently make charges: its capability card_payments is not active.",
             code="insufficient_capabilities_for_charge",
@@ -187,18 +175,18 @@ def _check_amount(amount: int, currency: str) -> None:
         raise bad_param(f"Amounts in {currency} must be divisible by {step}.", "amount", "parameter_invalid_integer")
 
 
-def _check_references(box: Box, call: Call, intent: Doc) -> None:
+def _check_references(sandbox: Sandbox, call: Call, intent: Doc) -> None:
     if intent["customer"]:
-        living(box, call, intent["customer"], param="customer")
+        living(sandbox, call, intent["customer"], param="customer")
     if intent["on_behalf_of"]:
-        box.find("account", intent["on_behalf_of"], param="on_behalf_of")
+        sandbox.find("account", intent["on_behalf_of"], param="on_behalf_of")
     card = (call.get("payment_method_options") or {}).get("card") or {}
     intent["payment_method_options"]["card"].update({name: value for name, value in card.items() if value is not None})
 
 
-def _confirm(box: Box, call: Call, intent: Doc) -> Doc:
+def _confirm(sandbox: Sandbox, call: Call, intent: Doc) -> Doc:
     return intents.confirm(
-        box,
+        sandbox,
         intent,
         return_url=call.get("return_url"),
         by_script=bool(call.get("use_stripe_sdk")),
@@ -208,34 +196,34 @@ def _confirm(box: Box, call: Call, intent: Doc) -> Doc:
 
 
 @route("GET", "/v1/payment_intents", {**params.PAGE, "created": params.created(), "customer": Str()})
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List intents."""
-    return listing.page(box, call, "payment_intent", where=listing.filters(call, "customer"))
+    return listing.page(sandbox, call, "payment_intent", where=listing.filters(call, "customer"))
 
 
 @route("GET", "/v1/payment_intents/{ident}", {"client_secret": Str()}, publishable=True)
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read an intent; a publishable key must show its client secret."""
-    return disclosed(box, known(box, call, "payment_intent", ident))
+    return visible(sandbox, known(sandbox, call, "payment_intent", ident))
 
 
 @route("POST", "/v1/payment_intents/{ident}", {**CHANGEABLE, "amount": Amount(), "currency": Currency()})
-def update(box: Box, call: Call, ident: str) -> Doc:
-    """Change an intent that is still open; a finished one keeps its terms."""
-    intent = box.find("payment_intent", ident, account=call.account)
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Change an intent that is still open. Raises 400 for a finished one's terms."""
+    intent = sandbox.find("payment_intent", ident, account=call.account)
     terms = call.params.keys() - {"metadata", "description", "receipt_email", "shipping", "transfer_group", "expand"}
     if terms and intent["status"] not in intents.OPEN:
-        raise intents.unexpected(box, intent, "update")
+        raise intents.unexpected(sandbox, intent, "update")
     amount, currency = call.get("amount", intent["amount"]), call.get("currency", intent["currency"])
     _check_amount(amount, currency)
     intent |= {"amount": amount, "currency": currency}
     call.taken(intent, *_COPIED[:-1], "capture_method")
     if "metadata" in call.params:
         intent["metadata"] = params.merge_metadata(intent["metadata"], call.params["metadata"])
-    _check_references(box, call, intent)
+    _check_references(sandbox, call, intent)
     intent["last_payment_error"] = None
-    intents.choose_method(box, intent, call.account, call.params)
-    return box.store.save(intent)
+    intents.choose_method(sandbox, intent, call.account, call.params)
+    return sandbox.store.save(intent)
 
 
 @route(
@@ -244,15 +232,15 @@ def update(box: Box, call: Call, ident: str) -> Doc:
     {**ATTEMPT, **CONFIRMING, "client_secret": Str(), "capture_method": CHANGEABLE["capture_method"]},
     publishable=True,
 )
-def confirm(box: Box, call: Call, ident: str) -> Doc:
+def confirm(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Try to pay."""
-    intent = known(box, call, "payment_intent", ident)
+    intent = known(sandbox, call, "payment_intent", ident)
     if intent["status"] not in intents.OPEN:
-        raise intents.unexpected(box, intent, "confirm")
+        raise intents.unexpected(sandbox, intent, "confirm")
     call.taken(intent, "receipt_email", "setup_future_usage", "shipping", "capture_method")
-    _check_references(box, call, intent)
-    intents.choose_method(box, intent, call.account, call.params)
-    return disclosed(box, _confirm(box, call, intent))
+    _check_references(sandbox, call, intent)
+    intents.choose_method(sandbox, intent, call.account, call.params)
+    return visible(sandbox, _confirm(sandbox, call, intent))
 
 
 @route(
@@ -260,12 +248,12 @@ def confirm(box: Box, call: Call, ident: str) -> Doc:
     "/v1/payment_intents/{ident}/capture",
     {"amount_to_capture": Amount(), "metadata": Metadata(), "statement_descriptor": Str(), "final_capture": Bool()},
 )
-def capture(box: Box, call: Call, ident: str) -> Doc:
-    """Take authorized money."""
-    intent = box.find("payment_intent", ident, account=call.account)
+def capture(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Capture an authorization."""
+    intent = sandbox.find("payment_intent", ident, account=call.account)
     if "metadata" in call.params:
         intent["metadata"] = params.merge_metadata(intent["metadata"], call.params["metadata"])
-    return intents.capture(box, intent, call.get("amount_to_capture"))
+    return intents.capture(sandbox, intent, call.get("amount_to_capture"))
 
 
 @route(
@@ -273,15 +261,15 @@ def capture(box: Box, call: Call, ident: str) -> Doc:
     "/v1/payment_intents/{ident}/cancel",
     {"cancellation_reason": Choice("duplicate", "fraudulent", "requested_by_customer", "abandoned")},
 )
-def cancel(box: Box, call: Call, ident: str) -> Doc:
-    """Give up an intent."""
-    intent = box.find("payment_intent", ident, account=call.account)
-    return intents.cancel(box, intent, call.get("cancellation_reason"))
+def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Cancel an intent."""
+    intent = sandbox.find("payment_intent", ident, account=call.account)
+    return intents.cancel(sandbox, intent, call.get("cancellation_reason"))
 
 
-def known(box: Box, call: Call, kind: str, ident: str) -> Doc:
+def known(sandbox: Sandbox, call: Call, kind: str, ident: str) -> Doc:
     """Return an intent of the caller; a client secret that is given must be its own."""
-    intent = box.find(kind, ident, account=call.account)
+    intent = sandbox.find(kind, ident, account=call.account)
     secret = call.get("client_secret")
     if (call.publishable or secret) and secret != intent["client_secret"]:
         if secret is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.params import Choice, Either, Hash, Int, Str
+from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
 from sandboxes.stripe.objects import payout as payouts
-from sandboxes.stripe.params import Amount, Choice, Currency, Either, Hash, Int, Metadata, Str
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.params import Amount, Currency, Metadata
+from sandboxes.stripe.sandbox import Sandbox
 
 _RANGE = Either(Int(), Hash(gt=Int(), gte=Int(), lt=Int(), lte=Int()))
 
@@ -27,10 +28,10 @@ _RANGE = Either(Int(), Hash(gt=Int(), gte=Int(), lt=Int(), lte=Int()))
         "statement_descriptor": Str(longest=22),
     },
 )
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Send available money to a bank account of the calling account."""
     given = {**call.params, "metadata": params.merge_metadata({}, call.get("metadata", {}))}
-    return payouts.create(box, box.find("account", call.account), given, automatic=False)
+    return payouts.create(sandbox, sandbox.find("account", call.account), given, automatic=False)
 
 
 @route(
@@ -44,32 +45,32 @@ def create(box: Box, call: Call) -> Doc:
         "status": Choice("pending", "paid", "failed", "canceled", "in_transit"),
     },
 )
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List payouts."""
     where = listing.filters(call, "destination", "status")
     dates = listing.moments(call.get("arrival_date"), "json_extract(doc, '$.arrival_date')")
-    return listing.page(box, call, "payout", where=where, conditions=dates)
+    return listing.page(sandbox, call, "payout", where=where, conditions=dates)
 
 
 @route("GET", "/v1/payouts/{ident}")
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read a payout."""
-    return box.find("payout", ident, account=call.account)
+    return sandbox.find("payout", ident, account=call.account)
 
 
 @route("POST", "/v1/payouts/{ident}", {"metadata": Metadata()})
-def update(box: Box, call: Call, ident: str) -> Doc:
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Change the metadata of a payout."""
-    payout = box.find("payout", ident, account=call.account)
-    before = box.render(payout)
+    payout = sandbox.find("payout", ident, account=call.account)
+    before = sandbox.render(payout)
     if "metadata" in call.params:
         payout["metadata"] = params.merge_metadata(payout["metadata"], call.params["metadata"])
-    box.store.save(payout)
-    events.emit(box, "payout.updated", payout, before=before)
+    sandbox.store.save(payout)
+    events.emit(sandbox, "payout.updated", payout, before=before)
     return payout
 
 
 @route("POST", "/v1/payouts/{ident}/cancel")
-def cancel(box: Box, call: Call, ident: str) -> Doc:
-    """Take back a payout that is still pending."""
-    return payouts.cancel(box, box.find("payout", ident, account=call.account))
+def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Cancel a payout that is still pending."""
+    return payouts.cancel(sandbox, sandbox.find("payout", ident, account=call.account))

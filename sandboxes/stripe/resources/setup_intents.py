@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.kit.params import Array, Bool, Choice, Hash, Param, Str, Url
+from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param
 from sandboxes.stripe.objects import payment_method as methods
 from sandboxes.stripe.objects import setup_intent as intents
-from sandboxes.stripe.objects.disclosure import disclosed
-from sandboxes.stripe.params import Array, Bool, Choice, Hash, Metadata, Param, Str, Url
+from sandboxes.stripe.objects.visibility import visible
+from sandboxes.stripe.params import Metadata
 from sandboxes.stripe.resources.customers import living
 from sandboxes.stripe.resources.payment_intents import AUTOMATIC, MANDATE, NoLongerTaken, known
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.sandbox import Sandbox
 
 ATTEMPT: dict[str, Param] = {
     "payment_method": Str(),
@@ -40,7 +41,7 @@ CREATE = {
 
 
 @route("POST", "/v1/setup_intents", CREATE)
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Create a setup intent, and confirm it when asked."""
     allowed, automatic = call.get("allowed_payment_method_types"), call.get("automatic_payment_methods")
     if allowed and automatic:
@@ -48,7 +49,7 @@ def create(box: Box, call: Call) -> Doc:
             "You may only specify one of these parameters: automatic_payment_methods, allowed_payment_method_types.",
             "allowed_payment_method_types",
         )
-    ident = box.ids.new("seti_1")
+    ident = sandbox.ids.new("seti_1")
     intent: Doc = {
         "id": ident,
         "object": "setup_intent",
@@ -56,8 +57,8 @@ def create(box: Box, call: Call) -> Doc:
         "automatic_payment_methods": (
             None if allowed else {"allow_redirects": "always", "enabled": True, **(automatic or {})}
         ),
-        "client_secret": f"{ident}_secret_{box.ids.new('', 31)}",
-        "created": box.clock.now(),
+        "client_secret": f"{ident}_secret_{sandbox.ids.new('', 31)}",
+        "created": sandbox.clock.now(),
         "customer": None,
         "description": None,
         "last_setup_error": None,
@@ -71,31 +72,33 @@ def create(box: Box, call: Call) -> Doc:
         "status": "requires_payment_method",
         "usage": call.get("usage", "off_session"),
     }
-    box.add(intent, call.account)
-    _change(box, call, intent)
-    events.emit(box, "setup_intent.created", intent)
+    sandbox.add(intent, call.account)
+    _change(sandbox, call, intent)
+    events.emit(sandbox, "setup_intent.created", intent)
     if call.get("confirm"):
         return intents.confirm(
-            box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))
+            sandbox, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))
         )
     return intent
 
 
-def _confirm(box: Box, call: Call, intent: Doc) -> Doc:
-    return intents.confirm(box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk")))
+def _confirm(sandbox: Sandbox, call: Call, intent: Doc) -> Doc:
+    return intents.confirm(
+        sandbox, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))
+    )
 
 
-def _change(box: Box, call: Call, intent: Doc) -> None:
+def _change(sandbox: Sandbox, call: Call, intent: Doc) -> None:
     if call.get("customer"):
-        living(box, call, call.params["customer"], param="customer")
+        living(sandbox, call, call.params["customer"], param="customer")
     call.taken(intent, "customer", "description")
     if "metadata" in call.params:
         intent["metadata"] = params.merge_metadata(intent["metadata"], call.params["metadata"])
     asked = ((call.get("payment_method_options") or {}).get("card") or {}).get("request_three_d_secure")
     if asked:
         intent["payment_method_options"]["card"]["request_three_d_secure"] = asked
-    intents.choose_method(box, intent, call.account, call.params)
-    box.store.save(intent)
+    intents.choose_method(sandbox, intent, call.account, call.params)
+    sandbox.store.save(intent)
 
 
 @route(
@@ -103,23 +106,23 @@ def _change(box: Box, call: Call, intent: Doc) -> None:
     "/v1/setup_intents",
     {**params.PAGE, "created": params.created(), "customer": Str(), "payment_method": Str()},
 )
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List setup intents."""
-    return listing.page(box, call, "setup_intent", where=listing.filters(call, "customer", "payment_method"))
+    return listing.page(sandbox, call, "setup_intent", where=listing.filters(call, "customer", "payment_method"))
 
 
 @route("GET", "/v1/setup_intents/{ident}", {"client_secret": Str()}, publishable=True)
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read a setup intent; a publishable key must show its client secret."""
-    return disclosed(box, known(box, call, "setup_intent", ident))
+    return visible(sandbox, known(sandbox, call, "setup_intent", ident))
 
 
 @route("POST", "/v1/setup_intents/{ident}", CHANGEABLE)
-def update(box: Box, call: Call, ident: str) -> Doc:
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Change a setup intent that is still open."""
-    intent = box.find("setup_intent", ident, account=call.account)
-    intents.require_open(box, intent, "update")
-    _change(box, call, intent)
+    intent = sandbox.find("setup_intent", ident, account=call.account)
+    intents.require_open(sandbox, intent, "update")
+    _change(sandbox, call, intent)
     return intent
 
 
@@ -129,14 +132,14 @@ def update(box: Box, call: Call, ident: str) -> Doc:
     {**ATTEMPT, "client_secret": Str(), "return_url": Url(), "use_stripe_sdk": Bool()},
     publishable=True,
 )
-def confirm(box: Box, call: Call, ident: str) -> Doc:
+def confirm(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Try to save the card."""
-    intent = known(box, call, "setup_intent", ident)
-    intents.require_open(box, intent, "confirm")
-    _change(box, call, intent)
-    return disclosed(
-        box,
-        intents.confirm(box, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))),
+    intent = known(sandbox, call, "setup_intent", ident)
+    intents.require_open(sandbox, intent, "confirm")
+    _change(sandbox, call, intent)
+    return visible(
+        sandbox,
+        intents.confirm(sandbox, intent, return_url=call.get("return_url"), by_script=bool(call.get("use_stripe_sdk"))),
     )
 
 
@@ -145,7 +148,7 @@ def confirm(box: Box, call: Call, ident: str) -> Doc:
     "/v1/setup_intents/{ident}/cancel",
     {"cancellation_reason": Choice("abandoned", "requested_by_customer", "duplicate")},
 )
-def cancel(box: Box, call: Call, ident: str) -> Doc:
-    """Give up a setup intent."""
-    intent = box.find("setup_intent", ident, account=call.account)
-    return intents.cancel(box, intent, call.get("cancellation_reason"))
+def cancel(sandbox: Sandbox, call: Call, ident: str) -> Doc:
+    """Cancel a setup intent."""
+    intent = sandbox.find("setup_intent", ident, account=call.account)
+    return intents.cancel(sandbox, intent, call.get("cancellation_reason"))

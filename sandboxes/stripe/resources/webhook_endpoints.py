@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandboxes.kit.call import Call
+from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import bad_param
+from sandboxes.kit.params import Array, Bool, Choice, Str, Url
+from sandboxes.kit.routing import route
 from sandboxes.stripe import listing, params
-from sandboxes.stripe.box import Box
-from sandboxes.stripe.call import Call
-from sandboxes.stripe.documents import Doc
-from sandboxes.stripe.errors import bad_param
 from sandboxes.stripe.objects import webhook_endpoint as endpoints
-from sandboxes.stripe.params import Array, Bool, Choice, Metadata, Str, Url
-from sandboxes.stripe.routing import route
+from sandboxes.stripe.params import Metadata
+from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.settings import API_VERSION
 from sandboxes.stripe.shaping import event_types
 
 
 class EventType(Str):
-    """A type of event that there is, or `*` for all."""
+    """An existing type of event, or `*` for all."""
 
     def typed(self, value: Any, path: str) -> str:
         """Return the type."""
@@ -57,31 +58,33 @@ UPDATE = {
         "url": WebUrl(required=True),
     },
 )
-def create(box: Box, call: Call) -> Doc:
+def create(sandbox: Sandbox, call: Call) -> Doc:
     """Create an endpoint; its secret is in this answer alone."""
-    endpoint = endpoints.new(box, call.params["url"], call.params["enabled_events"], connect=bool(call.get("connect")))
+    endpoint = endpoints.new(
+        sandbox, call.params["url"], call.params["enabled_events"], connect=bool(call.get("connect"))
+    )
     call.taken(endpoint, "description")
     endpoint["metadata"] = params.merge_metadata({}, call.get("metadata", {}))
-    box.add(endpoint, call.account)
+    sandbox.add(endpoint, call.account)
     return {**endpoint, "secret": endpoint["_secret"]}
 
 
 @route("GET", "/v1/webhook_endpoints", params.PAGE)
-def list_all(box: Box, call: Call) -> Doc:
+def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List endpoints."""
-    return listing.page(box, call, "webhook_endpoint")
+    return listing.page(sandbox, call, "webhook_endpoint")
 
 
 @route("GET", "/v1/webhook_endpoints/{ident}")
-def retrieve(box: Box, call: Call, ident: str) -> Doc:
+def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Read an endpoint."""
-    return box.find("webhook_endpoint", ident, account=call.account)
+    return sandbox.find("webhook_endpoint", ident, account=call.account)
 
 
 @route("POST", "/v1/webhook_endpoints/{ident}", {**UPDATE, "disabled": Bool()})
-def update(box: Box, call: Call, ident: str) -> Doc:
+def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Change or disable an endpoint."""
-    endpoint = box.find("webhook_endpoint", ident, account=call.account)
+    endpoint = sandbox.find("webhook_endpoint", ident, account=call.account)
     call.taken(endpoint, "description")
     for name in ("url", "enabled_events"):
         if call.get(name):
@@ -90,12 +93,12 @@ def update(box: Box, call: Call, ident: str) -> Doc:
         endpoint["status"] = "disabled" if call.params["disabled"] else "enabled"
     if "metadata" in call.params:
         endpoint["metadata"] = params.merge_metadata(endpoint["metadata"], call.params["metadata"])
-    return box.store.save(endpoint)
+    return sandbox.store.save(endpoint)
 
 
 @route("DELETE", "/v1/webhook_endpoints/{ident}")
-def delete(box: Box, call: Call, ident: str) -> Doc:
+def delete(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Delete an endpoint."""
-    box.find("webhook_endpoint", ident, account=call.account)
-    box.store.delete(ident)
+    sandbox.find("webhook_endpoint", ident, account=call.account)
+    sandbox.store.delete(ident)
     return {"id": ident, "object": "webhook_endpoint", "deleted": True}

@@ -1,5 +1,7 @@
 """Signing in, registering, the profile, the email address and the password, as people meet them on the pages."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +14,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from multitask.payments.models import Notice
-from multitask.users import sessions
+from multitask.users import mail, sessions
+from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag
 from tests.integration.pages.codes import PASSWORD
 from tests.integration.pages.reading import MOST_STATEMENTS, text_of
+from tests.payments_world import World
 
 pytestmark = pytest.mark.django_db
 
@@ -185,9 +189,36 @@ def test_times_are_shown_in_the_readers_zone_and_in_nobody_elses(browser: Client
     assert timezone.get_current_timezone_name() == "UTC"
 
 
-def test_a_zone_that_has_ceased_to_exist_is_no_fault(browser: Client) -> None:
+# A removed name, a path that Python would open, and files beside the zones that PostgreSQL does not know.
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "Europe", "localtime", "posix/Europe/Berlin"])
+def test_a_stored_zone_that_is_not_known_counts_as_utc(browser: Client, ada: User, name: str) -> None:
+    moment = timezone.now().replace(2026, 1, 15, 22, 30, 0, 0)
+    Notice.objects.create(user=ada, kind="account_enabled", reference="once", created_at=moment)
+    User.objects.update(time_zone=name)
+    assert "Jan 15, 2026, 10:30:00" in text_of(browser.get("/notices/"))
+    assert "· UTC" in text_of(browser.get("/transactions/statement/"))
+    assert browser.get("/payments/wallet/transactions/?start_date=2026-01-15").status_code == 200
+    ada.refresh_from_db()
+    with mail.spoken_to(ada):
+        assert timezone.get_current_timezone_name() == "UTC"
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "localtime", "posix/Europe/Berlin"])
+def test_the_back_office_counts_by_day_for_staff_whose_zone_is_not_known(
+    world: World, sign_in: Callable[[Actor], Client], name: str
+) -> None:
+    browser = sign_in(world.staff("admin"))
+    User.objects.update(time_zone=name)
+    assert browser.get("/backoffice/").status_code == 200
+
+
+def test_a_stored_zone_that_is_not_known_does_not_keep_the_profile_from_being_saved(browser: Client, ada: User) -> None:
     User.objects.update(time_zone="Mars/Olympus")
-    assert browser.get("/notices/").status_code == 200
+    chosen = re.search(r"<option selected>([^<]*)</option>", browser.get("/profile/").content.decode())
+    assert chosen is not None
+    assert change_profile(browser, time_zone=chosen[1], language="ar").status_code == 302
+    ada.refresh_from_db()
+    assert (ada.time_zone, ada.language) == ("UTC", "ar")
 
 
 @pytest.mark.parametrize(

@@ -218,11 +218,11 @@ def test_guessing_from_many_addresses_is_slowed_down_too(ada: User, codes: list[
 
 
 @pytest.mark.parametrize("change", ["late", "password", "closed"])
-def test_half_way_in_counts_for_ten_minutes_and_one_password(ada: User, codes: list[str], change: str) -> None:
+def test_pending_sign_in_counts_for_ten_minutes_and_one_password(ada: User, codes: list[str], change: str) -> None:
     browser = half_way()
     if change == "late":
         session = browser.session
-        session["half_way_in"] = {**session["half_way_in"], "at": int(timezone.now().timestamp()) - 601}
+        session["pending_sign_in"] = {**session["pending_sign_in"], "at": int(timezone.now().timestamp()) - 601}
         session.save()
     elif change == "password":
         ada.set_password("another-good-secret")

@@ -17,10 +17,10 @@ from tests.payments_world import Job, World, dollars, user_id
 
 # These only take forms, or lead on to another page.
 FORMS = {
-    "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-release",
-    "payment-confirm", "payment-refund", "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
+    "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-refund",
+    "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
     "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
-    "task-deliver", "task-complete", "task-cancel", "security-begin", "security-cancel", "security-confirm",
+    "task-complete", "security-begin", "security-cancel", "security-confirm",
     "security-codes", "security-off", "email-resend",
 }  # fmt: skip
 # These stand in development alone, or are seen with a link or code from an email or a phone.
@@ -45,6 +45,11 @@ def addresses(*jobs: Job, withdrawal: Withdrawal) -> Iterator[tuple[str, Actor |
     first, last = jobs[0], jobs[-1]
     yield "tasks", first.client, reverse("pages:tasks") + "?which=mine"
     yield "task-new", first.client, reverse("pages:task-new")
+    _paid, asked, delivered, completed, _unpaid = jobs
+    yield "payment-release", first.client, reverse("pages:payment-release", args=[completed.task_id])
+    yield "payment-confirm", first.client, reverse("pages:payment-confirm", args=[delivered.task_id])
+    yield "task-deliver", asked.freelancer, reverse("pages:task-deliver", args=[asked.task_id])
+    yield "task-cancel", asked.freelancer, reverse("pages:task-cancel", args=[asked.task_id])
     yield "receipt", first.client, reverse("pages:receipt", args=[first.task_id])
     yield "checkout", last.client, reverse("pages:checkout", args=[last.task_id])
     yield "checkout-wait", last.client, reverse("pages:checkout-wait", args=[last.task_id])
@@ -66,9 +71,10 @@ def scene(world: World) -> tuple[tuple[Job, ...], Withdrawal]:
     asked = world.started(client=client, freelancer=freelancer)
     world.refund(asked, client, dollars("30.00"), note="It is not round.")
     delivered = world.delivered(client=client, freelancer=freelancer)
+    completed = world.completed(client=client, freelancer=freelancer)
     unpaid = world.hired(client=client, freelancer=freelancer)
     world.ask_to_pay(unpaid)
-    return (paid, asked, delivered, unpaid), withdrawal
+    return (paid, asked, delivered, completed, unpaid), withdrawal
 
 
 def test_every_page_needs_at_most_twelve_statements(

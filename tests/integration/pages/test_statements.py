@@ -16,7 +16,7 @@ from multitask.payments.models import Escrow, Milestone
 from multitask.payments.reads import statements, trends
 from multitask.payments.reads.statements import About
 from multitask.users.actor import Actor
-from multitask.web.pages import calendars
+from multitask.web.pages.base import dates
 from tests.integration.pages.reading import MOST_STATEMENTS, lines_of, text_of
 from tests.payments_world import World, dollars, user_id
 
@@ -25,7 +25,7 @@ SignIn = Callable[[Actor], Client]
 
 def _statement(actor: Actor, about: About, days: int = 1) -> statements.Statement:
     today = timezone.localdate()
-    moments = calendars.cuts(today - timedelta(days=days), today)
+    moments = dates.interval_bounds(today - timedelta(days=days), today)
     return statements.draw(user_id=user_id(actor), about=about, currency="USD", moments=moments)
 
 

@@ -17,7 +17,7 @@ from multitask.payments.reads.history_pages import Cursor
 from multitask.payments.reads.wallet import Filter
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web.pages import exports
+from multitask.web.pages.wallet import exports
 from tests.integration.pages.reading import MOST_STATEMENTS, lines_of, text_of
 from tests.payments_world import DECLINED, World, dollars, user_id
 

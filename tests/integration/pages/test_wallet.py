@@ -19,7 +19,7 @@ from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.payments.reads import pending_reasons, trends
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web.pages import calendars
+from multitask.web.pages.base import dates
 from tests.integration.pages import codes
 from tests.integration.pages.reading import MOST_STATEMENTS, text_of
 from tests.payments_world import CONTESTED, World, dollars, user_id
@@ -149,7 +149,7 @@ def test_a_dispute_says_that_withdrawals_wait_and_where_to_look(world: World, si
 def _holds(world: World, freelancer: Actor) -> list[pending_reasons.Hold]:
     account = ConnectedAccount.objects.get(user_id=user_id(freelancer))
     found = pending_reasons.standing(
-        user_id=user_id(freelancer), account=account, now=world.now, zone=calendars.own_zone()
+        user_id=user_id(freelancer), account=account, now=world.now, zone=dates.reader_zone()
     )
     return found.holds
 
@@ -164,7 +164,7 @@ def test_earnings_are_what_the_wallet_grew_by_and_what_was_paid_out(world: World
     world.arrive(world.withdrawn(freelancer, dollars("100.00")))
     failed = world.withdrawn(freelancer, dollars("30.00"))
     withdrawals.confirm("stripe", _failed(failed), world.now)
-    today = calendars.midnight(_today())
+    today = dates.start_of_day(_today())
     months = [today - timedelta(days=1), today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=[months[0], months[2]], months=months)
     assert [point.amount for point in found.earned] == [dollars("0.00"), dollars("255.00")]
@@ -176,7 +176,7 @@ def test_a_payout_that_came_back_was_not_earned_twice(world: World) -> None:
     world.settled(freelancer=freelancer)
     paid = world.arrive(world.withdrawn(freelancer, dollars("85.00")))
     withdrawals.confirm("stripe", _failed(paid), world.now)
-    today = calendars.midnight(_today())
+    today = dates.start_of_day(_today())
     months = [today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=months, months=months)
     assert [point.amount for point in found.earned] == [dollars("85.00")]

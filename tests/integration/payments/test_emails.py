@@ -12,7 +12,7 @@ from pytest_django import Settings
 from multitask.payments.books import audit
 from multitask.payments.models import Notice
 from multitask.payments.notices import emails, notices
-from multitask.users import letters
+from multitask.users import letters, outbox
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag, smtp_server
@@ -104,7 +104,7 @@ def test_what_the_server_refused_for_now_is_tried_again(server: SmtpServer, comm
     assert state(notice) == ("pending", 1)
     assert emails.sweep(now=NOW + timedelta(seconds=30)) == 0
     server.answers.clear()
-    later = NOW + notices.PAUSES[0]
+    later = NOW + outbox.PAUSES[0]
     assert emails.sweep(now=later) == 1
     mailbag.empty(later)
     assert state(notice) == ("sent", 2)
@@ -146,8 +146,27 @@ def test_a_server_that_is_away_is_tried_again_and_given_up_in_the_end(settings: 
         send(notice, now)
         tries, now = tries + 1, now + timedelta(hours=7)
         assert emails.sweep(now=now) == (1 if state(notice)[0] == "pending" else 0)
-    assert tries == len(notices.PAUSES) + 1
+    assert tries == len(outbox.PAUSES) + 1
     assert state(notice) == ("failed", tries)
+
+
+def test_a_notice_and_a_letter_wait_equally_long_before_each_attempt(server: SmtpServer) -> None:
+    notice, now = a_notice(), NOW
+    server.answers["RCPT"] = "450 busy"
+    send(notice, now)
+    letter(0, now)
+    for number, pause in enumerate(outbox.PAUSES, start=2):
+        early, now = now + pause - timedelta(seconds=1), now + pause
+        assert emails.sweep(now=early) == 0
+        mailbag.empty(early)
+        assert state(notice) == ("pending", number - 1)
+        assert emails.sweep(now=now) == 1
+        (again,) = [job for job in mailbag.waiting() if "attempt" in job]
+        assert again["attempt"] == number - 1
+        mailbag.empty(now)
+    assert state(notice) == ("failed", len(outbox.PAUSES) + 1)
+    assert mailbag.waiting() == []
+    assert server.taken == []
 
 
 def test_an_email_whose_job_was_lost_is_sent_all_the_same(server: SmtpServer) -> None:
@@ -202,13 +221,13 @@ def test_a_letter_is_tried_again_when_the_server_refused_it_for_now(server: Smtp
     assert again["attempt"] == 1
     assert mailbag.empty(NOW) == []
     server.answers.clear()
-    mailbag.empty(NOW + letters.PAUSES[0])
+    mailbag.empty(NOW + outbox.PAUSES[0])
     assert len(server.taken) == 1
 
 
 @pytest.mark.parametrize(
     ("command", "answer", "attempt"),
-    [("RCPT", "550 nobody", 0), ("END", HANG_UP, 0), ("RCPT", "450 busy", len(letters.PAUSES))],
+    [("RCPT", "550 nobody", 0), ("END", HANG_UP, 0), ("RCPT", "450 busy", len(outbox.PAUSES))],
 )
 def test_a_letter_is_given_up_when_asking_again_is_of_no_use(
     server: SmtpServer, ada: User, command: str, answer: str, attempt: int

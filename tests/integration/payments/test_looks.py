@@ -1,6 +1,7 @@
 """Looks for what is due see all of it: what fails each time at the head hides nothing behind it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -64,6 +65,26 @@ def test_reminders_are_written_in_batches(world: World) -> None:
     assert notices.remind(now=due - timedelta(days=1), limit=1) == 2
     assert notices.remind(now=due - timedelta(hours=23), limit=1) == 0
     assert Notice.objects.filter(kind="auto_release_nearing", email_state=EmailState.PENDING).count() == 2
+
+
+@pytest.mark.breaks_the_books  # The copies have no history and no money.
+def test_reminders_read_no_more_escrows_at_once_than_a_batch(world: World) -> None:
+    last = world.delivered()
+    copy_payment(last, 7)
+    Escrow.objects.update(state="funded", auto_release_at=world.now + timedelta(days=1))
+    read: list[int] = []
+
+    def count_escrows(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if sql.startswith("SELECT") and 'FROM "payments_escrow"' in sql:
+            read.append(context["cursor"].rowcount)
+        return result
+
+    with connection.execute_wrapper(count_escrows):
+        assert notices.remind(now=world.now, limit=3) == 8
+
+    assert (max(read), sum(read)) == (3, 16)
+    assert Notice.objects.filter(kind="auto_release_nearing").count() == 8
 
 
 def test_one_event_that_fails_keeps_no_other_from_being_told(world: World) -> None:

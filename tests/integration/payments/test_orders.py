@@ -14,7 +14,6 @@ from multitask.payments.models import Chargeback, Operation, Withdrawal
 from multitask.payments.payouts import onboarding, withdrawals
 from multitask.webhooks.models import IncomingEvent
 from tests.payments_world import DECLINED, Job, World, dollars, held
-from tests.remembered import beginning
 
 FOUR = [*permutations(range(4))]
 THREE = [*permutations(range(3))]
@@ -34,7 +33,6 @@ class Snapshots:
             self.confirm("stripe", self.seen[place], world.now)
 
 
-@beginning
 def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
     """Created, declined, declined again and succeeded."""
     job = world.hired()
@@ -60,7 +58,6 @@ def test_a_payment_ends_in_escrow_whatever_is_told_when(world: World, order: tup
     assert job.payment.provider_status == "succeeded"
 
 
-@beginning
 def failed_payout_snapshots(world: World) -> tuple[Job, Withdrawal, Snapshots]:
     """On its way, paid twice, and failed."""
     job = world.settled()
@@ -155,7 +152,6 @@ def only(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
     return [event for event in events if event["type"] in kinds]
 
 
-@beginning
 def payment_and_refund(world: World) -> tuple[Job, Operation, list[dict[str, Any]]]:
     """A payment that we have learnt of, a refund of which we have not, and the events of both."""
     job = world.hired()
@@ -182,7 +178,6 @@ def test_events_of_a_payment_and_its_refund_in_any_order(world: World, order: tu
     assert Operation.objects.get(pk=operation.pk).state == "succeeded"
 
 
-@beginning
 def stopped_for_a_while(world: World) -> tuple[Job, list[dict[str, Any]]]:
     """A release to an account that was filled in, stopped and opened again since, and the events of that."""
     freelancer = world.freelancer(onboarded=False)

@@ -26,7 +26,7 @@ TABLES = "procrastinate_jobs, webhooks_incomingevent, payments_operation, paymen
 ARGUMENTS = {
     "process_webhook": "event_id",
     "perform_operation": "operation_id",
-    "settle_escrow": "escrow_id",
+    "settle_account": "account_id",
     "send_email": "notice_id",
 }
 _JOBS = """
@@ -81,21 +81,21 @@ def of_emails(world: World) -> Sweep:
 
 def of_settlements(world: World) -> Sweep:
     freelancer = world.freelancer()
-    escrow_id = world.released(freelancer=freelancer).escrow.pk
+    world.released(freelancer=freelancer)
+    account = world.account(freelancer)
     world.lose_jobs()
-    jobs("settle_escrow", [escrow_id, *range(10_000_000, 10_000_000 + BACKLOG)])
-    account_id = str(world.account(freelancer).provider_account_id)
-    return lambda: availability.account_balance_changed("stripe", account_id, world.now)
+    jobs("settle_account", [account.pk, *range(10_000_000, 10_000_000 + BACKLOG)])
+    return lambda: availability.account_balance_changed("stripe", str(account.provider_account_id), world.now)
 
 
 USERS = {
     "process_webhook": of_events,
     "perform_operation": of_operations,
     "send_email": of_emails,
-    "settle_escrow": of_settlements,
+    "settle_account": of_settlements,
 }
 
-BATCHES = {"process_webhook": 40, "perform_operation": 40, "send_email": 100, "settle_escrow": 1}
+BATCHES = {"process_webhook": 40, "perform_operation": 40, "send_email": 100, "settle_account": 1}
 
 
 def plans(sweep: Sweep) -> list[dict[str, Any]]:
@@ -141,7 +141,7 @@ def test_each_row_costs_one_lookup(world: World, task: str, statistics: str) -> 
         ]
         assert len(reads) == len(lookups) == 1, json.dumps(plan, indent=1)
         assert not [node for node in nodes(plan) if "Join" in node["Node Type"] or node["Node Type"] == "Nested Loop"]
-        assert task == "settle_escrow" or any("(id = ANY" in node.get("Index Cond", "") for node in nodes(plan))
+        assert task == "settle_account" or any("(id = ANY" in node.get("Index Cond", "") for node in nodes(plan))
 
 
 @pytest.mark.django_db

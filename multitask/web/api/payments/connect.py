@@ -27,7 +27,7 @@ class AccountIn(Body):
 
 
 class AccountOut(Output):
-    """A payout account. `requirements` lists what the provider still wants to know."""
+    """A payout account. `requirements` lists what the provider still needs."""
 
     id: int
     provider: str
@@ -44,7 +44,7 @@ class AccountOut(Output):
 
 
 class NoAccountOut(Output):
-    """The answer to somebody without a payout account."""
+    """The answer to a user without a payout account."""
 
     has_account: bool = False
 
@@ -84,7 +84,7 @@ def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[Acc
 def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
     """Make a fresh link to the provider's onboarding pages, where bank details are changed.
 
-    Whoever has a second factor proves it within the five minutes before (`reauth_required`).
+    Callers with a second factor must have proved it within the last five minutes (`reauth_required`).
     """
     auth.require_fresh_proof(request)
     made = onboarding.link(
@@ -102,7 +102,7 @@ def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
     response=responses({200: AccountOut | NoAccountOut}),
 )
 def status(request: HttpRequest) -> AccountOut | NoAccountOut:
-    """Show one's payout account, as the provider last described it."""
+    """Show the caller's payout account, as the provider last described it."""
     account = onboarding.account_of(auth.user_of(request).pk)
     return NoAccountOut() if account is None else show(account)
 

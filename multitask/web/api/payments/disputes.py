@@ -1,4 +1,4 @@
-"""`/payments/disputes/` and `/payments/approvals/`: what the staff decides."""
+"""`/payments/disputes/` and `/payments/approvals/`: decisions of the staff."""
 
 import uuid
 from datetime import datetime
@@ -52,7 +52,7 @@ class DisputeOut(Output):
 
 
 class SettleIn(Body):
-    """How what is in escrow is shared; the two amounts add up to it. The fee comes out of the freelancer's."""
+    """How the money in escrow is split; the two amounts add up to it. The fee is taken from the freelancer's."""
 
     client_amount: AmountIn
     freelancer_amount: AmountIn
@@ -60,7 +60,7 @@ class SettleIn(Body):
 
 
 class ApprovalOut(Output):
-    """A large decision that waits for a second person, or has had its answer."""
+    """A large decision that waits for a second person or was decided."""
 
     id: int
     kind: str
@@ -78,9 +78,9 @@ class DecisionIn(Body):
     approve: bool
 
 
-@router.get("/disputes/", operation_id="disputes_list", response=responses({200: Page[DisputeOut]}, 422))
+@router.get("/disputes/", operation_id="disputes_list", response=responses({200: Page[DisputeOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[DisputeOut]:
-    """List the disputes of the escrows that one is a party to, newest first; for staff all."""
+    """List the disputes of the caller's escrows, newest first; for staff all."""
     escrows = access.visible_escrows(auth.actor_of(request))
     found = Dispute.objects.filter(escrow__in=escrows).select_related("escrow").order_by("-pk")
     return pagination.page(request, paging, found, show_dispute)
@@ -119,11 +119,11 @@ def settle(request: HttpRequest, dispute_id: str, body: SettleIn) -> HttpRespons
 
 
 def share(amount: str, currency: str, field: str) -> Money:
-    """Read a share, which unlike other amounts may be nothing."""
+    """Read a share, which unlike other amounts may be zero."""
     return money(amount, currency, field=field, minimum_minor=0)
 
 
-@router.get("/approvals/", operation_id="approvals_list", response=responses({200: Page[ApprovalOut]}, 422))
+@router.get("/approvals/", operation_id="approvals_list", response=responses({200: Page[ApprovalOut]}))
 def waiting(request: HttpRequest, paging: PageQuery) -> Page[ApprovalOut]:
     """List the large decisions of the staff, newest first; for staff alone."""
     found = approvals.visible(auth.actor_of(request)).select_related("requested_by").order_by("-pk")
@@ -137,7 +137,7 @@ def waiting(request: HttpRequest, paging: PageQuery) -> Page[ApprovalOut]:
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def decide(request: HttpRequest, approval_id: Id, body: DecisionIn) -> HttpResponse:
-    """Approve or turn down what somebody else of the finance staff asked for."""
+    """Approve or reject what another member of the finance staff asked for."""
     actor = auth.actor_of(request)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:

@@ -9,12 +9,15 @@ from django.utils import timezone
 from ninja import Router
 from pydantic import BaseModel, Field
 
+from multitask import database
+from multitask.marketplace import references
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit
-from multitask.payments.escrow import disputes, permitted_actions, refunds
-from multitask.payments.escrow import releases as escrows
-from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
+from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.models import Approval, AuditEvent, Refund
+from multitask.payments.reads import escrows
+from multitask.payments.reads.escrows import EscrowView
 from multitask.payments.states import EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor, Role
@@ -54,7 +57,11 @@ class TimelineRow(Output):
 
 
 class EscrowOut(Output):
-    """An escrow as its two sides and the staff see it."""
+    """An escrow as its two sides and the staff see it.
+
+    `platform_fee_amount` and `freelancer_amount` are the agreed shares of `total_amount`. What was really released and
+    charged differs after a refund or a settled dispute.
+    """
 
     id: int
     escrow_id: uuid.UUID
@@ -66,10 +73,14 @@ class EscrowOut(Output):
     freelancer_username: str
     total_amount: AmountOut
     platform_fee_percentage: str
-    platform_fee_amount: AmountOut
-    freelancer_amount: AmountOut
-    released_amount: AmountOut
-    refunded_amount: AmountOut
+    platform_fee_amount: Annotated[AmountOut, Field(description="The agreed fee on the whole of total_amount.")]
+    freelancer_amount: Annotated[AmountOut, Field(description="total_amount less platform_fee_amount.")]
+    released_amount: Annotated[
+        AmountOut, Field(description="What left escrow by release, the fee included; zero before.")
+    ]
+    platform_fee_charged: Annotated[AmountOut, Field(description="The fee in released_amount.")]
+    freelancer_received: Annotated[AmountOut, Field(description="released_amount less platform_fee_charged.")]
+    refunded_amount: Annotated[AmountOut, Field(description="What the client has got back.")]
     currency: CurrencyOut
     status: EscrowState
     provider: str
@@ -93,7 +104,7 @@ class EscrowMessage(Output):
 
 
 class RefundIn(Body):
-    """A refund, or the request for one; everything that is left unless an amount is named."""
+    """A refund or a request for one; everything that is left unless an amount is given."""
 
     reason: Annotated[Line, Field(min_length=1, max_length=100)]
     amount: AmountIn | None = None
@@ -101,7 +112,7 @@ class RefundIn(Body):
 
 
 class RefundMessage(Output):
-    """What became of a refund; `refund` is null while a second person has to approve it."""
+    """The result of a refund; `refund` is null while a second person has to approve it."""
 
     message: str
     escrow: EscrowOut
@@ -114,23 +125,19 @@ class DisputeIn(Body):
     reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
 
 
-@router.get("/escrow/", operation_id="escrow_list", response=responses({200: Page[EscrowOut]}, 422))
+@router.get("/escrow/", operation_id="escrow_list", response=responses({200: Page[EscrowOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
-    """List the escrows that one is a party to, newest first; for staff all."""
+    """List the caller's escrows, newest first; for staff all."""
     actor = auth.actor_of(request)
-    found = (
-        access.visible_escrows(actor)
-        .select_related("agreement__task", "milestone", "client", "freelancer")
-        .order_by("-pk")
-    )
-    return pagination.page(request, paging, found, lambda held: show(held, actor))
+    found, count = escrows.page(actor, offset=paging.offset, size=paging.size)
+    return pagination.of(request, paging, [show(view, actor) for view in found], count=count)
 
 
 @router.get("/escrow/{escrow_id}/", operation_id="escrow_get", response=responses({200: EscrowOut}, 404))
 def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
-    """Show an escrow, as one of its sides or as staff."""
+    """Show an escrow to one of its sides or to staff."""
     actor = auth.actor_of(request)
-    return show(access.escrow(actor, identifier(escrow_id)), actor)
+    return _read(actor, identifier(escrow_id))
 
 
 @router.post(
@@ -147,12 +154,12 @@ def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> Http
     actor, found = auth.actor_of(request), identifier(escrow_id)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:
-        held = escrows.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
+        held = releases.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
         if isinstance(held, Approval):
             message = "A second person has to approve a release of this size."
-            return 202, EscrowMessage(message=message, escrow=show(access.escrow(actor, found), actor))
+            return 202, EscrowMessage(message=message, escrow=_read(actor, found))
         message = f"Released. {held.freelancer.username} can withdraw the money once it has settled."
-        return 200, EscrowMessage(message=message, escrow=show(held, actor))
+        return 200, EscrowMessage(message=message, escrow=show(escrows.released(actor, held), actor))
 
     return idempotent(request, endpoint=f"escrow/{found}/release", body=body, execute=execute)
 
@@ -184,16 +191,18 @@ def refund(request: HttpRequest, escrow_id: str, body: RefundIn) -> HttpResponse
     return idempotent(request, endpoint=f"escrow/{found}/refund", body=body, execute=execute)
 
 
+@database.snapshot
 def _refund_answer(actor: Actor, escrow_id: access.Identifier, made: Refund | Approval) -> tuple[int, RefundMessage]:
-    escrow = show(access.escrow(actor, escrow_id), actor)
+    escrow = _read(actor, escrow_id)
     if isinstance(made, Approval):
         message = "A second person has to approve a refund of this size."
         return 202, RefundMessage(message=message, escrow=escrow, refund=None)
+    refund = show_refund(access.refund(actor, made.pk))
     if made.state == RefundState.REQUESTED.value:
         message = "The freelancer was asked to agree to the refund."
-        return 202, RefundMessage(message=message, escrow=escrow, refund=show_refund(made))
+        return 202, RefundMessage(message=message, escrow=escrow, refund=refund)
     message = "The refund is on its way to the client's card."
-    return 200, RefundMessage(message=message, escrow=escrow, refund=show_refund(made))
+    return 200, RefundMessage(message=message, escrow=escrow, refund=refund)
 
 
 @router.post(
@@ -219,13 +228,18 @@ def dispute(request: HttpRequest, escrow_id: str, body: DisputeIn) -> HttpRespon
     return idempotent(request, endpoint=f"escrow/{found}/dispute", body=body, execute=execute)
 
 
-def show(held: Escrow, actor: Actor) -> EscrowOut:
+def _read(actor: Actor, escrow_id: access.Identifier) -> EscrowOut:
+    return show(escrows.one(actor, escrow_id), actor)
+
+
+def show(view: EscrowView, actor: Actor) -> EscrowOut:
     """Make the answer that shows an escrow to this actor."""
+    held = view.escrow
     currency = held.currency
     return EscrowOut(
         id=held.pk,
         escrow_id=held.public_id,
-        task=held.agreement.task.pk,
+        task=references.task_id(held.agreement),
         task_title=held.agreement.title,
         client=held.client_id,
         client_username=held.client.username,
@@ -236,6 +250,8 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         platform_fee_amount=amount_out(Money(held.fee_minor, currency)),
         freelancer_amount=amount_out(Money(held.freelancer_minor, currency)),
         released_amount=amount_out(Money(held.released_minor, currency)),
+        platform_fee_charged=amount_out(Money(held.released_fee_minor, currency)),
+        freelancer_received=amount_out(Money(held.released_minor - held.released_fee_minor, currency)),
         refunded_amount=amount_out(Money(held.refunded_minor, currency)),
         currency=currency,
         status=EscrowState(held.state),
@@ -248,8 +264,8 @@ def show(held: Escrow, actor: Actor) -> EscrowOut:
         auto_release_at=held.auto_release_at,
         disputed_at=held.disputed_at,
         dispute_reason=held.dispute_reason,
-        timeline=[_timeline_row(event, actor) for event in escrows.timeline(held)],
-        allowed_actions=permitted_actions.allowed(actor, held),
+        timeline=[_timeline_row(event, actor) for event in view.timeline if audit.is_visible(actor, event)],
+        allowed_actions=view.allowed_actions,
     )
 
 
@@ -264,7 +280,7 @@ def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
         at=event.at,
         actor="staff" if hidden else _spoken(event),
         amount=amount,
-        note=audit.note_for(actor, event),
+        note=event.note,
     )
 
 

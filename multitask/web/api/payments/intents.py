@@ -26,7 +26,7 @@ class IntentIn(Body):
 
 
 class IntentOut(Output):
-    """What the provider's script needs to take the payment, and what it will be shared into."""
+    """What the provider's script needs to take the payment, and its agreed shares."""
 
     client_secret: str
     payment_intent_id: str

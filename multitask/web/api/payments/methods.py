@@ -22,14 +22,14 @@ router = Router(tags=["payment methods"])
 
 
 class MethodIn(Body):
-    """A card that the provider's script has made in the browser; its number never comes here."""
+    """A card that the provider's script has created in the browser; its number never reaches us."""
 
     payment_method_id: Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
     set_default: bool = False
 
 
 class MethodOut(Output):
-    """A saved card, as its owner recognises it."""
+    """A saved card, as its owner recognises it. `card_...` repeat the fields without that prefix."""
 
     id: int
     payment_method_id: str
@@ -39,8 +39,19 @@ class MethodOut(Output):
     last4: str
     exp_month: int | None
     exp_year: int | None
+    card_brand: str
+    card_last4: str
+    card_exp_month: int | None
+    card_exp_year: int | None
+    is_active: Annotated[bool, Field(description="True until the card is removed, here or at the provider.")]
     is_default: bool
     created_at: datetime
+
+
+class MethodSaved(MethodOut):
+    """The card that was saved, and once more as an object of its own."""
+
+    payment_method: MethodOut
 
 
 class SetupOut(Output):
@@ -54,10 +65,10 @@ class SetupOut(Output):
 @router.get(
     "/payment-methods/",
     operation_id="methods_list",
-    response=responses({200: Page[MethodOut]}, 422),
+    response=responses({200: Page[MethodOut]}),
 )
 def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
-    """List one's saved cards, newest first."""
+    """List the caller's saved cards, newest first."""
     found = saved_methods.owned(auth.actor_of(request)).select_related("customer").order_by("-pk")
     return pagination.page(request, paging, found, show)
 
@@ -65,9 +76,9 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[MethodOut]:
 @router.post(
     "/payment-methods/create/",
     operation_id="methods_create",
-    response=responses({201: MethodOut}, 409, 429, body=True),
+    response=responses({201: MethodSaved}, 409, 429, body=True),
 )
-def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
+def create(request: HttpRequest, body: MethodIn) -> Status[MethodSaved]:
     """Save a card for later payments, as a client."""
     saved = saved_methods.save(
         actor=auth.actor_of(request),
@@ -75,7 +86,8 @@ def create(request: HttpRequest, body: MethodIn) -> Status[MethodOut]:
         make_default=body.set_default,
         now=timezone.now(),
     )
-    return Status(201, show(saved))
+    card = show(saved)
+    return Status(201, MethodSaved(**card.model_dump(), payment_method=card))
 
 
 @router.post(
@@ -103,9 +115,16 @@ def setup(request: HttpRequest, body: Empty = NOTHING) -> Status[SetupOut]:
     response=responses({200: Message}, 404, 409, body=True),
 )
 def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Message:
-    """Forget a saved card."""
+    """Remove a saved card."""
     saved_methods.delete(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
     return Message(message="The card was removed.")
+
+
+router.delete(
+    "/payment-methods/{int:method_id}/delete/",
+    operation_id="methods_remove",
+    response=responses({200: Message}, 404, 409, body=True),
+)(delete)
 
 
 @router.post(
@@ -114,7 +133,7 @@ def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Messag
     response=responses({200: MethodOut}, 404, 409, 429, body=True),
 )
 def set_default(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> MethodOut:
-    """Offer this card first from now on."""
+    """Make this card the default."""
     method = saved_methods.set_default(actor=auth.actor_of(request), method_id=method_id, now=timezone.now())
     return show(method)
 
@@ -130,6 +149,11 @@ def show(method: SavedMethod) -> MethodOut:
         last4=method.last4,
         exp_month=method.expires_month,
         exp_year=method.expires_year,
+        card_brand=method.brand,
+        card_last4=method.last4,
+        card_exp_month=method.expires_month,
+        card_exp_year=method.expires_year,
+        is_active=method.detached_at is None,
         is_default=method.provider_method_id == method.customer.default_method_id,
         created_at=method.created_at,
     )

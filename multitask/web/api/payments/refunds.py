@@ -55,7 +55,7 @@ class RefundOut(Output):
 
 
 class AnswerIn(Body):
-    """What whoever answers wants to say to the request; both sides read it."""
+    """A note on the answer to a request; both sides read it."""
 
     note: Annotated[Lines, Field(max_length=2000)] = ""
 
@@ -63,9 +63,9 @@ class AnswerIn(Body):
 WITHOUT_WORDS = AnswerIn()
 
 
-@router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}, 422))
+@router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[RefundOut]:
-    """List the refunds of the escrows that one is a party to, newest first."""
+    """List the refunds of the caller's escrows, newest first."""
     escrows = access.visible_escrows(auth.actor_of(request))
     found = Refund.objects.filter(escrow__in=escrows).order_by("-pk")
     return pagination.page(request, paging, found, show_refund)
@@ -121,7 +121,7 @@ _answering(
     response=responses({200: RefundOut}, 404, 409, body=True),
 )
 def withdraw(request: HttpRequest, refund_id: str, body: Empty = NOTHING) -> RefundOut:
-    """Take one's own refund request back, as the client."""
+    """Withdraw the caller's own refund request, as the client."""
     actor: Actor = auth.actor_of(request)
     return show_refund(refunds.withdraw(actor=actor, refund_id=identifier(refund_id), now=timezone.now()))
 

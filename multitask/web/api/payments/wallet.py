@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from multitask import text
+from multitask.marketplace import references
 from multitask.money import Money
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
@@ -26,8 +27,18 @@ from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amou
 router = Router(tags=["wallet"])
 
 
+EARNED = (
+    "Everything ever released to you in this currency, less the platform's fee: the sum of `freelancer_received`"
+    " over your escrows. Withdrawing it changes nothing here. The same as lifetime_earnings."
+)
+SPENT = (
+    "Everything you ever paid into escrow in this currency, less what was refunded to you. A payment counts once it"
+    " has arrived, a refund once it has succeeded. The same as lifetime_spent."
+)
+
+
 class BalanceOut(Output):
-    """One's money in one currency."""
+    """The caller's money in one currency."""
 
     currency: CurrencyOut
     available_balance: AmountOut
@@ -36,10 +47,12 @@ class BalanceOut(Output):
     withdrawing_balance: AmountOut
     lifetime_earnings: AmountOut
     lifetime_spent: AmountOut
+    total_earned: Annotated[AmountOut, Field(description=EARNED)]
+    total_spent: Annotated[AmountOut, Field(description=SPENT)]
 
 
 class WalletOut(BalanceOut):
-    """One's wallet: the default currency above, every currency in `balances`."""
+    """The caller's wallet: the default currency at the top, every currency in `balances`."""
 
     balances: list[BalanceOut]
 
@@ -68,7 +81,7 @@ class HistoryOut(Output):
 
 
 def _day(value: object) -> object:
-    """Refuse what would be read as seconds since 1970, or as a moment that has no part to play."""
+    """Refuse what pydantic would read as seconds since 1970 or as a date with a time."""
     if isinstance(value, str) and not DAY.fullmatch(value):
         raise validation.own("invalid", "This has to be a day, such as 2030-01-31.")
     return value
@@ -79,21 +92,28 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 class HistoryQuery(BaseModel):
-    """Which rows are wanted; `from` and `to` are days in one's own time zone, both included."""
+    """Which rows are wanted; `from` and `to` are days in the caller's own time zone, both included."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     type: HistoryType | None = None
+    transaction_type: Annotated[HistoryType | None, Field(description="The same as type.")] = None
     status: HistoryStatus | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     start: Day | None = Field(None, alias="from")
     end: Day | None = Field(None, alias="to")
     search: Annotated[str, Field(max_length=100)] = ""
 
+    @field_validator("transaction_type")
+    @classmethod
+    def same_as_type(cls, value: HistoryType | None, info: ValidationInfo) -> HistoryType | None:
+        """Refuse two different types."""
+        return validation.same(value, info.data.get("type"), "type")
+
     @field_validator("search")
     @classmethod
     def storable(cls, value: str) -> str:
-        """Refuse text that cannot be looked for."""
+        """Refuse text that cannot be searched for."""
         found = text.complaint(value, longest=100)
         if found:
             raise validation.own("invalid_text", found)
@@ -102,7 +122,7 @@ class HistoryQuery(BaseModel):
 
 @router.get("/wallet/", operation_id="wallet_get", response=responses({200: WalletOut}))
 def get(request: HttpRequest) -> WalletOut:
-    """Show one's balances."""
+    """Show the caller's balances."""
     user = auth.user_of(request)
     found = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
     shown = [show_balances(each) for each in found]
@@ -112,18 +132,18 @@ def get(request: HttpRequest) -> WalletOut:
 @router.get(
     "/wallet/transactions/",
     operation_id="wallet_transactions",
-    response=responses({200: Page[HistoryOut]}, 422),
+    response=responses({200: Page[HistoryOut]}),
 )
 def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
-    """List everything that happened in one's wallet, newest first."""
+    """List the caller's wallet history, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
-    rows = wallet.rows(user.pk, wanted, reach=paging.offset + paging.size).select_related("escrow__agreement__task")
-    return pagination.page(request, paging, rows, show_row, count=wallet.count(user.pk, wanted))
+    rows, count = wallet.page(user.pk, wanted, offset=paging.offset, size=paging.size)
+    return pagination.of(request, paging, [show_row(row) for row in rows], count=count)
 
 
 class EndsBeforeItBegins(Refused):
-    """The last day that is wanted lies before the first."""
+    """The last day of the period is before the first."""
 
     code = "invalid"
     message = "The last day lies before the first."
@@ -132,8 +152,9 @@ class EndsBeforeItBegins(Refused):
 def _filter(query: HistoryQuery, zone: ZoneInfo) -> Filter:
     if query.start and query.end and query.end < query.start:
         raise EndsBeforeItBegins(fields={"to": "This lies before `from`."})
+    kind = query.type or query.transaction_type
     return Filter(
-        type=query.type.value if query.type else "",
+        type=kind.value if kind else "",
         status=query.status.value if query.status else "",
         currency=query.currency or "",
         start=_midnight(query.start, zone),
@@ -160,6 +181,8 @@ def show_balances(found: Balances) -> BalanceOut:
         withdrawing_balance=amount_out(found.withdrawing),
         lifetime_earnings=amount_out(found.lifetime_earnings),
         lifetime_spent=amount_out(found.lifetime_spent),
+        total_earned=amount_out(found.lifetime_earnings),
+        total_spent=amount_out(found.lifetime_spent),
     )
 
 
@@ -177,7 +200,7 @@ def show_row(row: HistoryRow) -> HistoryOut:
         platform_fee=amount_out(Money(row.fee_minor, row.currency)),
         net_amount=amount_out(Money(net_minor, row.currency)),
         currency=row.currency,
-        task=agreement.task.pk if agreement else None,
+        task=references.task_id(agreement) if agreement else None,
         task_title=agreement.title if agreement else None,
         escrow=row.escrow_id,
         sender_username=row.sender.username if row.sender else None,

@@ -32,14 +32,14 @@ router = Router(tags=["withdrawals"])
 
 
 class WithdrawalIn(Body):
-    """How much to withdraw; in one's default currency unless another is named."""
+    """How much to withdraw, in the caller's default currency unless another is given."""
 
     amount: AmountIn
     currency: CurrencyIn | None = None
 
 
 class WithdrawalOut(Output):
-    """A withdrawal on its way, paid, or failed with the reason why."""
+    """A withdrawal that is under way, was paid, or failed with a reason."""
 
     id: int
     withdrawal_id: uuid.UUID
@@ -55,7 +55,7 @@ class WithdrawalOut(Output):
 
 
 class WithdrawalMessage(Output):
-    """A withdrawal that was asked for."""
+    """A requested withdrawal."""
 
     message: str
     withdrawal: WithdrawalOut
@@ -64,10 +64,10 @@ class WithdrawalMessage(Output):
 @router.get(
     "/withdrawals/",
     operation_id="withdrawals_list",
-    response=responses({200: Page[WithdrawalOut]}, 422),
+    response=responses({200: Page[WithdrawalOut]}),
 )
 def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
-    """List one's withdrawals, newest first."""
+    """List the caller's withdrawals, newest first."""
     found = access.visible_withdrawals(auth.actor_of(request)).order_by("-pk")
     return pagination.page(request, paging, found, show)
 
@@ -79,9 +79,9 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def create(request: HttpRequest, body: WithdrawalIn) -> HttpResponse:
-    """Withdraw from the available balance to one's bank, as an onboarded freelancer.
+    """Withdraw from the available balance to the caller's bank, as an onboarded freelancer.
 
-    Whoever has a second factor proves it within the five minutes before (`reauth_required`).
+    Callers with a second factor must have proved it within the last five minutes (`reauth_required`).
     """
     auth.require_fresh_proof(request)
     user = auth.user_of(request)

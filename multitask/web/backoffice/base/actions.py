@@ -15,8 +15,8 @@ from multitask.payments.errors import NotFound
 from multitask.payments.models import Approval, Escrow
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.base import links
-from multitask.web.pages import statuses
-from multitask.web.pages.fields import TextField
+from multitask.web.pages.base import status_labels
+from multitask.web.pages.base.fields import TextField
 from multitask.web.pages.templatetags.money import money
 
 Summary = list[tuple[str, Any]]
@@ -133,7 +133,7 @@ def escrow_summary(escrow: Escrow) -> Summary:
         (_("Task"), escrow.agreement.title),
         (_("Client"), escrow.client.username),
         (_("Freelancer"), escrow.freelancer.username),
-        (_("State"), statuses.spoken(escrow.state)),
+        (_("State"), status_labels.label(escrow.state)),
         (_("In escrow"), money(escrow.remaining)),
     ]
 

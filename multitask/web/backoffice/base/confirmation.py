@@ -15,12 +15,12 @@ from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.payments.errors import NotFound
 from multitask.users import second_factor
-from multitask.web import proofs
+from multitask.web import step_up
 from multitask.web.backoffice.base import rendering, roles
 from multitask.web.backoffice.base.actions import Action, Submission
-from multitask.web.pages import sentences
-from multitask.web.pages.codes import CodeForm
-from multitask.web.pages.shell import CONFLICT, UNPROCESSABLE, request_key, user_of
+from multitask.web.pages.accounts.credential_forms import CodeForm
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import CONFLICT, UNPROCESSABLE, request_key, user_of
 
 FORBIDDEN: Final = 403
 
@@ -77,7 +77,7 @@ def _is_proved(request: HttpRequest, proof: CodeForm | None) -> bool:
     except DomainError as refusal:
         proof.refuse(refusal)
         return False
-    proofs.keep(request, user, now)
+    step_up.record(request, user, now)
     return True
 
 
@@ -91,12 +91,12 @@ def _execute(request: HttpRequest, action: Action, subject: Any, form: Any) -> H
     try:
         outcome = action.execute(subject, submission)
     except DomainError as refusal:
-        message = sentences.of(refusal)
+        message = error_messages.of(refusal)
         fresh = action.subject(submission.actor, None if subject is None else subject.pk)
         detail = _detail(refusal, message)
         return _ask(request, action, fresh, form, refusal=message, detail=detail, status=CONFLICT)
     except OutcomeUnknown:
-        messages.warning(request, str(sentences.BY_CODE["outcome_unknown"]))
+        messages.warning(request, str(error_messages.BY_CODE["outcome_unknown"]))
     else:
         messages.success(request, action.success_message(subject, outcome))
     return redirect(action.result_address(subject))

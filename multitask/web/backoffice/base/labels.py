@@ -5,9 +5,9 @@ from typing import Any, Final
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 
-_spoken_later: Any = lazy(statuses.spoken, str)
+_spoken_later: Any = lazy(status_labels.label, str)
 
 _LABELS: Final[dict[str, dict[str, Any]]] = {
     "operation": {
@@ -110,14 +110,14 @@ _TONES: Final[dict[str, dict[str, str]]] = {
 def of(family: str, value: str) -> str:
     """Return the label of a value; states that the pages show too have the pages' labels."""
     known = _LABELS.get(family, {}).get(value)
-    return str(known) if known is not None else statuses.spoken(value)
+    return str(known) if known is not None else status_labels.label(value)
 
 
 def tone(family: str, value: str) -> str:
     """Return the colour class of a value: good, waiting, bad or plain."""
     if family in _TONES:
         return _TONES[family].get(value, "waiting" if family == "chargeback" else "plain")
-    return statuses.tone(value)
+    return status_labels.tone(value)
 
 
 def options(family: str, *values: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from django.http import HttpRequest
 
 from multitask.users.actor import Power
-from multitask.web import proofs
-from multitask.web.pages.shell import actor_of
+from multitask.web import step_up
+from multitask.web.pages.base.rendering import actor_of
 
 __all__ = ["actor_of", "is_staff", "is_unproved_staff", "may"]
 
@@ -16,7 +16,7 @@ def is_staff(request: HttpRequest) -> bool:
 
 def is_unproved_staff(request: HttpRequest) -> bool:
     """Return whether this is a member of the staff whose session no second factor has proved."""
-    return request.user.is_authenticated and request.user.is_active and proofs.is_unproved_staff(request, request.user)
+    return request.user.is_authenticated and request.user.is_active and step_up.is_unproved_staff(request, request.user)
 
 
 def may(request: HttpRequest, power: Power) -> bool:

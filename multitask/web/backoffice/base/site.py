@@ -18,7 +18,7 @@ from multitask.users import second_factor
 from multitask.web import page_sessions
 from multitask.web.backoffice.base import navigation, roles
 from multitask.web.backoffice.base.content_security import POLICY
-from multitask.web.pages.shell import user_of
+from multitask.web.pages.base.rendering import user_of
 
 View = Callable[..., HttpResponse]
 

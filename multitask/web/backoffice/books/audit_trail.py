@@ -16,7 +16,8 @@ from multitask.money import Money
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Role
 from multitask.web.backoffice.base import labels, links, rendering
-from multitask.web.pages import events, statuses
+from multitask.web.pages.base import status_labels
+from multitask.web.pages.escrow import timeline
 
 # Reasons that the system records are codes, not sentences.
 _CODE: Final = re.compile(r"[a-z]+(_[a-z]+)+")
@@ -59,7 +60,7 @@ class Line:
 def what(event: AuditEvent) -> str:
     """Return the event's label."""
     known = _LABELS.get(event.event)
-    return str(known) if known is not None else events.what(event)
+    return str(known) if known is not None else timeline.label(event)
 
 
 def actor(event: AuditEvent) -> str:
@@ -84,14 +85,14 @@ def _line(event: AuditEvent) -> Line:
         amount=None if event.amount_minor is None else Money(event.amount_minor, event.currency),
         note=_note(event.note),
         details=", ".join(f"{name}: {value}" for name, value in sorted(event.details.items())),
-        is_bad=events.is_bad(event) or event.event in {"withdrawal_failed", "account_refused"},
+        is_bad=timeline.is_bad(event) or event.event in {"withdrawal_failed", "account_refused"},
     )
 
 
 def _note(note: str) -> str:
     """Return what people wrote, the label of a reason that they chose, or the label of a code."""
-    is_code = note not in statuses.REASONS and _CODE.fullmatch(note)
-    return statuses.spoken(note) if is_code else statuses.reasoned(note)
+    is_code = note not in status_labels.REASONS and _CODE.fullmatch(note)
+    return status_labels.label(note) if is_code else status_labels.reason_label(note)
 
 
 def about(event: AuditEvent) -> SafeString | str:

@@ -25,7 +25,7 @@ from multitask.web.backoffice.base.actions import (
     require_id,
 )
 from multitask.web.backoffice.escrow.forms import RefundForm, SettlementForm
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 from multitask.web.pages.templatetags.money import money
 
 
@@ -179,7 +179,7 @@ class ReturnPayment(Action):
     def summary(self, subject: Payment) -> Summary:
         """Return the payment, its state and why it is under review."""
         why = self.reasons.get(subject.review_reason, subject.review_reason or "–")
-        facts: Summary = [(_("Payment"), str(subject)), (_("State"), statuses.spoken(subject.state))]
+        facts: Summary = [(_("Payment"), str(subject)), (_("State"), status_labels.label(subject.state))]
         return [*facts, (_("Why it is under review"), why), *escrow_summary(subject.escrow)]
 
     def consequences(self, subject: Payment) -> list[str]:

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 from multitask.money import Money, MoneyError
 from multitask.payments.models import Escrow
 from multitask.web.backoffice.base.actions import SharedReasonForm
-from multitask.web.pages import sentences
-from multitask.web.pages.fields import AmountField
-from multitask.web.pages.forms import RefundForm as PageRefundForm
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.fields import AmountField
+from multitask.web.pages.escrow.forms import RefundForm as PageRefundForm
 from multitask.web.pages.templatetags.money import money
 
 
@@ -43,7 +43,7 @@ class ShareField(AmountField):
         try:
             return Money.parse(written, self.currency, minimum_minor=0)
         except MoneyError as error:
-            raise ValidationError(sentences.of(error), code=error.code) from error
+            raise ValidationError(error_messages.of(error), code=error.code) from error
 
 
 class SettlementForm(SharedReasonForm):

@@ -29,7 +29,7 @@ from multitask.web.backoffice.books import audit_trail, ledger_pages
 from multitask.web.backoffice.escrow.actions import RefundClient, Release, ReturnPayment, SettleDispute
 from multitask.web.backoffice.escrow.refund_actions import AcceptRefund, RefuseRefund, RetryRefund
 from multitask.web.backoffice.operations.actions import RetryTransfer
-from multitask.web.pages import events
+from multitask.web.pages.escrow import timeline
 from multitask.webhooks.models import IncomingEvent
 
 MOST_EVENTS: Final = 100
@@ -81,7 +81,7 @@ def _history(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     is_waiting = any(part.data["answer"] == WAITING for part in decisions)
     offers = Offers(actor, is_blocked=is_own or is_waiting)
     return {
-        "parts": events.places(allocation.parts(escrow), escrow.total_minor),
+        "parts": timeline.bar(allocation.parts(escrow), escrow.total_minor),
         "trail": audit_trail.lines(trail),
         "is_own": is_own,
         "buttons": _of_escrow(escrow, offers),

@@ -19,7 +19,7 @@ from multitask.web.backoffice.base.actions import (
     outcome_message,
     require_id,
 )
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 from multitask.web.pages.templatetags.money import money
 
 
@@ -46,8 +46,8 @@ class AnswerRefund(RefundAction):
 
     def summary(self, subject: Refund) -> Summary:
         """Return the request and why it was made."""
-        facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), statuses.spoken(subject.state))]
-        why = subject.note or statuses.reasoned(subject.reason)
+        facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
+        why = subject.note or status_labels.reason_label(subject.reason)
         return [*facts, (_("Their reason"), why), *escrow_summary(subject.escrow)]
 
     def execute(self, subject: Refund, submission: Submission) -> object:
@@ -114,7 +114,7 @@ class RetryRefund(RefundAction):
 
     def summary(self, subject: Refund) -> Summary:
         """Return the refund and why it failed."""
-        facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), statuses.spoken(subject.state))]
+        facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
         return [*facts, (_("Why it failed"), subject.failure_reason or "–"), *escrow_summary(subject.escrow)]
 
     def consequences(self, subject: Refund) -> list[str]:

@@ -6,7 +6,7 @@ from multitask import ledger
 from multitask.payments.books import postings
 from multitask.payments.models import ConnectedAccount, Operation
 from multitask.web.backoffice.base import rendering
-from multitask.web.pages import requirements
+from multitask.web.pages.payouts import requirements
 from multitask.webhooks.models import IncomingEvent
 
 NEWEST = 20
@@ -20,7 +20,7 @@ def show(request: HttpRequest, account: ConnectedAccount) -> HttpResponse:
     context = {
         "account": account,
         "held": held,
-        "due": requirements.spoken(account.requirements.get("currently_due", [])),
+        "due": requirements.labels(account.requirements.get("currently_due", [])),
         "held_calls": Operation.objects.filter(user_id=account.user_id).exclude(hold="").order_by("pk")[:NEWEST],
         "events": events.order_by("-pk")[:NEWEST],
     }

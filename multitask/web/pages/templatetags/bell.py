@@ -1,4 +1,4 @@
-"""The bell in the frame of every page, with the number of unread notices beside it."""
+"""The bell in the header of every page, with the number of unread notices."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _SHOWN = 99
 
 @register.inclusion_tag("pages/parts/bell.html", takes_context=True)
 def bell(context: dict[str, Any]) -> dict[str, Any]:
-    """Count what whoever is signed in has not read, no further than there is room to show."""
+    """Return the number of unread notices, counted up to the most that is shown."""
     request = context["request"]
     count = notices.unread(request.user.pk, at_most=_SHOWN + 1)
     return {

@@ -1,4 +1,4 @@
-"""Amounts and moments as the reader's language writes them, in the reader's time zone."""
+"""Amounts, dates and times in the reader's language and time zone."""
 
 import uuid
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from multitask.money import Money
-from multitask.web.pages import statuses
+from multitask.web.pages.base import status_labels
 
 register = template.Library()
 
@@ -27,28 +27,28 @@ def _locale() -> Locale:
 
 @register.filter
 def money(value: Money | None) -> str:
-    """Write an amount with its currency, all decimals shown: 1,234.50 USD as $1,234.50."""
+    """Format an amount with its currency and all decimals: 1,234.50 USD as $1,234.50."""
     if value is None:
         return ""
-    # The minus of a number, as `signed` writes it: a hyphen is shorter and may break off at the end of a line.
+    # A true minus sign, as `signed` writes it: a line may break after a hyphen.
     return value.localized(str(_locale())) if value.amount_minor >= 0 else signed(-value, "\u2212")
 
 
 @register.filter
 def signed(value: Money, sign: str) -> str:
-    """Write an amount with its currency and a sign."""
+    """Format an amount with its currency and a sign."""
     return value.localized(str(_locale()), sign)
 
 
 @register.filter
 def major(value: Money | None) -> str:
-    """Write an amount as a form field takes it: 1234.50."""
+    """Format an amount for a form field: 1234.50."""
     return "" if value is None else value.to_major_string()
 
 
 @register.filter
 def day(value: datetime | date | None) -> str:
-    """Write a day: 23 Nov 2026."""
+    """Format a date: 23 Nov 2026."""
     if value is None:
         return ""
     local = timezone.localtime(value).date() if isinstance(value, datetime) else value
@@ -57,7 +57,7 @@ def day(value: datetime | date | None) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """Write a day and a time, readable by machines too."""
+    """Format a date and time, in a `<time>` element."""
     if value is None:
         return ""
     zone = timezone.get_current_timezone()
@@ -69,7 +69,7 @@ def moment(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def ago(value: datetime | None) -> str:
-    """Write how long ago, or in how long: "in 3 days"."""
+    """Format the distance from now: "in 3 days"."""
     if value is None:
         return ""
     delta = value - timezone.now()
@@ -77,18 +77,18 @@ def ago(value: datetime | None) -> str:
 
 
 @register.filter
-def spoken(word: str) -> str:
-    """Say a state in the reader's language."""
-    return statuses.spoken(word)
+def status_label(word: str) -> str:
+    """Return the label of a state."""
+    return status_labels.label(word)
 
 
 @register.filter
 def tone(word: str) -> str:
-    """Say how a state is to be coloured: good, waiting, bad or plain."""
-    return statuses.tone(word)
+    """Return the colour class of a state: good, waiting, bad or plain."""
+    return status_labels.tone(word)
 
 
 @register.simple_tag
 def request_key() -> SafeString:
-    """Write the hidden field that makes a form which is sent twice count once."""
+    """Return the hidden field with a new request key, so that a form that is sent twice takes effect once."""
     return format_html('<input type="hidden" name="request_key" value="{}">', uuid.uuid4())

@@ -1,0 +1,246 @@
+"""Labels of history rows, ledger postings, pending reasons and failures, in the reader's language."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from multitask.money import Money
+from multitask.payments.books.journal import Leg, Posted
+from multitask.payments.models import HistoryRow, Withdrawal
+from multitask.payments.reads.pending_reasons import Reason
+
+_PLUS, _MINUS = "+", "\u2212"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRowView:
+    """One row of the history for display: what happened, with whom, and how the reader's money moved."""
+
+    row: HistoryRow
+    text: str
+    other_party: str
+    sign: str
+    amount: Money
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """One leg of a posting for display: the account, and the amount taken from it or given to it."""
+
+    text: str
+    taken: Money | None
+    given: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingView:
+    """One transaction of the ledger for display."""
+
+    text: str
+    posted: Posted
+    legs: list[LegView]
+
+
+def history_row(found: HistoryRow) -> HistoryRowView:
+    """Return the view of a row; its sign is empty where the reader's own money does not move."""
+    moves = found.status in {"completed", "pending"}
+    sign = {"in": _PLUS, "out": _MINUS}.get(found.direction, "") if moves else ""
+    return HistoryRowView(
+        found, _event(found), _other_party(found), sign, Money(found.amount_minor, found.currency), _failure(found)
+    )
+
+
+def _event(found: HistoryRow) -> str:
+    title = found.escrow.agreement.title if found.escrow else ""
+    if not title:
+        return {"withdrawal": _("Withdrawal to your bank"), "chargeback": _("Chargeback")}.get(
+            found.type, _("Adjustment")
+        )
+    words = {
+        "escrow_deposit": _("Payment into escrow: %(title)s"),
+        "escrow_release": _("Earned: %(title)s") if found.direction == "in" else _("Released: %(title)s"),
+        "platform_fee": _("Platform fee: %(title)s"),
+        "refund": _("Refund: %(title)s"),
+        "chargeback": _("Chargeback: %(title)s"),
+    }
+    return words.get(found.type, _("Adjustment: %(title)s")) % {"title": title}
+
+
+def _other_party(found: HistoryRow) -> str:
+    """Return the name of the other person; empty for fees and withdrawals."""
+    if found.type in {"platform_fee", "withdrawal"}:
+        return ""
+    other = found.recipient if found.sender_id == found.user_id else found.sender
+    return other.username if other is not None and other.pk != found.user_id else ""
+
+
+def _failure(found: HistoryRow) -> str:
+    if found.withdrawal is not None and found.withdrawal.failure_code:
+        return failed_withdrawal(found.withdrawal)
+    return _(found.failure_reason) if found.failure_reason else ""
+
+
+# The provider's most frequent decline messages; others are shown untranslated.
+_DECLINES: Final = (
+    gettext_noop("Your card was declined."),
+    gettext_noop("Your card has insufficient funds."),
+    gettext_noop("Your card has expired."),
+    gettext_noop("Your card's security code is incorrect."),
+    gettext_noop("Your card number is incorrect."),
+    gettext_noop("Your bank could not confirm that it was you. Try again, or use another card."),
+)
+
+
+def decline(sentence: str) -> str:
+    """Return why a card was declined, translated if the provider's message is known."""
+    return _(sentence) if sentence in _DECLINES else sentence
+
+
+_FAILURES: Final = {
+    "account_closed": gettext_lazy("The bank account has been closed."),
+    "account_frozen": gettext_lazy("The bank account is frozen."),
+    "bank_account_restricted": gettext_lazy("The bank account does not accept this kind of payment."),
+    "bank_ownership_changed": gettext_lazy("The bank account was switched off after its bank changed hands."),
+    "could_not_process": gettext_lazy("The bank could not process the payment."),
+    "debit_not_authorized": gettext_lazy("The bank account does not allow this transaction."),
+    "declined": gettext_lazy("The bank declined the payment."),
+    "insufficient_funds": gettext_lazy("The balance at the payment provider was too low."),
+    "balance_insufficient": gettext_lazy("The balance at the payment provider was too low."),
+    "invalid_account_number": gettext_lazy("The account number is not valid."),
+    "incorrect_account_holder_name": gettext_lazy("The account holder's name does not match the bank's records."),
+    "incorrect_account_holder_address": gettext_lazy("The account holder's address does not match the bank's."),
+    "incorrect_account_holder_tax_id": gettext_lazy("The account holder's tax number does not match the bank's."),
+    "invalid_currency": gettext_lazy("The bank account does not accept this currency."),
+    "no_account": gettext_lazy("The bank account could not be found."),
+    "no_external_account_in_currency": gettext_lazy("There is no bank account for this currency yet."),
+    "payouts_not_allowed": gettext_lazy("Payouts are switched off until your account's details are complete."),
+    "unsupported_card": gettext_lazy("The card does not accept payouts."),
+}
+# Failures after which the owner can try again at once; after all others the bank details have to change first.
+_TRANSIENT: Final = frozenset({"could_not_process", "declined", "insufficient_funds", "balance_insufficient"})
+
+
+def failed_withdrawal(withdrawal: Withdrawal) -> str:
+    """Return why a withdrawal failed, as a sentence that its owner can act on."""
+    known = _FAILURES.get(withdrawal.failure_code)
+    if known is not None:
+        return str(known)
+    return _(withdrawal.failure_reason) if withdrawal.failure_reason else _("The bank did not accept the payment.")
+
+
+def needs_bank_details(withdrawal: Withdrawal) -> bool:
+    """Return whether the owner has to correct the payout account before trying again."""
+    return withdrawal.failure_code in _FAILURES and withdrawal.failure_code not in _TRANSIENT
+
+
+_PENDING_REASONS: Final = {
+    Reason.NO_ACCOUNT: gettext_lazy("Waits for your payout account: set it up and the money moves on."),
+    Reason.INCOMPLETE: gettext_lazy("Waits for your payout account: something is still missing."),
+    Reason.CHECKED: gettext_lazy("Waits until the payment provider has checked your payout account."),
+    Reason.CONTESTED: gettext_lazy("Held: the cardholder's bank contests the payment."),
+    Reason.REFUSED: gettext_lazy("The transfer to your payout account was refused; our staff looks at it."),
+    Reason.SETTLING: gettext_lazy("Settling at the payment provider."),
+    Reason.UNDATED: gettext_lazy("Settling; the payment provider has not named the day yet."),
+    Reason.ARRIVING: gettext_lazy("Settled: it becomes available within minutes."),
+}
+
+
+def pending_reason(reason: Reason) -> str:
+    """Return why pending money cannot be withdrawn yet."""
+    return str(_PENDING_REASONS[reason])
+
+
+_POSTINGS: Final = {
+    "escrow_funded": gettext_lazy("The payment arrived and went into escrow"),
+    "payment_unapplied": gettext_lazy("A payment arrived that fits no escrow"),
+    "escrow_released": gettext_lazy("The escrow was released"),
+    "settled": gettext_lazy("The money settled and became available"),
+    "withdrawal_requested": gettext_lazy("Set aside for the withdrawal"),
+    "withdrawal_paid": gettext_lazy("Paid to the bank"),
+    "withdrawal_returned": gettext_lazy("Sent back by the bank"),
+    "withdrawal_failed": gettext_lazy("Made available again after the withdrawal failed"),
+    "refund_requested": gettext_lazy("Set aside for the refund"),
+    "refund_paid": gettext_lazy("The refund was sent"),
+    "refund_returned": gettext_lazy("The refund was sent back by the bank"),
+    "refund_failed": gettext_lazy("The refund failed and its money went back"),
+    "refund_retried": gettext_lazy("The refund is tried again"),
+}
+
+
+def posting_kind(kind: str) -> str:
+    """Return the label of a ledger transaction's kind."""
+    known = _POSTINGS.get(kind)
+    return str(known) if known is not None else kind.replace("_", " ").capitalize()
+
+
+def posting(posted: Posted, about: HistoryRow) -> PostingView:
+    """Return the view of a ledger transaction for the owner of the history row that it belongs to."""
+    return PostingView(posting_kind(posted.kind), posted, [_leg(leg, about) for leg in posted.legs])
+
+
+def _leg(leg: Leg, about: HistoryRow) -> LegView:
+    is_taken = leg.amount.amount_minor < 0
+    return LegView(_account(leg.account, about), -leg.amount if is_taken else None, None if is_taken else leg.amount)
+
+
+def _account(code: str, about: HistoryRow) -> str:
+    """Return the label of a ledger account for the row's owner."""
+    room, number, *place = [*code.split(":"), "", ""]
+    if room == "user":
+        return _wallet_place(place[0], is_own=number == str(about.user_id), about=about)
+    words = {
+        "escrow": _("Escrow of this task"),
+        "refund": _("Set aside for the refund"),
+        "unapplied": _("Payments that are looked at"),
+    }
+    if room == "platform":
+        return _("Platform fee") if number == "fees" else _("The platform")
+    if room == "provider":
+        return _("Your bank, through the payment provider") if place[0] == "account" else _("The payment provider")
+    return words.get(room, code)
+
+
+def _wallet_place(place: str, *, is_own: bool, about: HistoryRow) -> str:
+    if not is_own:
+        name = _other_party(about)
+        return _("Wallet of %(name)s") % {"name": name} if name else _("The freelancer's wallet")
+    words = {
+        "pending": _("Your pending balance"),
+        "available": _("Your available balance"),
+        "withdrawing": _("On its way to your bank"),
+    }
+    return words.get(place, place)
+
+
+_LINES: Final = {
+    "escrow_funded": gettext_lazy("Paid into escrow"),
+    "escrow_released": gettext_lazy("Released from escrow"),
+    "withdrawal_paid": gettext_lazy("Paid to your bank"),
+    "withdrawal_returned": gettext_lazy("Sent back by your bank"),
+    "refund_requested": gettext_lazy("Refund begun"),
+    "refund_failed": gettext_lazy("Refund failed, back in escrow"),
+}
+
+
+def statement_line(kind: str, *, is_wallet: bool) -> str:
+    """Return the label of one line of a statement."""
+    if is_wallet and kind == "escrow_released":
+        return _("Earned")
+    known = _LINES.get(kind)
+    return str(known) if known is not None else posting_kind(kind)
+
+
+_PLACES: Final = {
+    "pending": gettext_lazy("Pending"),
+    "available": gettext_lazy("Available"),
+    "withdrawing": gettext_lazy("On its way to your bank"),
+    "escrow": gettext_lazy("In escrow"),
+}
+
+
+def statement_place(name: str) -> str:
+    """Return the label of one of the balances that a statement adds up."""
+    return str(_PLACES[name])

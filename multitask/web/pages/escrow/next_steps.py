@@ -1,0 +1,134 @@
+"""What happens next with an escrow or a task, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from multitask.marketplace.models import Task
+from multitask.marketplace.states import TaskStatus
+from multitask.payments.authorization import access
+from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.payouts import onboarding
+from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, PaymentState, RefundState
+from multitask.users.actor import Actor, Role
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next, and the moment at which it happens automatically, if there is one.
+
+    `button` and `address` link to the page where the reader does it, if it is theirs to do on another page.
+    """
+
+    text: str
+    at: datetime | None = None
+    button: str = ""
+    address: str = ""
+
+
+def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | None:
+    """Return the next step of an escrow for this reader; None when nothing is left to do."""
+    role = access.party(actor, escrow)
+    if escrow.frozen_at is not None:
+        return NextStep(_("The cardholder's bank decides; the money is held until then."))
+    if escrow.state == EscrowState.DISPUTED.value:
+        return NextStep(_("Our staff settles the dispute; the money stays in escrow until then."))
+    if open_refund is not None:
+        return _about_refund(open_refund, role)
+    if escrow.state == EscrowState.PENDING_PAYMENT.value:
+        return NextStep(_("The client pays; then the money is in escrow."))
+    if escrow.state == EscrowState.FUNDED.value:
+        return _about_work(escrow, role)
+    if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
+        return _about_settling(escrow, role)
+    return None
+
+
+def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> NextStep | None:
+    """Return the next step of a task for its client, its freelancer or an applicant."""
+    status = task.status
+    is_client, is_freelancer = actor.is_user(task.client_id), actor.is_user(task.freelancer_id)
+    if status is TaskStatus.OPEN:
+        return _about_choosing(is_client=is_client, is_chosen_from=is_chosen_from)
+    if not is_client and not is_freelancer:
+        return None
+    if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
+        return _about_paying(task, is_client=is_client)
+    states = [state.value for state in OPEN_REFUNDS]
+    return of(escrow, actor, escrow.refunds.filter(source="escrow", state__in=states).first())
+
+
+_AT_WORK = (TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS)
+
+
+def _about_choosing(*, is_client: bool, is_chosen_from: bool) -> NextStep | None:
+    if is_client and is_chosen_from:
+        return NextStep(_("You choose one of the applications. You pay into escrow after that, not before."))
+    if is_client:
+        return NextStep(
+            _("Freelancers can apply now. You choose one of them; you pay into escrow after that, not before.")
+        )
+    if is_chosen_from:
+        return NextStep(_("The client chooses among the applications. Once they have paid into escrow, you are told."))
+    return None
+
+
+def _about_paying(task: Task, *, is_client: bool) -> NextStep | None:
+    if task.status not in _AT_WORK:
+        return None
+    if not is_client:
+        return NextStep(_("Wait with the work until the client has paid into escrow."))
+    name = task.freelancer.username if task.freelancer else ""
+    text = _("Pay into escrow, so that %(name)s can start. You release the money when the work is done.")
+    return NextStep(text % {"name": name})
+
+
+def _about_refund(refund: Refund, role: Role) -> NextStep:
+    if refund.state != RefundState.REQUESTED.value:
+        return NextStep(_("The refund reaches the client's card in 5 to 10 days."))
+    text = (
+        _("You answer the refund request; if you say nothing, it is accepted.")
+        if role is Role.FREELANCER
+        else _("The freelancer answers the refund request; without an answer it is accepted.")
+    )
+    return NextStep(text, refund.answer_by_at)
+
+
+def _about_work(escrow: Escrow, role: Role) -> NextStep:
+    state = escrow.milestone.milestone_state
+    if state is MilestoneState.CANCELLED:
+        return NextStep(_("The task was called off: the client can take the money back at once."))
+    if state is MilestoneState.COMPLETED:
+        return NextStep(_("The client releases the money."), escrow.auto_release_at)
+    if state is MilestoneState.DELIVERED:
+        text = (
+            _("You confirm the work and release the money; if you say nothing, it is released by itself.")
+            if role is Role.CLIENT
+            else _("The client confirms the work; without a word from them the money is released by itself.")
+        )
+        return NextStep(text, escrow.auto_release_at)
+    if role is Role.FREELANCER:
+        text = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
+        return NextStep(
+            text, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.agreement.task.pk])
+        )
+    return NextStep(_("The freelancer does the work and delivers it."))
+
+
+def _about_settling(escrow: Escrow, role: Role) -> NextStep:
+    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    is_mine = role is Role.FREELANCER
+    if account is None or not account.can_receive:
+        if is_mine:
+            text = _("You set up your payout account; the money waits for you until then.")
+            return NextStep(text, button=_("Set up payouts"), address=reverse("pages:onboarding"))
+        return NextStep(_("The freelancer sets up their payout account; the money waits for them until then."))
+    payment = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value).first()
+    text = (
+        _("The money settles; then you can withdraw it.")
+        if is_mine
+        else _("The money settles; then the freelancer can withdraw it.")
+    )
+    return NextStep(text, payment.available_at if payment else None)

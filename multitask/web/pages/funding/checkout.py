@@ -1,0 +1,119 @@
+"""Checkout: the provider's form takes the card; only its webhook decides whether it is paid."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from multitask.errors import DomainError
+from multitask.marketplace import listing, paying
+from multitask.money import Money
+from multitask.payments.authorization import access
+from multitask.payments.models import Escrow, Payment
+from multitask.payments.operations import engine
+from multitask.payments.states import EscrowState, PaymentState
+from multitask.web.pages.base import error_messages
+from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
+from multitask.web.pages.escrow.parties import parties_only
+
+FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
+
+
+@require_POST
+@signed_in
+@parties_only
+def begin(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Create the payment of the task's accepted application, then redirect to the form."""
+    actor = actor_of(request)
+    try:
+        task = listing.task(actor, task_id=task_id)
+        if task.accepted_application_id is None:
+            raise Http404
+        paying.create_intent(actor=actor, application_id=task.accepted_application_id, now=timezone.now())
+    except DomainError as refusal:
+        messages.error(request, error_messages.of(refusal))
+        return redirect("pages:task", task_id=task_id)
+    return redirect("pages:checkout", task_id=task_id)
+
+
+@require_GET
+@signed_in
+def show(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Show what is paid for and the provider's form, to the client of the task only."""
+    escrow = _escrow(request, task_id)
+    if escrow is None:
+        return redirect("pages:task", task_id=task_id)
+    payment = _payment(escrow)
+    if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
+        return redirect("pages:payment", task_id=task_id)
+    context = {
+        "escrow": escrow,
+        "payment": payment,
+        "task": escrow.agreement.task,
+        "fee": Money(escrow.fee_minor, escrow.currency),
+        "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
+        "publishable_key": engine.provider_named(escrow.provider).publishable_key,
+        "script": settings.PAYMENT_SCRIPT_URL,
+        "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
+    }
+    return render_page(request, "funding/checkout.html", context)
+
+
+@require_GET
+@signed_in
+def wait(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Wait for the provider's confirmation; the page updates itself and never shows "paid" before."""
+    escrow = _escrow(request, task_id)
+    if escrow is None:
+        raise Http404
+    payment = _payment(escrow)
+    state, was_confirmed = _state(escrow, payment), _was_confirmed(request)
+    if state == "declined" and was_confirmed:
+        # The decline on record may belong to an earlier attempt; the result of this one has not arrived yet.
+        state = "waiting"
+    context = {
+        "escrow": escrow,
+        "payment": payment,
+        "task": escrow.agreement.task,
+        "state": state,
+        "was_confirmed": was_confirmed,
+    }
+    template = "funding/checkout_state.html" if request.htmx else "funding/checkout_wait.html"  # type: ignore[attr-defined]
+    return render_page(request, template, context)
+
+
+def _was_confirmed(request: HttpRequest) -> bool:
+    """Return whether the payment form has just been confirmed, by the address that its script or redirect leads to."""
+    return "confirmed" in request.GET or request.GET.get("redirect_status") in {"succeeded", "pending"}
+
+
+def _escrow(request: HttpRequest, task_id: int) -> Escrow | None:
+    """Return the task's escrow that is not cancelled, for its client only."""
+    mine = access.visible_escrows(actor_of(request)).filter(agreement__task=task_id, client_id=user_of(request).pk)
+    live = mine.exclude(state=EscrowState.CANCELLED.value)
+    return live.select_related("agreement__task", "milestone", "client", "freelancer").order_by("-pk").first()
+
+
+def _payment(escrow: Escrow) -> Payment | None:
+    """Return the payment that the form is for: the newest that exists at the provider."""
+    return escrow.payments.filter(provider_payment_id__isnull=False).order_by("-pk").first()
+
+
+def _state(escrow: Escrow, payment: Payment | None) -> str:
+    if escrow.state != EscrowState.PENDING_PAYMENT.value:
+        return "paid"
+    if payment is None or payment.state in FAILED_STATES:
+        return "failed"
+    if payment.failure_code and payment.provider_status != "processing":
+        return "declined"
+    return "waiting"
+
+
+urlpatterns = [
+    path("tasks/<int:task_id>/pay/", show, name="checkout"),
+    path("tasks/<int:task_id>/pay/begin/", begin, name="checkout-begin"),
+    path("tasks/<int:task_id>/pay/wait/", wait, name="checkout-wait"),
+]

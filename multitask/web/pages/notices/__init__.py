@@ -1,0 +1,1 @@
+"""Notices, and previews of the emails that carry them."""

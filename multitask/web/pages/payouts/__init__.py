@@ -1,0 +1,1 @@
+"""Setting up a payout account and withdrawing to the bank."""

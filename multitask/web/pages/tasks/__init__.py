@@ -1,0 +1,1 @@
+"""Tasks: the lists, one task, and the steps of the work."""

@@ -1,0 +1,1 @@
+"""The wallet, the transactions, statements and their exports."""

@@ -1,0 +1,99 @@
+"""News of an account's balance: one job for the account, however many escrows wait, and each settles once."""
+
+import pytest
+from django.db import connection
+
+from multitask.payments.models import Escrow
+from multitask.payments.payouts import availability
+from multitask.payments.payouts.availability import account_balance_changed, settle_account
+from multitask.users.actor import Actor
+from tests.integration.races import together
+from tests.payments_world import SETTLING, World, held, user_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def waiting(world: World, number: int) -> tuple[Actor, list[int]]:
+    """A freelancer with released escrows that are due, and no job for them."""
+    freelancer = world.freelancer()
+    escrow_ids = [world.released(freelancer=freelancer).escrow.pk for _ in range(number)]
+    world.wait(SETTLING)
+    world.lose_jobs()
+    return freelancer, escrow_ids
+
+
+def tell(world: World, freelancer: Actor) -> None:
+    account_balance_changed("stripe", str(world.account(freelancer).provider_account_id), world.now)
+
+
+def available(freelancer: Actor) -> int:
+    return held(f"user:{user_id(freelancer)}:available")
+
+
+def jobs() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT task_name FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def test_one_job_settles_all_that_is_due_for_an_account(world: World) -> None:
+    freelancer, escrow_ids = waiting(world, 4)
+    for _ in range(3):
+        tell(world, freelancer)
+    assert jobs() == ["settle_account"]
+
+    assert world.work() == ["settle_account"]
+    assert available(freelancer) == 4 * 8_500
+    assert not Escrow.objects.filter(pk__in=escrow_ids, settled_at=None).exists()
+
+    tell(world, freelancer)
+    assert jobs() == []  # Nothing is unsettled any more.
+
+
+def test_a_job_settles_only_what_is_due_for_its_account(world: World) -> None:
+    other = world.released().freelancer
+    freelancer, _ = waiting(world, 2)
+    frozen = Escrow.objects.filter(freelancer_id=user_id(freelancer)).earliest("pk")
+    Escrow.objects.filter(pk=frozen.pk).update(frozen_at=world.now)
+    tell(world, freelancer)
+    world.work()
+    assert (available(freelancer), available(other)) == (8_500, 0)
+
+
+def test_a_job_is_bounded_and_leaves_the_rest_to_the_next(world: World) -> None:
+    freelancer, escrow_ids = waiting(world, 5)
+    account_id = world.account(freelancer).pk
+    assert settle_account(account_id=account_id, now=world.now, limit=2) == 2
+    assert jobs() == ["settle_account"]
+    assert settle_account(account_id=account_id, after=escrow_ids[1], now=world.now, limit=2) == 2
+    assert world.work() == ["settle_account", "settle_account"]
+    assert available(freelancer) == 5 * 8_500
+
+
+def test_the_same_job_many_times_at_once_settles_once(world: World) -> None:
+    freelancer, _ = waiting(world, 3)
+    account_id = world.account(freelancer).pk
+    answers = together([lambda: settle_account(account_id=account_id, now=world.now)] * 6)
+    assert sum(answers) == 3
+    assert available(freelancer) == 3 * 8_500
+    assert settle_account(account_id=account_id, now=world.now) == 0
+
+
+def test_an_error_on_one_escrow_does_not_block_the_others(world: World) -> None:
+    freelancer, escrow_ids = waiting(world, 3)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse_escrow() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER refuse_escrow BEFORE UPDATE ON payments_escrow FOR EACH ROW"
+            f" WHEN (NEW.id = {int(escrow_ids[0])}) EXECUTE FUNCTION refuse_escrow()"
+        )
+    account_id = world.account(freelancer).pk
+    assert settle_account(account_id=account_id, now=world.now) == 2
+    assert availability.due(now=world.now) == [escrow_ids[0]]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER refuse_escrow ON payments_escrow")
+    assert settle_account(account_id=account_id, now=world.now) == 1
+    assert available(freelancer) == 3 * 8_500
