@@ -50,6 +50,11 @@ def dollars(amount: str) -> Money:
     return Money(round(float(amount) * 100), "USD")
 
 
+def routed(*currencies: str) -> dict[str, dict[str, str]]:
+    """The setting `ROUTES` for these currencies, of which the provider may be unable to pay some out."""
+    return {currency: {"provider": "stripe", "kind": "connected"} for currency in currencies}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A task with both its people, once an application was accepted. Rows are read anew each time."""
@@ -84,7 +89,7 @@ class Job:
     @property
     def charge_id(self) -> str:
         """The charge behind the payment that succeeded."""
-        return Payment.objects.get(escrow__agreement__task=self.task_id, state="succeeded").provider_charge_id
+        return Payment.objects.get(escrow__agreement__task=self.task_id, state="succeeded").provider_collection_id
 
     def history(self) -> list[str]:
         """The names of the escrow's audit events, oldest first."""
@@ -149,6 +154,15 @@ class World(Dashboard):
         )
         self.sandbox.onboard(link.url, account_number=bank)
 
+    def add_bank(self, freelancer: Actor, currency: str) -> None:
+        """Give the freelancer's account a bank account in another currency, and read how it stands."""
+        account = self.account(freelancer).provider_account_id
+        bank = {"object": "bank_account", "country": "US", "currency": currency.lower()}
+        numbers = {"routing_number": "110000000", "account_number": "000123456789"}
+        form = {f"external_account[{name}]": value for name, value in (bank | numbers).items()}
+        self.at_provider(f"accounts/{account}/external_accounts", **form)
+        onboarding.refresh(user_id=user_id(freelancer), now=self.now)
+
     def account(self, freelancer: Actor) -> ConnectedAccount:
         return ConnectedAccount.objects.get(user_id=user_id(freelancer))
 
@@ -170,7 +184,7 @@ class World(Dashboard):
 
     def pay(self, job: Job, card: str = VISA) -> None:
         """Pay in the browser; nobody has told us yet."""
-        self.browser.pay(job.payment.client_secret, card)
+        self.browser.pay(job.payment.payer_token, card)
 
     def learn_of_payment(self, job: Job, payment: Payment | None = None) -> None:
         """Read the payment at the provider and take over what it says."""

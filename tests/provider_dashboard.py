@@ -60,4 +60,5 @@ class Dashboard:
         secret = CONNECT_SECRET if event.get("account") else PLATFORM_SECRET
         stamp = str(int(time.time()))
         mark = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        return incoming.receive(provider_name="stripe", body=body, signature=f"t={stamp},v1={mark}", now=timezone.now())
+        headers = {"Stripe-Signature": f"t={stamp},v1={mark}"}
+        return incoming.receive(provider_name="stripe", body=body, headers=headers, now=timezone.now())

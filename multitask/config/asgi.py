@@ -28,6 +28,9 @@ _handler = get_wsgi_application()
 # The settings are configured from here on.
 from django.conf import settings  # noqa: E402
 
+from multitask.payments.operations import routes  # noqa: E402
 from multitask.web.server.application import Server  # noqa: E402
 
+# Management commands run the system check; the server has to ask by itself.
+routes.require_valid()
 application = Server(_handler, settings.WEB_SERVER)

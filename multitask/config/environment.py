@@ -7,16 +7,28 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from multitask.providers.stripe import browser, configuration
+
 DEVELOPMENT_KEY = "development-only-key-that-never-signs-anything-in-production"
-STRIPE_API = "https://api.stripe.com"
 SANDBOX_API = "http://127.0.0.1:12111"
 LOCAL_PAGES = "http://127.0.0.1:8000"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HIGHEST_PORT = 65_535
+
+
+class RouteSettings(BaseModel):
+    """One currency of `ROUTES`: its provider, its kind and the bounds of a price, in major units."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: str
+    kind: Literal["connected", "platform"]
+    minimum: str | None = None
+    maximum: str | None = None
 
 
 class Environment(BaseSettings):
@@ -50,6 +62,10 @@ class Environment(BaseSettings):
     email_from: str = "MultiTask Payments <payments@multitask.example>"
 
     payment_provider: str = "stripe"
+    routes: dict[str, RouteSettings] = Field(
+        default={},
+        description="How each currency is collected, held and paid out; empty for all that the provider can.",
+    )
     stripe_secret_key: SecretStr = SecretStr("")
     stripe_publishable_key: str = ""
     stripe_webhook_secret: SecretStr = SecretStr("")
@@ -94,11 +110,6 @@ class Environment(BaseSettings):
         """The host name of PUBLIC_URL."""
         return urlsplit(self.public_url).hostname or "localhost"
 
-    @property
-    def is_real_stripe(self) -> bool:
-        """Whether payments go to Stripe itself, not to a sandbox."""
-        return self.stripe_api_base == STRIPE_API
-
     @field_validator("platform_fee_percentage")
     @classmethod
     def refuse_an_impossible_fee(cls, value: str) -> str:
@@ -136,13 +147,13 @@ class Environment(BaseSettings):
     @model_validator(mode="after")
     def refuse_unsafe_settings(self) -> Self:
         """Refuse a live key with a sandbox, and, in production, empty secrets and other unsafe settings."""
-        default = STRIPE_API if self.is_production else SANDBOX_API
+        default = browser.API if self.is_production else SANDBOX_API
         self.stripe_api_base = (self.stripe_api_base or default).rstrip("/")
         host = urlsplit(self.stripe_api_base).hostname or ""
         key = self.stripe_secret_key.get_secret_value()
-        if key.startswith(("sk_live_", "rk_live_")) and self.stripe_api_base != STRIPE_API:
+        if configuration.is_live(key) and self.stripe_api_base != browser.API:
             raise ValueError(f"STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is {host!r}, which is not Stripe")
-        if self.stripe_api_base != STRIPE_API and host not in LOOPBACK and self.is_production:
+        if self.stripe_api_base != browser.API and host not in LOOPBACK and self.is_production:
             raise ValueError(f"STRIPE_API_BASE is {host!r}: production talks to Stripe or to a sandbox on this machine")
         if self.is_production:
             self._refuse_empty_secrets()
@@ -170,7 +181,8 @@ class Environment(BaseSettings):
 
     def _refuse_mixed_live_and_test_keys(self) -> None:
         """Refuse a live and a test key together: every payment would fail."""
-        modes = {_mode(self.stripe_secret_key.get_secret_value()), _mode(self.stripe_publishable_key)}
+        keys = (self.stripe_secret_key.get_secret_value(), self.stripe_publishable_key)
+        modes = {configuration.mode(key) for key in keys}
         if modes == {"live", "test"}:
             raise ValueError("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are of two modes, live and test")
 
@@ -202,12 +214,6 @@ def read() -> Environment:
         return Environment()
     except ValidationError as error:
         raise ImproperlyConfigured("; ".join(map(_message, error.errors(include_input=False)))) from None
-
-
-def _mode(key: str) -> str:
-    """Return the mode of a Stripe key: "live", "test", or an empty string if the key does not tell."""
-    found = re.match(r"(?:sk|rk|pk)_(live|test)_", key)
-    return found.group(1) if found else ""
 
 
 def _message(problem: ErrorDetails) -> str:

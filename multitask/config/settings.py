@@ -11,6 +11,7 @@ from multitask.config import environment
 from multitask.config.cors import cors_settings
 from multitask.config.databases import databases
 from multitask.config.emails import email_settings
+from multitask.config.sources import provider_sources
 from multitask.web.server.settings import Settings as ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,23 +142,20 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENV.is_production
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Only the scripts and frames of the provider may come from other origins.
 CSRF_FAILURE_VIEW = "multitask.web.pages.base.error_pages.csrf_failed"
-PAYMENT_SCRIPTS = ["https://js.stripe.com", "https://hooks.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
-PROVIDER_PAGES = "https://connect.stripe.com" if ENV.is_real_stripe else ENV.stripe_api_base
-PAYMENT_CONNECTIONS = ["https://api.stripe.com"] if ENV.is_real_stripe else [ENV.stripe_api_base]
-PAYMENT_SCRIPT_URL = "https://js.stripe.com/v3/" if ENV.is_real_stripe else f"{ENV.stripe_api_base}/v1/stripe.js"
+# What the providers' scripts and pages need is all that may come from elsewhere.
+PROVIDER_SOURCES = provider_sources(ENV)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "script-src": ["'self'", NONCE, *PAYMENT_SCRIPTS],
+        "script-src": ["'self'", NONCE, *PROVIDER_SOURCES.scripts],
         "style-src": ["'self'", NONCE],
-        "frame-src": ["'self'", *PAYMENT_SCRIPTS],
-        "connect-src": ["'self'", *PAYMENT_CONNECTIONS],
+        "frame-src": ["'self'", *PROVIDER_SOURCES.frames],
+        "connect-src": ["'self'", *PROVIDER_SOURCES.connections],
         "img-src": ["'self'", "data:"],
         "base-uri": ["'none'"],
-        # A form may redirect to the provider's pages, where freelancers are onboarded.
-        "form-action": ["'self'", PROVIDER_PAGES],
+        # A form may lead to a provider's own pages: onboarding, and payments that redirect.
+        "form-action": ["'self'", *PROVIDER_SOURCES.pages],
         "frame-ancestors": ["'none'"],
         "object-src": ["'none'"],
     }
@@ -192,6 +190,7 @@ DEFAULT_FROM_EMAIL = ENV.email_from
 vars().update(email_settings(ENV, ROOT))
 
 PAYMENT_PROVIDER = ENV.payment_provider
+ROUTES = {currency: route.model_dump() for currency, route in ENV.routes.items()}
 STRIPE_SECRET_KEY = ENV.stripe_secret_key.get_secret_value()
 STRIPE_PUBLISHABLE_KEY = ENV.stripe_publishable_key
 STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret.get_secret_value()

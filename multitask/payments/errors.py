@@ -91,17 +91,17 @@ class AmountTooLarge(PaymentError):
 
 
 class AmountTooSmall(PaymentError):
-    """The amount is below the provider's minimum."""
+    """The amount is below the minimum of the currency's route."""
 
     code = "amount_too_small"
     message = "The amount is smaller than the payment provider accepts."
 
 
 class CurrencyUnsupported(PaymentError):
-    """The provider does not support payments in this currency."""
+    """No route is configured for this currency, so it cannot be collected, held and paid out."""
 
-    code = "currency_unknown"
-    message = "The payment provider does not charge this currency."
+    code = "currency_unsupported"
+    message = "Payments in this currency are not possible here."
 
 
 class AmountTooPrecise(PaymentError):
@@ -130,6 +130,13 @@ class InsufficientFunds(PaymentError):
 
     code = "insufficient_funds"
     message = "Your available balance does not cover this amount."
+
+
+class NoBankInCurrency(PaymentError):
+    """The payout account has no bank account in the currency."""
+
+    code = "no_bank_in_currency"
+    message = "Your payout account has no bank account in this currency."
 
 
 class OnboardingIncomplete(PaymentError):

@@ -6,7 +6,7 @@ from typing import Final
 from multitask.payments.authorization import approvals
 from multitask.payments.escrow import disputes, refund_calls, refunds, releases
 from multitask.payments.funding import cancellations, customers, intents, unapplied_payments
-from multitask.payments.operations.engine import Handler
+from multitask.payments.operations.handler import Handler
 from multitask.payments.payouts import onboarding, transfers, withdrawals
 
 HANDLERS: Final[Mapping[str, Handler]] = {

@@ -31,7 +31,10 @@ def retry_operation(*, actor: Actor, operation_id: int, note: str, now: datetime
     if OperationState(operation.state) not in OPEN_OPERATIONS:
         raise WrongState(f"This operation is {operation.state}; it cannot be retried.")
     operation.next_attempt_at = now + engine.CLAIM
-    operation.save(update_fields=["next_attempt_at"])
+    if operation.hold == engine.OUTCOME_UNKNOWN:
+        # One more search; it is held again if that is inconclusive too.
+        operation.hold = ""
+    operation.save(update_fields=["next_attempt_at", "hold"])
     details = {"operation": operation.reference, "state": operation.state, "attempts": operation.attempts}
     audit.record(
         "operation_retried",

@@ -1,4 +1,4 @@
-"""Payment providers: `get(name)` answers the one that the settings configure."""
+"""Payment providers: `get(name)` returns the one with that name, configured by the settings."""
 
 from functools import lru_cache
 
@@ -11,9 +11,9 @@ from multitask.providers.stripe.configuration import Configuration
 
 
 def get(name: str | None = None) -> Provider:
-    """Answer the provider with this name, or the one that new payments use.
+    """Return the provider with this name, or the one that is used by default.
 
-    Old rows name the provider that they were made with, so each keeps its own for good.
+    Rows name the provider that they were made with and keep it. Raises ImproperlyConfigured for an unknown name.
     """
     wanted = settings.PAYMENT_PROVIDER if name is None else name
     if wanted != StripeProvider.name:
@@ -22,13 +22,18 @@ def get(name: str | None = None) -> Provider:
 
 
 def default() -> Provider:
-    """Answer the provider that new payments use."""
+    """Return the provider that is used where no route names one."""
     return get()
 
 
 def every() -> tuple[Provider, ...]:
-    """Answer all providers that our rows may name."""
+    """Return all providers that our rows may name."""
     return (get(StripeProvider.name),)
+
+
+def redacted_fields() -> frozenset[str]:
+    """Return the names of fields whose values nobody may be shown, of all providers."""
+    return frozenset().union(*(provider.capabilities.secret_fields for provider in every()))
 
 
 def _stripe_configuration() -> Configuration:

@@ -4,14 +4,18 @@ from django.apps import AppConfig
 
 
 class ProvidersConfig(AppConfig):
-    """Tells payments, which stand below, how a provider is found by its name."""
+    """Connects the providers to payments, which is below them, and registers the check of the routes."""
 
     name = "multitask.providers"
     label = "providers"
 
     def ready(self) -> None:
         """Connect once every app has loaded."""
+        from django.core import checks
+
         from multitask import providers
         from multitask.payments.operations import engine
+        from multitask.providers.checks import check_routes
 
         engine.connect(providers.get)
+        checks.register(check_routes, checks.Tags.compatibility)

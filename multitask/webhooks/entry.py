@@ -25,7 +25,7 @@ def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
         received = incoming.receive(
             provider_name=provider_name,
             body=body,
-            signature=request.META.get("HTTP_STRIPE_SIGNATURE", ""),
+            headers=dict(request.headers),
             now=timezone.now(),
         )
     except RequestDataTooBig:

@@ -1,6 +1,6 @@
 """The life of an event: received, processed by its job, retried, given up, replayed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from multitask import database, providers
 from multitask.database import jobs
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject
-from multitask.payments.provider import ProviderError, Rejected, Subject
+from multitask.payments.provider import ProviderError, Rejected, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 from multitask.webhooks import routes, storage
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 # An event may arrive before the response to our own call, which ends well within the hour.
 UNKNOWN_FOR_AT_MOST: Final = timedelta(hours=1)
-# Stripe itself gives up after three days.
+# Providers give up delivering after about three days.
 UNREACHABLE_FOR_AT_MOST: Final = timedelta(days=3)
 FIRST_DELAY: Final = timedelta(seconds=1)
 LONGEST_DELAY: Final = timedelta(minutes=10)
@@ -67,10 +67,10 @@ class ReceivedEvent:
         return self.row_id is None
 
 
-def receive(*, provider_name: str, body: bytes, signature: str, now: datetime) -> ReceivedEvent:
+def receive(*, provider_name: str, body: bytes, headers: Mapping[str, str], now: datetime) -> ReceivedEvent:
     """Verify a delivery and store it once, with its job. Raises InvalidSignature."""
     provider = providers.get(provider_name)
-    event = provider.verify_webhook(body=body, signature=signature, endpoint="", now=now)
+    event = supporting(provider, SendsWebhooks).verify_webhook(body=body, headers=headers, endpoint="", now=now)
     state = EventState.RECEIVED
     if event.quarantine_reason:
         state = EventState.QUARANTINED

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import structlog
 from django.db import Error
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
 from multitask.payments.losses import chargebacks
-from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Refund, Withdrawal
-from multitask.payments.provider import Provider, ProviderError, Subject, Unavailable
-from multitask.payments.states import PaymentState, RefundState, WithdrawalState
+from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Payment, Refund, Withdrawal
+from multitask.payments.provider import Disputes, Provider, ProviderError, Subject, Unavailable, supporting, supports
+from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
 from multitask.webhooks import routes
 from multitask.webhooks.models import IncomingEvent, PollPosition
 
@@ -96,6 +96,8 @@ def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[Inco
     if not ages:
         return
     for provider in providers.every():
+        if not supports(provider, Disputes):
+            continue
         for found in _contested(provider, now - max(ages)):
             yield IncomingEvent(provider=provider.name, subject=Subject.DISPUTE.value, object_id=found)
 
@@ -123,6 +125,7 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
         younger = oldest
     is_due = met.one_of(_MINUTES_A_DAY)
     yield from _closed(is_due, now - SENT_BACK_WITHIN)
+    yield _without_bank(met.one_of(60))
     # A bank may take months to decide.
     yield _undecided("daily", is_due, Q(opened_at__lt=younger))
 
@@ -139,6 +142,26 @@ def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
         name=f"accounts:{name}",
         subject=Subject.ACCOUNT,
         rows=accounts.filter(Q(payouts_enabled=False) | Q(transfers_enabled=False)),
+        columns=("provider", "provider_account_id"),
+        is_due=is_due,
+    )
+
+
+def _without_bank(is_due: bool) -> Group:
+    """Accounts in which released money waits for a bank account in its currency."""
+    bank = Func(OuterRef("bank_currencies"), F("currency"), function="array_position", output_field=IntegerField())
+    waiting = Escrow.objects.annotate(bank=bank).filter(
+        bank__isnull=True,
+        freelancer_id=OuterRef("user_id"),
+        provider=OuterRef("provider"),
+        state=EscrowState.RELEASED.value,
+        settled_at=None,
+    )
+    accounts = ConnectedAccount.objects.filter(Exists(waiting), closed=False).exclude(provider_account_id=None)
+    return Group(
+        name="accounts:banks",
+        subject=Subject.ACCOUNT,
+        rows=accounts,
         columns=("provider", "provider_account_id"),
         is_due=is_due,
     )
@@ -166,7 +189,7 @@ def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
         name=f"refunds:{name}",
         subject=Subject.REFUND,
         rows=refunds.exclude(provider_refund_id=None),
-        columns=("payment__provider", "provider_refund_id"),
+        columns=("provider", "provider_refund_id"),
         is_due=is_due,
     )
 
@@ -193,7 +216,7 @@ def _undecided(name: str, is_due: bool, opened: Q) -> Group:
 
 def _contested(provider: Provider, since: datetime) -> list[str]:
     try:
-        return chargebacks.unheard_of(provider.name, provider.list_disputes(since=since))
+        return chargebacks.unheard_of(provider.name, supporting(provider, Disputes).list_disputes(since=since))
     except (ProviderError, Error) as error:
         log.warning("poll_failed", subject=Subject.DISPUTE.value, fault=str(error))
         return []

@@ -11,7 +11,18 @@ from multitask.payments.escrow import refunds
 from multitask.payments.funding import intents, saved_methods
 from multitask.payments.losses import chargebacks
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
-from multitask.payments.provider import Provider, Subject
+from multitask.payments.provider import (
+    Collects,
+    Disputes,
+    HoldsAccounts,
+    PaysOut,
+    Provider,
+    Refunds,
+    SavesMethods,
+    Subject,
+    Transfers,
+    supporting,
+)
 from multitask.webhooks.models import IncomingEvent
 
 
@@ -58,7 +69,7 @@ def _is_on_our_payment(provider: Provider, state: Any) -> bool:
     """Return whether the payment is ours: then so is a chargeback or a refund made in the provider's dashboard."""
     if getattr(state, "reference", ""):
         return True
-    return bool(state.payment_id) and bool(provider.read_payment(state.payment_id).reference)
+    return bool(state.payment_id) and bool(supporting(provider, Collects).read_payment(state.payment_id).reference)
 
 
 def _never(_: Provider, __: Any) -> bool:
@@ -68,43 +79,45 @@ def _never(_: Provider, __: Any) -> bool:
 
 _ROUTES = {
     Subject.PAYMENT: Route(
-        read=lambda provider, event: provider.read_payment(event.object_id),
+        read=lambda provider, event: supporting(provider, Collects).read_payment(event.object_id),
         confirm=intents.confirm,
         is_ours=_has_reference,
     ),
     Subject.ACCOUNT: Route(
-        read=lambda provider, event: provider.read_account(event.object_id),
+        read=lambda provider, event: supporting(provider, HoldsAccounts).read_account(event.object_id),
         confirm=onboarding.confirm,
         is_ours=_has_reference,
         is_about_account=True,
     ),
     Subject.TRANSFER: Route(
-        read=lambda provider, event: provider.read_transfer(event.object_id),
+        read=lambda provider, event: supporting(provider, Transfers).read_transfer(event.object_id),
         confirm=transfers.confirm,
         is_ours=_has_reference,
     ),
     Subject.REFUND: Route(
-        read=lambda provider, event: provider.read_refund(event.object_id),
+        read=lambda provider, event: supporting(provider, Refunds).read_refund(event.object_id),
         confirm=refunds.confirm,
         is_ours=_is_on_our_payment,
     ),
     Subject.PAYOUT: Route(
-        read=lambda provider, event: provider.read_payout(account_id=event.account_id, payout_id=event.object_id),
+        read=lambda provider, event: supporting(provider, PaysOut).read_payout(
+            account_id=event.account_id, payout_id=event.object_id
+        ),
         confirm=withdrawals.confirm,
         is_ours=_has_reference,
     ),
     Subject.DISPUTE: Route(
-        read=lambda provider, event: provider.read_dispute(event.object_id),
+        read=lambda provider, event: supporting(provider, Disputes).read_dispute(event.object_id),
         confirm=chargebacks.confirm,
         is_ours=_is_on_our_payment,
     ),
     Subject.PAYMENT_METHOD: Route(
-        read=lambda provider, event: provider.read_method(event.object_id),
+        read=lambda provider, event: supporting(provider, SavesMethods).read_method(event.object_id),
         confirm=saved_methods.confirm,
         is_ours=_never,
     ),
     Subject.SETUP: Route(
-        read=lambda provider, event: provider.read_setup(event.object_id),
+        read=lambda provider, event: supporting(provider, SavesMethods).read_setup(event.object_id),
         confirm=saved_methods.confirm_setup,
         is_ours=_never,
     ),

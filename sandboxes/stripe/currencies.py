@@ -43,6 +43,11 @@ def least_charge(currency: str) -> int:
     return _LEAST.get(currency, 1)
 
 
+def most_charge(currency: str) -> int:
+    """Return the largest amount that can be charged, in minor units: eight digits, of rupiah twelve."""
+    return 999_999_999_999 if currency == "idr" else 99_999_999
+
+
 def step(currency: str) -> int:
     """Return the step that an amount has to be a multiple of, in minor units."""
     if currency in WHOLE_UNITS:

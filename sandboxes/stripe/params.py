@@ -11,7 +11,7 @@ from sandboxes.stripe import currencies
 
 
 class Amount(Int):
-    """An amount in minor units, of at most eight digits as at Stripe."""
+    """An amount in minor units, of at most twelve digits; what can be charged has limits per currency."""
 
     def __init__(self, *, least: int = 1, **rest: bool) -> None:
         super().__init__(least=least, most=10**12, **rest)
@@ -19,8 +19,8 @@ class Amount(Int):
     def typed(self, value: Any, path: str) -> int:
         """Return the amount."""
         number = super().typed(value, path)
-        if number > 99_999_999:
-            raise bad_param("Amount must be no more than 999,999.99", path, "amount_too_large")
+        if number > 999_999_999_999:
+            raise bad_param("Amount must be no more than twelve digits", path, "amount_too_large")
         return number
 
 

@@ -75,3 +75,17 @@ def test_a_live_key_never_meets_a_sandbox(command: list[str], mode: str) -> None
     done = run(command, **{**PRODUCTION, "MULTITASK_ENV": mode, "STRIPE_API_BASE": SANDBOX})
 
     assert_refused(done, "STRIPE_SECRET_KEY is a live key but STRIPE_API_BASE is '127.0.0.1', which is not Stripe")
+
+
+@pytest.mark.parametrize("command", [CHECK, WEB, WORKER], ids=["check", "web", "worker"])
+@pytest.mark.parametrize(
+    ("routes", "reason"),
+    [
+        ('{"USD": {"provider": "paypal", "kind": "connected"}}', "there is no payment provider named 'paypal'"),
+        ('{"JPY": {"provider": "stripe", "kind": "connected"}}', "cannot collect, hold and pay out this currency"),
+        ('{"USD": {"provider": "stripe", "kind": "connected", "minimum": "0.01"}}', "is below the provider's"),
+        ('{"USD": {"provider": "stripe", "kind": "wire"}}', "ROUTES"),
+    ],
+)
+def test_no_program_starts_with_routes_that_cannot_work(command: list[str], routes: str, reason: str) -> None:
+    assert_refused(run(command, **PRODUCTION, ROUTES=routes), reason)

@@ -28,11 +28,18 @@ def test_a_posted_task_shows_what_was_asked_for(client_user: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "budget", "shown"),
-    [("USD", "85", "85.00"), ("USD", 85.5, "85.50"), ("JPY", 100, "100"), ("KWD", "1.230", "1.230")],
+    [("USD", "85", "85.00"), ("USD", 85.5, "85.50"), ("EUR", 100, "100.00")],
 )
 def test_a_budget_keeps_its_currencys_decimals(client_user: Caller, currency: str, budget: Any, shown: str) -> None:
     answer = client_user.post("/api/tasks/create/", TASK | {"currency": currency, "budget": budget})
     assert (answer.status, answer.json["budget"]) == (201, shown)
+
+
+@pytest.mark.parametrize(("currency", "budget"), [("JPY", 100), ("KWD", "1.230"), ("IQD", "1000.000")])
+def test_a_budget_in_a_currency_without_a_route_is_refused(client_user: Caller, currency: str, budget: Any) -> None:
+    answer = client_user.post("/api/tasks/create/", TASK | {"currency": currency, "budget": budget})
+    assert (answer.status, answer.code) == (422, "currency_unsupported")
+    assert answer.json["fields"]["currency"].startswith(f"Payments in {currency} are not possible here")
 
 
 def test_the_currency_is_the_clients_own_unless_named(db: None) -> None:

@@ -8,11 +8,23 @@ from typing import Any
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import Provider, Rejected, Unavailable, Unknown
+from multitask.payments.provider import (
+    Collects,
+    Found,
+    HoldsAccounts,
+    PaysOut,
+    Rejected,
+    ReportsMoney,
+    Transfers,
+    Unavailable,
+    Unknown,
+)
 from tests.contract.conftest import HUNDRED, LONG_AGO, People
-from tests.contract.rigs import Rig
+from tests.contract.rigs import AnyProvider, Rig
 
-Call = Callable[[Provider, str], Any]
+pytestmark = pytest.mark.needs.with_args(Collects, HoldsAccounts, Transfers, PaysOut, ReportsMoney)
+
+Call = Callable[[AnyProvider, str], Any]
 
 
 @pytest.fixture(params=["payment", "transfer", "refund", "payout", "account", "customer"])
@@ -32,7 +44,7 @@ def call(request: pytest.FixtureRequest, people: People, rig: Rig) -> tuple[Call
     payment, account = people.paid(), people.freelancer()
     if request.param == "transfer":
         return lambda provider, name: provider.create_transfer(
-            reference=name, amount=ten, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=ten, account_id=account.id, collection_id=payment.collection_id, key=name
         ), "transfer"
     rig.settle()
     if request.param == "refund":
@@ -44,7 +56,7 @@ def call(request: pytest.FixtureRequest, people: People, rig: Rig) -> tuple[Call
         reference="funds",
         amount=Money(8_500, "USD"),
         account_id=account.id,
-        charge_id=payment.charge_id,
+        collection_id=payment.collection_id,
         key=f"f:{account.id}",
     )
     rig.settle()
@@ -140,20 +152,22 @@ def test_after_the_keys_lifetime_the_object_is_found_instead_of_made_again(rig: 
     rig.fail("drop_response", "POST")
     with pytest.raises(Unknown):
         rig.provider.create_transfer(
-            reference=name, amount=HUNDRED, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=HUNDRED, account_id=account.id, collection_id=payment.collection_id, key=name
         )
 
     rig.pass_time(25 * 3_600)
 
     found = rig.provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO)
-    assert found is not None
-    assert (found.amount, found.account_id) == (HUNDRED, account.id)
+    assert isinstance(found, Found)
+    assert (found.object.amount, found.object.account_id) == (HUNDRED, account.id)
 
 
 def test_the_key_is_kept_at_least_for_its_lifetime(rig: Rig, name: str) -> None:
     first = rig.provider.create_customer(reference=name, email="", name="", key=name)
 
-    rig.pass_time(rig.provider.key_lifetime.total_seconds() - 60)
+    key_lifetime = rig.provider.capabilities.key_lifetime
+    assert key_lifetime is not None
+    rig.pass_time(key_lifetime.total_seconds() - 60)
 
     assert rig.provider.create_customer(reference=name, email="", name="", key=name) == first
 
@@ -185,7 +199,7 @@ def test_a_search_goes_through_every_page(rig: Rig, people: People, name: str) -
         other = f"{name}:{number}"
         rig.provider.create_payment(reference=other, amount=HUNDRED, customer_id=customer, description="", key=other)
 
-    assert rig.provider.find_payment(reference=name, customer_id=customer) == made
+    assert rig.provider.find_payment(reference=name, customer_id=customer) == Found(made)
 
 
 def test_a_refused_call_did_nothing(rig: Rig, name: str) -> None:

@@ -3,28 +3,39 @@
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import PaymentStatus, Provider, RefundStatus, Rejected
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    Found,
+    PaymentStatus,
+    Refunds,
+    RefundStatus,
+    Rejected,
+    SavesMethods,
+)
 from tests.contract.conftest import HUNDRED, People
-from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, Rig
+from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, AnyProvider, Rig
+
+pytestmark = pytest.mark.needs.with_args(Collects, Refunds, SavesMethods)
 
 
-def test_a_new_payment_waits(provider: Provider, people: People, name: str) -> None:
+def test_a_new_payment_waits(provider: AnyProvider, people: People, name: str) -> None:
     payment = provider.create_payment(
         reference=name, amount=HUNDRED, customer_id=people.customer(), description="A task", key=name
     )
 
     assert (payment.status, payment.amount, payment.reference) == (PaymentStatus.AWAITING, HUNDRED, name)
-    assert payment.client_secret
-    assert (payment.received, payment.charge_id, payment.fee, payment.available_at) == (None, "", None, None)
+    assert payment.continuation.token
+    assert (payment.received, payment.collection_id, payment.fee, payment.available_at) == (None, "", None, None)
 
 
-def test_a_payment_needs_no_customer_and_no_description(provider: Provider, name: str) -> None:
+def test_a_payment_needs_no_customer_and_no_description(provider: AnyProvider, name: str) -> None:
     payment = provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
 
-    assert provider.find_payment(reference=name, customer_id="") == payment
+    assert provider.find_payment(reference=name, customer_id="") == Found(payment)
 
 
-def test_the_same_key_makes_one_payment(provider: Provider, name: str) -> None:
+def test_the_same_key_makes_one_payment(provider: AnyProvider, name: str) -> None:
     first, second = (
         provider.create_payment(reference=name, amount=HUNDRED, customer_id="", description="", key=name)
         for _ in range(2)
@@ -38,7 +49,7 @@ def test_a_paid_payment_tells_what_came_of_it(people: People, rig: Rig) -> None:
 
     assert payment.status is PaymentStatus.SUCCEEDED
     assert payment.received == HUNDRED
-    assert payment.charge_id
+    assert payment.collection_id
     assert payment.fee == Money(320, "USD")
     assert payment.available_at is not None
     assert payment.available_at > rig.now()
@@ -64,9 +75,9 @@ def test_a_declined_card_leaves_the_payment_waiting_and_says_why(people: People,
     assert payment.status is PaymentStatus.AWAITING
     assert payment.failure_code == "generic_decline"
     assert payment.failure_message
-    assert (payment.charge_id, payment.received) == ("", None)
+    assert (payment.collection_id, payment.received) == ("", None)
 
-    rig.pay(payment.client_secret)
+    rig.pay(payment.continuation.token)
     assert rig.provider.read_payment(payment.id).status is PaymentStatus.SUCCEEDED
 
 
@@ -74,30 +85,30 @@ def test_a_challenge_asks_the_client_to_act(people: People) -> None:
     assert people.paid(card=CHALLENGED_CARD).status is PaymentStatus.ACTION_REQUIRED
 
 
-def test_a_payment_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
+def test_a_payment_is_found_by_its_reference(people: People, provider: AnyProvider, name: str) -> None:
     customer = people.customer()
     made = provider.create_payment(reference=name, amount=HUNDRED, customer_id=customer, description="", key=name)
 
-    assert provider.find_payment(reference=name, customer_id=customer) == made
-    assert provider.find_payment(reference=f"{name}0", customer_id=customer) is None
-    assert provider.find_payment(reference=name, customer_id=people.customer()) is None
+    assert provider.find_payment(reference=name, customer_id=customer) == Found(made)
+    assert provider.find_payment(reference=f"{name}0", customer_id=customer) == ABSENT
+    assert provider.find_payment(reference=name, customer_id=people.customer()) == ABSENT
 
 
-def test_a_customer_is_found_by_its_reference(provider: Provider, name: str) -> None:
+def test_a_customer_is_found_by_its_reference(provider: AnyProvider, name: str) -> None:
     made = provider.create_customer(reference=name, email="", name="", key=name)
 
-    assert provider.find_customer(reference=name, email="") == made
-    assert provider.find_customer(reference=f"{name}0", email="") is None
+    assert provider.find_customer(reference=name, email="") == Found(made)
+    assert provider.find_customer(reference=f"{name}0", email="") == ABSENT
 
 
-def test_a_customer_is_looked_for_among_those_with_its_address(provider: Provider, name: str) -> None:
+def test_a_customer_is_looked_for_among_those_with_its_address(provider: AnyProvider, name: str) -> None:
     made = provider.create_customer(reference=name, email="Ada+one@example.com", name="", key=name)
 
-    assert provider.find_customer(reference=name, email="Ada+one@example.com") == made
-    assert provider.find_customer(reference=name, email="somebody.else@example.com") is None
+    assert provider.find_customer(reference=name, email="Ada+one@example.com") == Found(made)
+    assert provider.find_customer(reference=name, email="somebody.else@example.com") == ABSENT
 
 
-def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, name: str) -> None:
+def test_a_payment_can_be_cancelled_once(people: People, provider: AnyProvider, name: str) -> None:
     payment = people.payment()
 
     assert provider.cancel_payment(payment_id=payment.id, key=name).status is PaymentStatus.CANCELLED
@@ -106,28 +117,28 @@ def test_a_payment_can_be_cancelled_once(people: People, provider: Provider, nam
         provider.cancel_payment(payment_id=payment.id, key=f"{name}:again")
 
 
-def test_a_paid_payment_cannot_be_cancelled(people: People, provider: Provider, name: str) -> None:
+def test_a_paid_payment_cannot_be_cancelled(people: People, provider: AnyProvider, name: str) -> None:
     with pytest.raises(Rejected):
         provider.cancel_payment(payment_id=people.paid().id, key=name)
 
 
 @pytest.mark.parametrize("amount", [Money(49, "USD"), Money(1, "JPY"), Money(1_234, "KWD")])
-def test_an_amount_that_cannot_be_charged_is_refused(provider: Provider, name: str, amount: Money) -> None:
+def test_an_amount_that_cannot_be_charged_is_refused(provider: AnyProvider, name: str, amount: Money) -> None:
     with pytest.raises(Rejected) as refusal:
         provider.create_payment(reference=name, amount=amount, customer_id="", description="", key=name)
 
     assert refusal.value.code in {"amount_too_small", "amount_not_representable"}
-    assert provider.find_payment(reference=name, customer_id="") is None
+    assert provider.find_payment(reference=name, customer_id="") == ABSENT
 
 
-def test_a_payment_that_does_not_exist_is_refused(provider: Provider) -> None:
+def test_a_payment_that_does_not_exist_is_refused(provider: AnyProvider) -> None:
     with pytest.raises(Rejected) as refusal:
         provider.read_payment("pi_1DoesNotExist")
 
     assert refusal.value.code == "resource_missing"
 
 
-def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -143,7 +154,7 @@ def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provid
     assert provider.read_payment(payment.id).refunded == HUNDRED
 
 
-def test_the_same_key_refunds_once(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_the_same_key_refunds_once(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -156,7 +167,7 @@ def test_the_same_key_refunds_once(people: People, rig: Rig, provider: Provider,
     assert provider.read_payment(payment.id).refunded == Money(100, "USD")
 
 
-def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
 
@@ -164,23 +175,23 @@ def test_more_than_is_left_is_not_given_back(people: People, rig: Rig, provider:
         provider.create_refund(reference=name, payment_id=payment.id, amount=Money(10_001, "USD"), key=name)
 
     assert refusal.value.message
-    assert provider.find_refund(reference=name, payment_id=payment.id) is None
+    assert provider.find_refund(reference=name, payment_id=payment.id) == ABSENT
 
 
-def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_refund_is_found_by_its_reference(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     payment = people.paid()
     rig.settle()
     made = provider.create_refund(reference=name, payment_id=payment.id, amount=Money(100, "USD"), key=name)
 
-    assert provider.find_refund(reference=name, payment_id=payment.id) == made
-    assert provider.find_refund(reference=f"{name}0", payment_id=payment.id) is None
+    assert provider.find_refund(reference=name, payment_id=payment.id) == Found(made)
+    assert provider.find_refund(reference=f"{name}0", payment_id=payment.id) == ABSENT
 
 
 @pytest.mark.parametrize(
     ("card", "then"), [("4000000000007726", RefundStatus.SUCCEEDED), ("4000000000005126", RefundStatus.FAILED)]
 )
 def test_a_refund_may_change_its_mind(
-    people: People, rig: Rig, provider: Provider, name: str, card: str, then: RefundStatus
+    people: People, rig: Rig, provider: AnyProvider, name: str, card: str, then: RefundStatus
 ) -> None:
     payment = people.paid(card=card)
     rig.settle()

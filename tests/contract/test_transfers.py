@@ -5,20 +5,34 @@ from datetime import timedelta
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import PayoutStatus, Provider, Rejected, TransferStatus, Unavailable
+from multitask.payments.provider import (
+    ABSENT,
+    Disputes,
+    Found,
+    HoldsAccounts,
+    PayoutStatus,
+    PaysOut,
+    Rejected,
+    ReportsMoney,
+    Transfers,
+    TransferStatus,
+    Unavailable,
+)
 from tests.contract.conftest import HUNDRED, LONG_AGO, People
-from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, Rig
+from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, AnyProvider, Rig
+
+pytestmark = pytest.mark.needs.with_args(HoldsAccounts, Transfers, PaysOut, ReportsMoney, Disputes)
 
 SHARE = Money(8_500, "USD")
 
 
 def test_a_share_goes_to_the_account_before_its_charge_has_settled(
-    people: People, provider: Provider, name: str
+    people: People, provider: AnyProvider, name: str
 ) -> None:
     account, payment = people.freelancer(), people.paid()
 
     transfer = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
 
     assert (transfer.status, transfer.amount, transfer.reversed) == (
@@ -32,12 +46,12 @@ def test_a_share_goes_to_the_account_before_its_charge_has_settled(
     assert (balance.available, balance.pending) == (Money(0, "USD"), SHARE)
 
 
-def test_the_same_key_transfers_once(people: People, provider: Provider, name: str) -> None:
+def test_the_same_key_transfers_once(people: People, provider: AnyProvider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
 
     first, second = (
         provider.create_transfer(
-            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
         )
         for _ in range(2)
     )
@@ -46,7 +60,7 @@ def test_the_same_key_transfers_once(people: People, provider: Provider, name: s
     assert provider.read_account_balance(account.id, "USD").pending == SHARE
 
 
-def test_no_more_than_the_charge_is_transferred(people: People, provider: Provider, name: str) -> None:
+def test_no_more_than_the_charge_is_transferred(people: People, provider: AnyProvider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
 
     with pytest.raises(Rejected) as refusal:
@@ -54,62 +68,62 @@ def test_no_more_than_the_charge_is_transferred(people: People, provider: Provid
             reference=name,
             amount=HUNDRED + Money(1, "USD"),
             account_id=account.id,
-            charge_id=payment.charge_id,
+            collection_id=payment.collection_id,
             key=name,
         )
     assert refusal.value.message
 
 
 def test_a_transfer_without_funds_waits_and_needs_a_new_key(
-    people: People, rig: Rig, provider: Provider, name: str
+    people: People, rig: Rig, provider: AnyProvider, name: str
 ) -> None:
     account = people.freelancer()
     wanted = Money(90_000_000, "USD")
 
     with pytest.raises(Unavailable) as refusal:
-        provider.create_transfer(reference=name, amount=wanted, account_id=account.id, charge_id="", key=name)
+        provider.create_transfer(reference=name, amount=wanted, account_id=account.id, collection_id="", key=name)
 
     assert refusal.value.code == "balance_insufficient"
     assert refusal.value.key_spent
-    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == ABSENT
 
 
 def test_a_transfer_goes_from_available_funds_when_no_charge_is_named(
-    people: People, rig: Rig, provider: Provider, name: str
+    people: People, rig: Rig, provider: AnyProvider, name: str
 ) -> None:
     account = people.freelancer()
     people.paid()
     rig.settle()
 
-    transfer = provider.create_transfer(reference=name, amount=SHARE, account_id=account.id, charge_id="", key=name)
+    transfer = provider.create_transfer(reference=name, amount=SHARE, account_id=account.id, collection_id="", key=name)
 
     assert transfer.amount == SHARE
 
 
-def test_a_transfer_to_an_account_that_may_not_receive_waits(people: People, provider: Provider, name: str) -> None:
+def test_a_transfer_to_an_account_that_may_not_receive_waits(people: People, provider: AnyProvider, name: str) -> None:
     account, payment = people.account(), people.paid()
 
     with pytest.raises(Unavailable) as refusal:
         provider.create_transfer(
-            reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+            reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
         )
     assert refusal.value.key_spent
 
 
-def test_a_transfer_is_found_by_its_reference(people: People, provider: Provider, name: str) -> None:
+def test_a_transfer_is_found_by_its_reference(people: People, provider: AnyProvider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
     made = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
 
-    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == made
-    assert provider.find_transfer(reference=f"{name}0", account_id=account.id, since=LONG_AGO) is None
+    assert provider.find_transfer(reference=name, account_id=account.id, since=LONG_AGO) == Found(made)
+    assert provider.find_transfer(reference=f"{name}0", account_id=account.id, since=LONG_AGO) == ABSENT
 
 
-def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account, payment = people.freelancer(), people.paid()
     transfer = provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
     rig.settle()
 
@@ -122,8 +136,8 @@ def test_a_transfer_is_taken_back_in_parts(people: People, rig: Rig, provider: P
         reference=f"{name}:b", transfer_id=transfer.id, amount=Money(8_000, "USD"), key=f"{name}:b"
     )
     assert (whole.status, whole.reversed) == (TransferStatus.REVERSED, SHARE)
-    assert provider.find_reversal(reference=f"{name}:a", transfer_id=transfer.id) == whole
-    assert provider.find_reversal(reference=f"{name}:c", transfer_id=transfer.id) is None
+    assert provider.find_reversal(reference=f"{name}:a", transfer_id=transfer.id) == Found(whole)
+    assert provider.find_reversal(reference=f"{name}:c", transfer_id=transfer.id) == ABSENT
     with pytest.raises(Rejected):
         provider.reverse_transfer(
             reference=f"{name}:d", transfer_id=transfer.id, amount=Money(1, "USD"), key=f"{name}:d"
@@ -134,13 +148,13 @@ def with_funds(people: People, rig: Rig, name: str, *, bank: str) -> str:
     """A freelancer whose share is available; answers the account."""
     account, payment = people.freelancer(bank=bank), people.paid()
     people.provider.create_transfer(
-        reference=name, amount=SHARE, account_id=account.id, charge_id=payment.charge_id, key=name
+        reference=name, amount=SHARE, account_id=account.id, collection_id=payment.collection_id, key=name
     )
     rig.settle()
     return account.id
 
 
-def test_a_payout_reaches_the_bank(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_payout_reaches_the_bank(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account = with_funds(people, rig, name, bank=GOOD_BANK)
     assert provider.read_account_balance(account, "USD").available == SHARE
 
@@ -156,7 +170,7 @@ def test_a_payout_reaches_the_bank(people: People, rig: Rig, provider: Provider,
     assert provider.read_payout(account_id=account, payout_id=payout.id).status is PayoutStatus.PAID
 
 
-def test_the_same_key_pays_out_once(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_the_same_key_pays_out_once(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account = with_funds(people, rig, name, bank=GOOD_BANK)
 
     first, second = (
@@ -169,7 +183,7 @@ def test_the_same_key_pays_out_once(people: People, rig: Rig, provider: Provider
 
 @pytest.mark.parametrize("bank", [CLOSED_BANK, RETURNING_BANK])
 def test_a_payout_that_the_bank_returns_says_why(
-    people: People, rig: Rig, provider: Provider, name: str, bank: str
+    people: People, rig: Rig, provider: AnyProvider, name: str, bank: str
 ) -> None:
     account = with_funds(people, rig, name, bank=bank)
     payout = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
@@ -182,7 +196,7 @@ def test_a_payout_that_the_bank_returns_says_why(
     assert provider.read_account_balance(account, "USD").available == SHARE
 
 
-def test_a_payout_beyond_the_balance_is_refused(people: People, provider: Provider, name: str) -> None:
+def test_a_payout_beyond_the_balance_is_refused(people: People, provider: AnyProvider, name: str) -> None:
     account = people.freelancer()
 
     with pytest.raises(Rejected) as refusal:
@@ -191,7 +205,7 @@ def test_a_payout_beyond_the_balance_is_refused(people: People, provider: Provid
     assert refusal.value.code == "balance_insufficient"
 
 
-def test_nothing_is_paid_out_by_itself(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_nothing_is_paid_out_by_itself(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account = with_funds(people, rig, name, bank=GOOD_BANK)
 
     rig.pass_time(30 * 86_400)
@@ -199,24 +213,24 @@ def test_nothing_is_paid_out_by_itself(people: People, rig: Rig, provider: Provi
     assert provider.read_account_balance(account, "USD").available == SHARE
 
 
-def test_a_payout_is_found_by_its_reference(people: People, rig: Rig, provider: Provider, name: str) -> None:
+def test_a_payout_is_found_by_its_reference(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account = with_funds(people, rig, name, bank=GOOD_BANK)
     made = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
 
-    assert provider.find_payout(reference=name, account_id=account, since=LONG_AGO) == made
-    assert provider.find_payout(reference=f"{name}0", account_id=account, since=LONG_AGO) is None
+    assert provider.find_payout(reference=name, account_id=account, since=LONG_AGO) == Found(made)
+    assert provider.find_payout(reference=f"{name}0", account_id=account, since=LONG_AGO) == ABSENT
 
 
-def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: Provider) -> None:
+def test_a_chargeback_names_its_payment(people: People, rig: Rig, provider: AnyProvider) -> None:
     payment = people.paid(card=DISPUTED_CARD)
 
     dispute = provider.read_dispute(rig.newest("dispute"))
 
-    assert (dispute.payment_id, dispute.charge_id, dispute.amount) == (payment.id, payment.charge_id, HUNDRED)
+    assert (dispute.payment_id, dispute.collection_id, dispute.amount) == (payment.id, payment.collection_id, HUNDRED)
     assert (dispute.reason, dispute.status) == ("fraudulent", "needs_response")
 
 
-def test_the_newest_chargebacks_are_listed_first(people: People, rig: Rig, provider: Provider) -> None:
+def test_the_newest_chargebacks_are_listed_first(people: People, rig: Rig, provider: AnyProvider) -> None:
     before = rig.now()
     first, second = people.paid(card=DISPUTED_CARD), people.paid(card=DISPUTED_CARD)
 
@@ -226,7 +240,7 @@ def test_the_newest_chargebacks_are_listed_first(people: People, rig: Rig, provi
     assert listed[0] == provider.read_dispute(listed[0].id)
 
 
-def test_only_chargebacks_opened_since_are_listed(people: People, rig: Rig, provider: Provider) -> None:
+def test_only_chargebacks_opened_since_are_listed(people: People, rig: Rig, provider: AnyProvider) -> None:
     people.paid(card=DISPUTED_CARD)
     rig.pass_time(60)
 

@@ -74,6 +74,7 @@ def test_a_json_body_is_refused(shared: SandboxProcess) -> None:
         ({"amount": "", "currency": "usd"}, "parameter_invalid_empty", "amount"),
         ({"amount": "49", "currency": "usd"}, "amount_too_small", "amount"),
         ({"amount": "100000000", "currency": "usd"}, "amount_too_large", "amount"),
+        ({"amount": "1000000000000", "currency": "idr"}, "amount_too_large", "amount"),
         ({"amount": "100", "currency": "xyz"}, None, "currency"),
         ({"amount": "1001", "currency": "kwd"}, "parameter_invalid_integer", "amount"),
         ({"amount": "1050", "currency": "isk"}, "parameter_invalid_integer", "amount"),
@@ -96,6 +97,10 @@ def test_bad_parameters_are_refused(shared: SandboxProcess, form: dict[str, str]
     assert (reply.status, reply.error.get("code"), reply.error["param"]) == (400, code, param)
     assert reply.error["type"] == "invalid_request_error"
     assert reply.error["message"]
+
+
+def test_rupiah_are_charged_with_up_to_twelve_digits(shared: SandboxProcess) -> None:
+    assert raw_requests.send(shared, "POST", PI, {"amount": "999999999999", "currency": "idr"}).status == 200
 
 
 @pytest.mark.parametrize("text", ["a[b=1", "amount=%ff", "a=1&a[b]=2", "[x]=1", "a" + "[b]" * 30 + "=1"])

@@ -82,4 +82,9 @@ def _silent(now: datetime) -> Any:
 
 def _unsettled(now: datetime) -> list[Escrow]:
     waiting = Escrow.objects.filter(Q(state="released"), settled_at=None)
-    return [escrow for escrow in waiting if arrived(escrow.pk).exists()]
+    return [escrow for escrow in waiting if arrived(escrow.pk).exists() and not _waits_for_a_bank(escrow)]
+
+
+def _waits_for_a_bank(escrow: Escrow) -> bool:
+    accounts = ConnectedAccount.objects.filter(user_id=escrow.freelancer_id)
+    return not any(account.has_bank_for(escrow.currency) for account in accounts)

@@ -18,7 +18,8 @@ from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
 from tests.simulation.weather import HOUR
 
-DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
+DECIMALS = {"USD": 2, "EUR": 2, "GBP": 2}
+UNROUTED = ({"budget": "5000", "currency": "JPY"}, {"budget": "40.000", "currency": "KWD"})
 BANKS = ("000123456789",) * 5 + ("000111111116", "000555555559")
 
 
@@ -34,7 +35,7 @@ class Deal:
     def __init__(self, story: Story, client: Person, freelancer: Person, stranger: Person) -> None:
         self.story, self.client, self.freelancer, self.stranger = story, client, freelancer, stranger
         rng = story.rng
-        self.currency = rng.choice(("USD",) * 8 + ("EUR", "JPY", "KWD"))
+        self.currency = rng.choice(("USD",) * 8 + ("EUR", "EUR", "GBP"))
         units = rng.choice((rng.randint(20, 400), rng.randint(20, 400), rng.randint(900, 3_000)))
         self.price = units * 10 ** DECIMALS[self.currency]
         if self.currency == "USD":
@@ -57,6 +58,9 @@ class Deal:
             "title": f"Task {self.story.number()}", "description": "A round one",
             "budget": written(self.price, self.currency), "currency": self.currency,
         }  # fmt: skip
+        if self.story.chance(0.05):
+            unrouted = body | self.story.rng.choice(UNROUTED)
+            self.client.must_not("POST", "/api/tasks/create/", unrouted)
         posted = self.client.post("/api/tasks/create/", body)
         if posted is None or not posted.is_done:
             return False
@@ -207,6 +211,13 @@ class Deal:
             taken = story.provider.fill_in(link.body["url"], bank=bank, is_left=is_left)
             story.say(f"{freelancer.name} fills the form in ({bank[-4:]}) -> {taken}")
         return True
+
+    def add_bank(self) -> None:
+        """Give the account at the provider a bank account in the deal's currency."""
+        account = ConnectedAccount.objects.filter(user_id=self.freelancer.id).exclude(provider_account_id=None).first()
+        if account is not None:
+            self.story.provider.add_bank(str(account.provider_account_id), self.currency)
+            self.story.say(f"{self.freelancer.name} adds a bank account in {self.currency}")
 
     def withdraw(self) -> bool:
         """Withdraw what is available, or a part of it."""

@@ -139,6 +139,8 @@ def _cash(deal: Deal) -> None:
     story = deal.story
     if deal.state() != "released":
         return
+    if deal.currency != "USD" and story.chance(0.5):
+        deal.add_bank()
     story.rest(2 * DAY + HOUR * story.rng.random())
     for _ in range(3):
         if deal.withdraw():

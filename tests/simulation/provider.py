@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from sandboxes.kit.api import Request
 from sandboxes.kit.control import state
@@ -25,7 +25,7 @@ from sandboxes.stripe.webhooks import StripeWebhooks
 from tests.simulation.clock import Clock
 
 WEBHOOKS = "http://ours.example/payments/webhooks/stripe/"
-CAPITAL = dict.fromkeys(("usd", "eur", "jpy", "kwd"), 10**9)
+CAPITAL = dict.fromkeys(("usd", "eur", "gbp"), 10**9)
 FORM = {
     "individual.first_name": "Jenny", "individual.last_name": "Rosen", "individual.email": "jenny@example.com",
     "individual.phone": "+15555550100", "individual.dob.day": "1", "individual.dob.month": "1",
@@ -115,6 +115,17 @@ class Provider:
         given = {**FORM, "account_number": bank} | ({"action": "leave"} if is_left else {})
         where, error = self._pages.take(token, given, "192.0.2.1")
         return error is None and "return" in where
+
+    def add_bank(self, account: str, currency: str) -> None:
+        """Add a bank account in another currency on the provider's pages."""
+        bank = {"object": "bank_account", "country": "US", "currency": currency.lower()}
+        numbers = {"routing_number": "110000000", "account_number": "000123456789"}
+        form = {f"external_account[{name}]": value for name, value in (bank | numbers).items()}
+        headers = {"Authorization": "Bearer sk_test_simulation"}
+        body = urlencode(form).encode()
+        work = self.begin("POST", f"/v1/accounts/{account}/external_accounts", headers, body)
+        reply = work if isinstance(work, Reply) else self.finish(work)
+        assert reply.status == 200, reply.body
 
     # -- what the provider and the banks do by themselves
 

@@ -104,7 +104,7 @@ def test_what_can_be_moved_is_known_beforehand(currency: str, rules: AmountRules
     assert found.is_supported
     assert (found.least_charge, found.step, found.payout_step) == (rules.least_charge, rules.step, rules.payout_step)
     assert currencies.to_stripe(Money(3 * found.step, currency))
-    assert currencies.payout_to_stripe(Money(3 * found.payout_step, currency))
+    assert currencies.payout_to_stripe(Money(3 * found.least_payout, currency))
 
 
 @pytest.mark.parametrize(("currency", "most"), [("USD", 99_999_999), ("ISK", 999_999), ("KWD", 99_999_999)])

@@ -14,7 +14,7 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.operations import send_deadline
-from multitask.payments.provider import Rejected, Unavailable, Unknown
+from multitask.payments.provider import ABSENT, CannotTell, Found, Rejected, Unavailable, Unknown
 from multitask.providers import calls
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.providers.stripe.configuration import Configuration
@@ -97,7 +97,7 @@ def provider(script: Script, *, read_timeout_seconds: float = 5, request_timeout
 
 def transfer(script: Script, **options: Any) -> None:
     provider(script, **options).create_transfer(
-        reference="create_transfer:1:1", amount=TEN, account_id="acct_1", charge_id="ch_1", key="key-1"
+        reference="create_transfer:1:1", amount=TEN, account_id="acct_1", collection_id="ch_1", key="key-1"
     )
 
 
@@ -297,20 +297,21 @@ def test_a_job_searches_a_list_to_its_end_however_long_it_is(script: Script) -> 
         script.answer(200, page_of_customers())
     script.answer(200, page_of_customers("create_customer:1:1", has_more=False))
 
-    assert provider(script).find_customer(reference="create_customer:1:1", email="") == "cus_last"
+    assert provider(script).find_customer(reference="create_customer:1:1", email="") == Found("cus_last")
     assert len(script.requests) == 81
 
 
 def test_a_list_without_the_object_proves_that_it_does_not_exist(script: Script) -> None:
     script.answer(200, page_of_customers(has_more=False))
-    assert provider(script).find_customer(reference="create_customer:1:1", email="") is None
+    assert provider(script).find_customer(reference="create_customer:1:1", email="") == ABSENT
 
 
 def test_a_search_that_a_request_breaks_off_proves_nothing(script: Script) -> None:
     script.answer(200, page_of_customers())
-    with calls.from_request(), pytest.raises(Unknown) as error:
-        provider(script).find_customer(reference="create_customer:1:1", email="")
-    assert error.value.code == "search_incomplete"
+    with calls.from_request():
+        found = provider(script).find_customer(reference="create_customer:1:1", email="")
+    assert isinstance(found, CannotTell)
+    assert found.code == "search_incomplete"
     assert len(script.requests) == 3
 
 

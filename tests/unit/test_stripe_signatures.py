@@ -48,7 +48,9 @@ def digest(body: bytes, *, secret: str, stamp: str) -> str:
 
 
 def verify(body: bytes, header: str, *, endpoint: str = "", **changes: str) -> InboundEvent:
-    return provider(**changes).verify_webhook(body=body, signature=header, endpoint=endpoint, now=NOW)
+    return provider(**changes).verify_webhook(
+        body=body, headers={"Stripe-Signature": header}, endpoint=endpoint, now=NOW
+    )
 
 
 def refusal(body: bytes, header: str, *, endpoint: str = "", **changes: str) -> str:

@@ -8,7 +8,7 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments.models import Agreement, Milestone
 from multitask.payments.models.agreement import TITLE_MAX
-from multitask.payments.operations import amounts
+from multitask.payments.operations import amounts, routes
 from multitask.payments.terms import Terms, basis_points
 
 
@@ -39,7 +39,7 @@ def open_agreement(
         title=title[:TITLE_MAX],
         reference=reference,
         link=link,
-        provider=settings.PAYMENT_PROVIDER,
+        provider=routes.of(price.currency).provider,
         currency=price.currency,
         fee_basis_points=terms.fee_basis_points,
         auto_release_days=terms.auto_release_days,

@@ -150,6 +150,7 @@ def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Ac
         refund = Refund.objects.create(
             escrow=escrow,
             payment=escrow.payments.get(state=PaymentState.SUCCEEDED.value),
+            provider=escrow.provider,
             amount_minor=to_client.amount_minor,
             currency=to_client.currency,
             state=RefundState.PENDING.value,

@@ -11,7 +11,7 @@ from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import milestones
 from multitask.payments.models import Escrow, Operation, Refund
 from multitask.payments.operations import engine, references
-from multitask.payments.provider import Provider, ProviderError, RefundStatus
+from multitask.payments.provider import Provider, ProviderError, Refunds, RefundStatus, Search, supporting
 from multitask.payments.provider import RefundState as ProviderRefund
 from multitask.payments.states import (
     EscrowState,
@@ -31,7 +31,7 @@ _SYSTEM: Final = Actor.system("provider")
 @database.transactional
 def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
     """Apply the provider's state of a refund. Raises UnknownObject."""
-    refund_id = _known(state)
+    refund_id = _known(provider, state)
     if refund_id is None:
         raise UnknownObject(detail=state.id)
     escrow_id = Refund.objects.values_list("escrow_id", flat=True).get(pk=refund_id)
@@ -45,9 +45,14 @@ def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
         fail(escrow, refund, state.failure_code, state.failure_message, now)
 
 
-def _known(state: ProviderRefund) -> int | None:
+def _known(provider: str, state: ProviderRefund) -> int | None:
     wanted = references.object_filter("provider_refund_id", state.id, state.reference, CREATE_REFUND)
-    return Refund.objects.filter(wanted).order_by("provider_refund_id").values_list("pk", flat=True).first()
+    return (
+        Refund.objects.filter(wanted, provider=provider)
+        .order_by("provider_refund_id")
+        .values_list("pk", flat=True)
+        .first()
+    )
 
 
 def _succeeded(escrow: Escrow, refund: Refund, now: datetime) -> None:
@@ -86,7 +91,7 @@ def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) 
     was_paid = refund.state == RefundState.SUCCEEDED.value
     refund.state = RefundState.FAILED.value
     refund.failure_code = code
-    refund.failure_reason = readable(code, reason)
+    refund.failure_reason = _explanation(refund, code, reason)
     refund.processed_at = now
     refund.holds_money = refund.source == "escrow" and escrow.state == EscrowState.RELEASED.value
     refund.save()
@@ -134,7 +139,7 @@ def send(escrow: Escrow, refund: Refund, now: datetime, *, carried_from: Refund 
     engine.begin(
         CREATE_REFUND,
         subject_id=refund.pk,
-        provider=refund.payment.provider,
+        provider=refund.provider,
         escrow=escrow,
         now=now,
         arguments={
@@ -159,6 +164,7 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note:
     new_refund = Refund.objects.create(
         escrow=escrow,
         payment=refund.payment,
+        provider=refund.provider,
         amount_minor=refund.amount_minor,
         currency=refund.currency,
         state=RefundState.PENDING.value,
@@ -177,18 +183,9 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note:
     return new_refund
 
 
-_READABLE: Final = {
-    "expired_or_canceled_card": "The card has expired or was cancelled.",
-    "lost_or_stolen_card": "The card was reported lost or stolen.",
-    "charge_already_refunded": "This payment was refunded already.",
-    "charge_disputed": "The cardholder's bank has contested this payment.",
-    "declined": "The card's bank declined the refund.",
-}
-
-
-def readable(code: str, reason: str) -> str:
-    """Return a message for users for the provider's failure code."""
-    return _READABLE.get(code) or reason or "The card's bank could not take the refund."
+def _explanation(refund: Refund, code: str, reason: str) -> str:
+    """Return a message for users that explains the failure."""
+    return engine.provider_for(refund.provider, Refunds).refund_failure(code, reason).sentence
 
 
 class CreateRefund:
@@ -197,16 +194,17 @@ class CreateRefund:
     def call(self, provider: Provider, operation: Operation) -> ProviderRefund:
         """Create the refund."""
         wanted = operation.arguments
-        return provider.create_refund(
+        return supporting(provider, Refunds).create_refund(
             reference=operation.reference,
             payment_id=wanted["payment_id"],
             amount=Money(wanted["amount_minor"], wanted["currency"]),
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderRefund | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderRefund]:
         """Look for the refund of an earlier attempt."""
-        return provider.find_refund(reference=operation.reference, payment_id=operation.arguments["payment_id"])
+        refunds = supporting(provider, Refunds)
+        return refunds.find_refund(reference=operation.reference, payment_id=operation.arguments["payment_id"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it; the refund may still be pending."""

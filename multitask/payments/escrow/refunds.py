@@ -159,6 +159,7 @@ def start(
     refund = Refund.objects.create(
         escrow=escrow,
         payment=_payment_of(escrow),
+        provider=escrow.provider,
         amount_minor=amount.amount_minor,
         currency=amount.currency,
         state=RefundState.PENDING.value,
@@ -187,6 +188,7 @@ def _request(
     refund = Refund.objects.create(
         escrow=escrow,
         payment=_payment_of(escrow),
+        provider=escrow.provider,
         amount_minor=amount.amount_minor,
         currency=amount.currency,
         state=RefundState.REQUESTED.value,

@@ -8,8 +8,18 @@ from multitask.payments.books import audit, history
 from multitask.payments.funding import intents
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    Found,
+    Provider,
+    ProviderError,
+    Rejected,
+    Search,
+    Unavailable,
+    supporting,
+)
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable
 from multitask.payments.states import EscrowState, HistoryStatus, OperationState, PaymentState, require
 from multitask.users.actor import Actor
 
@@ -36,15 +46,15 @@ class CancelPayment:
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             raise _not_there(payment, operation)
-        return provider.cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
+        return supporting(provider, Collects).cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderPayment | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
         """Return the payment's state if it is final: cancelled or succeeded."""
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
-            return None
-        state = provider.read_payment(payment.provider_payment_id)
-        return state if state.status.value in {"cancelled", "succeeded"} else None
+            return ABSENT
+        state = supporting(provider, Collects).read_payment(payment.provider_payment_id)
+        return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""

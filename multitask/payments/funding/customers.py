@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask.payments.models import Customer, Operation
 from multitask.payments.operations import engine
-from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import Provider, ProviderError, SavesMethods, Search, supporting, supports
 from multitask.users.models import User
 
 CREATE_CUSTOMER: Final = "create_customer"
@@ -14,10 +14,11 @@ CREATE_CUSTOMER: Final = "create_customer"
 def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.Call | None]:
     """Return the user's customer, and the call that creates it at the provider if that is still needed.
 
-    Runs in the caller's transaction. A new call is already claimed: the caller makes it after the commit.
+    Runs in the caller's transaction. A new call is already claimed: the caller makes it after the commit. A provider
+    that does not save cards needs no customers.
     """
     customer = _customer(user, provider, now)
-    if customer.provider_customer_id:
+    if customer.provider_customer_id or not supports(engine.provider_named(provider), SavesMethods):
         return customer, None
     latest = engine.latest(CREATE_CUSTOMER, customer.pk)
     if latest is not None and latest.state != "failed":
@@ -54,11 +55,13 @@ class CreateCustomer:
 
     def call(self, provider: Provider, operation: Operation) -> str:
         """Create the customer."""
-        return provider.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
+        methods = supporting(provider, SavesMethods)
+        return methods.create_customer(reference=operation.reference, key=operation.key, **operation.arguments)
 
-    def find(self, provider: Provider, operation: Operation) -> str | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[str]:
         """Look for the customer of an earlier attempt."""
-        return provider.find_customer(reference=operation.reference, email=operation.arguments["email"])
+        methods = supporting(provider, SavesMethods)
+        return methods.find_customer(reference=operation.reference, email=operation.arguments["email"])
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Store the customer's id."""

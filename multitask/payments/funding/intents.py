@@ -20,8 +20,20 @@ from multitask.payments.funding import customers, unapplied_payments
 from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
 from multitask.payments.operations import engine, references, send_deadline
 from multitask.payments.operations.send_deadline import Moment
+from multitask.payments.provider import (
+    ABSENT,
+    Collects,
+    PaymentStatus,
+    Provider,
+    ProviderError,
+    Rejected,
+    SavesMethods,
+    Search,
+    Unavailable,
+    supporting,
+    supports,
+)
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.provider import PaymentStatus, Provider, ProviderError, Rejected, Unavailable
 from multitask.payments.states import EscrowState, HistoryStatus, MilestoneState, PaymentState, require
 from multitask.users.actor import Actor
 
@@ -217,8 +229,9 @@ def _known(provider: str, state: ProviderPayment) -> tuple[int, int] | None:
 def _note(payment: Payment, state: ProviderPayment) -> None:
     """Store facts that become known once and then never change."""
     payment.provider_payment_id = state.id
-    payment.client_secret = payment.client_secret or state.client_secret
-    payment.provider_charge_id = state.charge_id or payment.provider_charge_id
+    if state.continuation is not None:
+        payment.payer_token = payment.payer_token or state.continuation.token
+    payment.provider_collection_id = state.collection_id or payment.provider_collection_id
     payment.available_at = state.available_at or payment.available_at
     if payment.state == PaymentState.PENDING.value:
         payment.provider_status = state.status.value
@@ -283,13 +296,13 @@ class CreatePayment:
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
         """Create the payment."""
         wanted = operation.arguments
-        customer_id, escrow_state = _customer_and_escrow(operation)
+        customer_id, escrow_state = _customer_and_escrow(provider, operation)
         if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
             # The milestone was cancelled after the intent was committed.
             raise Rejected(CALLED_OFF, "The task was cancelled.")
         if customer_id is None:
             raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
-        return provider.create_payment(
+        return supporting(provider, Collects).create_payment(
             reference=operation.reference,
             amount=Money(wanted["amount_minor"], wanted["currency"]),
             customer_id=customer_id,
@@ -297,12 +310,12 @@ class CreatePayment:
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderPayment | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
         """Look for the payment of an earlier attempt."""
-        customer_id, _ = _customer_and_escrow(operation)
+        customer_id, _ = _customer_and_escrow(provider, operation)
         if customer_id is None:
-            return None
-        return provider.find_payment(reference=operation.reference, customer_id=customer_id)
+            return ABSENT
+        return supporting(provider, Collects).find_payment(reference=operation.reference, customer_id=customer_id)
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
@@ -324,8 +337,13 @@ class CreatePayment:
         return ""
 
 
-def _customer_and_escrow(operation: Operation) -> tuple[str | None, str]:
-    """Return the customer's id at the provider, None while it is not created, and the escrow's state."""
+def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str | None, str]:
+    """Return the customer's id at the provider, None while it is not created, and the escrow's state.
+
+    At a provider that has no customers the id is empty.
+    """
     escrow = Escrow.objects.filter(payments=operation.subject_id).values("state")
     customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
-    return customers_found.values_list("provider_customer_id", "escrow_state").get(pk=operation.arguments["customer"])
+    found = customers_found.values_list("provider_customer_id", "escrow_state")
+    customer_id, state = found.get(pk=operation.arguments["customer"])
+    return (customer_id if supports(provider, SavesMethods) else ""), state

@@ -16,11 +16,7 @@ from multitask.payments.errors import (
 from multitask.payments.funding import customers
 from multitask.payments.models import Customer, SavedMethod
 from multitask.payments.operations import direct_calls, engine, send_deadline
-from multitask.payments.provider import (
-    MethodState,
-    Provider,
-    SetupState,
-)
+from multitask.payments.provider import MethodState, SavesMethods, SetupState
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
@@ -29,6 +25,8 @@ def _customer(actor: Actor, now: datetime) -> Customer:
     """Return the actor's customer, created at the provider if needed. Raises Forbidden."""
     if not actor.is_client or actor.user_id is None:
         raise Forbidden("Only a client can save cards.")
+    with direct_calls.answered():
+        engine.provider_for(settings.PAYMENT_PROVIDER, SavesMethods)
     began = send_deadline.moment()
     customer, call = _intend_customer(actor.user_id, now)
     if call is None:
@@ -44,7 +42,7 @@ def _intend_customer(user_id: int, now: datetime) -> tuple[Customer, engine.Call
 
 
 def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
-    """Begin to save a card without a payment; the browser continues with the returned `client_secret`.
+    """Begin to save a card without a payment; the browser continues as the returned state says.
 
     Raises Forbidden, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
@@ -52,7 +50,7 @@ def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
     assert customer.provider_customer_id is not None  # noqa: S101
     limits.count(user_id=customer.user_id, purpose=limits.Purpose.SETUP, key=request_key, now=now)
     with direct_calls.answered():
-        return engine.provider_named(customer.provider).create_setup(
+        return engine.provider_for(customer.provider, SavesMethods).create_setup(
             reference=f"customer:{customer.pk}",
             customer_id=customer.provider_customer_id,
             key=f"setup:{customer.pk}:{request_key}",
@@ -66,8 +64,9 @@ def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> 
     """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
-    provider = engine.provider_named(customer.provider)
-    earlier = SavedMethod.objects.filter(provider_method_id=method_id).exclude(detached_at=None).first()
+    provider = engine.provider_for(customer.provider, SavesMethods)
+    known = SavedMethod.objects.filter(provider=customer.provider, provider_method_id=method_id)
+    earlier = known.exclude(detached_at=None).first()
     # A card that was deleted and is saved again needs a new key, or the provider would replay its old response.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
     key = f"{method_id}:{generation}"
@@ -96,6 +95,7 @@ def _keep(customer: Customer, state: MethodState, actor: Actor, now: datetime) -
         "expires_year": state.expires_year,
     }
     saved, created = SavedMethod.objects.update_or_create(
+        provider=customer.provider,
         provider_method_id=state.id,
         defaults=facts | {"detached_at": None},
         create_defaults=facts | {"created_at": now},
@@ -122,7 +122,7 @@ def _own(actor: Actor, method_id: int) -> SavedMethod:
 def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
     """Delete a saved card, here and at the provider. Raises NotFound, ProviderRefused or ProviderUnavailable."""
     method = _own(actor, method_id)
-    provider = engine.provider_named(method.customer.provider)
+    provider = engine.provider_for(method.provider, SavesMethods)
     with direct_calls.answered():
         provider.detach_method(method_id=method.provider_method_id, key=f"detach:{method.provider_method_id}")
     _forget(method, actor, now)
@@ -150,7 +150,7 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
     key = f"{method.provider_method_id}:{now.timestamp()}"
     limits.count(user_id=customer.user_id, purpose=limits.Purpose.DEFAULT_CARD, key=key, now=now)
     with direct_calls.answered():
-        engine.provider_named(customer.provider).set_default_method(
+        engine.provider_for(customer.provider, SavesMethods).set_default_method(
             customer_id=customer.provider_customer_id,
             method_id=method.provider_method_id,
             key=f"default:{customer.pk}:{key}",
@@ -164,7 +164,8 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
 def confirm(provider: str, state: MethodState, now: datetime) -> None:
     """Apply the provider's state of a saved card. Raises UnknownObject for an unknown customer."""
     if not state.customer_id:
-        SavedMethod.objects.filter(provider_method_id=state.id, detached_at=None).update(detached_at=now)
+        known = SavedMethod.objects.filter(provider=provider, provider_method_id=state.id, detached_at=None)
+        known.update(detached_at=now)
         return
     customer = Customer.objects.filter(provider=provider, provider_customer_id=state.customer_id).first()
     if customer is None:
@@ -176,5 +177,5 @@ def confirm_setup(provider: str, state: SetupState, now: datetime) -> None:
     """Store the card of a completed set-up. Raises UnknownObject."""
     if state.status != "succeeded" or not state.method_id:
         return
-    read: Provider = engine.provider_named(provider)
-    confirm(provider, read.read_method(state.method_id), now)
+    methods = engine.provider_for(provider, SavesMethods)
+    confirm(provider, methods.read_method(state.method_id), now)

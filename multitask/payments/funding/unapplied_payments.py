@@ -40,6 +40,7 @@ def send_back(
     refund = Refund.objects.create(
         escrow=escrow,
         payment=payment,
+        provider=payment.provider,
         source="unapplied",
         amount_minor=received.amount_minor,
         currency=received.currency,

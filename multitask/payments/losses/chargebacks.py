@@ -10,13 +10,13 @@ from multitask.payments.books import audit
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, Escrow, Payment
 from multitask.payments.operations import engine
-from multitask.payments.provider import DisputeState
+from multitask.payments.provider import DisputeState, DisputeStatus
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
 # These outcomes do not move any money.
-HARMLESS: Final = frozenset({"won", "warning_closed", "prevented"})
-CLOSED: Final = HARMLESS | {"lost"}
+HARMLESS: Final = frozenset({DisputeStatus.WON, DisputeStatus.WARNING_CLOSED, DisputeStatus.PREVENTED})
+CLOSED: Final = HARMLESS | {DisputeStatus.LOST}
 
 
 @database.transactional
@@ -27,12 +27,12 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         raise UnknownObject(detail=state.id)
     escrow = access.lock_by_id(payment.escrow_id)
     chargeback, created = Chargeback.objects.get_or_create(
+        provider=provider,
         provider_dispute_id=state.id,
         defaults={
             "payment": payment,
             "escrow": escrow,
-            "provider": provider,
-            "status": state.status,
+            "status": state.status.value,
             "reason": state.reason,
             "amount_minor": state.amount.amount_minor,
             "currency": state.amount.currency,
@@ -46,7 +46,7 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
         chargeback.closed_at = now
         audit.record(f"chargeback_{state.status}", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
     if chargeback.closed_at is None or state.status in CLOSED:
-        chargeback.status = state.status
+        chargeback.status = state.status.value
     chargeback.save()
     _freeze_or_unfreeze(escrow, now)
 
@@ -64,7 +64,7 @@ def _payment(provider: str, state: DisputeState) -> Payment | None:
     payments = Payment.objects.filter(provider=provider)
     return (
         payments.filter(provider_payment_id=state.payment_id).first()
-        or payments.exclude(provider_charge_id="").filter(provider_charge_id=state.charge_id).first()
+        or payments.exclude(provider_collection_id="").filter(provider_collection_id=state.collection_id).first()
     )
 
 

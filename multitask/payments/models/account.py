@@ -3,13 +3,17 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from multitask.payments.models.fields import currency_check
 
 
 class ConnectedAccount(models.Model):
-    """A freelancer's connected account. `provider_account_id` is null until the account exists at the provider."""
+    """A freelancer's connected account. `provider_account_id` is null until the account exists at the provider.
+
+    `bank_currencies` are the currencies of its bank accounts: only these can be paid out.
+    """
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="connected_accounts")
@@ -22,6 +26,7 @@ class ConnectedAccount(models.Model):
     transfers_enabled = models.BooleanField(default=False)
     details_submitted = models.BooleanField(default=False)
     requirements = models.JSONField(default=dict)
+    bank_currencies = ArrayField(models.CharField(max_length=3), default=list)
     disabled_reason = models.CharField(max_length=100, blank=True, default="")
     closed = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -49,6 +54,10 @@ class ConnectedAccount(models.Model):
     def onboarding_completed(self) -> bool:
         """Return whether the account can receive transfers and pay out."""
         return self.can_receive and self.payouts_enabled and self.details_submitted
+
+    def has_bank_for(self, currency: str) -> bool:
+        """Return whether the account can pay out this currency."""
+        return currency in self.bank_currencies
 
 
 class Customer(models.Model):
@@ -101,7 +110,8 @@ class SavedMethod(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="methods")
-    provider_method_id = models.CharField(max_length=255, unique=True)
+    provider = models.CharField(max_length=20)
+    provider_method_id = models.CharField(max_length=255)
     kind = models.CharField(max_length=40)
     brand = models.CharField(max_length=40, blank=True, default="")
     last4 = models.CharField(max_length=4, blank=True, default="")
@@ -109,6 +119,13 @@ class SavedMethod(models.Model):
     expires_year = models.SmallIntegerField(null=True)
     detached_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+
+    class Meta:
+        """One row per card at a provider."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "provider_method_id"], name="payments_method_provider_id"),
+        ]
 
     def __str__(self) -> str:
         """Return what the owner recognises the card by."""

@@ -54,13 +54,20 @@ class Chargeback(models.Model):
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="chargebacks")
     provider = models.CharField(max_length=20)
-    provider_dispute_id = models.CharField(max_length=255, unique=True)
+    provider_dispute_id = models.CharField(max_length=255)
     status = models.CharField(max_length=40)
     reason = models.CharField(max_length=100, blank=True, default="")
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """One row per chargeback at a provider."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "provider_dispute_id"], name="payments_chargeback_provider_id"),
+        ]
 
     def __str__(self) -> str:
         """Return the provider's id."""

@@ -142,14 +142,14 @@ class Escrow(models.Model):
 
 
 class Payment(models.Model):
-    """One payment by the client at the provider (at Stripe, a PaymentIntent)."""
+    """One payment by the client at the provider; with `payer_token` the payer continues it in the browser."""
 
     id = models.BigAutoField(primary_key=True)
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="payments")
     provider = models.CharField(max_length=20)
     provider_payment_id = models.CharField(max_length=255, null=True)
-    client_secret = models.CharField(max_length=255, blank=True, default="")
-    provider_charge_id = models.CharField(max_length=255, blank=True, default="")
+    payer_token = models.CharField(max_length=2000, blank=True, default="")
+    provider_collection_id = models.CharField(max_length=255, blank=True, default="")
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = state_field(PaymentState, PaymentState.PENDING)
@@ -186,9 +186,9 @@ class Payment(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
-                fields=["provider_charge_id"],
-                condition=~models.Q(provider_charge_id=""),
-                name="payments_payment_charge",
+                fields=["provider_collection_id"],
+                condition=~models.Q(provider_collection_id=""),
+                name="payments_payment_collection",
             ),
             models.Index(
                 fields=["created_at"],
@@ -216,7 +216,8 @@ class Refund(models.Model):
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="refunds")
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
     source = models.CharField(max_length=10, choices=SOURCES, default="escrow")
-    provider_refund_id = models.CharField(max_length=255, null=True, unique=True)
+    provider = models.CharField(max_length=20)
+    provider_refund_id = models.CharField(max_length=255, null=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = state_field(RefundState, RefundState.PENDING)
@@ -239,6 +240,7 @@ class Refund(models.Model):
         """At most one requested or pending refund per escrow, so that the remaining amount is unambiguous."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "provider_refund_id"], name="payments_refund_provider_id"),
             models.UniqueConstraint(
                 fields=["escrow"],
                 condition=models.Q(

@@ -20,7 +20,7 @@ class Withdrawal(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="withdrawals")
     account = models.ForeignKey(ConnectedAccount, on_delete=models.PROTECT, related_name="+")
     provider = models.CharField(max_length=20)
-    provider_payout_id = models.CharField(max_length=255, null=True, unique=True)
+    provider_payout_id = models.CharField(max_length=255, null=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     state = state_field(WithdrawalState, WithdrawalState.PENDING)
@@ -34,9 +34,10 @@ class Withdrawal(models.Model):
     paid_posting_id = models.UUIDField(null=True)
 
     class Meta:
-        """One withdrawal per user and request key."""
+        """One withdrawal per user and request key, one row per payout at a provider."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["provider", "provider_payout_id"], name="payments_withdrawal_provider_id"),
             models.UniqueConstraint(
                 fields=["user", "request_key"],
                 condition=~models.Q(request_key=""),

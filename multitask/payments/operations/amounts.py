@@ -1,62 +1,90 @@
-"""What the provider can move: asked before anything is promised, so that no money gets stuck on its way."""
-
-from django.conf import settings
+"""Which amounts the route of a currency can move: checked before anything is promised, so that no money gets stuck."""
 
 from multitask.money import Money
-from multitask.payments.errors import AmountTooLarge, AmountTooPrecise, AmountTooSmall, CurrencyUnsupported
+from multitask.payments.errors import (
+    AmountTooLarge,
+    AmountTooPrecise,
+    AmountTooSmall,
+    CurrencyUnsupported,
+    PaymentError,
+)
 from multitask.payments.models import Escrow
-from multitask.payments.operations import engine
-
-
-def complaint(price: Money) -> str | None:
-    """Say why a task could not be paid at this price, or None."""
-    rules = engine.default_provider().amount_rules(price.currency)
-    if not rules.is_supported:
-        return f"{price.currency} cannot be paid by card."
-    if rules.most_charge is not None and price.amount_minor > rules.most_charge:
-        return f"This can be at most {Money(rules.most_charge, price.currency)}."
-    if price.amount_minor < rules.least_charge:
-        return f"This has to be at least {Money(rules.least_charge, price.currency)}."
-    return None if price.amount_minor % rules.step == 0 else _whole_steps(price, rules.step)
-
-
-def share_step(currency: str) -> int:
-    """What the shares of a new escrow are multiples of, in minor units."""
-    return engine.provider_named(settings.PAYMENT_PROVIDER).amount_rules(currency).step
+from multitask.payments.operations import engine, routes
+from multitask.payments.provider import AmountRules
 
 
 def require_payable(price: Money) -> None:
-    """Insist that the provider can charge it. Raises CurrencyUnsupported or what is wrong with the amount."""
-    told = complaint(price)
-    if told is None:
-        return
-    rules = engine.default_provider().amount_rules(price.currency)
-    if not rules.is_supported:
-        raise CurrencyUnsupported(told)
-    if rules.most_charge is not None and price.amount_minor > rules.most_charge:
-        raise AmountTooLarge(told)
-    raise (AmountTooSmall if price.amount_minor < rules.least_charge else AmountTooPrecise)(told)
+    """Check that a price can be collected. Raises CurrencyUnsupported, AmountTooLarge, -TooSmall or -TooPrecise."""
+    refusal = _refusal(price)
+    if refusal is not None:
+        raise refusal
+
+
+def complaint(price: Money) -> str | None:
+    """Return why a task cannot be priced at this amount, or None. Raises CurrencyUnsupported."""
+    refusal = _refusal(price)
+    if isinstance(refusal, CurrencyUnsupported):
+        raise refusal
+    return None if refusal is None else refusal.message
+
+
+def _refusal(price: Money) -> PaymentError | None:
+    route = routes.find(price.currency)
+    if route is None:
+        found = _unrouted(price.currency)
+        return CurrencyUnsupported(found, fields={"currency": found})
+    if route.maximum is not None and price > route.maximum:
+        return AmountTooLarge(f"This can be at most {route.maximum}.")
+    if price < route.minimum:
+        return AmountTooSmall(f"This has to be at least {route.minimum}.")
+    step = _rules(route.provider, price.currency).step
+    return None if price.amount_minor % step == 0 else AmountTooPrecise(_whole_steps(price, step))
+
+
+def _unrouted(currency: str) -> str:
+    return f"Payments in {currency} are not possible here; use one of {', '.join(routes.currencies())}."
+
+
+def share_step(currency: str) -> int:
+    """Return what the shares of a new escrow are multiples of, in minor units. Raises CurrencyUnsupported."""
+    return _rules(routes.of(currency).provider, currency).step
 
 
 def require_movable(escrow: Escrow, amount: Money) -> None:
-    """Insist that a part of an escrow can leave it alone. Raises AmountTooPrecise."""
+    """Check that a part of an escrow can leave it alone. Raises AmountTooPrecise."""
     if amount.amount_minor % escrow.share_step:
-        told = _whole_steps(amount, escrow.share_step)
-        raise AmountTooPrecise(told, fields={"amount": told})
+        found = _whole_steps(amount, escrow.share_step)
+        raise AmountTooPrecise(found, fields={"amount": found})
 
 
 def require_payout(provider: str, amount: Money) -> None:
-    """Insist that the provider can pay it out to a bank. Raises AmountTooPrecise, which names the nearest below."""
-    step = engine.provider_named(provider).amount_rules(amount.currency).payout_step
-    if amount.amount_minor % step:
-        told = _whole_steps(amount, step)
-        raise AmountTooPrecise(told, fields={"amount": told})
+    """Check that the provider can pay it out to a bank.
+
+    Raises AmountTooSmall, which names the minimum, or AmountTooPrecise, which names the nearest amount below.
+    """
+    rules = _rules(provider, amount.currency)
+    if amount.amount_minor < rules.least_payout:
+        found = f"The least that can be paid out is {Money(rules.least_payout, amount.currency)}."
+        raise AmountTooSmall(found, fields={"amount": found})
+    if amount.amount_minor % rules.payout_step:
+        found = _whole_steps(amount, rules.payout_step)
+        raise AmountTooPrecise(found, fields={"amount": found})
 
 
 def largest_payout(provider: str, amount: Money) -> Money:
-    """The most of `amount` that the provider can pay out to a bank."""
-    step = engine.provider_named(provider).amount_rules(amount.currency).payout_step
-    return Money(amount.amount_minor - amount.amount_minor % step, amount.currency)
+    """Return the most of `amount` that the provider can pay out to a bank; zero when it is too little."""
+    rules = _rules(provider, amount.currency)
+    most = amount.amount_minor - amount.amount_minor % rules.payout_step
+    return Money(most if most >= rules.least_payout else 0, amount.currency)
+
+
+def least_payout(provider: str, currency: str) -> Money:
+    """Return the least that the provider pays out to a bank."""
+    return Money(_rules(provider, currency).least_payout, currency)
+
+
+def _rules(provider: str, currency: str) -> AmountRules:
+    return engine.provider_named(provider).amount_rules(currency)
 
 
 def _whole_steps(amount: Money, step: int) -> str:

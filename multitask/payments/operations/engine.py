@@ -8,6 +8,10 @@ and two means that do not depend on each other make the call safe:
 - the provider's idempotency key, for as long as the provider remembers it;
 - before every attempt that follows one of unknown outcome, its object is looked for at the provider.
 
+A provider without idempotency keys leaves only the second: after an attempt of unknown outcome nothing is sent again
+unless the provider is certain that the object does not exist. While it cannot tell, the search is repeated; after
+`attempt.MOST_SEARCHES`, or at once where the provider has no search, the operation waits for staff.
+
 No clock decides between the two, since clocks can be wrong. A new key is used only when the provider has
 shown that the old one will never do more. A paused attempt sends nothing once its claim has run out.
 """
@@ -16,46 +20,32 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db.models import QuerySet
 
 from multitask import database
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Escrow, Operation
-from multitask.payments.operations import direct_calls, queue, send_deadline
+from multitask.payments.operations import attempt, direct_calls, queue, send_deadline
+from multitask.payments.operations.attempt import TakenOver, Undecided, claimed_by
+from multitask.payments.operations.handler import Handler
 from multitask.payments.operations.send_deadline import Moment
-from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.provider import Provider, ProviderError, Rejected, Unavailable, Unknown, supporting
 from multitask.payments.states import OPEN_OPERATIONS, OperationState, require
 
 log = structlog.get_logger(__name__)
 
-CLAIM: Final = timedelta(seconds=30)  # longer than one call to the provider may take
+Wanted = TypeVar("Wanted")
+
+CLAIM: Final = attempt.CLAIM
 PAUSE_SECONDS: Final = 0.05
 _OPEN: Final = [state.value for state in OPEN_OPERATIONS]
 FIRST_DELAY: Final = timedelta(seconds=2)
 LONGEST_DELAY: Final = timedelta(minutes=15)
-
-
-class Handler(Protocol):
-    """What one kind of operation does."""
-
-    def call(self, provider: Provider, operation: Operation) -> Any:
-        """Make the call under the operation's key; return the provider's object."""
-
-    def find(self, provider: Provider, operation: Operation) -> Any | None:
-        """Look for the object that an earlier attempt may have made; None when there is none."""
-
-    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Apply the provider's object to the domain, idempotently; return its id."""
-
-    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Compensate for a final refusal, idempotently."""
-
-    def hold(self, operation: Operation) -> str:
-        """Return why the operation must wait, or an empty string; lock what that depends on."""
+# Why an operation waits for staff: the provider cannot tell whether an earlier attempt had its effect.
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
 
 
 _HANDLERS: dict[str, Handler] = {}
@@ -74,15 +64,15 @@ def connect(provider: Callable[[str], Provider]) -> None:
 
 
 def provider_named(name: str) -> Provider:
-    """The provider with that name."""
+    """Return the provider with that name."""
     if _provider is None:
         raise RuntimeError("no provider is connected; is multitask.providers installed?")
     return _provider(name)
 
 
-def default_provider() -> Provider:
-    """The provider that new payments use."""
-    return provider_named(settings.PAYMENT_PROVIDER)
+def provider_for(name: str, wanted: type[Wanted]) -> Wanted:
+    """Return the provider with that name as one that has a protocol. Raises NotSupported."""
+    return supporting(provider_named(name), wanted)
 
 
 def begin(
@@ -165,9 +155,11 @@ def _attempt(operation: Operation, now: datetime, began: Moment) -> Operation:
     handler = _HANDLERS[operation.kind]
     provider = provider_named(operation.provider)
     try:
-        state = _ask(handler, provider, operation, now, began)
-    except _TakenOver:
+        state = attempt.make(handler, provider, operation, now, began)
+    except TakenOver:
         return _left_to_another(operation)
+    except Undecided as error:
+        return _hand_to_staff(operation, error)
     except Rejected as error:
         return _fail(handler, operation, error, now)
     except ProviderError as error:
@@ -220,7 +212,7 @@ def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
 
 def release_claim(call: Call, *, now: datetime) -> None:
     """Give back a claim under which nothing was sent, so that the next request need not wait for it to run out."""
-    _as_claimed(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
+    claimed_by(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
@@ -235,10 +227,6 @@ def _outcome_elsewhere(operation: Operation) -> Operation:
     return operation
 
 
-class _TakenOver(Exception):
-    """Another attempt has claimed the operation, or its outcome is known: this attempt decides nothing."""
-
-
 @database.transactional
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
@@ -247,6 +235,8 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     hold = _HANDLERS[seen.kind].hold(seen)
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
     if OperationState(operation.state) not in OPEN_OPERATIONS or _is_claimed(operation, now):
+        return operation, False
+    if operation.hold == OUTCOME_UNKNOWN:
         return operation, False
     operation.hold = hold
     if not operation.hold:
@@ -270,57 +260,6 @@ def _is_claimed(operation: Operation, now: datetime) -> bool:
     if operation.state != OperationState.SENT.value or operation.sent_at is None:
         return False
     return now - CLAIM < operation.sent_at < now + CLAIM
-
-
-def _ask(handler: Handler, provider: Provider, operation: Operation, now: datetime, claimed_at: Moment) -> Any:
-    """Call; where an earlier attempt may have had its effect, look for that first. Raises _TakenOver."""
-    if operation.is_uncertain:
-        began = claimed_at
-        with send_deadline.reporting(lambda: _renew_claim(operation, now, began)):
-            found = _look(handler, provider, operation)
-        if found is not None:
-            return found
-        claimed_at = send_deadline.moment()
-        _renew_claim(operation, now, began)
-    try:
-        with send_deadline.within(CLAIM, since=claimed_at):
-            return handler.call(provider, operation)
-    except Rejected:
-        # After an attempt of unknown outcome, a refusal may be the echo of that attempt's own success.
-        found = _look(handler, provider, operation) if operation.is_uncertain else None
-        if found is None:
-            raise
-        return found
-    except Unknown as error:
-        if not error.replayed:
-            raise
-        found = _look(handler, provider, operation)
-        if found is None:
-            _renew_key(operation)
-            raise
-        return found
-
-
-def _renew_claim(operation: Operation, now: datetime, began: Moment) -> None:
-    """Begin the claim of `now` anew, since a search takes time. Raises _TakenOver."""
-    moment = now + began.age
-    if not _as_claimed(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
-        raise _TakenOver
-
-
-def _look(handler: Handler, provider: Provider, operation: Operation) -> Any | None:
-    """Look for what an earlier attempt may have made; a look that is itself refused proves nothing."""
-    try:
-        return handler.find(provider, operation)
-    except Rejected as error:
-        raise Unknown(error.code, error.message) from error
-
-
-def _renew_key(operation: Operation) -> None:
-    """Use the next key from now on: the provider answers the old one from memory, and nothing was made under it."""
-    generation = operation.generation
-    Operation.objects.filter(pk=operation.pk, generation=generation).update(generation=generation + 1)
-    operation.generation = generation + 1
 
 
 @database.transactional
@@ -356,7 +295,7 @@ def _left_to_another(operation: Operation) -> Operation:
 def _fail(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> Operation:
     try:
         _write_failed(handler, operation, error, now)
-    except _TakenOver:
+    except TakenOver:
         return _left_to_another(operation)
     log.warning("operation_failed", operation=operation.reference, code=error.code)
     operation.refresh_from_db()
@@ -365,12 +304,12 @@ def _fail(handler: Handler, operation: Operation, error: ProviderError, now: dat
 
 @database.transactional
 def _write_failed(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> None:
-    """Compensate and say so, both or neither. Raises _TakenOver.
+    """Compensate and say so, both or neither. Raises TakenOver.
 
     The compensation comes first, since everybody else locks what it locks before the operation.
     """
     handler.failed(operation, error, now)
-    written = _as_claimed(operation).update(
+    written = claimed_by(operation).update(
         state=OperationState.FAILED.value,
         finished_at=now,
         next_attempt_at=None,
@@ -378,18 +317,28 @@ def _write_failed(handler: Handler, operation: Operation, error: ProviderError, 
         last_error=error.message,
     )
     if not written:
-        raise _TakenOver
+        raise TakenOver
 
 
-def _as_claimed(operation: Operation) -> QuerySet[Operation]:
-    """The operation as long as it is this attempt's: each claim counts one more."""
-    return Operation.objects.filter(pk=operation.pk, state=OperationState.SENT.value, attempts=operation.attempts)
+@database.transactional
+def _hand_to_staff(operation: Operation, error: Undecided) -> Operation:
+    """Hold the operation until staff has it looked up again, or until the provider reports its object."""
+    claimed_by(operation).update(
+        state=OperationState.UNKNOWN.value,
+        hold=OUTCOME_UNKNOWN,
+        next_attempt_at=None,
+        last_error_code=error.answer.code,
+        last_error=error.answer.message,
+    )
+    log.error("operation_outcome_unknown", operation=operation.reference, code=error.answer.code)
+    operation.refresh_from_db()
+    return operation
 
 
 def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
     """Nothing is decided: try again later, under the same key, with exponential backoff."""
     if isinstance(error, Unavailable) and error.key_spent:
-        _renew_key(operation)
+        attempt.renew_key(operation)
     delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
     if isinstance(error, Unavailable) and error.retry_after is not None:
         delay = max(delay, error.retry_after)
@@ -399,7 +348,7 @@ def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Oper
 @database.transactional
 def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -> Operation:
     state = OperationState.UNKNOWN if isinstance(error, Unknown) else OperationState.PENDING
-    updated = _as_claimed(operation).update(
+    updated = claimed_by(operation).update(
         state=state.value,
         next_attempt_at=at,
         last_error_code=error.code,
@@ -428,7 +377,7 @@ def wake(user_id: int, *, now: datetime) -> int:
     held = list(
         Operation.objects.select_for_update(no_key=True)
         .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])
-        .exclude(hold="")
+        .exclude(hold__in=["", OUTCOME_UNKNOWN])
         .order_by("pk")
     )
     for operation in held:

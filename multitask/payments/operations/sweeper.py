@@ -10,7 +10,7 @@ from multitask import database
 from multitask.database import jobs
 from multitask.payments.models import Operation
 from multitask.payments.operations import queue
-from multitask.payments.operations.engine import CLAIM
+from multitask.payments.operations.attempt import CLAIM
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
 
 # No attempt is put off for this long: a later time was written by a clock that was ahead.

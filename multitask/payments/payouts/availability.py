@@ -45,7 +45,7 @@ def _may_settle(escrow: Escrow, now: datetime) -> bool:
     if escrow.frozen_at is not None or not transfers.is_transferred(escrow):
         return False
     account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
-    if account is None or not account.can_receive:
+    if account is None or not account.can_receive or not account.has_bank_for(escrow.currency):
         return False
     payment = escrow.payments.get(state=PaymentState.SUCCEEDED.value)
     return payment.available_at is not None and payment.available_at <= now
@@ -66,6 +66,7 @@ def _due(now: datetime) -> QuerySet[Escrow]:
         provider_account_id__isnull=False,
         transfers_enabled=True,
         closed=False,
+        bank_currencies__contains=[OuterRef("currency")],
     )
     waiting = Escrow.objects.filter(
         Exists(transfers.arrived(OuterRef("pk"))),

@@ -1,5 +1,6 @@
 """Freelancers' connected accounts: created here, completed on the provider's own pages."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,14 +16,18 @@ from multitask.payments.errors import (
     NoAccount,
     UnknownObject,
 )
-from multitask.payments.models import ConnectedAccount, Operation
-from multitask.payments.operations import direct_calls, engine, references, send_deadline
+from multitask.payments.models import ConnectedAccount, Escrow, Operation
+from multitask.payments.operations import direct_calls, engine, queue, references, send_deadline
 from multitask.payments.provider import (
     AccountState,
+    HoldsAccounts,
     OnboardingLink,
     Provider,
     ProviderError,
+    Search,
+    supporting,
 )
+from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
@@ -40,6 +45,14 @@ def accounts_of(user_id: int, provider: str) -> QuerySet[ConnectedAccount]:
     return ConnectedAccount.objects.filter(user_id=user_id, provider=provider, provider_account_id__isnull=False)
 
 
+def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
+    """Return those users whose connected account has no bank account in this currency yet."""
+    accounts = ConnectedAccount.objects.filter(
+        user_id__in=list(user_ids), provider=settings.PAYMENT_PROVIDER, provider_account_id__isnull=False
+    )
+    return set(accounts.exclude(bank_currencies__contains=[currency]).values_list("user_id", flat=True))
+
+
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
     """Create the freelancer's connected account.
 
@@ -47,6 +60,8 @@ def create(*, actor: Actor, country: str, currency: str, now: datetime) -> Conne
     """
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can have a payout account.")
+    with direct_calls.answered():
+        engine.provider_for(settings.PAYMENT_PROVIDER, HoldsAccounts)
     began = send_deadline.moment()
     call = _intend(actor, actor.user_id, country, currency, now)
     engine.answered(call, now=now, began=began)
@@ -103,7 +118,7 @@ def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> O
         user_id=account.user_id, purpose=limits.Purpose.ONBOARDING_LINK, key=f"{account.pk}:{now.timestamp()}", now=now
     )
     with direct_calls.answered():
-        return engine.provider_named(account.provider).create_onboarding_link(
+        return engine.provider_for(account.provider, HoldsAccounts).create_onboarding_link(
             account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url
         )
 
@@ -117,7 +132,7 @@ def refresh(*, user_id: int, now: datetime) -> None:
     if account is None or account.provider_account_id is None:
         return
     with direct_calls.answered():
-        state = engine.provider_named(account.provider).read_account(account.provider_account_id)
+        state = engine.provider_for(account.provider, HoldsAccounts).read_account(account.provider_account_id)
     confirm(account.provider, state, now=now)
 
 
@@ -127,13 +142,28 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
     account = _known(provider, state)
     if account is None:
         raise UnknownObject(detail=state.id)
-    was_complete = account.onboarding_completed
+    was_complete, had_banks = account.onboarding_completed, set(account.bank_currencies)
     _apply_state(account, state, now)
     if account.onboarding_completed != was_complete:
         event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
         audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
     if account.can_receive:
         engine.wake(account.user_id, now=now)
+    for currency in sorted(set(account.bank_currencies) - had_banks):
+        _queue_settlements(account, currency)
+
+
+def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
+    """Queue the availability of released shares that waited for a bank account in this currency."""
+    waiting = Escrow.objects.filter(
+        freelancer_id=account.user_id,
+        provider=account.provider,
+        currency=currency,
+        state=EscrowState.RELEASED.value,
+        settled_at=None,
+    )
+    for escrow_id in waiting.order_by("pk").values_list("pk", flat=True):
+        queue.defer(queue.SETTLE, escrow_id=escrow_id)
 
 
 def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
@@ -151,6 +181,7 @@ def _apply_state(account: ConnectedAccount, state: AccountState, now: datetime) 
     account.payouts_enabled = state.payouts_enabled
     account.transfers_enabled = state.transfers_enabled
     account.details_submitted = state.details_submitted
+    account.bank_currencies = sorted(state.bank_currencies)
     account.disabled_reason = state.disabled_reason
     account.closed = state.closed
     account.requirements = {
@@ -167,11 +198,14 @@ class CreateAccount:
 
     def call(self, provider: Provider, operation: Operation) -> AccountState:
         """Create the account."""
-        return provider.create_account(reference=operation.reference, key=operation.key, **operation.arguments)
+        accounts = supporting(provider, HoldsAccounts)
+        return accounts.create_account(reference=operation.reference, key=operation.key, **operation.arguments)
 
-    def find(self, provider: Provider, operation: Operation) -> AccountState | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[AccountState]:
         """Look for the account of an earlier attempt."""
-        return provider.find_account(reference=operation.reference, since=references.earliest(operation))
+        return supporting(provider, HoldsAccounts).find_account(
+            reference=operation.reference, since=references.earliest(operation)
+        )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Apply the state of the new account, unless a webhook already did."""

@@ -14,7 +14,7 @@ from multitask.payments.errors import Forbidden, UnknownObject, WrongState
 from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment
 from multitask.payments.operations import engine, queue, references
 from multitask.payments.payouts import onboarding
-from multitask.payments.provider import Provider, ProviderError
+from multitask.payments.provider import Provider, ProviderError, Search, Transfers, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import OperationState, PaymentState
 from multitask.users import powers
@@ -88,23 +88,23 @@ class CreateTransfer:
     """Performs `create_transfer`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
-        """Create the transfer with the charge of the escrow's payment as its source."""
+        """Create the transfer with the escrow's payment as its source of funds."""
         paid = Payment.objects.filter(escrow=operation.escrow_id, state=PaymentState.SUCCEEDED.value)
         assert operation.user_id is not None  # noqa: S101
         account = onboarding.accounts_of(operation.user_id, operation.provider).values("provider_account_id")
-        found = paid.annotate(account_id=Subquery(account[:1])).values_list("provider_charge_id", "account_id")
-        charge_id, account_id = found.get()
-        return provider.create_transfer(
+        found = paid.annotate(account_id=Subquery(account[:1])).values_list("provider_collection_id", "account_id")
+        collection_id, account_id = found.get()
+        return supporting(provider, Transfers).create_transfer(
             reference=operation.reference,
             amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
             account_id=account_id,
-            charge_id=charge_id,
+            collection_id=collection_id,
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderTransfer | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderTransfer]:
         """Look for the transfer of an earlier attempt."""
-        return provider.find_transfer(
+        return supporting(provider, Transfers).find_transfer(
             reference=operation.reference,
             account_id=self._account_id(operation),
             since=references.earliest(operation),

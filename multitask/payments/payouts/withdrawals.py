@@ -12,14 +12,15 @@ from multitask.payments.errors import (
     Forbidden,
     InsufficientFunds,
     KeyReused,
+    NoBankInCurrency,
     OnboardingIncomplete,
     UnknownObject,
 )
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Withdrawal
 from multitask.payments.operations import amounts, engine, references
 from multitask.payments.payouts import onboarding
+from multitask.payments.provider import Failure, PayoutStatus, PaysOut, Provider, ProviderError, Search, supporting
 from multitask.payments.provider import PayoutState as ProviderPayout
-from multitask.payments.provider import PayoutStatus, Provider, ProviderError
 from multitask.payments.states import EscrowState, HistoryStatus, WithdrawalState, may
 from multitask.users.actor import Actor
 
@@ -30,7 +31,7 @@ _SYSTEM: Final = Actor.system("provider")
 def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
     """Withdraw from the available balance. A repeated `request_key` returns the same withdrawal.
 
-    Raises Forbidden, OnboardingIncomplete, DisputeOpen, InsufficientFunds, TooManyRequests or KeyReused.
+    Raises Forbidden, InsufficientFunds, TooManyRequests, KeyReused or what `require_possible` raises.
     """
     try:
         return _create(actor, amount, now, request_key)
@@ -46,10 +47,7 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
     earlier = _earlier(actor.user_id, amount, request_key)
     if earlier is not None:
         return earlier
-    if not account.onboarding_completed:
-        raise OnboardingIncomplete
-    require_undisputed(actor.user_id)
-    amounts.require_payout(account.provider, amount)
+    require_possible(account, amount)
     withdrawal = Withdrawal.objects.create(
         user_id=actor.user_id,
         account=account,
@@ -82,6 +80,19 @@ def _earlier(user_id: int, amount: Money, request_key: str) -> Withdrawal | None
     if found is not None and found.amount != amount:
         raise KeyReused
     return found
+
+
+def require_possible(account: ConnectedAccount, amount: Money) -> None:
+    """Require that an account can pay this amount out now.
+
+    Raises OnboardingIncomplete, DisputeOpen, NoBankInCurrency, AmountTooSmall or AmountTooPrecise.
+    """
+    if not account.onboarding_completed:
+        raise OnboardingIncomplete
+    require_undisputed(account.user_id)
+    if not account.has_bank_for(amount.currency):
+        raise NoBankInCurrency(f"Add a bank account in {amount.currency} to your payout account first.")
+    amounts.require_payout(account.provider, amount)
 
 
 def require_undisputed(user_id: int) -> None:
@@ -159,7 +170,7 @@ def _failed(withdrawal: Withdrawal, code: str, reason: str, now: datetime) -> No
     withdrawal.state = WithdrawalState.FAILED.value
     withdrawal.failed_at = now
     withdrawal.failure_code = code
-    withdrawal.failure_reason = readable(code, reason)
+    withdrawal.failure_reason = _explained(withdrawal, code, reason).sentence
     history.withdrawal_became(withdrawal, HistoryStatus.FAILED, now, reason=withdrawal.failure_reason)
     _record("withdrawal_failed", withdrawal, now, note=withdrawal.failure_reason)
     if paid is not None:
@@ -179,31 +190,13 @@ def _record(event: str, withdrawal: Withdrawal, now: datetime, *, note: str = ""
     )
 
 
-_READABLE: Final = {
-    "account_closed": "The bank account has been closed.",
-    "account_frozen": "The bank account is frozen.",
-    "bank_account_restricted": "The bank account does not accept this kind of payment.",
-    "bank_ownership_changed": "The bank account was switched off after its bank changed hands.",
-    "could_not_process": "The bank could not process the payment.",
-    "debit_not_authorized": "The bank account does not allow this transaction.",
-    "declined": "The bank declined the payment.",
-    "insufficient_funds": "The balance at the payment provider was too low.",
-    "balance_insufficient": "The balance at the payment provider was too low.",
-    "invalid_account_number": "The account number is not valid.",
-    "incorrect_account_holder_name": "The account holder's name does not match the bank's records.",
-    "incorrect_account_holder_address": "The account holder's address does not match the bank's.",
-    "incorrect_account_holder_tax_id": "The account holder's tax number does not match the bank's.",
-    "invalid_currency": "The bank account does not accept this currency.",
-    "no_account": "The bank account could not be found.",
-    "no_external_account_in_currency": "There is no bank account for this currency yet.",
-    "payouts_not_allowed": "Payouts are switched off until your account's details are complete.",
-    "unsupported_card": "The card does not accept payouts.",
-}
+def _explained(withdrawal: Withdrawal, code: str, reason: str) -> Failure:
+    return engine.provider_for(withdrawal.provider, PaysOut).payout_failure(code, reason)
 
 
-def readable(code: str, reason: str) -> str:
-    """Return a message for users for the provider's failure code."""
-    return _READABLE.get(code) or reason or "The bank did not accept the payment."
+def needs_new_details(withdrawal: Withdrawal) -> bool:
+    """Return whether the owner has to change the bank details before a retry."""
+    return _explained(withdrawal, withdrawal.failure_code, withdrawal.failure_reason).needs_new_details
 
 
 class CreatePayout:
@@ -212,16 +205,16 @@ class CreatePayout:
     def call(self, provider: Provider, operation: Operation) -> ProviderPayout:
         """Create the payout."""
         wanted = operation.arguments
-        return provider.create_payout(
+        return supporting(provider, PaysOut).create_payout(
             reference=operation.reference,
             account_id=wanted["account_id"],
             amount=Money(wanted["amount_minor"], wanted["currency"]),
             key=operation.key,
         )
 
-    def find(self, provider: Provider, operation: Operation) -> ProviderPayout | None:
+    def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayout]:
         """Look for the payout of an earlier attempt."""
-        return provider.find_payout(
+        return supporting(provider, PaysOut).find_payout(
             reference=operation.reference,
             account_id=operation.arguments["account_id"],
             since=references.earliest(operation),

@@ -24,6 +24,7 @@ class Reason(StrEnum):
 
     NO_ACCOUNT = "no_account"  # the freelancer sets the payout account up
     INCOMPLETE = "incomplete"  # the freelancer finishes setting it up
+    NO_BANK = "no_bank"  # the freelancer adds a bank account in this currency
     CHECKED = "checked"  # the provider looks at what was sent
     CONTESTED = "contested"  # a chargeback holds it
     REFUSED = "refused"  # the transfer was refused; staff looks at it
@@ -127,6 +128,8 @@ def _reason(row: dict[str, Any], account: ConnectedAccount | None, now: datetime
         return Reason.INCOMPLETE if _is_theirs(account) else Reason.CHECKED
     if row["is_refused"]:
         return Reason.REFUSED
+    if not account.has_bank_for(row["currency"]):
+        return Reason.NO_BANK
     if row["available_at"] is None:
         return Reason.UNDATED
     return Reason.SETTLING if row["available_at"] > now else Reason.ARRIVING

@@ -5,12 +5,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.errors import InsufficientFunds, OnboardingIncomplete
+from multitask.payments.models import ConnectedAccount
 from multitask.payments.operations import amounts
 from multitask.payments.payouts import onboarding, withdrawals
 from multitask.users.actor import Actor
@@ -34,23 +33,24 @@ class Preview:
 
 
 def available(user_id: int, currency: str) -> Money:
-    """What a freelancer may withdraw."""
+    """Return the available balance of a freelancer."""
     return ledger.balance(postings.available_account(user_id).code, currency)
 
 
-def payable(amount: Money) -> Money:
-    """The most of `amount` that the provider can pay out to a bank."""
-    return amounts.largest_payout(settings.PAYMENT_PROVIDER, amount)
+def payable(account: ConnectedAccount | None, amount: Money) -> Money:
+    """Return the most of `amount` that can be paid out: nothing without a bank account in its currency."""
+    if account is None or not account.has_bank_for(amount.currency):
+        return Money.zero(amount.currency)
+    return amounts.largest_payout(account.provider, amount)
 
 
 def withdrawal(*, actor: Actor, amount: Money, now: datetime, zone: ZoneInfo) -> Preview:
-    """Show what a withdrawal would do. Raises what stands against it, as the command would."""
+    """Return what a withdrawal would do. Raises what the command would raise."""
     user_id = actor.user_id
     account = None if user_id is None else onboarding.account_of(user_id)
-    if user_id is None or account is None or not account.onboarding_completed:
+    if user_id is None or account is None:
         raise OnboardingIncomplete
-    withdrawals.require_undisputed(user_id)
-    amounts.require_payout(account.provider, amount)
+    withdrawals.require_possible(account, amount)
     held = available(user_id, amount.currency)
     if amount > held:
         raise InsufficientFunds

@@ -6,14 +6,18 @@ from typing import Any
 import stripe
 
 from multitask.money import Money
-from multitask.payments.provider import AccountBalance, AccountState, OnboardingLink, Rejected
-from multitask.providers.stripe import currencies
+from multitask.payments.provider import (
+    AccountBalance,
+    AccountState,
+    OnboardingLink,
+    Rejected,
+    Requirement,
+    Search,
+    converted,
+)
+from multitask.providers.stripe import countries, currencies, requirements
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 from multitask.providers.stripe.errors import ACCOUNT_INVALID
-
-# Between these a platform may pay accounts under the full service agreement without asking Stripe first.
-_EEA = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
-SELF_SERVE = frozenset({"US", "GB", "CA", "CH", *_EEA.split()})
 
 CONTROLLER: stripe.params.AccountCreateParamsController = {
     "stripe_dashboard": {"type": "express"},
@@ -54,11 +58,10 @@ class Accounts(Caller):
                 raise
             return _closed(account_id)
 
-    def find_account(self, *, reference: str, since: datetime) -> AccountState | None:
+    def find_account(self, *, reference: str, since: datetime) -> Search[AccountState]:
         """Find the account made for a reference."""
         params: stripe.params.AccountListParams = {"limit": PAGE_SIZE, "created": made_since(since)}
-        raw = self._find(lambda: self._client.v1.accounts.list(params), reference)
-        return account_state(raw) if raw else None
+        return converted(self._find(lambda: self._client.v1.accounts.list(params), reference), account_state)
 
     def create_onboarding_link(self, *, account_id: str, refresh_url: str, return_url: str) -> OnboardingLink:
         """Make a link that works once, within minutes, for the account's owner alone."""
@@ -81,14 +84,18 @@ class Accounts(Caller):
             available=_sum_of(raw.get("available"), currency), pending=_sum_of(raw.get("pending"), currency)
         )
 
+    def requirement(self, name: str) -> Requirement | None:
+        """Return what a field of an account's requirements asks for."""
+        return requirements.of(name)
+
     def _is_full_agreement(self, country: str) -> bool:
-        platform = self._configuration.platform_country.upper()
-        return country == platform or {country, platform} <= SELF_SERVE
+        return country in countries.self_serve(self._configuration.platform_country.upper())
 
 
 def account_state(raw: Raw) -> AccountState:
     """Translate an account."""
     requirements = raw.get("requirements") or {}
+    banks = (raw.get("external_accounts") or {}).get("data") or ()
     due = [*(requirements.get("past_due") or ()), *(requirements.get("currently_due") or ())]
     return AccountState(
         id=raw["id"],
@@ -98,6 +105,7 @@ def account_state(raw: Raw) -> AccountState:
         payouts_enabled=bool(raw.get("payouts_enabled")),
         transfers_enabled=(raw.get("capabilities") or {}).get("transfers") == "active",
         details_submitted=bool(raw.get("details_submitted")),
+        bank_currencies=tuple(sorted({bank["currency"].upper() for bank in banks})),
         requirements_due=tuple(dict.fromkeys(due)),
         requirements_pending=tuple(requirements.get("pending_verification") or ()),
         disabled_reason=requirements.get("disabled_reason") or "",

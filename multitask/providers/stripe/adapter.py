@@ -1,46 +1,73 @@
-"""Stripe as a `payments.provider.Provider`: separate charges and transfers on Connect.
+"""Stripe as a payment provider: separate charges and transfers on Connect.
 
 Clients pay the platform, the platform transfers to the freelancer's connected account, and the payout from
 there to the bank is made by hand. Files by concern: accounts, payments, methods, transfers; webhooks here.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final
 
-from multitask.payments.provider import AmountRules, InboundEvent
-from multitask.providers.stripe import currencies, events, signatures
+from multitask.payments.provider import (
+    PROTOCOLS,
+    AmountRules,
+    Capabilities,
+    Embedded,
+    IdKind,
+    InboundEvent,
+    RouteKind,
+)
+from multitask.providers.stripe import countries, currencies, events, identifiers, signatures
 from multitask.providers.stripe.accounts import Accounts
 from multitask.providers.stripe.methods import Methods
-from multitask.providers.stripe.payments import Payments
 from multitask.providers.stripe.transfers import Transfers
 
+# Stripe keeps a key for at least 24 hours; the hour less is for clocks and for a call that is under way.
+KEY_LIFETIME: Final = timedelta(hours=23)
+SIGNATURE_HEADER: Final = "stripe-signature"
 
-class StripeProvider(Accounts, Payments, Methods, Transfers):
+
+class StripeProvider(Accounts, Methods, Transfers):
     """All that payments ask of a provider, done by Stripe or by the sandbox, by base address alone."""
 
     name: str = "stripe"
-    # Stripe keeps a key for at least 24 hours; the hour less is for clocks and for a call that is under way.
-    key_lifetime: timedelta = timedelta(hours=23)
 
-    @property
-    def publishable_key(self) -> str:
-        """The key that browsers may know."""
-        return self._configuration.publishable_key
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What Stripe can do for a platform of this country."""
+        platform = self._configuration.platform_country.upper()
+        return Capabilities(
+            supports=frozenset(PROTOCOLS),
+            kinds=frozenset({RouteKind.CONNECTED}),
+            currencies=countries.currencies(platform),
+            countries=countries.self_serve(platform),
+            continuation=Embedded,
+            key_lifetime=KEY_LIFETIME,
+            finds_by_reference=True,
+            secret_fields=frozenset({"client_secret"}),
+        )
 
     def require_answering(self) -> None:
         """Raise Unavailable while calls are refused since Stripe has stopped answering."""
         self.guard.breaker.require_closed()
 
     def amount_rules(self, currency: str) -> AmountRules:
-        """What amounts of a currency Stripe moves."""
+        """Return what amounts of a currency Stripe moves."""
         return currencies.rules(currency)
 
-    def verify_webhook(self, *, body: bytes, signature: str, endpoint: str, now: datetime) -> InboundEvent:
-        """Check a webhook and say what it is about."""
+    def kind_of_id(self, object_id: str) -> IdKind | None:
+        """Return what an id is the id of."""
+        return identifiers.kind_of(object_id)
+
+    def verify_webhook(self, *, body: bytes, headers: Mapping[str, str], endpoint: str, now: datetime) -> InboundEvent:
+        """Check a webhook's signature and return what it is about; `endpoint` is "platform", "connect" or ""."""
         secrets = {
             events.PLATFORM: self._configuration.webhook_secret,
             events.CONNECT: self._configuration.connect_webhook_secret,
         }
         if endpoint:
             secrets = {endpoint: secrets[endpoint]}
+        signature = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")
         signed_by = signatures.signers(body=body, header=signature, secrets=secrets, now=now)
         return events.read(body, signed_by=signed_by, live=self._configuration.is_live)

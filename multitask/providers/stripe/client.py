@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from multitask.payments.operations import send_deadline
-from multitask.payments.provider import Unknown
+from multitask.payments.provider import ABSENT, CannotTell, Found, Rejected, Search
 from multitask.providers import calls
 from multitask.providers.stripe import http
 from multitask.providers.stripe.configuration import Configuration
@@ -63,21 +63,25 @@ class Caller:
         with self._guarded(held=held):
             return call().to_dict()
 
-    def _find(self, first_page: Callable[[], stripe.ListObject[Any]], reference: str) -> Raw | None:
+    def _find(self, first_page: Callable[[], stripe.ListObject[Any]], reference: str) -> Search[Raw]:
         """Search a list, newest first, for our reference, to its end.
 
-        Not the Search API, which may lag behind by a minute: "not found" here lets an operation be sent again.
-        For the same reason a search that a request breaks off proves nothing: `Unknown`, never "not found".
+        Not the Search API, which may lag behind by a minute: `Absent` here lets an operation be sent again.
+        For the same reason a search that is refused or that a request breaks off proves nothing.
         """
         if not reference:
             raise ValueError("a search needs a reference")
-        for number, page in enumerate(self._pages(first_page)):
-            for raw in page:
-                if reference_of(raw) == reference:
-                    return raw
-            if calls.is_from_request() and number + 1 >= PAGES_IN_A_REQUEST:
-                raise Unknown("search_incomplete", "The search at the payment provider takes longer than a request.")
-        return None
+        try:
+            for number, page in enumerate(self._pages(first_page)):
+                for raw in page:
+                    if reference_of(raw) == reference:
+                        return Found(raw)
+                if calls.is_from_request() and number + 1 >= PAGES_IN_A_REQUEST:
+                    message = "The search at the payment provider takes longer than a request."
+                    return CannotTell("search_incomplete", message)
+        except Rejected as error:
+            return CannotTell(error.code, error.message)
+        return ABSENT
 
     def _pages(self, first_page: Callable[[], stripe.ListObject[Any]]) -> Iterator[list[Raw]]:
         """Read the pages of a list one after the other, each by a guarded call."""

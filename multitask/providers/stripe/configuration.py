@@ -1,8 +1,21 @@
 """What the adapter must know to talk to one Stripe account."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
-LIVE_PREFIXES = ("sk_live_", "rk_live_")
+_MODE: Final = re.compile(r"(?:sk|rk|pk)_(live|test)_")
+
+
+def mode(key: str) -> str:
+    """Return which mode a key belongs to, "live" or "test"; empty where it does not show."""
+    found = _MODE.match(key)
+    return found.group(1) if found else ""
+
+
+def is_live(secret_key: str) -> bool:
+    """Return whether a secret key moves real money."""
+    return mode(secret_key) == "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,4 +37,4 @@ class Configuration:
     @property
     def is_live(self) -> bool:
         """Whether the key moves real money."""
-        return self.secret_key.startswith(LIVE_PREFIXES)
+        return is_live(self.secret_key)

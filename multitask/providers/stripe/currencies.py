@@ -42,12 +42,13 @@ _LEAST_CHARGE: Final = {
     "MXN": 1000,
     "THB": 1000,
 }
-# Stripe takes charges of eight digits at most, in its own integers.
+# Stripe takes charges of eight digits at most, in its own integers; of rupiah twelve.
 _MOST_CHARGE: Final = 99_999_999
+_MOST_CHARGE_OF: Final = {"IDR": 999_999_999_999}
 
 
 def to_stripe(amount: Money) -> int:
-    """Say a positive amount in Stripe's integers.
+    """Return a positive amount in Stripe's integers.
 
     Raises Rejected with code `amount_not_representable` when Stripe has no such amount.
     """
@@ -58,7 +59,7 @@ def to_stripe(amount: Money) -> int:
 
 
 def charge_to_stripe(amount: Money) -> int:
-    """Say an amount to charge; refuses what Stripe finds too little with code `amount_too_small`."""
+    """Return an amount to charge in Stripe's integers. Raises Rejected with code `amount_too_small`."""
     least = _LEAST_CHARGE.get(amount.currency, 1)
     if amount.amount_minor < least:
         raise Rejected("amount_too_small", f"A payment must be at least {Money(least, amount.currency)}.")
@@ -66,7 +67,10 @@ def charge_to_stripe(amount: Money) -> int:
 
 
 def payout_to_stripe(amount: Money) -> int:
-    """Say an amount to pay out to a bank, which two currencies allow in whole units only."""
+    """Return an amount to pay out in Stripe's integers; two currencies are paid out in whole units only."""
+    least = _least_payout(amount.currency)
+    if amount.amount_minor < least:
+        raise Rejected("amount_too_small", f"A payout must be at least {Money(least, amount.currency)}.")
     scaled = to_stripe(amount)
     if amount.currency in _WHOLE_UNIT_PAYOUTS and scaled % 100:
         raise _not_representable(amount)
@@ -74,21 +78,27 @@ def payout_to_stripe(amount: Money) -> int:
 
 
 def rules(currency: str) -> AmountRules:
-    """Say the same beforehand, in our minor units."""
+    """Return the same rules in our minor units, for checks before a call."""
     step = Fraction(_step(currency) * _our_unit(currency), _stripe_unit(currency))
     ours = max(1, step.numerator)
     whole = _our_unit(currency) if currency in _WHOLE_UNIT_PAYOUTS else ours
     return AmountRules(
         is_supported=currency in _CHARGED,
         least_charge=_LEAST_CHARGE.get(currency, 1),
-        most_charge=_MOST_CHARGE * _our_unit(currency) // _stripe_unit(currency),
+        most_charge=_MOST_CHARGE_OF.get(currency, _MOST_CHARGE) * _our_unit(currency) // _stripe_unit(currency),
         step=ours,
+        least_payout=_least_payout(currency),
         payout_step=whole,
     )
 
 
+def _least_payout(currency: str) -> int:
+    """Return the least payout from a connected account: one major unit."""
+    return max(1, _our_unit(currency))
+
+
 def from_stripe(amount: int, currency: str) -> Money:
-    """Say Stripe's integer, which may be negative, in our minor units; `currency` in any case."""
+    """Convert Stripe's integer, which may be negative, to our minor units; `currency` in any case."""
     code = currency.upper()
     scaled, rest = divmod(amount * _our_unit(code), _stripe_unit(code))
     if rest:

@@ -1,15 +1,16 @@
 """Saved cards."""
 
-from multitask.payments.provider import MethodState, SetupState
-from multitask.providers.stripe.client import Caller, Raw
+from multitask.payments.provider import Continuation, MethodState, SetupState
+from multitask.providers.stripe.client import Raw
+from multitask.providers.stripe.payments import Payments
 
 
-class Methods(Caller):
+class Methods(Payments):
     """Calls about payment methods and their set-up; no card number ever passes through."""
 
     def create_setup(self, *, reference: str, customer_id: str, key: str) -> SetupState:
         """Begin to save a card; the browser finishes it."""
-        return setup_state(
+        return self._setup_state(
             self._read(
                 lambda: self._client.v1.setup_intents.create(
                     {
@@ -25,7 +26,10 @@ class Methods(Caller):
 
     def read_setup(self, setup_id: str) -> SetupState:
         """Read how far the saving is."""
-        return setup_state(self._read(lambda: self._client.v1.setup_intents.retrieve(setup_id)))
+        return self._setup_state(self._read(lambda: self._client.v1.setup_intents.retrieve(setup_id)))
+
+    def _setup_state(self, raw: Raw) -> SetupState:
+        return setup_state(raw, self.continuation(raw.get("client_secret") or ""))
 
     def attach_method(self, *, method_id: str, customer_id: str, key: str) -> MethodState:
         """Keep a method for a customer."""
@@ -48,7 +52,7 @@ class Methods(Caller):
         )
 
     def set_default_method(self, *, customer_id: str, method_id: str, key: str) -> None:
-        """Say which method the customer uses unless told otherwise."""
+        """Set the method that the customer uses by default."""
         self._read(
             lambda: self._client.v1.customers.update(
                 customer_id,
@@ -72,12 +76,12 @@ def method_state(raw: Raw) -> MethodState:
     )
 
 
-def setup_state(raw: Raw) -> SetupState:
+def setup_state(raw: Raw, continuation: Continuation) -> SetupState:
     """Translate a SetupIntent; its status stays Stripe's word."""
     return SetupState(
         id=raw["id"],
         status=raw["status"],
-        client_secret=raw.get("client_secret") or "",
+        continuation=continuation,
         customer_id=raw.get("customer") or "",
         method_id=raw.get("payment_method") or "",
     )

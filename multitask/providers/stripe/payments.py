@@ -7,8 +7,20 @@ import stripe
 import structlog
 
 from multitask.money import Money
-from multitask.payments.provider import PaymentState, PaymentStatus, RefundState, RefundStatus, Rejected, Unknown
-from multitask.providers.stripe import currencies
+from multitask.payments.provider import (
+    Continuation,
+    Embedded,
+    Failure,
+    PaymentState,
+    PaymentStatus,
+    RefundState,
+    RefundStatus,
+    Rejected,
+    Search,
+    Unknown,
+    converted,
+)
+from multitask.providers.stripe import browser, currencies, failures
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
 
 log = structlog.get_logger(__name__)
@@ -50,13 +62,13 @@ class Payments(Caller):
         raw = self._read(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
         return str(raw["id"])
 
-    def find_customer(self, *, reference: str, email: str) -> str | None:
+    def find_customer(self, *, reference: str, email: str) -> Search[str]:
         """Find the customer made for a reference with this email address, of which there are few."""
         params: stripe.params.CustomerListParams = {"limit": PAGE_SIZE}
         if email:
             params["email"] = email
-        raw = self._find(lambda: self._client.v1.customers.list(params), reference)
-        return str(raw["id"]) if raw else None
+        found = self._find(lambda: self._client.v1.customers.list(params), reference)
+        return converted(found, lambda raw: str(raw["id"]))
 
     def create_payment(
         self, *, reference: str, amount: Money, customer_id: str, description: str, key: str
@@ -74,31 +86,45 @@ class Payments(Caller):
             params["customer"] = customer_id
         if description:
             params["description"] = description
-        return payment_state(
+        return self._payment_state(
             self._read(lambda: self._client.v1.payment_intents.create(params, {"idempotency_key": key}))
         )
 
     def read_payment(self, payment_id: str) -> PaymentState:
         """Read a payment with its charge, fee and date of availability."""
-        return payment_state(
+        return self._payment_state(
             self._read(lambda: self._client.v1.payment_intents.retrieve(payment_id, {"expand": EXPAND}))
         )
 
-    def find_payment(self, *, reference: str, customer_id: str) -> PaymentState | None:
+    def find_payment(self, *, reference: str, customer_id: str) -> Search[PaymentState]:
         """Find the newest payment made for a reference."""
         params: stripe.params.PaymentIntentListParams = {"limit": PAGE_SIZE}
         if customer_id:
             params["customer"] = customer_id
-        raw = self._find(lambda: self._client.v1.payment_intents.list(params), reference)
-        return self.read_payment(raw["id"]) if raw else None
+        found = self._find(lambda: self._client.v1.payment_intents.list(params), reference)
+        return converted(found, lambda raw: self.read_payment(raw["id"]))
 
     def cancel_payment(self, *, payment_id: str, key: str) -> PaymentState:
         """Cancel a payment that has not succeeded."""
-        return payment_state(
+        return self._payment_state(
             self._read(
                 lambda: self._client.v1.payment_intents.cancel(payment_id, {"expand": EXPAND}, {"idempotency_key": key})
             )
         )
+
+    def continuation(self, token: str) -> Continuation:
+        """Return what the browser needs to pay."""
+        return Embedded(
+            client_secret=token,
+            key=self._configuration.publishable_key,
+            library=browser.library(self._configuration.api_base),
+            page_script=browser.PAGE_SCRIPT,
+        )
+
+    def _payment_state(self, raw: Raw) -> PaymentState:
+        """Translate a PaymentIntent, with how the payer continues it."""
+        secret = raw.get("client_secret")
+        return payment_state(raw, self.continuation(secret) if secret else None)
 
     def create_refund(self, *, reference: str, payment_id: str, amount: Money, key: str) -> RefundState:
         """Give back a payment, or part of it."""
@@ -115,11 +141,14 @@ class Payments(Caller):
         """Read a refund."""
         return refund_state(self._read(lambda: self._client.v1.refunds.retrieve(refund_id)))
 
-    def find_refund(self, *, reference: str, payment_id: str) -> RefundState | None:
+    def find_refund(self, *, reference: str, payment_id: str) -> Search[RefundState]:
         """Find the refund of a payment made for a reference."""
         params: stripe.params.RefundListParams = {"payment_intent": payment_id, "limit": PAGE_SIZE}
-        raw = self._find(lambda: self._client.v1.refunds.list(params), reference)
-        return refund_state(raw) if raw else None
+        return converted(self._find(lambda: self._client.v1.refunds.list(params), reference), refund_state)
+
+    def refund_failure(self, code: str, message: str) -> Failure:
+        """Explain a failed refund."""
+        return failures.refund(code, message)
 
 
 # What the provider says to programmers, as the person who pays has to be told it.
@@ -130,7 +159,7 @@ _FAILURES: Final = {
 }
 
 
-def payment_state(raw: Raw) -> PaymentState:
+def payment_state(raw: Raw, continuation: Continuation | None = None) -> PaymentState:
     """Translate a PaymentIntent, whose charge and balance transaction are expanded."""
     status = _PAYMENT_STATUSES.get(raw["status"])
     if status is None:
@@ -141,7 +170,7 @@ def payment_state(raw: Raw) -> PaymentState:
         id=raw["id"],
         status=status,
         amount=currencies.from_stripe(raw["amount"], raw["currency"]),
-        client_secret=raw.get("client_secret") or "",
+        continuation=continuation,
         reference=reference_of(raw),
         failure_code=failure.get("decline_code") or failure.get("code") or "",
         failure_message=_FAILURES.get(failure.get("code") or "") or failure.get("message") or "",
@@ -157,9 +186,9 @@ def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
         id=state.id,
         status=state.status,
         amount=state.amount,
-        client_secret=state.client_secret,
+        continuation=state.continuation,
         received=currencies.from_stripe(raw["amount_received"], raw["currency"]),
-        charge_id=charge["id"],
+        collection_id=charge["id"],
         fee=fee,
         available_at=available_at,
         refunded=currencies.from_stripe(charge.get("amount_refunded") or 0, charge["currency"]),

@@ -8,14 +8,18 @@ import structlog
 from multitask.money import Money, MoneyError
 from multitask.payments.provider import (
     DisputeState,
+    DisputeStatus,
+    Failure,
     PayoutState,
     PayoutStatus,
     Rejected,
+    Search,
     TransferState,
     TransferStatus,
     Unknown,
+    converted,
 )
-from multitask.providers.stripe import currencies
+from multitask.providers.stripe import currencies, failures
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 
 log = structlog.get_logger(__name__)
@@ -36,7 +40,7 @@ class Transfers(Caller):
     """Calls about transfers, their reversals, payouts and disputes."""
 
     def create_transfer(
-        self, *, reference: str, amount: Money, account_id: str, charge_id: str, key: str
+        self, *, reference: str, amount: Money, account_id: str, collection_id: str, key: str
     ) -> TransferState:
         """Move money to a connected account; from a charge it may go before that charge has settled."""
         params: stripe.params.TransferCreateParams = {
@@ -45,9 +49,9 @@ class Transfers(Caller):
             "destination": account_id,
             "metadata": {"reference": reference},
         }
-        if charge_id:
+        if collection_id:
             # Stripe copies the charge's transfer group, which is the payment's reference.
-            params["source_transaction"] = charge_id
+            params["source_transaction"] = collection_id
         else:
             params["transfer_group"] = reference
         return transfer_state(
@@ -58,15 +62,14 @@ class Transfers(Caller):
         """Read a transfer."""
         return transfer_state(self._read(lambda: self._client.v1.transfers.retrieve(transfer_id)))
 
-    def find_transfer(self, *, reference: str, account_id: str, since: datetime) -> TransferState | None:
+    def find_transfer(self, *, reference: str, account_id: str, since: datetime) -> Search[TransferState]:
         """Find the transfer to an account made for a reference."""
         params: stripe.params.TransferListParams = {
             "destination": account_id,
             "limit": PAGE_SIZE,
             "created": made_since(since),
         }
-        raw = self._find(lambda: self._client.v1.transfers.list(params), reference)
-        return transfer_state(raw) if raw else None
+        return converted(self._find(lambda: self._client.v1.transfers.list(params), reference), transfer_state)
 
     def reverse_transfer(self, *, reference: str, transfer_id: str, amount: Money, key: str) -> TransferState:
         """Take back a transfer, or part of it, and answer the transfer as it is then."""
@@ -83,10 +86,10 @@ class Transfers(Caller):
         )
         return transfer_state(raw["transfer"])
 
-    def find_reversal(self, *, reference: str, transfer_id: str) -> TransferState | None:
-        """Answer the transfer if a reversal of it was made for a reference."""
+    def find_reversal(self, *, reference: str, transfer_id: str) -> Search[TransferState]:
+        """Find the transfer of which a reversal was made for a reference."""
         first_page = lambda: self._client.v1.transfers.reversals.list(transfer_id, {"limit": PAGE_SIZE})  # noqa: E731
-        return self.read_transfer(transfer_id) if self._find(first_page, reference) else None
+        return converted(self._find(first_page, reference), lambda _: self.read_transfer(transfer_id))
 
     def create_payout(self, *, reference: str, account_id: str, amount: Money, key: str) -> PayoutState:
         """Send money from a connected account to its owner's bank."""
@@ -103,15 +106,19 @@ class Transfers(Caller):
         options: stripe.RequestOptions = {"stripe_account": account_id}
         return payout_state(self._read(lambda: self._client.v1.payouts.retrieve(payout_id, None, options)), account_id)
 
-    def find_payout(self, *, reference: str, account_id: str, since: datetime) -> PayoutState | None:
+    def find_payout(self, *, reference: str, account_id: str, since: datetime) -> Search[PayoutState]:
         """Find the payout of a connected account made for a reference."""
         params: stripe.params.PayoutListParams = {"limit": PAGE_SIZE, "created": made_since(since)}
         options: stripe.RequestOptions = {"stripe_account": account_id}
-        raw = self._find(lambda: self._client.v1.payouts.list(params, options), reference)
-        return payout_state(raw, account_id) if raw else None
+        found = self._find(lambda: self._client.v1.payouts.list(params, options), reference)
+        return converted(found, lambda raw: payout_state(raw, account_id))
+
+    def payout_failure(self, code: str, message: str) -> Failure:
+        """Explain a failed payout."""
+        return failures.payout(code, message)
 
     def read_dispute(self, dispute_id: str) -> DisputeState:
-        """Read a chargeback; its status and reason stay Stripe's words."""
+        """Read a chargeback; its reason stays Stripe's word."""
         return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
 
     def list_disputes(self, *, since: datetime) -> list[DisputeState]:
@@ -126,12 +133,21 @@ def dispute_state(raw: Raw) -> DisputeState:
     """Translate a chargeback."""
     return DisputeState(
         id=raw["id"],
-        status=raw["status"],
+        status=_dispute_status(raw),
         reason=raw.get("reason") or "",
         amount=currencies.from_stripe(raw["amount"], raw["currency"]),
         payment_id=raw.get("payment_intent") or "",
-        charge_id=raw.get("charge") or "",
+        collection_id=raw.get("charge") or "",
     )
+
+
+def _dispute_status(raw: Raw) -> DisputeStatus:
+    """Return how a chargeback stands; one that Stripe names in a new way still holds the money."""
+    try:
+        return DisputeStatus(raw["status"])
+    except ValueError:
+        log.warning("unknown dispute status", dispute=raw["id"], status=raw["status"])
+        return DisputeStatus.UNDER_REVIEW
 
 
 def _understood(raw: Raw) -> DisputeState | None:

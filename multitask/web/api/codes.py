@@ -11,7 +11,9 @@ from multitask.web.api.errors import BY_STATUS, STATUSES
 
 _TASK: Final = "task_not_found"
 _APPLICATION: Final = "application_not_found"
-_PRICE: Final = "amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown"
+_PRICE: Final = (
+    "amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown currency_unsupported"
+)
 _STEP: Final = f"{_TASK} not_your_part task_state_conflict"
 _DECISION: Final = f"{_APPLICATION} not_your_part task_not_open application_not_pending"
 _PROVIDER: Final = "provider_refused provider_unavailable"
@@ -51,8 +53,8 @@ OWN: Final[Mapping[str, str]] = {
     "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE} reauth_required",
     "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch reauth_required",
     "withdrawals_create": (
-        f"onboarding_incomplete dispute_open insufficient_funds reauth_required currency_mismatch {_PRICE}"
-        " too_many_requests"
+        "onboarding_incomplete no_bank_in_currency dispute_open insufficient_funds reauth_required"
+        f" currency_mismatch {_PRICE} too_many_requests"
     ),
     "methods_create": _LIMITED,
     "methods_setup": _LIMITED,

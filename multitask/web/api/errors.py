@@ -45,7 +45,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         application_not_pending freelancer_unavailable idempotency_in_flight wrong_state
         work_state_conflict
         task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
-        onboarding_incomplete account_exists application_not_accepted provider_refused refused
+        onboarding_incomplete no_bank_in_currency account_exists application_not_accepted provider_refused refused
         user_refused ledger_refused event_quarantined unknown_reversal already_reversed
         second_factor_on second_factor_off
     """,
@@ -54,6 +54,7 @@ _CODES_BY_STATUS: dict[int, str] = {
     422: """
         invalid required unknown_field unknown_parameter invalid_account invalid_task invalid_text own_task
         amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown
+        currency_unsupported
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
         link_invalid period_too_long
     """,

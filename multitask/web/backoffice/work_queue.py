@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from multitask.payments.losses.chargebacks import HARMLESS
 from multitask.payments.models import Approval, Chargeback, Dispute, Operation, Payment, Refund, Withdrawal
+from multitask.payments.operations.engine import OUTCOME_UNKNOWN
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import (
     OPEN_OPERATIONS,
@@ -37,8 +38,9 @@ def is_stuck(now: datetime) -> Q:
 
 
 def stuck(now: datetime) -> QuerySet[Operation]:
-    """Return open calls that are overdue or were tried several times; calls that wait for a reason are not stuck."""
-    return Operation.objects.filter(is_stuck(now), state__in=sorted(s.value for s in OPEN_OPERATIONS), hold="")
+    """Return open calls that are overdue or were tried several times; of those held, only the ones held for staff."""
+    found = Operation.objects.filter(is_stuck(now), state__in=sorted(s.value for s in OPEN_OPERATIONS))
+    return found.filter(hold__in=["", OUTCOME_UNKNOWN])
 
 
 def refused_transfers(now: datetime) -> QuerySet[Operation]:

@@ -171,6 +171,9 @@ def _check_amount(amount: int, currency: str) -> None:
     if amount < least:
         shown = currencies.shown(least, currency)
         raise bad_param(f"Amount must be at least {shown} {currency}", "amount", "amount_too_small")
+    if amount > currencies.most_charge(currency):
+        shown = currencies.shown(currencies.most_charge(currency), currency)
+        raise bad_param(f"Amount must be no more than {shown}", "amount", "amount_too_large")
     if amount % step:
         raise bad_param(f"Amounts in {currency} must be divisible by {step}.", "amount", "parameter_invalid_integer")
 

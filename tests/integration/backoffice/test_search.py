@@ -29,7 +29,7 @@ def test_an_escrow_and_all_that_belongs_to_it(world: World, office: Client) -> N
     assert goes_to(office, refund.public_id) == f"{page}#refund-{refund.pk}"
     assert goes_to(office, refund.provider_refund_id) == f"{page}#refund-{refund.pk}"
     assert goes_to(office, payment.provider_payment_id) == f"{page}#payment-{payment.pk}"
-    assert goes_to(office, payment.provider_charge_id) == f"{page}#payment-{payment.pk}"
+    assert goes_to(office, payment.provider_collection_id) == f"{page}#payment-{payment.pk}"
     row = HistoryRow.objects.filter(escrow=escrow, withdrawal=None).latest("pk")
     assert goes_to(office, row.public_id) == page
 

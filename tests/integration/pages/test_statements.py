@@ -80,10 +80,10 @@ def test_a_later_period_opens_where_the_earlier_closed(world: World) -> None:
 
 
 def test_a_long_statement_is_summed_up_and_still_adds_up(world: World, sign_in: SignIn) -> None:
-    job = world.settled()
+    job = world.settled(Money(99_999_900, "USD"))
     withdrawn = statements.MOST_ENTRIES // 2  # Two entries each.
     for cents in range(1, withdrawn + 1):
-        world.withdraw(job.freelancer, Money(cents, "USD"))
+        world.withdraw(job.freelancer, Money(100 + cents, "USD"))
     drawn = _statement(job.freelancer, About.WALLET)
     assert drawn.lines == []
     assert sum((part.change for part in drawn.sums), Money.zero("USD")) == drawn.closing - drawn.opening

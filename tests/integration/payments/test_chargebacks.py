@@ -9,7 +9,7 @@ from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback
 from multitask.payments.payouts import availability
-from multitask.payments.provider import DisputeState
+from multitask.payments.provider import DisputeState, DisputeStatus
 from tests.payments_world import CONTESTED, SETTLING, Job, World, dollars, held
 
 
@@ -178,8 +178,8 @@ def test_two_chargebacks_have_to_be_won_both(world: World) -> None:
 def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
     job = world.completed()
     state = DisputeState(
-        id="du_x", status="needs_response", reason="general", amount=dollars("100"), payment_id="",
-        charge_id=job.charge_id,
+        id="du_x", status=DisputeStatus.NEEDS_RESPONSE, reason="general", amount=dollars("100"), payment_id="",
+        collection_id=job.charge_id,
     )  # fmt: skip
     chargebacks.confirm("stripe", state, world.now)
     assert job.escrow.frozen_at == world.now
@@ -189,7 +189,12 @@ def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
 def test_a_chargeback_of_a_payment_that_is_not_ours_is_unknown(world: World, charge: str) -> None:
     world.ask_to_pay(world.hired())
     state = DisputeState(
-        id="du_x", status="needs_response", reason="general", amount=dollars("1"), payment_id="pi_x", charge_id=charge
+        id="du_x",
+        status=DisputeStatus.NEEDS_RESPONSE,
+        reason="general",
+        amount=dollars("1"),
+        payment_id="pi_x",
+        collection_id=charge,
     )
     with pytest.raises(UnknownObject):
         chargebacks.confirm("stripe", state, world.now)

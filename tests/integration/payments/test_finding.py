@@ -81,10 +81,6 @@ def test_an_account_that_nobody_here_made_is_unknown(world: World) -> None:
             onboarding.confirm("stripe", state, world.now)
 
 
-def test_the_provider_of_new_payments_is_the_one_that_the_settings_name(world: World) -> None:
-    assert engine.default_provider().name == "stripe"
-
-
 def test_several_shares_that_wait_for_one_account_settle_together(world: World) -> None:
     freelancer = world.freelancer()
     for _ in range(2):

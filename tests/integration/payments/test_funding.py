@@ -38,7 +38,7 @@ def test_the_first_request_creates_escrow_and_payment(world: World) -> None:
         1_852,
         10_493,
     )
-    assert intent.payment.client_secret.startswith(str(intent.payment.provider_payment_id))
+    assert intent.payment.payer_token.startswith(str(intent.payment.provider_payment_id))
     assert intent.escrow.provider_payment_id == intent.payment.provider_payment_id
     assert deposit_row(job).status == "pending"
     assert job.history() == ["payment_requested"]
@@ -48,7 +48,7 @@ def test_asking_again_answers_the_same_payment(world: World) -> None:
     job = world.hired()
     first, second = world.ask_to_pay(job), world.ask_to_pay(job)
     assert second.existing
-    assert second.payment.client_secret == first.payment.client_secret
+    assert second.payment.payer_token == first.payment.payer_token
     assert Escrow.objects.count() == Payment.objects.count() == 1
     assert len(world.made("payment_intent", f"create_payment:{first.payment.pk}:1")) == 1
 

@@ -32,7 +32,7 @@ def test_a_card_is_saved_by_what_its_owner_recognises(world: World) -> None:
 def test_a_card_saved_in_the_browser_is_kept(world: World) -> None:
     client = world.client()
     setup = saved_methods.begin_setup(actor=client, now=world.now, request_key="one")
-    world.browser.save_card(setup.client_secret)
+    world.browser.save_card(setup.continuation.token)
     assert "setup_intent.succeeded" in world.hear()
     assert saved_methods.owned(client).get().last4 == "4242"
     assert AuditEvent.objects.filter(event="method_saved").count() == 1

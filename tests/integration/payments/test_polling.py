@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from multitask.money import Money
 from multitask.payments.errors import EscrowFrozen
 from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Withdrawal
 from multitask.webhooks import polling
-from tests.payments_world import REFUNDED_LATER, Job, World, dollars, user_id
+from tests.payments_world import REFUNDED_LATER, Job, World, dollars, routed, user_id
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # Ahead of the provider's clock also when the day ends while the tests run.
@@ -186,12 +187,13 @@ def test_what_is_known_of_chargebacks_is_read_no_second_time(world: World) -> No
 
 def test_a_chargeback_of_somebody_elses_payment_is_passed_over(world: World) -> None:
     contest(world, world.funded())
-    Payment.objects.update(provider_payment_id="pi_another", provider_charge_id="ch_another")
+    Payment.objects.update(provider_payment_id="pi_another", provider_collection_id="ch_another")
 
     assert list(polling.unheard_of(now=MIDNIGHT + HOUR)) == []
 
 
-def test_a_chargeback_in_money_that_we_have_no_units_for_hides_no_other(world: World) -> None:
+def test_a_chargeback_in_money_that_we_have_no_units_for_hides_no_other(world: World, settings: Settings) -> None:
+    settings.ROUTES = routed("USD", "ISK")
     job, other = world.funded(), world.funded(Money(1_500, "ISK"))
     contest(world, job)
     # Stripe counts this currency in hundredths, which do not exist.

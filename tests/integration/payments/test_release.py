@@ -18,7 +18,7 @@ from multitask.payments.errors import (
 from multitask.payments.escrow import disputes, releases
 from multitask.payments.models import Escrow, HistoryRow, Operation
 from multitask.users.actor import Actor
-from tests.payments_world import Job, World, dollars, held, user_id
+from tests.payments_world import Job, World, dollars, held, routed, user_id
 
 
 def shares(job: Job, currency: str = "USD") -> tuple[int, int]:
@@ -211,8 +211,12 @@ def test_when_the_fee_is_everything_nothing_is_transferred(world: World, setting
 @pytest.mark.parametrize(
     ("total", "share", "fee"), [(1, 1, 0), (3, 3, 0), (4, 3, 1), (10, 8, 2), (33, 28, 5), (50, 42, 8)]
 )
-def test_tiny_amounts_are_rounded_half_up_and_still_add_up(world: World, total: int, share: int, fee: int) -> None:
+def test_tiny_amounts_are_rounded_half_up_and_still_add_up(
+    world: World, settings: Settings, total: int, share: int, fee: int
+) -> None:
+    settings.ROUTES = routed("KRW")
     job = world.released(Money(total, "KRW"))
+    world.add_bank(job.freelancer, "KRW")
     assert shares(job, "KRW") == (share, fee)
     assert job.transfer.state == "succeeded"
     world.settle(job)

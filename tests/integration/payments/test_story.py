@@ -93,6 +93,7 @@ def test_a_refund_takes_back_what_was_spent(world: World) -> None:
 
 def test_what_freelancers_earn_in_two_currencies_is_kept_apart(world: World) -> None:
     job = world.settled()
+    world.add_bank(job.freelancer, "EUR")
     world.settled(Money(20_000, "EUR"), freelancer=job.freelancer)
     dollars_first = wallet.balances(user_id=user_id(job.freelancer), default_currency="USD")
     assert [(b.available.amount_minor, b.available.currency) for b in dollars_first] == [

@@ -65,7 +65,8 @@ def second_payment(world: World, job: Job) -> Payment:
         description="",
         key=f"second:{payment.pk}",
     )
-    world.browser.pay(made.client_secret)
+    assert made.continuation is not None
+    world.browser.pay(made.continuation.token)
     return payment
 
 

@@ -6,10 +6,12 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.errors import (
+    AmountTooSmall,
     DisputeOpen,
     Forbidden,
     InsufficientFunds,
     KeyReused,
+    NoBankInCurrency,
     OnboardingIncomplete,
     UnknownObject,
 )
@@ -18,6 +20,7 @@ from multitask.payments.models import AuditEvent, ConnectedAccount, Escrow, Hist
 from multitask.payments.operations import engine
 from multitask.payments.payouts import withdrawals
 from multitask.payments.provider import PayoutState, PayoutStatus
+from multitask.providers.stripe import failures
 from multitask.users.actor import Actor
 from multitask.web.backoffice import work_queue
 from tests.payments_world import World, dollars, held, user_id
@@ -83,7 +86,7 @@ def test_more_than_is_available_is_refused(world: World) -> None:
 def test_what_is_pending_is_not_available(world: World) -> None:
     freelancer = world.released().freelancer
     with pytest.raises(InsufficientFunds):
-        world.withdraw(freelancer, dollars("0.01"))
+        world.withdraw(freelancer, dollars("1.00"))
 
 
 def test_one_who_never_earned_has_nothing_to_withdraw(world: World) -> None:
@@ -93,6 +96,7 @@ def test_one_who_never_earned_has_nothing_to_withdraw(world: World) -> None:
 
 def test_another_currency_has_a_purse_of_its_own(world: World) -> None:
     freelancer = world.settled().freelancer
+    world.add_bank(freelancer, "EUR")
     with pytest.raises(InsufficientFunds):
         world.withdraw(freelancer, Money(1_000, "EUR"))
     assert purse(freelancer) == (8_500, 0)
@@ -181,7 +185,7 @@ def test_what_the_bank_refuses_becomes_available_again(world: World, bank: str, 
     ],
 )
 def test_every_failure_has_a_sentence(code: str, words: str, sentence: str) -> None:
-    assert withdrawals.readable(code, words) == sentence
+    assert failures.payout(code, words).sentence == sentence
 
 
 def test_a_paid_withdrawal_may_still_be_sent_back(world: World) -> None:
@@ -288,11 +292,19 @@ def test_a_payout_that_the_provider_refuses_gives_the_money_back_once(world: Wor
     assert purse(freelancer) == (8_500, 0)
 
 
-def test_an_amount_below_the_providers_least_is_given_back(world: World) -> None:
+@pytest.mark.parametrize("amount", ["0.01", "0.99"])
+def test_an_amount_below_the_providers_least_is_refused_at_once(world: World, amount: str) -> None:
     freelancer = world.settled().freelancer
-    withdrawal = world.withdrawn(freelancer, dollars("0.50"))
-    assert (withdrawal.state, withdrawal.failure_code) == ("failed", "amount_too_small")
+    with pytest.raises(AmountTooSmall, match=r"The least that can be paid out is 1.00 USD"):
+        world.withdraw(freelancer, dollars(amount))
+    assert not Withdrawal.objects.exists()
     assert purse(freelancer) == (8_500, 0)
+
+
+def test_nothing_is_withdrawn_without_a_bank_in_its_currency(world: World) -> None:
+    freelancer = world.settled().freelancer
+    with pytest.raises(NoBankInCurrency, match="Add a bank account in EUR"):
+        world.withdraw(freelancer, Money(1_000, "EUR"))
 
 
 @pytest.mark.parametrize("reference", ["", "create_payout:1:1", "create_refund:1:1"])

@@ -147,7 +147,7 @@ def test_a_card_saved_in_the_browser_is_kept(world: World) -> None:
     customer = Customer.objects.get()
     provider = engine.provider_named("stripe")
     setup = provider.create_setup(reference="setup", customer_id=str(customer.provider_customer_id), key=customer_key())
-    world.rig.save_card(setup.client_secret)
+    world.rig.save_card(setup.continuation.token)
 
     world.catch_up()
 
@@ -161,7 +161,8 @@ def test_what_is_not_ours_is_ignored(world: World) -> None:
     payment = provider.create_payment(
         reference="", amount=Money(1_000, "USD"), customer_id=customer, description="", key=customer_key()
     )
-    world.rig.pay(payment.client_secret)
+    assert payment.continuation is not None
+    world.rig.pay(payment.continuation.token)
     world.rig.settle()
     provider.create_refund(reference="", payment_id=payment.id, amount=Money(100, "USD"), key=customer_key())
     world.rig.settle()

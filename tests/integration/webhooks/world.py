@@ -67,7 +67,7 @@ class World:
 
     def pay(self, payment: Payment, card: str = GOOD_CARD) -> None:
         """Pay in the browser; nobody is told yet."""
-        self.rig.pay(payment.client_secret, card)
+        self.rig.pay(payment.payer_token, card)
 
     def funded(self, card: str = GOOD_CARD) -> Escrow:
         """An escrow that its client has paid."""

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from multitask.config import environment
 from multitask.config.databases import databases
 from multitask.config.emails import email_settings
-from multitask.config.environment import SANDBOX_API, STRIPE_API, Environment
+from multitask.config.environment import SANDBOX_API, Environment
 from multitask.payments.terms import basis_points
+from multitask.providers.stripe import browser
 
 PRODUCTION = {
     "MULTITASK_ENV": "production",
@@ -36,7 +37,7 @@ def test_production_with_everything_starts_and_talks_to_stripe(environ: pytest.M
     for name, value in PRODUCTION.items():
         environ.setenv(name, value)
 
-    assert Environment().stripe_api_base == STRIPE_API
+    assert Environment().stripe_api_base == browser.API
 
 
 @pytest.mark.parametrize("missing", [name for name in PRODUCTION if name != "MULTITASK_ENV"])

@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import ProcrastinateException
 
 from multitask.config import lanes
+from multitask.payments.operations import routes
 
 CONCURRENCY: Final = 16
 PAUSE_SECONDS: Final = 1.0
@@ -39,6 +40,8 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, concurrency: int = CONCURRENCY, **_options: Any) -> None:
         """Work until SIGTERM or SIGINT; running jobs are finished first."""
+        # Also when the system checks are skipped.
+        routes.require_valid()
         asyncio.run(_serve(max(lanes.FEWEST, min(concurrency, _connections()))))
 
 

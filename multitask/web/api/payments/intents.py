@@ -9,8 +9,8 @@ from ninja import Router
 from multitask.marketplace import paying
 from multitask.money import Money
 from multitask.payments.funding.intents import Intent
-from multitask.payments.operations import engine
 from multitask.payments.states import EscrowState
+from multitask.web import continuations
 from multitask.web.api import auth
 from multitask.web.api.idempotency import idempotent
 from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
@@ -31,6 +31,7 @@ class IntentOut(Output):
     client_secret: str
     payment_intent_id: str
     publishable_key: str
+    redirect_url: str
     escrow_id: uuid.UUID
     amount: AmountOut
     platform_fee: AmountOut
@@ -61,10 +62,12 @@ def create(request: HttpRequest, body: IntentIn) -> HttpResponse:
 def show(intent: Intent) -> IntentOut:
     """Make the answer that shows an intent."""
     escrow, payment = intent.escrow, intent.payment
+    fields = continuations.api_fields(continuations.of_payment(payment))
     return IntentOut(
-        client_secret=payment.client_secret,
+        client_secret=fields.client_secret,
         payment_intent_id=payment.provider_payment_id or "",
-        publishable_key=engine.provider_named(payment.provider).publishable_key,
+        publishable_key=fields.publishable_key,
+        redirect_url=fields.redirect_url,
         escrow_id=escrow.public_id,
         amount=amount_out(escrow.total),
         platform_fee=amount_out(Money(escrow.fee_minor, escrow.currency)),

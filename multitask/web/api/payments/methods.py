@@ -12,7 +12,7 @@ from pydantic import Field
 
 from multitask.payments.funding import saved_methods
 from multitask.payments.models import SavedMethod
-from multitask.payments.operations import engine
+from multitask.web import continuations
 from multitask.web.api import auth, pagination
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery
@@ -60,6 +60,7 @@ class SetupOut(Output):
     client_secret: str
     setup_intent_id: str
     publishable_key: str
+    redirect_url: str
 
 
 @router.get(
@@ -98,13 +99,14 @@ def create(request: HttpRequest, body: MethodIn) -> Status[MethodSaved]:
 def setup(request: HttpRequest, body: Empty = NOTHING) -> Status[SetupOut]:
     """Begin to save a card in the browser, as a client."""
     made = saved_methods.begin_setup(actor=auth.actor_of(request), now=timezone.now(), request_key=str(uuid.uuid4()))
-    provider = engine.default_provider()
+    fields = continuations.api_fields(made.continuation)
     return Status(
         201,
         SetupOut(
-            client_secret=made.client_secret,
+            client_secret=fields.client_secret,
             setup_intent_id=made.id,
-            publishable_key=provider.publishable_key,
+            publishable_key=fields.publishable_key,
+            redirect_url=fields.redirect_url,
         ),
     )
 
@@ -143,7 +145,7 @@ def show(method: SavedMethod) -> MethodOut:
     return MethodOut(
         id=method.pk,
         payment_method_id=method.provider_method_id,
-        stripe_payment_method_id=method.provider_method_id,
+        stripe_payment_method_id=method.provider_method_id if method.provider == "stripe" else "",
         type=method.kind,
         brand=method.brand,
         last4=method.last4,

@@ -139,7 +139,7 @@ def show_refund(refund: Refund) -> RefundOut:
         note=refund.note,
         answer_by=refund.answer_by_at,
         answer_note=refund.answer_note,
-        stripe_refund_id=refund.provider_refund_id or "",
+        stripe_refund_id=(refund.provider_refund_id or "") if refund.provider == "stripe" else "",
         created_at=refund.created_at,
         decided_at=refund.decided_at,
         processed_at=refund.processed_at,

@@ -27,6 +27,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "create_customer": _("Create the customer"),
     },
     "hold": {
+        "outcome_unknown": _("Nobody can tell whether the provider did it: look at the provider, then try again"),
         "awaits_account": _("Waits until the freelancer's payout account can receive money"),
         "awaits_chargeback": _("Waits until the chargeback has ended"),
     },

@@ -237,7 +237,7 @@ def _webhooks(
 ) -> list[IncomingEvent]:
     """Return the provider's events about the escrow's objects, newest first."""
     ids = itertools.chain(
-        ((payment.provider_payment_id, payment.provider_charge_id) for payment in payments),
+        ((payment.provider_payment_id, payment.provider_collection_id) for payment in payments),
         ((refund.provider_refund_id,) for refund in refunds),
         ((call.provider_reference,) for call in calls),
         ((each.provider_dispute_id,) for each in escrow.chargebacks.all()),

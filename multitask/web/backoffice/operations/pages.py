@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from multitask import providers
 from multitask.payments.authorization import access, approvals
 from multitask.payments.models import Operation
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
@@ -20,7 +21,7 @@ from multitask.web.backoffice.base.actions import Button
 from multitask.web.backoffice.operations.actions import ReplayWebhook, RetryCall, RetryTransfer
 from multitask.webhooks.models import EventState, IncomingEvent
 
-_SECRET: Final = re.compile(r'("client_secret"\s*:\s*")(?:[^"\\]|\\.)*(")')
+_REDACTED: Final = r'("(?:{names})"\s*:\s*")(?:[^"\\]|\\.)*(")'
 
 
 def show_operation(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -62,16 +63,17 @@ def _readable(payload: str) -> str:
     """Return the stored payload indented, or as it came if it cannot be parsed."""
     try:
         content: Any = json.loads(payload)
-        text = json.dumps(_without_secrets(content), indent=2, ensure_ascii=False)
+        text = json.dumps(_without_secrets(content, providers.redacted_fields()), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         # Not JSON, or nested too deep to parse.
-        return _SECRET.sub(r"\1…\2", payload)
+        names = "|".join(map(re.escape, sorted(providers.redacted_fields())))
+        return re.sub(_REDACTED.format(names=names), r"\1…\2", payload)
     # JSON can hold half of a surrogate pair, which UTF-8 cannot encode: show its escape sequence.
     return text.encode(errors="backslashreplace").decode()
 
 
-def _without_secrets(content: Any) -> Any:
-    """Leave out client secrets, which let a browser pay."""
+def _without_secrets(content: Any, secret: frozenset[str]) -> Any:
+    """Leave out what lets a browser pay."""
     if isinstance(content, dict):
-        return {name: "…" if name == "client_secret" else _without_secrets(value) for name, value in content.items()}
-    return [_without_secrets(each) for each in content] if isinstance(content, list) else content
+        return {name: "…" if name in secret else _without_secrets(value, secret) for name, value in content.items()}
+    return [_without_secrets(each, secret) for each in content] if isinstance(content, list) else content

@@ -20,7 +20,7 @@ def show(request: HttpRequest, account: ConnectedAccount) -> HttpResponse:
     context = {
         "account": account,
         "held": held,
-        "due": requirements.labels(account.requirements.get("currently_due", [])),
+        "due": requirements.due(account),
         "held_calls": Operation.objects.filter(user_id=account.user_id).exclude(hold="").order_by("pk")[:NEWEST],
         "events": events.order_by("-pk")[:NEWEST],
     }

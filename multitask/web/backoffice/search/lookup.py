@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
+from multitask import providers
 from multitask.ledger.models import Account, Transaction
 from multitask.payments.models import (
     Chargeback,
@@ -26,6 +27,7 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.operations import references
+from multitask.payments.provider import IdKind
 from multitask.users import names
 from multitask.users.models import User
 from multitask.web.backoffice.base import labels, links
@@ -81,28 +83,28 @@ def _by_uuid(known: uuid.UUID) -> list[Hit]:
     return _hits(Transaction.objects.filter(pk=known))
 
 
-# The prefixes of the provider's ids, and the rows that keep such an id.
-_BY_PREFIX: Final[dict[str, Callable[[str], QuerySet[Any]]]] = {
-    "pi_": lambda wanted: Payment.objects.filter(provider_payment_id=wanted),
-    "ch_": lambda wanted: Payment.objects.filter(provider_charge_id=wanted),
-    "py_": lambda wanted: Payment.objects.filter(provider_charge_id=wanted),
-    "tr_": lambda wanted: Operation.objects.filter(provider_reference=wanted),
-    "po_": lambda wanted: Withdrawal.objects.filter(provider_payout_id=wanted),
-    "re_": lambda wanted: Refund.objects.filter(provider_refund_id=wanted),
-    "pyr_": lambda wanted: Refund.objects.filter(provider_refund_id=wanted),
-    "acct_": lambda wanted: ConnectedAccount.objects.filter(provider_account_id=wanted),
-    "cus_": lambda wanted: Customer.objects.filter(provider_customer_id=wanted),
-    "evt_": lambda wanted: IncomingEvent.objects.filter(event_id=wanted).defer("payload"),
-    "dp_": lambda wanted: Chargeback.objects.filter(provider_dispute_id=wanted),
-    "du_": lambda wanted: Chargeback.objects.filter(provider_dispute_id=wanted),
-    "pm_": lambda wanted: SavedMethod.objects.filter(provider_method_id=wanted).select_related("customer"),
+# Who carries an id of this kind at a provider of this name.
+_BY_KIND: Final[dict[IdKind, Callable[[str, str], QuerySet[Any]]]] = {
+    IdKind.PAYMENT: lambda name, wanted: Payment.objects.filter(provider=name, provider_payment_id=wanted),
+    IdKind.COLLECTION: lambda name, wanted: Payment.objects.filter(provider=name, provider_collection_id=wanted),
+    IdKind.TRANSFER: lambda name, wanted: Operation.objects.filter(provider=name, provider_reference=wanted),
+    IdKind.PAYOUT: lambda name, wanted: Withdrawal.objects.filter(provider=name, provider_payout_id=wanted),
+    IdKind.REFUND: lambda name, wanted: Refund.objects.filter(provider=name, provider_refund_id=wanted),
+    IdKind.ACCOUNT: lambda name, wanted: ConnectedAccount.objects.filter(provider=name, provider_account_id=wanted),
+    IdKind.CUSTOMER: lambda name, wanted: Customer.objects.filter(provider=name, provider_customer_id=wanted),
+    IdKind.EVENT: lambda name, wanted: IncomingEvent.objects.filter(provider=name, event_id=wanted).defer("payload"),
+    IdKind.DISPUTE: lambda name, wanted: Chargeback.objects.filter(provider=name, provider_dispute_id=wanted),
+    IdKind.PAYMENT_METHOD: lambda name, wanted: SavedMethod.objects.filter(
+        provider=name, provider_method_id=wanted
+    ).select_related("customer"),
 }
 
 
 def _by_text(wanted: str) -> Iterable[Hit]:
-    for prefix, rows in _BY_PREFIX.items():
-        if wanted.startswith(prefix):
-            yield from _hits(rows(wanted))
+    for provider in providers.every():
+        kind = provider.kind_of_id(wanted)
+        if kind is not None:
+            yield from _hits(_BY_KIND[kind](provider.name, wanted))
     if ":" in wanted:
         yield from _by_key(wanted)
     yield from _hits(_people(wanted))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from multitask.money import Money
 from multitask.payments.books.journal import Leg, Posted
 from multitask.payments.models import HistoryRow, Withdrawal
+from multitask.payments.payouts import withdrawals
 from multitask.payments.reads.pending_reasons import Reason
 
 _PLUS, _MINUS = "+", "\u2212"
@@ -99,47 +100,21 @@ def decline(sentence: str) -> str:
     return _(sentence) if sentence in _DECLINES else sentence
 
 
-_FAILURES: Final = {
-    "account_closed": gettext_lazy("The bank account has been closed."),
-    "account_frozen": gettext_lazy("The bank account is frozen."),
-    "bank_account_restricted": gettext_lazy("The bank account does not accept this kind of payment."),
-    "bank_ownership_changed": gettext_lazy("The bank account was switched off after its bank changed hands."),
-    "could_not_process": gettext_lazy("The bank could not process the payment."),
-    "debit_not_authorized": gettext_lazy("The bank account does not allow this transaction."),
-    "declined": gettext_lazy("The bank declined the payment."),
-    "insufficient_funds": gettext_lazy("The balance at the payment provider was too low."),
-    "balance_insufficient": gettext_lazy("The balance at the payment provider was too low."),
-    "invalid_account_number": gettext_lazy("The account number is not valid."),
-    "incorrect_account_holder_name": gettext_lazy("The account holder's name does not match the bank's records."),
-    "incorrect_account_holder_address": gettext_lazy("The account holder's address does not match the bank's."),
-    "incorrect_account_holder_tax_id": gettext_lazy("The account holder's tax number does not match the bank's."),
-    "invalid_currency": gettext_lazy("The bank account does not accept this currency."),
-    "no_account": gettext_lazy("The bank account could not be found."),
-    "no_external_account_in_currency": gettext_lazy("There is no bank account for this currency yet."),
-    "payouts_not_allowed": gettext_lazy("Payouts are switched off until your account's details are complete."),
-    "unsupported_card": gettext_lazy("The card does not accept payouts."),
-}
-# Failures after which the owner can try again at once; after all others the bank details have to change first.
-_TRANSIENT: Final = frozenset({"could_not_process", "declined", "insufficient_funds", "balance_insufficient"})
-
-
 def failed_withdrawal(withdrawal: Withdrawal) -> str:
-    """Return why a withdrawal failed, as a sentence that its owner can act on."""
-    known = _FAILURES.get(withdrawal.failure_code)
-    if known is not None:
-        return str(known)
+    """Return why a withdrawal failed, in a sentence that its owner can act on."""
     return _(withdrawal.failure_reason) if withdrawal.failure_reason else _("The bank did not accept the payment.")
 
 
 def needs_bank_details(withdrawal: Withdrawal) -> bool:
-    """Return whether the owner has to correct the payout account before trying again."""
-    return withdrawal.failure_code in _FAILURES and withdrawal.failure_code not in _TRANSIENT
+    """Return whether the owner has to change the payout account's bank details before trying again."""
+    return withdrawals.needs_new_details(withdrawal)
 
 
 _PENDING_REASONS: Final = {
     Reason.NO_ACCOUNT: gettext_lazy("Waits for your payout account: set it up and the money moves on."),
     Reason.INCOMPLETE: gettext_lazy("Waits for your payout account: something is still missing."),
     Reason.CHECKED: gettext_lazy("Waits until the payment provider has checked your payout account."),
+    Reason.NO_BANK: gettext_lazy("Waits for a bank account in this currency: add one to your payout account."),
     Reason.CONTESTED: gettext_lazy("Held: the cardholder's bank contests the payment."),
     Reason.REFUSED: gettext_lazy("The transfer to your payout account was refused; our staff looks at it."),
     Reason.SETTLING: gettext_lazy("Settling at the payment provider."),

@@ -1,6 +1,5 @@
 """Checkout: the provider's form takes the card; only its webhook decides whether it is paid."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,8 +12,9 @@ from multitask.marketplace import listing, paying
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow, Payment
-from multitask.payments.operations import engine
+from multitask.payments.provider import Redirect
 from multitask.payments.states import EscrowState, PaymentState
+from multitask.web import continuations
 from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 from multitask.web.pages.escrow.parties import parties_only
@@ -42,21 +42,23 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show what is paid for and the provider's form, to the client of the task only."""
+    """Show what is paid for and the provider's form, or redirect to its page; for the client of the task only."""
     escrow = _escrow(request, task_id)
     if escrow is None:
         return redirect("pages:task", task_id=task_id)
     payment = _payment(escrow)
     if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
         return redirect("pages:payment", task_id=task_id)
+    continuation = continuations.of_payment(payment)
+    if isinstance(continuation, Redirect):
+        return redirect(continuation.url)
     context = {
         "escrow": escrow,
         "payment": payment,
         "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
-        "publishable_key": engine.provider_named(escrow.provider).publishable_key,
-        "script": settings.PAYMENT_SCRIPT_URL,
+        "continuation": continuation,
         "return_url": request.build_absolute_uri(reverse("pages:checkout-wait", args=[task_id])),
     }
     return render_page(request, "funding/checkout.html", context)

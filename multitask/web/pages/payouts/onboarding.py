@@ -21,12 +21,10 @@ from multitask.web.pages.payouts import requirements
 def show(request: HttpRequest) -> HttpResponse:
     """Show the state of the payout account and what is still missing."""
     account = onboarding.account_of(user_of(request).pk)
-    due = [] if account is None else account.requirements.get("currently_due", [])
-    checked = [] if account is None else account.requirements.get("pending_verification", [])
     context = {
         "account": account,
-        "due": requirements.labels(due),
-        "checked": requirements.labels(checked),
+        "due": [] if account is None else requirements.due(account),
+        "checked": [] if account is None else requirements.checked(account),
         "is_waiting": account is not None and account.details_submitted and not account.onboarding_completed,
     }
     template = "payouts/onboarding_state.html" if request.htmx else "payouts/onboarding.html"  # type: ignore[attr-defined]

@@ -5,37 +5,48 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-# By the beginning of the field's name; the longest match counts.
+from multitask.payments.models import ConnectedAccount
+from multitask.payments.operations import engine
+from multitask.payments.provider import HoldsAccounts, Requirement
+
 _LABELS: Final = {
-    "external_account": _("A bank account for your payouts"),
-    "tos_acceptance": _("Your agreement to the provider's terms"),
-    "business_profile": _("What you do"),
-    "business_type": _("Whether you work alone or as a company"),
-    "individual.first_name": _("Your name"),
-    "individual.last_name": _("Your name"),
-    "individual.dob": _("Your date of birth"),
-    "individual.address": _("Your address"),
-    "individual.email": _("Your email address"),
-    "individual.phone": _("Your phone number"),
-    "individual.id_number": _("Your identity number"),
-    "individual.ssn_last_4": _("The last four digits of your social security number"),
-    "individual.verification.document": _("A photo of an identity document"),
-    "individual.verification.additional_document": _("A document that proves your address"),
-    "individual.verification": _("A check of your identity"),
-    "individual": _("Details about you"),
-    "company": _("Details about your company"),
-    "person": _("Details about a person of your company"),
-    "settings": _("Payout settings"),
+    Requirement.BANK_ACCOUNT: _("A bank account for your payouts"),
+    Requirement.TERMS: _("Your agreement to the provider's terms"),
+    Requirement.ACTIVITY: _("What you do"),
+    Requirement.BUSINESS_TYPE: _("Whether you work alone or as a company"),
+    Requirement.NAME: _("Your name"),
+    Requirement.BIRTH_DATE: _("Your date of birth"),
+    Requirement.ADDRESS: _("Your address"),
+    Requirement.EMAIL: _("Your email address"),
+    Requirement.PHONE: _("Your phone number"),
+    Requirement.IDENTITY_NUMBER: _("Your identity number"),
+    Requirement.SOCIAL_SECURITY: _("The last four digits of your social security number"),
+    Requirement.IDENTITY_DOCUMENT: _("A photo of an identity document"),
+    Requirement.ADDRESS_DOCUMENT: _("A document that proves your address"),
+    Requirement.IDENTITY_CHECK: _("A check of your identity"),
+    Requirement.PERSON: _("Details about you"),
+    Requirement.COMPANY: _("Details about your company"),
+    Requirement.COMPANY_PERSON: _("Details about a person of your company"),
+    Requirement.PAYOUT_SETTINGS: _("Payout settings"),
 }
 
 
-def labels(fields: Iterable[str]) -> list[str]:
-    """Return the labels of the fields, each once, in the order in which they are required."""
-    return list(dict.fromkeys(_label(field) for field in fields))
+def due(account: ConnectedAccount) -> list[str]:
+    """Return labels of what the account's owner still has to provide."""
+    return _labels(account, account.requirements.get("currently_due", []))
 
 
-def _label(field: str) -> str:
-    fitting = [name for name in _LABELS if field == name or field.startswith(f"{name}.")]
-    if not fitting:
-        return field.replace("_", " ").replace(".", ": ").capitalize()
-    return str(_LABELS[max(fitting, key=len)])
+def checked(account: ConnectedAccount) -> list[str]:
+    """Return labels of what the provider is checking."""
+    return _labels(account, account.requirements.get("pending_verification", []))
+
+
+def _labels(account: ConnectedAccount, names: Iterable[str]) -> list[str]:
+    """Return each label once, in the order in which it is required."""
+    provider = engine.provider_for(account.provider, HoldsAccounts)
+    return list(dict.fromkeys(_label(provider, name) for name in names))
+
+
+def _label(provider: HoldsAccounts, name: str) -> str:
+    wanted = provider.requirement(name)
+    return name.replace("_", " ").replace(".", ": ").capitalize() if wanted is None else str(_LABELS[wanted])

@@ -21,7 +21,8 @@ from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.money import Currency, Money, MoneyError
 from multitask.payments.authorization import access
-from multitask.payments.models import Withdrawal
+from multitask.payments.models import ConnectedAccount, Withdrawal
+from multitask.payments.operations import amounts
 from multitask.payments.payouts import onboarding, withdrawals
 from multitask.payments.reads import previews
 from multitask.payments.states import WithdrawalState
@@ -59,10 +60,10 @@ def view(withdrawal: Withdrawal) -> WithdrawalView:
 class WithdrawForm(forms.Form):
     """The amount to withdraw, in one currency."""
 
-    def __init__(self, *args: Any, available: Money, **options: Any) -> None:
+    def __init__(self, *args: Any, available: Money, account: ConnectedAccount | None, **options: Any) -> None:
         """Add the amount field in the currency of the available balance."""
         super().__init__(*args, **options)
-        self.available = available
+        self.available, self.account = available, account
         label = _("Amount in %(currency)s") % {"currency": available.currency}
         self.fields["amount"] = AmountField(currency=available.currency, label=label)
 
@@ -71,7 +72,11 @@ class WithdrawForm(forms.Form):
         amount: Money = self.cleaned_data["amount"]
         if amount > self.available:
             raise forms.ValidationError(_("Your available balance does not cover this amount."))
-        if amount != (largest := previews.payable(amount)):
+        if self.account is None or not self.account.has_bank_for(amount.currency):
+            return amount  # The page says what is missing, and the command refuses.
+        if amount < (least := amounts.least_payout(self.account.provider, amount.currency)):
+            raise forms.ValidationError(_("The least that can be paid out is %(amount)s.") % {"amount": money(least)})
+        if amount != (largest := previews.payable(self.account, amount)):
             sentence = _("Banks take %(currency)s in whole steps only; the nearest amount below is %(amount)s.")
             raise forms.ValidationError(sentence % {"currency": amount.currency, "amount": money(largest)})
         return amount
@@ -98,19 +103,25 @@ def _key(request: HttpRequest) -> str:
 @signed_in
 def ask_amount(request: HttpRequest) -> HttpResponse:
     """Ask for the amount."""
-    available = previews.available(user_of(request).pk, _currency(request))
     initial = {"amount": request.GET.get("amount", "")[:40]}
-    return _render_form(request, WithdrawForm(available=available, initial=initial))
+    return _render_form(request, _withdraw_form(request, initial=initial))
+
+
+def _withdraw_form(request: HttpRequest, *args: Any, **options: Any) -> WithdrawForm:
+    user_id = user_of(request).pk
+    available = previews.available(user_id, _currency(request))
+    return WithdrawForm(*args, available=available, account=onboarding.account_of(user_id), **options)
 
 
 def _render_form(request: HttpRequest, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
-    account = onboarding.account_of(user_of(request).pk)
+    account = form.account
     under_way = access.visible_withdrawals(actor_of(request)).filter(state__in=_UNDER_WAY).order_by("-pk")[:3]
     context = {
         "form": form,
         "available": form.available,
-        "most": previews.payable(form.available),
+        "most": previews.payable(account, form.available),
         "can_withdraw": account is not None and account.onboarding_completed,
+        "has_bank": account is not None and account.has_bank_for(form.available.currency),
         "under_way": list(under_way),
     }
     return render_page(request, "payouts/withdraw.html", context, status=status)
@@ -130,8 +141,7 @@ def _preview(request: HttpRequest) -> HttpResponse:
     if earlier is not None:
         messages.info(request, _("This withdrawal was asked for already. It is not asked for twice."))
         return redirect("pages:withdrawal", withdrawal_id=earlier.public_id)
-    available = previews.available(user_of(request).pk, _currency(request))
-    form = WithdrawForm(request.GET, available=available)
+    form = _withdraw_form(request, request.GET)
     if not form.is_valid():
         return _render_form(request, form, status=UNPROCESSABLE)
     try:

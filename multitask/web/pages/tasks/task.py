@@ -18,10 +18,11 @@ from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
+from multitask.payments.payouts import onboarding
 from multitask.users.actor import Actor
 from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
 from multitask.web.pages.base.fields import AmountField, TextField
-from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in
+from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_out, render_page, signed_in, user_of
 from multitask.web.pages.escrow import next_steps
 from multitask.web.pages.escrow.parties import parties_only
 from multitask.web.pages.tasks import confirmations
@@ -63,8 +64,12 @@ def _page(
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
     escrow = _escrow(actor, task)
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
+    payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
+    without_bank = onboarding.without_bank(payees, task.currency) if payees else set()
     context = {
         "task": task,
+        "without_bank": without_bank,
+        "lacks_bank": user_of(request).pk in without_bank,
         "applications": applications if is_client or actor.is_staff else [],
         "mine": mine,
         "escrow": escrow,

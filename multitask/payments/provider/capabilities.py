@@ -1,0 +1,39 @@
+"""What a provider can do, declared by its adapter and obeyed by the commands and by the operation engine."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from multitask.payments.provider.objects import Embedded, Redirect
+
+
+class RouteKind(StrEnum):
+    """Where released money waits, and from where it is paid out."""
+
+    CONNECTED = "connected"  # in the payee's account at the provider
+    PLATFORM = "platform"  # with the platform, which pays it out from its own balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do.
+
+    `supports` holds the protocols of `provider.protocols` that the adapter implements, `currencies` those that can be
+    collected, held and paid out, `countries` those of the payees. `key_lifetime` is how long an idempotency key is
+    honoured, None when keys are not. `finds_by_reference` is whether an object can be looked up by our reference.
+    `secret_fields` are names in webhooks and answers whose values nobody may be shown.
+    """
+
+    supports: frozenset[type]
+    kinds: frozenset[RouteKind]
+    currencies: frozenset[str]
+    countries: frozenset[str]
+    continuation: type[Embedded] | type[Redirect]
+    key_lifetime: timedelta | None
+    finds_by_reference: bool
+    secret_fields: frozenset[str] = frozenset()
+
+    @property
+    def honours_keys(self) -> bool:
+        """Whether two calls under the same idempotency key have one effect."""
+        return self.key_lifetime is not None

@@ -1,0 +1,54 @@
+"""What a call to a provider may raise. The kinds differ in one thing: whether the call may have had an effect."""
+
+from datetime import timedelta
+
+
+class ProviderError(Exception):
+    """A call to a provider failed. `code` is the provider's own, `message` is fit to show to a person."""
+
+    def __init__(self, code: str, message: str, *, object_id: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.object_id = object_id
+
+
+class Rejected(ProviderError):
+    """The provider refused for good: nothing happened, and the same call will never succeed."""
+
+
+class NotSupported(Rejected):
+    """The provider has no such function, as `Capabilities.supports` says; no call was made."""
+
+    def __init__(self, provider: str, wanted: str) -> None:
+        super().__init__("not_supported", f"The payment provider {provider} does not support this: {wanted}.")
+
+
+class Unavailable(ProviderError):
+    """The provider did nothing yet (rate limit, key still in flight, funds short): the same call may succeed later.
+
+    `key_spent` is true when the provider will repeat this refusal to the same key, so that a later attempt needs a
+    new one; that is safe, because the refusal proves that the old key moved nothing.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, retry_after: timedelta | None = None, key_spent: bool = False
+    ) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+        self.key_spent = key_spent
+
+
+class Unknown(ProviderError):
+    """A timeout, a broken connection or a 5xx: the call may or may not have had its effect.
+
+    `replayed` is true when the provider answered from its memory of the key: the same key will never do more.
+    """
+
+    def __init__(self, code: str, message: str, *, replayed: bool = False) -> None:
+        super().__init__(code, message)
+        self.replayed = replayed
+
+
+class InvalidSignature(ProviderError):
+    """A webhook that does not prove who sent it, or that no provider could have sent."""

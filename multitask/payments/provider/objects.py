@@ -1,0 +1,309 @@
+"""What providers tell us, in our own words: the states of their objects and what a webhook is about.
+
+Pure Python: no Django, no SDK. Amounts are `Money` (integer minor units), times are aware UTC datetimes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from multitask.money import Money
+
+
+class PaymentStatus(StrEnum):
+    AWAITING = "awaiting"  # nothing paid yet: a method or a confirmation is missing, or the last try was declined
+    ACTION_REQUIRED = "action_required"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    CANCELLED = "cancelled"
+
+
+class TransferStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    REVERSED = "reversed"
+
+
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class PayoutStatus(StrEnum):
+    PENDING = "pending"
+    IN_TRANSIT = "in_transit"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DisputeStatus(StrEnum):
+    """How a chargeback stands; a `warning` is an inquiry, which has moved no money yet."""
+
+    WARNING_NEEDS_RESPONSE = "warning_needs_response"
+    WARNING_UNDER_REVIEW = "warning_under_review"
+    WARNING_CLOSED = "warning_closed"
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    PREVENTED = "prevented"
+    WON = "won"
+    LOST = "lost"
+
+
+class Subject(StrEnum):
+    """The kinds of provider object whose change concerns us."""
+
+    PAYMENT = "payment"
+    ACCOUNT = "account"
+    TRANSFER = "transfer"
+    REFUND = "refund"
+    PAYOUT = "payout"
+    DISPUTE = "dispute"
+    PAYMENT_METHOD = "payment_method"
+    SETUP = "setup"
+    BALANCE = "balance"
+    NOTHING = "nothing"
+
+
+class IdKind(StrEnum):
+    """What an id at a provider may be the id of, where its form shows that."""
+
+    PAYMENT = "payment"
+    COLLECTION = "collection"
+    REFUND = "refund"
+    TRANSFER = "transfer"
+    PAYOUT = "payout"
+    ACCOUNT = "account"
+    CUSTOMER = "customer"
+    PAYMENT_METHOD = "payment_method"
+    DISPUTE = "dispute"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """A freelancer's account at the provider. `requirements_due` are the provider's names of what is still missing.
+
+    `bank_currencies` are the currencies for which the account has a bank account to pay out to.
+    """
+
+    id: str
+    country: str
+    currency: str
+    charges_enabled: bool
+    payouts_enabled: bool
+    transfers_enabled: bool
+    details_submitted: bool
+    bank_currencies: Sequence[str] = ()
+    requirements_due: Sequence[str] = ()
+    requirements_pending: Sequence[str] = ()
+    disabled_reason: str = ""
+    closed: bool = False
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardingLink:
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The payer continues on our own page: `page_script` (ours) uses `library` (the provider's script).
+
+    The script identifies itself with the public `key` and the payment with `client_secret`.
+    """
+
+    client_secret: str
+    key: str
+    library: str = ""
+    page_script: str = ""
+
+    @property
+    def token(self) -> str:
+        """Return what is stored with the payment, to continue it later."""
+        return self.client_secret
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The payer continues on the provider's page at this address."""
+
+    url: str
+
+    @property
+    def token(self) -> str:
+        """Return what is stored with the payment, to continue it later."""
+        return self.url
+
+
+Continuation: TypeAlias = Embedded | Redirect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentState:
+    """A payment.
+
+    `continuation` is how the payer continues, None when there is nothing left to do. `collection_id` is the
+    provider's id of the money taken, on which transfers and chargebacks are based; it and `received` are known once
+    the payment succeeded, `fee` and `available_at` perhaps later.
+    """
+
+    id: str
+    status: PaymentStatus
+    amount: Money
+    continuation: Continuation | None = None
+    received: Money | None = None
+    collection_id: str = ""
+    fee: Money | None = None
+    available_at: datetime | None = None
+    refunded: Money | None = None
+    reference: str = ""
+    failure_code: str = ""
+    failure_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferState:
+    id: str
+    status: TransferStatus
+    amount: Money
+    reversed: Money
+    account_id: str
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundState:
+    id: str
+    status: RefundStatus
+    amount: Money
+    payment_id: str
+    reference: str = ""
+    failure_code: str = ""
+    failure_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutState:
+    id: str
+    status: PayoutStatus
+    amount: Money
+    account_id: str
+    reference: str = ""
+    arrival_at: datetime | None = None
+    failure_code: str = ""
+    failure_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeState:
+    """A chargeback: the cardholder's bank took `amount` back from us while it decides."""
+
+    id: str
+    status: DisputeStatus
+    reason: str
+    amount: Money
+    payment_id: str
+    collection_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodState:
+    """A saved card, as far as we may know it: never its number."""
+
+    id: str
+    customer_id: str
+    kind: str
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupState:
+    """A card being saved without a payment; the payer finishes it as `continuation` says."""
+
+    id: str
+    status: str
+    continuation: Continuation
+    customer_id: str
+    method_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalance:
+    """What the provider holds for a connected account, in one currency."""
+
+    available: Money
+    pending: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a payout or refund failed: a sentence for its owner, and whether the bank details have to change first."""
+
+    sentence: str
+    needs_new_details: bool
+
+
+class Requirement(StrEnum):
+    """What a provider may still ask the owner of an account for."""
+
+    BANK_ACCOUNT = "bank_account"
+    TERMS = "terms"
+    ACTIVITY = "activity"
+    BUSINESS_TYPE = "business_type"
+    NAME = "name"
+    BIRTH_DATE = "birth_date"
+    ADDRESS = "address"
+    EMAIL = "email"
+    PHONE = "phone"
+    IDENTITY_NUMBER = "identity_number"
+    SOCIAL_SECURITY = "social_security"
+    IDENTITY_DOCUMENT = "identity_document"
+    ADDRESS_DOCUMENT = "address_document"
+    IDENTITY_CHECK = "identity_check"
+    PERSON = "person"
+    COMPANY = "company"
+    COMPANY_PERSON = "company_person"
+    PAYOUT_SETTINGS = "payout_settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundEvent:
+    """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
+
+    `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
+    """
+
+    id: str
+    kind: str
+    subject: Subject
+    object_id: str
+    account_id: str = ""
+    created_at: datetime
+    live: bool
+    related: Mapping[str, str] = field(default_factory=dict)
+    quarantine_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountRules:
+    """What amounts of one currency a provider moves, in minor units.
+
+    Charges, transfers and refunds are multiples of `step`, payouts to a bank of `payout_step`. A provider that
+    settles a charge in another currency has that currency's minimum, converted.
+    """
+
+    is_supported: bool = True
+    least_charge: int = 1
+    most_charge: int | None = None
+    step: int = 1
+    least_payout: int = 1
+    payout_step: int = 1

@@ -1,0 +1,50 @@
+"""Countries of connected accounts, and the currency that a bank account there has."""
+
+from typing import Final
+
+# Between these a platform may pay accounts under the full service agreement without asking Stripe first.
+_EURO: Final = """
+    AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK
+"""
+_CURRENCIES: Final = {
+    **dict.fromkeys(_EURO.split(), "EUR"),
+    "BG": "BGN",
+    "CA": "CAD",
+    "CH": "CHF",
+    "CZ": "CZK",
+    "DK": "DKK",
+    "GB": "GBP",
+    "HU": "HUF",
+    "IS": "EUR",
+    "LI": "CHF",
+    "NO": "NOK",
+    "PL": "PLN",
+    "RO": "RON",
+    "SE": "SEK",
+    "US": "USD",
+}
+_SELF_SERVE: Final = frozenset(_CURRENCIES)
+# A platform of one of these countries pays accounts of its own country.
+_OWN_COUNTRY: Final = {
+    "AE": "AED",
+    "AU": "AUD",
+    "BR": "BRL",
+    "HK": "HKD",
+    "JP": "JPY",
+    "MX": "MXN",
+    "MY": "MYR",
+    "NZ": "NZD",
+    "SG": "SGD",
+    "TH": "THB",
+}
+
+
+def self_serve(platform: str) -> frozenset[str]:
+    """Return the countries whose accounts a platform pays under the full service agreement."""
+    return _SELF_SERVE if platform in _SELF_SERVE else frozenset({platform})
+
+
+def currencies(platform: str) -> frozenset[str]:
+    """Return the currencies of the banks there: in these a payment can be collected, held and paid out."""
+    known = _CURRENCIES | _OWN_COUNTRY
+    return frozenset(known[country] for country in self_serve(platform) if country in known)

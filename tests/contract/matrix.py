@@ -1,0 +1,90 @@
+"""Writes `docs/providers.md`, what each provider declares: `python -m tests.contract.matrix`."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from multitask.money import Money
+from multitask.payments.provider import PROTOCOLS, Provider, supports
+from multitask.providers.stripe.adapter import StripeProvider
+from multitask.providers.stripe.configuration import Configuration
+
+PATH: Final = Path(__file__).parents[2] / "docs" / "providers.md"
+_HEAD: Final = """\
+# Payment providers
+
+What each adapter declares (`Capabilities` in `multitask/payments/provider/capabilities.py`) and obeys. The suite in \
+`tests/contract` runs against every provider and fails when this page is out of date; \
+`python -m tests.contract.matrix` writes it anew.
+
+A currency is listed when a payment in it can be collected, held and paid out in the default set-up. `ROUTES` \
+(see [operations.md](operations.md)) narrows the list and the amounts.
+"""
+
+
+def section(provider: Provider) -> str:
+    """Return one provider's part of the page."""
+    capabilities = provider.capabilities
+    lifetime = capabilities.key_lifetime
+    rows = [
+        *((wanted.__name__, "yes" if supports(provider, wanted) else "no") for wanted in PROTOCOLS),
+        ("Routes", _words(sorted(capabilities.kinds))),
+        ("The payer continues by", capabilities.continuation.__name__.lower()),
+        ("Idempotency keys", "not honoured" if lifetime is None else f"for {lifetime.total_seconds() / 3600:g} hours"),
+        ("Finds objects by our reference", "yes" if capabilities.finds_by_reference else "no"),
+        ("Countries of payees", _words(sorted(capabilities.countries))),
+    ]
+    parts = [f"## {provider.name}", "", _table(("", provider.name), rows), "", _table(_LIMITS, _limits(provider)), ""]
+    return "\n".join(parts)
+
+
+_LIMITS: Final = (
+    "Currency",
+    "Least price",
+    "Largest price",
+    "Prices in steps of",
+    "Least payout",
+    "Payouts in steps of",
+)
+
+
+def _limits(provider: Provider) -> Iterable[tuple[str, ...]]:
+    for currency in sorted(provider.capabilities.currencies):
+        rules = provider.amount_rules(currency)
+        amounts = (rules.least_charge, rules.most_charge, rules.step, rules.least_payout, rules.payout_step)
+        yield currency, *("none" if each is None else Money(each, currency).to_major_string() for each in amounts)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _words(found: Iterable[str]) -> str:
+    return ", ".join(found)
+
+
+def page(providers: Iterable[Provider]) -> str:
+    """Return the whole page."""
+    return "\n".join([_HEAD, *map(section, providers)])
+
+
+def default_stripe() -> Provider:
+    """Return Stripe as the default settings configure it."""
+    return StripeProvider(
+        Configuration(
+            secret_key="sk_test_matrix",
+            publishable_key="pk_test_matrix",
+            webhook_secret="whsec_platform",
+            connect_webhook_secret="whsec_connect",
+            api_base="http://127.0.0.1:1",
+        )
+    )
+
+
+# Every provider, with its default settings and without a connection.
+PROVIDERS: Final[dict[str, Callable[[], Provider]]] = {"stripe": default_stripe}
+
+
+if __name__ == "__main__":
+    PATH.write_text(page(make() for make in PROVIDERS.values()))
