@@ -154,7 +154,7 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
 
 
 def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
-    """Queue the availability of released shares that waited for a bank account in this currency."""
+    """Queue jobs for released shares that waited for a bank account in this currency."""
     waiting = Escrow.objects.filter(
         freelancer_id=account.user_id,
         provider=account.provider,
