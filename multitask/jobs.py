@@ -1,7 +1,7 @@
-"""Thin jobs: each calls one command. They run in the worker (`manage.py worker`).
+"""Jobs, each of which calls one command. They run in the worker (`manage.py worker`).
 
-Each queue has threads of its own there: `chores` are quick and find what was lost, `deadlines` act when time has
-passed, `polls` take long or ask the provider, `newest` helps with a backlog of webhooks.
+Each queue has its own threads there: `chores` are quick and find lost work, `deadlines` act when a time has come,
+`polls` take long or read from the provider, `newest` processes the newest webhooks when there is a backlog.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ from multitask.users import letters
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming, polling
 
-# Workers report every ten seconds; who has been silent for three times as long is gone.
+# Workers send a heartbeat every ten seconds; after three missed ones a worker counts as dead.
 STALLED_SECONDS: Final = 30
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @app.task(name="perform_operation", queue="operations")
 def perform_operation(operation_id: int) -> None:
-    """Make one call at a provider."""
+    """Perform one operation: make its call at the provider."""
     engine.perform(operation_id, now=timezone.now())
 
 
@@ -52,14 +52,14 @@ def settle_account(account_id: int, after: int = 0) -> None:
 @app.periodic(cron="* * * * * */5")
 @app.task(name="sweep_operations", queue="chores", queueing_lock="sweep_operations")
 def sweep_operations(timestamp: int) -> None:
-    """Pick up operations that a crash or a lost job has left behind."""
+    """Queue operations that a crash or a lost job left behind."""
     sweeper.sweep(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="settle_due", queue="deadlines", queueing_lock="settle_due")
 def settle_due(timestamp: int) -> None:
-    """Settle what has become available at the provider without our being told."""
+    """Make shares available whose funds have settled at the provider without an event."""
     now = timezone.now()
     _each(availability.due(now=now), lambda escrow_id: availability.settle(escrow_id=escrow_id, now=now))
 
@@ -82,52 +82,52 @@ def accept_silent(timestamp: int) -> None:
 
 @app.task(name="process_webhook", queue="webhooks")
 def process_webhook(event_id: int) -> None:
-    """Take over what a stored event says."""
+    """Process one stored webhook event."""
     incoming.process(event_id=event_id, now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(name="process_newest", queue="newest", queueing_lock="process_newest")
 def process_newest(timestamp: int) -> None:
-    """Help the newest events that somebody waits for past a backlog."""
+    """Process the newest awaited events before a backlog of older ones."""
     incoming.process_newest(now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */10")
 @app.task(name="sweep_webhooks", queue="chores", queueing_lock="sweep_webhooks")
 def sweep_webhooks(timestamp: int) -> None:
-    """Pick up events whose job was lost."""
+    """Queue events whose job was lost."""
     incoming.sweep(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="refresh_open", queue="polls", queueing_lock="refresh_open")
 def refresh_open(timestamp: int) -> None:
-    """Ask the provider about what is open, since any webhook can be lost."""
+    """Read open objects from the provider, since any webhook can be lost."""
     polling.refresh_open(now=timezone.now(), since=datetime.fromtimestamp(timestamp, UTC))
 
 
 @app.periodic(cron="* * * * * */10")
 @app.task(name="retry_stalled", queue="chores", queueing_lock="retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
-    """Run again what a killed worker has left half done; every job bears that."""
+    """Run jobs of dead workers again; every job can run twice."""
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         log.warning("job_stalled", job=job.id, task=job.task_name)
         if job.queueing_lock is None:
             await manager.retry_job(job)
         else:
-            # A chore comes again by itself, and a second one that waits would be refused.
+            # A periodic job runs again by itself, and its queueing lock does not allow a second one in the queue.
             await manager.finish_job(job, status=Status.FAILED, delete_job=False)
 
 
 @app.periodic(cron="7 * * * *")
 @app.task(name="check_books", queue="polls", queueing_lock="check_books")
 def check_books(timestamp: int) -> None:
-    """Prove the books; what is broken fails the job and stands in the log.
+    """Check the ledger's invariants; a violation is logged as `books_broken` and fails the job.
 
-    While a release is being replaced the schema may be that of another one: then the books are not checked, which
-    fails the job as well, under another name in the log.
+    During a deployment the schema may belong to another release. Then nothing is checked: the job fails and logs
+    `books_not_checked`.
     """
     try:
         schema.require_same()
@@ -144,14 +144,14 @@ def check_books(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */5")
 @app.task(name="collect_notices", queue="chores", queueing_lock="collect_notices")
 def collect_notices(timestamp: int) -> None:
-    """Tell people what happened since the last look."""
+    """Create notices for events since the last run."""
     notices.collect(now=timezone.now())
 
 
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="remind_clients", queue="chores", queueing_lock="remind_clients")
 def remind_clients(timestamp: int) -> None:
-    """Tell clients whose silence is about to release money."""
+    """Remind clients whose escrow is about to be released automatically."""
     notices.remind(now=timezone.now())
 
 
@@ -164,19 +164,19 @@ def send_email(notice_id: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="sweep_emails", queue="chores", queueing_lock="sweep_emails")
 def sweep_emails(timestamp: int) -> None:
-    """Pick up emails whose job was lost, or that the mail server refused for a while."""
+    """Queue emails whose job was lost or that the mail server refused temporarily."""
     emails.sweep(now=timezone.now())
 
 
 @app.task(name="send_letter", queue="emails", pass_context=True)
 def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int, state: str = "") -> None:
-    """Send one letter about an account; a second run follows a worker that died, perhaps after sending."""
+    """Send one email about an account; not sent again after a worker died, since it may have been sent already."""
     if context.job.attempts == 0:
         letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, state=state, now=timezone.now())
 
 
 def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:
-    """Do it for each, also after one that fails; the first failure then fails the job."""
+    """Call `do` for each number; an error on one does not block the others. Raises the first error at the end."""
     failures = []
     for number in numbers:
         try:
@@ -198,5 +198,5 @@ def _accept(refund_id: int, now: datetime) -> None:
             now=now,
         )
     except PaymentError as error:
-        # Answered or frozen since it was listed.
+        # The refund was answered or its escrow frozen after the query.
         log.info("silent_refund_skipped", refund=refund_id, code=error.code)

@@ -1,7 +1,7 @@
-"""Which tasks and applications an actor may see, and the locks that every step takes.
+"""Which tasks and applications an actor may see, and the locks that the commands take.
 
-A task's row is the one lock of everything that belongs to the task: each command takes it
-first and reads afterwards, so that commands on one task come one after the other.
+The lock of a task's row protects everything that belongs to the task: commands take it before they read, so that
+commands on one task run one after the other.
 """
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,7 +13,7 @@ from multitask.users.actor import Actor, Power
 
 
 def visible_tasks(actor: Actor) -> TaskQuerySet:
-    """Select what an actor may see: open tasks, those they have a part in, and for staff all."""
+    """Select the tasks that an actor may see: open ones, their own, those they applied for; all for staff."""
     if actor.may(Power.READ_ANY):
         return Task.objects.all()
     if actor.user_id is None:
@@ -25,7 +25,7 @@ def visible_tasks(actor: Actor) -> TaskQuerySet:
 
 
 def visible_task(actor: Actor, task_id: int) -> Task:
-    """Read a task that the actor may see. Raises TaskNotFound."""
+    """Return a task that the actor may see. Raises TaskNotFound."""
     task = visible_tasks(actor).filter(pk=task_id).with_work().first()
     if task is None:
         raise TaskNotFound
@@ -33,7 +33,7 @@ def visible_task(actor: Actor, task_id: int) -> Task:
 
 
 def visible_applications(actor: Actor) -> QuerySet[Application]:
-    """Select an actor's own applications, those for their tasks, and for staff all."""
+    """Select an actor's own applications and those for their tasks; all for staff."""
     if actor.may(Power.READ_ANY):
         return Application.objects.all()
     if actor.user_id is None:
@@ -43,7 +43,7 @@ def visible_applications(actor: Actor) -> QuerySet[Application]:
 
 def locked_task(actor: Actor, task_id: int) -> Task:
     """Lock a task that the actor may see, until the transaction ends. Raises TaskNotFound."""
-    # Locked before it is judged: a task may become visible or invisible while the lock is awaited.
+    # Visibility is checked after the lock is taken, since it may change while waiting for the lock.
     locked = Task.objects.select_for_update(no_key=True).filter(pk=task_id)
     if not list(locked.values_list("pk")):
         raise TaskNotFound

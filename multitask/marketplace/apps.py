@@ -1,10 +1,10 @@
-"""Registers the marketplace with Django."""
+"""The Django application of the marketplace."""
 
 from django.apps import AppConfig
 
 
 class TasksConfig(AppConfig):
-    """Holds tasks and applications."""
+    """Configures the application for tasks and their applications."""
 
     name = "multitask.marketplace"
     label = "marketplace"

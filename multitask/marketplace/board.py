@@ -1,4 +1,4 @@
-"""The board: a client posts a task, freelancers apply, the client accepts one of them."""
+"""The task board: a client posts a task, freelancers apply, the client accepts one application."""
 
 from datetime import datetime
 
@@ -13,26 +13,26 @@ from multitask.payments.agreements import agreements
 from multitask.payments.operations import amounts
 from multitask.users.actor import Actor
 
-# Far above any price of work and far below what a bigint of minor units can sum up.
+# Far above any real price, and low enough that sums of minor units fit a bigint.
 AMOUNT_MAX_MINOR = 10**12
 
 
 class NotAClient(TaskError):
-    """Only a client posts tasks."""
+    """The actor is not a client."""
 
     code = "not_a_client"
     message = "Only a client can post a task."
 
 
 class NotAFreelancer(TaskError):
-    """Only a freelancer applies for tasks."""
+    """The actor is not a freelancer."""
 
     code = "not_a_freelancer"
     message = "Only a freelancer can apply for a task."
 
 
 class OwnTask(TaskError):
-    """Nobody is both sides of one task."""
+    """The actor is the task's client."""
 
     code = "own_task"
     message = "You cannot apply for your own task."
@@ -46,7 +46,7 @@ class TaskNotOpen(TaskError):
 
 
 class AlreadyApplied(TaskError):
-    """One application per freelancer and task."""
+    """The freelancer has applied for this task already."""
 
     code = "already_applied"
     message = "You have applied for this task already."
@@ -60,7 +60,7 @@ class ApplicationNotPending(TaskError):
 
 
 class FreelancerUnavailable(TaskError):
-    """The freelancer's account is closed, or no longer a freelancer's."""
+    """The freelancer's account is closed or no longer has the freelancer role."""
 
     code = "freelancer_unavailable"
     message = "This freelancer is no longer available."
@@ -106,10 +106,10 @@ def apply(
     amount: Money | None = None,
     cover_letter: str = "",
 ) -> Application:
-    """Apply for an open task, for its budget unless an `amount` is named.
+    """Apply for an open task, for `amount` or else its budget.
 
-    A withdrawn application is taken up again. Raises TaskNotFound, NotAFreelancer, OwnTask,
-    TaskNotOpen, AlreadyApplied, CurrencyMismatch or InvalidTask.
+    A withdrawn application is reused. Raises TaskNotFound, NotAFreelancer, OwnTask, TaskNotOpen, AlreadyApplied,
+    CurrencyMismatch or InvalidTask.
     """
     task = access.locked_task(actor, task_id)
     freelancer_id = _refuse_applicant(actor, task)
@@ -138,7 +138,7 @@ def apply(
 
 @transactional
 def withdraw_application(*, actor: Actor, now: datetime, application_id: int) -> Application:
-    """Take one's own application back. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
+    """Withdraw an application, as its freelancer. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
     application = access.locked_application(actor, application_id)
     if not actor.is_user(application.freelancer_id):
         raise NotYourPart
@@ -148,7 +148,7 @@ def withdraw_application(*, actor: Actor, now: datetime, application_id: int) ->
 
 @transactional
 def reject(*, actor: Actor, now: datetime, application_id: int) -> Application:
-    """Turn an application down. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
+    """Reject an application, as the task's client. Raises ApplicationNotFound, NotYourPart or ApplicationNotPending."""
     application = access.locked_application(actor, application_id)
     if not actor.is_user(application.task.client_id):
         raise NotYourPart
@@ -158,7 +158,7 @@ def reject(*, actor: Actor, now: datetime, application_id: int) -> Application:
 
 @transactional
 def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
-    """Assign the task to an applicant for the amount they ask, open the agreement, and reject the others.
+    """Accept an application, as the client: assign the task, open the agreement, and reject the other applications.
 
     Raises ApplicationNotFound, NotYourPart, TaskNotOpen, ApplicationNotPending, FreelancerUnavailable,
     CurrencyUnsupported or an error about the amount.
@@ -190,12 +190,12 @@ def accept(*, actor: Actor, now: datetime, application_id: int) -> Application:
 
 
 def reject_pending(task: Task, *, now: datetime) -> None:
-    """Reject what is still pending for a task whose lock the caller holds."""
+    """Reject all pending applications of a task; the caller holds its lock."""
     task.applications.filter(status=ApplicationStatus.PENDING).update(status=ApplicationStatus.REJECTED, decided_at=now)
 
 
 def _refuse_applicant(actor: Actor, task: Task) -> int:
-    """Return the applicant's user id, or raise what keeps him from applying."""
+    """Return the applicant's user id. Raises OwnTask, NotAFreelancer or TaskNotOpen."""
     if actor.is_user(task.client_id):
         raise OwnTask
     if not actor.is_freelancer or actor.user_id is None:

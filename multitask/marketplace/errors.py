@@ -1,37 +1,37 @@
-"""What several rules of the marketplace refuse alike; other refusals live beside their rule."""
+"""Errors that several modules of the marketplace raise; others are defined where they are raised."""
 
 from multitask.errors import DomainError
 
 
 class TaskError(DomainError):
-    """Any refusal of the marketplace."""
+    """The base class of all errors of the marketplace."""
 
     code = "task_refused"
 
 
 class TaskNotFound(TaskError):
-    """There is no such task, or it is not the actor's to see."""
+    """The task does not exist, or the actor may not see it."""
 
     code = "task_not_found"
     message = "There is no such task."
 
 
 class ApplicationNotFound(TaskError):
-    """There is no such application, or it is not the actor's to see."""
+    """The application does not exist, or the actor may not see it."""
 
     code = "application_not_found"
     message = "There is no such application."
 
 
 class NotYourPart(TaskError):
-    """The actor may see the task, but this step belongs to somebody else."""
+    """The actor may see the task, but only another role may take this step."""
 
     code = "not_your_part"
-    message = "This step of the task is not yours to take."
+    message = "You may not take this step of the task."
 
 
 class InvalidTask(TaskError):
-    """What was written about a task cannot be kept; `fields` says which part and why."""
+    """Fields of a task or application are not valid; `fields` maps each to the reason."""
 
     code = "invalid_task"
     message = "Some fields of the task are not valid."

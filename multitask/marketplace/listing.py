@@ -1,4 +1,4 @@
-"""Reads tasks and applications as lists and single pages show them; never writes."""
+"""Tasks and applications for lists and single pages; reads only."""
 
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -11,7 +11,7 @@ from multitask.users.actor import Actor
 
 
 def task(actor: Actor, *, task_id: int) -> Task:
-    """Read one task. Raises TaskNotFound."""
+    """Return one task. Raises TaskNotFound."""
     found = _listed(access.visible_tasks(actor)).filter(pk=task_id).first()
     if found is None:
         raise TaskNotFound
@@ -19,7 +19,7 @@ def task(actor: Actor, *, task_id: int) -> Task:
 
 
 def tasks(actor: Actor, *, status: TaskStatus | None = None, search: str = "") -> QuerySet[Task]:
-    """Select every task that the actor may see, newest first."""
+    """Select all tasks that the actor may see, newest first."""
     rows = access.visible_tasks(actor)
     if search:
         rows = rows.filter(Q(title__icontains=search) | Q(description__icontains=search))
@@ -33,7 +33,7 @@ def own_tasks(actor: Actor, *, status: TaskStatus | None = None) -> QuerySet[Tas
 
 
 def application(actor: Actor, *, application_id: int) -> Application:
-    """Read one application. Raises ApplicationNotFound."""
+    """Return one application. Raises ApplicationNotFound."""
     found = _shown(access.visible_applications(actor)).filter(pk=application_id).first()
     if found is None:
         raise ApplicationNotFound
@@ -41,7 +41,7 @@ def application(actor: Actor, *, application_id: int) -> Application:
 
 
 def applications_for(actor: Actor, *, task_id: int) -> QuerySet[Application]:
-    """Select a task's applications as far as the actor may see them. Raises TaskNotFound."""
+    """Select the applications for a task that the actor may see. Raises TaskNotFound."""
     access.visible_task(actor, task_id)
     return _shown(access.visible_applications(actor).filter(task_id=task_id))
 
@@ -53,8 +53,8 @@ def own_applications(actor: Actor, *, status: ApplicationStatus | None = None) -
 
 
 def applications_count(listed: Task) -> int:
-    """Return how many applications stand, of a task that one of these lists has read."""
-    # The query adds the number under a name that the model does not have.
+    """Return the number of applications that are not withdrawn, for a task from one of these queries."""
+    # The query adds this attribute; the model does not declare it.
     return int(vars(listed)["applications_count"])
 
 

@@ -1,4 +1,4 @@
-"""Tasks and the applications for them, with every rule that the database can hold.
+"""Tasks and the applications for them, with all constraints that the database can check.
 
 An assigned task has an agreement with one milestone, which carries the state of the work.
 """
@@ -23,7 +23,7 @@ COVER_LETTER_MAX = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimes:
-    """The moments of a task's work, as far as they have come."""
+    """When the steps of a task's work happened; None for those that have not."""
 
     started_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -32,10 +32,10 @@ class TaskTimes:
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    """Tasks by the status that people see."""
+    """Queries on tasks by their displayed status."""
 
     def in_status(self, *statuses: TaskStatus) -> "TaskQuerySet":
-        """Select the tasks with one of these statuses."""
+        """Select the tasks whose displayed status is one of these."""
         closed = Q(state__in=[state.value for state in CLOSED_MILESTONES])
         open_first = Case(When(closed, then=1), default=0)
         current = Milestone.objects.filter(agreement=OuterRef("agreement")).order_by(open_first, "position")
@@ -45,14 +45,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return rows.filter(Q(agreement=None, state__in=own) | Q(work_state__in=wanted))
 
     def with_work(self) -> "TaskQuerySet":
-        """Read the agreement and its milestones along, which `Task.status` needs."""
+        """Also load the agreement and its milestones, which `Task.status` needs."""
         return self.select_related("agreement").prefetch_related("agreement__milestones")
 
 
 class Task(models.Model):
-    """One piece of work that a client wants done, for at most its budget.
+    """A piece of work that a client wants done, with a budget.
 
-    `state` is open, assigned, or cancelled before anybody was assigned; `status` is what people see.
+    `state` is open, assigned, or cancelled before assignment; `status` also follows the work and is what is displayed.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -75,7 +75,7 @@ class Task(models.Model):
     objects = TaskQuerySet.as_manager()
 
     class Meta:
-        """Lists come newest first, so each index ends with the id."""
+        """Each index ends with the id, since lists show the newest first."""
 
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["state", "-id"], name="marketplace_task_state"),
@@ -114,19 +114,19 @@ class Task(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property
     def milestones(self) -> list[Milestone]:
-        """The milestones of its agreement in order, none while nobody is assigned."""
+        """The milestones of its agreement, in order; empty while no freelancer is assigned."""
         if self.agreement is None:
             return []
         return sorted(self.agreement.milestones.all(), key=lambda milestone: milestone.position)
 
     @property
     def times(self) -> "TaskTimes":
-        """When the work began, was delivered, completed and cancelled; reads the milestones as `status` does."""
+        """When the work was started, delivered, completed and cancelled; reads the milestones like `status`."""
         if not self.milestones:
             return TaskTimes(cancelled_at=self.withdrawn_at)
         first, last, status = self.milestones[0], self.milestones[-1], self.status
@@ -139,19 +139,19 @@ class Task(models.Model):
 
     @property
     def status(self) -> TaskStatus:
-        """The status that people see; reads the milestones unless `with_work` has."""
+        """The displayed status; reads the milestones unless `with_work` loaded them."""
         if self.agreement_id is None:
             return TaskStatus(self.state)
         return status_of(milestone.milestone_state for milestone in self.milestones)
 
     @property
     def budget(self) -> Money:
-        """What the client wants to spend at most."""
+        """The amount that the client offers."""
         return Money(self.budget_minor, self.currency)
 
     @property
     def agreed_price(self) -> Money | None:
-        """What the accepted application asks for; None while nobody is assigned."""
+        """The amount of the accepted application; None while no freelancer is assigned."""
         application = self.accepted_application
         return None if application is None else Money(application.amount_minor, self.currency)
 
@@ -188,15 +188,15 @@ class Application(models.Model):
                 condition=Q(status=ApplicationStatus.ACCEPTED),
                 name="marketplace_application_one_accepted",
             ),
-            # What the task's own reference to its accepted application points at.
+            # The target of the task's foreign key to its accepted application.
             UniqueConstraint(fields=["id", "task", "freelancer"], name="marketplace_application_whole"),
         ]
 
     def __str__(self) -> str:
-        """Show which application it is."""
+        """Return the ids of application and task."""
         return f"application {self.pk} for task {self.task_id}"
 
     @property
     def amount(self) -> Money:
-        """What the freelancer asks for."""
+        """The amount that the freelancer asks for."""
         return Money(self.amount_minor, self.task.currency)

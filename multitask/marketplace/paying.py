@@ -1,4 +1,4 @@
-"""Paying for an accepted application."""
+"""Payments for accepted applications."""
 
 from datetime import datetime
 
@@ -12,14 +12,14 @@ from multitask.users.actor import Actor
 
 
 class ApplicationNotAccepted(TaskError):
-    """Only an accepted application can be paid for."""
+    """The application is not accepted, so it cannot be paid for."""
 
     code = "application_not_accepted"
     message = "Accept the application before you pay."
 
 
 def create_intent(*, actor: Actor, application_id: int, now: datetime) -> intents.Intent:
-    """Create the payment of an accepted application, or return the one there is.
+    """Create the payment for an accepted application, as the task's client, or return the existing one.
 
     Raises NotFound, Forbidden, ApplicationNotAccepted and what `intents.create_intent` raises.
     """

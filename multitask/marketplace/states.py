@@ -8,7 +8,7 @@ from multitask.payments.states import CLOSED_MILESTONES, MilestoneState
 
 
 class TaskStatus(StrEnum):
-    """Where a task is between being posted and being done."""
+    """The displayed status of a task."""
 
     OPEN = "open"
     ASSIGNED = "assigned"
@@ -19,7 +19,7 @@ class TaskStatus(StrEnum):
 
 
 class ApplicationStatus(StrEnum):
-    """What became of an application."""
+    """The status of an application."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -27,7 +27,7 @@ class ApplicationStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-# What a task is called while its work is in a state.
+# The task's status for each state of its current milestone.
 BY_MILESTONE: Final = {
     MilestoneState.AGREED: TaskStatus.ASSIGNED,
     MilestoneState.FUNDED: TaskStatus.ASSIGNED,
@@ -39,9 +39,9 @@ BY_MILESTONE: Final = {
 
 
 def status_of(states: Iterable[MilestoneState]) -> TaskStatus:
-    """Return the status of a task with these milestones, in order: that of the first which is not closed.
+    """Return the status of a task from the states of its milestones, in order: that of the first open one.
 
-    Once all are closed, the task is completed if any of them was.
+    If all are closed, the task is completed if any milestone was completed, else cancelled.
     """
     all_states = list(states)
     for state in all_states:

@@ -1,6 +1,6 @@
 """The work on a task: start, deliver, complete, cancel.
 
-The steps are those of the agreement's milestone; they are named here as clients of the marketplace know them.
+Each step is taken on the current milestone of the task's agreement. Errors are those of the marketplace.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from multitask.users.actor import Actor, Power
 
 
 class TaskStateConflict(TaskError):
-    """The task is in a state from which this step does not lead."""
+    """The status of the task does not allow this step."""
 
     code = "task_state_conflict"
     message = "The task is not in a state that allows this step."
 
 
 def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Begin to work, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
+    """Start the work, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
     task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):
         raise NotYourPart("Only the assigned freelancer can start the task.")
@@ -54,10 +54,10 @@ def complete(*, actor: Actor, now: datetime, task_id: int) -> Task:
 
 @transactional
 def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Call a task off.
+    """Cancel a task.
 
-    The client may until the work has started, the assigned freelancer and staff until it is
-    completed. Raises TaskNotFound, NotYourPart, ProofNeeded, TaskStateConflict or WrongState.
+    The client may cancel until the work has started, the assigned freelancer and staff until it is completed. Raises
+    TaskNotFound, NotYourPart, ProofNeeded, TaskStateConflict or WrongState.
     """
     task = access.locked_task(actor, task_id)
     if not (actor.is_user(task.client_id) or actor.is_user(task.freelancer_id)):
@@ -85,7 +85,7 @@ def _step(step: Callable[..., Milestone], task: Task, actor: Actor, now: datetim
 
 
 def current(milestones: Sequence[Milestone]) -> int | None:
-    """Return the id of the milestone that is worked on: the first that is not closed, else the last."""
+    """Return the id of the current milestone: the first that is not closed, else the last; None without milestones."""
     ids = [one.pk for one in milestones if not one.is_closed] or [one.pk for one in milestones[-1:]]
     return ids[0] if ids else None
 

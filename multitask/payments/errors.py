@@ -1,6 +1,6 @@
-"""What the payment rules refuse, each with its stable code.
+"""Errors that the payment commands raise, each with a stable code.
 
-They stand together because most rules raise several of them; `web/api/errors.py` gives each its status.
+They share a module because most commands raise several of them; `web/api/errors.py` maps each to an HTTP status.
 """
 
 import math
@@ -10,39 +10,39 @@ from multitask.errors import DomainError
 
 
 class PaymentError(DomainError):
-    """The base of this room's refusals."""
+    """The base class of all errors of `payments`."""
 
 
 class NotFound(PaymentError):
-    """There is no such thing, or it is not the caller's to see."""
+    """The object does not exist, or the caller may not see it."""
 
     code = "not_found"
     message = "There is nothing here that you may see."
 
 
 class Forbidden(PaymentError):
-    """A party to the escrow who may not do this."""
+    """The caller may see the object but may not do this with it."""
 
     code = "forbidden"
     message = "You may not do this."
 
 
 class FourEyes(PaymentError):
-    """Somebody tried to approve what they asked for themselves."""
+    """The user who asked for a decision tried to approve it too."""
 
     code = "four_eyes"
     message = "A second person has to approve this."
 
 
 class WrongState(PaymentError):
-    """The thing is not in a state in which this can be done."""
+    """The state of the object does not allow this."""
 
     code = "wrong_state"
     message = "This cannot be done in the present state."
 
 
 class WorkStateConflict(PaymentError):
-    """The work is in a state from which this step does not lead."""
+    """The state of the milestone does not allow this step."""
 
     code = "work_state_conflict"
     message = "The work is not in a state that allows this step."
@@ -63,70 +63,70 @@ class NotFunded(PaymentError):
 
 
 class DisputeOpen(PaymentError):
-    """A dispute holds the money where it is."""
+    """The escrow is disputed, so its money cannot move."""
 
     code = "dispute_open"
     message = "A dispute is open; the money stays where it is until it is settled."
 
 
 class EscrowFrozen(PaymentError):
-    """A chargeback holds the money where it is."""
+    """The escrow is frozen by a chargeback, so its money cannot move."""
 
     code = "escrow_frozen"
     message = "The cardholder's bank has contested this payment; the money stays where it is."
 
 
 class RefundInProgress(PaymentError):
-    """A refund was asked for or is on its way."""
+    """A refund of this escrow is requested or pending."""
 
     code = "refund_in_progress"
     message = "A refund of this escrow has been asked for or is on its way."
 
 
 class AmountTooLarge(PaymentError):
-    """More than there is."""
+    """The amount exceeds what is left in escrow."""
 
     code = "amount_too_large"
     message = "The amount is more than is left in escrow."
 
 
 class AmountTooSmall(PaymentError):
-    """Less than the route of the currency takes."""
+    """The amount is below the minimum of the currency's route."""
 
     code = "amount_too_small"
     message = "The amount is smaller than the payment provider accepts."
 
 
 class CurrencyUnsupported(PaymentError):
-    """A currency without a route: it cannot be collected, held and paid out."""
+    """No route is configured for this currency, so it cannot be collected, held and paid out."""
 
     code = "currency_unsupported"
     message = "Payments in this currency are not possible here."
 
 
 class AmountTooPrecise(PaymentError):
-    """An amount that the provider cannot move to the last coin."""
+    """The amount has a finer minor unit than the provider can transfer or pay out in this currency."""
 
     code = "amount_too_precise"
     message = "The payment provider cannot move exactly this amount."
 
 
 class AmountMismatch(PaymentError):
-    """The parts of a settlement do not add up."""
+    """The two shares of a dispute settlement do not add up to the escrow's remaining amount."""
 
     code = "amount_mismatch"
     message = "The amounts do not add up to what is in escrow."
 
 
 class CurrencyMismatch(PaymentError):
-    """The currency is not the escrow's."""
+    """The amount has another currency than the escrow."""
 
     code = "currency_mismatch"
     message = "The currency is not the escrow's."
 
 
 class InsufficientFunds(PaymentError):
-    """The available balance does not cover it."""
+    """The available balance does not cover the amount."""
 
     code = "insufficient_funds"
     message = "Your available balance does not cover this amount."
@@ -140,66 +140,66 @@ class NoBankInCurrency(PaymentError):
 
 
 class OnboardingIncomplete(PaymentError):
-    """The freelancer's account cannot take money yet."""
+    """The freelancer's connected account cannot receive transfers or payouts yet."""
 
     code = "onboarding_incomplete"
     message = "Finish setting up your payout account first."
 
 
 class AccountExists(PaymentError):
-    """There is an account already."""
+    """The user already has a connected account."""
 
     code = "account_exists"
     message = "You have a payout account already."
 
 
 class NoAccount(PaymentError):
-    """There is no account yet."""
+    """The user has no connected account yet."""
 
     code = "no_account"
     message = "Create your payout account first."
 
 
 class ProviderRefused(PaymentError):
-    """The provider refused for good; `detail` is its own word."""
+    """The provider refused the request permanently; `detail` is its error code."""
 
     code = "provider_refused"
     message = "The payment provider refused this."
 
 
 class ProviderUnavailable(PaymentError):
-    """The provider gave no answer; asking again is safe."""
+    """The provider did not answer; a retry is safe."""
 
     code = "provider_unavailable"
     message = "The payment provider did not answer in time. Nothing is lost: please try again."
 
     def __init__(self, *, detail: str | None = None, wait: timedelta | None = None) -> None:
-        """Keep the provider's code, and in whole seconds how long to wait before asking again."""
+        """Store the provider's code, and `wait` in whole seconds as `retry_after`."""
         super().__init__(detail=detail)
         self.retry_after = 1 if wait is None else max(1, math.ceil(wait.total_seconds()))
 
 
 class TooManyRequests(PaymentError):
-    """One user made too many objects at the provider of late; `retry_after` is in seconds."""
+    """The user created too many objects at the provider recently; `retry_after` is in seconds."""
 
     code = "too_many_requests"
     message = "You have asked for this too often. Wait a few minutes, then try again."
 
     def __init__(self, *, retry_after: int) -> None:
-        """Keep how long to wait."""
+        """Store how long to wait."""
         super().__init__()
         self.retry_after = retry_after
 
 
 class KeyReused(PaymentError):
-    """The same idempotency key came with another request."""
+    """The idempotency key was used before with a different request."""
 
     code = "idempotency_key_reused"
     message = "This idempotency key was used for a different request."
 
 
 class UnknownObject(PaymentError):
-    """The provider tells of an object that we do not know, perhaps not yet."""
+    """The provider reports an object that is not in the database, or not yet."""
 
     code = "unknown_object"
     message = "The provider's object is not known here."

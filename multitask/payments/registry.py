@@ -1,4 +1,4 @@
-"""Every kind of operation and of approved decision, with what carries it out. `PaymentsConfig.ready` installs them."""
+"""The handler of each kind of operation and of approved decision. `PaymentsConfig.ready` installs them."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,7 +1,7 @@
 """Commands of the staff outside the flow of a payment: retry calls, change staff roles, close accounts, remove a
 second factor.
 
-Each writes an audit event with the reason that was given.
+Each writes an audit event with the given reason.
 """
 
 from datetime import datetime
@@ -19,10 +19,10 @@ from multitask.users.models import User
 
 @database.transactional
 def retry_operation(*, actor: Actor, operation_id: int, note: str, now: datetime) -> Operation:
-    """Have a worker try an open call at the provider now, as finance staff. Raises Forbidden, NotFound or WrongState.
+    """Queue an open operation for an immediate attempt, as finance staff.
 
-    The call keeps its idempotency key, so one retry too many has no effect at the provider. A call that waits for
-    a reason is sent only if that reason is gone.
+    The attempt uses the same idempotency key, so a needless retry has no effect at the provider. An operation with
+    a pending reason is sent only if that reason no longer holds. Raises Forbidden, ProofNeeded, NotFound or WrongState.
     """
     powers.require(actor, Power.ADJUST, Forbidden("Only finance staff can retry a call at the provider."))
     operation = Operation.objects.select_for_update(no_key=True, of=("self",)).filter(pk=operation_id).first()
@@ -51,7 +51,7 @@ def retry_operation(*, actor: Actor, operation_id: int, note: str, now: datetime
 
 @database.transactional
 def sweep_operations(*, actor: Actor, note: str, now: datetime) -> int:
-    """Have a worker try every overdue call now, as finance staff; return how many. Raises Forbidden."""
+    """Queue every overdue operation now, as finance staff; return how many. Raises Forbidden or ProofNeeded."""
     powers.require(actor, Power.ADJUST, Forbidden("Only finance staff can retry the overdue calls at the provider."))
     swept = sweeper.sweep(now=now)
     audit.record("operations_swept", actor=actor, now=now, note=note, details={"operations": swept})
@@ -60,7 +60,7 @@ def sweep_operations(*, actor: Actor, note: str, now: datetime) -> int:
 
 @database.transactional
 def set_staff_role(*, actor: Actor, user_id: int, staff_role: str, note: str, now: datetime) -> User:
-    """Give, change or take away a staff role, as an administrator. Raises what `accounts.set_staff_role` raises."""
+    """Grant, change or remove a staff role, as an administrator. Raises what `accounts.set_staff_role` raises."""
     before = User.objects.filter(pk=user_id).values_list("staff_role", flat=True).first() or ""
     user = accounts.set_staff_role(actor=actor, now=now, user_id=user_id, staff_role=staff_role)
     details = {"from": before or "none", "to": staff_role or "none"}
@@ -70,7 +70,7 @@ def set_staff_role(*, actor: Actor, user_id: int, staff_role: str, note: str, no
 
 @database.transactional
 def set_active(*, actor: Actor, user_id: int, is_active: bool, note: str, now: datetime) -> User:
-    """Close an account, or open it again, as an administrator. Raises NotAllowed or UnknownUser."""
+    """Close or reopen an account, as an administrator. Raises NotAllowed or UnknownUser."""
     change = accounts.reactivate if is_active else accounts.deactivate
     user = change(actor=actor, now=now, user_id=user_id)
     event = "account_reopened" if is_active else "account_closed"
@@ -80,6 +80,6 @@ def set_active(*, actor: Actor, user_id: int, is_active: bool, note: str, now: d
 
 @database.transactional
 def remove_second_factor(*, actor: Actor, user_id: int, note: str, now: datetime) -> None:
-    """Remove the second factor of somebody who lost it, as an administrator. Raises NotAllowed or UnknownUser."""
+    """Remove the second factor of a user who lost it, as an administrator. Raises NotAllowed or UnknownUser."""
     second_factor.remove(actor=actor, now=now, user_id=user_id)
     audit.record("second_factor_removed", actor=actor, now=now, user_id=user_id, note=note)

@@ -1,6 +1,6 @@
-"""Every state of work and money, and every step between them: pure, without Django.
+"""All states of milestones, escrows, payments and so on, and the transitions between them: pure, without Django.
 
-States are past facts. Nothing else decides which state may follow which.
+States name past facts. Only this module decides which state may follow which.
 """
 
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ class EscrowState(StrEnum):
 
 
 class PaymentState(StrEnum):
-    PENDING = "pending"  # created here; perhaps not yet at the provider
+    PENDING = "pending"  # created in the database, perhaps not yet at the provider
     SUCCEEDED = "succeeded"  # its money is in escrow
     CANCELLED = "cancelled"
-    REVIEW = "review"  # its money arrived but does not fit the escrow; a person decides
-    RETURNED = "returned"  # its money arrived and was sent back
+    REVIEW = "review"  # its money arrived but fits no escrow; staff decides
+    RETURNED = "returned"  # its money arrived and was refunded
 
 
 class RefundState(StrEnum):
-    REQUESTED = "requested"  # the client asked, the freelancer has not answered
+    REQUESTED = "requested"  # by the client; the freelancer has not answered
     PENDING = "pending"  # reserved in the ledger, the provider has not confirmed
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    REFUSED = "refused"  # the freelancer said no; a dispute was opened
-    WITHDRAWN = "withdrawn"  # the client took the request back
+    REFUSED = "refused"  # the freelancer refused; a dispute was opened
+    WITHDRAWN = "withdrawn"  # the client withdrew the request
 
 
 class WithdrawalState(StrEnum):
@@ -70,10 +70,10 @@ class HistoryStatus(StrEnum):
 
 
 class WrongStep(ValueError):
-    """A step that the states do not allow; the caller turns it into a refusal of its own."""
+    """A transition that is not allowed; callers turn it into an error of their own."""
 
     def __init__(self, current: StrEnum, wanted: StrEnum) -> None:
-        """Keep both ends of the step."""
+        """Store both states of the transition."""
         super().__init__(f"{type(current).__name__} may not go from {current} to {wanted}")
         self.current = current
         self.wanted = wanted
@@ -81,7 +81,7 @@ class WrongStep(ValueError):
 
 _M, _E, _P, _R = MilestoneState, EscrowState, PaymentState, RefundState
 _W, _O, _D = WithdrawalState, OperationState, DisputeState
-# By kind first: words of two kinds are equal as strings, so one flat table would mix them up.
+# Keyed by type first: members of two enums can be equal as strings, so a flat table would mix them up.
 STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     _M: {
         _M.AGREED: frozenset({_M.FUNDED, _M.STARTED, _M.CANCELLED}),
@@ -96,12 +96,12 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
         _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
         _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED}),
         _E.RELEASED: frozenset(),
-        _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank sends a paid refund back
+        _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank returns a paid refund
         _E.CANCELLED: frozenset(),
     },
     _P: {
         _P.PENDING: frozenset({_P.SUCCEEDED, _P.CANCELLED, _P.REVIEW}),
-        _P.CANCELLED: frozenset({_P.REVIEW}),  # the provider took the money before it heard of it
+        _P.CANCELLED: frozenset({_P.REVIEW}),  # the payment succeeded before the provider received the cancellation
         _P.REVIEW: frozenset({_P.RETURNED}),
         _P.SUCCEEDED: frozenset(),
         _P.RETURNED: frozenset({_P.REVIEW}),
@@ -109,7 +109,7 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     _R: {
         _R.REQUESTED: frozenset({_R.PENDING, _R.REFUSED, _R.WITHDRAWN}),
         _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
-        _R.SUCCEEDED: frozenset({_R.FAILED}),  # a bank may send it back days later
+        _R.SUCCEEDED: frozenset({_R.FAILED}),  # the bank may return it days later
         _R.FAILED: frozenset(),
         _R.REFUSED: frozenset(),
         _R.WITHDRAWN: frozenset(),
@@ -117,7 +117,7 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     _W: {
         _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED}),
         _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED}),
-        _W.COMPLETED: frozenset({_W.FAILED}),  # "paid" is an expectation: the bank may still refuse
+        _W.COMPLETED: frozenset({_W.FAILED}),  # the bank may return a payout that was reported as paid
         _W.FAILED: frozenset(),
     },
     _O: {

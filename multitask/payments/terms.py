@@ -1,4 +1,4 @@
-"""The terms of an escrow: pure arithmetic on money, without Django."""
+"""The terms of an agreement and the fee calculation: pure, without Django."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ BASIS_POINTS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """How a total is shared; `fee` and `freelancer` always add up to it exactly."""
+    """How a total is divided: `fee` and `freelancer` add up to `total` exactly."""
 
     total: Money
     fee: Money
@@ -19,10 +19,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What both sides agreed to; frozen on the escrow when it is created.
+    """The terms of an agreement, frozen when it is opened.
 
     `fee_basis_points` are hundredths of a percent: 1500 is 15.00%. Both shares are multiples of `share_step`
-    minor units, since the provider cannot move the smallest coins of some currencies.
+    minor units, since the provider does not transfer the smallest units of some currencies.
     """
 
     fee_basis_points: int
@@ -31,7 +31,7 @@ class Terms:
     share_step: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse terms that no agreement could have."""
+        """Raise ValueError for values out of range."""
         if not 0 <= self.fee_basis_points <= BASIS_POINTS:
             raise ValueError(f"a fee of {self.fee_basis_points} basis points is outside 0..10000")
         if self.auto_release_days < 1 or self.refund_answer_days < 1:
@@ -40,9 +40,9 @@ class Terms:
             raise ValueError(f"shares cannot be multiples of {self.share_step}")
 
     def split(self, total: Money) -> Split:
-        """Share `total`: the fee rounded half up to the step, the freelancer gets the rest.
+        """Divide `total`: the fee is rounded half up to `share_step`, the freelancer gets the rest.
 
-        A total that is no multiple of the step cannot be shared in steps; the freelancer's rest then is none either.
+        If `total` is not a multiple of `share_step`, the freelancer's share is not one either.
         """
         if total.amount_minor < 0:
             raise ValueError(f"a negative total cannot be shared: {total}")
@@ -53,7 +53,7 @@ class Terms:
 
 
 def basis_points(percentage: str) -> int:
-    """Read "15.00" as 1500; more than two decimals cannot be kept exactly and are refused."""
+    """Parse "15.00" as 1500 basis points. Raises ValueError for more than two decimals."""
     scaled = Decimal(percentage) * 100
     if scaled != scaled.to_integral_value():
         raise ValueError(f"a fee of {percentage}% is finer than a hundredth of a percent")
@@ -61,5 +61,5 @@ def basis_points(percentage: str) -> int:
 
 
 def percentage(fee_basis_points: int) -> str:
-    """Write 1500 as "15.00"."""
+    """Format 1500 basis points as "15.00"."""
     return f"{fee_basis_points // 100}.{fee_basis_points % 100:02d}"

@@ -1,10 +1,10 @@
-"""What spans two tables, and so needs a composite key and a trigger."""
+"""Constraints that span two tables: a composite foreign key and a trigger."""
 
 from typing import ClassVar
 
 from django.db import migrations
 
-# The accepted application is one for this very task, by its very freelancer.
+# The accepted application belongs to this task and to its freelancer.
 ACCEPTED_BELONGS = """
 ALTER TABLE marketplace_task ADD CONSTRAINT marketplace_task_accepted_belongs
     FOREIGN KEY (accepted_application_id, id, freelancer_id)
@@ -12,7 +12,7 @@ ALTER TABLE marketplace_task ADD CONSTRAINT marketplace_task_accepted_belongs
 """
 ACCEPTED_BELONGS_UNDONE = "ALTER TABLE marketplace_task DROP CONSTRAINT marketplace_task_accepted_belongs;"
 
-# Nobody applies for their own task; the client of a task never changes, nor its currency.
+# A client cannot apply for their own task. The client and the currency of a task never change.
 TWO_PEOPLE = """
 CREATE FUNCTION marketplace_refuse_own_application() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -45,7 +45,7 @@ DROP FUNCTION marketplace_refuse_own_application();
 
 
 class Migration(migrations.Migration):
-    """Adds the guards."""
+    """Add the constraints."""
 
     dependencies: ClassVar[list[tuple[str, str]]] = [("marketplace", "0001_initial")]
     operations: ClassVar[list[migrations.RunSQL]] = [

@@ -1,1 +1,1 @@
-"""The steps of the work on an agreement, and what they do to its money."""
+"""Agreements, and the steps of the work on their milestones."""

@@ -1,4 +1,4 @@
-"""Opening agreements: who pays whom for what, with all terms frozen."""
+"""Open agreements: who pays whom for what, with all terms frozen."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from multitask.payments.terms import Terms, basis_points
 
 
 def current_terms(currency: str) -> Terms:
-    """Return the terms with which a new agreement in this currency is opened."""
+    """Return the terms of a new agreement in this currency."""
     return Terms(
         fee_basis_points=basis_points(settings.PLATFORM_FEE_PERCENTAGE),
         auto_release_days=settings.AUTO_RELEASE_DAYS,
@@ -26,9 +26,9 @@ def current_terms(currency: str) -> Terms:
 def open_agreement(
     *, payer_id: int, payee_id: int, title: str, price: Money, reference: str, link: str = "", now: datetime
 ) -> Agreement:
-    """Open an agreement with one milestone over the whole price.
+    """Open an agreement with one milestone for the whole price.
 
-    The caller has made sure that both sides agreed to it. `reference` names it for the caller and is unique.
+    The caller has checked that both sides agreed. `reference` is the caller's unique name for the agreement.
     Raises CurrencyUnsupported or an error about the amount.
     """
     amounts.require_payable(price)

@@ -1,4 +1,4 @@
-"""The steps of the work on a milestone, and what each does to its money."""
+"""The steps of the work on a milestone, and their effect on its escrow."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power
 
 @database.transactional
 def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Begin to work, as the payee. Raises NotFound, Forbidden or WorkStateConflict."""
+    """Start the work, as the payee. Raises NotFound, Forbidden or WorkStateConflict."""
     milestone = access.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
     _step(milestone, MilestoneState.STARTED, now)
@@ -28,7 +28,7 @@ def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 
 @database.transactional
 def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Deliver the work, as the payee; the payer's time to answer begins.
+    """Deliver the work, as the payee; the auto-release period begins.
 
     Raises NotFound, Forbidden, NotFunded, WrongState or WorkStateConflict.
     """
@@ -51,7 +51,7 @@ def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 
 @database.transactional
 def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Confirm delivered work, as the payer. No money moves: the release is a step of its own.
+    """Confirm delivered work, as the payer. No money moves: the release is a separate command.
 
     Raises NotFound, Forbidden or WorkStateConflict.
     """
@@ -69,17 +69,17 @@ def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 
 @database.transactional
 def cancel(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Call a milestone off. An unpaid escrow is cancelled with it; a funded one stays until it is refunded.
+    """Cancel a milestone. An unpaid escrow is cancelled with it; a funded one stays until it is refunded.
 
-    The payer may until the work has started, the payee and staff until it is completed. Staff cannot call off
-    what holds a large amount: the payer could take all of it back at once, which a second person has to approve.
+    The payer may cancel until the work has started, the payee and staff until it is completed. Staff cannot cancel
+    a milestone with a large amount in escrow: the payer could then refund all of it without a second approver.
     Raises NotFound, Forbidden, ProofNeeded, WorkStateConflict or WrongState.
     """
     milestone = access.locked_milestone(actor, milestone_id)
     agreement = milestone.agreement
     is_payer, is_payee = actor.is_user(agreement.payer_id), actor.is_user(agreement.payee_id)
     if not (is_payer or is_payee):
-        powers.require(actor, Power.CANCEL_TASK, Forbidden("Only the two sides and staff can call it off."))
+        powers.require(actor, Power.CANCEL_TASK, Forbidden("Only the two sides and staff can cancel it."))
     if is_payer and milestone.milestone_state not in NOT_STARTED:
         raise _conflict(milestone, MilestoneState.CANCELLED)
     _step(milestone, MilestoneState.CANCELLED, now)

@@ -1,1 +1,1 @@
-"""Who may do what: scoping, locks, second persons, limits per user."""
+"""Who may do what: scoped queries, locks, approvals by a second person, limits per user."""

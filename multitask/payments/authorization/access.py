@@ -1,7 +1,7 @@
 """Which escrows, refunds and withdrawals an actor may see, and the locks that every command takes.
 
-Locks are taken in one order: the milestone, its escrow, then operations, then history totals, and
-the ledger's balances last, inside `ledger.post`.
+Locks are always taken in this order: the milestone, its escrow, operations, history totals, and the ledger's
+balances last, inside `ledger.post`.
 """
 
 import uuid
@@ -19,7 +19,7 @@ WITH_SIDES: Final = ("agreement", "milestone", "client", "freelancer")
 
 
 def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
-    """Select the escrows that the actor is a party to; for staff and the system all."""
+    """Select the escrows that the actor is a party to; all of them for staff and the system."""
     if actor.may(Power.READ_ANY):
         return Escrow.objects.all()
     if actor.user_id is None:
@@ -28,7 +28,7 @@ def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
 
 
 def escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
-    """Read one escrow with its agreement, milestone and people. Raises NotFound."""
+    """Return one escrow with its agreement, milestone and users. Raises NotFound."""
     found = visible_escrows(actor).filter(_by(escrow_id)).select_related(*WITH_SIDES).first()
     if found is None:
         raise NotFound("There is no such escrow.")
@@ -36,7 +36,7 @@ def escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
 
 
 def locked_escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
-    """Read one escrow like `escrow`, locked together with its milestone until the transaction ends."""
+    """Return one escrow like `escrow`, and lock it with its milestone until the transaction ends. Raises NotFound."""
     found = _locked(visible_escrows(actor).filter(_by(escrow_id)))
     if found is None:
         raise NotFound("There is no such escrow.")
@@ -44,7 +44,7 @@ def locked_escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
 
 
 def lock_by_id(escrow_id: int) -> Escrow:
-    """Lock an escrow for a process that acts on what the provider said."""
+    """Lock an escrow for a command that applies the provider's state. Raises NotFound."""
     found = _locked(Escrow.objects.filter(pk=escrow_id))
     if found is None:
         raise NotFound("There is no such escrow.")
@@ -52,13 +52,13 @@ def lock_by_id(escrow_id: int) -> Escrow:
 
 
 def lock_by_milestone(milestone_id: int) -> Escrow | None:
-    """Lock the live escrow of a milestone, if there is one."""
+    """Lock and return the milestone's escrow that is not cancelled, or None."""
     return _locked(Escrow.objects.filter(milestone_id=milestone_id).exclude(state=EscrowState.CANCELLED.value))
 
 
 def locked_milestone(actor: Actor, milestone_id: int) -> Milestone:
-    """Lock a milestone of an agreement that the actor is a party to; for staff and the system any. Raises NotFound."""
-    # The row's lock is awaited before anything of it is read.
+    """Lock a milestone of an agreement that the actor is a party to; any for staff and the system. Raises NotFound."""
+    # The row is locked before it is read, so that no stale values are used.
     found = Milestone.objects.select_for_update(no_key=True, of=("self",)).filter(pk=milestone_id)
     if not actor.may(Power.READ_ANY):
         found = found.filter(Q(agreement__payer_id=actor.user_id) | Q(agreement__payee_id=actor.user_id))
@@ -69,7 +69,7 @@ def locked_milestone(actor: Actor, milestone_id: int) -> Milestone:
 
 
 def _locked(escrows: QuerySet[Escrow]) -> Escrow | None:
-    # PostgreSQL locks in the order of the list: the milestone first, as every command on the work does.
+    # PostgreSQL locks in the order of this list: the milestone first, as the commands on milestones do.
     locked = escrows.select_for_update(no_key=True, of=("milestone", "self"))
     return next(iter(locked.select_related(*WITH_SIDES)[:1]), None)
 
@@ -81,7 +81,7 @@ def _by(identifier: Identifier) -> Q:
 
 
 def refund(actor: Actor, refund_id: Identifier) -> Refund:
-    """Read one refund of a visible escrow. Raises NotFound."""
+    """Return one refund of a visible escrow. Raises NotFound."""
     found = Refund.objects.filter(_by(refund_id), escrow__in=visible_escrows(actor)).first()
     if found is None:
         raise NotFound("There is no such refund.")
@@ -89,7 +89,7 @@ def refund(actor: Actor, refund_id: Identifier) -> Refund:
 
 
 def dispute(actor: Actor, dispute_id: Identifier) -> Dispute:
-    """Read one dispute of a visible escrow. Raises NotFound."""
+    """Return one dispute of a visible escrow. Raises NotFound."""
     found = Dispute.objects.filter(_by(dispute_id), escrow__in=visible_escrows(actor)).first()
     if found is None:
         raise NotFound("There is no such dispute.")
@@ -97,28 +97,28 @@ def dispute(actor: Actor, dispute_id: Identifier) -> Dispute:
 
 
 def visible_withdrawals(actor: Actor) -> QuerySet[Withdrawal]:
-    """Select the actor's own withdrawals; staff finds others' through the back office."""
+    """Select the actor's own withdrawals; staff sees those of others in the back office."""
     if actor.user_id is None:
         return Withdrawal.objects.none()
     return Withdrawal.objects.filter(user_id=actor.user_id)
 
 
-def require_client(actor: Actor, held: Escrow, message: str) -> None:
+def require_client(actor: Actor, escrow: Escrow, message: str) -> None:
     """Require that the actor is the escrow's client. Raises Forbidden."""
-    if not actor.is_user(held.client_id):
+    if not actor.is_user(escrow.client_id):
         raise Forbidden(message)
 
 
-def require_neutral(actor: Actor, held: Escrow) -> None:
+def require_neutral(actor: Actor, escrow: Escrow) -> None:
     """Require that the actor is neither side of the escrow. Raises Forbidden."""
-    if party(actor, held) in {Role.CLIENT, Role.FREELANCER}:
-        raise Forbidden("Nobody decides over money of their own.")
+    if party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
+        raise Forbidden("You cannot decide about your own money.")
 
 
-def party(actor: Actor, held: Escrow) -> Role:
+def party(actor: Actor, escrow: Escrow) -> Role:
     """Return the actor's role in this escrow, which may differ from their role elsewhere."""
-    if actor.is_user(held.client_id):
+    if actor.is_user(escrow.client_id):
         return Role.CLIENT
-    if actor.is_user(held.freelancer_id):
+    if actor.is_user(escrow.freelancer_id):
         return Role.FREELANCER
     return actor.role

@@ -1,4 +1,4 @@
-"""Large decisions of the staff need a second person."""
+"""Approvals: a large decision of the staff needs a second person."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -30,14 +30,14 @@ _CARRIERS: dict[str, Carrier] = {}
 
 
 def install(carriers: Mapping[str, Carrier]) -> None:
-    """Set what carries out the approved decisions of each kind; called with the escrow locked."""
+    """Register the function that carries out approved decisions of each kind; it is called with the escrow locked."""
     _CARRIERS.update(carriers)
 
 
 def is_large(escrow: Escrow, amount: Money) -> bool:
-    """Return whether an amount of an escrow is more than one person may decide over alone.
+    """Return whether an amount of an escrow is above the limit for one member of the staff.
 
-    What the staff has refunded of it before counts too, so that nobody splits a large refund into small ones.
+    Earlier refunds by the staff count too, so that a large refund cannot be split into small ones.
     """
     own_money = (escrow.client_id, escrow.freelancer_id)
     by_staff = escrow.refunds.filter(decided_by__isnull=False).exclude(decided_by_id__in=own_money)
@@ -47,42 +47,42 @@ def is_large(escrow: Escrow, amount: Money) -> bool:
 
 
 def asked(escrow: Escrow, request_key: str) -> Approval | None:
-    """What the same request asked for before, if it was cut off after its commit."""
+    """Return the approval that an earlier attempt of the same request created, or None."""
     if not request_key:
         return None
     return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
 
 
 def is_any_open(escrow: Escrow) -> bool:
-    """Return whether a decision of the staff over this escrow waits for a second person."""
+    """Return whether a decision about this escrow waits for a second person."""
     return bool(with_open([escrow.pk]))
 
 
 def with_open(escrow_ids: Sequence[int]) -> set[int]:
-    """Return those of some escrows over which a decision of the staff waits for a second person."""
+    """Return the ids of those escrows about which a decision waits for a second person."""
     if not escrow_ids:
         return set()
     return set(Approval.objects.filter(escrow__in=escrow_ids, decided_at=None).values_list("escrow_id", flat=True))
 
 
 def require_none_open(escrow: Escrow) -> None:
-    """Require that no decision of the staff over this escrow waits for a second person. Raises WrongState."""
+    """Require that no decision about this escrow waits for a second person. Raises WrongState."""
     if is_any_open(escrow):
         raise WrongState("A decision about this escrow waits for a second person.")
 
 
 def require_same_amount(asked_minor: int, present: Money) -> None:
-    """Require that an approved decision still moves the amount that was approved. Raises WrongState."""
+    """Require that the amount (in minor units) has not changed since approval was asked for. Raises WrongState."""
     if asked_minor != present.amount_minor:
-        raise WrongState("The amount has changed since this was asked for: turn it down and ask again.")
+        raise WrongState("The amount has changed since approval was requested: reject this and request it again.")
 
 
 def ask(
     kind: str, escrow: Escrow, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
 ) -> Approval:
-    """Write down a decision that waits for a second person; the caller holds the escrow's lock.
+    """Create an approval that waits for a second person; the caller holds the escrow's lock.
 
-    Raises WrongState while any decision over the escrow waits.
+    Raises Forbidden, or WrongState while another decision about the escrow waits.
     """
     if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
         raise WrongState("This already waits for a second person.")
@@ -102,7 +102,7 @@ def ask(
 
 
 def visible(actor: Actor) -> QuerySet[Approval]:
-    """What waits for a second person or had its answer; for staff alone. Raises Forbidden."""
+    """Select all approvals, open and decided, for staff only. Raises Forbidden."""
     if not actor.may(Power.READ_ANY):
         raise Forbidden
     return Approval.objects.all()
@@ -112,7 +112,7 @@ def visible(actor: Actor) -> QuerySet[Approval]:
 def decide(
     *, actor: Actor, approval_id: int, approve: bool, now: datetime, request_key: str = "", note: str = ""
 ) -> Approval:
-    """Approve or turn down what somebody else asked for.
+    """Approve or turn down a decision that another member of the staff asked for.
 
     Raises Forbidden, ProofNeeded, FourEyes, NotFound, WrongState or what the approved command raises.
     """

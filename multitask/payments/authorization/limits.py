@@ -1,6 +1,6 @@
-"""How many objects one user may make at the provider in a while: each call costs time there and events that come back.
+"""Limits on how many objects a user may create at the provider, since each costs a call there and causes events.
 
-A call is counted where it is about to make something, by what is made, so asking again for what exists is free.
+Calls are counted by object, just before it is created, so a repeated request for an existing object is free.
 """
 
 from datetime import datetime, timedelta
@@ -16,14 +16,14 @@ from multitask.payments.models import ProviderCall
 
 WINDOW: Final = timedelta(minutes=5)
 KEEP: Final = timedelta(days=1)
-# Clocks of several servers differ by less; a call from later than this was counted by a clock that was ahead.
+# Clocks of several servers differ by less. A call dated later than this was counted by a clock that was ahead.
 AHEAD: Final = timedelta(minutes=1)
-# The first number of the advisory locks of this module; the second is the user.
+# The first key of this module's advisory locks; the second is the user's id.
 _LOCK: Final = 0x11517
 
 
 class Purpose(StrEnum):
-    """What is made; each has a limit of its own, from the setting that `_LIMITS` names."""
+    """The kind of object; each has its own limit, from the setting that `_LIMITS` names."""
 
     SETUP = "setup"
     CARD = "card"
@@ -49,16 +49,16 @@ _LIMITS: Final = {
 
 @database.transactional
 def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
-    """Count a call that makes the object `key` of a user, once. Raises TooManyRequests when there were too many.
+    """Count the call that creates the object `key` of a user, once per key. Raises TooManyRequests.
 
-    Inside a command's transaction it is undone with it: what is refused for another reason does not count.
+    The count is rolled back with the command's transaction, so a command that fails for another reason is not counted.
     """
     limit: int = getattr(settings, _LIMITS[purpose])
     if not limit:
         return
     key = key[:255]
     with connection.cursor() as cursor:
-        # One user's calls at once are counted one after the other, so that no more than the limit get through.
+        # Concurrent calls of one user are counted one after the other, so that they cannot exceed the limit.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
     calls = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value)
     recent = calls.filter(made_at__gt=now - WINDOW, made_at__lte=now + AHEAD)

@@ -1,1 +1,1 @@
-"""Accounts and postings, history, audit trail, and the invariants that tie them to the escrows."""
+"""Accounts and postings, history, audit trail, and the invariants between them and the escrows."""

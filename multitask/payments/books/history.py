@@ -1,7 +1,7 @@
-"""The wallet's history: one row per event and person, written where the event happens.
+"""The wallet's history: one row per event and user, written by the command that causes the event.
 
-Rows go in with their command's transaction and before its ledger posting. Counts and sums are
-kept by a trigger (`sql/history_totals.sql`), so that they cost the same at any length.
+Rows are inserted in the command's transaction, before its ledger posting. A trigger (`sql/history_totals.sql`)
+maintains counts and sums, so that reading them does not depend on the number of rows.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from multitask.payments.terms import Split
 
 
 class HistoryType(StrEnum):
-    """What a row is about; the words that existing clients know."""
+    """The type of a row; the values are part of the API."""
 
     ESCROW_DEPOSIT = "escrow_deposit"
     ESCROW_RELEASE = "escrow_release"
@@ -64,13 +64,13 @@ def _row(
 
 
 def _write(rows: Sequence[HistoryRow]) -> None:
-    """Insert in one statement, by user, so that two commands take the totals' locks in one order."""
+    """Insert in one statement, ordered by user, so that all commands lock the totals in the same order."""
     ordered = sorted(rows, key=lambda row: row.user_id)
     HistoryRow.objects.bulk_create(ordered, ignore_conflicts=True)
 
 
 def deposit_requested(escrow: Escrow, payment: Payment, now: datetime) -> None:
-    """The client is about to pay."""
+    """Record a pending deposit for a payment that was created."""
     row = _row(
         escrow.client_id,
         HistoryType.ESCROW_DEPOSIT,
@@ -88,12 +88,12 @@ def deposit_requested(escrow: Escrow, payment: Payment, now: datetime) -> None:
 
 
 def deposit_became(escrow: Escrow, payment: Payment, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
-    """The payment arrived, failed or was given up."""
+    """Set the status of a deposit: the payment succeeded, failed or was cancelled."""
     _became(escrow.client_id, f"payment:{payment.pk}", status, now, reason)
 
 
 def released(escrow: Escrow, split: Split, now: datetime) -> None:
-    """The freelancer earns the gross and pays the fee; the client sees where the money went."""
+    """Record a release: the freelancer earns the gross amount and pays the fee; the client sees who was paid."""
     reference, title = f"escrow:{escrow.pk}:release", escrow.agreement.title
     rows = [
         _row(
@@ -141,9 +141,9 @@ def released(escrow: Escrow, split: Split, now: datetime) -> None:
 
 
 def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
-    """Money is on its way back to the client.
+    """Record a pending refund.
 
-    What comes back from a payment that never counted as spent is neutral, or it would be earned by failing.
+    The refund of an unapplied payment is neutral: that payment never counted as spent, so its return is no income.
     """
     row = _row(
         escrow.client_id,
@@ -163,12 +163,12 @@ def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
 
 
 def refund_became(escrow: Escrow, refund: Refund, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
-    """The refund was sent or failed."""
+    """Set the status of a refund: it was paid or failed."""
     _became(escrow.client_id, f"refund:{refund.pk}", status, now, reason)
 
 
 def withdrawal_requested(withdrawal: Withdrawal, now: datetime) -> None:
-    """Money is on its way to the freelancer's bank."""
+    """Record a pending withdrawal."""
     row = _row(
         withdrawal.user_id,
         HistoryType.WITHDRAWAL,
@@ -186,7 +186,7 @@ def withdrawal_requested(withdrawal: Withdrawal, now: datetime) -> None:
 
 
 def withdrawal_became(withdrawal: Withdrawal, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
-    """The payout was paid or failed."""
+    """Set the status of a withdrawal: its payout was paid or failed."""
     _became(withdrawal.user_id, f"withdrawal:{withdrawal.pk}", status, now, reason)
 
 

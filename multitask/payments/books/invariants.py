@@ -1,4 +1,4 @@
-"""What must hold between the escrows and the books, each as a query that finds what breaks it."""
+"""Invariants between the escrows and the ledger; each is a query that returns the violations."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -15,14 +15,14 @@ SELECT account.code, sum(balance.balance_minor) AS held
 """
 
 QUERIES: Final = {
-    "a closed escrow holds nothing": f"""
+    "a closed or unpaid escrow holds no money": f"""
         SELECT format('escrow %s is %s and holds %s', escrow.id, escrow.state, books.held)
           FROM payments_escrow escrow
           JOIN ({_BALANCE}) books ON books.code = 'escrow:' || escrow.id
          WHERE escrow.state IN ('released', 'refunded', 'cancelled', 'pending_payment')
            AND books.held <> 0
     """,  # noqa: S608
-    "an open escrow holds what is left of it": f"""
+    "a funded or disputed escrow holds its remaining amount": f"""
         SELECT format('escrow %s has %s left and holds %s', escrow.id,
                       escrow.total_minor - escrow.refunded_minor - coalesce(reserved.amount, 0),
                       coalesce(books.held, 0))
@@ -35,8 +35,8 @@ QUERIES: Final = {
            AND escrow.total_minor - escrow.refunded_minor - coalesce(reserved.amount, 0)
                <> coalesce(books.held, 0)
     """,  # noqa: S608
-    "an escrow shares out what it took in": f"""
-        SELECT format('escrow %s: %s in, %s released, %s refunded, %s on its way back', escrow.id,
+    "a released escrow has released and refunded its total": f"""
+        SELECT format('escrow %s: %s in, %s released, %s refunded, %s being refunded', escrow.id,
                       escrow.total_minor, escrow.released_minor, escrow.refunded_minor, coalesce(back.held, 0))
           FROM payments_escrow escrow
           LEFT JOIN (SELECT refund.escrow_id, sum(books.held) AS held FROM payments_refund refund
@@ -46,8 +46,8 @@ QUERIES: Final = {
          WHERE escrow.state = 'released'
            AND escrow.total_minor <> escrow.released_minor + escrow.refunded_minor + coalesce(back.held, 0)
     """,  # noqa: S608
-    "an escrow has refunded the sum of its refunds": """
-        SELECT format('escrow %s says %s and its refunds %s', escrow.id, escrow.refunded_minor,
+    "the refunded amount of an escrow is the sum of its paid refunds": """
+        SELECT format('escrow %s records %s as refunded, its paid refunds are %s', escrow.id, escrow.refunded_minor,
                       coalesce(paid.amount, 0))
           FROM payments_escrow escrow
           LEFT JOIN (SELECT escrow_id, sum(amount_minor) AS amount FROM payments_refund
@@ -55,7 +55,7 @@ QUERIES: Final = {
             ON paid.escrow_id = escrow.id
          WHERE escrow.refunded_minor <> coalesce(paid.amount, 0)
     """,
-    "a refund has moved its amount": f"""
+    "a pending refund holds its amount and a paid one has paid it": f"""
         SELECT format('refund %s is %s over %s and holds %s after paying %s', refund.id, refund.state,
                       refund.amount_minor, coalesce(books.held, 0), coalesce(paid.amount, 0))
           FROM payments_refund refund
@@ -68,7 +68,7 @@ QUERIES: Final = {
          WHERE (refund.state = 'pending' AND coalesce(books.held, 0) <> refund.amount_minor)
             OR (refund.state = 'succeeded' AND coalesce(paid.amount, 0) <> refund.amount_minor)
     """,  # noqa: S608
-    "what is withdrawn is set aside until it is paid": """
+    "open withdrawals are set aside until they are paid": """
         SELECT format('user %s withdraws %s %s and has %s set aside', user_id, sum(amount), currency,
                       sum(held))
           FROM (SELECT user_id, currency, amount_minor AS amount, 0 AS held FROM payments_withdrawal
@@ -81,7 +81,7 @@ QUERIES: Final = {
                  WHERE account.code ~ '^user:[0-9]+:withdrawing$') sides
          GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
     """,
-    "what waits to settle is pending": """
+    "released shares that have not settled are pending": """
         SELECT format('user %s has %s %s released and unsettled, %s pending', user_id, sum(amount),
                       currency, sum(held))
           FROM (SELECT freelancer_id AS user_id, currency,
@@ -95,7 +95,7 @@ QUERIES: Final = {
                  WHERE account.code ~ '^user:[0-9]+:pending$') sides
          GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
     """,
-    "what is available has settled and was not withdrawn": """
+    "available balances are settled shares less withdrawals": """
         SELECT format('user %s settled %s %s more than was withdrawn, %s available', user_id, sum(amount),
                       currency, sum(held))
           FROM (SELECT freelancer_id AS user_id, currency,
@@ -111,7 +111,7 @@ QUERIES: Final = {
                  WHERE account.code ~ '^user:[0-9]+:available$') sides
          GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
     """,
-    "the platform has the fees of what was released": """
+    "the platform holds the fees of all releases": """
         SELECT format('fees of %s %s were taken, %s are held', sum(amount), currency, sum(held))
           FROM (SELECT currency, released_fee_minor AS amount, 0 AS held FROM payments_escrow
                  UNION ALL
@@ -121,8 +121,8 @@ QUERIES: Final = {
                  WHERE account.code = 'platform:fees') sides
          GROUP BY currency HAVING sum(amount) <> sum(held)
     """,
-    "a payment that fits no escrow is kept apart until it is sent back": f"""
-        SELECT format('payment %s is %s with %s received, %s on its way back and %s kept apart', payment.id,
+    "an unapplied payment is held separately until it is refunded": f"""
+        SELECT format('payment %s is %s with %s received, %s being refunded and %s held separately', payment.id,
                       payment.state, payment.received_minor, coalesce(back.amount, 0), coalesce(books.held, 0))
           FROM payments_payment payment
           LEFT JOIN ({_BALANCE}) books ON books.code = 'unapplied:' || payment.id
@@ -132,7 +132,7 @@ QUERIES: Final = {
          WHERE coalesce(books.held, 0)
                <> CASE payment.state WHEN 'review' THEN payment.received_minor - coalesce(back.amount, 0) ELSE 0 END
     """,  # noqa: S608
-    "the history says what happened": """
+    "the history matches payments, refunds, releases and withdrawals": """
         SELECT format('the history of user %s has %s for %s, which is %s over %s', happened.user_id,
                       coalesce(row.status || ' over ' || row.amount_minor, 'nothing'), happened.reference,
                       happened.status, happened.amount_minor)
@@ -179,7 +179,7 @@ def _details(sql: str) -> Iterable[str]:
 
 
 def register() -> None:
-    """Let `ledger.checks` run these with its own."""
+    """Add these invariants to those of `ledger.checks`."""
     known = set(checks.names())
     for name, sql in QUERIES.items():
         if name not in known:

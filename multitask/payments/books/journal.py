@@ -1,4 +1,4 @@
-"""What stands in the books about one row of a person's history."""
+"""The ledger transactions behind one row of a user's history."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from multitask.payments.models import HistoryRow
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """What one account lost (negative) or got."""
+    """One account's part of a transaction: negative is a debit, positive a credit."""
 
     account: str
     amount: Money
@@ -19,7 +19,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One transaction of the ledger, with what was taken first."""
+    """One transaction of the ledger, debits first."""
 
     kind: str
     at: datetime
@@ -27,7 +27,7 @@ class Posted:
 
 
 def of_row(row: HistoryRow) -> list[Posted]:
-    """The transactions behind a row, oldest first. One query."""
+    """Return the transactions behind a row, oldest first, with one query."""
     keys = _keys(row)
     entries = Entry.objects.filter(transaction__scope=SCOPE, transaction__key__in=keys)
     found: dict[object, Posted] = {}
@@ -40,7 +40,7 @@ def of_row(row: HistoryRow) -> list[Posted]:
 
 
 def _keys(row: HistoryRow) -> list[str]:
-    """The keys under which `bookkeeping` posts what the row is about; a row's reference begins like them."""
+    """Return the keys under which `postings` may have posted the row's subject; they begin like its reference."""
     subject, number, *_rest = [*row.reference.split(":"), ""]
     steps = {
         "payment": ["received"],

@@ -1,8 +1,8 @@
-"""Which accounts exist, and the one posting of each business event.
+"""The accounts of the ledger, and one posting per business event.
 
-Balances are credits minus debits: what we owe to people and hold for them is positive, what the
-provider holds for us is negative. Every function here is called inside the command's transaction,
-as its last statement, and is idempotent by its key.
+Balances are credits minus debits: what we owe to users and hold for them is positive, what the provider holds
+for us is negative. Every function that posts is called at the end of the command's transaction and is idempotent
+by its key.
 """
 
 import uuid
@@ -20,7 +20,7 @@ HOT_SHARDS: Final = 32
 
 
 def escrow_account(escrow_id: int) -> AccountRef:
-    """The money held for one task."""
+    """The money of one escrow."""
     return AccountRef(f"escrow:{escrow_id}")
 
 
@@ -30,12 +30,12 @@ def pending_account(user_id: int) -> AccountRef:
 
 
 def available_account(user_id: int) -> AccountRef:
-    """What the freelancer may withdraw."""
+    """Available to the freelancer for withdrawal."""
     return AccountRef(f"user:{user_id}:available")
 
 
 def withdrawing_account(user_id: int) -> AccountRef:
-    """On its way to the bank."""
+    """Set aside for withdrawals until their payouts are paid."""
     return AccountRef(f"user:{user_id}:withdrawing")
 
 
@@ -45,12 +45,12 @@ def refund_account(refund_id: int) -> AccountRef:
 
 
 def unapplied_account(payment_id: int) -> AccountRef:
-    """Money that arrived but fits no escrow: a second payment, or another amount than asked for."""
+    """Unapplied: a payment that fits no escrow, such as a second one or one of another amount."""
     return AccountRef(f"unapplied:{payment_id}")
 
 
 def fees_account() -> AccountRef:
-    """The platform's share."""
+    """The platform's fees."""
     return AccountRef("platform:fees", floor_minor=None, shards=HOT_SHARDS)
 
 
@@ -92,7 +92,7 @@ def _move(
 
 
 def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> ledger.Posting:
-    """The client's payment arrives and is held."""
+    """Post a confirmed payment into escrow."""
     return _move(
         "escrow_funded",
         f"payment:{payment.pk}:received",
@@ -105,7 +105,7 @@ def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> le
 
 
 def receive_unapplied(payment: Payment, received: Money, now: datetime) -> ledger.Posting:
-    """Money arrives that fits no escrow."""
+    """Post a payment that fits no escrow."""
     return _move(
         "payment_unapplied",
         f"payment:{payment.pk}:received",
@@ -118,7 +118,7 @@ def receive_unapplied(payment: Payment, received: Money, now: datetime) -> ledge
 
 
 def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Posting:
-    """The provider keeps its fee; the platform bears it."""
+    """Post the provider's processing fee, which the platform bears."""
     return _move(
         "processing_fee",
         f"payment:{payment.pk}:fee",
@@ -131,7 +131,7 @@ def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Postin
 
 
 def release(escrow: Escrow, split: Split, now: datetime) -> ledger.Posting:
-    """The escrow is shared between the freelancer and the platform; a share of zero has no leg."""
+    """Post a release: the escrow is divided between freelancer and platform. A share of zero has no leg."""
     shares = [
         Leg(pending_account(escrow.freelancer_id), split.freelancer),
         Leg(fees_account(), split.fee),
@@ -150,7 +150,7 @@ def release(escrow: Escrow, split: Split, now: datetime) -> ledger.Posting:
 
 
 def transfer(escrow: Escrow, account_id: int, amount: Money, now: datetime) -> ledger.Posting:
-    """The freelancer's share leaves the platform's balance for the connected account."""
+    """Post the transfer of the freelancer's share from the platform's balance to the connected account."""
     return _move(
         "transfer",
         f"escrow:{escrow.pk}:transferred",
@@ -163,7 +163,7 @@ def transfer(escrow: Escrow, account_id: int, amount: Money, now: datetime) -> l
 
 
 def settle(escrow: Escrow, amount: Money, now: datetime) -> ledger.Posting:
-    """The freelancer's share has settled and may be withdrawn."""
+    """Post that the freelancer's share has settled: pending becomes available."""
     return _move(
         "settled",
         f"escrow:{escrow.pk}:settled",
@@ -176,7 +176,7 @@ def settle(escrow: Escrow, amount: Money, now: datetime) -> ledger.Posting:
 
 
 def reserve_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
-    """Set aside what is withdrawn; refused by the database when it is not there."""
+    """Set aside the amount of a withdrawal. Raises InsufficientBalance."""
     return _move(
         "withdrawal_requested",
         f"withdrawal:{withdrawal.pk}:requested",
@@ -189,7 +189,7 @@ def reserve_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
 
 
 def pay_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
-    """The payout left the connected account for the bank."""
+    """Post a paid payout from the connected account to the bank."""
     return _move(
         "withdrawal_paid",
         f"withdrawal:{withdrawal.pk}:paid",
@@ -202,7 +202,7 @@ def pay_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
 
 
 def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> ledger.Posting:
-    """The bank sent a paid payout back to the connected account."""
+    """Reverse a paid payout that the bank returned to the connected account."""
     return _move(
         "withdrawal_returned",
         f"withdrawal:{withdrawal.pk}:returned",
@@ -210,13 +210,13 @@ def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> 
         source=connected_account(withdrawal.provider, withdrawal.account_id),
         target=withdrawing_account(withdrawal.user_id),
         now=now,
-        description=f"Withdrawal {withdrawal} sent back by the bank",
+        description=f"Withdrawal {withdrawal} returned by the bank",
         reverses=paid,
     )
 
 
 def release_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
-    """A failed withdrawal becomes available again."""
+    """Make the amount of a failed withdrawal available again."""
     return _move(
         "withdrawal_failed",
         f"withdrawal:{withdrawal.pk}:failed",
@@ -235,7 +235,7 @@ def _refund_source(refund: Refund) -> AccountRef:
 
 
 def reserve_refund(refund: Refund, now: datetime) -> ledger.Posting:
-    """Set aside what goes back to the client."""
+    """Set aside the amount of a refund."""
     return _move(
         "refund_requested",
         f"refund:{refund.pk}:reserved",
@@ -248,7 +248,7 @@ def reserve_refund(refund: Refund, now: datetime) -> ledger.Posting:
 
 
 def pay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting:
-    """The provider sent the refund."""
+    """Post a refund that the provider has paid."""
     return _move(
         "refund_paid",
         f"refund:{refund.pk}:paid",
@@ -261,7 +261,7 @@ def pay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting:
 
 
 def unpay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting:
-    """The client's bank sent a paid refund back to the platform's balance."""
+    """Reverse a paid refund that the client's bank returned to the platform's balance."""
     return _move(
         "refund_returned",
         f"refund:{refund.pk}:returned",
@@ -269,12 +269,12 @@ def unpay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting
         source=provider_account(provider),
         target=refund_account(refund.pk),
         now=now,
-        description=f"Refund {refund} sent back by the bank",
+        description=f"Refund {refund} returned by the bank",
     )
 
 
 def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
-    """A failed refund goes back to where it was taken from."""
+    """Return the amount of a failed refund to its source: the escrow or the unapplied payment."""
     return _move(
         "refund_failed",
         f"refund:{refund.pk}:failed",
@@ -286,14 +286,14 @@ def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
     )
 
 
-def carry_refund(failed: Refund, again: Refund, now: datetime) -> ledger.Posting:
-    """Money that a failed refund still holds moves to the refund that tries again."""
+def carry_refund(failed: Refund, new_refund: Refund, now: datetime) -> ledger.Posting:
+    """Move the money that a failed refund still holds to the refund that retries it."""
     return _move(
         "refund_retried",
         f"refund:{failed.pk}:carried",
         failed.amount,
         source=refund_account(failed.pk),
-        target=refund_account(again.pk),
+        target=refund_account(new_refund.pk),
         now=now,
-        description=f"Refund {failed} tried again as {again}",
+        description=f"Refund {failed} retried as {new_refund}",
     )

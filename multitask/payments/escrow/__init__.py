@@ -1,1 +1,1 @@
-"""Money in escrow: release, refund, disputes between the two sides."""
+"""Money in escrow: release, refunds, and disputes between the two sides."""

@@ -1,4 +1,4 @@
-"""Disputes between the two sides: the money stays where it is until finance staff settles it with a split."""
+"""Disputes between the two sides: the money stays in escrow until finance staff settles the dispute with a split."""
 
 from datetime import datetime
 from typing import Any
@@ -33,33 +33,36 @@ from multitask.users.actor import Actor, Power, Role
 
 @database.transactional
 def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datetime, request_key: str = "") -> Dispute:
-    """Open a dispute as one of the two sides. Raises NotFound, Forbidden, NotFunded, WrongState or RefundInProgress."""
-    held = access.locked_escrow(actor, escrow_id)
-    if access.party(actor, held) not in {Role.CLIENT, Role.FREELANCER}:
+    """Open a dispute, as client or freelancer.
+
+    Raises NotFound, Forbidden, NotFunded, WrongState or RefundInProgress.
+    """
+    escrow = access.locked_escrow(actor, escrow_id)
+    if access.party(actor, escrow) not in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("Only the client or the freelancer can open a dispute.")
-    earlier = held.disputes.filter(open_key=request_key).first() if request_key else None
+    earlier = escrow.disputes.filter(open_key=request_key).first() if request_key else None
     if earlier is not None:
         return earlier
-    if held.state == EscrowState.PENDING_PAYMENT.value:
+    if escrow.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded
-    if held.state != EscrowState.FUNDED.value:
-        raise WrongState(f"This escrow is {held.state}; a dispute cannot be opened.")
-    if held.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
+    if escrow.state != EscrowState.FUNDED.value:
+        raise WrongState(f"This escrow is {escrow.state}; a dispute cannot be opened.")
+    if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
         raise RefundInProgress
-    return open_for(held, actor=actor, reason=reason, refund=None, now=now, request_key=request_key)
+    return open_for(escrow, actor=actor, reason=reason, refund=None, now=now, request_key=request_key)
 
 
 def open_for(
-    held: Escrow, *, actor: Actor, reason: str, refund: Refund | None, now: datetime, request_key: str = ""
+    escrow: Escrow, *, actor: Actor, reason: str, refund: Refund | None, now: datetime, request_key: str = ""
 ) -> Dispute:
-    """Hold the money; the caller has locked the escrow."""
-    require(held.escrow_state, EscrowState.DISPUTED)
-    held.state = EscrowState.DISPUTED.value
-    held.disputed_at, held.dispute_reason = now, reason
-    held.save(update_fields=["state", "disputed_at", "dispute_reason"])
-    audit.record("dispute_opened", actor=actor, now=now, escrow=held, note=reason)
+    """Open a dispute without checks; the caller has locked the escrow."""
+    require(escrow.escrow_state, EscrowState.DISPUTED)
+    escrow.state = EscrowState.DISPUTED.value
+    escrow.disputed_at, escrow.dispute_reason = now, reason
+    escrow.save(update_fields=["state", "disputed_at", "dispute_reason"])
+    audit.record("dispute_opened", actor=actor, now=now, escrow=escrow, note=reason)
     return Dispute.objects.create(
-        escrow=held, refund=refund, opened_by_id=actor.user_id, reason=reason, opened_at=now, open_key=request_key
+        escrow=escrow, refund=refund, opened_by_id=actor.user_id, reason=reason, opened_at=now, open_key=request_key
     )
 
 
@@ -74,23 +77,23 @@ def settle(
     now: datetime,
     request_key: str = "",
 ) -> Dispute | Approval:
-    """Share what is in escrow between the two sides, as finance staff; a large one waits for a second person.
+    """Divide what is in escrow between the two sides, as finance staff.
 
-    `freelancer_amount` is gross: the fee is taken from it. Raises NotFound, Forbidden, ProofNeeded, WrongState,
-    EscrowFrozen or AmountMismatch.
+    `freelancer_amount` is gross: the fee is taken from it. A large settlement creates and returns an approval. Raises
+    NotFound, Forbidden, ProofNeeded, WrongState, EscrowFrozen or AmountMismatch.
     """
     seen = access.dispute(actor, dispute_id)
     powers.require(actor, Power.SETTLE_DISPUTE, Forbidden("Only finance staff settles disputes."))
-    held = access.locked_escrow(actor, seen.escrow_id)
-    if access.party(actor, held) in {Role.CLIENT, Role.FREELANCER}:
-        raise Forbidden("Nobody settles a dispute of their own.")
+    escrow = access.locked_escrow(actor, seen.escrow_id)
+    if access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
+        raise Forbidden("You cannot settle a dispute about your own money.")
     dispute = Dispute.objects.get(pk=seen.pk)
     if request_key and dispute.settle_key == request_key:
         return dispute
-    earlier = approvals.asked(held, request_key)
+    earlier = approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
-    _require_settleable(held, dispute, client_amount, freelancer_amount)
+    _require_settleable(escrow, dispute, client_amount, freelancer_amount)
     arguments = {
         "dispute_id": dispute.pk,
         "client_minor": client_amount.amount_minor,
@@ -98,32 +101,35 @@ def settle(
         "note": note,
         "request_key": request_key,
     }
-    if approvals.is_large(held, held.remaining):
-        return approvals.ask(approvals.SETTLE, held, actor=actor, arguments=arguments, now=now, request_key=request_key)
-    approvals.require_none_open(held)
-    carry_out(held, arguments, actor, now)
+    if approvals.is_large(escrow, escrow.remaining):
+        return approvals.ask(
+            approvals.SETTLE, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+        )
+    approvals.require_none_open(escrow)
+    carry_out(escrow, arguments, actor, now)
     dispute.refresh_from_db()
     return dispute
 
 
-def _require_settleable(held: Escrow, dispute: Dispute, client_amount: Money, freelancer_amount: Money) -> None:
+def _require_settleable(escrow: Escrow, dispute: Dispute, client_amount: Money, freelancer_amount: Money) -> None:
     if dispute.state != DisputeState.OPEN.value:
         raise WrongState("This dispute is settled already.")
-    if held.frozen_at is not None:
+    if escrow.frozen_at is not None:
         raise EscrowFrozen
     both = (client_amount, freelancer_amount)
-    if any(a.currency != held.currency or a.amount_minor < 0 for a in both):
+    if any(a.currency != escrow.currency or a.amount_minor < 0 for a in both):
         raise AmountMismatch
-    if client_amount + freelancer_amount != held.remaining:
-        raise AmountMismatch(f"The two amounts have to add up to {held.remaining}.")
-    amounts.require_movable(held, client_amount)
+    if client_amount + freelancer_amount != escrow.remaining:
+        raise AmountMismatch(f"The two amounts have to add up to {escrow.remaining}.")
+    amounts.require_movable(escrow, client_amount)
 
 
-def carry_out(held: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Settle a dispute, at once or after a second person approved it; the caller has locked the escrow."""
     dispute = Dispute.objects.select_for_update(no_key=True).get(pk=arguments["dispute_id"])
-    to_client = Money(arguments["client_minor"], held.currency)
-    to_freelancer = Money(arguments["freelancer_minor"], held.currency)
-    _require_settleable(held, dispute, to_client, to_freelancer)
+    to_client = Money(arguments["client_minor"], escrow.currency)
+    to_freelancer = Money(arguments["freelancer_minor"], escrow.currency)
+    _require_settleable(escrow, dispute, to_client, to_freelancer)
     dispute.state = DisputeState.SETTLED.value
     dispute.settled_by_id, dispute.settled_at = actor.user_id, now
     dispute.client_minor, dispute.freelancer_minor = (
@@ -134,17 +140,17 @@ def carry_out(held: Escrow, arguments: dict[str, Any], actor: Actor, now: dateti
     dispute.settle_key = arguments["request_key"]
     dispute.save()
     audit.record(
-        "dispute_settled", actor=actor, now=now, escrow=held, amount=held.remaining, note=dispute.settlement_note
+        "dispute_settled", actor=actor, now=now, escrow=escrow, amount=escrow.remaining, note=dispute.settlement_note
     )
-    _carry_out(held, to_client, to_freelancer, actor, now)
+    _carry_out(escrow, to_client, to_freelancer, actor, now)
 
 
-def _carry_out(held: Escrow, to_client: Money, to_freelancer: Money, actor: Actor, now: datetime) -> None:
+def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Actor, now: datetime) -> None:
     if to_client.amount_minor:
         refund = Refund.objects.create(
-            escrow=held,
-            payment=held.payments.get(state=PaymentState.SUCCEEDED.value),
-            provider=held.provider,
+            escrow=escrow,
+            payment=escrow.payments.get(state=PaymentState.SUCCEEDED.value),
+            provider=escrow.provider,
             amount_minor=to_client.amount_minor,
             currency=to_client.currency,
             state=RefundState.PENDING.value,
@@ -154,11 +160,11 @@ def _carry_out(held: Escrow, to_client: Money, to_freelancer: Money, actor: Acto
             created_at=now,
             decided_at=now,
         )
-        refund_calls.send(held, refund, now)
+        refund_calls.send(escrow, refund, now)
     if to_freelancer.amount_minor:
-        releases.share_out(held, to_freelancer, actor=actor, now=now)
+        releases.share_out(escrow, to_freelancer, actor=actor, now=now)
     else:
-        # The whole goes back: the escrow is funded again until the provider confirms the refund.
-        require(held.escrow_state, EscrowState.FUNDED)
-        held.state = EscrowState.FUNDED.value
-        held.save(update_fields=["state"])
+        # Everything is refunded: the escrow is funded again until the provider confirms the refund.
+        require(escrow.escrow_state, EscrowState.FUNDED)
+        escrow.state = EscrowState.FUNDED.value
+        escrow.save(update_fields=["state"])

@@ -1,4 +1,4 @@
-"""The state of a milestone, as it follows the work and the money."""
+"""State changes of a milestone, caused by the work or by the escrow."""
 
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ _TIMES: Final = {
 
 
 def advance(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
-    """Move a milestone to a state that may follow its own; the caller holds its lock. Raises WrongStep."""
+    """Change a milestone's state and set its time; the caller holds the lock. Raises WrongStep."""
     require(milestone.milestone_state, state)
     milestone.state = state.value
     changed = ["state"]
@@ -26,6 +26,6 @@ def advance(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
 
 
 def close(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
-    """Complete or cancel a milestone whose money has left escrow, unless it is closed; the caller holds its lock."""
+    """Complete or cancel a milestone whose escrow is closed, unless it already is; the caller holds the lock."""
     if milestone.milestone_state not in CLOSED_MILESTONES:
         advance(milestone, state, now)

@@ -1,4 +1,4 @@
-"""What an actor could do with an escrow now: the same rules as the commands', asked instead of enforced."""
+"""The actions that an actor may take on an escrow now, by the same rules that the commands enforce."""
 
 from collections.abc import Sequence
 
@@ -10,26 +10,26 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
-    """Return the names of commands that would be accepted now, in the order in which a page shows them."""
+    """Return the names of the actions that would be accepted now, in the order in which pages show them."""
     return allowed_each(actor, [escrow])[escrow.pk]
 
 
 def allowed_each(actor: Actor, escrows: Sequence[Escrow]) -> dict[int, list[str]]:
-    """Return the same for several escrows by their ids. Two statements at most."""
+    """Return the permitted actions of several escrows by their ids, with at most two SQL statements."""
     refunds = _open_refunds(escrows)
     found = {escrow.pk: _allowed(actor, escrow, refunds.get(escrow.pk)) for escrow in escrows}
-    # While a decision of the staff waits for a second person, the staff decides nothing else.
-    decidable = [held.pk for held in escrows if found[held.pk] and access.party(actor, held) in STAFF_ROLES]
+    # While a decision waits for a second person, the commands refuse all other decisions of the staff.
+    decidable = [escrow.pk for escrow in escrows if found[escrow.pk] and access.party(actor, escrow) in STAFF_ROLES]
     return found | {escrow_id: [] for escrow_id in approvals.with_open(decidable)}
 
 
 def _open_refunds(escrows: Sequence[Escrow]) -> dict[int, Refund]:
-    """Return the open refunds by escrow; an escrow has one at most."""
-    asked = [held.pk for held in escrows if held.state == EscrowState.FUNDED.value and held.frozen_at is None]
-    if not asked:
+    """Return the open refunds by escrow id; an escrow has at most one."""
+    funded = [escrow.pk for escrow in escrows if escrow.state == EscrowState.FUNDED.value and escrow.frozen_at is None]
+    if not funded:
         return {}
     states = [state.value for state in OPEN_REFUNDS]
-    found = Refund.objects.filter(escrow__in=asked, source="escrow", state__in=states)
+    found = Refund.objects.filter(escrow__in=funded, source="escrow", state__in=states)
     return {refund.escrow_id: refund for refund in found}
 
 

@@ -1,4 +1,4 @@
-"""Refunds at the provider: the call, and what its confirmations do to refund, escrow and ledger."""
+"""Refunds at the provider: the call, and the effect of its outcome on refund, escrow and ledger."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -82,10 +82,9 @@ def _close(escrow: Escrow, now: datetime) -> None:
 
 
 def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) -> None:
-    """Put the money back where it was taken from; the caller holds the locks.
+    """Return the money to its source; the caller holds the locks.
 
-    From an escrow that was shared out meanwhile it cannot go back: it waits in the refund's own
-    account until staff tries again.
+    If the escrow was released meanwhile, the money stays in the refund's own ledger account until staff retries.
     """
     if not may(RefundState(refund.state), RefundState.FAILED):
         return
@@ -99,7 +98,7 @@ def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) 
     if was_paid:
         _undo(escrow, refund, now)
     if refund.source == "escrow" and escrow.auto_release_at is not None:
-        # Somebody decided that money goes back to the client: silence must not send it the other way.
+        # A refund was decided, so the rest must not be released to the freelancer without a new decision.
         escrow.auto_release_at = None
         escrow.save(update_fields=["auto_release_at"])
     history.refund_became(escrow, refund, HistoryStatus.FAILED, now, reason=refund.failure_reason)
@@ -135,7 +134,7 @@ def _payment_became(refund: Refund, state: PaymentState) -> None:
 
 
 def send(escrow: Escrow, refund: Refund, now: datetime, *, carried_from: Refund | None = None) -> None:
-    """Reserve the money and begin the call; it comes from the refund's source or from one that failed."""
+    """Reserve the money and create the operation. The money comes from `carried_from`, a failed refund, if given."""
     history.refund_started(escrow, refund, now)
     engine.begin(
         CREATE_REFUND,
@@ -156,13 +155,13 @@ def send(escrow: Escrow, refund: Refund, now: datetime, *, carried_from: Refund 
 
 
 def retry_key(refund: Refund) -> str:
-    """The request key of the one refund that may try a failed one again."""
+    """Return the request key of the only refund that may retry this failed one."""
     return f"resend:{refund.pk}"
 
 
 def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note: str = "") -> Refund:
-    """Try once more with money that waits in the failed refund's own account, under a new refund."""
-    again = Refund.objects.create(
+    """Create a new refund from the money that the failed refund still holds."""
+    new_refund = Refund.objects.create(
         escrow=escrow,
         payment=refund.payment,
         provider=refund.provider,
@@ -180,12 +179,12 @@ def resend(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note:
     refund.holds_money = False
     refund.save(update_fields=["holds_money"])
     audit.record("refund_retried", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
-    send(escrow, again, now, carried_from=refund)
-    return again
+    send(escrow, new_refund, now, carried_from=refund)
+    return new_refund
 
 
 def _explanation(refund: Refund, code: str, reason: str) -> str:
-    """Return why the refund failed in a sentence that a person can act on."""
+    """Return a message for users that explains the failure."""
     return engine.provider_for(refund.provider, Refunds).refund_failure(code, reason).sentence
 
 
@@ -193,7 +192,7 @@ class CreateRefund:
     """Performs `create_refund`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderRefund:
-        """Create it."""
+        """Create the refund."""
         wanted = operation.arguments
         return supporting(provider, Refunds).create_refund(
             reference=operation.reference,
@@ -213,12 +212,12 @@ class CreateRefund:
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Put the money back."""
+        """Return the money to its source."""
         assert operation.escrow_id is not None  # noqa: S101
         escrow = access.lock_by_id(operation.escrow_id)
         refund = Refund.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         fail(escrow, refund, error.code, error.message, now)
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""

@@ -1,8 +1,8 @@
-"""Refunds before release: at once by those who may, else asked for and answered.
+"""Refunds before release: immediate, or by a request that has to be answered.
 
-Staff and the freelancer may refund at once. The client may at once while the work has not
-started or the milestone is cancelled; otherwise the refund is a request that the freelancer answers,
-or finance staff in their place; silence accepts it, and a refusal opens a dispute.
+Staff and the freelancer refund immediately, and so does the client while the work has not started or the milestone
+is cancelled. Otherwise the client's refund is a request that the freelancer answers, or finance staff for them:
+no answer in time accepts it, and a refusal opens a dispute.
 """
 
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ AT_ONCE: Final = NOT_STARTED | {MilestoneState.CANCELLED}
 
 
 def is_immediate(actor: Actor, escrow: Escrow) -> bool:
-    """Return whether this actor's refund needs nobody's answer."""
+    """Return whether a refund by this actor takes effect without an answer from the other side."""
     role = access.party(actor, escrow)
     if role is Role.CLIENT:
         return escrow.milestone.milestone_state in AT_ONCE
@@ -72,11 +72,11 @@ def ask_or_refund(
     now: datetime,
     request_key: str = "",
 ) -> Refund | approvals.Approval:
-    """Refund at once, or ask for it, as the actor's part in the escrow allows; `amount` None is all that is left.
+    """Refund at once or create a refund request, depending on the actor; `amount` None means all that is left.
 
-    A large refund by staff waits for a second person and answers the approval instead. Raises
-    NotFound, Forbidden, ProofNeeded, NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress,
-    AmountTooLarge, CurrencyMismatch, TooManyRequests or KeyReused.
+    A large refund by staff creates and returns an approval instead. Raises NotFound, Forbidden, ProofNeeded,
+    NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress, AmountTooLarge, CurrencyMismatch,
+    TooManyRequests or KeyReused.
     """
     escrow = access.locked_escrow(actor, escrow_id)
     is_party = access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}
@@ -94,7 +94,7 @@ def ask_or_refund(
     if not is_party:
         approvals.require_none_open(escrow)
     elif actor.user_id is not None:
-        # The amount that is left is another after each refund.
+        # The remaining amount differs after each refund, so each counts as one object.
         key = f"{escrow.pk}:{escrow.remaining.amount_minor}:{now.timestamp()}"
         limits.count(user_id=actor.user_id, purpose=limits.Purpose.REFUND, key=key, now=now)
     if is_immediate(actor, escrow):
@@ -103,7 +103,7 @@ def ask_or_refund(
 
 
 def _earlier(actor: Actor, escrow: Escrow, amount: Money | None, reason: str, request_key: str) -> Refund | None:
-    """What the same request did before, if it was cut off after its commit."""
+    """Return the refund that an earlier attempt of the same request created, or None. Raises KeyReused."""
     if not request_key:
         return None
     found = Refund.objects.filter(requested_by_id=actor.user_id, request_key=request_key).first()
@@ -116,7 +116,7 @@ def _earlier(actor: Actor, escrow: Escrow, amount: Money | None, reason: str, re
 
 
 def _checked(escrow: Escrow, amount: Money | None) -> Money:
-    """The amount to refund, if anything may be refunded now."""
+    """Return the amount to refund. Raises if nothing or not that much may be refunded now."""
     if escrow.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
@@ -155,7 +155,7 @@ def start(
     now: datetime,
     request_key: str = "",
 ) -> Refund:
-    """Reserve the money and send it back; the caller holds the lock and has checked the amount."""
+    """Create a refund that needs no answer; the caller holds the lock and has checked the amount."""
     refund = Refund.objects.create(
         escrow=escrow,
         payment=_payment_of(escrow),
@@ -218,9 +218,9 @@ def _require_asked(refund: Refund) -> None:
 def answer(
     *, actor: Actor, refund_id: Identifier, accept: bool, note: str = "", now: datetime, request_key: str = ""
 ) -> Refund | approvals.Approval:
-    """Answer a client's request as its freelancer or as finance staff; refusing opens a dispute.
+    """Accept or refuse a refund request, as the freelancer or finance staff; refusing opens a dispute.
 
-    Silence is the system's acceptance. A large one that staff accepts waits for a second person and answers the
+    The system accepts requests without an answer in time. A large refund that staff accepts creates and returns an
     approval instead. Raises NotFound, Forbidden, ProofNeeded, WrongState or EscrowFrozen.
     """
     escrow, refund = _locked(actor, refund_id)
@@ -247,7 +247,7 @@ def answer(
 
 
 def _answered(escrow: Escrow, refund: Refund, request_key: str) -> Refund | approvals.Approval | None:
-    """What the same answer did before, if it was cut off after its commit."""
+    """Return what an earlier attempt of the same answer created or changed, or None."""
     if request_key and refund.answer_key == request_key:
         return refund
     return approvals.asked(escrow, request_key)
@@ -268,7 +268,7 @@ def _decided(refund: Refund, state: RefundState, actor: Actor, note: str, now: d
 
 def _accept(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
     _decided(refund, RefundState.PENDING, actor, note, now)
-    # The two sides are told who decided: the freelancer's own word is another thing than the staff's.
+    # The event names who decided, since both sides are notified of it: the freelancer or the staff.
     event = "refund_granted" if access.party(actor, escrow) in STAFF_ROLES else "refund_accepted"
     audit.record(event, actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
     refund_calls.send(escrow, refund, now)
@@ -285,7 +285,7 @@ def _refuse(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: dateti
 
 @database.transactional
 def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
-    """Take one's own request back."""
+    """Withdraw a refund request, as its client. Raises NotFound, Forbidden or WrongState."""
     escrow, refund = _locked(actor, refund_id)
     access.require_client(actor, escrow, "Only the client can take a refund request back.")
     _require_asked(refund)
@@ -299,10 +299,10 @@ def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
 
 @database.transactional
 def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "") -> Refund | approvals.Approval:
-    """Send a failed refund again as finance staff, once, as a new refund of the same amount and source.
+    """Retry a failed refund, as finance staff: once, as a new refund of the same amount and source.
 
-    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
-    NotFound, WrongState and what a refund raises.
+    A large refund creates and returns an approval instead. Raises Forbidden, ProofNeeded, NotFound, NotFunded,
+    WrongState, DisputeOpen, EscrowFrozen, RefundInProgress or AmountTooLarge.
     """
     powers.require(actor, Power.REFUND, Forbidden())
     escrow, refund = _locked(actor, refund_id)
@@ -336,11 +336,11 @@ def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetim
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Carry out a large refund that a second person approved, or the answer to the client's request for one."""
+    """Carry out an approved refund, or the approved acceptance of a refund request."""
     if "refund_id" in arguments:
-        asked = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
-        _require_answerable(escrow, asked)
-        _accept(escrow, asked, actor, arguments["note"], now)
+        refund = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
+        _require_answerable(escrow, refund)
+        _accept(escrow, refund, actor, arguments["note"], now)
         return
     amount = _checked(escrow, Money(arguments["amount_minor"], escrow.currency))
     reason, note = arguments["reason"], arguments["note"]
@@ -348,13 +348,13 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
 
 
 def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Try a large refund again that a second person approved."""
+    """Carry out an approved retry of a refund."""
     refund = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
     _require_retriable(escrow, refund)
     _retry(escrow, refund, actor, arguments["note"], now)
 
 
 def unanswered(*, now: datetime) -> list[int]:
-    """Requests that the freelancer has been silent about for as long as the terms allow: all, the oldest first."""
+    """Return the ids of all refund requests that were not answered in time, oldest first."""
     due = Refund.objects.filter(state=RefundState.REQUESTED.value, answer_by_at__lte=now, escrow__frozen_at=None)
     return list(due.order_by("answer_by_at").values_list("pk", flat=True))

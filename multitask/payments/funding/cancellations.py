@@ -1,4 +1,4 @@
-"""Cancelling an escrow that nobody has paid, and its payment at the provider."""
+"""Cancellation of an unpaid escrow, and of its payment at the provider."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -28,7 +28,7 @@ NOTHING_TO_CANCEL: Final = "nothing_to_cancel"
 
 
 def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
-    """Cancel an escrow that waits for its payment; the caller holds its lock."""
+    """Cancel an unpaid escrow and its pending payments; the caller holds the lock."""
     require(escrow.escrow_state, EscrowState.CANCELLED)
     escrow.state, escrow.cancelled_at = EscrowState.CANCELLED.value, now
     escrow.save(update_fields=["state", "cancelled_at"])
@@ -39,17 +39,17 @@ def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
 
 
 class CancelPayment:
-    """Performs `cancel_payment`. Money that arrived first is sent back when its payment is confirmed."""
+    """Performs `cancel_payment`. If the payment succeeds first, its confirmation refunds it."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
-        """Cancel it. While its creation is unanswered, its id is not known."""
+        """Cancel the payment. Its id is unknown while the outcome of its creation is."""
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             raise _not_there(payment, operation)
         return supporting(provider, Collects).cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
 
     def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
-        """Read the payment: cancelled or paid, it is decided."""
+        """Return the payment's state if it is final: cancelled or succeeded."""
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             return ABSENT
@@ -62,7 +62,7 @@ class CancelPayment:
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Paid first: its confirmation sends the money back. Never created: there is nothing to pay."""
+        """Mark a payment that was never created as cancelled. If it was paid first, its confirmation refunds it."""
         if error.code != NOTHING_TO_CANCEL:
             return
         assert operation.escrow_id is not None  # noqa: S101
@@ -74,7 +74,7 @@ class CancelPayment:
             history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""
 
 

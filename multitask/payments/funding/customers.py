@@ -1,4 +1,4 @@
-"""Clients as the provider's customers, so that their cards can be saved there."""
+"""Clients' customer objects at the provider, which saved cards are attached to."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -12,9 +12,10 @@ CREATE_CUSTOMER: Final = "create_customer"
 
 
 def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.Call | None]:
-    """Return the user's customer and the call that must create it first, if any; in the caller's transaction.
+    """Return the user's customer, and the call that creates it at the provider if that is still needed.
 
-    A new call is claimed: the caller makes it after its commit. A provider that saves no cards has no customers.
+    Runs in the caller's transaction. A new call is already claimed: the caller makes it after the commit. A provider
+    that does not save cards needs no customers.
     """
     customer = _customer(user, provider, now)
     if customer.provider_customer_id or not supports(engine.provider_named(provider), SavesMethods):
@@ -39,7 +40,7 @@ def _customer(user: User, provider: str, now: datetime) -> Customer:
     customer = Customer.objects.filter(user=user, provider=provider).first()
     if customer is not None:
         return customer
-    # Another request may insert it at the same moment; the update of nothing waits for it and returns its row.
+    # If another request inserts it at the same moment, the update without effect waits for it and returns its row.
     (customer,) = Customer.objects.bulk_create(
         [Customer(user=user, provider=provider, created_at=now)],
         update_conflicts=True,
@@ -69,8 +70,8 @@ class CreateCustomer:
         return str(state)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Nothing was created and nothing has to be undone."""
+        """Do nothing: no customer was created, and nothing has to be undone."""
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""

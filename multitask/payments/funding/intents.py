@@ -1,7 +1,7 @@
-"""From an agreed milestone to money in escrow.
+"""Payments: from an agreed milestone to a funded escrow.
 
 `create_intent` writes the intent and claims its calls in one transaction, calls the provider, and commits each
-outcome. `confirm` applies what the provider says of a payment; it alone funds an escrow.
+outcome. `confirm` applies the provider's state of a payment; only it funds an escrow.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ _SYSTEM = Actor.system("provider")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What the browser needs to pay. `existing` is true when it was asked for before."""
+    """The payment to be made. `existing` is true if an earlier request created it."""
 
     escrow: Escrow
     payment: Payment
@@ -54,7 +54,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """What the first transaction has written, and the calls whose outcome is still needed."""
+    """The result of the first transaction: the payment, and the calls that are still to be made."""
 
     payment: Payment
     existing: bool
@@ -63,12 +63,12 @@ class _Prepared:
 
 
 def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
-    """Create the payment of a milestone as its payer, or return the one there is.
+    """Create the payment of a milestone, as its payer, or return the existing one.
 
     Raises NotFound, Forbidden, WrongState, TooManyRequests, ProviderRefused or ProviderUnavailable; after the
-    last, asking again continues where it stopped.
+    last, a repeated request continues where this one stopped.
     """
-    # Before the claims are committed: a process may be paused at that very moment.
+    # Taken before the claims are committed, since the process may be paused during the commit.
     began = send_deadline.moment()
     prepared = _prepare(actor, milestone_id, now)
     if prepared.payment_call is None:
@@ -79,7 +79,7 @@ def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
         engine.answered(prepared.payment_call, now=now, began=began)
     except ProviderRefused as refusal:
         if refusal.detail == CALLED_OFF:
-            raise WrongState("The task was called off.") from refusal
+            raise WrongState("The task was cancelled.") from refusal
         raise
     payment = Payment.objects.select_related("escrow").get(pk=prepared.payment.pk)
     return Intent(escrow=payment.escrow, payment=payment, existing=prepared.existing)
@@ -135,7 +135,7 @@ def _open(milestone: Milestone, actor: Actor, now: datetime) -> Escrow:
 
 
 def _payment_of(escrow: Escrow, now: datetime) -> tuple[Payment, bool]:
-    """Return the payment that counts, one that succeeded or else the newest; a new one when that was cancelled."""
+    """Return the succeeded payment, else the newest; a new one (and True) if that was cancelled."""
     counting = [PaymentState.SUCCEEDED.value, PaymentState.PENDING.value, PaymentState.CANCELLED.value]
     found = list(escrow.payments.filter(state__in=counting).order_by("-pk"))
     paid = next((payment for payment in found if payment.state == PaymentState.SUCCEEDED.value), None)
@@ -184,7 +184,7 @@ def _begin_call(escrow: Escrow, payment: Payment, customer: Customer, sequence: 
 
 
 def _create_customer(customer_call: engine.Call, payment_call: engine.Call, now: datetime, began: Moment) -> None:
-    """Create the customer first; without one the payment's call is not made, so its claim is given back."""
+    """Create the customer; if that fails, release the claim of the payment's call, which needs the customer."""
     try:
         engine.answered(customer_call, now=now, began=began)
     except Exception:
@@ -195,7 +195,7 @@ def _create_customer(customer_call: engine.Call, payment_call: engine.Call, now:
 
 @database.transactional
 def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
-    """Apply the provider's state of a payment; this alone funds an escrow. Raises UnknownObject."""
+    """Apply the provider's state of a payment; only this funds an escrow. Raises UnknownObject."""
     known = _known(provider, state)
     if known is None:
         raise UnknownObject(detail=state.id)
@@ -221,13 +221,13 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
 def _known(provider: str, state: ProviderPayment) -> tuple[int, int] | None:
     """Return the ids of the payment and its escrow, or None."""
     wanted = references.object_filter("provider_payment_id", state.id, state.reference, CREATE_PAYMENT)
-    # Nulls come last: a row that has the id goes before one that has none yet.
+    # Nulls sort last, so a row with the id comes before one without.
     found = Payment.objects.filter(wanted, provider=provider).order_by("provider_payment_id")
     return found.values_list("pk", "escrow_id").first()
 
 
 def _note(payment: Payment, state: ProviderPayment) -> None:
-    """Facts that only ever become known, never change."""
+    """Store facts that become known once and then never change."""
     payment.provider_payment_id = state.id
     if state.continuation is not None:
         payment.payer_token = payment.payer_token or state.continuation.token
@@ -238,7 +238,7 @@ def _note(payment: Payment, state: ProviderPayment) -> None:
 
 
 def _name(escrow: Escrow, payment: Payment) -> None:
-    """Show with the escrow the payment that counts for it: the one that funded it, until then the newest."""
+    """Set the escrow's payment id: that of the payment that funded it, until then of the newest."""
     assert payment.provider_payment_id is not None  # noqa: S101
     if _awaits(escrow) and escrow.provider_payment_id != payment.provider_payment_id:
         escrow.provider_payment_id = payment.provider_payment_id
@@ -246,7 +246,7 @@ def _name(escrow: Escrow, payment: Payment) -> None:
 
 
 def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
-    """Money has arrived: into escrow if it is what was asked for, else to one side."""
+    """Fund the escrow if the received amount is the expected one, else set the payment aside."""
     if payment.state not in {PaymentState.PENDING.value, PaymentState.CANCELLED.value}:
         return
     received = state.received if state.received is not None else state.amount
@@ -281,7 +281,7 @@ def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> N
 
 
 def _record_fee(payment: Payment, state: ProviderPayment, now: datetime) -> None:
-    """Book the provider's fee once; it may become known later than the payment itself."""
+    """Post the provider's fee once; it may become known after the payment."""
     if state.fee is None or payment.fee_minor is not None:
         return
     payment.fee_minor = state.fee.amount_minor
@@ -298,8 +298,8 @@ class CreatePayment:
         wanted = operation.arguments
         customer_id, escrow_state = _customer_and_escrow(provider, operation)
         if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
-            # It was called off since the intent was written, as while the customer was created.
-            raise Rejected(CALLED_OFF, "The task was called off.")
+            # The milestone was cancelled after the intent was committed.
+            raise Rejected(CALLED_OFF, "The task was cancelled.")
         if customer_id is None:
             raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
         return supporting(provider, Collects).create_payment(
@@ -333,7 +333,7 @@ class CreatePayment:
         )
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Saved cards: kept by the provider, listed here by what their owner recognises."""
+"""Saved cards: stored by the provider; only what their owner recognises them by is stored here."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from multitask.users.models import User
 
 
 def _customer(actor: Actor, now: datetime) -> Customer:
-    """Return the actor as the provider's customer, created there if need be."""
+    """Return the actor's customer, created at the provider if needed. Raises Forbidden."""
     if not actor.is_client or actor.user_id is None:
         raise Forbidden("Only a client can save cards.")
     with direct_calls.answered():
@@ -42,9 +42,9 @@ def _intend_customer(user_id: int, now: datetime) -> tuple[Customer, engine.Call
 
 
 def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
-    """Let the browser save a card without a payment; it continues as the answer says.
+    """Begin to save a card without a payment; the browser continues as the returned state says.
 
-    Raises Forbidden, TooManyRequests or the provider's refusal.
+    Raises Forbidden, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
@@ -58,16 +58,16 @@ def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
 
 
 def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> SavedMethod:
-    """Keep a card that the browser made with the provider's script.
+    """Save a card that the browser created with the provider's script.
 
-    Raises Forbidden, TooManyRequests or the provider's refusal.
+    Raises Forbidden, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
     provider = engine.provider_for(customer.provider, SavesMethods)
     known = SavedMethod.objects.filter(provider=customer.provider, provider_method_id=method_id)
     earlier = known.exclude(detached_at=None).first()
-    # After a card was deleted, its key must not replay the answer from before.
+    # A card that was deleted and is saved again needs a new key, or the provider would replay its old response.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
     key = f"{method_id}:{generation}"
     limits.count(user_id=customer.user_id, purpose=limits.Purpose.CARD, key=key, now=now)
@@ -106,7 +106,7 @@ def _keep(customer: Customer, state: MethodState, actor: Actor, now: datetime) -
 
 
 def owned(actor: Actor) -> QuerySet[SavedMethod]:
-    """The actor's saved cards."""
+    """Select the actor's saved cards."""
     if actor.user_id is None:
         return SavedMethod.objects.none()
     return SavedMethod.objects.filter(customer__user_id=actor.user_id, detached_at=None)
@@ -120,7 +120,7 @@ def _own(actor: Actor, method_id: int) -> SavedMethod:
 
 
 def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
-    """Forget a saved card, here and at the provider. Raises NotFound."""
+    """Delete a saved card, here and at the provider. Raises NotFound, ProviderRefused or ProviderUnavailable."""
     method = _own(actor, method_id)
     provider = engine.provider_for(method.provider, SavesMethods)
     with direct_calls.answered():
@@ -139,11 +139,14 @@ def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
 
 
 def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
-    """Make a saved card the one that is offered first. Raises NotFound, TooManyRequests or the provider's refusal."""
+    """Make a saved card the default.
+
+    Raises NotFound, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    """
     method = _own(actor, method_id)
     customer = method.customer
     assert customer.provider_customer_id is not None  # noqa: S101
-    # Each call changes the customer at the provider, also one that names the same card again.
+    # Every call changes the customer at the provider, even if the card is the default already, so each is counted.
     key = f"{method.provider_method_id}:{now.timestamp()}"
     limits.count(user_id=customer.user_id, purpose=limits.Purpose.DEFAULT_CARD, key=key, now=now)
     with direct_calls.answered():
@@ -159,7 +162,7 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
 
 @database.transactional
 def confirm(provider: str, state: MethodState, now: datetime) -> None:
-    """Apply the provider's state of a saved card. Raises UnknownObject for a stranger's."""
+    """Apply the provider's state of a saved card. Raises UnknownObject for an unknown customer."""
     if not state.customer_id:
         known = SavedMethod.objects.filter(provider=provider, provider_method_id=state.id, detached_at=None)
         known.update(detached_at=now)
@@ -171,7 +174,7 @@ def confirm(provider: str, state: MethodState, now: datetime) -> None:
 
 
 def confirm_setup(provider: str, state: SetupState, now: datetime) -> None:
-    """A card was saved in the browser: read it and keep it."""
+    """Store the card of a completed set-up. Raises UnknownObject."""
     if state.status != "succeeded" or not state.method_id:
         return
     methods = engine.provider_for(provider, SavesMethods)

@@ -1,4 +1,4 @@
-"""Payments that arrived but fit no escrow: put to one side, and sent back."""
+"""Payments that arrived but fit no escrow: set aside, and refunded."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -18,25 +18,25 @@ _SYSTEM: Final = Actor.system("provider")
 
 
 def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, now: datetime) -> None:
-    """Keep money apart that is not what the escrow waits for; the caller saves the payment."""
+    """Book a received payment that the escrow does not expect as unapplied; the caller saves the payment."""
     require(PaymentState(payment.state), PaymentState.REVIEW)
     payment.state = PaymentState.REVIEW.value
     payment.review_reason = reason
-    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_SPOKEN[reason])
+    history.deposit_became(escrow, payment, HistoryStatus.FAILED, now, reason=_REASONS[reason])
     audit.record("payment_review", actor=_SYSTEM, now=now, escrow=escrow, amount=received, note=reason)
     postings.receive_unapplied(payment, received, now)
 
 
-_SPOKEN: Final = {
-    "amount_mismatch": "The amount received is not the amount asked for; our staff looks at it.",
-    "second_payment": "The task was paid already or called off; this payment is sent back.",
+_REASONS: Final = {
+    "amount_mismatch": "The amount received is not the amount of the payment; our staff is reviewing it.",
+    "second_payment": "The task was already paid or cancelled; this payment is being refunded.",
 }
 
 
 def send_back(
     escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
 ) -> Refund:
-    """Refund a payment that was set aside, whole. The caller holds the escrow's lock."""
+    """Refund the whole of an unapplied payment; the caller holds the escrow's lock."""
     refund = Refund.objects.create(
         escrow=escrow,
         payment=payment,
@@ -59,10 +59,9 @@ def send_back(
 
 @database.transactional
 def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund | Approval:
-    """Send back a payment that is under review, as finance staff.
+    """Refund a payment that is under review, as finance staff.
 
-    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded,
-    NotFound or WrongState.
+    A large payment creates and returns an approval instead. Raises Forbidden, ProofNeeded, NotFound or WrongState.
     """
     powers.require(actor, Power.REFUND, Forbidden())
     payment = Payment.objects.filter(pk=payment_id).first()
@@ -83,11 +82,11 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = 
 def _returnable(payment: Payment) -> Money:
     under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
-        raise WrongState("Only a payment under review can be sent back, once.")
+        raise WrongState("Only a payment under review can be refunded, and only once.")
     return Money(payment.received_minor, payment.received_currency)
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Send a large payment back that a second person approved."""
+    """Carry out the approved refund of an unapplied payment."""
     payment = Payment.objects.get(pk=arguments["payment_id"], escrow=escrow)
     send_back(escrow, payment, _returnable(payment), actor=actor, now=now, note=arguments["note"])

@@ -1,4 +1,4 @@
-"""Chargebacks: a cardholder's bank contests a payment, and the escrow is frozen at once."""
+"""Chargebacks: the cardholder's bank contests a payment, and the escrow is frozen at once."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,14 +14,14 @@ from multitask.payments.provider import DisputeState, DisputeStatus
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
-# An inquiry that was closed and a chargeback that was won leave the money where it was.
+# These outcomes do not move any money.
 HARMLESS: Final = frozenset({DisputeStatus.WON, DisputeStatus.WARNING_CLOSED, DisputeStatus.PREVENTED})
 CLOSED: Final = HARMLESS | {DisputeStatus.LOST}
 
 
 @database.transactional
 def confirm(provider: str, state: DisputeState, now: datetime) -> None:
-    """Take over what the provider says of a chargeback. Raises UnknownObject."""
+    """Apply the provider's state of a chargeback, and freeze or unfreeze its escrow. Raises UnknownObject."""
     payment = _payment(provider, state)
     if payment is None:
         raise UnknownObject(detail=state.id)
@@ -48,16 +48,16 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
     if chargeback.closed_at is None or state.status in CLOSED:
         chargeback.status = state.status.value
     chargeback.save()
-    _freeze_or_thaw(escrow, now)
+    _freeze_or_unfreeze(escrow, now)
 
 
 def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
-    """Which of these chargebacks of our payments stand otherwise in our books, or not at all; their ids."""
+    """Return the ids of those chargebacks of our payments that are unknown here or have another status."""
     by_id = {state.id: state for state in states}
     known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
     statuses = dict(known.values_list("provider_dispute_id", "status"))
-    news = [state for state in by_id.values() if statuses.get(state.id) != state.status]
-    return [state.id for state in news if _payment(provider, state) is not None]
+    changed = [state for state in by_id.values() if statuses.get(state.id) != state.status]
+    return [state.id for state in changed if _payment(provider, state) is not None]
 
 
 def _payment(provider: str, state: DisputeState) -> Payment | None:
@@ -68,13 +68,13 @@ def _payment(provider: str, state: DisputeState) -> Payment | None:
     )
 
 
-def _freeze_or_thaw(escrow: Escrow, now: datetime) -> None:
-    """Frozen while any chargeback is undecided or lost; a lost one is for finance staff to book."""
-    holding = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
-    if holding and escrow.frozen_at is None:
+def _freeze_or_unfreeze(escrow: Escrow, now: datetime) -> None:
+    """Freeze the escrow while a chargeback is open or lost. Finance staff books lost ones."""
+    is_contested = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
+    if is_contested and escrow.frozen_at is None:
         escrow.frozen_at = now
         audit.record("frozen", actor=_SYSTEM, now=now, escrow=escrow)
-    elif not holding and escrow.frozen_at is not None:
+    elif not is_contested and escrow.frozen_at is not None:
         escrow.frozen_at = None
         audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
         engine.wake(escrow.freelancer_id, now=now)

@@ -1,4 +1,4 @@
-"""The tables of the payment rules."""
+"""The tables of `payments`."""
 
 from multitask.payments.models.account import ConnectedAccount, Customer, ProviderCall, SavedMethod
 from multitask.payments.models.agreement import Agreement, Milestone

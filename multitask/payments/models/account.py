@@ -1,4 +1,4 @@
-"""What a provider holds for our users: accounts of freelancers, customers and their saved cards."""
+"""Users' objects at a provider: connected accounts of freelancers, customers and their saved cards."""
 
 from typing import ClassVar
 
@@ -10,9 +10,9 @@ from multitask.payments.models.fields import currency_check
 
 
 class ConnectedAccount(models.Model):
-    """A freelancer's account at the provider. `provider_account_id` is null until it exists there.
+    """A freelancer's connected account. `provider_account_id` is null until the account exists at the provider.
 
-    `bank_currencies` are those of its bank accounts: only these can be paid out from it.
+    `bank_currencies` are the currencies of its bank accounts: only these can be paid out.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -33,7 +33,7 @@ class ConnectedAccount(models.Model):
     updated_at = models.DateTimeField()
 
     class Meta:
-        """One account a user and provider, one row an account."""
+        """One account per user and provider, one row per account."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "provider"], name="payments_account_user"),
@@ -42,26 +42,26 @@ class ConnectedAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_account_id or f"account of user {self.user_id}"
 
     @property
     def can_receive(self) -> bool:
-        """Return whether money can be transferred to it."""
+        """Return whether the account can receive transfers."""
         return bool(self.provider_account_id) and self.transfers_enabled and not self.closed
 
     @property
     def onboarding_completed(self) -> bool:
-        """Return whether it can receive and pay out."""
+        """Return whether the account can receive transfers and pay out."""
         return self.can_receive and self.payouts_enabled and self.details_submitted
 
     def has_bank_for(self, currency: str) -> bool:
-        """Return whether money in this currency can be paid out from it."""
+        """Return whether the account can pay out this currency."""
         return currency in self.bank_currencies
 
 
 class Customer(models.Model):
-    """A client as the provider's customer, who may save cards there."""
+    """A client's customer object at the provider, which saved cards are attached to."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -71,7 +71,7 @@ class Customer(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """One customer a user and provider."""
+        """One customer per user and provider."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "provider"], name="payments_customer_user"),
@@ -79,12 +79,12 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_customer_id or f"customer of user {self.user_id}"
 
 
 class ProviderCall(models.Model):
-    """One object that a user made at the provider, or tried to, kept as long as it counts against the limits."""
+    """One object that a user created at the provider, or tried to; kept while it counts towards the limits."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -93,7 +93,7 @@ class ProviderCall(models.Model):
     made_at = models.DateTimeField()
 
     class Meta:
-        """Counted per user and purpose, newest first; deleted by age."""
+        """Rows are counted per user and purpose, newest first, and deleted by age."""
 
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "purpose", "-made_at"], name="payments_call_recent"),
@@ -101,12 +101,12 @@ class ProviderCall(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what was made."""
+        """Return purpose and key."""
         return f"{self.purpose} {self.key}"
 
 
 class SavedMethod(models.Model):
-    """A saved card, as far as we may know it: its number stays with the provider."""
+    """A saved card without its number, which only the provider stores."""
 
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="methods")
@@ -128,5 +128,5 @@ class SavedMethod(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what its owner would recognise."""
+        """Return what the owner recognises the card by."""
         return f"{self.brand or self.kind} ending in {self.last4}"

@@ -17,8 +17,8 @@ TITLE_MAX = 200
 class Agreement(models.Model):
     """What a payer and a payee have agreed on. Currency and terms never change.
 
-    `reference` is the name of whoever opened it for it, such as `task:12`; `link` is the path of the page on which
-    both sides see it.
+    `reference` is the name that the code which opened it uses, such as `task:12`; `link` is the path of the page on
+    which both sides see it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -37,7 +37,7 @@ class Agreement(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """One agreement per reference, between two people."""
+        """One agreement per reference; payer and payee are different users."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["reference"], name="payments_agreement_reference"),
@@ -50,12 +50,12 @@ class Agreement(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property
     def terms(self) -> Terms:
-        """The terms frozen when it was opened."""
+        """The terms, frozen when the agreement was opened."""
         return Terms(
             fee_basis_points=self.fee_basis_points,
             auto_release_days=self.auto_release_days,
@@ -67,7 +67,7 @@ class Agreement(models.Model):
 class Milestone(models.Model):
     """One part of an agreement's work, with its price; it is funded, delivered and released on its own.
 
-    The row's lock orders all commands on the milestone and its escrow: it is taken before the escrow's.
+    All commands on a milestone and its escrow lock this row first, so that they run one after the other.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -84,7 +84,7 @@ class Milestone(models.Model):
     cancelled_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Milestones of an agreement are ordered; their prices are positive."""
+        """Milestones of an agreement have distinct positions; their prices are positive."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["agreement", "position"], name="payments_milestone_position"),
@@ -103,7 +103,7 @@ class Milestone(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the title."""
+        """Return the title."""
         return self.title
 
     @property
@@ -113,7 +113,7 @@ class Milestone(models.Model):
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is completed or cancelled."""
+        """Return whether it is completed or cancelled."""
         return self.milestone_state in CLOSED_MILESTONES
 
     @property

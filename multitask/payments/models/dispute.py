@@ -1,4 +1,4 @@
-"""Disputes between the two sides, contested card payments, and what needs a second person."""
+"""Disputes between the two sides, chargebacks, and approvals by a second person."""
 
 import uuid
 from typing import ClassVar
@@ -12,7 +12,7 @@ from multitask.payments.states import DisputeState
 
 
 class Dispute(models.Model):
-    """Two sides who do not agree; finance staff settles it with a split."""
+    """A dispute between client and freelancer, which finance staff settles with a split."""
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -31,7 +31,7 @@ class Dispute(models.Model):
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
-        """At most one open dispute an escrow."""
+        """At most one open dispute per escrow."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -43,12 +43,12 @@ class Dispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
 
 class Chargeback(models.Model):
-    """A cardholder's bank contests a payment; the escrow is frozen while it does."""
+    """A payment contested by the cardholder's bank; the escrow is frozen until the chargeback is won or closed."""
 
     id = models.BigAutoField(primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
@@ -70,12 +70,12 @@ class Chargeback(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_dispute_id
 
 
 class Approval(models.Model):
-    """A large decision of one member of the staff that waits for a second one."""
+    """A large decision by one member of the staff, which another has to approve."""
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20)
@@ -90,7 +90,7 @@ class Approval(models.Model):
     decide_key = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
-        """One open approval of a kind an escrow; nobody decides on their own request."""
+        """One open approval per kind and escrow; the requester cannot decide it."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -105,5 +105,5 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what waits."""
+        """Return kind and escrow."""
         return f"{self.kind} of escrow {self.escrow_id}"

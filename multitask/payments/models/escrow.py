@@ -14,10 +14,10 @@ from multitask.payments.terms import Terms
 
 
 class Escrow(models.Model):
-    """The money of one milestone, from the first request to pay to its release or return.
+    """The money of one milestone, from the first payment request to its release or refund.
 
-    Amounts and terms are frozen at creation. `released_minor` is the gross that left for the
-    freelancer and the fee, `released_fee_minor` the fee in it; `refunded_minor` what went back.
+    Amounts and terms are frozen at creation. `released_minor` is the gross amount released, `released_fee_minor`
+    the fee included in it, `refunded_minor` the sum of paid refunds. Amounts are in minor units.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -53,7 +53,7 @@ class Escrow(models.Model):
     release_key = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
-        """One live escrow per milestone; the shares always add up; nothing leaves twice."""
+        """One uncancelled escrow per milestone; shares add up to the total; no more leaves than came in."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -112,12 +112,12 @@ class Escrow(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
     @property
     def escrow_state(self) -> EscrowState:
-        """The state as a word of `states`."""
+        """The state as a member of `EscrowState`."""
         return EscrowState(self.state)
 
     @property
@@ -127,7 +127,7 @@ class Escrow(models.Model):
 
     @property
     def remaining(self) -> Money:
-        """What was neither released nor refunded; includes what a refund under way has reserved."""
+        """The amount neither released nor refunded; includes what a pending refund has reserved."""
         return Money(self.total_minor - self.released_minor - self.refunded_minor, self.currency)
 
     @property
@@ -142,7 +142,7 @@ class Escrow(models.Model):
 
 
 class Payment(models.Model):
-    """One payment of the client at the provider; `payer_token` is from where the payer continues it."""
+    """One payment by the client at the provider; with `payer_token` the payer continues it in the browser."""
 
     id = models.BigAutoField(primary_key=True)
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="payments")
@@ -166,7 +166,7 @@ class Payment(models.Model):
     succeeded_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One row a payment of the provider; one live and one successful payment an escrow."""
+        """One row per payment at the provider; at most one pending and one succeeded payment per escrow."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["provider", "provider_payment_id"], name="payments_payment_provider_id"),
@@ -198,15 +198,15 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the provider's id."""
+        """Return the provider's id."""
         return self.provider_payment_id or f"payment {self.pk}"
 
 
 class Refund(models.Model):
-    """Money on its way back to the client, or the client's request for it.
+    """A refund to the client, or the client's request for one.
 
-    `source` names where it is taken from: the escrow, or a payment that never fitted one. `holds_money` is true while
-    a failed refund's money waits in its own account, since its escrow was released before the refund failed.
+    `source` is where the money is taken from: the escrow or an unapplied payment. `holds_money` is true while the
+    money of a failed refund stays in the refund's own ledger account, because its escrow was released meanwhile.
     """
 
     SOURCES = (("escrow", "escrow"), ("unapplied", "unapplied"))
@@ -237,7 +237,7 @@ class Refund(models.Model):
     processed_at = models.DateTimeField(null=True)
 
     class Meta:
-        """At most one refund of an escrow is open, so that answers and amounts stay plain."""
+        """At most one requested or pending refund per escrow, so that the remaining amount is unambiguous."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["provider", "provider_refund_id"], name="payments_refund_provider_id"),
@@ -272,10 +272,10 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that both sides see."""
+        """Return the id that both sides see."""
         return str(self.public_id)
 
     @property
     def amount(self) -> Money:
-        """What goes back."""
+        """The amount of the refund."""
         return Money(self.amount_minor, self.currency)

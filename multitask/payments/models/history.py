@@ -1,4 +1,4 @@
-"""What people see of the past: their wallet's history, and the audit trail of everything."""
+"""The wallet's history and the audit trail."""
 
 import uuid
 from typing import ClassVar
@@ -13,10 +13,10 @@ from multitask.payments.states import HistoryStatus
 
 
 class HistoryRow(models.Model):
-    """One event in one person's wallet, written in the same transaction as the event itself.
+    """One event in one user's wallet, written in the same transaction as the event itself.
 
-    `direction` is how the person's money moves: in, out, or neutral (it concerns them, but
-    none of it is theirs at that moment). `net_minor` is `amount_minor` less `fee_minor`.
+    `direction` is how the user's own money moves: in, out, or neutral (the event concerns the user but does not
+    change what they have). The net amount is `amount_minor` minus `fee_minor`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -40,7 +40,7 @@ class HistoryRow(models.Model):
     failure_reason = models.TextField(blank=True, default="")
 
     class Meta:
-        """Each event once a person; the newest first without sorting."""
+        """One row per event and user; the indexes return the newest first without sorting."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "reference"], name="payments_history_once"),
@@ -62,12 +62,12 @@ class HistoryRow(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what happened."""
+        """Return the description."""
         return self.description
 
 
 class HistoryTotal(models.Model):
-    """Counts and sums of history rows, kept by a trigger, so that a million rows cost no more than ten."""
+    """Counts and sums of history rows, maintained by a trigger, so that reading them does not scan the rows."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -80,7 +80,7 @@ class HistoryTotal(models.Model):
     fee_minor = models.BigIntegerField()
 
     class Meta:
-        """One row a combination."""
+        """One row per combination."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -90,7 +90,7 @@ class HistoryTotal(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the combination."""
+        """Return the combination."""
         return f"{self.user_id} {self.currency} {self.type} {self.status}: {self.rows}"
 
 
@@ -114,7 +114,7 @@ class AuditEvent(models.Model):
     details = models.JSONField(default=dict)
 
     class Meta:
-        """An escrow's timeline is read in order."""
+        """Indexes for the timelines of an escrow and of a user."""
 
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["escrow", "id"], name="payments_audit_escrow"),
@@ -122,5 +122,5 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what happened."""
+        """Return event and actor."""
         return f"{self.event} by {self.actor_label}"

@@ -1,4 +1,4 @@
-"""What people are told, on the pages and by email."""
+"""Notices to users, on the pages and by email."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -13,10 +13,10 @@ from multitask.payments.models.withdrawal import Withdrawal
 
 
 class EmailState(StrEnum):
-    """Where a notice's email is.
+    """The state of a notice's email.
 
-    From `sending` it goes back to `pending` only when the mail server certainly has not taken it;
-    where nobody knows it stays there, so that nothing is ever sent twice.
+    `sending` changes back to `pending` only if the mail server certainly did not accept the email. If that is
+    unknown it stays `sending`, so that no email is sent twice.
     """
 
     PENDING = "pending"
@@ -26,7 +26,7 @@ class EmailState(StrEnum):
 
 
 class Notice(models.Model):
-    """One person is told of one thing once; `reference` says which thing."""
+    """One notice to one user; `reference` identifies its subject, so that each is sent once."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
@@ -39,11 +39,11 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True)
     email_state = state_field(EmailState, EmailState.PENDING)
     email_attempts = models.SmallIntegerField(default=0)
-    # When it was last taken for sending; the moment it went out, once it is sent.
+    # When the last attempt to send began; once it is sent, when it was sent.
     emailed_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Told once; the unread ones are counted on every page."""
+        """One notice per user and reference; unread ones are counted on every page."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "reference"], name="payments_notice_once"),
@@ -56,16 +56,16 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show what it is about."""
+        """Return kind and user."""
         return f"{self.kind} for user {self.user_id}"
 
 
 class NoticeCursor(models.Model):
-    """Up to which audit event notices were surely made; one row."""
+    """The audit event up to which all notices have been created; a single row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     audit_event_id = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
-        """Show the event."""
+        """Return the event."""
         return str(self.audit_event_id)

@@ -1,4 +1,4 @@
-"""Operations: one row for every call that must happen at a provider."""
+"""Operations: one row for every call that has to be made at a provider."""
 
 from typing import ClassVar
 
@@ -13,10 +13,10 @@ from multitask.payments.states import OPEN_OPERATIONS, OperationState
 class Operation(models.Model):
     """An intent, committed before the call, and the outcome, committed after it.
 
-    `arguments` are frozen when the intent is committed, so that every attempt sends the same
-    request under the same `key`. A `hold` is why it must not be sent yet. `generation` counts the
-    keys used up: a new one only after the provider proved that the old one had no effect.
-    `is_uncertain` once the outcome of any attempt is unknown: its object may exist at the provider.
+    `arguments` are frozen when the intent is committed, so that every attempt sends the same request under the same
+    `key`. `hold` is the reason why it must not be sent yet, if any. `generation` is part of the key: it rises only
+    after the provider proved that the previous key had no effect. `is_uncertain` is true once the outcome of any
+    attempt was unknown, so that the object may exist at the provider.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -41,7 +41,7 @@ class Operation(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One operation a kind, subject and sequence; the open, the failed and a provider's id are found at once."""
+        """One operation per kind, subject and sequence; indexes for open and failed ones and for the provider's id."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["kind", "subject_id", "sequence"], name="payments_operation_once"),
@@ -71,15 +71,15 @@ class Operation(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the key."""
+        """Return the key."""
         return self.key
 
     @property
     def key(self) -> str:
-        """The idempotency key of every attempt; it is derived, so a crash cannot lose it."""
+        """The idempotency key of every attempt; derived from the row, so that a crash cannot lose it."""
         return f"{self.reference}:{self.generation}"
 
     @property
     def reference(self) -> str:
-        """What is stored at the provider, to find the object again."""
+        """The reference stored with the object at the provider, by which it can be found."""
         return f"{self.kind}:{self.subject_id}:{self.sequence}"

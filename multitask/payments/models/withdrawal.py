@@ -13,7 +13,7 @@ from multitask.payments.states import WithdrawalState
 
 
 class Withdrawal(models.Model):
-    """One payout to the bank. `completed` is the provider's expectation and may still turn to `failed`."""
+    """One payout to the bank. A `completed` one can still become `failed`, when the bank returns it."""
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -34,7 +34,7 @@ class Withdrawal(models.Model):
     paid_posting_id = models.UUIDField(null=True)
 
     class Meta:
-        """One withdrawal per request key, one row per payout at a provider."""
+        """One withdrawal per user and request key, one row per payout at a provider."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["provider", "provider_payout_id"], name="payments_withdrawal_provider_id"),
@@ -57,10 +57,10 @@ class Withdrawal(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Show the id that its owner sees."""
+        """Return the id that its owner sees."""
         return str(self.public_id)
 
     @property
     def amount(self) -> Money:
-        """What goes to the bank."""
+        """The amount of the payout."""
         return Money(self.amount_minor, self.currency)

@@ -1,1 +1,1 @@
-"""Money out: accounts at the provider, transfers, availability, withdrawals."""
+"""Money out: connected accounts, transfers, availability, withdrawals."""

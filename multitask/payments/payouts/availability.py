@@ -18,7 +18,7 @@ from multitask.payments.payouts import onboarding, transfers
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.users.actor import Actor
 
-# How many escrows one job settles.
+# How many escrows one job makes available at most.
 BATCH: Final = 500
 _SYSTEM: Final = Actor.system("settlement")
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @database.transactional
 def settle(*, escrow_id: int, now: datetime) -> bool:
-    """Make a released share available if its funds have settled; False when it is too early or done."""
+    """Make a released share available if its funds have settled; return whether it was made available now."""
     escrow = access.lock_by_id(escrow_id)
     if escrow.state != EscrowState.RELEASED.value or escrow.settled_at is not None:
         return False
@@ -52,9 +52,9 @@ def _may_settle(escrow: Escrow, now: datetime) -> bool:
 
 
 def due(*, now: datetime) -> list[int]:
-    """Return the released escrows whose funds have settled at the provider and wait to be made available.
+    """Return the ids of released escrows whose funds have settled at the provider but are not available yet.
 
-    All of them: behind a bound, some would never be reached when those before them fail each time.
+    There is no limit: with one, escrows that fail each time would block those after them.
     """
     return list(_due(now).values_list("pk", flat=True))
 
@@ -82,9 +82,9 @@ def _due(now: datetime) -> QuerySet[Escrow]:
 
 @database.transactional
 def account_balance_changed(provider: str, account_id: str, now: datetime) -> None:
-    """Settle what waits for this account; the provider says that funds became available.
+    """Queue a job for the account whose available balance changed at the provider.
 
-    It makes one job for the account, and none while an earlier one waits to start or nothing is unsettled.
+    Does nothing while such a job waits in the queue or if the account has no pending shares.
     """
     accounts = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id)
     account = accounts.exclude(jobs.is_queued(queue.SETTLE_ACCOUNT, "account_id", by=now)).first()
@@ -102,10 +102,10 @@ def _unsettled(account: ConnectedAccount) -> QuerySet[Escrow]:
 
 
 def settle_account(*, account_id: int, now: datetime, after: int = 0, limit: int = BATCH) -> int:
-    """Settle what is due for one account, each escrow in a transaction of its own; return how many.
+    """Make the due shares of one account available, each in its own transaction; return how many.
 
-    One job settles at most `limit` escrows, those with ids above `after`, and leaves the rest to a further job. An
-    error on one escrow does not block the others: it is logged, and `due` finds the escrow again.
+    At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. An error on one
+    escrow does not block the others: it is logged, and `due` finds the escrow again.
     """
     account = ConnectedAccount.objects.get(pk=account_id)
     found = _due(now).filter(freelancer_id=account.user_id, provider=account.provider, pk__gt=after)
@@ -120,7 +120,7 @@ def _try_to_settle(escrow_id: int, now: datetime) -> bool:
     try:
         return settle(escrow_id=escrow_id, now=now)
     except (OperationalError, InterfaceError):
-        raise  # The database is away, so the others would fail as well.
+        raise  # The database is unreachable, so the others would fail as well.
     except Exception:
         log.exception("settlement_failed", escrow=escrow_id)
         return False

@@ -1,4 +1,4 @@
-"""Freelancers' accounts at the provider: created once, completed on the provider's own pages."""
+"""Freelancers' connected accounts: created here, completed on the provider's own pages."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -36,17 +36,17 @@ _SYSTEM = Actor.system("provider")
 
 
 def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
-    """Return the user's account at a provider, by default the one in use, once it exists there."""
+    """Return the user's account at a provider (by default the configured one), or None until it exists there."""
     return accounts_of(user_id, provider or settings.PAYMENT_PROVIDER).first()
 
 
 def accounts_of(user_id: int, provider: str) -> QuerySet[ConnectedAccount]:
-    """Select the user's account at a provider, once it exists there."""
+    """Select the user's account at a provider, if it exists there."""
     return ConnectedAccount.objects.filter(user_id=user_id, provider=provider, provider_account_id__isnull=False)
 
 
 def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
-    """Return which of these users have a payout account that takes no money out in this currency yet."""
+    """Return those users whose connected account has no bank account in this currency yet."""
     accounts = ConnectedAccount.objects.filter(
         user_id__in=list(user_ids), provider=settings.PAYMENT_PROVIDER, provider_account_id__isnull=False
     )
@@ -54,7 +54,7 @@ def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
-    """Create the freelancer's account.
+    """Create the freelancer's connected account.
 
     Raises Forbidden, AccountExists, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
@@ -93,7 +93,7 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
     sequence = 1 if latest is None else latest.sequence + 1
     limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
     if latest is not None:
-        # The provider refused the last try for good; what was asked for may have been mended since.
+        # The provider refused the last request permanently; this one may have other details.
         ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
     return engine.begin_claimed(
         CREATE_ACCOUNT,
@@ -107,7 +107,10 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
 
 
 def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> OnboardingLink:
-    """Make a fresh link to the provider's onboarding page. Raises NoAccount, TooManyRequests or its refusal."""
+    """Create a new link to the provider's onboarding page.
+
+    Raises NoAccount, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    """
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
@@ -121,9 +124,9 @@ def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> O
 
 
 def refresh(*, user_id: int, now: datetime) -> None:
-    """Ask the provider how the account stands, for somebody who just came back from its pages.
+    """Read the account from the provider and apply its state; called when the user returns from the provider's pages.
 
-    Raises ProviderRefused or ProviderUnavailable.
+    Does nothing without an account. Raises ProviderRefused or ProviderUnavailable.
     """
     account = account_of(user_id)
     if account is None or account.provider_account_id is None:
@@ -135,12 +138,12 @@ def refresh(*, user_id: int, now: datetime) -> None:
 
 @database.transactional
 def confirm(provider: str, state: AccountState, now: datetime) -> None:
-    """Apply the provider's state of an account, and wake what waited for it. Raises UnknownObject."""
+    """Apply the provider's state of an account, and resume operations that waited for it. Raises UnknownObject."""
     account = _known(provider, state)
     if account is None:
         raise UnknownObject(detail=state.id)
     was_complete, had_banks = account.onboarding_completed, set(account.bank_currencies)
-    _take_over(account, state, now)
+    _apply_state(account, state, now)
     if account.onboarding_completed != was_complete:
         event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
         audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
@@ -151,7 +154,7 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
 
 
 def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
-    """Look again at the released money that waited for a bank account in this currency."""
+    """Queue jobs for released shares that waited for a bank account in this currency."""
     waiting = Escrow.objects.filter(
         freelancer_id=account.user_id,
         provider=account.provider,
@@ -164,13 +167,13 @@ def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
 
 
 def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
-    # The webhook may overtake the answer to our own call: the reference says which intent it answers.
+    # A webhook can arrive before the response to our own call; the reference then identifies the account.
     wanted = references.object_filter("provider_account_id", state.id, state.reference, CREATE_ACCOUNT)
     accounts = ConnectedAccount.objects.select_for_update(no_key=True).filter(wanted, provider=provider)
     return accounts.order_by("provider_account_id").first()
 
 
-def _take_over(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
+def _apply_state(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
     if account.provider_account_id is None:
         audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
     account.provider_account_id = state.id
@@ -194,7 +197,7 @@ class CreateAccount:
     """Performs `create_account`."""
 
     def call(self, provider: Provider, operation: Operation) -> AccountState:
-        """Create it."""
+        """Create the account."""
         accounts = supporting(provider, HoldsAccounts)
         return accounts.create_account(reference=operation.reference, key=operation.key, **operation.arguments)
 
@@ -205,16 +208,16 @@ class CreateAccount:
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Keep its id and what it still needs."""
+        """Apply the state of the new account, unless a webhook already did."""
         account = ConnectedAccount.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         if account.provider_account_id is None:
-            _take_over(account, state, now)
+            _apply_state(account, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Nothing was created; the freelancer may try again with other details."""
+        """Record the refusal; no account was created, and the freelancer may try again with other details."""
         audit.record("account_refused", actor=_SYSTEM, now=now, user_id=operation.user_id, note=error.message)
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""

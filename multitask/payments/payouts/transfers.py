@@ -1,4 +1,4 @@
-"""The transfer of the freelancer's share to their connected account."""
+"""Transfers of the freelancer's share to the connected account."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +27,7 @@ _SYSTEM: Final = Actor.system("provider")
 
 
 def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
-    """Begin the transfer of a release; it waits by itself until the freelancer's account can receive."""
+    """Create the operation for a release's transfer; it stays pending until the freelancer's account can receive it."""
     engine.begin(
         CREATE_TRANSFER,
         subject_id=escrow.pk,
@@ -65,7 +65,7 @@ def _known(provider: str, state: ProviderTransfer) -> Operation | None:
 
 
 def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None:
-    """Book the transfer once: the posting's key is the escrow's."""
+    """Post the transfer; the escrow in the posting's key makes a second call have no effect."""
     paid = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value)
     accounts = onboarding.accounts_of(escrow.freelancer_id, escrow.provider)
     found = accounts.annotate(available_at=Subquery(paid.values("available_at")[:1])).values_list("pk", "available_at")
@@ -88,7 +88,7 @@ class CreateTransfer:
     """Performs `create_transfer`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
-        """Create the transfer, from the money that the escrow's payment collected."""
+        """Create the transfer with the escrow's payment as its source of funds."""
         paid = Payment.objects.filter(escrow=operation.escrow_id, state=PaymentState.SUCCEEDED.value)
         assert operation.user_id is not None  # noqa: S101
         account = onboarding.accounts_of(operation.user_id, operation.provider).values("provider_account_id")
@@ -111,13 +111,13 @@ class CreateTransfer:
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Book it."""
+        """Post the transfer."""
         assert operation.escrow_id is not None  # noqa: S101
         _transferred(lock_by_id(operation.escrow_id), state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """The money stays pending; staff sees why and tries again."""
+        """Record the refusal; the money stays pending, and staff sees the reason and may retry."""
         audit.record(
             "transfer_failed",
             actor=_SYSTEM,
@@ -127,9 +127,9 @@ class CreateTransfer:
         )
 
     def hold(self, operation: Operation) -> str:
-        """Wait for a chargeback to end, and for an account that can receive.
+        """Return why the transfer cannot be sent yet: an open chargeback, or an account that cannot receive transfers.
 
-        Both are locked, so that news of them comes before or after.
+        Escrow and account are locked, so that neither changes between this check and its commit.
         """
         assert operation.escrow_id is not None  # noqa: S101
         escrow = lock_by_id(operation.escrow_id)
@@ -152,18 +152,17 @@ def is_transferred(escrow: Escrow) -> bool:
 
 
 def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
-    """The operation that brought an escrow's share to the connected account."""
+    """Select the succeeded transfer operation of an escrow."""
     return Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow_id, state=OperationState.SUCCEEDED.value)
 
 
 @database.transactional
 def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool | Approval:
-    """Try a transfer again that the provider had refused for good, as finance staff; False when none was refused.
+    """Retry a transfer that the provider refused permanently, as finance staff; return False if none was refused.
 
-    A large one waits for a second person and answers the approval instead. Raises Forbidden, ProofNeeded or
-    WrongState.
+    A large transfer creates and returns an approval instead. Raises NotFound, Forbidden, ProofNeeded or WrongState.
     """
-    powers.require(actor, Power.RELEASE, Forbidden("Only finance staff tries a transfer again."))
+    powers.require(actor, Power.RELEASE, Forbidden("Only finance staff can retry a transfer."))
     escrow = lock_by_id(escrow_id)
     require_neutral(actor, escrow)
     refused = _refused(escrow)
@@ -174,12 +173,12 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
         arguments = {"amount_minor": share.amount_minor, "note": note}
         return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
     approvals.require_none_open(escrow)
-    _begin_again(escrow, refused, actor, note, now)
+    _retry(escrow, refused, actor, note, now)
     return True
 
 
 def refused_share(escrow: Escrow) -> Money | None:
-    """Return the amount of the transfer that was refused for good, or None."""
+    """Return the amount of the transfer that the provider refused permanently, or None."""
     refused = _refused(escrow)
     return None if refused is None else Money(refused.arguments["amount_minor"], refused.arguments["currency"])
 
@@ -189,7 +188,7 @@ def _refused(escrow: Escrow) -> Operation | None:
     return latest if latest is not None and latest.state == OperationState.FAILED.value else None
 
 
-def _begin_again(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
+def _retry(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
     engine.begin(
         CREATE_TRANSFER,
@@ -204,8 +203,8 @@ def _begin_again(escrow: Escrow, refused: Operation, actor: Actor, note: str, no
 
 
 def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Try a large transfer again that a second person approved."""
+    """Carry out an approved retry of a transfer. Raises WrongState."""
     refused = _refused(escrow)
     if refused is None:
         raise WrongState("No transfer of this escrow was refused.")
-    _begin_again(escrow, refused, actor, arguments["note"], now)
+    _retry(escrow, refused, actor, arguments["note"], now)

@@ -29,7 +29,7 @@ _SYSTEM: Final = Actor.system("provider")
 
 
 def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
-    """Withdraw from the available balance. The same `request_key` again answers the same withdrawal.
+    """Withdraw from the available balance. A repeated `request_key` returns the same withdrawal.
 
     Raises Forbidden, InsufficientFunds, TooManyRequests, KeyReused or what `require_possible` raises.
     """
@@ -63,7 +63,10 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
 
 
 def _locked_account(user_id: int) -> ConnectedAccount:
-    """The account's row orders one user's withdrawals, so that a key sent twice finds the first."""
+    """Lock the user's account, so that concurrent requests with the same key run one after the other.
+
+    Raises OnboardingIncomplete.
+    """
     account = onboarding.account_of(user_id)
     if account is None:
         raise OnboardingIncomplete
@@ -80,7 +83,7 @@ def _earlier(user_id: int, amount: Money, request_key: str) -> Withdrawal | None
 
 
 def require_possible(account: ConnectedAccount, amount: Money) -> None:
-    """Check that an account can pay this amount out now.
+    """Require that an account can pay this amount out now.
 
     Raises OnboardingIncomplete, DisputeOpen, NoBankInCurrency, AmountTooSmall or AmountTooPrecise.
     """
@@ -93,7 +96,7 @@ def require_possible(account: ConnectedAccount, amount: Money) -> None:
 
 
 def require_undisputed(user_id: int) -> None:
-    """Check that no dispute or chargeback is open about the freelancer's work. Raises DisputeOpen."""
+    """Require that no escrow of the freelancer is disputed or frozen. Raises DisputeOpen."""
     escrows = Escrow.objects.filter(freelancer_id=user_id)
     disputed = escrows.filter(state=EscrowState.DISPUTED.value)
     frozen = escrows.filter(frozen_at__isnull=False)
@@ -146,7 +149,7 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
 def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
     wanted = references.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
     locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
-    # A payout inside another account than the one that was asked for is not this withdrawal, whatever it says.
+    # A payout of another account is not this withdrawal, even if its reference matches.
     return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
 
 
@@ -192,7 +195,7 @@ def _explained(withdrawal: Withdrawal, code: str, reason: str) -> Failure:
 
 
 def needs_new_details(withdrawal: Withdrawal) -> bool:
-    """Return whether the owner has to change the bank details before trying again."""
+    """Return whether the owner has to change the bank details before a retry."""
     return _explained(withdrawal, withdrawal.failure_code, withdrawal.failure_reason).needs_new_details
 
 
@@ -200,7 +203,7 @@ class CreatePayout:
     """Performs `create_payout`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderPayout:
-        """Create it."""
+        """Create the payout."""
         wanted = operation.arguments
         return supporting(provider, PaysOut).create_payout(
             reference=operation.reference,
@@ -218,16 +221,16 @@ class CreatePayout:
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
-        """Apply the response as if a webhook had delivered it: it is rarely paid at once."""
+        """Handle the response as if a webhook had delivered it; the payout is usually not paid yet."""
         confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
-        """Make the money available again and say why."""
+        """Make the money available again and record the reason."""
         withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         _failed(withdrawal, error.code, error.message, now)
         withdrawal.save()
 
     def hold(self, operation: Operation) -> str:
-        """Nothing to wait for."""
+        """Return no pending reason."""
         return ""

@@ -1,5 +1,5 @@
-"""The web server's side of every request: bodies, lanes and threads, between the event loop and Django.
+"""The path of a request between the event loop and Django: bodies, lanes and threads.
 
-A request is read whole in the event loop, waits for its turn in a lane, runs in one worker thread through
-Django's ordinary WSGI handler, and its collected response is sent by the event loop again.
+The event loop reads the whole request, which then waits for its turn in a lane and runs in one worker thread through
+Django's ordinary WSGI handler. The event loop sends the collected response.
 """

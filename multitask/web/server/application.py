@@ -1,4 +1,4 @@
-"""The ASGI application: one request from its first byte to its last."""
+"""The ASGI application: handles a request from its first byte to the last byte of its response."""
 
 import asyncio
 import time
@@ -32,12 +32,12 @@ _UNLIMITED: Final = frozenset({Name.WEBHOOKS, Name.SYSTEM})
 
 
 class Server:
-    """Serves a WSGI application so that only whole requests hold threads, and no caller holds them all."""
+    """Serves a WSGI application so that only complete requests use threads, and no caller can use all threads."""
 
     def __init__(self, application: WsgiApplication, settings: Settings) -> None:
         """Start the threads."""
         self._settings = settings
-        # One more than the setting says, for monitoring.
+        # One more than configured, for monitoring.
         number = settings.threads + 1
         self._threads = Threads(application, number)
         self.lanes = Lanes(bounds(threads=settings.threads, seconds=settings.wait_seconds), threads=number)
@@ -54,7 +54,7 @@ class Server:
         if scope["type"] != "http":
             return
         if not self._has_bounded_connections:
-            # The server opens its sockets after it has loaded us, and writes nothing before the first request.
+            # The server opens its sockets after it has loaded this module, and writes nothing before the first request.
             self._has_bounded_connections = True
             connections.end_unread(self._settings.send_seconds)
         headers = environ.headers_of(scope)
@@ -71,7 +71,7 @@ class Server:
             response.close()
 
     def _show(self) -> None:
-        """Let metrics read what is going on."""
+        """Register the gauges that read the state of lanes, bodies and files."""
         for name in Name:
             metrics.RUNNING.labels(name).set_function(partial(self.lanes.running, name))
             metrics.WAITING.labels(name).set_function(partial(self.lanes.waiting, name))
@@ -80,7 +80,7 @@ class Server:
         metrics.FILE_BYTES.set_function(lambda: self.files.taken)
 
     async def _respond(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Response:
-        """Read the body, wait for a thread, and return its response, or that of a refusal."""
+        """Read the body, wait for a thread, and return the response, or an error response if the request is refused."""
         path = scope["path"]
         lane = routes.lane_of(path)
         peer = environ.peer_of(scope)
@@ -107,9 +107,9 @@ class Server:
             return responses.of_answer(errors.answer(error))
 
     async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
-        """Make the request and run it in a thread. Raises NoRoom.
+        """Build the environment with `make` and run the request in a thread. Raises NoRoom.
 
-        The ticket is given back when the thread is free, even if the caller has gone; or at once if nothing can be run.
+        The ticket is returned when the thread is free, even if the caller has disconnected, or at once on an error.
         """
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
@@ -132,7 +132,7 @@ class Server:
 
 
 def _healthy(method: str, headers: Headers) -> Response:
-    """The response of /healthz, which says that the event loop answers and asks nobody else."""
+    """Return the response of /healthz, which only shows that the event loop is running."""
     metrics.REQUESTS.labels(method, routes.HEALTH.lstrip("/"), "200").inc()
     content = b'{"status": "ok"}'
     raw = [
@@ -146,7 +146,7 @@ def _healthy(method: str, headers: Headers) -> Response:
 def _refuse(
     path: str, refusal: TooManyRequests | BodyTooSlow | Disconnected | NoRoom | Busy, lane: Name, headers: Headers
 ) -> Response:
-    """The response of a request that no thread has seen."""
+    """Return the error response for a request that was refused before it reached a thread."""
     own_id = request_id(headers.get("x-request-id", ""))
     if isinstance(refusal, TooManyRequests):
         reason, answer = "too_many_requests", errors.too_many_requests(refusal.retry_after)
@@ -159,12 +159,12 @@ def _refuse(
     else:
         reason, answer = refusal.reason.value, errors.by_status(503)
     metrics.REFUSED.labels(lane, reason).inc()
-    # Metrics count it. A line in the log for each would let a flood fill the disk.
+    # Refusals are counted in metrics but not logged, so that a flood of requests cannot fill the disk.
     extra = {"X_Request_ID": own_id}
     if answer.status == 503:
         extra["Retry_After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(refusal, BodyTooSlow | Disconnected | NoRoom):
-        # The rest of the body is not read, so nothing else can follow on this connection.
+        # The rest of the body is not read, so the connection cannot be reused.
         extra["Connection"] = "close"
     if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):
         return _busy_page(answer, headers, extra)
@@ -172,9 +172,9 @@ def _refuse(
 
 
 def _busy_page(answer: Answer, headers: Headers, extra: dict[str, str]) -> Response:
-    """The response to somebody who looks at our pages, in their language."""
-    asked = HttpRequest()
-    asked.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
-    asked.COOKIES = parse_cookie(headers.get("cookie", ""))
+    """Return the error page for a browser, in the user's language."""
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT_LANGUAGE"] = headers.get("accept-language", "")
+    request.COOKIES = parse_cookie(headers.get("cookie", ""))
     extra = {**answer.headers, "Content_Type": "text/html; charset=utf-8", "Content_Security_Policy": POLICY, **extra}
-    return responses.of_content(busy(get_language_from_request(asked), answer.status), answer.status, extra)
+    return responses.of_content(busy(get_language_from_request(request), answer.status), answer.status, extra)

@@ -1,4 +1,4 @@
-"""Reads request bodies in the event loop, within bounds of size, time and memory."""
+"""Reads request bodies in the event loop, with limits on size, time and memory."""
 
 import asyncio
 import io
@@ -10,27 +10,27 @@ from multitask.web.server.room import Room
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-# What one body may hold without being counted: the small requests of others always find room.
+# Bytes of each body that are not counted, so that small requests are accepted even when the room is used up.
 ALLOWANCE_BYTES: Final = 16_384
 
 
 class BodyTooSlow(Exception):
-    """The body was not there in time."""
+    """The body did not arrive in time."""
 
 
 class Disconnected(Exception):
-    """The body ended before it was there whole: the caller went away, or sends no more."""
+    """The body ended before its declared length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that is there whole, and how much of the room it takes until it is let go."""
+    """A complete body, and how many bytes of the room it takes until `let_go`."""
 
     content: bytes = b""
     taken: int = 0
 
     def file(self) -> io.BytesIO:
-        """Return it as the file that WSGI reads."""
+        """Return the body as a file object for WSGI."""
         return io.BytesIO(self.content)
 
 
@@ -38,19 +38,19 @@ NONE: Final = Body()
 
 
 class Reader:
-    """Reads bodies of at most `largest` bytes within `seconds`, together in `room_bytes` of memory."""
+    """Reads bodies of at most `largest` bytes within `seconds`, all together within `room_bytes` of memory."""
 
     def __init__(self, *, largest: int, seconds: float, room_bytes: int) -> None:
-        """Keep the bounds."""
+        """Store the limits."""
         self._largest, self._seconds = largest, seconds
         self.room = Room(room_bytes)
         self.unfinished = 0
 
     async def read(self, headers: dict[str, str], receive: Receive, network: str) -> Body:
-        """Return the body once it is there whole; `let_go` of it at the end of the request.
+        """Return the complete body; call `let_go` with it at the end of the request.
 
-        What Django refuses by its headers is not read at all: a declared length above the bound, or a body without
-        a declared length. Raises BodyTooSlow, NoRoom or Disconnected.
+        Bodies that Django refuses by their headers are not read: those with a declared length above the limit and
+        those without a declared length. Raises BodyTooSlow, NoRoom or Disconnected.
         """
         declared = _declared(headers)
         if not 0 < declared <= self._largest:
@@ -65,7 +65,7 @@ class Reader:
             self.unfinished -= 1
 
     def let_go(self, body: Body, network: str) -> None:
-        """Give back the room that a body took."""
+        """Release the room that a body took."""
         self.room.give_back(network, body.taken)
 
     async def _read(self, receive: Receive, declared: int, network: str) -> Body:
@@ -89,6 +89,6 @@ class Reader:
 
 
 def _declared(headers: dict[str, str]) -> int:
-    """The declared length in bytes; 0 when none is declared."""
+    """Return the declared length in bytes; 0 if none is declared."""
     length = headers.get("content-length", "0")
     return int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else 0

@@ -1,4 +1,4 @@
-"""Who makes a request, as far as turns and limits need to know, and how many requests one group may make."""
+"""Identifies the caller of a request for turns and limits, and limits the requests of each group of callers."""
 
 import hashlib
 import math
@@ -16,9 +16,9 @@ REMEMBERED: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose turn it is: groups take turns, then the callers of one group do.
+    """The caller of a request. Groups take turns, and within a group its callers.
 
-    A group is the session of a token that we signed, or a network address. Nobody can make one up.
+    A group is the session of a signed token, or a network address; neither can be forged.
     """
 
     name: str
@@ -26,19 +26,19 @@ class Caller:
 
 
 class TooManyRequests(Exception):
-    """A group made more requests than the limit; `retry_after` is in whole seconds."""
+    """A group exceeded its limit; `retry_after` is in whole seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        """Keep when to come again."""
+        """Store how long to wait."""
         super().__init__(retry_after)
         self.retry_after = retry_after
 
 
 def caller_of(headers: Headers, network: str, *, session_cookie: str, needs_no_sign_in: bool = False) -> Caller:
-    """Return the caller: the session of a valid access token, else a session cookie or nothing within the network.
+    """Return the caller: the session of a valid access token, else the session cookie or none, within the network.
 
-    Only the signature and the time of a token are checked here, without the database. A session cookie can be made
-    up, so it is a caller among those of its network. Requests that need no sign-in count by the network alone.
+    Only the signature and the expiry of a token are checked here, without the database. A session cookie can be
+    forged, so it only identifies a caller within its network. Requests without sign-in count by network alone.
     """
     if needs_no_sign_in:
         return Caller(network, network)
@@ -53,7 +53,7 @@ def caller_of(headers: Headers, network: str, *, session_cookie: str, needs_no_s
 
 
 def network_of(address: str) -> str:
-    """Return the address by which a visitor counts, or what there is in its place, as on a Unix socket."""
+    """Return the network by which a visitor is counted; other values, as on a Unix socket, are returned as they are."""
     try:
         return throttle.visitor(address) or ""
     except ValueError:
@@ -61,7 +61,7 @@ def network_of(address: str) -> str:
 
 
 def _session_of_token(authorization: str) -> str:
-    """The session of a bearer token whose signature and time are right, or an empty string."""
+    """Return the session of a bearer token with a valid signature and expiry, or an empty string."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return ""
@@ -72,7 +72,7 @@ def _session_of_token(authorization: str) -> str:
 
 
 def _cookie(header: str, name: str) -> str:
-    """The value of a cookie, or an empty string."""
+    """Return the value of a cookie, or an empty string."""
     if name not in header:
         return ""
     for part in header.split(";"):
@@ -83,12 +83,12 @@ def _cookie(header: str, name: str) -> str:
 
 
 class Limits:
-    """Lets each group make so many requests per minute, all of them at once if they like; 0 for any number."""
+    """Token buckets: each group may make `per_minute` requests, also in one burst; 0 means no limit."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
-        """Keep the limit and the clock, which counts seconds."""
+        """Store the limit and the clock, which returns seconds."""
         self._most, self._per_second, self._clock = float(per_minute), per_minute / 60, clock
-        # What is left to each group, and when that was so. Those who asked last are at the end.
+        # The remaining requests of each group and when that was computed, least recently used first.
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def count(self, group: str) -> None:
@@ -103,5 +103,5 @@ class Limits:
         self._left[group] = (left - 1, now)
         self._left.move_to_end(group)
         if len(self._left) > REMEMBERED:
-            # The allowance of the caller who asked longest ago has grown back the most.
+            # The least recently used bucket is the one most refilled, so forgetting it changes the least.
             self._left.popitem(last=False)

@@ -1,6 +1,6 @@
-"""Lets the operating system end connections whose other end reads nothing.
+"""Makes the operating system close connections whose peer does not read.
 
-The HTTP server takes a small response at once, so the application never sees that nobody reads it.
+The HTTP server buffers a small response at once, so the application does not notice if the peer never reads it.
 """
 
 import os
@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-# Linux lists here what a process has open. Elsewhere the option that is set does not exist either.
+# Linux lists the open files of a process here. Other systems do not have TCP_USER_TIMEOUT either.
 _OPEN: Final = Path("/proc/self/fd")
 _FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 def end_unread(seconds: float) -> int:
-    """Bound how long a connection may take nothing of what was written; return to how many sockets it applies.
+    """Set TCP_USER_TIMEOUT on all sockets of the server; return on how many.
 
-    It applies to the listening sockets, from which connections inherit it, and to those accepted already. Such a
-    connection is closed when what was written stays unacknowledged, or the other end's window stays shut, so long.
+    Connections inherit it from the listening sockets; those accepted already are set too. A connection is closed
+    after `seconds` in which sent data stays unacknowledged or the peer's receive window stays closed.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT") or not _OPEN.is_dir():
         return 0
@@ -33,15 +33,15 @@ def end_unread(seconds: float) -> int:
 
 
 def _sockets() -> Iterator[socket.socket]:
-    """The TCP sockets of this process, each as a copy to be closed."""
+    """Yield the TCP sockets of this process as duplicates, which the caller closes."""
     for name in os.listdir(_OPEN):
         try:
             copy = os.dup(int(name))
-        except OSError:  # It has been closed, like the listing itself.
+        except OSError:  # Closed meanwhile, like the directory listing itself.
             continue
         try:
             found = socket.socket(fileno=copy)
-        except OSError:  # It is no socket.
+        except OSError:  # Not a socket.
             os.close(copy)
             continue
         if found.family in _FAMILIES and found.type == socket.SOCK_STREAM:

@@ -1,4 +1,4 @@
-"""Turns the scope of an ASGI request into the environment that Django's WSGI handler reads."""
+"""Converts the scope of an ASGI request to the environment that Django's WSGI handler reads."""
 
 import sys
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ _UNPREFIXED: Final = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT
 
 
 def headers_of(scope: dict[str, Any]) -> Headers:
-    """Return the request's headers by lower-case name, without those whose name has an underscore.
+    """Return the headers by lower-case name, without those whose name contains an underscore.
 
-    In a WSGI environment `X_Forwarded_For` could not be told from `X-Forwarded-For`, which proxies write. Repeated
-    headers are joined in the order in which they were sent.
+    In a WSGI environment `X_Forwarded_For` could not be distinguished from `X-Forwarded-For`, which proxies set.
+    Repeated headers are joined in the order in which they were sent.
     """
     found: Headers = {}
     raw: Iterable[tuple[bytes, bytes]] = scope["headers"]
@@ -28,13 +28,13 @@ def headers_of(scope: dict[str, Any]) -> Headers:
             value = f"{found[name]}{'; ' if name == 'cookie' else ','}{value}"
         found[name] = value
     if "transfer-encoding" in found:
-        # It takes precedence over a declared length; such a body is refused.
+        # Transfer-Encoding overrides Content-Length; a body without a declared length is refused.
         found.pop("content-length", None)
     return found
 
 
 def peer_of(scope: dict[str, Any]) -> str:
-    """Return the address of the other end of the connection; empty on a Unix socket."""
+    """Return the address of the peer; empty on a Unix socket."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
@@ -65,7 +65,7 @@ def build(scope: dict[str, Any], headers: Headers, body: Body) -> dict[str, Any]
 
 
 def _path(scope: dict[str, Any]) -> str:
-    """The decoded path, each byte as one character, as WSGI has it."""
+    """Return the decoded path with one character per byte, as WSGI requires."""
     raw = scope.get("raw_path")
     decoded = unquote_to_bytes(raw) if raw else str(scope["path"]).encode("utf-8", "surrogateescape")
     return decoded.decode("latin-1")

@@ -1,6 +1,6 @@
-"""Decides which requests run now and which wait: lanes share the threads, callers take turns within one.
+"""Decides which requests run and which wait: lanes share the threads, and within a lane callers take turns.
 
-Everything here runs in the event loop, so nothing is locked.
+Everything here runs in the event loop, so no locks are needed.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ class Name(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a request is refused without having been tried."""
+    """Why a request is refused before it runs."""
 
     FULL = "full"
     WAITED = "waited"
 
 
 class Busy(Exception):
-    """A lane has no room for a request, or did not come to it in time."""
+    """The lane's queue is full, or the request waited too long in it."""
 
     def __init__(self, lane: Name, reason: Reason) -> None:
-        """Keep what metrics count."""
+        """Store the labels of the metric."""
         super().__init__(lane, reason)
         self.lane, self.reason = lane, reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one lane may take: threads kept for it, the most it may use, the most of one caller and of one group of
-    callers, and its queue.
+    """The limits of one lane: threads reserved for it (`kept`), threads it may use at most, also per caller and per
+    group of callers, the length of its queue, and how long a request may wait.
     """
 
     kept: int
@@ -54,7 +54,7 @@ class Bounds:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The place of one request in its lane."""
+    """One request that waits or runs in a lane."""
 
     lane: Name
     caller: Caller
@@ -63,7 +63,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class _Group:
-    """The waiting requests of one group: its callers in the order of their turns, each with its oldest first."""
+    """The waiting requests of one group: callers in the order of their turns, each caller's requests oldest first."""
 
     callers: OrderedDict[Caller, deque[Ticket]] = field(default_factory=OrderedDict)
     length: int = 0
@@ -92,7 +92,7 @@ class _Lane:
         self.length += 1
 
     def remove(self, ticket: Ticket) -> None:
-        """Let it wait no longer; nothing happens when it does not wait."""
+        """Remove a ticket from the queue, if it is there."""
         group = self.waiting.get(ticket.caller.group)
         queue = group.callers.get(ticket.caller) if group is not None else None
         if group is None or queue is None or ticket not in queue:
@@ -106,14 +106,14 @@ class _Lane:
         self.length -= 1
 
     def may_run(self, caller: Caller) -> bool:
-        """Return whether the caller and the group may have another request running."""
+        """Return whether the caller and its group may run another request."""
         return (
             self.running_of[caller] < self.bounds.most_of_one
             and self.running_of_group[caller.group] < self.bounds.most_of_group
         )
 
     def next(self) -> Ticket | None:
-        """The oldest request of the first caller, of the first group, who may have another one running."""
+        """Return the oldest request of the first caller in the first group that may run another one, or None."""
         for name, group in self.waiting.items():
             if self.running_of_group[name] < self.bounds.most_of_group:
                 for caller, queue in group.callers.items():
@@ -122,7 +122,7 @@ class _Lane:
         return None
 
     def end_turn(self, caller: Caller) -> None:
-        """Let the others of the group, and the other groups, go first."""
+        """Move the group and the caller to the end of the order of turns."""
         group = self.waiting.get(caller.group)
         if group is not None:
             self.waiting.move_to_end(caller.group)
@@ -151,13 +151,12 @@ SYSTEM_QUEUE: Final = 32
 
 
 def bounds(*, threads: int, seconds: float) -> dict[Name, Bounds]:
-    """Return the lanes' bounds for so many threads and so many seconds of waiting; one more thread is for monitoring.
+    """Return the limits of all lanes for `threads` threads and `seconds` of waiting; monitoring has one more thread.
 
-    Requests that wait for the provider take at most half of the threads, and one caller has one of them at a time:
-    the others of a double click wait without a thread. A request may wait twice as long there, as one call may
-    take that long.
+    Requests that call the provider use at most half of the threads, and each caller only one at a time, so that the
+    requests of a double click wait without a thread. They may wait twice as long, since a call can take that long.
 
-    The session cookies of one network have together no more ordinary threads than one caller: they can be made up.
+    All session cookies of one network together get as many ordinary threads as one caller, since they can be forged.
     """
     kept = max(1, threads // 4)
     of_one = max(1, threads - 2 * kept)
@@ -191,15 +190,15 @@ def bounds(*, threads: int, seconds: float) -> dict[Name, Bounds]:
 
 
 class Lanes:
-    """The threads as the lanes share them."""
+    """Shares the threads between the lanes."""
 
     def __init__(self, lanes: Mapping[Name, Bounds], *, threads: int) -> None:
-        """Begin with every thread free; `threads` are all of them, those kept for single lanes included."""
+        """Start with all threads free; `threads` includes those reserved for single lanes."""
         self._lanes = {name: _Lane(bounds) for name, bounds in lanes.items()}
         self._shared = threads - sum(bounds.kept for bounds in lanes.values())
 
     async def enter(self, name: Name, caller: Caller) -> Ticket:
-        """Wait for a thread, and return the ticket that `leave` takes. Raises Busy."""
+        """Wait for a thread; return the ticket to be passed to `leave`. Raises Busy."""
         lane, ticket = self._lanes[name], Ticket(name, caller)
         if self._has_thread(lane) and lane.may_run(caller):
             lane.start(caller)
@@ -222,20 +221,20 @@ class Lanes:
         return ticket
 
     def leave(self, ticket: Ticket) -> None:
-        """Give the thread back, and let those run who waited for it."""
+        """Free the thread, and start waiting requests."""
         lane = self._lanes[ticket.lane]
         lane.end(ticket.caller)
-        # The lane itself last, so that one with a long queue does not keep the shared threads to itself.
+        # The lane itself comes last, so that a lane with a long queue does not take all shared threads.
         others = [other for other in self._lanes.values() if other is not lane and other.length]
         for each in (*others, lane):
             self._admit(each)
 
     def running(self, name: Name) -> int:
-        """Return how many requests of a lane have a thread."""
+        """Return how many requests of a lane are running."""
         return self._lanes[name].running
 
     def waiting(self, name: Name) -> int:
-        """Return how many requests of a lane wait for one."""
+        """Return how many requests of a lane are waiting."""
         return self._lanes[name].length
 
     def _has_thread(self, lane: _Lane) -> bool:
@@ -253,16 +252,17 @@ class Lanes:
                 return
             lane.remove(ticket)
             assert ticket.turn is not None  # noqa: S101
-            if ticket.turn.done():  # Cancelled a moment ago: its task has not run since.
+            if ticket.turn.done():  # Cancelled, but its task has not run since.
                 continue
             lane.end_turn(ticket.caller)
             lane.start(ticket.caller)
             ticket.turn.set_result(None)
 
     def _make_room(self, lane: _Lane, newcomer: Ticket) -> None:
-        """Refuse the newest request of the group, and in it of the caller, with the most waiting. Raises Busy.
+        """Make room in a full queue for `newcomer`, or raise Busy.
 
-        Busy is for the newcomer, when there is nobody with more waiting.
+        The newest request of the caller with the most waiting requests is refused, in the group with the most. If
+        the newcomer's own group and caller already have the most, the newcomer itself is refused with Busy.
         """
         if lane.length < lane.bounds.queue:
             return

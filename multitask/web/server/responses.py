@@ -1,4 +1,4 @@
-"""Responses that are there whole before the first byte is sent, so that slow readers hold no thread."""
+"""Responses that are complete before the first byte is sent, so that slow readers do not block a thread."""
 
 import asyncio
 import tempfile
@@ -13,14 +13,14 @@ from multitask.web.server.room import Share
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
-# A larger response waits for its reader in a file.
+# A larger response is stored in a temporary file.
 IN_MEMORY_BYTES: Final = 262_144
 PIECE_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response: its body in memory, or in a file that is read from its beginning and closed.
+    """A complete response, with its body in memory or in a temporary file.
 
     `share` is the room that the file takes until it is closed.
     """
@@ -32,16 +32,16 @@ class Response:
     share: Share | None = None
 
     async def send(self, send: Send, *, without_body: bool, seconds: float) -> None:
-        """Send it at the reader's speed, and give up when one piece is not taken within `seconds`.
+        """Send the response at the reader's speed. Raises TimeoutError if one piece takes longer than `seconds`.
 
-        The length is declared, so a reader who is given up can tell that the body is not whole.
+        The declared length lets the reader detect a truncated body.
         """
         for message in self._messages(without_body=without_body):
             async with asyncio.timeout(seconds):
                 await send(message)
 
     def close(self) -> None:
-        """Delete the file."""
+        """Close and delete the file, and release its room."""
         if self.file is not None:
             self.file.close()
         if self.share is not None:
@@ -58,7 +58,7 @@ class Response:
 
 
 def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], share: Share) -> Response:
-    """Take up the whole body of a WSGI response; `share` is for its file. Raises NoRoom."""
+    """Collect the complete body of a WSGI response; `share` is for its file. Raises NoRoom."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     content, file, size = _spooled(body, share)
     if not any(name == b"content-length" for name, _ in raw) and int(status[:3]) not in {204, 304}:
@@ -67,7 +67,7 @@ def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], 
 
 
 def _spooled(body: Iterable[bytes], share: Share) -> tuple[bytes, IO[bytes] | None, int]:
-    """The body in memory or in a file, and its size. What breaks off leaves neither file nor share."""
+    """Return the body in memory or in a file, and its size. On an error the file is closed and the room released."""
     pieces: list[bytes] = []
     size, file = 0, None
     try:
@@ -94,13 +94,13 @@ def _spooled(body: Iterable[bytes], share: Share) -> tuple[bytes, IO[bytes] | No
 
 
 def of_answer(answer: Answer, **headers: str) -> Response:
-    """Return the response of an error that Django is not asked about; names are written with underscores."""
+    """Return the response of an error that does not come from Django; header names are written with underscores."""
     made = errors.response(answer)
     return of_content(made.content, answer.status, {**dict(made.items()), **headers})
 
 
 def of_content(content: bytes, status: int, headers: Mapping[str, str]) -> Response:
-    """Return a response that nobody may keep; names are written with underscores or hyphens."""
+    """Return a response that must not be cached; header names are written with underscores or hyphens."""
     whole = {"Cache-Control": "no-store", **headers, "Content-Length": str(len(content))}
     named = {name.lower().replace("_", "-").encode(): value.encode("latin-1") for name, value in whole.items()}
     return Response(status, [*named.items()], content)

@@ -1,22 +1,22 @@
-"""The memory or disk that what waits for slow connections may hold."""
+"""Limits on the memory and disk space that slow connections may use."""
 
 import threading
 from collections import Counter
 from typing import Final
 
-# The share of the room that one network may take.
+# One network may take this fraction of the room: a quarter.
 SHARE_OF_ONE: Final = 4
 
 
 class NoRoom(Exception):
-    """What waits for slow connections holds as much as it may."""
+    """The room, or the share of one network, is used up."""
 
 
 class Room:
-    """So many bytes in all, and a share of that for each network. Threads and the event loop may use it at once."""
+    """A number of bytes, with a limit for each network. Safe to use from threads and the event loop."""
 
     def __init__(self, total_bytes: int) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._total = total_bytes
         self._most_of_one = max(1, total_bytes // SHARE_OF_ONE)
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Room:
             self._taken_by[network] += size
 
     def give_back(self, network: str, size: int) -> None:
-        """Give back what was taken."""
+        """Release `size` bytes of a network."""
         if not size:
             return
         with self._lock:
@@ -45,10 +45,10 @@ class Room:
 
 
 class Share:
-    """What one response has taken of a room for its network."""
+    """The bytes that one response has taken from a room."""
 
     def __init__(self, room: Room, network: str) -> None:
-        """Begin with nothing."""
+        """Start with no bytes taken."""
         self._room, self._network, self._taken = room, network, 0
 
     def take(self, size: int) -> None:
@@ -57,6 +57,6 @@ class Share:
         self._taken += size
 
     def give_back(self) -> None:
-        """Give back all of it; once is enough."""
+        """Release everything that was taken; further calls have no effect."""
         size, self._taken = self._taken, 0
         self._room.give_back(self._network, size)

@@ -1,4 +1,4 @@
-"""Which lane a request belongs to, by its path: the one table of the requests that call the payment provider."""
+"""Maps request paths to lanes; the only list of routes that call the payment provider."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ HEALTH: Final = "/healthz"
 _SYSTEM: Final = frozenset({HEALTH, "/readyz", "/metrics"})
 _WEBHOOKS: Final = ("/payments/webhooks/", "/api/payments/webhooks/")
 
-# Routes as Django's resolver has them. A test holds this table to what really calls the provider.
+# Routes as Django's resolver writes them. A test compares this list with the views that call the provider.
 PROVIDER_ROUTES: Final = frozenset(
     {
         *(
@@ -31,7 +31,7 @@ PROVIDER_ROUTES: Final = frozenset(
         "onboarding/refresh/",
     }
 )
-# Requests to these count by their network address alone: they need no sign-in, whatever proof comes with them.
+# Requests to these count by network address alone, even with credentials, since they need no sign-in.
 OPEN_ROUTES: Final = frozenset(
     {
         "api/auth/register/",
@@ -57,7 +57,7 @@ _OPEN: Final = re.compile("|".join(re.sub(r"<str:\w+>", "[^/]+", route) for rout
 
 
 def needs_no_sign_in(path: str) -> bool:
-    """Return whether `path` is for those who are not signed in."""
+    """Return whether `path` needs no sign-in."""
     return _OPEN.fullmatch(path, 1) is not None
 
 

@@ -1,11 +1,11 @@
-"""The bounds within which the server works."""
+"""The settings of the web server."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Sizes in bytes, times in seconds; `docs/operations.md` says what each is for."""
+    """Sizes are in bytes, times in seconds; `docs/operations.md` explains each."""
 
     threads: int
     wait_seconds: float

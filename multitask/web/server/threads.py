@@ -1,4 +1,4 @@
-"""The fixed worker threads, and the one hop of a request from the event loop to a thread and back."""
+"""The worker threads, which take requests from the event loop and return responses to it."""
 
 import asyncio
 import threading
@@ -20,19 +20,19 @@ log = structlog.get_logger(__name__)
 
 
 class Threads:
-    """So many threads, each of which runs one request of a WSGI application at a time, from beginning to end."""
+    """A fixed number of threads, each of which runs one request of a WSGI application at a time."""
 
     def __init__(self, application: WsgiApplication, number: int) -> None:
-        """Start them. They end with the process, which waits for requests that are under way."""
+        """Start the threads. They end with the process, which waits for running requests."""
         self._application = application
         self._orders: SimpleQueue[tuple[dict[str, Any], Share, asyncio.AbstractEventLoop, Done]] = SimpleQueue()
         for count in range(number):
             threading.Thread(target=self._work, name=f"request-{count + 1}", daemon=True).start()
 
     def run(self, environ: dict[str, Any], share: Share, done: Done) -> None:
-        """Run a request in a free thread; call `done` with the whole response in the running event loop.
+        """Run a request in a free thread; `done` is called in the running event loop with the complete response.
 
-        `share` is for the file of a large response; where it has no room, `done` gets that.
+        `share` is for the file of a large response; if it has no room, `done` is called with NoRoom.
         """
         self._orders.put((environ, share, asyncio.get_running_loop(), done))
 
@@ -46,17 +46,17 @@ class Threads:
                 response = refusal
             try:
                 loop.call_soon_threadsafe(done, response)
-            except RuntimeError:  # The loop has been closed: the server is stopping, and nobody waits.
+            except RuntimeError:  # The loop is closed: the server is stopping, and the caller no longer waits.
                 if isinstance(response, Response):
                     response.close()
-            # The next request may be long in coming; nothing of this one stays until then.
+            # Free the memory of this request now: the next one may come much later.
             del environ, share, loop, done, response
 
 
 def respond(application: WsgiApplication, environ: dict[str, Any], share: Share) -> Response:
-    """Return the whole response of a WSGI application; what breaks while it is written is an error's response.
+    """Return the complete response of a WSGI application; an exception is logged and becomes an error response.
 
-    Raises NoRoom when the file of a large response has no room.
+    Raises NoRoom if the file of a large response has no room.
     """
     begun: tuple[str, list[tuple[str, str]]] = ("500 Internal Server Error", [])
 

@@ -1,4 +1,4 @@
-"""Plays every business event once and writes down what it does to the accounts: docs/chart-of-accounts.md.
+"""Plays every business event once and writes its postings to docs/chart-of-accounts.md.
 
 `UPDATE_DOCS=1 make test` (or pytest with that variable) writes the page; without it the page has to be the one
 that is committed.
@@ -24,10 +24,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "chart-of-accounts.md"
 HEAD = """\
 # Chart of accounts
 
-A test writes this page: it plays every business event once against the offline Stripe and shows what stands in the
-books afterwards (`tests/integration/payments/test_chart_of_accounts.py`; `UPDATE_DOCS=1` writes it anew).
+A test writes this page: it plays every business event once against the offline Stripe and shows its postings
+(`tests/integration/payments/test_chart_of_accounts.py`; `UPDATE_DOCS=1` writes the page again).
 
-A balance is credits minus debits. What we owe to people or hold for them is positive; what the provider holds for
+A balance is credits minus debits. What we owe to users or hold for them is positive; what the provider holds for
 us is negative; the platform's fees are positive and its costs negative. All balances of one currency sum to zero.
 An account has one currency: the same code may exist once per currency.
 
@@ -41,7 +41,7 @@ EVENTS_HEAD = """
 ## Events
 
 Amounts are in US dollars: a task for 100.00, of which 15.00 is the fee; the provider keeps 2.9% and 0.30 of a
-payment. Each table is one transaction, which the database takes whole or not at all.
+payment. Each table is one ledger transaction, which is atomic.
 """
 
 # Ids in account codes, by what they are the id of; the first that fits names the account on the page.
@@ -186,61 +186,65 @@ EVENTS = (
     ),
     Event(
         "The share settles",
-        "The payment's funds are available at the provider, so the freelancer may withdraw.",
+        "The payment's funds are available at the provider, so the freelancer may withdraw the share.",
         lambda world: world.released(),
         lambda world, job: world.settle(job),
     ),
     Event(
         "The freelancer withdraws",
-        "The amount is set aside before the provider is asked.",
+        "The amount is set aside before the call to the provider.",
         lambda world: world.settled(),
         lambda world, job: world.withdraw(job.freelancer, dollars("85.00")),
     ),
     Event(
         "The withdrawal is paid",
-        "The provider says that the bank has the money.",
+        "The provider reports the payout as paid.",
         sent,
         lambda world, withdrawal: world.arrive(withdrawal),
     ),
     Event("The withdrawal fails", "The money is available again.", sent, bounce),
     Event(
-        "The bank sends a paid withdrawal back",
+        "The bank returns a paid withdrawal",
         "The payment is reversed, and then the withdrawal fails like any other.",
         arrived,
         bounce,
     ),
     Event(
         "A refund begins",
-        "40.00 of an escrow are set aside before the provider is asked.",
+        "40.00 of an escrow are set aside before the call to the provider.",
         lambda world: world.funded(),
         lambda world, job: world.refund(job, amount=dollars("40.00")),
     ),
     Event(
         "The refund is paid",
-        "The provider confirms it.",
+        "The provider confirms the refund.",
         refund_under_way,
         lambda world, job: (world.sandbox.advance(2, wait=False), world.learn_of_refund(job.refund)),
     ),
-    Event("The refund fails", "The money goes back to where it was taken from.", refund_under_way, fail_refund),
     Event(
-        "The card's bank sends a paid refund back",
-        "It returns to the refund, and from there to the escrow.",
+        "The refund fails", "The money returns to the account that it was taken from.", refund_under_way, fail_refund
+    ),
+    Event(
+        "The card's bank returns a paid refund",
+        "The money returns to the refund's account, and from there to the escrow.",
         refunded,
         fail_refund,
     ),
     Event(
-        "A refund that failed after the release is tried again",
-        "It has no escrow to go back to, so it waits in its own account until staff tries again as another refund.",
+        "A refund that failed after the release is retried",
+        "The escrow is closed, so the money stays in the refund's account until staff retries it as a new refund.",
         refund_to_retry,
         lambda world, job: refunds.retry(actor=world.staff(), refund_id=job.refund.pk, now=world.now),
     ),
     Event(
         "A payment arrives that fits no escrow",
-        "Another amount than asked for (here 90.00), a second payment, or one that comes too late.",
+        "A payment of another amount (here 90.00), a second payment, or one that arrives too late.",
         paid_wrongly,
         lambda world, job: world.learn_of_payment(job),
     ),
-    Event("Such a payment is sent back", "As a refund of its own.", under_review, return_payment),
+    Event(
+        "An unapplied payment is refunded", "It becomes a refund with its own account.", under_review, return_payment
+    ),
     Event(
         "A dispute is settled with a split",
         "30.00 for the client, 70.00 for the freelancer, less the fee.",
@@ -277,7 +281,7 @@ def play(world: World, event: Event) -> str:
 
 
 def account_lines() -> str:
-    """Every account that was used, as it was opened; the words are those of `bookkeeping`."""
+    """Every account that was used, as it was opened; the texts are the docstrings of `postings`."""
     lines = []
     terms = {name_of(account.code): account for account in Account.objects.all()}
     for _, name, opened_by in _PATTERNS:

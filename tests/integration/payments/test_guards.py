@@ -49,7 +49,7 @@ def plant(sql: str) -> None:
 def test_a_closed_escrow_that_holds_money_is_found(world: World, state: str) -> None:
     job = world.funded()
     Escrow.objects.filter(pk=job.escrow.pk).update(state=state)
-    assert "a closed escrow holds nothing" in found()
+    assert "a closed or unpaid escrow holds no money" in found()
 
 
 @pytest.mark.breaks_the_books
@@ -58,7 +58,7 @@ def test_an_open_escrow_that_holds_too_little_is_found(world: World, state: str)
     job = world.completed()
     world.release(job)
     Escrow.objects.filter(pk=job.escrow.pk).update(state=state)
-    assert "an open escrow holds what is left of it" in found()
+    assert "a funded or disputed escrow holds its remaining amount" in found()
 
 
 @pytest.mark.breaks_the_books
@@ -66,7 +66,7 @@ def test_an_open_escrow_that_was_never_funded_is_found(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
     Escrow.objects.update(state="funded")
-    assert found() == {"an open escrow holds what is left of it"}
+    assert found() == {"a funded or disputed escrow holds its remaining amount"}
 
 
 @pytest.mark.breaks_the_books
@@ -74,7 +74,7 @@ def test_an_escrow_that_shared_out_less_than_it_took_in_is_found(world: World) -
     job = world.completed()
     world.release(job)
     Escrow.objects.update(released_minor=9_000)
-    assert "an escrow shares out what it took in" in found()
+    assert "a released escrow has released and refunded its total" in found()
 
 
 @pytest.mark.breaks_the_books
@@ -83,9 +83,9 @@ def test_a_withdrawal_that_nothing_was_set_aside_for_is_found(world: World) -> N
     world.withdraw(freelancer, dollars("50.00"))
     Withdrawal.objects.update(amount_minor=6_000)
     assert found() == {
-        "what is withdrawn is set aside until it is paid",
-        "what is available has settled and was not withdrawn",
-        "the history says what happened",
+        "open withdrawals are set aside until they are paid",
+        "available balances are settled shares less withdrawals",
+        "the history matches payments, refunds, releases and withdrawals",
     }
 
 
@@ -94,14 +94,20 @@ def test_money_that_is_set_aside_for_nothing_is_found(world: World) -> None:
     freelancer = world.settled().freelancer
     world.withdraw(freelancer, dollars("50.00"))
     Withdrawal.objects.update(state="completed")
-    assert found() == {"what is withdrawn is set aside until it is paid", "the history says what happened"}
+    assert found() == {
+        "open withdrawals are set aside until they are paid",
+        "the history matches payments, refunds, releases and withdrawals",
+    }
 
 
 @pytest.mark.breaks_the_books
 def test_a_share_that_is_marked_settled_and_still_pending_is_found(world: World) -> None:
     world.released()
     Escrow.objects.update(settled_at=world.now)
-    assert found() == {"what waits to settle is pending", "what is available has settled and was not withdrawn"}
+    assert found() == {
+        "released shares that have not settled are pending",
+        "available balances are settled shares less withdrawals",
+    }
 
 
 @pytest.mark.breaks_the_books
@@ -123,8 +129,8 @@ def test_money_that_is_available_to_nobodys_merit_is_found(world: World) -> None
     with transaction.atomic():
         ledger.post(kind="gift", scope="test", key=str(job.escrow.pk), legs=given, effective_at=world.now)
     assert found() == {
-        "what is available has settled and was not withdrawn",
-        "the platform has the fees of what was released",
+        "available balances are settled shares less withdrawals",
+        "the platform holds the fees of all releases",
     }
 
 
@@ -137,9 +143,9 @@ def test_money_that_is_kept_apart_for_no_payment_is_found(world: World, state: s
     with transaction.atomic():
         postings.receive_unapplied(returns_to, dollars("90.00"), world.now)
     Payment.objects.filter(pk=returns_to.pk).update(state="review", received_minor=9_000, received_currency="USD")
-    assert found() == {"the history says what happened"}
+    assert found() == {"the history matches payments, refunds, releases and withdrawals"}
     Payment.objects.filter(pk=returns_to.pk).update(state=state)
-    assert "a payment that fits no escrow is kept apart until it is sent back" in found()
+    assert "an unapplied payment is held separately until it is refunded" in found()
 
 
 def test_a_history_that_tells_something_else_is_found(ended: None) -> None:
@@ -148,7 +154,7 @@ def test_a_history_that_tells_something_else_is_found(ended: None) -> None:
         for change in changes:
             with transaction.atomic():
                 plant(f"UPDATE payments_historyrow SET {change} WHERE type = '{kind}'")
-                assert found() == {"the history says what happened"}
+                assert found() == {"the history matches payments, refunds, releases and withdrawals"}
                 transaction.set_rollback(True)
     assert found() == set()
 
@@ -243,11 +249,14 @@ def test_a_refund_of_another_amount_than_was_moved_is_found(world: World, amount
     job = world.funded()
     world.refund(job, job.client, dollars("30.00"))
     Refund.objects.update(amount_minor=amount)
-    assert "a refund has moved its amount" in found()
+    assert "a pending refund holds its amount and a paid one has paid it" in found()
     Refund.objects.update(amount_minor=3_000)
     world.work()
     Refund.objects.update(amount_minor=amount)
-    assert {"a refund has moved its amount", "an escrow has refunded the sum of its refunds"} <= found()
+    assert {
+        "a pending refund holds its amount and a paid one has paid it",
+        "the refunded amount of an escrow is the sum of its paid refunds",
+    } <= found()
 
 
 @pytest.mark.breaks_the_books
@@ -257,4 +266,4 @@ def test_an_escrow_that_says_another_sum_than_its_refunds_is_found(world: World)
     world.work()
     assert job.escrow.state == "refunded"
     Escrow.objects.update(refunded_minor=9_999)
-    assert found() == {"an escrow has refunded the sum of its refunds"}
+    assert found() == {"the refunded amount of an escrow is the sum of its paid refunds"}
