@@ -62,7 +62,7 @@ INSERT INTO payments_escrow
        (id, public_id, agreement_id, milestone_id, client_id, freelancer_id, provider, provider_payment_id, currency,
         total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
         released_minor, released_fee_minor, refunded_minor, state, created_at, funded_at, released_at,
-        settled_at, dispute_reason, release_key)
+        made_available_at, dispute_reason, release_key)
 SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, freelancer_id, 'stripe',
        'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 1, 14, 7, total, fee, 0, 'released', at, at, at,
        CASE WHEN settled THEN at END, '', ''

@@ -37,16 +37,16 @@ def perform_operation(operation_id: int) -> None:
     engine.perform(operation_id, now=timezone.now())
 
 
-@app.task(name="settle_escrow", queue="operations")
-def settle_escrow(escrow_id: int) -> None:
+@app.task(name="make_available", queue="operations")
+def make_available(escrow_id: int) -> None:
     """Make one released share available."""
-    availability.settle(escrow_id=escrow_id, now=timezone.now())
+    availability.make_available(escrow_id=escrow_id, now=timezone.now())
 
 
-@app.task(name="settle_account", queue="operations")
-def settle_account(account_id: int, after: int = 0) -> None:
+@app.task(name="make_account_available", queue="operations")
+def make_account_available(account_id: int, after: int = 0) -> None:
     """Make available what has become due for one connected account."""
-    availability.settle_account(account_id=account_id, after=after, now=timezone.now())
+    availability.make_account_available(account_id=account_id, after=after, now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */5")
@@ -57,11 +57,11 @@ def sweep_operations(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="settle_due", queue="deadlines", queueing_lock="settle_due")
-def settle_due(timestamp: int) -> None:
+@app.task(name="make_due_available", queue="deadlines", queueing_lock="make_due_available")
+def make_due_available(timestamp: int) -> None:
     """Make shares available whose funds have settled at the provider without an event."""
     now = timezone.now()
-    _each(availability.due(now=now), lambda escrow_id: availability.settle(escrow_id=escrow_id, now=now))
+    _each(availability.due(now=now), lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now))
 
 
 @app.periodic(cron="* * * * *")

@@ -235,7 +235,7 @@ class World(Dashboard):
         """Let two days pass, in which the funds settle at the provider."""
         self.sandbox.settle(self.account(job.freelancer).provider_account_id)
         self.wait(SETTLING)
-        availability.settle(escrow_id=job.escrow.pk, now=self.now)
+        availability.make_available(escrow_id=job.escrow.pk, now=self.now)
 
     def refund(self, job: Job, actor: Actor | None = None, amount: Money | None = None, **more: Any) -> Any:
         return refunds.ask_or_refund(
@@ -356,8 +356,8 @@ def begin_at_fresh_numbers() -> None:
 
 _WORK: dict[str, Any] = {
     "perform_operation": engine.perform,
-    "settle_escrow": availability.settle,
-    "settle_account": availability.settle_account,
+    "make_available": availability.make_available,
+    "make_account_available": availability.make_account_available,
     "process_webhook": incoming.process,
 }
 

@@ -28,13 +28,13 @@ _CONDITIONS: Final[Mapping[Subject, str]] = {
     Subject.TRANSFER: """EXISTS (
         SELECT 1 FROM payments_connectedaccount AS account
           JOIN payments_escrow AS escrow
-            ON escrow.freelancer_id = account.user_id AND escrow.state = 'released' AND escrow.settled_at IS NULL
+            ON escrow.freelancer_id = account.user_id AND escrow.state = 'released' AND escrow.made_available_at IS NULL
          WHERE account.provider = %(provider)s AND account.provider_account_id = %(account)s)""",
     # Funds have become available in a connected account: shares that wait for that can be settled.
     Subject.BALANCE: """EXISTS (
         SELECT 1 FROM payments_connectedaccount AS account
           JOIN payments_escrow AS escrow
-            ON escrow.freelancer_id = account.user_id AND escrow.state = 'released' AND escrow.settled_at IS NULL
+            ON escrow.freelancer_id = account.user_id AND escrow.state = 'released' AND escrow.made_available_at IS NULL
          WHERE account.provider = %(provider)s AND account.provider_account_id = %(object_id)s)""",
     # A new chargeback is unknown here, and has to freeze its escrow at once.
     Subject.DISPUTE: """NOT EXISTS (

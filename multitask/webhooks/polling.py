@@ -155,7 +155,7 @@ def _without_bank(is_due: bool) -> Group:
         freelancer_id=OuterRef("user_id"),
         provider=OuterRef("provider"),
         state=EscrowState.RELEASED.value,
-        settled_at=None,
+        made_available_at=None,
     )
     accounts = ConnectedAccount.objects.filter(Exists(waiting), closed=False).exclude(provider_account_id=None)
     return Group(

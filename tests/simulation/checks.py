@@ -81,7 +81,7 @@ def _silent(now: datetime) -> Any:
 
 
 def _unsettled(now: datetime) -> list[Escrow]:
-    waiting = Escrow.objects.filter(Q(state="released"), settled_at=None)
+    waiting = Escrow.objects.filter(Q(state="released"), made_available_at=None)
     return [escrow for escrow in waiting if arrived(escrow.pk).exists() and not _waits_for_a_bank(escrow)]
 
 

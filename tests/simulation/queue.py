@@ -16,7 +16,7 @@ from tests.simulation.weather import DAY, HOUR, MINUTE
 # What a worker does by the clock, and every so many seconds.
 CHORES: dict[str, float] = {
     "sweep_operations": 5,
-    "settle_due": MINUTE,
+    "make_due_available": MINUTE,
     "release_silent": MINUTE,
     "accept_silent": MINUTE,
     "sweep_webhooks": 10,
@@ -31,7 +31,7 @@ CHORES: dict[str, float] = {
 BESIDES = frozenset({"collect_notices", "sweep_emails", "remind_clients", "check_books"})
 RARE = {"collect_notices": 6 * HOUR, "sweep_emails": 12 * HOUR, "remind_clients": DAY, "check_books": DAY}
 # How often a chore is done before it is calm, for those that cost more than others.
-OFTEN = {"refresh_open": 0.4, "settle_due": 0.6, "process_newest": 0.6}
+OFTEN = {"refresh_open": 0.4, "make_due_available": 0.6, "process_newest": 0.6}
 # A worker reports every ten seconds; one that is silent for three times as long is gone.
 STALLED_AFTER = 30.0
 

@@ -86,7 +86,7 @@ QUERIES: Final = {
                       currency, sum(held))
           FROM (SELECT freelancer_id AS user_id, currency,
                        released_minor - released_fee_minor AS amount, 0 AS held
-                  FROM payments_escrow WHERE state = 'released' AND settled_at IS NULL
+                  FROM payments_escrow WHERE state = 'released' AND made_available_at IS NULL
                  UNION ALL
                 SELECT split_part(account.code, ':', 2)::bigint, account.currency, 0,
                        balance.balance_minor
@@ -100,7 +100,7 @@ QUERIES: Final = {
                       currency, sum(held))
           FROM (SELECT freelancer_id AS user_id, currency,
                        released_minor - released_fee_minor AS amount, 0 AS held
-                  FROM payments_escrow WHERE state = 'released' AND settled_at IS NOT NULL
+                  FROM payments_escrow WHERE state = 'released' AND made_available_at IS NOT NULL
                  UNION ALL
                 SELECT user_id, currency, -amount_minor, 0 FROM payments_withdrawal WHERE state <> 'failed'
                  UNION ALL

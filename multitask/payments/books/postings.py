@@ -162,7 +162,7 @@ def transfer(escrow: Escrow, account_id: int, amount: Money, now: datetime) -> l
     )
 
 
-def settle(escrow: Escrow, amount: Money, now: datetime) -> ledger.Posting:
+def make_available(escrow: Escrow, amount: Money, now: datetime) -> ledger.Posting:
     """Post that the freelancer's share has settled: pending becomes available."""
     return _move(
         "settled",

@@ -109,7 +109,7 @@ def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, not
     escrow.released_fee_minor = split.fee.amount_minor
     escrow.auto_release_at = None
     if not split.freelancer.amount_minor:
-        escrow.settled_at = now
+        escrow.made_available_at = now
     escrow.save()
     milestones.close(escrow.milestone, MilestoneState.COMPLETED, now)
     history.released(escrow, split, now)

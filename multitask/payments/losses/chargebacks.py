@@ -10,17 +10,17 @@ from multitask.payments.books import audit
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, Escrow, Payment
 from multitask.payments.operations import engine
-from multitask.payments.provider import DisputeState, DisputeStatus
+from multitask.payments.provider import ChargebackState, ChargebackStatus
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
 # These outcomes do not move any money.
-HARMLESS: Final = frozenset({DisputeStatus.WON, DisputeStatus.WARNING_CLOSED, DisputeStatus.PREVENTED})
-CLOSED: Final = HARMLESS | {DisputeStatus.LOST}
+HARMLESS: Final = frozenset({ChargebackStatus.WON, ChargebackStatus.WARNING_CLOSED, ChargebackStatus.PREVENTED})
+CLOSED: Final = HARMLESS | {ChargebackStatus.LOST}
 
 
 @database.transactional
-def confirm(provider: str, state: DisputeState, now: datetime) -> None:
+def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
     """Apply the provider's state of a chargeback, and freeze or unfreeze its escrow. Raises UnknownObject."""
     payment = _payment(provider, state)
     if payment is None:
@@ -51,7 +51,7 @@ def confirm(provider: str, state: DisputeState, now: datetime) -> None:
     _freeze_or_unfreeze(escrow, now)
 
 
-def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
+def unheard_of(provider: str, states: Iterable[ChargebackState]) -> list[str]:
     """Return the ids of those chargebacks of our payments that are unknown here or have another status."""
     by_id = {state.id: state for state in states}
     known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
@@ -60,7 +60,7 @@ def unheard_of(provider: str, states: Iterable[DisputeState]) -> list[str]:
     return [state.id for state in changed if _payment(provider, state) is not None]
 
 
-def _payment(provider: str, state: DisputeState) -> Payment | None:
+def _payment(provider: str, state: ChargebackState) -> Payment | None:
     payments = Payment.objects.filter(provider=provider)
     return (
         payments.filter(provider_payment_id=state.payment_id).first()

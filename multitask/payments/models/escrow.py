@@ -46,7 +46,7 @@ class Escrow(models.Model):
     refunded_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     auto_release_at = models.DateTimeField(null=True)
-    settled_at = models.DateTimeField(null=True)
+    made_available_at = models.DateTimeField(null=True)
     disputed_at = models.DateTimeField(null=True)
     dispute_reason = models.TextField(blank=True, default="")
     frozen_at = models.DateTimeField(null=True)
@@ -99,7 +99,7 @@ class Escrow(models.Model):
             ),
             models.Index(
                 fields=["freelancer"],
-                condition=models.Q(state=EscrowState.RELEASED.value, settled_at=None),
+                condition=models.Q(state=EscrowState.RELEASED.value, made_available_at=None),
                 name="payments_escrow_unsettled",
             ),
             models.Index(

@@ -9,8 +9,8 @@ from multitask.database import jobs
 from multitask.payments.models import Operation
 
 PERFORM: Final = "perform_operation"
-SETTLE: Final = "settle_escrow"
-SETTLE_ACCOUNT: Final = "settle_account"
+MAKE_AVAILABLE: Final = "make_available"
+MAKE_ACCOUNT_AVAILABLE: Final = "make_account_available"
 EMAIL: Final = "send_email"
 
 _WITH_JOB: Final = """
@@ -21,7 +21,7 @@ SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
   FROM made
 """
 
-_QUEUES = {PERFORM: "operations", SETTLE: "operations", SETTLE_ACCOUNT: "operations", EMAIL: "emails"}
+_QUEUES = {PERFORM: "operations", MAKE_AVAILABLE: "operations", MAKE_ACCOUNT_AVAILABLE: "operations", EMAIL: "emails"}
 
 
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:

@@ -26,22 +26,22 @@ log = structlog.get_logger(__name__)
 
 
 @database.transactional
-def settle(*, escrow_id: int, now: datetime) -> bool:
+def make_available(*, escrow_id: int, now: datetime) -> bool:
     """Make a released share available if its funds have settled; return whether it was made available now."""
     escrow = access.lock_by_id(escrow_id)
-    if escrow.state != EscrowState.RELEASED.value or escrow.settled_at is not None:
+    if escrow.state != EscrowState.RELEASED.value or escrow.made_available_at is not None:
         return False
-    if not _may_settle(escrow, now):
+    if not _is_payable(escrow, now):
         return False
     share = Money(escrow.released_minor - escrow.released_fee_minor, escrow.currency)
-    escrow.settled_at = now
-    escrow.save(update_fields=["settled_at"])
+    escrow.made_available_at = now
+    escrow.save(update_fields=["made_available_at"])
     audit.record("settled", actor=_SYSTEM, now=now, escrow=escrow, amount=share)
-    postings.settle(escrow, share, now)
+    postings.make_available(escrow, share, now)
     return True
 
 
-def _may_settle(escrow: Escrow, now: datetime) -> bool:
+def _is_payable(escrow: Escrow, now: datetime) -> bool:
     if escrow.frozen_at is not None or not transfers.is_transferred(escrow):
         return False
     account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
@@ -72,7 +72,7 @@ def _due(now: datetime) -> QuerySet[Escrow]:
         Exists(transfers.arrived(OuterRef("pk"))),
         Exists(receiving),
         state=EscrowState.RELEASED.value,
-        settled_at=None,
+        made_available_at=None,
         frozen_at=None,
         payments__state=PaymentState.SUCCEEDED.value,
         payments__available_at__lte=now,
@@ -87,9 +87,9 @@ def account_balance_changed(provider: str, account_id: str, now: datetime) -> No
     Does nothing while such a job waits in the queue or if the account has no pending shares.
     """
     accounts = ConnectedAccount.objects.filter(provider=provider, provider_account_id=account_id)
-    account = accounts.exclude(jobs.is_queued(queue.SETTLE_ACCOUNT, "account_id", by=now)).first()
+    account = accounts.exclude(jobs.is_queued(queue.MAKE_ACCOUNT_AVAILABLE, "account_id", by=now)).first()
     if account is not None and _unsettled(account).exists():
-        queue.defer(queue.SETTLE_ACCOUNT, account_id=account.pk)
+        queue.defer(queue.MAKE_ACCOUNT_AVAILABLE, account_id=account.pk)
 
 
 def _unsettled(account: ConnectedAccount) -> QuerySet[Escrow]:
@@ -97,11 +97,11 @@ def _unsettled(account: ConnectedAccount) -> QuerySet[Escrow]:
         freelancer_id=account.user_id,
         provider=account.provider,
         state=EscrowState.RELEASED.value,
-        settled_at=None,
+        made_available_at=None,
     )
 
 
-def settle_account(*, account_id: int, now: datetime, after: int = 0, limit: int = BATCH) -> int:
+def make_account_available(*, account_id: int, now: datetime, after: int = 0, limit: int = BATCH) -> int:
     """Make the due shares of one account available, each in its own transaction; return how many.
 
     At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. An error on one
@@ -112,13 +112,13 @@ def settle_account(*, account_id: int, now: datetime, after: int = 0, limit: int
     escrow_ids = list(found.values_list("pk", flat=True)[:limit])
     if len(escrow_ids) == limit:
         last = escrow_ids[-1]
-        database.run(lambda: queue.defer(queue.SETTLE_ACCOUNT, account_id=account_id, after=last))
+        database.run(lambda: queue.defer(queue.MAKE_ACCOUNT_AVAILABLE, account_id=account_id, after=last))
     return sum(_try_to_settle(escrow_id, now) for escrow_id in escrow_ids)
 
 
 def _try_to_settle(escrow_id: int, now: datetime) -> bool:
     try:
-        return settle(escrow_id=escrow_id, now=now)
+        return make_available(escrow_id=escrow_id, now=now)
     except (OperationalError, InterfaceError):
         raise  # The database is unreachable, so the others would fail as well.
     except Exception:

@@ -160,10 +160,10 @@ def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
         provider=account.provider,
         currency=currency,
         state=EscrowState.RELEASED.value,
-        settled_at=None,
+        made_available_at=None,
     )
     for escrow_id in waiting.order_by("pk").values_list("pk", flat=True):
-        queue.defer(queue.SETTLE, escrow_id=escrow_id)
+        queue.defer(queue.MAKE_AVAILABLE, escrow_id=escrow_id)
 
 
 def _known(provider: str, state: AccountState) -> ConnectedAccount | None:

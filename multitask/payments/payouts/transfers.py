@@ -75,7 +75,7 @@ def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None
     posting = postings.transfer(escrow, account_id, state.amount, now)
     if posting.created:
         audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
-        queue.defer(queue.SETTLE, at=available_at, escrow_id=escrow.pk)
+        queue.defer(queue.MAKE_AVAILABLE, at=available_at, escrow_id=escrow.pk)
 
 
 def _locked_account(operation: Operation) -> ConnectedAccount | None:

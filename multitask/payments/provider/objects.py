@@ -40,7 +40,7 @@ class PayoutStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class DisputeStatus(StrEnum):
+class ChargebackStatus(StrEnum):
     """How a chargeback stands; a `warning` is an inquiry, which has moved no money yet."""
 
     WARNING_NEEDS_RESPONSE = "warning_needs_response"
@@ -201,11 +201,11 @@ class PayoutState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeState:
+class ChargebackState:
     """A chargeback: the cardholder's bank took `amount` back from us while it decides."""
 
     id: str
-    status: DisputeStatus
+    status: ChargebackStatus
     reason: str
     amount: Money
     payment_id: str

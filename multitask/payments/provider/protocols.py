@@ -19,8 +19,8 @@ from multitask.payments.provider.objects import (
     AccountBalance,
     AccountState,
     AmountRules,
+    ChargebackState,
     Continuation,
-    DisputeState,
     Failure,
     IdKind,
     InboundEvent,
@@ -139,8 +139,8 @@ class SavesMethods(Protocol):
 class Disputes(Protocol):
     """Reports chargebacks."""
 
-    def read_dispute(self, dispute_id: str) -> DisputeState: ...
-    def list_disputes(self, *, since: datetime) -> Sequence[DisputeState]:
+    def read_dispute(self, dispute_id: str) -> ChargebackState: ...
+    def list_disputes(self, *, since: datetime) -> Sequence[ChargebackState]:
         """Return all chargebacks that were opened since then, newest first; also of payments that are not ours."""
         ...
 

@@ -77,7 +77,7 @@ def _after_funding(escrow: Escrow, settled: Callable[[Escrow, int], dict[Place, 
         Place.REFUNDED: escrow.refunded_minor,
         Place.FEE: escrow.released_fee_minor,
     }
-    return found | (settled(escrow, share) if escrow.settled_at else {Place.PENDING: share})
+    return found | (settled(escrow, share) if escrow.made_available_at else {Place.PENDING: share})
 
 
 def _released(_escrow: Escrow, share: int) -> dict[Place, int]:
@@ -104,7 +104,9 @@ def _overlap(start: int, length: int, other_start: int, other_length: int) -> in
 
 
 def _earned_before(escrow: Escrow) -> int:
-    earlier = Q(settled_at__lt=escrow.settled_at) | Q(settled_at=escrow.settled_at, pk__lt=escrow.pk)
+    earlier = Q(made_available_at__lt=escrow.made_available_at) | Q(
+        made_available_at=escrow.made_available_at, pk__lt=escrow.pk
+    )
     settled = Escrow.objects.filter(earlier, freelancer_id=escrow.freelancer_id, currency=escrow.currency)
     total = settled.aggregate(total=Sum(F("released_minor") - F("released_fee_minor")))["total"]
     return int(total or 0)

@@ -71,7 +71,7 @@ def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, z
 
 def _waiting(user_id: int) -> QuerySet[Escrow, Any]:
     """Select released escrows that are not available yet. Unordered, so that very many need no sorting."""
-    escrows = Escrow.objects.filter(freelancer_id=user_id, state=EscrowState.RELEASED.value, settled_at=None)
+    escrows = Escrow.objects.filter(freelancer_id=user_id, state=EscrowState.RELEASED.value, made_available_at=None)
     return _columns(escrows, "waiting")[:MOST]
 
 

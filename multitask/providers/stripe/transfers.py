@@ -7,8 +7,8 @@ import structlog
 
 from multitask.money import Money, MoneyError
 from multitask.payments.provider import (
-    DisputeState,
-    DisputeStatus,
+    ChargebackState,
+    ChargebackStatus,
     Failure,
     PayoutState,
     PayoutStatus,
@@ -117,11 +117,11 @@ class Transfers(Caller):
         """Explain a failed payout."""
         return failures.payout(code, message)
 
-    def read_dispute(self, dispute_id: str) -> DisputeState:
+    def read_dispute(self, dispute_id: str) -> ChargebackState:
         """Read a chargeback; its reason stays Stripe's word."""
         return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
 
-    def list_disputes(self, *, since: datetime) -> list[DisputeState]:
+    def list_disputes(self, *, since: datetime) -> list[ChargebackState]:
         """List all chargebacks opened since then, newest first."""
         params: stripe.params.DisputeListParams = {"limit": PAGE_SIZE, "created": {"gte": int(since.timestamp())}}
         pages = self._pages(lambda: self._client.v1.disputes.list(params))
@@ -129,9 +129,9 @@ class Transfers(Caller):
         return [state for raw in found if (state := _understood(raw))]
 
 
-def dispute_state(raw: Raw) -> DisputeState:
+def dispute_state(raw: Raw) -> ChargebackState:
     """Translate a chargeback."""
-    return DisputeState(
+    return ChargebackState(
         id=raw["id"],
         status=_dispute_status(raw),
         reason=raw.get("reason") or "",
@@ -141,16 +141,16 @@ def dispute_state(raw: Raw) -> DisputeState:
     )
 
 
-def _dispute_status(raw: Raw) -> DisputeStatus:
+def _dispute_status(raw: Raw) -> ChargebackStatus:
     """Return how a chargeback stands; one that Stripe names in a new way still holds the money."""
     try:
-        return DisputeStatus(raw["status"])
+        return ChargebackStatus(raw["status"])
     except ValueError:
         log.warning("unknown dispute status", dispute=raw["id"], status=raw["status"])
-        return DisputeStatus.UNDER_REVIEW
+        return ChargebackStatus.UNDER_REVIEW
 
 
-def _understood(raw: Raw) -> DisputeState | None:
+def _understood(raw: Raw) -> ChargebackState | None:
     """None for a chargeback in money that we have no units for: of somebody else's payment, it hides no other."""
     try:
         return dispute_state(raw)

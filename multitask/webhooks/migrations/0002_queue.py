@@ -8,7 +8,7 @@ TRIGGER = "procrastinate_jobs_notify_queue_job_inserted_v1"
 WAITING = {
     "webhooks": ("process_webhook", "event_id"),
     "operations": ("perform_operation", "operation_id"),
-    "settlements": ("settle_account", "account_id"),
+    "settlements": ("make_account_available", "account_id"),
     "emails": ("send_email", "notice_id"),
 }
 

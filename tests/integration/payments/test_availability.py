@@ -5,7 +5,7 @@ from django.db import connection
 
 from multitask.payments.models import Escrow
 from multitask.payments.payouts import availability
-from multitask.payments.payouts.availability import account_balance_changed, settle_account
+from multitask.payments.payouts.availability import account_balance_changed, make_account_available
 from multitask.users.actor import Actor
 from tests.integration.races import together
 from tests.payments_world import SETTLING, World, held, user_id
@@ -40,11 +40,11 @@ def test_one_job_settles_all_that_is_due_for_an_account(world: World) -> None:
     freelancer, escrow_ids = waiting(world, 4)
     for _ in range(3):
         tell(world, freelancer)
-    assert jobs() == ["settle_account"]
+    assert jobs() == ["make_account_available"]
 
-    assert world.work() == ["settle_account"]
+    assert world.work() == ["make_account_available"]
     assert available(freelancer) == 4 * 8_500
-    assert not Escrow.objects.filter(pk__in=escrow_ids, settled_at=None).exists()
+    assert not Escrow.objects.filter(pk__in=escrow_ids, made_available_at=None).exists()
 
     tell(world, freelancer)
     assert jobs() == []  # Nothing is unsettled any more.
@@ -63,20 +63,20 @@ def test_a_job_settles_only_what_is_due_for_its_account(world: World) -> None:
 def test_a_job_is_bounded_and_leaves_the_rest_to_the_next(world: World) -> None:
     freelancer, escrow_ids = waiting(world, 5)
     account_id = world.account(freelancer).pk
-    assert settle_account(account_id=account_id, now=world.now, limit=2) == 2
-    assert jobs() == ["settle_account"]
-    assert settle_account(account_id=account_id, after=escrow_ids[1], now=world.now, limit=2) == 2
-    assert world.work() == ["settle_account", "settle_account"]
+    assert make_account_available(account_id=account_id, now=world.now, limit=2) == 2
+    assert jobs() == ["make_account_available"]
+    assert make_account_available(account_id=account_id, after=escrow_ids[1], now=world.now, limit=2) == 2
+    assert world.work() == ["make_account_available", "make_account_available"]
     assert available(freelancer) == 5 * 8_500
 
 
 def test_the_same_job_many_times_at_once_settles_once(world: World) -> None:
     freelancer, _ = waiting(world, 3)
     account_id = world.account(freelancer).pk
-    answers = together([lambda: settle_account(account_id=account_id, now=world.now)] * 6)
+    answers = together([lambda: make_account_available(account_id=account_id, now=world.now)] * 6)
     assert sum(answers) == 3
     assert available(freelancer) == 3 * 8_500
-    assert settle_account(account_id=account_id, now=world.now) == 0
+    assert make_account_available(account_id=account_id, now=world.now) == 0
 
 
 def test_an_error_on_one_escrow_does_not_block_the_others(world: World) -> None:
@@ -91,9 +91,9 @@ def test_an_error_on_one_escrow_does_not_block_the_others(world: World) -> None:
             f" WHEN (NEW.id = {int(escrow_ids[0])}) EXECUTE FUNCTION refuse_escrow()"
         )
     account_id = world.account(freelancer).pk
-    assert settle_account(account_id=account_id, now=world.now) == 2
+    assert make_account_available(account_id=account_id, now=world.now) == 2
     assert availability.due(now=world.now) == [escrow_ids[0]]
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER refuse_escrow ON payments_escrow")
-    assert settle_account(account_id=account_id, now=world.now) == 1
+    assert make_account_available(account_id=account_id, now=world.now) == 1
     assert available(freelancer) == 3 * 8_500

@@ -9,7 +9,7 @@ from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback
 from multitask.payments.payouts import availability
-from multitask.payments.provider import DisputeState, DisputeStatus
+from multitask.payments.provider import ChargebackState, ChargebackStatus
 from tests.payments_world import CONTESTED, SETTLING, Job, World, dollars, held
 
 
@@ -77,9 +77,9 @@ def test_a_released_share_does_not_settle_while_it_is_undecided(world: World) ->
     job = world.released()
     dispute = contest(world, job)
     world.wait(SETTLING)
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     close(world, dispute, "won")
-    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.make_available(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_a_share_that_has_not_left_yet_stays_while_it_is_undecided(world: World) -> None:
@@ -177,8 +177,8 @@ def test_two_chargebacks_have_to_be_won_both(world: World) -> None:
 
 def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
     job = world.completed()
-    state = DisputeState(
-        id="du_x", status=DisputeStatus.NEEDS_RESPONSE, reason="general", amount=dollars("100"), payment_id="",
+    state = ChargebackState(
+        id="du_x", status=ChargebackStatus.NEEDS_RESPONSE, reason="general", amount=dollars("100"), payment_id="",
         collection_id=job.charge_id,
     )  # fmt: skip
     chargebacks.confirm("stripe", state, world.now)
@@ -188,9 +188,9 @@ def test_a_chargeback_is_found_by_its_charge_alone(world: World) -> None:
 @pytest.mark.parametrize("charge", ["", "ch_of_somebody_else"])
 def test_a_chargeback_of_a_payment_that_is_not_ours_is_unknown(world: World, charge: str) -> None:
     world.ask_to_pay(world.hired())
-    state = DisputeState(
+    state = ChargebackState(
         id="du_x",
-        status=DisputeStatus.NEEDS_RESPONSE,
+        status=ChargebackStatus.NEEDS_RESPONSE,
         reason="general",
         amount=dollars("1"),
         payment_id="pi_x",

@@ -103,7 +103,7 @@ def test_money_that_is_set_aside_for_nothing_is_found(world: World) -> None:
 @pytest.mark.breaks_the_books
 def test_a_share_that_is_marked_settled_and_still_pending_is_found(world: World) -> None:
     world.released()
-    Escrow.objects.update(settled_at=world.now)
+    Escrow.objects.update(made_available_at=world.now)
     assert found() == {
         "released shares that have not settled are pending",
         "available balances are settled shares less withdrawals",

@@ -324,9 +324,9 @@ def test_jobs_exist_only_if_their_change_does(world: World) -> None:
     job = world.released()
     world.work()
     with transaction.atomic():
-        queue.defer(queue.SETTLE, escrow_id=job.escrow.pk)
+        queue.defer(queue.MAKE_AVAILABLE, escrow_id=job.escrow.pk)
         transaction.set_rollback(True)
     world.wait(days=3)
-    assert world.work() == ["settle_escrow"]  # The one that the transfer deferred.
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert world.work() == ["make_available"]  # The one that the transfer deferred.
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     assert dollars("85.00").amount_minor == held(f"user:{user_id(job.freelancer)}:available")

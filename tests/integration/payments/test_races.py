@@ -140,7 +140,7 @@ def test_the_news_of_a_refund_many_times_at_once_refunds_once(world: World) -> N
 def test_many_settlements_are_one(world: World) -> None:
     job = world.released()
     world.wait(days=3)
-    answers = together([lambda: availability.settle(escrow_id=job.escrow.pk, now=world.now)] * 16)
+    answers = together([lambda: availability.make_available(escrow_id=job.escrow.pk, now=world.now)] * 16)
     assert Counter(answers) == {True: 1, False: 15}
     assert held(f"user:{user_id(job.freelancer)}:available") == 8_500
 

@@ -204,7 +204,7 @@ def test_when_the_fee_is_everything_nothing_is_transferred(world: World, setting
     job = world.completed()
     released = world.release(job)
     assert shares(job) == (0, 10_000)
-    assert released.settled_at == world.now
+    assert released.made_available_at == world.now
     assert not Operation.objects.filter(kind="create_transfer").exists()
 
 

@@ -143,7 +143,7 @@ class Ready:
         self.world.release(job)
         engine.perform(job.transfer.pk, now=self.world.now)
         self.world.wait(days=3)
-        return lambda: availability.settle(escrow_id=job.escrow.pk, now=self.world.now)
+        return lambda: availability.make_available(escrow_id=job.escrow.pk, now=self.world.now)
 
     def perform(self) -> Callable[[], object]:
         job = self.world.completed()

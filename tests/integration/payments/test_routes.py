@@ -99,7 +99,7 @@ def test_money_without_a_bank_in_its_currency_stays_pending_until_there_is_one(w
     job = world.released(Money(20_000, "EUR"))
     world.work()
     world.wait(days=3)
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     assert job.escrow.pk not in availability.due(now=world.now)
     assert reasons(world, job.freelancer) == [(Reason.NO_BANK, Money(17_000, "EUR"))]
     account = onboarding.account_of(user_id(job.freelancer))
@@ -107,7 +107,7 @@ def test_money_without_a_bank_in_its_currency_stays_pending_until_there_is_one(w
 
     world.add_bank(job.freelancer, "EUR")
     world.work()
-    assert job.escrow.settled_at is not None
+    assert job.escrow.made_available_at is not None
     assert held(f"user:{user_id(job.freelancer)}:available", "EUR") == 17_000
     assert reasons(world, job.freelancer) == []
 

@@ -152,24 +152,24 @@ def test_the_share_settles_when_the_funds_are_available_and_not_before(world: Wo
     job = world.released()
     available_at = job.payment.available_at
     assert available_at is not None
-    assert not availability.settle(escrow_id=job.escrow.pk, now=available_at.replace(microsecond=0) - SETTLING)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=available_at.replace(microsecond=0) - SETTLING)
     world.now = available_at
     world.wait(microseconds=-1)
     assert world.work() == []
     assert availability.due(now=world.now) == []
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     assert available(job) == 0
 
     world.wait(microseconds=1)
     assert availability.due(now=world.now) == [job.escrow.pk]
-    assert world.work() == ["settle_escrow"]
+    assert world.work() == ["make_available"]
     assert available(job) == 8_500
-    assert job.escrow.settled_at == world.now
+    assert job.escrow.made_available_at == world.now
 
 
 def test_a_share_settles_only_once(world: World) -> None:
     job = world.settled()
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     assert availability.due(now=world.now) == []
     assert available(job) == 8_500
     assert job.history().count("settled") == 1
@@ -178,14 +178,14 @@ def test_a_share_settles_only_once(world: World) -> None:
 def test_nothing_settles_that_was_not_released(world: World) -> None:
     job = world.completed()
     world.wait(SETTLING)
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_nothing_settles_that_was_not_transferred(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
     world.wait(SETTLING)
     assert availability.due(now=world.now) == []
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     assert held(f"user:{user_id(job.freelancer)}:pending") == 8_500
 
 
@@ -194,9 +194,9 @@ def test_nothing_settles_for_an_account_that_was_disabled(world: World) -> None:
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=False)
     world.wait(SETTLING)
     assert availability.due(now=world.now) == []
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
     ConnectedAccount.objects.filter(user_id=user_id(job.freelancer)).update(transfers_enabled=True)
-    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.make_available(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_nothing_settles_while_the_escrow_is_frozen(world: World) -> None:
@@ -204,19 +204,19 @@ def test_nothing_settles_while_the_escrow_is_frozen(world: World) -> None:
     Escrow.objects.filter(pk=job.escrow.pk).update(frozen_at=world.now)
     world.wait(SETTLING)
     assert availability.due(now=world.now) == []
-    assert not availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert not availability.make_available(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_a_date_of_availability_that_is_unknown_is_waited_for(world: World) -> None:
     job = world.completed()
     Payment.objects.filter(pk=job.payment.pk).update(available_at=None)
     world.release(job)
-    assert world.work() == ["perform_operation", "settle_escrow"]
+    assert world.work() == ["perform_operation", "make_available"]
     assert available(job) == 0
     world.learn_of_payment(job)
     world.wait(SETTLING)
     assert availability.due(now=world.now) == [job.escrow.pk]
-    assert availability.settle(escrow_id=job.escrow.pk, now=world.now)
+    assert availability.make_available(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_news_of_an_accounts_balance_looks_at_what_waits(world: World) -> None:

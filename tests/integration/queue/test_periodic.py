@@ -80,7 +80,7 @@ def test_every_tick_counts_while_the_clock_runs() -> None:
     counts = deferred(*(START + 5 * step for step in range(13)))
 
     assert sum(count["sweep_operations"] for count in counts) == 13
-    assert sum(count["settle_due"] for count in counts) == 2
+    assert sum(count["make_due_available"] for count in counts) == 2
 
 
 @pytest.mark.parametrize("back", [30 * 60, 3 * HOUR, 3 * DAY])
@@ -107,7 +107,7 @@ def test_a_new_worker_defers_after_the_clock_was_set_back_while_none_ran() -> No
 
     (counts,) = deferred(START + 10 * 60)
 
-    assert counts["sweep_operations"] == counts["settle_due"] == 1
+    assert counts["sweep_operations"] == counts["make_due_available"] == 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(defer_timestamp) FROM procrastinate_periodic_defers")
         assert cursor.fetchone()[0] <= START + 10 * 60

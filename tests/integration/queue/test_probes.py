@@ -26,7 +26,7 @@ TABLES = "procrastinate_jobs, webhooks_incomingevent, payments_operation, paymen
 ARGUMENTS = {
     "process_webhook": "event_id",
     "perform_operation": "operation_id",
-    "settle_account": "account_id",
+    "make_account_available": "account_id",
     "send_email": "notice_id",
 }
 _JOBS = """
@@ -84,7 +84,7 @@ def of_settlements(world: World) -> Sweep:
     world.released(freelancer=freelancer)
     account = world.account(freelancer)
     world.lose_jobs()
-    jobs("settle_account", [account.pk, *range(10_000_000, 10_000_000 + BACKLOG)])
+    jobs("make_account_available", [account.pk, *range(10_000_000, 10_000_000 + BACKLOG)])
     return lambda: availability.account_balance_changed("stripe", str(account.provider_account_id), world.now)
 
 
@@ -92,10 +92,10 @@ USERS = {
     "process_webhook": of_events,
     "perform_operation": of_operations,
     "send_email": of_emails,
-    "settle_account": of_settlements,
+    "make_account_available": of_settlements,
 }
 
-BATCHES = {"process_webhook": 40, "perform_operation": 40, "send_email": 100, "settle_account": 1}
+BATCHES = {"process_webhook": 40, "perform_operation": 40, "send_email": 100, "make_account_available": 1}
 
 
 def plans(sweep: Sweep) -> list[dict[str, Any]]:
@@ -141,7 +141,9 @@ def test_each_row_costs_one_lookup(world: World, task: str, statistics: str) -> 
         ]
         assert len(reads) == len(lookups) == 1, json.dumps(plan, indent=1)
         assert not [node for node in nodes(plan) if "Join" in node["Node Type"] or node["Node Type"] == "Nested Loop"]
-        assert task == "settle_account" or any("(id = ANY" in node.get("Index Cond", "") for node in nodes(plan))
+        assert task == "make_account_available" or any(
+            "(id = ANY" in node.get("Index Cond", "") for node in nodes(plan)
+        )
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from tests.integration.queue.test_backlog import done
 
 TAKEN = """
 INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id)
-SELECT queue, 'settle_escrow', '{"escrow_id": 1}', 'doing', worker_id
+SELECT queue, 'make_available', '{"escrow_id": 1}', 'doing', worker_id
   FROM (SELECT DISTINCT worker_id FROM procrastinate_jobs WHERE task_name = 'sweep_operations') AS chores,
        (VALUES ('chores')) AS queues (queue)
  WHERE worker_id IS NOT NULL
@@ -32,4 +32,4 @@ def test_a_job_whose_taking_was_committed_without_an_answer_is_put_back(start_wo
         cursor.execute(TAKEN)
         assert cursor.rowcount == 1
     # There is no such escrow, so it fails; what counts is that somebody performs it.
-    eventually(lambda: state("settle_escrow") == "failed", "the job to be performed")
+    eventually(lambda: state("make_available") == "failed", "the job to be performed")

@@ -90,7 +90,7 @@ class World:
         """A withdrawal of the released share, whose payout is under way."""
         held = self.released()
         self.rig.settle()
-        availability.settle(escrow_id=held.pk, now=timezone.now() + timedelta(days=10))
+        availability.make_available(escrow_id=held.pk, now=timezone.now() + timedelta(days=10))
         withdrawals.create(actor=self.freelancer, amount=Money(8_500, "USD"), now=timezone.now())
         self.operate()
         return Withdrawal.objects.get()

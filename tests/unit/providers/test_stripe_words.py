@@ -3,16 +3,16 @@
 import pytest
 
 from multitask.money import Money
-from multitask.payments.provider import DisputeStatus, Failure, IdKind, Requirement
+from multitask.payments.provider import ChargebackStatus, Failure, IdKind, Requirement
 from multitask.providers.stripe import countries, currencies, failures, identifiers, requirements
 from multitask.providers.stripe.transfers import dispute_state
 
 
 @pytest.mark.parametrize(
     ("status", "known"),
-    [("won", DisputeStatus.WON), ("lost", DisputeStatus.LOST), ("something_new", DisputeStatus.UNDER_REVIEW)],
+    [("won", ChargebackStatus.WON), ("lost", ChargebackStatus.LOST), ("something_new", ChargebackStatus.UNDER_REVIEW)],
 )
-def test_a_chargeback_of_an_unknown_status_still_holds_the_money(status: str, known: DisputeStatus) -> None:
+def test_a_chargeback_of_an_unknown_status_still_holds_the_money(status: str, known: ChargebackStatus) -> None:
     raw = {"id": "du_1", "status": status, "amount": 100, "currency": "usd", "charge": "ch_1"}
     assert dispute_state(raw).status is known
 

@@ -41,7 +41,7 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | N
         return NextStep(_("The client pays; then the money is in escrow."))
     if escrow.state == EscrowState.FUNDED.value:
         return _about_work(escrow, role)
-    if escrow.state == EscrowState.RELEASED.value and escrow.settled_at is None:
+    if escrow.state == EscrowState.RELEASED.value and escrow.made_available_at is None:
         return _about_settling(escrow, role)
     return None
 

@@ -93,7 +93,7 @@ def test_what_settled_first_is_withdrawn_first(world: World) -> None:
 def test_two_that_settled_together_go_in_the_order_of_their_numbers(world: World) -> None:
     freelancer = world.freelancer()
     jobs = [world.settled(freelancer=freelancer) for _ in range(2)]
-    Escrow.objects.update(settled_at=world.now)
+    Escrow.objects.update(made_available_at=world.now)
     world.arrive(world.withdrawn(freelancer, dollars("100.00")))
     assert [places(job).get("bank") for job in jobs] == [8_500, 1_500]
 
