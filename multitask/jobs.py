@@ -21,7 +21,7 @@ from multitask.payments.escrow import refunds, releases
 from multitask.payments.notices import emails, notices
 from multitask.payments.operations import engine, sweeper
 from multitask.payments.payouts import availability
-from multitask.users import letters
+from multitask.users import account_emails
 from multitask.users.actor import Actor
 from multitask.webhooks import incoming, polling
 
@@ -172,7 +172,9 @@ def sweep_emails(timestamp: int) -> None:
 def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int, state: str = "") -> None:
     """Send one email about an account; not sent again after a worker died, since it may have been sent already."""
     if context.job.attempts == 0:
-        letters.send(kind=kind, address=address, user_id=user_id, attempt=attempt, state=state, now=timezone.now())
+        account_emails.send(
+            kind=kind, address=address, user_id=user_id, attempt=attempt, state=state, now=timezone.now()
+        )
 
 
 def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:

@@ -11,14 +11,14 @@ from django.db import connection
 from django.utils import timezone
 
 from multitask.payments.notices import emails
-from multitask.users import letters
+from multitask.users import account_emails
 
 _TAKE = """
 DELETE FROM procrastinate_jobs
  WHERE queue_name = 'emails' AND status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= %s)
 RETURNING id, task_name, args
 """
-_WORK = {"send_email": emails.send, "send_letter": letters.send}
+_WORK = {"send_email": emails.send, "send_letter": account_emails.send}
 
 
 def empty(now: datetime | None = None) -> list[EmailMessage]:

@@ -11,11 +11,11 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Install handlers, carriers and the checks of the books."""
-        from multitask.payments import registry
+        from multitask.payments import operation_handlers
         from multitask.payments.authorization import approvals
         from multitask.payments.books import invariants
         from multitask.payments.operations import engine
 
-        engine.install(registry.HANDLERS)
-        approvals.install(registry.CARRIERS)
+        engine.install(operation_handlers.HANDLERS)
+        approvals.install(operation_handlers.CARRIERS)
         invariants.register()

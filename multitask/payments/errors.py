@@ -1,6 +1,7 @@
 """Errors that the payment commands raise, each with a stable code.
 
-They share a module because most commands raise several of them; `web/api/errors.py` maps each to an HTTP status.
+They share a module because most commands raise several of them; `web/api/error_responses.py` maps each to an HTTP
+status.
 """
 
 import math

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from multitask.database import run, transactional
-from multitask.users import fields, letters, mailboxes, names, passwords, powers, sessions, throttle
+from multitask.users import account_emails, fields, mailboxes, names, passwords, powers, sessions, throttle
 from multitask.users.actor import Actor, Power, Role
 from multitask.users.errors import UserError
 from multitask.users.fields import InvalidAccount
@@ -87,7 +87,7 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
     _insert(user)
     # If the process dies here, the user can request the email again.
     if mailboxes.has_room(address=user.email, ip=actor.ip, now=now):
-        run(lambda: letters.post(letters.REGISTERED, address=user.email, user_id=user.pk))
+        run(lambda: account_emails.post(account_emails.REGISTERED, address=user.email, user_id=user.pk))
     log.info("user_registered", user_id=user.pk, ip=actor.ip, request_id=actor.request_id)
     return user
 

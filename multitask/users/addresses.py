@@ -16,7 +16,7 @@ from django.db import IntegrityError
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from multitask.database import run, transactional
-from multitask.users import accounts, credentials, fields, letters, mailboxes, names, second_factor, throttle
+from multitask.users import account_emails, accounts, credentials, fields, mailboxes, names, second_factor, throttle
 from multitask.users.actor import Actor
 from multitask.users.credentials import LinkInvalid
 from multitask.users.errors import UserError
@@ -57,7 +57,7 @@ def ask_for_confirmation(*, actor: Actor, now: datetime) -> None:
     if user.email_confirmed:
         raise AlreadyConfirmed
     mailboxes.take_room(address=user.email, ip=actor.ip, now=now)
-    run(lambda: letters.post(letters.REGISTERED, address=user.email, user_id=user.pk))
+    run(lambda: account_emails.post(account_emails.REGISTERED, address=user.email, user_id=user.pk))
 
 
 def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> None:
@@ -79,15 +79,15 @@ def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> 
 
 @transactional
 def _write_to_both(user: User, address: str, state: str) -> None:
-    letters.post(letters.EMAIL_CONFIRMATION, address=address, user_id=user.pk, state=state)
+    account_emails.post(account_emails.EMAIL_CONFIRMATION, address=address, user_id=user.pk, state=state)
     if user.email_confirmed:
-        letters.post(letters.EMAIL_CHANGE_ASKED, address=user.email, user_id=user.pk)
+        account_emails.post(account_emails.EMAIL_CHANGE_ASKED, address=user.email, user_id=user.pk)
 
 
 def read_link(token: str) -> Link:
     """Read a link that confirms an address, if it works now. Raises LinkInvalid."""
     try:
-        signed: dict[str, Any] = signing.loads(token, salt=letters.EMAIL_SALT, max_age=LINK_LIFETIME)
+        signed: dict[str, Any] = signing.loads(token, salt=account_emails.EMAIL_SALT, max_age=LINK_LIFETIME)
     except signing.BadSignature:
         raise LinkInvalid from None
     user = User.objects.filter(pk=signed["user"]).first()
@@ -125,7 +125,7 @@ def _take_over(link: Link, now: datetime) -> User:
     user.email, user.email_confirmed_at = link.address, now
     user.save(update_fields=["email", "email_confirmed_at"])
     if link.address != link.earlier:
-        letters.post(letters.EMAIL_CHANGED, address=link.earlier, user_id=user.pk)
+        account_emails.post(account_emails.EMAIL_CHANGED, address=link.earlier, user_id=user.pk)
     log.info("email_confirmed", user_id=user.pk)
     return user
 

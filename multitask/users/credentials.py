@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.utils.http import urlsafe_base64_decode
 
 from multitask.database import run, transactional
-from multitask.users import accounts, fields, letters, mailboxes, names, passwords, sessions, throttle
+from multitask.users import account_emails, accounts, fields, mailboxes, names, passwords, sessions, throttle
 from multitask.users.actor import Actor
 from multitask.users.errors import UserError
 from multitask.users.fields import InvalidAccount
@@ -67,7 +67,7 @@ def ask_for_reset(*, actor: Actor, now: datetime, address: str) -> None:
         raise InvalidAccount(fields=wrong)
     throttle.begin(identifier=normal, ip=actor.ip, now=now, limits=_RESETS, purpose="reset")
     if mailboxes.has_room_for_reset(address=normal, now=now):
-        run(lambda: letters.post(letters.RESET, address=normal))
+        run(lambda: account_emails.post(account_emails.RESET, address=normal))
 
 
 def resettable(*, name: str, token: str) -> User | None:
@@ -120,7 +120,7 @@ def _keep_password(proved: User, hashed: str, now: datetime, *, confirms_email: 
         user.email_confirmed_at = now
     user.save(update_fields=["password", "email_confirmed_at"])
     sessions.end_all(user_id=user.pk, now=now)
-    letters.post(letters.PASSWORD_CHANGED, address=user.email, user_id=user.pk)
+    account_emails.post(account_emails.PASSWORD_CHANGED, address=user.email, user_id=user.pk)
     log.info("password_changed", user_id=user.pk)
     # As it is now: the pages go on with one session that knows this state.
     return accounts.locked(user.pk)

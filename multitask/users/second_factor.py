@@ -18,7 +18,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.database import transactional
-from multitask.users import accounts, credentials, letters, throttle
+from multitask.users import account_emails, accounts, credentials, throttle
 from multitask.users.actor import Actor, Assurance
 from multitask.users.errors import UserError
 from multitask.users.models import User
@@ -204,7 +204,7 @@ def _confirm(user_id: int, code: str, now: datetime) -> list[str]:
         raise CodeRefused(fields={"otp": CodeRefused.message})
     device.confirmed = True
     device.save()
-    letters.post(letters.SECOND_FACTOR_ON, address=user.email, user_id=user_id)
+    account_emails.post(account_emails.SECOND_FACTOR_ON, address=user.email, user_id=user_id)
     log.info("second_factor_on", user_id=user_id)
     return _new_codes(user_id)
 
@@ -240,7 +240,7 @@ def _spend(user_id: int, code: str) -> bool:
     used, _ = StaticToken.objects.filter(device__user_id=user_id, token=_digest(user_id, code)).delete()
     if used:
         user = accounts.locked(user_id)
-        letters.post(letters.RECOVERY_CODE_USED, address=user.email, user_id=user_id)
+        account_emails.post(account_emails.RECOVERY_CODE_USED, address=user.email, user_id=user_id)
         log.info("recovery_code_used", user_id=user_id)
     return bool(used)
 
@@ -264,7 +264,7 @@ def _remove(user_id: int) -> None:
         raise NotOn
     TOTPDevice.objects.filter(user_id=user_id).delete()
     StaticDevice.objects.filter(user_id=user_id).delete()
-    letters.post(letters.SECOND_FACTOR_OFF, address=user.email, user_id=user_id)
+    account_emails.post(account_emails.SECOND_FACTOR_OFF, address=user.email, user_id=user_id)
     log.info("second_factor_off", user_id=user_id)
 
 

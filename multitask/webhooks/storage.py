@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 
 from multitask.database.errors import OutcomeUnknown, is_replication_warning
 from multitask.payments.provider import InboundEvent
-from multitask.webhooks import awaited
+from multitask.webhooks import priorities
 from multitask.webhooks.models import EventState, IncomingEvent
 
 # Jobs are named, not imported: `multitask.jobs` stands to the left of this room and defines them.
@@ -64,9 +64,9 @@ def store(*, provider: str, event: InboundEvent, payload: str, state: EventState
         "last_error": event.quarantine_reason,
         "queue": QUEUE,
         "task": TASK,
-        **awaited.parameters(event),
+        **priorities.parameters(event),
     }
-    statement = _STORE.format(awaited=awaited.condition(event), first=AWAITED, ordinary=ORDINARY)
+    statement = _STORE.format(awaited=priorities.condition(event), first=AWAITED, ordinary=ORDINARY)
     row = _execute_alone(statement, values)
     return None if row is None else int(row[0])
 

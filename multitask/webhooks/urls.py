@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from multitask.webhooks import entry
+from multitask.webhooks import views
 
 urlpatterns = [
-    path("payments/webhooks/stripe/", entry.receive, {"provider_name": "stripe"}, name="webhooks-stripe"),
+    path("payments/webhooks/stripe/", views.receive, {"provider_name": "stripe"}, name="webhooks-stripe"),
 ]

@@ -15,7 +15,7 @@ import pytest
 from multitask.money import Money
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ABSENT, CannotTell, Found, Rejected, Unavailable, Unknown
-from multitask.providers import calls
+from multitask.providers import circuit_breaker
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.providers.stripe.configuration import Configuration
 
@@ -308,7 +308,7 @@ def test_a_list_without_the_object_proves_that_it_does_not_exist(script: Script)
 
 def test_a_search_that_a_request_breaks_off_proves_nothing(script: Script) -> None:
     script.answer(200, page_of_customers())
-    with calls.from_request():
+    with circuit_breaker.from_request():
         found = provider(script).find_customer(reference="create_customer:1:1", email="")
     assert isinstance(found, CannotTell)
     assert found.code == "search_incomplete"
@@ -355,7 +355,7 @@ def test_a_call_on_a_connection_from_before_is_not_sent_late_either(script: Scri
 
 def test_a_request_waits_less_long_than_a_job(script: Script) -> None:
     stripe = provider(script, read_timeout_seconds=30, request_timeout_seconds=0.3)
-    with calls.from_request(), pytest.raises(Unknown) as error:
+    with circuit_breaker.from_request(), pytest.raises(Unknown) as error:
         stripe.read_account("acct_1")
     assert error.value.code == "connection_failed"
 

@@ -16,7 +16,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import refund_calls, releases
+from multitask.payments.escrow import refund_outcomes, releases
 from multitask.payments.models import Approval, Dispute, Escrow, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -160,7 +160,7 @@ def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Ac
             created_at=now,
             decided_at=now,
         )
-        refund_calls.send(escrow, refund, now)
+        refund_outcomes.send(escrow, refund, now)
     if to_freelancer.amount_minor:
         releases.share_out(escrow, to_freelancer, actor=actor, now=now)
     else:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, approvals, limits
+from multitask.payments.authorization import access, approvals, rate_limits
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit
 from multitask.payments.errors import (
@@ -24,8 +24,8 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import disputes, refund_calls
-from multitask.payments.escrow.refund_calls import confirm
+from multitask.payments.escrow import disputes, refund_outcomes
+from multitask.payments.escrow.refund_outcomes import confirm
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -96,7 +96,7 @@ def ask_or_refund(
     elif actor.user_id is not None:
         # The remaining amount differs after each refund, so each counts as one object.
         key = f"{escrow.pk}:{escrow.remaining.amount_minor}:{now.timestamp()}"
-        limits.count(user_id=actor.user_id, purpose=limits.Purpose.REFUND, key=key, now=now)
+        rate_limits.count(user_id=actor.user_id, purpose=rate_limits.Purpose.REFUND, key=key, now=now)
     if is_immediate(actor, escrow):
         return start(escrow, wanted, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
     return _request(escrow, wanted, actor, reason, note, now, request_key)
@@ -172,7 +172,7 @@ def start(
         decided_at=now,
     )
     audit.record("refund_started", actor=actor, now=now, escrow=escrow, amount=amount, note=note or reason)
-    refund_calls.send(escrow, refund, now)
+    refund_outcomes.send(escrow, refund, now)
     return refund
 
 
@@ -271,7 +271,7 @@ def _accept(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: dateti
     # The event names who decided, since both sides are notified of it: the freelancer or the staff.
     event = "refund_granted" if access.party(actor, escrow) in STAFF_ROLES else "refund_accepted"
     audit.record(event, actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
-    refund_calls.send(escrow, refund, now)
+    refund_outcomes.send(escrow, refund, now)
     return refund
 
 
@@ -318,7 +318,7 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
 def _require_retriable(escrow: Escrow, refund: Refund) -> None:
     if refund.state != RefundState.FAILED.value or refund.source != "escrow":
         raise WrongState("Only a failed refund of an escrow can be tried again.")
-    if Refund.objects.filter(escrow=escrow, request_key=refund_calls.retry_key(refund)).exists():
+    if Refund.objects.filter(escrow=escrow, request_key=refund_outcomes.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
     if refund.holds_money:
         _require_free(escrow)
@@ -330,8 +330,8 @@ def _require_retriable(escrow: Escrow, refund: Refund) -> None:
 
 def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
     if refund.holds_money:
-        return refund_calls.resend(escrow, refund, actor=actor, now=now, note=note)
-    key, reason = refund_calls.retry_key(refund), refund.reason
+        return refund_outcomes.resend(escrow, refund, actor=actor, now=now, note=note)
+    key, reason = refund_outcomes.retry_key(refund), refund.reason
     return start(escrow, refund.amount, actor=actor, reason=reason, note=note, now=now, request_key=key)
 
 

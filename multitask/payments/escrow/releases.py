@@ -19,7 +19,7 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
-from multitask.payments.escrow import milestones
+from multitask.payments.escrow import milestone_states
 from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.payouts import transfers
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, require
@@ -111,7 +111,7 @@ def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, not
     if not split.freelancer.amount_minor:
         escrow.made_available_at = now
     escrow.save()
-    milestones.close(escrow.milestone, MilestoneState.COMPLETED, now)
+    milestone_states.close(escrow.milestone, MilestoneState.COMPLETED, now)
     history.released(escrow, split, now)
     audit.record("released", actor=actor, now=now, escrow=escrow, amount=amount, note=note)
     if split.freelancer.amount_minor:
@@ -148,7 +148,7 @@ def auto_release(*, escrow_id: int, now: datetime) -> bool:
     except (DisputeOpen, EscrowFrozen, NotFunded, RefundInProgress, WrongState):
         return False
     if escrow.milestone.state == MilestoneState.DELIVERED.value:
-        milestones.advance(escrow.milestone, MilestoneState.COMPLETED, now)
+        milestone_states.advance(escrow.milestone, MilestoneState.COMPLETED, now)
         audit.record("completed", actor=AUTO_RELEASE, now=now, escrow=escrow)
     elif escrow.milestone.state != MilestoneState.COMPLETED.value:
         return False

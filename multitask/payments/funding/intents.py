@@ -12,10 +12,10 @@ from django.db.models import Subquery
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, limits
+from multitask.payments.authorization import access, rate_limits
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import Forbidden, ProviderRefused, UnknownObject, WrongState
-from multitask.payments.escrow import milestones
+from multitask.payments.escrow import milestone_states
 from multitask.payments.funding import customers, unapplied_payments
 from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
 from multitask.payments.operations import engine, references, send_deadline
@@ -166,7 +166,7 @@ def _require_unpaid(escrow: Escrow) -> None:
 
 def _begin_call(escrow: Escrow, payment: Payment, customer: Customer, sequence: int, now: datetime) -> engine.Call:
     key = f"{payment.pk}:{sequence}"
-    limits.count(user_id=escrow.client_id, purpose=limits.Purpose.PAYMENT, key=key, now=now)
+    rate_limits.count(user_id=escrow.client_id, purpose=rate_limits.Purpose.PAYMENT, key=key, now=now)
     return engine.begin_claimed(
         CREATE_PAYMENT,
         subject_id=payment.pk,
@@ -274,7 +274,7 @@ def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> N
     escrow.funded_at = now
     escrow.save(update_fields=["state", "funded_at"])
     if escrow.milestone.milestone_state is MilestoneState.AGREED:
-        milestones.advance(escrow.milestone, MilestoneState.FUNDED, now)
+        milestone_states.advance(escrow.milestone, MilestoneState.FUNDED, now)
     history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
     audit.record("funded", actor=_SYSTEM, now=now, escrow=escrow, amount=received)
     postings.fund(escrow, payment, received, now)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from multitask import database
-from multitask.payments.authorization import limits
+from multitask.payments.authorization import rate_limits
 from multitask.payments.books import audit
 from multitask.payments.errors import (
     Forbidden,
@@ -48,7 +48,7 @@ def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
     """
     customer = _customer(actor, now)
     assert customer.provider_customer_id is not None  # noqa: S101
-    limits.count(user_id=customer.user_id, purpose=limits.Purpose.SETUP, key=request_key, now=now)
+    rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.SETUP, key=request_key, now=now)
     with direct_calls.answered():
         return engine.provider_for(customer.provider, SavesMethods).create_setup(
             reference=f"customer:{customer.pk}",
@@ -70,7 +70,7 @@ def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> 
     # A card that was deleted and is saved again needs a new key, or the provider would replay its old response.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
     key = f"{method_id}:{generation}"
-    limits.count(user_id=customer.user_id, purpose=limits.Purpose.CARD, key=key, now=now)
+    rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.CARD, key=key, now=now)
     with direct_calls.answered():
         state = provider.attach_method(
             method_id=method_id,
@@ -148,7 +148,7 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
     assert customer.provider_customer_id is not None  # noqa: S101
     # Every call changes the customer at the provider, even if the card is the default already, so each is counted.
     key = f"{method.provider_method_id}:{now.timestamp()}"
-    limits.count(user_id=customer.user_id, purpose=limits.Purpose.DEFAULT_CARD, key=key, now=now)
+    rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.DEFAULT_CARD, key=key, now=now)
     with direct_calls.answered():
         engine.provider_for(customer.provider, SavesMethods).set_default_method(
             customer_id=customer.provider_customer_id,

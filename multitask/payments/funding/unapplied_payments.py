@@ -8,7 +8,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access, approvals
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import Forbidden, NotFound, WrongState
-from multitask.payments.escrow import refund_calls
+from multitask.payments.escrow import refund_outcomes
 from multitask.payments.models import Approval, Escrow, Payment, Refund
 from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
 from multitask.users import powers
@@ -53,7 +53,7 @@ def send_back(
         decided_at=now,
     )
     audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received, note=note)
-    refund_calls.send(escrow, refund, now)
+    refund_outcomes.send(escrow, refund, now)
     return refund
 
 

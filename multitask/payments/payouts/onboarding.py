@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from multitask import database
-from multitask.payments.authorization import limits
+from multitask.payments.authorization import rate_limits
 from multitask.payments.books import audit
 from multitask.payments.errors import (
     AccountExists,
@@ -91,7 +91,7 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
         return engine.Call(latest)
     engine.require_answering(provider)
     sequence = 1 if latest is None else latest.sequence + 1
-    limits.count(user_id=user.pk, purpose=limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
+    rate_limits.count(user_id=user.pk, purpose=rate_limits.Purpose.ACCOUNT, key=f"{account.pk}:{sequence}", now=now)
     if latest is not None:
         # The provider refused the last request permanently; this one may have other details.
         ConnectedAccount.objects.filter(pk=account.pk).update(country=country, currency=currency)
@@ -114,8 +114,11 @@ def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> O
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
-    limits.count(
-        user_id=account.user_id, purpose=limits.Purpose.ONBOARDING_LINK, key=f"{account.pk}:{now.timestamp()}", now=now
+    rate_limits.count(
+        user_id=account.user_id,
+        purpose=rate_limits.Purpose.ONBOARDING_LINK,
+        key=f"{account.pk}:{now.timestamp()}",
+        now=now,
     )
     with direct_calls.answered():
         return engine.provider_for(account.provider, HoldsAccounts).create_onboarding_link(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database, ledger
 from multitask.money import Money
-from multitask.payments.authorization import limits
+from multitask.payments.authorization import rate_limits
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import (
     DisputeOpen,
@@ -57,7 +57,7 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
         request_key=request_key,
         created_at=now,
     )
-    limits.count(user_id=actor.user_id, purpose=limits.Purpose.WITHDRAWAL, key=str(withdrawal.pk), now=now)
+    rate_limits.count(user_id=actor.user_id, purpose=rate_limits.Purpose.WITHDRAWAL, key=str(withdrawal.pk), now=now)
     _send(withdrawal, actor, now)
     return withdrawal
 

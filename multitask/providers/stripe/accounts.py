@@ -15,7 +15,7 @@ from multitask.payments.provider import (
     Search,
     converted,
 )
-from multitask.providers.stripe import countries, currencies, requirements
+from multitask.providers.stripe import currencies, requirements, supported_currencies
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 from multitask.providers.stripe.errors import ACCOUNT_INVALID
 
@@ -89,7 +89,7 @@ class Accounts(Caller):
         return requirements.of(name)
 
     def _is_full_agreement(self, country: str) -> bool:
-        return country in countries.self_serve(self._configuration.platform_country.upper())
+        return country in supported_currencies.self_serve(self._configuration.platform_country.upper())
 
 
 def account_state(raw: Raw) -> AccountState:

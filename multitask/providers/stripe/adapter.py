@@ -18,7 +18,7 @@ from multitask.payments.provider import (
     InboundEvent,
     RouteKind,
 )
-from multitask.providers.stripe import countries, currencies, events, identifiers, signatures
+from multitask.providers.stripe import currencies, events, identifiers, signatures, supported_currencies
 from multitask.providers.stripe.accounts import Accounts
 from multitask.providers.stripe.methods import Methods
 from multitask.providers.stripe.transfers import Transfers
@@ -40,8 +40,8 @@ class StripeProvider(Accounts, Methods, Transfers):
         return Capabilities(
             supports=frozenset(PROTOCOLS),
             kinds=frozenset({RouteKind.CONNECTED}),
-            currencies=countries.currencies(platform),
-            countries=countries.self_serve(platform),
+            currencies=supported_currencies.currencies(platform),
+            countries=supported_currencies.self_serve(platform),
             continuation=Embedded,
             key_lifetime=KEY_LIFETIME,
             finds_by_reference=True,

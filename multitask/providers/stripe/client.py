@@ -9,7 +9,7 @@ import stripe
 
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ABSENT, CannotTell, Found, Rejected, Search
-from multitask.providers import calls
+from multitask.providers import circuit_breaker
 from multitask.providers.stripe import http
 from multitask.providers.stripe.configuration import Configuration
 from multitask.providers.stripe.errors import translated
@@ -52,11 +52,11 @@ class Caller:
             configuration, read_seconds=min(configuration.request_timeout_seconds, configuration.read_timeout_seconds)
         )
         self._for_jobs = make_client(configuration, read_seconds=configuration.read_timeout_seconds)
-        self.guard = calls.Guard("stripe", requests_at_once=configuration.requests_at_once)
+        self.guard = circuit_breaker.Guard("stripe", requests_at_once=configuration.requests_at_once)
 
     @property
     def _client(self) -> stripe.StripeClient:
-        return self._for_requests if calls.is_from_request() else self._for_jobs
+        return self._for_requests if circuit_breaker.is_from_request() else self._for_jobs
 
     def _read(self, call: Callable[[], stripe.StripeObject], *, held: frozenset[str] = frozenset()) -> Raw:
         """Make one call and return its object as plain data, in which a missing field is simply missing."""
@@ -76,7 +76,7 @@ class Caller:
                 for raw in page:
                     if reference_of(raw) == reference:
                         return Found(raw)
-                if calls.is_from_request() and number + 1 >= PAGES_IN_A_REQUEST:
+                if circuit_breaker.is_from_request() and number + 1 >= PAGES_IN_A_REQUEST:
                     message = "The search at the payment provider takes longer than a request."
                     return CannotTell("search_incomplete", message)
         except Rejected as error:

@@ -20,7 +20,7 @@ from multitask.payments.provider import (
     Unknown,
     converted,
 )
-from multitask.providers.stripe import browser, currencies, failures
+from multitask.providers.stripe import browser, currencies, failure_messages
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
 
 log = structlog.get_logger(__name__)
@@ -148,7 +148,7 @@ class Payments(Caller):
 
     def refund_failure(self, code: str, message: str) -> Failure:
         """Explain a failed refund."""
-        return failures.refund(code, message)
+        return failure_messages.refund(code, message)
 
 
 # What the provider says to programmers, as the person who pays has to be told it.

@@ -19,7 +19,7 @@ from multitask.payments.provider import (
     Unknown,
     converted,
 )
-from multitask.providers.stripe import currencies, failures
+from multitask.providers.stripe import currencies, failure_messages
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ class Transfers(Caller):
 
     def payout_failure(self, code: str, message: str) -> Failure:
         """Explain a failed payout."""
-        return failures.payout(code, message)
+        return failure_messages.payout(code, message)
 
     def read_dispute(self, dispute_id: str) -> ChargebackState:
         """Read a chargeback; its reason stays Stripe's word."""

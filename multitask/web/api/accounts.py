@@ -15,7 +15,7 @@ from multitask.users.models import User
 from multitask.web import page_sessions
 from multitask.web.api import auth, tokens
 from multitask.web.api.operations import responses
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 from multitask.web.api.schemas import NOTHING, Body, Empty, Message, Output
 
 router = Router(tags=["auth"])

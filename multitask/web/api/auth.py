@@ -18,7 +18,7 @@ from multitask.users.actor import Actor
 from multitask.users.models import User
 from multitask.web import step_up
 from multitask.web.api import tokens
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 
 
 class CsrfFailed(Refused):

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from ninja import NinjaAPI
 from ninja.openapi import get_schema
 
-from multitask.web.api import codes
+from multitask.web.api import documented_codes
 
 MEANINGS = {
     400: "The request cannot be read.",
@@ -73,7 +73,7 @@ def _explain(operation: dict[str, Any]) -> None:
     if "description" in operation:
         operation["summary"] = operation["description"].split("\n")[0].rstrip(".")
     keyed = any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
-    refusals = codes.of(
+    refusals = documented_codes.of(
         operation["operationId"],
         [number for number in map(int, operation["responses"]) if number in MEANINGS],
         user=401 in map(int, operation["responses"]),

@@ -15,7 +15,7 @@ from ninja.operation import Operation
 from ninja.params.models import ParamModel, QueryModel
 from ninja.parser import Parser
 
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 
 DEEPEST = 32
 LONGEST_INTEGER = 1_000

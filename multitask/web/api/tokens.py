@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from multitask.users.models import RefreshToken
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 
 ALGORITHM = "HS256"
 ISSUER = "multitask"

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.utils.translation import get_language_from_request
 
-from multitask.web.api import errors, metrics
-from multitask.web.api.errors import Answer
+from multitask.web.api import error_responses, metrics
+from multitask.web.api.error_responses import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
 from multitask.web.pages.base.error_pages import POLICY, busy
 from multitask.web.server import connections, environ, origins, responses, routes
@@ -20,8 +20,8 @@ from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Recei
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.environ import Headers
 from multitask.web.server.lanes import Busy, Lanes, Name, Ticket, bounds
+from multitask.web.server.memory_budget import NoRoom, Room, Share
 from multitask.web.server.responses import Response, Send
-from multitask.web.server.room import NoRoom, Room, Share
 from multitask.web.server.settings import Settings
 from multitask.web.server.threads import Threads, WsgiApplication
 
@@ -104,7 +104,7 @@ class Server:
             return _refuse(path, refusal, lane, headers)
         except Exception as error:
             log.exception("request_broke_off", path=path)
-            return responses.of_answer(errors.answer(error))
+            return responses.of_answer(error_responses.answer(error))
 
     async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
         """Build the environment with `make` and run the request in a thread. Raises NoRoom.
@@ -149,15 +149,15 @@ def _refuse(
     """Return the error response for a request that was refused before it reached a thread."""
     own_id = request_id(headers.get("x-request-id", ""))
     if isinstance(refusal, TooManyRequests):
-        reason, answer = "too_many_requests", errors.too_many_requests(refusal.retry_after)
+        reason, answer = "too_many_requests", error_responses.too_many_requests(refusal.retry_after)
     elif isinstance(refusal, BodyTooSlow):
-        reason, answer = "body_too_slow", errors.by_status(408)
+        reason, answer = "body_too_slow", error_responses.by_status(408)
     elif isinstance(refusal, Disconnected):
-        reason, answer = "body_broke_off", errors.by_status(400)
+        reason, answer = "body_broke_off", error_responses.by_status(400)
     elif isinstance(refusal, NoRoom):
-        reason, answer = "no_room", errors.by_status(503)
+        reason, answer = "no_room", error_responses.by_status(503)
     else:
-        reason, answer = refusal.reason.value, errors.by_status(503)
+        reason, answer = refusal.reason.value, error_responses.by_status(503)
     metrics.REFUSED.labels(lane, reason).inc()
     # Refusals are counted in metrics but not logged, so that a flood of requests cannot fill the disk.
     extra = {"X_Request_ID": own_id}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from multitask.web.server.room import Room
+from multitask.web.server.memory_budget import Room
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from multitask.payments.models import Agreement, Notice
 from multitask.payments.notices import notices, wording
-from multitask.users import letters
+from multitask.users import account_emails
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag
@@ -108,7 +108,7 @@ def test_every_address_that_is_written_in_a_notice_or_letter_leads_to_a_page(wor
     job = world.settled()
     notices.collect(now=world.now)
     told = [wording.of(notice) for notice in notices.inbox(user_id(job.freelancer))]
-    written = [letters.said(kind, somebody, "new@example.com") for kind in letters.KINDS]
+    written = [account_emails.said(kind, somebody, "new@example.com") for kind in account_emails.KINDS]
     for said in told + written:
         try:
             resolve(said.address)
@@ -134,7 +134,7 @@ def test_emails_are_shown_to_nobody_outside_development(settings: Settings, some
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_kind_is_shown_as_text_and_html(developing: None, somebody: User, language: str) -> None:
-    for letter in letters.KINDS:
+    for letter in account_emails.KINDS:
         assert "Subject: " in Client().get(f"/dev/emails/letter/{letter}/text/{language}/").content.decode()
     (notice,) = tell(somebody)
     assert f"/dev/emails/notice/{notice.pk}/html/{language}/" in Client().get("/dev/emails/").content.decode()
@@ -144,7 +144,7 @@ def test_every_kind_is_shown_as_text_and_html(developing: None, somebody: User, 
 
 
 def test_a_preview_holds_no_link_that_works(developing: None, somebody: User) -> None:
-    for kind in (letters.RESET, letters.EMAIL_CONFIRMATION):
+    for kind in (account_emails.RESET, account_emails.EMAIL_CONFIRMATION):
         shown = Client().get(f"/dev/emails/letter/{kind}/text/en/").content.decode()
         assert "/reset/" not in shown
         assert "/confirm/" not in shown

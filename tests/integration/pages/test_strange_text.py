@@ -27,7 +27,7 @@ from multitask.payments.funding import saved_methods
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import HistoryRow, Notice, Refund, Withdrawal
 from multitask.payments.notices import emails, notices
-from multitask.users import letters, mail
+from multitask.users import account_emails, mail
 from multitask.users.actor import Actor
 from multitask.users.models import LoginAttempt, User
 from multitask.web.api import document, urls
@@ -178,7 +178,7 @@ def of_the_pages() -> Iterator[str]:
         "transaction_id": list(HistoryRow.objects.values_list("public_id", flat=True)),
         "withdrawal_id": list(Withdrawal.objects.values_list("public_id", flat=True)),
         "notice_id": list(Notice.objects.values_list("pk", flat=True)),
-        "kind": list(letters.KINDS),
+        "kind": list(account_emails.KINDS),
         "form": ["text", "html"],
         "language": ["en", "ar"],
         "name": ["MQ"],
@@ -264,10 +264,12 @@ def faulty_emails() -> Iterator[str]:
             message.message().as_bytes()
         except Exception as error:
             yield f"notice {notice.kind}: {type(error).__name__}: {error}"
-    for user, kind in itertools.product(User.objects.all()[:2], letters.KINDS):
+    for user, kind in itertools.product(User.objects.all()[:2], account_emails.KINDS):
         try:
             with mail.spoken_to(user):
-                letters.written(user, letters.said(kind, user, "ada@example.com"), message_id="x", to="ada@example.com")
+                account_emails.written(
+                    user, account_emails.said(kind, user, "ada@example.com"), message_id="x", to="ada@example.com"
+                )
         except Exception as error:
             yield f"letter {kind}: {type(error).__name__}: {error}"
 

@@ -17,7 +17,7 @@ from multitask.payments.reads.history_pages import Cursor
 from multitask.payments.reads.wallet import Filter
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from multitask.web.pages.wallet import exports
+from multitask.web.pages.wallet import csv_response
 from tests.integration.pages.reading import MOST_STATEMENTS, lines_of, text_of
 from tests.payments_world import DECLINED, World, dollars, user_id
 
@@ -312,6 +312,6 @@ def test_an_export_is_read_in_batches(browser: Client, person: User) -> None:
 
 
 def test_amounts_are_never_written_as_formulas() -> None:
-    assert exports.safe("-5.00") == "'-5.00"
-    assert exports.safe("5.00") == "5.00"
-    assert exports.safe("") == ""
+    assert csv_response.safe("-5.00") == "'-5.00"
+    assert csv_response.safe("5.00") == "5.00"
+    assert csv_response.safe("") == ""

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from multitask.payments.books import audit
 from multitask.payments.models import Notice
 from multitask.payments.notices import emails, notices
-from multitask.users import letters, outbox
+from multitask.users import account_emails, outbox
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag, smtp_server
@@ -206,7 +206,9 @@ def test_an_email_that_many_workers_take_at_once_goes_out_once(server: SmtpServe
 
 def letter(attempt: int = 0, now: datetime = NOW) -> bool:
     user = User.objects.get()
-    return letters.send(kind=letters.PASSWORD_CHANGED, address=user.email, user_id=user.pk, attempt=attempt, now=now)
+    return account_emails.send(
+        kind=account_emails.PASSWORD_CHANGED, address=user.email, user_id=user.pk, attempt=attempt, now=now
+    )
 
 
 @pytest.fixture
@@ -237,12 +239,12 @@ def test_a_letter_is_given_up_when_asking_again_is_of_no_use(
     assert mailbag.waiting() == []
 
 
-@pytest.mark.parametrize("kind", letters.KINDS)
+@pytest.mark.parametrize("kind", account_emails.KINDS)
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_letter_is_written_in_both_languages(ada: User, kind: str, language: str) -> None:
     with translation.override(language):
-        said = letters.said(kind, ada, "new@example.com")
-        message = letters.written(ada, said, message_id="x")
+        said = account_emails.said(kind, ada, "new@example.com")
+        message = account_emails.written(ada, said, message_id="x")
     assert said.title == message.subject
     assert said.text in str(message.body)
     assert said.address.startswith("/")

@@ -10,7 +10,7 @@ from multitask.payments.models import Customer, Operation
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding
 from multitask.payments.provider import AccountState
-from multitask.providers import calls
+from multitask.providers import circuit_breaker
 from multitask.users.actor import Actor
 from tests.payments_world import World, dollars, held, user_id
 
@@ -116,10 +116,10 @@ def test_a_client_whose_customer_met_a_500_is_served_when_asking_again(world: Wo
     world.sandbox.add_fault("error_before", method="POST", path="/v1/customers", count=1)
     job = world.hired()
     for _ in range(2):
-        with calls.from_request(), pytest.raises(ProviderUnavailable):
+        with circuit_breaker.from_request(), pytest.raises(ProviderUnavailable):
             world.ask_to_pay(job)
         world.wait(minutes=1)
-    with calls.from_request():
+    with circuit_breaker.from_request():
         assert world.ask_to_pay(job).payment.provider_payment_id
     customer = Customer.objects.get(user_id=user_id(job.client))
     assert len(world.made("customer", f"create_customer:{customer.pk}:1")) == 1

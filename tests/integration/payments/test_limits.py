@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from multitask.payments.authorization import limits
-from multitask.payments.authorization.limits import Purpose
+from multitask.payments.authorization import rate_limits
+from multitask.payments.authorization.rate_limits import Purpose
 from multitask.payments.errors import TooManyRequests
 from multitask.payments.funding import saved_methods
 from multitask.payments.models import Payment, ProviderCall
@@ -77,7 +77,7 @@ def test_a_payment_too_many_leaves_nothing_behind(world: World, settings: Settin
         world.ask_to_pay(second)
 
     assert Payment.objects.count() == 1
-    world.wait(limits.WINDOW)
+    world.wait(rate_limits.WINDOW)
     assert world.ask_to_pay(second).payment.provider_payment_id
 
 
@@ -85,7 +85,7 @@ def test_links_default_cards_refunds_and_withdrawals_are_counted(world: World, s
     freelancer = world.freelancer()
     job = world.settled(freelancer=freelancer)
     settings.CARD_CALLS_PER_USER = settings.PAYMENT_CALLS_PER_USER = 1
-    world.wait(limits.WINDOW)
+    world.wait(rate_limits.WINDOW)
     saved = saved_methods.save(
         actor=job.client, method_id=world.browser.new_method(), make_default=False, now=world.now
     )
@@ -116,7 +116,7 @@ def test_no_more_get_through_at_once_than_one_after_the_other(settings: Settings
     settings.CARD_CALLS_PER_USER = 5
     user = User.objects.create_user("ada", "ada@example.com", is_client=True)
     calls = [
-        partial(limits.count, user_id=user.pk, purpose=Purpose.SETUP, key=str(number), now=timezone.now())
+        partial(rate_limits.count, user_id=user.pk, purpose=Purpose.SETUP, key=str(number), now=timezone.now())
         for number in range(12)
     ]
 
@@ -129,7 +129,7 @@ def test_no_more_get_through_at_once_than_one_after_the_other(settings: Settings
 def test_calls_that_a_clock_counted_which_was_ahead_do_not_count(world: World, settings: Settings) -> None:
     settings.CARD_CALLS_PER_USER = 2
     client = world.client()
-    count = partial(limits.count, user_id=user_id(client), purpose=Purpose.SETUP)
+    count = partial(rate_limits.count, user_id=user_id(client), purpose=Purpose.SETUP)
     for number in range(2):
         count(key=f"ahead {number}", now=world.now + timedelta(hours=3))
 
@@ -137,17 +137,17 @@ def test_calls_that_a_clock_counted_which_was_ahead_do_not_count(world: World, s
         count(key=f"new {number}", now=world.now)
     with pytest.raises(TooManyRequests) as refusal:
         count(key="one too many", now=world.now)
-    assert 0 < refusal.value.retry_after <= limits.WINDOW.total_seconds()
+    assert 0 < refusal.value.retry_after <= rate_limits.WINDOW.total_seconds()
 
 
 def test_calls_of_a_server_whose_clock_is_a_little_ahead_count(world: World, settings: Settings) -> None:
     settings.CARD_CALLS_PER_USER = 1
-    count = partial(limits.count, user_id=user_id(world.client()), purpose=Purpose.SETUP)
+    count = partial(rate_limits.count, user_id=user_id(world.client()), purpose=Purpose.SETUP)
     count(key="first", now=world.now + timedelta(seconds=30))
 
     with pytest.raises(TooManyRequests) as refusal:
         count(key="second", now=world.now)
-    assert refusal.value.retry_after == limits.WINDOW.total_seconds()
+    assert refusal.value.retry_after == rate_limits.WINDOW.total_seconds()
 
 
 def test_zero_is_any_number(world: World, settings: Settings) -> None:
@@ -161,8 +161,8 @@ def test_zero_is_any_number(world: World, settings: Settings) -> None:
 def test_what_counts_no_more_is_deleted(world: World) -> None:
     set_up_card(world, world.client(), "old")
 
-    assert limits.purge(now=world.now + limits.KEEP - timedelta(seconds=1)) == 0
-    assert limits.purge(now=world.now + limits.KEEP + timedelta(seconds=1)) == 1
+    assert rate_limits.purge(now=world.now + rate_limits.KEEP - timedelta(seconds=1)) == 0
+    assert rate_limits.purge(now=world.now + rate_limits.KEEP + timedelta(seconds=1)) == 1
 
 
 def test_the_api_says_when_to_come_again(world: World, settings: Settings, client: Client) -> None:
@@ -184,5 +184,5 @@ def test_a_long_key_that_comes_again_is_free_too(world: World, settings: Setting
     settings.CARD_CALLS_PER_USER = 1
     client = world.client()
     for _ in range(2):
-        limits.count(user_id=user_id(client), purpose=Purpose.CARD, key="pm_" + "x" * 300, now=world.now)
+        rate_limits.count(user_id=user_id(client), purpose=Purpose.CARD, key="pm_" + "x" * 300, now=world.now)
     assert ProviderCall.objects.filter(user_id=user_id(client), purpose=Purpose.CARD.value).count() == 1

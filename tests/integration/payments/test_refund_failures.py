@@ -12,7 +12,7 @@ from multitask.payments.errors import (
     UnknownObject,
     WrongState,
 )
-from multitask.payments.escrow import disputes, refund_calls, refunds, releases
+from multitask.payments.escrow import disputes, refund_outcomes, refunds, releases
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Refund
 from multitask.payments.operations import engine
@@ -237,7 +237,7 @@ def test_a_refund_that_is_cancelled_at_the_provider_goes_back_to_escrow(world: W
         reference=f"create_refund:{refund.pk}:1",
     )  # fmt: skip
     for _ in range(2):
-        refund_calls.confirm("stripe", state, world.now)
+        refund_outcomes.confirm("stripe", state, world.now)
     assert job.refund.state == "failed"
     assert job.refund.failure_reason == "The card's bank could not take the refund."
     assert held(f"escrow:{job.escrow.pk}") == 10_000
@@ -249,7 +249,7 @@ def test_a_refund_that_nobody_here_made_is_unknown(world: World, reference: str)
         id="re_x", status=RefundStatus.SUCCEEDED, amount=dollars("1"), payment_id="pi_x", reference=reference
     )
     with pytest.raises(UnknownObject):
-        refund_calls.confirm("stripe", state, world.now)
+        refund_outcomes.confirm("stripe", state, world.now)
 
 
 def test_a_webhook_that_overtakes_the_answer_is_believed(world: World) -> None:

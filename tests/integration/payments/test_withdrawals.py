@@ -20,7 +20,7 @@ from multitask.payments.models import AuditEvent, ConnectedAccount, Escrow, Hist
 from multitask.payments.operations import engine
 from multitask.payments.payouts import withdrawals
 from multitask.payments.provider import PayoutState, PayoutStatus
-from multitask.providers.stripe import failures
+from multitask.providers.stripe import failure_messages
 from multitask.users.actor import Actor
 from multitask.web.backoffice import work_queue
 from tests.payments_world import World, dollars, held, user_id
@@ -185,7 +185,7 @@ def test_what_the_bank_refuses_becomes_available_again(world: World, bank: str, 
     ],
 )
 def test_every_failure_has_a_sentence(code: str, words: str, sentence: str) -> None:
-    assert failures.payout(code, words).sentence == sentence
+    assert failure_messages.payout(code, words).sentence == sentence
 
 
 def test_a_paid_withdrawal_may_still_be_sent_back(world: World) -> None:

@@ -17,7 +17,7 @@ from procrastinate.jobs import Job
 from multitask.config.lanes import LaneJobs
 from multitask.payments.models import Escrow
 from multitask.payments.states import EscrowState
-from multitask.users import letters
+from multitask.users import account_emails
 from multitask.webhooks import incoming, storage
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.integration.queue import backlog
@@ -289,7 +289,7 @@ def test_a_letter_goes_before_the_notices_that_wait(world: World) -> None:
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
             " SELECT 'emails', 'send_email', jsonb_build_object('notice_id', n) FROM generate_series(1, 50) AS n"
         )
-    letters.post("reset", address="ada@example.com")
+    account_emails.post("reset", address="ada@example.com")
 
     job = fetch("emails")
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from multitask.payments.models import Notice
 from multitask.payments.notices import emails
-from multitask.users import addresses, credentials, letters, second_factor, sessions
+from multitask.users import account_emails, addresses, credentials, second_factor, sessions
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests import mailbag
@@ -34,7 +34,7 @@ def change_password(owner: User) -> None:
 
 
 def choose_password_by_link(owner: User) -> None:
-    letters.post(letters.RESET, address=owner.email)
+    account_emails.post(account_emails.RESET, address=owner.email)
     (link,) = [mailbag.path_in(letter) for letter in mailbag.empty() if "/password/reset/" in letter.body]
     assert Client().post(link, {"password": NEW}).status_code == 302
 
@@ -176,7 +176,7 @@ def test_a_mailbox_that_nobody_has_confirmed_gets_twenty_emails_with_news_in_a_d
     people, now = [register("ada", "ada@example.com"), register("eve", "ada@example.com")], timezone.now()
     mailbag.empty()
     assert sum(news_to(people[number % 2], number, now) for number in range(30)) == 20
-    letters.post(letters.PASSWORD_CHANGED, address="ada@example.com", user_id=people[0].pk)
+    account_emails.post(account_emails.PASSWORD_CHANGED, address="ada@example.com", user_id=people[0].pk)
     assert mailbag.empty(now) == []
     assert Notice.objects.count() == 30
     assert sum(news_to(people[0], 100 + number, now + timedelta(days=1)) for number in range(30)) == 20
@@ -190,7 +190,7 @@ def test_letters_with_news_to_a_mailbox_that_nobody_has_confirmed_are_as_few() -
     ada = register("ada", "ada@example.com")
     mailbag.empty()
     for _ in range(30):
-        letters.post(letters.PASSWORD_CHANGED, address="ada@example.com", user_id=ada.pk)
+        account_emails.post(account_emails.PASSWORD_CHANGED, address="ada@example.com", user_id=ada.pk)
     assert len(mailbag.empty()) == 20
 
 
@@ -216,7 +216,7 @@ def test_an_address_that_was_never_confirmed_can_be_replaced(kate: User) -> None
 def test_no_news_of_an_account_goes_to_the_mailbox_of_another(kate: User) -> None:
     eve = register("eve", "kate.simon@example.com")
     mailbag.empty()
-    letters.post(letters.PASSWORD_CHANGED, address=eve.email, user_id=eve.pk)
+    account_emails.post(account_emails.PASSWORD_CHANGED, address=eve.email, user_id=eve.pk)
     notice = Notice.objects.create(user=eve, kind="account_enabled", reference="once", created_at=timezone.now())
     assert not emails.send(notice_id=notice.pk, now=timezone.now())
     assert mailbag.empty() == []

@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
 from multitask.users.models import User
-from multitask.webhooks import entry, storage
+from multitask.webhooks import storage, views
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests import staff
 from tests.integration.webhooks.conftest import CONNECT_SECRET, URL, Post, make_event, sign
@@ -254,7 +254,7 @@ def test_an_event_that_may_not_outlive_a_failover_is_asked_for_again(post: Post)
 def test_the_view_itself_refuses_a_large_body_unread() -> None:
     request = RequestFactory().post(URL, b"{}", content_type="application/json", CONTENT_LENGTH="1000001")
 
-    answer = entry.receive(request, "stripe")
+    answer = views.receive(request, "stripe")
 
     assert (answer.status_code, json.loads(answer.content)["code"]) == (413, "body_too_large")
 
@@ -267,7 +267,7 @@ def test_a_body_that_ends_early_is_refused() -> None:
     request = RequestFactory().post(URL, b"{}", content_type="application/json")
     request._stream = Ending()
 
-    answer = entry.receive(request, "stripe")
+    answer = views.receive(request, "stripe")
 
     assert (answer.status_code, json.loads(answer.content)["code"]) == (400, "body_unreadable")
 

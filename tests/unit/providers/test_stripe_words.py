@@ -4,7 +4,7 @@ import pytest
 
 from multitask.money import Money
 from multitask.payments.provider import ChargebackStatus, Failure, IdKind, Requirement
-from multitask.providers.stripe import countries, currencies, failures, identifiers, requirements
+from multitask.providers.stripe import currencies, failure_messages, identifiers, requirements, supported_currencies
 from multitask.providers.stripe.transfers import dispute_state
 
 
@@ -42,10 +42,10 @@ def test_an_id_shows_what_it_is_the_id_of(text: str, kind: IdKind | None) -> Non
 
 
 def test_a_failure_says_whether_the_bank_details_have_to_change() -> None:
-    assert failures.payout("account_closed", "") == Failure("The bank account has been closed.", True)
-    assert failures.payout("could_not_process", "") == Failure("The bank could not process the payment.", False)
-    assert failures.payout("something_new", "Told so.") == Failure("Told so.", False)
-    assert failures.refund("something_new", "").sentence == "The card's bank could not take the refund."
+    assert failure_messages.payout("account_closed", "") == Failure("The bank account has been closed.", True)
+    assert failure_messages.payout("could_not_process", "") == Failure("The bank could not process the payment.", False)
+    assert failure_messages.payout("something_new", "Told so.") == Failure("Told so.", False)
+    assert failure_messages.refund("something_new", "").sentence == "The card's bank could not take the refund."
 
 
 def test_rupiah_have_twelve_digits_and_all_others_eight() -> None:
@@ -66,6 +66,6 @@ def test_the_least_payout_is_one_of_the_currency(currency: str) -> None:
 def test_a_platform_pays_out_in_the_currencies_of_the_countries_that_it_reaches(
     platform: str, inside: set[str], outside: set[str]
 ) -> None:
-    found = countries.currencies(platform)
+    found = supported_currencies.currencies(platform)
     assert inside <= found
     assert not outside & found

@@ -14,7 +14,7 @@ from multitask.web.server.bodies import (
     Reader,
     Receive,
 )
-from multitask.web.server.room import NoRoom
+from multitask.web.server.memory_budget import NoRoom
 from tests.unit.web import virtual_time
 
 SECONDS = 20.0

@@ -8,8 +8,8 @@ import pytest
 from django.db import OperationalError
 
 from multitask.web.server import responses, threads
+from multitask.web.server.memory_budget import NoRoom, Room, Share
 from multitask.web.server.responses import IN_MEMORY_BYTES, Response
-from multitask.web.server.room import NoRoom, Room, Share
 from tests.unit.web import virtual_time
 
 MEGABYTE = b"x" * 1_000_000

@@ -21,7 +21,7 @@ from multitask.payments.states import HistoryStatus
 from multitask.web.api import auth, pagination, validation
 from multitask.web.api.operations import responses
 from multitask.web.api.pagination import PageQuery
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amount_out
 
 router = Router(tags=["wallet"])

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from multitask.payments.models import Notice
 from multitask.payments.notices import emails, wording
-from multitask.users import letters, mail
+from multitask.users import account_emails, mail
 from multitask.users.models import User
 from multitask.web.pages.base.rendering import render_page
 
@@ -38,7 +38,7 @@ def show(request: HttpRequest) -> HttpResponse:
     newest = dict(Notice.objects.values_list("kind").annotate(newest=Max("pk")))
     context = {
         "kinds": [{"name": kind, "newest": newest.get(kind)} for kind in sorted(wording.KINDS)],
-        "letters": letters.KINDS if User.objects.exists() else [],
+        "letters": account_emails.KINDS if User.objects.exists() else [],
     }
     return render_page(request, "notices/email_previews.html", context)
 
@@ -59,13 +59,13 @@ def notice(request: HttpRequest, notice_id: int, form: str, language: str) -> Ht
 def letter(request: HttpRequest, kind: str, form: str, language: str) -> HttpResponse:
     """Show an account email as the newest user would get it; its link leads nowhere."""
     user = User.objects.order_by("pk").last()
-    if user is None or kind not in letters.KINDS:
+    if user is None or kind not in account_emails.KINDS:
         raise Http404
     user.language = _known(language)
     with mail.spoken_to(user):
-        said = letters.said(kind, user, user.email)
+        said = account_emails.said(kind, user, user.email)
         harmless = mail.Said(said.title, said.text, f"/dev/emails/#{kind}", said.button)
-        return _shown(letters.written(user, harmless, message_id="preview"), form)
+        return _shown(account_emails.written(user, harmless, message_id="preview"), form)
 
 
 def _known(language: str) -> str:

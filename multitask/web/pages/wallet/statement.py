@@ -20,7 +20,7 @@ from multitask.payments.reads.statements import About, Line, Statement
 from multitask.users.models import User
 from multitask.web.pages.base import dates, error_messages, labels
 from multitask.web.pages.base.rendering import UNPROCESSABLE, render_page, signed_in, user_of
-from multitask.web.pages.wallet import exports
+from multitask.web.pages.wallet import csv_response
 
 LONGEST_DAYS: Final = 366
 _FIRST_DAY: Final = date(2000, 1, 1)
@@ -146,7 +146,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         return redirect(f"{reverse('pages:statement')}?{request.GET.urlencode()}")
     name = f"statement-{found['about']}-{found['currency']}-{found['start']}-{found['end']}"
     heading = ("recorded_at", "event", "escrow", "money_in", "money_out", "balance", "currency")
-    return exports.response(name, heading, _cells(rows))
+    return csv_response.response(name, heading, _cells(rows))
 
 
 def _rows(user_id: int, asked: dict[str, Any]) -> Iterator[Line]:

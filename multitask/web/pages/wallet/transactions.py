@@ -24,7 +24,7 @@ from multitask.payments.states import HistoryStatus
 from multitask.web.pages.base import dates, labels, status_labels
 from multitask.web.pages.base.fields import TextField
 from multitask.web.pages.base.rendering import UNPROCESSABLE, render_page, signed_in, user_of
-from multitask.web.pages.wallet import exports, statement
+from multitask.web.pages.wallet import csv_response, statement
 
 _ANY = [("", _("All"))]
 
@@ -189,7 +189,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 def _csv(user_id: int, wanted: Filter) -> StreamingHttpResponse:
-    return exports.response("transactions", _HEADING, _cells(user_id, wanted))
+    return csv_response.response("transactions", _HEADING, _cells(user_id, wanted))
 
 
 def _cells(user_id: int, wanted: Filter) -> Iterator[list[str]]:

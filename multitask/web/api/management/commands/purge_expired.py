@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from multitask.payments.authorization import limits
+from multitask.payments.authorization import rate_limits
 from multitask.users import sessions, throttle
 from multitask.web.api import idempotency
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
             "idempotency records": idempotency.purge(now=now),
             "refresh tokens": sessions.purge(now=now),
             "login attempts": throttle.purge(now=now),
-            "calls at the provider": limits.purge(now=now),
+            "calls at the provider": rate_limits.purge(now=now),
         }
         for kind, count in deleted.items():
             self.stdout.write(f"{kind}: {count}")

@@ -8,7 +8,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import UnknownObject
-from multitask.payments.escrow import milestones
+from multitask.payments.escrow import milestone_states
 from multitask.payments.models import Escrow, Operation, Refund
 from multitask.payments.operations import engine, references
 from multitask.payments.provider import Provider, ProviderError, Refunds, RefundStatus, Search, supporting
@@ -78,7 +78,7 @@ def _close(escrow: Escrow, now: datetime) -> None:
     if escrow.state != EscrowState.RELEASED.value:
         require(escrow.escrow_state, EscrowState.REFUNDED)
         escrow.state = EscrowState.REFUNDED.value
-        milestones.close(escrow.milestone, MilestoneState.CANCELLED, now)
+        milestone_states.close(escrow.milestone, MilestoneState.CANCELLED, now)
 
 
 def fail(escrow: Escrow, refund: Refund, code: str, reason: str, now: datetime) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from multitask.payments.authorization import approvals
-from multitask.payments.escrow import disputes, refund_calls, refunds, releases
+from multitask.payments.escrow import disputes, refund_outcomes, refunds, releases
 from multitask.payments.funding import cancellations, customers, intents, unapplied_payments
 from multitask.payments.operations.handler import Handler
 from multitask.payments.payouts import onboarding, transfers, withdrawals
@@ -13,7 +13,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     customers.CREATE_CUSTOMER: customers.CreateCustomer(),
     intents.CREATE_PAYMENT: intents.CreatePayment(),
     cancellations.CANCEL_PAYMENT: cancellations.CancelPayment(),
-    refund_calls.CREATE_REFUND: refund_calls.CreateRefund(),
+    refund_outcomes.CREATE_REFUND: refund_outcomes.CreateRefund(),
     onboarding.CREATE_ACCOUNT: onboarding.CreateAccount(),
     transfers.CREATE_TRANSFER: transfers.CreateTransfer(),
     withdrawals.CREATE_PAYOUT: withdrawals.CreatePayout(),

@@ -18,7 +18,7 @@ from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
 from multitask.users.powers import StaffUnproved
 from multitask.web.api import validation
-from multitask.web.api.refusals import Refused
+from multitask.web.api.request_errors import Refused
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from multitask import database
 from multitask.payments.authorization import access, approvals
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, WrongState
-from multitask.payments.escrow import milestones
+from multitask.payments.escrow import milestone_states
 from multitask.payments.funding import cancellations
 from multitask.payments.models import Escrow, Milestone
 from multitask.payments.states import NOT_STARTED, EscrowState, MilestoneState, may
@@ -105,7 +105,7 @@ def _require_payee(actor: Actor, milestone: Milestone) -> None:
 def _step(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
     if not may(milestone.milestone_state, state):
         raise _conflict(milestone, state)
-    milestones.advance(milestone, state, now)
+    milestone_states.advance(milestone, state, now)
 
 
 def _conflict(milestone: Milestone, wanted: MilestoneState) -> WorkStateConflict:
