@@ -17,7 +17,7 @@ from procrastinate.jobs import Status
 from multitask.database import schema
 from multitask.ledger import checks
 from multitask.payments.errors import PaymentError
-from multitask.payments.escrow import refunds, releases
+from multitask.payments.escrow import auto_release, refunds
 from multitask.payments.notices import emails, notices
 from multitask.payments.operations import engine, sweeper
 from multitask.payments.payouts import availability
@@ -69,7 +69,10 @@ def make_due_available(timestamp: int) -> None:
 def release_silent(timestamp: int) -> None:
     """Release escrows whose client has not answered a delivery in time."""
     now = timezone.now()
-    _each(releases.due_for_auto_release(now=now), lambda escrow_id: releases.auto_release(escrow_id=escrow_id, now=now))
+    _each(
+        auto_release.due(now=now),
+        lambda escrow_id: auto_release.release(escrow_id=escrow_id, now=now),
+    )
 
 
 @app.periodic(cron="* * * * *")

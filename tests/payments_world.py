@@ -15,11 +15,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from multitask import ledger, providers
-from multitask.marketplace import board, paying, work
+from multitask.marketplace import applications, paying, tasks, work
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
 from multitask.payments.escrow import refunds, releases
-from multitask.payments.funding import intents
+from multitask.payments.funding import confirmations, intents
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
@@ -174,9 +174,9 @@ class World(Dashboard):
         """A task whose application was accepted, for 100 dollars unless told otherwise; nobody is onboarded yet."""
         client, freelancer = client or self.client(), freelancer or self.freelancer(onboarded=False)
         price = amount or dollars("100.00")
-        task = board.post_task(actor=client, now=self.now, title="Draw a logo", description="A round one", budget=price)
-        application: Application = board.apply(actor=freelancer, now=self.now, task_id=task.pk)
-        board.accept(actor=client, now=self.now, application_id=application.pk)
+        task = tasks.post_task(actor=client, now=self.now, title="Draw a logo", description="A round one", budget=price)
+        application: Application = applications.apply(actor=freelancer, now=self.now, task_id=task.pk)
+        applications.accept(actor=client, now=self.now, application_id=application.pk)
         return Job(client=client, freelancer=freelancer, application_id=application.pk, task_id=task.pk)
 
     def ask_to_pay(self, job: Job) -> intents.Intent:
@@ -190,7 +190,7 @@ class World(Dashboard):
         """Read the payment at the provider and take over what it says."""
         payment_id = (payment or job.payment).provider_payment_id
         assert payment_id
-        intents.confirm("stripe", self.provider.read_payment(payment_id), self.now)
+        confirmations.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
     def funded(self, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
         job = self.hired(amount, **people)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from multitask.database import transactional
-from multitask.marketplace import access, board
+from multitask.marketplace import access, applications
 from multitask.marketplace.errors import NotYourPart, TaskError
 from multitask.marketplace.models import Task
 from multitask.marketplace.states import TaskStatus
@@ -67,7 +67,7 @@ def cancel(*, actor: Actor, now: datetime, task_id: int) -> Task:
         return _step(milestone_work.cancel, task, actor, now)
     if task.status is not TaskStatus.OPEN:
         raise _conflict(task)
-    board.reject_pending(task, now=now)
+    applications.reject_pending(task, now=now)
     task.state, task.withdrawn_at = TaskStatus.CANCELLED, now
     task.save(update_fields=["state", "withdrawn_at"])
     return task

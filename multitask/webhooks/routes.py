@@ -8,7 +8,7 @@ from typing import Any
 from multitask import providers
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import refunds
-from multitask.payments.funding import intents, saved_methods
+from multitask.payments.funding import confirmations, saved_methods
 from multitask.payments.losses import chargebacks
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from multitask.payments.provider import (
@@ -80,7 +80,7 @@ def _never(_: Provider, __: Any) -> bool:
 _ROUTES = {
     Subject.PAYMENT: Route(
         read=lambda provider, event: supporting(provider, Collects).read_payment(event.object_id),
-        confirm=intents.confirm,
+        confirm=confirmations.confirm,
         is_ours=_has_reference,
     ),
     Subject.ACCOUNT: Route(

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask import database
-from multitask.marketplace import board
+from multitask.marketplace import applications
 from multitask.payments.books import audit, history, postings
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import Dispute, Escrow, HistoryRow, Milestone, Payment
@@ -41,7 +41,7 @@ def employer() -> Caller:
 def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     """An escrow that holds the money of a new task, without a provider."""
     client, worker, now = Actor.of(employer.user), Actor.of(freelancer.user), timezone.now()
-    application = board.apply(actor=worker, now=now, task_id=people.open_task(client).pk)
+    application = applications.apply(actor=worker, now=now, task_id=people.open_task(client).pk)
     task = people.accept(client, application).task
     milestone = task.milestones[0]
     Milestone.objects.filter(pk=milestone.pk).update(state="funded")

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from multitask import database
-from multitask.payments.authorization import access, approvals
+from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, WrongState
 from multitask.payments.escrow import milestone_states
@@ -17,10 +17,10 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power
 @database.transactional
 def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     """Start the work, as the payee. Raises NotFound, Forbidden or WorkStateConflict."""
-    milestone = access.locked_milestone(actor, milestone_id)
+    milestone = locks.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
     _step(milestone, MilestoneState.STARTED, now)
-    escrow = access.lock_by_milestone(milestone.pk)
+    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is not None:
         audit.record("started", actor=actor, now=now, escrow=escrow)
     return milestone
@@ -32,11 +32,11 @@ def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 
     Raises NotFound, Forbidden, NotFunded, WrongState or WorkStateConflict.
     """
-    milestone = access.locked_milestone(actor, milestone_id)
+    milestone = locks.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
     if milestone.milestone_state not in {MilestoneState.AGREED, MilestoneState.FUNDED, MilestoneState.STARTED}:
         raise _conflict(milestone, MilestoneState.DELIVERED)
-    escrow = access.lock_by_milestone(milestone.pk)
+    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded("The task has to be funded before it is delivered.")
     if escrow.state == EscrowState.REFUNDED.value:
@@ -55,13 +55,13 @@ def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 
     Raises NotFound, Forbidden or WorkStateConflict.
     """
-    milestone = access.locked_milestone(actor, milestone_id)
+    milestone = locks.locked_milestone(actor, milestone_id)
     if not actor.is_user(milestone.agreement.payer_id):
         raise Forbidden("Only the client can confirm completion.")
     if milestone.milestone_state is not MilestoneState.DELIVERED:
         raise _conflict(milestone, MilestoneState.COMPLETED)
     _step(milestone, MilestoneState.COMPLETED, now)
-    escrow = access.lock_by_milestone(milestone.pk)
+    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is not None:
         audit.record("completed", actor=actor, now=now, escrow=escrow)
     return milestone
@@ -75,7 +75,7 @@ def cancel(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     a milestone with a large amount in escrow: the payer could then refund all of it without a second approver.
     Raises NotFound, Forbidden, ProofNeeded, WorkStateConflict or WrongState.
     """
-    milestone = access.locked_milestone(actor, milestone_id)
+    milestone = locks.locked_milestone(actor, milestone_id)
     agreement = milestone.agreement
     is_payer, is_payee = actor.is_user(agreement.payer_id), actor.is_user(agreement.payee_id)
     if not (is_payer or is_payee):
@@ -83,7 +83,7 @@ def cancel(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     if is_payer and milestone.milestone_state not in NOT_STARTED:
         raise _conflict(milestone, MilestoneState.CANCELLED)
     _step(milestone, MilestoneState.CANCELLED, now)
-    escrow = access.lock_by_milestone(milestone.pk)
+    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is None:
         return milestone
     if access.party(actor, escrow) in STAFF_ROLES and escrow.state == EscrowState.FUNDED.value:

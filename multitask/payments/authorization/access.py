@@ -1,8 +1,4 @@
-"""Which escrows, refunds and withdrawals an actor may see, and the locks that every command takes.
-
-Locks are always taken in this order: the milestone, its escrow, operations, history totals, and the ledger's
-balances last, inside `ledger.post`.
-"""
+"""Which escrows, refunds, disputes and withdrawals an actor may see, and in which role."""
 
 import uuid
 from typing import Final, TypeAlias
@@ -10,11 +6,11 @@ from typing import Final, TypeAlias
 from django.db.models import Q, QuerySet
 
 from multitask.payments.errors import Forbidden, NotFound
-from multitask.payments.models import Dispute, Escrow, Milestone, Refund, Withdrawal
-from multitask.payments.states import EscrowState
+from multitask.payments.models import Dispute, Escrow, Refund, Withdrawal
 from multitask.users.actor import Actor, Power, Role
 
 Identifier: TypeAlias = int | uuid.UUID
+# What a command or a page needs of an escrow besides its own row.
 WITH_SIDES: Final = ("agreement", "milestone", "client", "freelancer")
 
 
@@ -29,52 +25,14 @@ def visible_escrows(actor: Actor) -> QuerySet[Escrow]:
 
 def escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
     """Return one escrow with its agreement, milestone and users. Raises NotFound."""
-    found = visible_escrows(actor).filter(_by(escrow_id)).select_related(*WITH_SIDES).first()
+    found = visible_escrows(actor).filter(by_id(escrow_id)).select_related(*WITH_SIDES).first()
     if found is None:
         raise NotFound("There is no such escrow.")
     return found
 
 
-def locked_escrow(actor: Actor, escrow_id: Identifier) -> Escrow:
-    """Return one escrow like `escrow`, and lock it with its milestone until the transaction ends. Raises NotFound."""
-    found = _locked(visible_escrows(actor).filter(_by(escrow_id)))
-    if found is None:
-        raise NotFound("There is no such escrow.")
-    return found
-
-
-def lock_by_id(escrow_id: int) -> Escrow:
-    """Lock an escrow for a command that applies the provider's state. Raises NotFound."""
-    found = _locked(Escrow.objects.filter(pk=escrow_id))
-    if found is None:
-        raise NotFound("There is no such escrow.")
-    return found
-
-
-def lock_by_milestone(milestone_id: int) -> Escrow | None:
-    """Lock and return the milestone's escrow that is not cancelled, or None."""
-    return _locked(Escrow.objects.filter(milestone_id=milestone_id).exclude(state=EscrowState.CANCELLED.value))
-
-
-def locked_milestone(actor: Actor, milestone_id: int) -> Milestone:
-    """Lock a milestone of an agreement that the actor is a party to; any for staff and the system. Raises NotFound."""
-    # The row is locked before it is read, so that no stale values are used.
-    found = Milestone.objects.select_for_update(no_key=True, of=("self",)).filter(pk=milestone_id)
-    if not actor.may(Power.READ_ANY):
-        found = found.filter(Q(agreement__payer_id=actor.user_id) | Q(agreement__payee_id=actor.user_id))
-    milestone = found.select_related("agreement").first()
-    if milestone is None or (actor.user_id is None and not actor.may(Power.READ_ANY)):
-        raise NotFound("There is no such milestone.")
-    return milestone
-
-
-def _locked(escrows: QuerySet[Escrow]) -> Escrow | None:
-    # PostgreSQL locks in the order of this list: the milestone first, as the commands on milestones do.
-    locked = escrows.select_for_update(no_key=True, of=("milestone", "self"))
-    return next(iter(locked.select_related(*WITH_SIDES)[:1]), None)
-
-
-def _by(identifier: Identifier) -> Q:
+def by_id(identifier: Identifier) -> Q:
+    """Return the condition for a row of this number or public id."""
     if isinstance(identifier, uuid.UUID):
         return Q(public_id=identifier)
     return Q(pk=identifier)
@@ -82,7 +40,7 @@ def _by(identifier: Identifier) -> Q:
 
 def refund(actor: Actor, refund_id: Identifier) -> Refund:
     """Return one refund of a visible escrow. Raises NotFound."""
-    found = Refund.objects.filter(_by(refund_id), escrow__in=visible_escrows(actor)).first()
+    found = Refund.objects.filter(by_id(refund_id), escrow__in=visible_escrows(actor)).first()
     if found is None:
         raise NotFound("There is no such refund.")
     return found
@@ -90,7 +48,7 @@ def refund(actor: Actor, refund_id: Identifier) -> Refund:
 
 def dispute(actor: Actor, dispute_id: Identifier) -> Dispute:
     """Return one dispute of a visible escrow. Raises NotFound."""
-    found = Dispute.objects.filter(_by(dispute_id), escrow__in=visible_escrows(actor)).first()
+    found = Dispute.objects.filter(by_id(dispute_id), escrow__in=visible_escrows(actor)).first()
     if found is None:
         raise NotFound("There is no such dispute.")
     return found

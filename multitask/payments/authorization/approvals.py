@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access
+from multitask.payments.authorization import access, locks
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, FourEyes, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow
@@ -120,7 +120,7 @@ def decide(
     seen = Approval.objects.filter(pk=approval_id).first()
     if seen is None:
         raise NotFound("There is no such request.")
-    escrow = access.lock_by_id(seen.escrow_id)
+    escrow = locks.lock_by_id(seen.escrow_id)
     approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
     if request_key and approval.decide_key == request_key:
         return approval

@@ -5,7 +5,7 @@ from typing import Any
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, approvals
+from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit
 from multitask.payments.errors import (
@@ -37,7 +37,7 @@ def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datet
 
     Raises NotFound, Forbidden, NotFunded, WrongState or RefundInProgress.
     """
-    escrow = access.locked_escrow(actor, escrow_id)
+    escrow = locks.locked_escrow(actor, escrow_id)
     if access.party(actor, escrow) not in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("Only the client or the freelancer can open a dispute.")
     earlier = escrow.disputes.filter(open_key=request_key).first() if request_key else None
@@ -84,7 +84,7 @@ def settle(
     """
     seen = access.dispute(actor, dispute_id)
     powers.require(actor, Power.SETTLE_DISPUTE, Forbidden("Only finance staff settles disputes."))
-    escrow = access.locked_escrow(actor, seen.escrow_id)
+    escrow = locks.locked_escrow(actor, seen.escrow_id)
     if access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}:
         raise Forbidden("You cannot settle a dispute about your own money.")
     dispute = Dispute.objects.get(pk=seen.pk)

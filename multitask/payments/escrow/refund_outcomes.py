@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access
+from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import milestone_states
@@ -35,7 +35,7 @@ def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
     if refund_id is None:
         raise UnknownObject(detail=state.id)
     escrow_id = Refund.objects.values_list("escrow_id", flat=True).get(pk=refund_id)
-    escrow = access.lock_by_id(escrow_id)
+    escrow = locks.lock_by_id(escrow_id)
     refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
     refund.provider_refund_id = refund.provider_refund_id or state.id
     refund.save(update_fields=["provider_refund_id"])
@@ -214,7 +214,7 @@ class CreateRefund:
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Return the money to its source."""
         assert operation.escrow_id is not None  # noqa: S101
-        escrow = access.lock_by_id(operation.escrow_id)
+        escrow = locks.lock_by_id(operation.escrow_id)
         refund = Refund.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         fail(escrow, refund, error.code, error.message, now)
 

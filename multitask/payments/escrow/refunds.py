@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, approvals, rate_limits
+from multitask.payments.authorization import access, approvals, locks, rate_limits
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit
 from multitask.payments.errors import (
@@ -78,7 +78,7 @@ def ask_or_refund(
     NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress, AmountTooLarge, CurrencyMismatch,
     TooManyRequests or KeyReused.
     """
-    escrow = access.locked_escrow(actor, escrow_id)
+    escrow = locks.locked_escrow(actor, escrow_id)
     is_party = access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}
     if not is_party:
         powers.require(actor, Power.REFUND, Forbidden("Your role may not refund."))
@@ -205,7 +205,7 @@ def _request(
 
 def _locked(actor: Actor, refund_id: Identifier) -> tuple[Escrow, Refund]:
     seen = access.refund(actor, refund_id)
-    escrow = access.locked_escrow(actor, seen.escrow_id)
+    escrow = locks.locked_escrow(actor, seen.escrow_id)
     return escrow, Refund.objects.select_related("payment").get(pk=seen.pk)
 
 

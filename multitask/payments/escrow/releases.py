@@ -1,13 +1,11 @@
 """Releases: an escrow is divided between freelancer and platform, once, by a decision or after silence."""
 
 from datetime import datetime
-from typing import Any, Final
-
-from django.db.models import Exists, OuterRef
+from typing import Any
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, approvals
+from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import (
@@ -20,13 +18,11 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import milestone_states
-from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
+from multitask.payments.models import Approval, AuditEvent, Escrow
 from multitask.payments.payouts import transfers
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, require
 from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
-
-AUTO_RELEASE: Final = Actor.system("auto_release")
 
 
 @database.transactional
@@ -39,7 +35,7 @@ def release(
     it was released. Raises NotFound, Forbidden, ProofNeeded, NotFunded, TaskNotCompleted, WrongState, DisputeOpen,
     EscrowFrozen or RefundInProgress.
     """
-    escrow = access.locked_escrow(actor, escrow_id)
+    escrow = locks.locked_escrow(actor, escrow_id)
     is_client = actor.is_user(escrow.client_id)
     if not is_client:
         _require_staff(actor, escrow)
@@ -117,44 +113,6 @@ def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, not
     if split.freelancer.amount_minor:
         transfers.begin(escrow, split.freelancer, now)
     postings.release(escrow, split, now)
-
-
-def due_for_auto_release(*, now: datetime) -> list[int]:
-    """Return the ids of all escrows whose client has not answered a delivery in time, oldest first."""
-    open_refunds = Refund.objects.filter(
-        escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
-    )
-    open_approvals = Approval.objects.filter(escrow=OuterRef("pk"), decided_at=None)
-    due = Escrow.objects.filter(
-        ~Exists(open_refunds),
-        ~Exists(open_approvals),
-        state=EscrowState.FUNDED.value,
-        auto_release_at__lte=now,
-        frozen_at=None,
-        milestone__state__in=[MilestoneState.DELIVERED.value, MilestoneState.COMPLETED.value],
-    )
-    return list(due.order_by("auto_release_at").values_list("pk", flat=True))
-
-
-@database.transactional
-def auto_release(*, escrow_id: int, now: datetime) -> bool:
-    """Release one escrow because of silence; return False if it is no longer due."""
-    escrow = access.lock_by_id(escrow_id)
-    if escrow.auto_release_at is None or escrow.auto_release_at > now:
-        return False
-    try:
-        require_releasable(escrow)
-        approvals.require_none_open(escrow)
-    except (DisputeOpen, EscrowFrozen, NotFunded, RefundInProgress, WrongState):
-        return False
-    if escrow.milestone.state == MilestoneState.DELIVERED.value:
-        milestone_states.advance(escrow.milestone, MilestoneState.COMPLETED, now)
-        audit.record("completed", actor=AUTO_RELEASE, now=now, escrow=escrow)
-    elif escrow.milestone.state != MilestoneState.COMPLETED.value:
-        return False
-    silence = f"No answer within {escrow.auto_release_days} days of delivery"
-    share_out(escrow, escrow.remaining, actor=AUTO_RELEASE, now=now, note=silence)
-    return True
 
 
 def timeline(escrow: Escrow) -> list[AuditEvent]:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Final
 
-from multitask.payments.authorization import access
+from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history
-from multitask.payments.funding import intents
+from multitask.payments.funding import confirmations, intents
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import (
@@ -58,7 +58,7 @@ class CancelPayment:
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
-        intents.confirm(operation.provider, state, now)
+        confirmations.confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
@@ -66,7 +66,7 @@ class CancelPayment:
         if error.code != NOTHING_TO_CANCEL:
             return
         assert operation.escrow_id is not None  # noqa: S101
-        escrow = access.lock_by_id(operation.escrow_id)
+        escrow = locks.lock_by_id(operation.escrow_id)
         payment = Payment.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
         if payment.state == PaymentState.PENDING.value:
             payment.state = PaymentState.CANCELLED.value
@@ -79,7 +79,7 @@ class CancelPayment:
 
 
 def _not_there(payment: Payment, operation: Operation) -> ProviderError:
-    creation = engine.latest(intents.CREATE_PAYMENT, payment.pk)
+    creation = engine.latest(confirmations.CREATE_PAYMENT, payment.pk)
     now = operation.sent_at or operation.created_at
     if creation is None or creation.state == OperationState.FAILED.value:
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import access, approvals
+from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.escrow import refund_outcomes
@@ -67,7 +67,7 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = 
     payment = Payment.objects.filter(pk=payment_id).first()
     if payment is None:
         raise NotFound("There is no such payment.")
-    escrow = access.lock_by_id(payment.escrow_id)
+    escrow = locks.lock_by_id(payment.escrow_id)
     access.require_neutral(actor, escrow)
     payment.refresh_from_db()
     received = _returnable(payment)

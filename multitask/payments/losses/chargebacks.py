@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from multitask import database
-from multitask.payments.authorization import access
+from multitask.payments.authorization import locks
 from multitask.payments.books import audit
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import Chargeback, Escrow, Payment
@@ -25,7 +25,7 @@ def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
     payment = _payment(provider, state)
     if payment is None:
         raise UnknownObject(detail=state.id)
-    escrow = access.lock_by_id(payment.escrow_id)
+    escrow = locks.lock_by_id(payment.escrow_id)
     chargeback, created = Chargeback.objects.get_or_create(
         provider=provider,
         provider_dispute_id=state.id,

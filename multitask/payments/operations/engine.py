@@ -19,7 +19,7 @@ shown that the old one will never do more. A paused attempt sends nothing once i
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -28,7 +28,7 @@ from django.conf import settings
 from multitask import database
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Escrow, Operation
-from multitask.payments.operations import attempt, direct_calls, queue, send_deadline
+from multitask.payments.operations import attempt, direct_calls, queue, retries, send_deadline
 from multitask.payments.operations.attempt import TakenOver, Undecided, claimed_by
 from multitask.payments.operations.handler import Handler
 from multitask.payments.operations.send_deadline import Moment
@@ -42,8 +42,6 @@ Wanted = TypeVar("Wanted")
 CLAIM: Final = attempt.CLAIM
 PAUSE_SECONDS: Final = 0.05
 _OPEN: Final = [state.value for state in OPEN_OPERATIONS]
-FIRST_DELAY: Final = timedelta(seconds=2)
-LONGEST_DELAY: Final = timedelta(minutes=15)
 # Why an operation waits for staff: the provider cannot tell whether an earlier attempt had its effect.
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
 
@@ -336,13 +334,10 @@ def _hand_to_staff(operation: Operation, error: Undecided) -> Operation:
 
 
 def _postpone(operation: Operation, error: ProviderError, now: datetime) -> Operation:
-    """Nothing is decided: try again later, under the same key, with exponential backoff."""
+    """Try again later under the same key, since nothing is decided."""
     if isinstance(error, Unavailable) and error.key_spent:
         attempt.renew_key(operation)
-    delay = min(FIRST_DELAY * 2 ** min(operation.attempts - 1, 12), LONGEST_DELAY)
-    if isinstance(error, Unavailable) and error.retry_after is not None:
-        delay = max(delay, error.retry_after)
-    return _write_postponed(operation, error, now + delay)
+    return _write_postponed(operation, error, now + retries.delay(operation, error))
 
 
 @database.transactional

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from multitask import database
 from multitask.database import jobs
 from multitask.money import Money
-from multitask.payments.authorization import access
+from multitask.payments.authorization import locks
 from multitask.payments.books import audit, postings
 from multitask.payments.models import ConnectedAccount, Escrow
 from multitask.payments.operations import queue
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 @database.transactional
 def make_available(*, escrow_id: int, now: datetime) -> bool:
     """Make a released share available if its funds have settled; return whether it was made available now."""
-    escrow = access.lock_by_id(escrow_id)
+    escrow = locks.lock_by_id(escrow_id)
     if escrow.state != EscrowState.RELEASED.value or escrow.made_available_at is not None:
         return False
     if not _is_payable(escrow, now):

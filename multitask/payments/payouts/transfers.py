@@ -8,7 +8,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import approvals
-from multitask.payments.authorization.access import lock_by_id, require_neutral
+from multitask.payments.authorization.access import require_neutral
+from multitask.payments.authorization.locks import lock_by_id
 from multitask.payments.books import audit, postings
 from multitask.payments.errors import Forbidden, UnknownObject, WrongState
 from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment

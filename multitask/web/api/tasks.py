@@ -10,7 +10,7 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import Field
 
-from multitask.marketplace import access, board, listing, work
+from multitask.marketplace import access, applications, listing, tasks, work
 from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import Money
@@ -116,7 +116,7 @@ def list_tasks(
 @router.post("/create/", operation_id="tasks_create", response=responses({201: TaskOut}, body=True))
 def create(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     """Post a task, as a client."""
-    task = board.post_task(
+    task = tasks.post_task(
         actor=auth.actor_of(request),
         now=timezone.now(),
         title=body.title,
@@ -157,7 +157,7 @@ def get(request: HttpRequest, task_id: Id) -> TaskOut:
 def apply(request: HttpRequest, task_id: Id, body: ApplyIn = FOR_THE_BUDGET) -> Status[ApplicationOut]:
     """Apply for an open task, as a freelancer."""
     actor = auth.actor_of(request)
-    application = board.apply(
+    application = applications.apply(
         actor=actor,
         now=timezone.now(),
         task_id=task_id,
@@ -172,7 +172,7 @@ def apply(request: HttpRequest, task_id: Id, body: ApplyIn = FOR_THE_BUDGET) -> 
     operation_id="tasks_applications",
     response=responses({200: Page[ApplicationOut]}, 404),
 )
-def applications(request: HttpRequest, task_id: Id, paging: PageQuery) -> Page[ApplicationOut]:
+def list_applications(request: HttpRequest, task_id: Id, paging: PageQuery) -> Page[ApplicationOut]:
     """List a task's applications: all for its client, their own for a freelancer."""
     rows = listing.applications_for(auth.actor_of(request), task_id=task_id)
     return pagination.page(request, paging, rows, show_application)
@@ -208,9 +208,9 @@ def _working(name: str, command: Callable[..., Task], summary: str) -> None:
     )(step)
 
 
-_deciding("accept", "accept", board.accept, "Accept an application, as the task's client")
-_deciding("reject", "reject", board.reject, "Reject an application, as the task's client")
-_deciding("withdraw", "withdraw", board.withdraw_application, "Withdraw the caller's application")
+_deciding("accept", "accept", applications.accept, "Accept an application, as the task's client")
+_deciding("reject", "reject", applications.reject, "Reject an application, as the task's client")
+_deciding("withdraw", "withdraw", applications.withdraw_application, "Withdraw the caller's application")
 _working("start", work.start, "Start the work, as the assigned freelancer")
 _working("deliver", work.deliver, "Deliver the work, as the assigned freelancer")
 _working("complete", work.complete, "Confirm delivered work, as the client")

@@ -3,10 +3,10 @@
 import itertools
 from datetime import UTC, datetime
 
-from multitask.marketplace import board
+from multitask.marketplace import applications, tasks
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.payments.funding import intents
+from multitask.payments.funding import confirmations, intents
 from multitask.payments.models import Payment
 from multitask.payments.provider import PaymentState, PaymentStatus
 from multitask.users.actor import Actor, Assurance
@@ -32,7 +32,7 @@ def actor(*, client: bool = False, freelancer: bool = False, staff_role: str = "
 
 def open_task(client: Actor, *, budget_minor: int = 10_000) -> Task:
     """Post a task."""
-    return board.post_task(
+    return tasks.post_task(
         actor=client, now=NOW, title="Draw a logo", description="Round.", budget=Money(budget_minor, "USD")
     )
 
@@ -40,7 +40,7 @@ def open_task(client: Actor, *, budget_minor: int = 10_000) -> Task:
 def assigned_task(client: Actor, freelancer: Actor) -> Task:
     """Post a task, apply for it, accept."""
     task = open_task(client)
-    application = board.apply(actor=freelancer, now=NOW, task_id=task.pk)
+    application = applications.apply(actor=freelancer, now=NOW, task_id=task.pk)
     return accept(client, application).task
 
 
@@ -57,10 +57,10 @@ def funded_task(client: Actor, freelancer: Actor) -> Task:
         received=Money(payment.amount_minor, payment.currency),
         reference=f"create_payment:{payment.pk}:1",
     )
-    intents.confirm("stripe", state, NOW)
+    confirmations.confirm("stripe", state, NOW)
     return task
 
 
 def accept(client: Actor, application: Application) -> Application:
     """Accept an application."""
-    return board.accept(actor=client, now=NOW, application_id=application.pk)
+    return applications.accept(actor=client, now=NOW, application_id=application.pk)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from multitask.marketplace import board, work
+from multitask.marketplace import applications, work
 from multitask.marketplace.models import Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from tests.integration import races
@@ -16,19 +16,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_fifty_accepts_of_one_application_accept_it_once() -> None:
     client, freelancer = people.actor(client=True), people.actor(freelancer=True)
-    application = board.apply(actor=freelancer, now=NOW, task_id=people.open_task(client).pk)
+    application = applications.apply(actor=freelancer, now=NOW, task_id=people.open_task(client).pk)
 
     answers = races.together([partial(people.accept, client, application)] * 50)
 
     accepted = [answer for answer in answers if isinstance(answer, Application)]
-    refused = [answer for answer in answers if isinstance(answer, board.TaskNotOpen)]
+    refused = [answer for answer in answers if isinstance(answer, applications.TaskNotOpen)]
     assert (len(accepted), len(refused)) == (1, 49)
 
 
 def test_of_many_applications_one_is_accepted() -> None:
     client = people.actor(client=True)
     task = people.open_task(client)
-    applications = [board.apply(actor=people.actor(freelancer=True), now=NOW, task_id=task.pk) for _ in range(20)]
+    applications = [
+        applications.apply(actor=people.actor(freelancer=True), now=NOW, task_id=task.pk) for _ in range(20)
+    ]
 
     races.together([partial(people.accept, client, application) for application in applications])
 
@@ -42,8 +44,8 @@ def test_accept_and_withdraw_leave_one_winner() -> None:
     client, freelancer = people.actor(client=True), people.actor(freelancer=True)
     for _ in range(10):
         task = people.open_task(client)
-        application = board.apply(actor=freelancer, now=NOW, task_id=task.pk)
-        withdraw = partial(board.withdraw_application, actor=freelancer, now=NOW, application_id=application.pk)
+        application = applications.apply(actor=freelancer, now=NOW, task_id=task.pk)
+        withdraw = partial(applications.withdraw_application, actor=freelancer, now=NOW, application_id=application.pk)
 
         answers = races.together([partial(people.accept, client, application), withdraw])
 
@@ -56,9 +58,9 @@ def test_accept_and_withdraw_leave_one_winner() -> None:
 def test_one_freelancer_applies_once() -> None:
     client, freelancer = people.actor(client=True), people.actor(freelancer=True)
     task = people.open_task(client)
-    answers = races.together([partial(board.apply, actor=freelancer, now=NOW, task_id=task.pk)] * 20)
+    answers = races.together([partial(applications.apply, actor=freelancer, now=NOW, task_id=task.pk)] * 20)
     assert sum(isinstance(answer, Application) for answer in answers) == 1
-    assert sum(isinstance(answer, board.AlreadyApplied) for answer in answers) == 19
+    assert sum(isinstance(answer, applications.AlreadyApplied) for answer in answers) == 19
 
 
 def test_complete_and_cancel_leave_one_winner() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from multitask.marketplace import board, work
+from multitask.marketplace import applications, work
 from multitask.marketplace.errors import NotYourPart, TaskNotFound
 from multitask.marketplace.models import Application, Task, TaskTimes
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
@@ -128,7 +128,7 @@ def test_each_step_is_stamped(parties: dict[str, Actor]) -> None:
 
 def test_cancelling_an_open_task_rejects_its_applications(parties: dict[str, Actor]) -> None:
     task = people.open_task(parties["client"])
-    application = board.apply(actor=parties["freelancer"], now=NOW, task_id=task.pk)
+    application = applications.apply(actor=parties["freelancer"], now=NOW, task_id=task.pk)
     _take("cancel", task, parties["client"])
     application.refresh_from_db()
     assert application.status == ApplicationStatus.REJECTED
@@ -175,7 +175,7 @@ def test_the_database_refuses_an_accepted_application_of_another_task(parties: d
 def test_the_database_refuses_two_accepted_applications(parties: dict[str, Actor]) -> None:
     task = people.open_task(parties["client"])
     for who in ("freelancer", "stranger"):
-        board.apply(actor=parties[who], now=NOW, task_id=task.pk)
+        applications.apply(actor=parties[who], now=NOW, task_id=task.pk)
     with pytest.raises(IntegrityError), transaction.atomic():
         task.applications.update(status=ApplicationStatus.ACCEPTED, decided_at=NOW)
 

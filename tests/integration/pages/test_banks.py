@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from multitask.marketplace import board
+from multitask.marketplace import applications, tasks
 from multitask.money import Money
 from multitask.users.models import User
 from tests.integration.pages.reading import text_of
@@ -18,17 +18,17 @@ TOLD = "Your payout account has no bank account in EUR. What you earn here waits
 
 def test_an_applicant_and_the_client_are_told_that_a_bank_is_missing(world: World, sign_in: SignIn) -> None:
     client, freelancer = world.client(), world.freelancer()
-    task = board.post_task(
+    task = tasks.post_task(
         actor=client, now=world.now, title="Logo", description="Draw one", budget=Money(5_000, "EUR")
     )
     assert TOLD in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
 
-    application = board.apply(actor=freelancer, now=world.now, task_id=task.pk)
+    application = applications.apply(actor=freelancer, now=world.now, task_id=task.pk)
     name = User.objects.get(pk=user_id(freelancer)).username
     told = f"{name} has no bank account in EUR yet: the money waits until there is one."
     assert told in text_of(sign_in(client).get(f"/tasks/{task.pk}/"))
 
-    board.accept(actor=client, now=world.now, application_id=application.pk)
+    applications.accept(actor=client, now=world.now, application_id=application.pk)
     assert TOLD in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
     world.add_bank(freelancer, "EUR")
     assert TOLD not in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from multitask.marketplace import board
+from multitask.marketplace import tasks
 from multitask.marketplace.errors import InvalidTask
 from multitask.money import Money
 from multitask.payments.authorization import approvals
@@ -35,7 +35,7 @@ def test_no_task_is_posted_at_a_price_that_cannot_be_paid(
 ) -> None:
     settings.ROUTES = routed("USD", "KWD")
     with pytest.raises(InvalidTask) as refusal:
-        board.post_task(actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=price)
+        tasks.post_task(actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=price)
     assert told in refusal.value.fields["budget"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from multitask.marketplace import board, work
+from multitask.marketplace import tasks, work
 from multitask.marketplace.errors import NotYourPart, TaskNotFound
 from multitask.marketplace.work import TaskStateConflict
 from multitask.payments.errors import ProviderUnavailable, WrongState
@@ -38,7 +38,7 @@ def test_a_task_without_an_escrow_is_simply_cancelled(world: World) -> None:
 
 def test_an_open_task_is_simply_cancelled(world: World) -> None:
     client = world.client()
-    task = board.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("10"))
+    task = tasks.post_task(actor=client, now=world.now, title="A", description="B", budget=dollars("10"))
     assert work.cancel(actor=client, task_id=task.pk, now=world.now).status == "cancelled"
 
 

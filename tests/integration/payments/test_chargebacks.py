@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from multitask.payments.errors import DisputeOpen, EscrowFrozen, UnknownObject
-from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.escrow import auto_release, disputes, refunds
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback
 from multitask.payments.payouts import availability
@@ -50,8 +50,8 @@ def test_nothing_moves_while_it_is_undecided(world: World) -> None:
         with pytest.raises(EscrowFrozen):
             world.refund(job, actor)
     world.wait(days=30)
-    assert releases.due_for_auto_release(now=world.now) == []
-    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert auto_release.due(now=world.now) == []
+    assert not auto_release.release(escrow_id=job.escrow.pk, now=world.now)
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from multitask.payments.authorization import access
+from multitask.payments.authorization import access, locks
 from multitask.payments.errors import NotFound, ProviderUnavailable, UnknownObject
 from multitask.payments.models import Customer, Operation
 from multitask.payments.operations import engine
@@ -108,7 +108,7 @@ def test_each_sees_his_own_escrows_refunds_and_withdrawals(world: World) -> None
     with pytest.raises(NotFound):
         access.refund(job.client, refund.pk)
     with pytest.raises(NotFound):
-        access.lock_by_id(4_000_000_000)
+        locks.lock_by_id(4_000_000_000)
 
 
 def test_a_client_whose_customer_met_a_500_is_served_when_asking_again(world: World) -> None:

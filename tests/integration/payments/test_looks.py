@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from multitask import jobs
-from multitask.payments.escrow import releases
+from multitask.payments.escrow import auto_release
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice
 from multitask.payments.notices import emails, notices
 from multitask.users.models import User
@@ -41,7 +41,7 @@ def test_releases_that_fail_hide_none_behind_them(world: World) -> None:
         )
     world.wait(days=14)
 
-    due = releases.due_for_auto_release(now=world.now)
+    due = auto_release.due(now=world.now)
 
     assert (len(due), due[-1]) == (MANY + 1, last.escrow.pk)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from multitask.payments.escrow import refunds
-from multitask.payments.funding import intents
+from multitask.payments.funding import confirmations
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, Operation, Withdrawal
 from multitask.payments.payouts import onboarding, withdrawals
@@ -44,7 +44,7 @@ def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
         seen.append(world.provider.read_payment(payment_id))
     world.pay(job)
     seen.append(world.provider.read_payment(payment_id))
-    return job, Snapshots(seen, intents.confirm)
+    return job, Snapshots(seen, confirmations.confirm)
 
 
 @pytest.mark.parametrize("order", FOUR, ids=str)

@@ -15,8 +15,8 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import disputes, refunds, releases
-from multitask.payments.funding import intents
+from multitask.payments.escrow import auto_release, disputes, refunds
+from multitask.payments.funding import confirmations
 from multitask.payments.models import Customer, Dispute, Escrow, Operation, Payment, Refund, Withdrawal
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from tests.integration.races import together
@@ -111,7 +111,7 @@ def test_the_news_of_a_payment_many_times_at_once_funds_once(world: World) -> No
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    assert race(lambda: intents.confirm("stripe", state, world.now), times=16) == {"done": 16}
+    assert race(lambda: confirmations.confirm("stripe", state, world.now), times=16) == {"done": 16}
     assert held(f"escrow:{job.escrow.pk}") == 10_000
     assert held("platform:processing_costs") == -320
     assert job.history().count("funded") == 1
@@ -148,7 +148,7 @@ def test_many_settlements_are_one(world: World) -> None:
 def test_many_automatic_releases_are_one(world: World) -> None:
     job = world.delivered()
     world.wait(days=14)
-    answers = together([lambda: releases.auto_release(escrow_id=job.escrow.pk, now=world.now)] * 16)
+    answers = together([lambda: auto_release.release(escrow_id=job.escrow.pk, now=world.now)] * 16)
     assert Counter(answers) == {True: 1, False: 15}
     assert held("platform:fees") == 1_500
 
@@ -229,7 +229,7 @@ def test_a_payment_and_a_cancellation_at_once_lose_no_money(world: World) -> Non
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
     answers = together(
         [
-            lambda: intents.confirm("stripe", state, world.now),
+            lambda: confirmations.confirm("stripe", state, world.now),
             lambda: work.cancel(actor=job.client, task_id=job.task_id, now=world.now),
         ]
     )

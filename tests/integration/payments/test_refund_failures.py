@@ -12,7 +12,7 @@ from multitask.payments.errors import (
     UnknownObject,
     WrongState,
 )
-from multitask.payments.escrow import disputes, refund_outcomes, refunds, releases
+from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Refund
 from multitask.payments.operations import engine
@@ -277,8 +277,8 @@ def test_silence_does_not_release_what_was_to_go_back(world: World) -> None:
     fail_at_bank(world, job)
     assert job.escrow.state == "funded"
     world.wait(timedelta(days=30))
-    assert releases.due_for_auto_release(now=world.now) == []
-    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert auto_release.due(now=world.now) == []
+    assert not auto_release.release(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_silence_does_not_release_what_a_settlement_gave_to_the_client(world: World) -> None:
@@ -291,7 +291,7 @@ def test_silence_does_not_release_what_a_settlement_gave_to_the_client(world: Wo
     world.work()
     fail_at_bank(world, job)
     world.wait(timedelta(days=30))
-    assert not releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
+    assert not auto_release.release(escrow_id=job.escrow.pk, now=world.now)
     assert job.escrow.state == "funded"
 
 

@@ -12,8 +12,8 @@ from multitask import ledger
 from multitask.marketplace import work
 from multitask.payments import models as tables
 from multitask.payments.authorization import approvals
-from multitask.payments.escrow import disputes, refunds, releases
-from multitask.payments.funding import intents, saved_methods, unapplied_payments
+from multitask.payments.escrow import auto_release, disputes, refunds
+from multitask.payments.funding import confirmations, saved_methods, unapplied_payments
 from multitask.payments.losses import chargebacks
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
@@ -56,7 +56,7 @@ class Ready:
     def auto_release(self) -> Callable[[], object]:
         job = self.world.delivered()
         self.world.wait(days=14)
-        return lambda: releases.auto_release(escrow_id=job.escrow.pk, now=self.world.now)
+        return lambda: auto_release.release(escrow_id=job.escrow.pk, now=self.world.now)
 
     def refund(self) -> Callable[[], object]:
         job = self.world.funded()
@@ -205,7 +205,7 @@ class Ready:
         self.world.ask_to_pay(job)
         self.world.pay(job)
         state = self.world.provider.read_payment(str(job.payment.provider_payment_id))
-        return lambda: intents.confirm("stripe", state, self.world.now)
+        return lambda: confirmations.confirm("stripe", state, self.world.now)
 
     def confirm_payout(self) -> Callable[[], object]:
         withdrawal = self.world.withdrawn(self.world.settled().freelancer, dollars("85.00"))

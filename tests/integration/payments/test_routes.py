@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from multitask.marketplace import board
+from multitask.marketplace import applications, tasks
 from multitask.marketplace.errors import InvalidTask
 from multitask.money import Money
 from multitask.payments.errors import AmountTooLarge, CurrencyUnsupported
@@ -35,19 +35,19 @@ def test_by_default_all_is_routed_that_a_bank_of_a_reachable_country_takes() -> 
 @pytest.mark.parametrize("price", [Money(5_000, "JPY"), Money(10_000, "KWD"), Money(100_000, "IQD")])
 def test_a_price_in_a_currency_without_a_route_is_refused_when_it_is_named(world: World, price: Money) -> None:
     with pytest.raises(CurrencyUnsupported) as refusal:
-        board.post_task(actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=price)
+        tasks.post_task(actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=price)
     assert refusal.value.code == "currency_unsupported"
     assert refusal.value.fields["currency"].startswith(f"Payments in {price.currency} are not possible here")
 
 
 def test_a_route_that_was_taken_away_ends_applications_and_agreements(world: World, settings: Settings) -> None:
     job = world.hired(Money(5_000, "EUR"))
-    task = board.post_task(
+    task = tasks.post_task(
         actor=world.client(), now=world.now, title="Logo", description="Draw one", budget=Money(5_000, "EUR")
     )
     settings.ROUTES = routed("USD")
     with pytest.raises(CurrencyUnsupported):
-        board.apply(actor=world.freelancer(onboarded=False), now=world.now, task_id=task.pk)
+        applications.apply(actor=world.freelancer(onboarded=False), now=world.now, task_id=task.pk)
     with pytest.raises(CurrencyUnsupported):
         world.hired(Money(5_000, "EUR"))
     # The route is a term of an agreement, frozen when it was opened.
@@ -57,7 +57,7 @@ def test_a_route_that_was_taken_away_ends_applications_and_agreements(world: Wor
 def test_the_bounds_of_a_route_bound_the_price(world: World, settings: Settings) -> None:
     settings.ROUTES = {"USD": STRIPE | {"minimum": "20.00", "maximum": "500"}}
     with pytest.raises(InvalidTask, match="not valid") as refusal:
-        board.post_task(actor=world.client(), now=world.now, title="Logo", description="One", budget=dollars("19.99"))
+        tasks.post_task(actor=world.client(), now=world.now, title="Logo", description="One", budget=dollars("19.99"))
     assert refusal.value.fields["budget"] == "This has to be at least 20.00 USD."
     with pytest.raises(AmountTooLarge, match=r"at most 500.00 USD"):
         amounts.require_payable(dollars("500.01"))

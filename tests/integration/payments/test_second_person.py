@@ -10,7 +10,7 @@ from multitask.marketplace import work
 from multitask.money import Money
 from multitask.payments.authorization import approvals
 from multitask.payments.errors import DisputeOpen, Forbidden, FourEyes, RefundInProgress, WrongState
-from multitask.payments.escrow import disputes, permitted_actions, refunds, releases
+from multitask.payments.escrow import auto_release, disputes, permitted_actions, refunds, releases
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Approval, Escrow, Operation, Refund
 from multitask.payments.payouts import transfers
@@ -64,7 +64,7 @@ def test_the_client_and_silence_release_any_amount(world: World) -> None:
     assert isinstance(world.release(world.completed()), Escrow)
     silent = world.delivered()
     world.wait(days=silent.escrow.auto_release_days, minutes=1)
-    assert releases.auto_release(escrow_id=silent.escrow.pk, now=world.now)
+    assert auto_release.release(escrow_id=silent.escrow.pk, now=world.now)
 
 
 def test_what_staff_refunded_before_counts_for_a_release(world: World) -> None:

@@ -9,7 +9,7 @@ from multitask.marketplace import work
 from multitask.marketplace.work import TaskStateConflict
 from multitask.payments.authorization import approvals
 from multitask.payments.errors import NotFunded, PaymentError, WrongState
-from multitask.payments.escrow import disputes, refunds, releases
+from multitask.payments.escrow import auto_release, disputes, refunds
 from multitask.payments.models import Approval, AuditEvent, Escrow
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -18,11 +18,11 @@ SILENCE = Actor.system("silence")
 
 
 def due(world: World, job: Job) -> bool:
-    return job.escrow.pk in releases.due_for_auto_release(now=world.now)
+    return job.escrow.pk in auto_release.due(now=world.now)
 
 
-def auto_release(world: World, job: Job) -> bool:
-    return releases.auto_release(escrow_id=job.escrow.pk, now=world.now)
+def release_silent(world: World, job: Job) -> bool:
+    return auto_release.release(escrow_id=job.escrow.pk, now=world.now)
 
 
 def test_the_clients_time_begins_with_the_delivery(world: World) -> None:
@@ -37,12 +37,12 @@ def test_not_a_moment_too_early(world: World) -> None:
     job = world.delivered()
     world.wait(timedelta(days=14, microseconds=-1))
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
     assert job.escrow.state == "funded"
 
     world.wait(microseconds=1)
     assert due(world, job)
-    assert auto_release(world, job)
+    assert release_silent(world, job)
     assert (job.escrow.state, job.task.status) == ("released", "completed")
     assert held(f"user:{user_id(job.freelancer)}:pending") == 8_500
 
@@ -50,7 +50,7 @@ def test_not_a_moment_too_early(world: World) -> None:
 def test_silence_completes_the_task_and_says_so(world: World) -> None:
     job = world.delivered()
     world.wait(days=14)
-    auto_release(world, job)
+    release_silent(world, job)
     assert job.task.times.completed_at == world.now
     assert job.history()[-2:] == ["completed", "released"]
     completed, released = AuditEvent.objects.filter(escrow=job.escrow).order_by("-pk")[:2][::-1]
@@ -62,15 +62,15 @@ def test_silence_completes_the_task_and_says_so(world: World) -> None:
 def test_a_completed_task_is_released_by_silence_too(world: World) -> None:
     job = world.completed()
     world.wait(days=14)
-    assert auto_release(world, job)
+    assert release_silent(world, job)
     assert job.history().count("completed") == 1
 
 
 def test_silence_releases_once(world: World) -> None:
     job = world.delivered()
     world.wait(days=14)
-    assert auto_release(world, job)
-    assert not auto_release(world, job)
+    assert release_silent(world, job)
+    assert not release_silent(world, job)
     assert not due(world, job)
     assert held("platform:fees") == 1_500
 
@@ -80,7 +80,7 @@ def test_a_released_escrow_is_not_due(world: World) -> None:
     world.release(job)
     world.wait(days=14)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
 
 
 @pytest.mark.parametrize("stage", ["funded", "started"])
@@ -88,7 +88,7 @@ def test_silence_says_nothing_about_work_that_was_not_delivered(world: World, st
     job = getattr(world, stage)()
     world.wait(days=400)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
 
 
 def test_nothing_is_released_while_a_refund_is_asked_for(world: World) -> None:
@@ -96,10 +96,10 @@ def test_nothing_is_released_while_a_refund_is_asked_for(world: World) -> None:
     world.refund(job)
     world.wait(days=14)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
     refunds.withdraw(actor=job.client, refund_id=job.refund.pk, now=world.now)
     assert due(world, job)
-    assert auto_release(world, job)
+    assert release_silent(world, job)
 
 
 def test_nothing_is_released_while_a_second_person_decides(world: World, settings: Settings) -> None:
@@ -111,10 +111,10 @@ def test_nothing_is_released_while_a_second_person_decides(world: World, setting
     assert isinstance(approval, Approval)
     world.wait(days=14)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
     approvals.decide(actor=world.staff(), approval_id=approval.pk, approve=False, now=world.now)
     assert due(world, job)
-    assert auto_release(world, job)
+    assert release_silent(world, job)
 
 
 def test_nothing_is_released_while_a_dispute_is_open(world: World) -> None:
@@ -122,7 +122,7 @@ def test_nothing_is_released_while_a_dispute_is_open(world: World) -> None:
     disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Late", now=world.now)
     world.wait(days=14)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
 
 
 def test_after_a_partial_refund_silence_releases_the_rest(world: World) -> None:
@@ -131,7 +131,7 @@ def test_after_a_partial_refund_silence_releases_the_rest(world: World) -> None:
     world.work()
     world.wait(days=14)
     assert due(world, job)
-    assert auto_release(world, job)
+    assert release_silent(world, job)
     assert job.escrow.released_minor == 7_000
 
 
@@ -141,7 +141,7 @@ def test_a_cancelled_task_is_not_released_by_silence(world: World) -> None:
     assert job.escrow.auto_release_at is None
     Escrow.objects.filter(pk=job.escrow.pk).update(auto_release_at=world.now)
     assert not due(world, job)
-    assert not auto_release(world, job)
+    assert not release_silent(world, job)
 
 
 def test_the_longest_silence_comes_first(world: World) -> None:
@@ -149,7 +149,7 @@ def test_the_longest_silence_comes_first(world: World) -> None:
     world.wait(seconds=1)
     second = world.delivered()
     world.wait(days=14)
-    assert releases.due_for_auto_release(now=world.now) == [first.escrow.pk, second.escrow.pk]
+    assert auto_release.due(now=world.now) == [first.escrow.pk, second.escrow.pk]
 
 
 def test_what_is_not_paid_is_not_delivered(world: World) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
-from multitask.marketplace import board, paying, work
+from multitask.marketplace import applications, paying, work
 from multitask.money import Money
 from multitask.payments.escrow import releases
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Withdrawal
@@ -61,7 +61,7 @@ class World:
     def payment(self) -> Payment:
         """Bring a task as far as its payment at the provider."""
         task = people.open_task(self.client)
-        application = board.apply(actor=self.freelancer, now=people.NOW, task_id=task.pk)
+        application = applications.apply(actor=self.freelancer, now=people.NOW, task_id=task.pk)
         people.accept(self.client, application)
         return paying.create_intent(actor=self.client, application_id=application.pk, now=timezone.now()).payment
 

@@ -19,6 +19,10 @@ from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 from multitask.web.pages.escrow.parties import parties_only
 
+# The page that waits for the confirmation asks again so often, for so long; then it leaves that to the reader.
+POLL_SECONDS = 2
+LONGEST_WAIT_SECONDS = 180
+
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
 
@@ -52,9 +56,13 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     continuation = continuations.of_payment(payment)
     if isinstance(continuation, Redirect):
         return redirect(continuation.url)
+    waited = _waited(request)
     context = {
         "escrow": escrow,
         "payment": payment,
+        "poll_seconds": POLL_SECONDS,
+        "waited": waited + POLL_SECONDS,
+        "is_polled": waited < LONGEST_WAIT_SECONDS,
         "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
@@ -76,15 +84,25 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
     if state == "declined" and was_confirmed:
         # The decline on record may belong to an earlier attempt; the result of this one has not arrived yet.
         state = "waiting"
+    waited = _waited(request)
     context = {
         "escrow": escrow,
         "payment": payment,
+        "poll_seconds": POLL_SECONDS,
+        "waited": waited + POLL_SECONDS,
+        "is_polled": waited < LONGEST_WAIT_SECONDS,
         "task": escrow.agreement.task,
         "state": state,
         "was_confirmed": was_confirmed,
     }
     template = "funding/checkout_state.html" if request.htmx else "funding/checkout_wait.html"  # type: ignore[attr-defined]
     return render_page(request, template, context)
+
+
+def _waited(request: HttpRequest) -> int:
+    """Return for how many seconds this page has polled."""
+    given = request.GET.get("waited", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 6 else 0
 
 
 def _was_confirmed(request: HttpRequest) -> bool:

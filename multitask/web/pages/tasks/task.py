@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from multitask.marketplace import board, listing, work
+from multitask.marketplace import applications, listing, work
 from multitask.marketplace.errors import TaskNotFound
 from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
@@ -127,7 +127,7 @@ def apply(request: HttpRequest, task_id: int) -> HttpResponse:
     found = form.cleaned_data
     return carry_out(
         request,
-        lambda: board.apply(
+        lambda: applications.apply(
             actor=actor,
             now=timezone.now(),
             task_id=task_id,
@@ -215,9 +215,9 @@ def _confirming(name: str, describe: Describe, command: Step, done: Callable[[],
     return step
 
 
-accept = _deciding(board.accept, lambda: _("Accepted. Pay into escrow so that the work can start."))
-reject = _deciding(board.reject, lambda: _("The application was turned down."))
-withdraw = _deciding(board.withdraw_application, lambda: _("You took your application back."))
+accept = _deciding(applications.accept, lambda: _("Accepted. Pay into escrow so that the work can start."))
+reject = _deciding(applications.reject, lambda: _("The application was turned down."))
+withdraw = _deciding(applications.withdraw_application, lambda: _("You took your application back."))
 start = _working(work.start, lambda: _("Good luck: the client sees that you have started."))
 deliver = _confirming(
     "deliver", confirmations.deliver, work.deliver, lambda: _("Delivered. The client was asked to confirm.")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from multitask.errors import DomainError
-from multitask.marketplace import board, listing
+from multitask.marketplace import listing, tasks
 from multitask.marketplace.models import DESCRIPTION_MAX, TITLE_MAX
 from multitask.marketplace.states import TaskStatus
 from multitask.web.pages.base import error_messages
@@ -67,7 +67,7 @@ def post(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         found = form.cleaned_data
         try:
-            task = board.post_task(
+            task = tasks.post_task(
                 actor=actor_of(request),
                 now=timezone.now(),
                 title=found["title"],

@@ -1,27 +1,16 @@
-"""The task board: a client posts a task, freelancers apply, the client accepts one application."""
+"""Applications: freelancers apply for a task, the client accepts one of them, and an agreement is opened."""
 
 from datetime import datetime
 
 from multitask import text
 from multitask.database import transactional
-from multitask.marketplace import access, references
-from multitask.marketplace.errors import InvalidTask, NotYourPart, TaskError
-from multitask.marketplace.models import COVER_LETTER_MAX, DESCRIPTION_MAX, TITLE_MAX, Application, Task
+from multitask.marketplace import access, references, tasks
+from multitask.marketplace.errors import NotYourPart, TaskError
+from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import CurrencyMismatch, Money
 from multitask.payments.agreements import agreements
-from multitask.payments.operations import amounts
 from multitask.users.actor import Actor
-
-# Far above any real price, and low enough that sums of minor units fit a bigint.
-AMOUNT_MAX_MINOR = 10**12
-
-
-class NotAClient(TaskError):
-    """The actor is not a client."""
-
-    code = "not_a_client"
-    message = "Only a client can post a task."
 
 
 class NotAFreelancer(TaskError):
@@ -66,37 +55,6 @@ class FreelancerUnavailable(TaskError):
     message = "This freelancer is no longer available."
 
 
-def post_task(
-    *,
-    actor: Actor,
-    now: datetime,
-    title: str,
-    description: str,
-    budget: Money,
-    deadline_at: datetime | None = None,
-) -> Task:
-    """Post a task that freelancers can apply for. Raises NotAClient or InvalidTask."""
-    if not actor.is_client or actor.user_id is None:
-        raise NotAClient
-    title, description = text.tidy(title), text.tidy(description)
-    wrong = {
-        "title": text.complaint(title, shortest=1, longest=TITLE_MAX),
-        "description": text.complaint(description, shortest=1, longest=DESCRIPTION_MAX, lines=True),
-        "budget": _amount_complaint(budget),
-        "deadline": "This has to be in the future." if deadline_at and deadline_at <= now else None,
-    }
-    _refuse(wrong)
-    return Task.objects.create(
-        client_id=actor.user_id,
-        title=title,
-        description=description,
-        budget_minor=budget.amount_minor,
-        currency=budget.currency,
-        deadline_at=deadline_at,
-        created_at=now,
-    )
-
-
 @transactional
 def apply(
     *,
@@ -117,10 +75,10 @@ def apply(
     if amount.currency != task.currency:
         raise CurrencyMismatch(fields={"currency": f"This task is priced in {task.currency}."})
     letter = text.tidy(cover_letter)
-    _refuse(
+    tasks.refuse(
         {
             "cover_letter": text.complaint(letter, longest=COVER_LETTER_MAX, lines=True),
-            "proposed_amount": _amount_complaint(amount),
+            "proposed_amount": tasks.amount_complaint(amount),
         }
     )
     earlier = Application.objects.filter(task=task, freelancer_id=freelancer_id).first()
@@ -210,15 +168,3 @@ def _decide(application: Application, status: ApplicationStatus, *, now: datetim
         raise ApplicationNotPending
     application.status, application.decided_at = status, now
     application.save(update_fields=["status", "decided_at"])
-
-
-def _amount_complaint(amount: Money) -> str | None:
-    if amount.amount_minor <= 0:
-        return "This has to be more than zero."
-    return "This is too large." if amount.amount_minor > AMOUNT_MAX_MINOR else amounts.complaint(amount)
-
-
-def _refuse(wrong: dict[str, str | None]) -> None:
-    found = {field: sentence for field, sentence in wrong.items() if sentence}
-    if found:
-        raise InvalidTask(fields=found)
