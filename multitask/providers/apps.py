@@ -1,10 +1,10 @@
-"""Registers the providers' room with Django."""
+"""The Django app of the payment providers."""
 
 from django.apps import AppConfig
 
 
 class ProvidersConfig(AppConfig):
-    """Connects the providers to payments, which is below them, and registers the check of the routes."""
+    """Makes the providers known to the operation engine, and registers the system check of the routes."""
 
     name = "multitask.providers"
     label = "providers"

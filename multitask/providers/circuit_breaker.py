@@ -68,7 +68,7 @@ class Breaker:
         OPEN.labels(self.provider).set(0)
 
     def require_closed(self) -> None:
-        """Raise Unavailable while `admit` would; a caller asks before it writes down what it will call for."""
+        """Raise Unavailable while the breaker is open. Commands check this before they write an intent."""
         with self._lock:
             left = self._left()
             if left is None or (left <= 0 and not self._is_trying):

@@ -16,7 +16,7 @@ from multitask.payments.models import ProviderCall
 
 WINDOW: Final = timedelta(minutes=5)
 KEEP: Final = timedelta(days=1)
-# Clocks of several servers differ by less. A call dated later than this was counted by a clock that was ahead.
+# Servers' clocks differ by less than this; a later date was written by a clock that was ahead.
 AHEAD: Final = timedelta(minutes=1)
 # The first key of this module's advisory locks; the second is the user's id.
 _LOCK: Final = 0x11517

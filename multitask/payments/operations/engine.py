@@ -1,19 +1,18 @@
-"""Intent, call, outcome: how every call at a provider is made exactly once in effect.
+"""Intent, call, outcome: every call at a provider takes effect exactly once.
 
-`begin` writes the intent inside the command's transaction and defers its job. `perform` claims
-it in a transaction of its own, calls outside any transaction, and commits the outcome. It may be
-run again at any point, by any process, at the same time: the domain's states make the outcome safe,
-and two means that do not depend on each other make the call safe:
+`begin` writes the intent in the command's transaction and defers its job. `perform` claims the operation in a
+transaction of its own, calls the provider outside any transaction, and commits the outcome. It may run several times,
+also concurrently: outcomes are applied idempotently, and two independent measures keep a call from taking effect twice:
 
 - the provider's idempotency key, for as long as the provider remembers it;
-- before every attempt that follows one of unknown outcome, its object is looked for at the provider.
+- before each attempt that follows one of unknown outcome, its object is searched for at the provider.
 
 A provider without idempotency keys leaves only the second: after an attempt of unknown outcome nothing is sent again
 unless the provider is certain that the object does not exist. While it cannot tell, the search is repeated; after
 `attempt.MOST_SEARCHES`, or at once where the provider has no search, the operation waits for staff.
 
-No clock decides between the two, since clocks can be wrong. A new key is used only when the provider has
-shown that the old one will never do more. A paused attempt sends nothing once its claim has run out.
+Neither measure depends on a clock, since clocks can be wrong. A new key is used only once the provider has shown
+that the old one has no further effect. An attempt that was paused sends nothing after its claim has expired.
 """
 
 import time
@@ -229,7 +228,7 @@ def _outcome_elsewhere(operation: Operation) -> Operation:
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
     seen = Operation.objects.get(pk=operation_id)
-    # Before the operation's own lock, in the order of those who wake it; so none of them is missed.
+    # `wake` locks the account before the operation, so this does too: a wake-up is then never missed.
     hold = _HANDLERS[seen.kind].hold(seen)
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
     if OperationState(operation.state) not in OPEN_OPERATIONS or _is_claimed(operation, now):
@@ -302,9 +301,9 @@ def _fail(handler: Handler, operation: Operation, error: ProviderError, now: dat
 
 @database.transactional
 def _write_failed(handler: Handler, operation: Operation, error: ProviderError, now: datetime) -> None:
-    """Compensate and say so, both or neither. Raises TakenOver.
+    """Compensate and record the failure in one transaction. Raises TakenOver.
 
-    The compensation comes first, since everybody else locks what it locks before the operation.
+    The compensation comes first to keep the lock order: operations are locked after escrows and accounts.
     """
     handler.failed(operation, error, now)
     written = claimed_by(operation).update(

@@ -1,4 +1,4 @@
-"""The jobs that payments defer: each exists if and only if the change that wants it does."""
+"""The jobs that payments defer, each in the same transaction as the change that needs it."""
 
 from datetime import datetime
 from typing import Final

@@ -27,8 +27,7 @@ def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
 def object_filter(named: str, object_id: str, reference: str, kind: str) -> Q:
     """Find the row of a provider's object: the one that has its id in the field `named`, else the one it was made for.
 
-    One condition for one statement: between two, the object's own news may write its id into the row, and neither
-    would find it.
+    One statement: between two, a webhook could write the object's id into the row, and neither would find it.
     """
     found = Q(**{named: object_id})
     subject = subject_of(reference, kind)

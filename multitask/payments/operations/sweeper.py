@@ -19,7 +19,7 @@ _OLDEST: Final = F("next_attempt_at").asc(nulls_first=True)
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Defer a job for operations that have lost their own, `limit` at most; return how many. A long queue is no loss.
+    """Defer a job for at most `limit` operations that have none; return how many. Operations with a queued job are left alone.
 
     One whose next attempt lies impossibly far ahead gets a job too: a clock that was ahead wrote it.
     """
@@ -37,7 +37,7 @@ def _sweep_some(operation_ids: Sequence[int], now: datetime, limit: int) -> int:
     lost = Operation.objects.select_for_update(no_key=True, skip_locked=True).filter(
         ~jobs.is_queued(queue.PERFORM, "operation_id", by=now + IMPOSSIBLE_DELAY), pk__in=operation_ids
     )
-    # Looked at again under the lock; in the query it would invite an index on what is open, read for each batch.
+    # Filtered in Python under the lock: in the query it makes PostgreSQL read the index of open rows for each batch.
     stale = [operation for operation in lost.order_by(_OLDEST, "pk") if _is_overdue(operation, now)][:limit]
     for operation in stale:
         queue.defer(queue.PERFORM, operation_id=operation.pk)

@@ -127,7 +127,7 @@ def page(user_id: int, wanted: Filter, *, offset: int, size: int) -> tuple[list[
 
 
 def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[HistoryRow]:
-    """Select a person's own history, newest first; with `reach` only the first so many rows are complete."""
+    """Select a user's own history, newest first. With `reach`, only that many rows are certain to be included."""
     exact = _exact(wanted)
     found = HistoryRow.objects.filter(user_id=user_id, **exact)
     if exact and reach is not None and _is_counted(wanted):

@@ -92,7 +92,7 @@ def _in_account(kind: str, account_id: str, changed: Raw) -> tuple[Subject, str]
 
 
 def _doubt(account_id: str, signed_by: frozenset[str]) -> str:
-    """The two endpoints carry different events; one under the other's secret was not sent by Stripe's rules."""
+    """Return why an event is suspicious: it was signed with the secret of the other webhook endpoint. Else ""."""
     expected = CONNECT if account_id else PLATFORM
     if expected in signed_by:
         return ""

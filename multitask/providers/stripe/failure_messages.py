@@ -9,7 +9,7 @@ from multitask.payments.provider import Failure
 
 
 def gettext_noop(sentence: str) -> str:
-    """Mark a sentence for translation; Django's own reads the settings, which import this room."""
+    """Mark a sentence for translation. Django's function would import the settings, which import this module."""
     return sentence
 
 

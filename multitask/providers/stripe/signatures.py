@@ -1,8 +1,7 @@
 """Who sent this webhook? Checked on the raw bytes, with the SDK's own comparison behind our guards.
 
-The SDK computes and compares the signature. What it leaves open is closed here before or after it: a header
-outside ASCII is a TypeError there, a timestamp from the future passes, and every signature of a header is
-tried however many there are.
+The SDK computes and compares the signature. This module adds what it lacks: it raises TypeError for a
+header outside ASCII, accepts timestamps from the future, and tries every signature of a header, however many.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# Between these a platform may pay accounts under the full service agreement without asking Stripe first.
+# Countries among which Stripe allows cross-border transfers without prior approval.
 _EURO: Final = """
     AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK
 """

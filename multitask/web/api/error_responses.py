@@ -165,7 +165,7 @@ def install(api: NinjaAPI, *, lacks_second_factor: Callable[[HttpRequest], bool]
 
     def handle(request: HttpRequest, error: Any) -> JsonResponse:
         found = answer(error)
-        # Without the proof staff has no powers: name the missing proof instead of a missing object.
+        # Staff without a second-factor proof has no powers: report the missing proof, not a missing object.
         if _is_about_powers(found) and lacks_second_factor(request):
             found = _refusal(StaffUnproved())
         _note(request, error, found)

@@ -106,8 +106,8 @@ def idempotent(
 def purge(*, now: datetime, older_than: timedelta = KEPT) -> int:
     """Delete old records; returns how many.
 
-    One statement, whose condition the database asks again for a row that a retry is just taking
-    over: either the retry finds the record gone and begins anew, or the record stays.
+    One statement, so the database checks the condition again for a row that a concurrent retry updates: either
+    the retry finds no record and starts over, or the record stays.
     """
     before = now - older_than
     deleted, _ = IdempotencyRecord.objects.filter(created_at__lt=before, locked_until__lt=before).delete()
