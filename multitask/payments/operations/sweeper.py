@@ -19,7 +19,7 @@ _OLDEST: Final = F("next_attempt_at").asc(nulls_first=True)
 
 
 def sweep(*, now: datetime, limit: int = 500) -> int:
-    """Defer a job for at most `limit` operations that have none; return how many. Operations with a queued job are left alone.
+    """Defer a job for at most `limit` due operations that have none queued; return how many.
 
     One whose next attempt lies impossibly far ahead gets a job too: a clock that was ahead wrote it.
     """

@@ -38,7 +38,7 @@ def is_stuck(now: datetime) -> Q:
 
 
 def stuck(now: datetime) -> QuerySet[Operation]:
-    """Return open calls that are overdue or failed several times; of those that wait, only the ones that wait for staff."""
+    """Return open calls that are overdue, were tried several times, or wait for staff."""
     found = Operation.objects.filter(is_stuck(now), state__in=sorted(s.value for s in OPEN_OPERATIONS))
     return found.filter(hold__in=["", OUTCOME_UNKNOWN])
 
