@@ -18,8 +18,8 @@ from multitask import ledger, providers
 from multitask.marketplace import applications, paying, tasks, work
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.payments.escrow import refunds, releases
-from multitask.payments.funding import confirmations, intents
+from multitask.payments.escrow import refund_outcomes, refunds, releases
+from multitask.payments.funding import intents, payment_results
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
@@ -190,7 +190,7 @@ class World(Dashboard):
         """Read the payment at the provider and take over what it says."""
         payment_id = (payment or job.payment).provider_payment_id
         assert payment_id
-        confirmations.confirm("stripe", self.provider.read_payment(payment_id), self.now)
+        payment_results.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
     def funded(self, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
         job = self.hired(amount, **people)
@@ -273,7 +273,7 @@ class World(Dashboard):
 
     def learn_of_refund(self, refund: Refund) -> Refund:
         refund.refresh_from_db()
-        refunds.confirm("stripe", self.provider.read_refund(str(refund.provider_refund_id)), self.now)
+        refund_outcomes.confirm("stripe", self.provider.read_refund(str(refund.provider_refund_id)), self.now)
         refund.refresh_from_db()
         return refund
 

@@ -11,7 +11,7 @@ from multitask.marketplace import access, applications
 from multitask.marketplace.errors import NotYourPart, TaskError
 from multitask.marketplace.models import Task
 from multitask.marketplace.states import TaskStatus
-from multitask.payments.agreements import milestones as milestone_work
+from multitask.payments.agreements import milestone_work
 from multitask.payments.errors import WorkStateConflict
 from multitask.payments.models import Milestone
 from multitask.users import powers

@@ -1,6 +1,6 @@
 """Errors that the payment commands raise, each with a stable code.
 
-They share a module because most commands raise several of them; `web/api/error_responses.py` maps each to an HTTP
+They share a module because most commands raise several of them; `web/api/error_statuses.py` maps each to an HTTP
 status.
 """
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from multitask.payments.authorization import approvals
 from multitask.payments.escrow import disputes, refund_outcomes, refunds, releases
-from multitask.payments.funding import cancellations, confirmations, customers, intents, unapplied_payments
+from multitask.payments.funding import cancellations, customers, intents, payment_results, unapplied_payments
 from multitask.payments.operations.handler import Handler
 from multitask.payments.payouts import onboarding, transfers, withdrawals
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     customers.CREATE_CUSTOMER: customers.CreateCustomer(),
-    confirmations.CREATE_PAYMENT: intents.CreatePayment(),
+    payment_results.CREATE_PAYMENT: intents.CreatePayment(),
     cancellations.CANCEL_PAYMENT: cancellations.CancelPayment(),
     refund_outcomes.CREATE_REFUND: refund_outcomes.CreateRefund(),
     onboarding.CREATE_ACCOUNT: onboarding.CreateAccount(),

@@ -22,7 +22,7 @@ def retry_operation(*, actor: Actor, operation_id: int, note: str, now: datetime
     """Queue an open operation for an immediate attempt, as finance staff.
 
     The attempt uses the same idempotency key, so a needless retry has no effect at the provider. An operation with
-    a pending reason is sent only if that reason no longer holds. Raises Forbidden, ProofNeeded, NotFound or WrongState.
+    a waiting reason is sent only if that reason no longer holds. Raises Forbidden, ProofNeeded, NotFound or WrongState.
     """
     powers.require(actor, Power.ADJUST, Forbidden("Only finance staff can retry a call at the provider."))
     operation = Operation.objects.select_for_update(no_key=True, of=("self",)).filter(pk=operation_id).first()

@@ -18,7 +18,7 @@ from multitask.payments.errors import Forbidden, NotFound, UnknownObject
 from multitask.payments.provider import ProviderError, Rejected, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
-from multitask.webhooks import routes, storage
+from multitask.webhooks import dispatch, storage
 from multitask.webhooks.errors import EventQuarantined
 from multitask.webhooks.models import EventState, IncomingEvent
 
@@ -95,8 +95,8 @@ def process(*, event_id: int, now: datetime) -> EventState:
     if event.state != EventState.RECEIVED:
         return EventState(event.state)
     try:
-        routes.refresh(event, now=now)
-    except routes.NotOurs as error:
+        dispatch.refresh(event, now=now)
+    except dispatch.NotOurs as error:
         state = EventState.QUARANTINED if error.is_suspicious else EventState.IGNORED
         return _finish(event, state, str(error), event.same_object)
     except UnknownObject as error:

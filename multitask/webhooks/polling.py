@@ -22,7 +22,7 @@ from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Payment, Refund, Withdrawal
 from multitask.payments.provider import Disputes, Provider, ProviderError, Subject, Unavailable, supporting, supports
 from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
-from multitask.webhooks import routes
+from multitask.webhooks import dispatch
 from multitask.webhooks.models import IncomingEvent, PollPosition
 
 log = structlog.get_logger(__name__)
@@ -272,10 +272,10 @@ def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
     Raises Unavailable when the provider accepts no calls now.
     """
     try:
-        routes.refresh(wanted, now=now)
+        dispatch.refresh(wanted, now=now)
     except Unavailable:
         raise
-    except (routes.NotOurs, UnknownObject, ProviderError, Error) as error:
+    except (dispatch.NotOurs, UnknownObject, ProviderError, Error) as error:
         log.warning("poll_failed", subject=wanted.subject, object=wanted.object_id, fault=str(error))
         return False
     except Exception:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from multitask.payments.models import Escrow, HistoryRow, SavedMethod
-from multitask.web.server import routes
+from multitask.web.server import lane_rules
 from multitask.web.server.lanes import Name
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
@@ -97,12 +97,12 @@ def test_requests_that_call_the_provider_are_in_its_lane(
             if newest is not None:
                 known[name] = getattr(newest, "public_id", newest.pk)
 
-    assert calling == {route for route in routes.PROVIDER_ROUTES if not route.startswith(other)}
+    assert calling == {route for route in lane_rules.PROVIDER_ROUTES if not route.startswith(other)}
     sandbox.clear_faults()
 
 
 def test_the_table_names_routes_that_exist() -> None:
-    assert set(all_routes()) >= routes.PROVIDER_ROUTES
+    assert set(all_routes()) >= lane_rules.PROVIDER_ROUTES
     known = {"task_id": 7, "method_id": 9}
-    for route in routes.PROVIDER_ROUTES:
-        assert routes.lane_of(filled(route, known) or "") is Name.PROVIDER
+    for route in lane_rules.PROVIDER_ROUTES:
+        assert lane_rules.lane_of(filled(route, known) or "") is Name.PROVIDER

@@ -14,7 +14,7 @@ import pytest
 from procrastinate.tasks import Task
 
 from multitask import jobs
-from multitask.webhooks import routes
+from multitask.webhooks import dispatch
 
 ROOT = Path(__file__).parents[2]
 FLOW = re.compile(r"^\*\*(?P<title>[^*]+)\*\*[^\n]*\n\n(?P<steps>(?:\d+\. .*\n)+)", re.MULTILINE)
@@ -82,7 +82,7 @@ def test_each_function_is_called_by_one_above_it(steps: list[str]) -> None:
         elif name.startswith("multitask.jobs."):
             assert isinstance(getattr(jobs, short), Task)
         elif short == "confirm" and any(earlier.endswith("routes.refresh") for earlier in before):
-            assert function(name) in {inspect.unwrap(route.confirm) for route in routes._ROUTES.values()}
+            assert function(name) in {inspect.unwrap(route.confirm) for route in dispatch._ROUTES.values()}
         else:
             callers = [earlier for earlier in before if short in set(called(earlier))]
             assert callers, f"nothing above calls {name}"

@@ -1,8 +1,9 @@
 """The row locks of money commands.
 
-Every command takes its locks in one order, so that two commands never wait for each other: the task (posting, applying,
-accepting), the user, the milestone, its escrow, the payee's account, then payments, refunds, disputes and withdrawals,
-then operations, then history totals, and the ledger's balances last, inside `ledger.post`.
+Commands take the locks that they share in one order, so that two of them never wait for each other: the task (posting,
+applying, accepting), the user, the milestone, its escrow, the payee's account, then payments, refunds, disputes and
+withdrawals. History totals, operations and the ledger's balances are locked after all of these, as a command needs
+them; `ledger.post` locks balances in the order of their accounts.
 """
 
 from django.db.models import Q, QuerySet
@@ -15,7 +16,7 @@ from multitask.users.actor import Actor, Power
 
 
 def locked_escrow(actor: Actor, escrow_id: access.Identifier) -> Escrow:
-    """Return one escrow like `escrow`, and lock it with its milestone until the transaction ends. Raises NotFound."""
+    """Return one escrow like `access.escrow`, and lock it with its milestone until the transaction ends. Raises NotFound."""
     found = _locked(access.visible_escrows(actor).filter(access.by_id(escrow_id)))
     if found is None:
         raise NotFound("There is no such escrow.")

@@ -219,5 +219,5 @@ class CreateRefund:
         fail(escrow, refund, error.code, error.message, now)
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""

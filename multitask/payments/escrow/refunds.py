@@ -25,7 +25,6 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import disputes, refund_outcomes
-from multitask.payments.escrow.refund_outcomes import confirm
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -40,16 +39,6 @@ from multitask.payments.states import (
 from multitask.users import powers
 from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
 
-__all__ = [
-    "answer",
-    "ask_or_refund",
-    "confirm",
-    "is_immediate",
-    "retry",
-    "start",
-    "unanswered",
-    "withdraw",
-]
 AT_ONCE: Final = NOT_STARTED | {MilestoneState.CANCELLED}
 
 

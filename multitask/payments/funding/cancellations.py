@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history
-from multitask.payments.funding import confirmations, intents
+from multitask.payments.funding import intents, payment_results
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import (
@@ -58,7 +58,7 @@ class CancelPayment:
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
-        confirmations.confirm(operation.provider, state, now)
+        payment_results.confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
@@ -74,12 +74,12 @@ class CancelPayment:
             history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""
 
 
 def _not_there(payment: Payment, operation: Operation) -> ProviderError:
-    creation = engine.latest(confirmations.CREATE_PAYMENT, payment.pk)
+    creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
     now = operation.sent_at or operation.created_at
     if creation is None or creation.state == OperationState.FAILED.value:
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")

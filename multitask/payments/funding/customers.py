@@ -73,5 +73,5 @@ class CreateCustomer:
         """Do nothing: no customer was created, and nothing has to be undone."""
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""

@@ -15,8 +15,8 @@ from multitask.money import Money
 from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
 from multitask.payments.errors import Forbidden, ProviderRefused, WrongState
-from multitask.payments.funding import confirmations, customers
-from multitask.payments.funding.confirmations import CREATE_PAYMENT
+from multitask.payments.funding import customers, payment_results
+from multitask.payments.funding.payment_results import CREATE_PAYMENT
 from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
 from multitask.payments.operations import engine, send_deadline
 from multitask.payments.operations.send_deadline import Moment
@@ -219,7 +219,7 @@ class CreatePayment:
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
-        confirmations.confirm(operation.provider, state, now)
+        payment_results.confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
@@ -233,7 +233,7 @@ class CreatePayment:
         )
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""
 
 

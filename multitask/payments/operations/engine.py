@@ -50,7 +50,7 @@ _provider: Callable[[str], Provider] | None = None
 
 
 def install(handlers: Mapping[str, Handler]) -> None:
-    """Set the handlers of kinds of operations; see `payments.registry`."""
+    """Set the handlers of kinds of operations; see `payments.operation_handlers`."""
     _HANDLERS.update(handlers)
 
 

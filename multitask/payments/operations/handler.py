@@ -1,4 +1,4 @@
-"""The interface of the handlers, one for each kind of operation; `payments.registry` lists them."""
+"""The interface of the handlers, one for each kind of operation; `payments.operation_handlers` lists them."""
 
 from datetime import datetime
 from typing import Any, Protocol

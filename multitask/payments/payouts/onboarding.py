@@ -222,5 +222,5 @@ class CreateAccount:
         audit.record("account_refused", actor=_SYSTEM, now=now, user_id=operation.user_id, note=error.message)
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""

@@ -232,5 +232,5 @@ class CreatePayout:
         withdrawal.save()
 
     def hold(self, operation: Operation) -> str:
-        """Return no pending reason."""
+        """Return no waiting reason."""
         return ""

@@ -104,7 +104,7 @@ class _Client(stripe.RequestsClient):
 
 
 def make_client(*, connect_seconds: float, read_seconds: float, session: str = "") -> stripe.HTTPClient:
-    """Make a client whose calls are given up after these timeouts, and not sent once `sending` forbids it.
+    """Make a client whose calls are given up after these timeouts, and not sent once `send_deadline` forbids it.
 
     `session` is the path of a function that makes another session than the one on the network.
     """

@@ -7,7 +7,7 @@ listed here. Tests that call the API check that every refusal is among them.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from multitask.web.api.error_responses import BY_STATUS, STATUSES
+from multitask.web.api.error_statuses import BY_STATUS, STATUSES
 
 _TASK: Final = "task_not_found"
 _APPLICATION: Final = "application_not_found"

@@ -24,7 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from pydantic import BaseModel
 
-from multitask.web.api import error_responses
+from multitask.web.api import error_statuses
 from multitask.web.api.auth import user_of
 from multitask.web.api.models import IdempotencyRecord, IdempotencyState
 from multitask.web.api.request_errors import Refused
@@ -96,7 +96,7 @@ def idempotent(
     try:
         status, payload = execute(str(claimed.request_key))
     except Exception as error:
-        _settle_failure(claimed, error_responses.answer(error))
+        _settle_failure(claimed, error_statuses.answer(error))
         raise
     content = _json(payload)
     _store(claimed, status, content)
@@ -177,7 +177,7 @@ def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
     return _Claim(record.pk, record.request_key, locked_until, is_first=False)
 
 
-def _settle_failure(claim: _Claim, answer: error_responses.Answer) -> None:
+def _settle_failure(claim: _Claim, answer: error_statuses.Answer) -> None:
     if answer.status == 409:
         _store(claim, answer.status, json.dumps(answer.body))
     elif answer.status < 500 and claim.is_first:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
-from multitask.web.api import error_responses
+from multitask.web.api import error_statuses
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -34,7 +34,7 @@ def observe(request: HttpRequest, status: int, *, seconds: float) -> None:
 def view(request: HttpRequest) -> HttpResponse:
     """Return the metrics to a caller with METRICS_TOKEN, or, if that is not set, to this machine alone."""
     if not _may_see(request):
-        return error_responses.response(error_responses.by_status(403))
+        return error_statuses.response(error_statuses.by_status(403))
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from multitask.providers import circuit_breaker
-from multitask.web.api import error_responses, metrics
+from multitask.web.api import error_statuses, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Below these paths every answer is JSON.
@@ -46,9 +46,9 @@ class RequestContextMiddleware:
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
             # Such a body would be read as empty, which may be a valid request with another meaning.
-            return error_responses.response(error_responses.by_status(411))
+            return error_statuses.response(error_statuses.by_status(411))
         if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return error_responses.response(error_responses.by_status(413))
+            return error_statuses.response(error_statuses.by_status(413))
         if not request.path.startswith(JSON_PREFIXES):
             return self.get_response(request)
         response = self._respond_to_head(request) if request.method == "HEAD" else self._for_programs(request)
@@ -111,7 +111,7 @@ def _for_programs(response: HttpResponseBase) -> HttpResponseBase:
         response.status_code = 308
     if response.status_code < 400 or "json" in response.get("Content-Type", ""):
         return response
-    replacement = error_responses.response(error_responses.by_status(response.status_code))
+    replacement = error_statuses.response(error_statuses.by_status(response.status_code))
     if isinstance(response, HttpResponse) and response.has_header("Allow"):
         methods = {method.strip() for method in response["Allow"].split(",")}
         replacement["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

@@ -5,7 +5,7 @@ from functools import partial
 from django.urls import include, path
 from ninja import NinjaAPI
 
-from multitask.web.api import accounts, document, error_responses, health, metrics, tasks
+from multitask.web.api import accounts, document, error_statuses, health, metrics, tasks
 from multitask.web.api.auth import AUTH, lacks_second_factor
 from multitask.web.api.parsing import StrictParser, require_known_parameters
 
@@ -28,7 +28,7 @@ def build() -> NinjaAPI:
         auth=AUTH,
         parser=StrictParser(),
     )
-    error_responses.install(api, lacks_second_factor=lacks_second_factor)
+    error_statuses.install(api, lacks_second_factor=lacks_second_factor)
     api.add_router("/api/auth", accounts.router)
     api.add_router("/api/tasks", tasks.router)
     _add_payments(api)

@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.utils.translation import get_language_from_request
 
-from multitask.web.api import error_responses, metrics
-from multitask.web.api.error_responses import Answer
+from multitask.web.api import error_statuses, metrics
+from multitask.web.api.error_statuses import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
 from multitask.web.pages.base.error_pages import POLICY, busy
-from multitask.web.server import connections, environ, origins, responses, routes
+from multitask.web.server import connections, environ, lane_rules, origins, responses
 from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Receive
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.environ import Headers
@@ -59,14 +59,14 @@ class Server:
             connections.end_unread(self._settings.send_seconds)
         headers = environ.headers_of(scope)
         without_body = scope["method"] == "HEAD"
-        if scope["path"] == routes.HEALTH and scope["method"] in {"GET", "HEAD"}:
+        if scope["path"] == lane_rules.HEALTH and scope["method"] in {"GET", "HEAD"}:
             response = _healthy(scope["method"], headers)
         else:
             response = await self._respond(scope, headers, receive)
         try:
             await response.send(send, without_body=without_body, seconds=self._settings.send_seconds)
         except TimeoutError:
-            metrics.REFUSED.labels(routes.lane_of(scope["path"]), "reader_too_slow").inc()
+            metrics.REFUSED.labels(lane_rules.lane_of(scope["path"]), "reader_too_slow").inc()
         finally:
             response.close()
 
@@ -82,7 +82,7 @@ class Server:
     async def _respond(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Response:
         """Read the body, wait for a thread, and return the response, or an error response if the request is refused."""
         path = scope["path"]
-        lane = routes.lane_of(path)
+        lane = lane_rules.lane_of(path)
         peer = environ.peer_of(scope)
         network = network_of(client_address(peer, headers.get("x-forwarded-for", "")) or peer)
         try:
@@ -90,7 +90,7 @@ class Server:
                 headers,
                 network,
                 session_cookie=self._settings.session_cookie,
-                needs_no_sign_in=routes.needs_no_sign_in(path),
+                needs_no_sign_in=lane_rules.needs_no_sign_in(path),
             )
             if lane not in _UNLIMITED:
                 self._limits.count(caller.group)
@@ -104,7 +104,7 @@ class Server:
             return _refuse(path, refusal, lane, headers)
         except Exception as error:
             log.exception("request_broke_off", path=path)
-            return responses.of_answer(error_responses.answer(error))
+            return responses.of_answer(error_statuses.answer(error))
 
     async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
         """Build the environment with `make` and run the request in a thread. Raises NoRoom.
@@ -133,7 +133,7 @@ class Server:
 
 def _healthy(method: str, headers: Headers) -> Response:
     """Return the response of /healthz, which only shows that the event loop is running."""
-    metrics.REQUESTS.labels(method, routes.HEALTH.lstrip("/"), "200").inc()
+    metrics.REQUESTS.labels(method, lane_rules.HEALTH.lstrip("/"), "200").inc()
     content = b'{"status": "ok"}'
     raw = [
         (b"content-type", b"application/json"),
@@ -149,15 +149,15 @@ def _refuse(
     """Return the error response for a request that was refused before it reached a thread."""
     own_id = request_id(headers.get("x-request-id", ""))
     if isinstance(refusal, TooManyRequests):
-        reason, answer = "too_many_requests", error_responses.too_many_requests(refusal.retry_after)
+        reason, answer = "too_many_requests", error_statuses.too_many_requests(refusal.retry_after)
     elif isinstance(refusal, BodyTooSlow):
-        reason, answer = "body_too_slow", error_responses.by_status(408)
+        reason, answer = "body_too_slow", error_statuses.by_status(408)
     elif isinstance(refusal, Disconnected):
-        reason, answer = "body_broke_off", error_responses.by_status(400)
+        reason, answer = "body_broke_off", error_statuses.by_status(400)
     elif isinstance(refusal, NoRoom):
-        reason, answer = "no_room", error_responses.by_status(503)
+        reason, answer = "no_room", error_statuses.by_status(503)
     else:
-        reason, answer = refusal.reason.value, error_responses.by_status(503)
+        reason, answer = refusal.reason.value, error_statuses.by_status(503)
     metrics.REFUSED.labels(lane, reason).inc()
     # Refusals are counted in metrics but not logged, so that a flood of requests cannot fill the disk.
     extra = {"X_Request_ID": own_id}

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from multitask.web.api import error_responses
-from multitask.web.api.error_responses import Answer
+from multitask.web.api import error_statuses
+from multitask.web.api.error_statuses import Answer
 from multitask.web.server.memory_budget import Share
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -95,7 +95,7 @@ def _spooled(body: Iterable[bytes], share: Share) -> tuple[bytes, IO[bytes] | No
 
 def of_answer(answer: Answer, **headers: str) -> Response:
     """Return the response of an error that does not come from Django; header names are written with underscores."""
-    made = error_responses.response(answer)
+    made = error_statuses.response(answer)
     return of_content(made.content, answer.status, {**dict(made.items()), **headers})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from multitask.web.api import error_responses
+from multitask.web.api import error_statuses
 from multitask.web.server import responses
 from multitask.web.server.memory_budget import NoRoom, Share
 from multitask.web.server.responses import Response
@@ -76,4 +76,4 @@ def respond(application: WsgiApplication, environ: dict[str, Any], share: Share)
         raise
     except Exception as error:
         log.exception("response_broke_off", path=environ["PATH_INFO"])
-        return responses.of_answer(error_responses.answer(error))
+        return responses.of_answer(error_statuses.answer(error))

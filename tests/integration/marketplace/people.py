@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from multitask.marketplace import applications, tasks
 from multitask.marketplace.models import Application, Task
 from multitask.money import Money
-from multitask.payments.funding import confirmations, intents
+from multitask.payments.funding import intents, payment_results
 from multitask.payments.models import Payment
 from multitask.payments.provider import PaymentState, PaymentStatus
 from multitask.users.actor import Actor, Assurance
@@ -57,7 +57,7 @@ def funded_task(client: Actor, freelancer: Actor) -> Task:
         received=Money(payment.amount_minor, payment.currency),
         reference=f"create_payment:{payment.pk}:1",
     )
-    confirmations.confirm("stripe", state, NOW)
+    payment_results.confirm("stripe", state, NOW)
     return task
 
 

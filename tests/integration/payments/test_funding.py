@@ -16,7 +16,7 @@ from multitask.payments.errors import (
     UnknownObject,
     WrongState,
 )
-from multitask.payments.funding import confirmations
+from multitask.payments.funding import payment_results
 from multitask.payments.models import Customer, Escrow, HistoryRow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import PaymentState, PaymentStatus
@@ -127,11 +127,11 @@ def test_a_fee_that_becomes_known_later_is_booked_then(world: World) -> None:
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    confirmations.confirm("stripe", replace(state, fee=None, available_at=None), world.now)
+    payment_results.confirm("stripe", replace(state, fee=None, available_at=None), world.now)
     assert job.escrow.state == "funded"
     assert job.payment.fee_minor is None
     assert held("platform:processing_costs") == 0
-    confirmations.confirm("stripe", state, world.now)
+    payment_results.confirm("stripe", state, world.now)
     assert held("platform:processing_costs") == -320
     assert job.payment.available_at == state.available_at
 
@@ -141,7 +141,7 @@ def test_a_payment_without_a_fee_books_none(world: World) -> None:
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    confirmations.confirm("stripe", replace(state, fee=Money.zero("USD")), world.now)
+    payment_results.confirm("stripe", replace(state, fee=Money.zero("USD")), world.now)
     assert job.payment.fee_minor == 0
     assert held("platform:processing_costs") == 0
 
@@ -300,7 +300,7 @@ def test_a_payment_that_nobody_here_made_is_unknown(world: World, reference: str
         id="pi_of_somebody_else", status=PaymentStatus.SUCCEEDED, amount=dollars("100.00"), reference=reference
     )
     with pytest.raises(UnknownObject):
-        confirmations.confirm("stripe", state, world.now)
+        payment_results.confirm("stripe", state, world.now)
     assert not Escrow.objects.filter(agreement__task=job.task_id).exists()
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from multitask.payments.escrow import refunds
-from multitask.payments.funding import confirmations
+from multitask.payments.escrow import refund_outcomes
+from multitask.payments.funding import payment_results
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, Operation, Withdrawal
 from multitask.payments.payouts import onboarding, withdrawals
@@ -44,7 +44,7 @@ def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
         seen.append(world.provider.read_payment(payment_id))
     world.pay(job)
     seen.append(world.provider.read_payment(payment_id))
-    return job, Snapshots(seen, confirmations.confirm)
+    return job, Snapshots(seen, payment_results.confirm)
 
 
 @pytest.mark.parametrize("order", FOUR, ids=str)
@@ -115,7 +115,7 @@ def test_a_refund_that_failed_after_all_stays_failed(world: World, order: tuple[
     world.sandbox.control("POST", f"refunds/{made['id']}/fail", {"reason": "declined"})
     seen.append(world.provider.read_refund(made["id"]))
     assert [state.status.value for state in seen] == ["pending", "succeeded", "failed"]
-    Snapshots(seen, refunds.confirm).tell(world, order)
+    Snapshots(seen, refund_outcomes.confirm).tell(world, order)
     assert (job.refund.state, job.escrow.state) == ("failed", "funded")
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from multitask.payments.escrow import refunds
-from multitask.payments.funding import confirmations
+from multitask.payments.escrow import refund_outcomes
+from multitask.payments.funding import payment_results
 from multitask.payments.models import Operation
 from multitask.payments.operations import engine
 from multitask.payments.payouts import onboarding, withdrawals
@@ -51,7 +51,7 @@ def test_a_payment_whose_other_news_names_it_meanwhile_is_known(world: World) ->
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
     type(job.payment).objects.update(provider_payment_id=None)
-    overtaken_after("payments_payment", lambda: confirmations.confirm("stripe", state, world.now))
+    overtaken_after("payments_payment", lambda: payment_results.confirm("stripe", state, world.now))
     assert job.escrow.state == "funded"
 
 
@@ -62,7 +62,7 @@ def test_a_refund_whose_other_news_names_it_meanwhile_is_known(world: World) -> 
     world.work()
     (made,) = world.made("refund", f"create_refund:{job.refund.pk}:1")
     state = world.provider.read_refund(made["id"])
-    overtaken_after("payments_refund", lambda: refunds.confirm("stripe", state, world.now))
+    overtaken_after("payments_refund", lambda: refund_outcomes.confirm("stripe", state, world.now))
     assert job.refund.state == "succeeded"
 
 

@@ -15,8 +15,8 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import auto_release, disputes, refunds
-from multitask.payments.funding import confirmations
+from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
+from multitask.payments.funding import payment_results
 from multitask.payments.models import Customer, Dispute, Escrow, Operation, Payment, Refund, Withdrawal
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from tests.integration.races import together
@@ -111,7 +111,7 @@ def test_the_news_of_a_payment_many_times_at_once_funds_once(world: World) -> No
     world.ask_to_pay(job)
     world.pay(job)
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
-    assert race(lambda: confirmations.confirm("stripe", state, world.now), times=16) == {"done": 16}
+    assert race(lambda: payment_results.confirm("stripe", state, world.now), times=16) == {"done": 16}
     assert held(f"escrow:{job.escrow.pk}") == 10_000
     assert held("platform:processing_costs") == -320
     assert job.history().count("funded") == 1
@@ -132,7 +132,7 @@ def test_the_news_of_a_refund_many_times_at_once_refunds_once(world: World) -> N
     refund = world.refund(job, amount=dollars("40.00"))
     world.work()
     state = world.provider.read_refund(str(job.refund.provider_refund_id))
-    assert race(lambda: refunds.confirm("stripe", state, world.now), times=16) == {"done": 16}
+    assert race(lambda: refund_outcomes.confirm("stripe", state, world.now), times=16) == {"done": 16}
     assert held(f"refund:{refund.pk}") == 0
     assert job.escrow.refunded_minor == 4_000
 
@@ -229,7 +229,7 @@ def test_a_payment_and_a_cancellation_at_once_lose_no_money(world: World) -> Non
     state = world.provider.read_payment(str(job.payment.provider_payment_id))
     answers = together(
         [
-            lambda: confirmations.confirm("stripe", state, world.now),
+            lambda: payment_results.confirm("stripe", state, world.now),
             lambda: work.cancel(actor=job.client, task_id=job.task_id, now=world.now),
         ]
     )

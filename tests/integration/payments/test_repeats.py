@@ -12,8 +12,8 @@ from multitask import ledger
 from multitask.marketplace import work
 from multitask.payments import models as tables
 from multitask.payments.authorization import approvals
-from multitask.payments.escrow import auto_release, disputes, refunds
-from multitask.payments.funding import confirmations, saved_methods, unapplied_payments
+from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
+from multitask.payments.funding import payment_results, saved_methods, unapplied_payments
 from multitask.payments.losses import chargebacks
 from multitask.payments.operations import engine
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
@@ -205,7 +205,7 @@ class Ready:
         self.world.ask_to_pay(job)
         self.world.pay(job)
         state = self.world.provider.read_payment(str(job.payment.provider_payment_id))
-        return lambda: confirmations.confirm("stripe", state, self.world.now)
+        return lambda: payment_results.confirm("stripe", state, self.world.now)
 
     def confirm_payout(self) -> Callable[[], object]:
         withdrawal = self.world.withdrawn(self.world.settled().freelancer, dollars("85.00"))
@@ -221,7 +221,7 @@ class Ready:
         self.world.sandbox.advance(2, wait=False)
         refund.refresh_from_db()
         state = self.world.provider.read_refund(str(refund.provider_refund_id))
-        return lambda: refunds.confirm("stripe", state, self.world.now)
+        return lambda: refund_outcomes.confirm("stripe", state, self.world.now)
 
     def confirm_chargeback(self) -> Callable[[], object]:
         job = self.world.funded()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from multitask.payments.escrow import refunds
+from multitask.payments.escrow import refund_outcomes
 from multitask.payments.provider import RefundState, RefundStatus
 from multitask.users.actor import Actor
 from tests.acceptance.clients import Caller
@@ -63,7 +63,7 @@ def fail_refund(world: World, job: Job) -> None:
         amount=dollars("100.00"),
         failure_code="expired_or_canceled_card",
     )
-    refunds.confirm("stripe", state, world.now)
+    refund_outcomes.confirm("stripe", state, world.now)
 
 
 @pytest.mark.parametrize("path", ["/payments/escrow/{}/", "/payments/escrow/"])

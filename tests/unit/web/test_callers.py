@@ -8,7 +8,7 @@ import pytest
 from django.urls import resolve
 
 from multitask.web.api import accounts, tasks, tokens
-from multitask.web.server import callers, environ, routes
+from multitask.web.server import callers, environ, lane_rules
 from multitask.web.server.bodies import NONE, Body
 from multitask.web.server.callers import Caller, Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.lanes import Name
@@ -68,13 +68,13 @@ def test_every_operation_without_sign_in_counts_by_its_network() -> None:
         for path, view in router.path_operations.items()
         if any(operation.auth_param is None for operation in view.operations)
     }
-    assert without == {route.strip("/") for route in routes.OPEN_ROUTES if route.startswith("api/")}
+    assert without == {route.strip("/") for route in lane_rules.OPEN_ROUTES if route.startswith("api/")}
 
 
-@pytest.mark.parametrize("route", sorted(routes.OPEN_ROUTES))
+@pytest.mark.parametrize("route", sorted(lane_rules.OPEN_ROUTES))
 def test_each_open_route_exists(route: str) -> None:
     path = "/" + re.sub("<str:[a-z]+>", "x1", route)
-    assert routes.needs_no_sign_in(path)
+    assert lane_rules.needs_no_sign_in(path)
     assert resolve(path).route == route
 
 
@@ -82,7 +82,7 @@ def test_each_open_route_exists(route: str) -> None:
     "path", ["", "/", "/payments/wallet/", "/api/auth/profile/", "/sign-in/x", "/password/change/"]
 )
 def test_other_routes_are_not_open(path: str) -> None:
-    assert not routes.needs_no_sign_in(path)
+    assert not lane_rules.needs_no_sign_in(path)
 
 
 def test_so_many_requests_at_once_and_then_as_many_per_minute() -> None:
@@ -132,7 +132,7 @@ def test_only_so_many_callers_are_remembered() -> None:
     ],
 )
 def test_the_path_decides_the_lane(path: str, lane: Name) -> None:
-    assert routes.lane_of(path) is lane
+    assert lane_rules.lane_of(path) is lane
 
 
 SCOPE = {

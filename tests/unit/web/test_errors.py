@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 import multitask
 from multitask.database import OutcomeUnknown
 from multitask.errors import DomainError
-from multitask.web.api import error_responses
+from multitask.web.api import error_statuses
 
 
 def _refusals(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
@@ -30,13 +30,13 @@ def test_every_code_has_a_status() -> None:
     missing = {
         f"{found.__module__}.{found.__qualname__}: {found.code}"
         for found in _refusals()
-        if found.__module__.startswith("multitask.") and found.code not in error_responses.STATUSES
+        if found.__module__.startswith("multitask.") and found.code not in error_statuses.STATUSES
     }
-    assert not missing, "give these a status in web/api/error_responses.py"
+    assert not missing, "give these a status in web/api/error_statuses.py"
 
 
 def test_a_code_has_one_status() -> None:
-    codes = [code for group in error_responses._CODES_BY_STATUS.values() for code in group.split()]
+    codes = [code for group in error_statuses._CODES_BY_STATUS.values() for code in group.split()]
     assert len(codes) == len(set(codes))
 
 
@@ -50,7 +50,7 @@ def test_a_code_has_one_status() -> None:
     ],
 )
 def test_a_fault_says_when_to_come_again_and_nothing_about_itself(fault: Exception, status: int, code: str) -> None:
-    found = error_responses.answer(fault)
+    found = error_statuses.answer(fault)
     assert (found.status, found.code) == (status, code)
     assert str(fault) not in str(found.body)
     assert ("Retry-After" in found.headers) == (status == 503)
@@ -61,4 +61,4 @@ def test_a_rule_that_our_own_code_broke_is_a_fault() -> None:
         code = "a_code_that_nobody_mapped"
         message = "The inner workings."
 
-    assert error_responses.answer(Broken()) is error_responses.INTERNAL
+    assert error_statuses.answer(Broken()) is error_statuses.INTERNAL

@@ -19,7 +19,7 @@ from multitask.web.pages.base import error_messages
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 from multitask.web.pages.escrow.parties import parties_only
 
-# The page that waits for the confirmation asks again so often, for so long; then it leaves that to the reader.
+# The page that waits for the confirmation polls every POLL_SECONDS, for at most LONGEST_WAIT_SECONDS.
 POLL_SECONDS = 2
 LONGEST_WAIT_SECONDS = 180
 

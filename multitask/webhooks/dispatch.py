@@ -7,8 +7,8 @@ from typing import Any
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
-from multitask.payments.escrow import refunds
-from multitask.payments.funding import confirmations, saved_methods
+from multitask.payments.escrow import refund_outcomes
+from multitask.payments.funding import payment_results, saved_methods
 from multitask.payments.losses import chargebacks
 from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
 from multitask.payments.provider import (
@@ -80,7 +80,7 @@ def _never(_: Provider, __: Any) -> bool:
 _ROUTES = {
     Subject.PAYMENT: Route(
         read=lambda provider, event: supporting(provider, Collects).read_payment(event.object_id),
-        confirm=confirmations.confirm,
+        confirm=payment_results.confirm,
         is_ours=_has_reference,
     ),
     Subject.ACCOUNT: Route(
@@ -96,7 +96,7 @@ _ROUTES = {
     ),
     Subject.REFUND: Route(
         read=lambda provider, event: supporting(provider, Refunds).read_refund(event.object_id),
-        confirm=refunds.confirm,
+        confirm=refund_outcomes.confirm,
         is_ours=_is_on_our_payment,
     ),
     Subject.PAYOUT: Route(
