@@ -16,7 +16,7 @@ from multitask.users.actor import Actor, Power
 
 
 def locked_escrow(actor: Actor, escrow_id: access.Identifier) -> Escrow:
-    """Return one escrow like `access.escrow`, and lock it with its milestone until the transaction ends. Raises NotFound."""
+    """Return an escrow like `access.escrow`, locked with its milestone until the commit. Raises NotFound."""
     found = _locked(access.visible_escrows(actor).filter(access.by_id(escrow_id)))
     if found is None:
         raise NotFound("There is no such escrow.")
