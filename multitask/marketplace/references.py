@@ -12,6 +12,8 @@ def of_task(task_id: int) -> str:
     return f"{_PREFIX}{task_id}"
 
 
-def task_id(agreement: Agreement) -> int:
-    """Return the id of an agreement's task, without a query. Raises ValueError for an agreement without a task."""
-    return int(agreement.reference.removeprefix(_PREFIX))
+def task_id(agreement: Agreement) -> int | None:
+    """Return the id of an agreement's task, without a query; None for an agreement that was not opened for a task."""
+    prefix, number = agreement.reference[: len(_PREFIX)], agreement.reference[len(_PREFIX) :]
+    is_task = prefix == _PREFIX and number.isascii() and number.isdecimal() and len(number) < 20
+    return int(number) if is_task else None

@@ -197,7 +197,7 @@ def test_a_stored_zone_that_is_not_known_counts_as_utc(browser: Client, ada: Use
     User.objects.update(time_zone=name)
     assert "Jan 15, 2026, 10:30:00" in text_of(browser.get("/notices/"))
     assert "· UTC" in text_of(browser.get("/transactions/statement/"))
-    assert browser.get("/payments/wallet/transactions/?start_date=2026-01-15").status_code == 200
+    assert browser.get("/payments/wallet/transactions/?from=2026-01-15").status_code == 200
     ada.refresh_from_db()
     with mail.spoken_to(ada):
         assert timezone.get_current_timezone_name() == "UTC"

@@ -65,7 +65,7 @@ class EscrowOut(Output):
 
     id: int
     escrow_id: uuid.UUID
-    task: int
+    task: int | None
     task_title: str
     client: int
     client_username: str

@@ -122,11 +122,14 @@ def delete(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Messag
     return Message(message="The card was removed.")
 
 
-router.delete(
+@router.delete(
     "/payment-methods/{int:method_id}/delete/",
     operation_id="methods_remove",
     response=responses({200: Message}, 404, 409, body=True),
-)(delete)
+)
+def remove(request: HttpRequest, method_id: Id, body: Empty = NOTHING) -> Message:
+    """Remove a saved card, as `POST` to this address does."""
+    return delete(request, method_id, body)
 
 
 @router.post(
