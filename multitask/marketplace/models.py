@@ -14,7 +14,7 @@ from django.db.models import Case, CheckConstraint, F, OuterRef, Q, Subquery, Un
 from multitask.marketplace.states import BY_MILESTONE, ApplicationStatus, TaskStatus, status_of
 from multitask.money import Money
 from multitask.payments.models import Agreement, Milestone
-from multitask.payments.states import CLOSED_MILESTONES
+from multitask.payments.states import MilestoneState
 
 TITLE_MAX = 200
 DESCRIPTION_MAX = 10_000
@@ -36,8 +36,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def in_status(self, *statuses: TaskStatus) -> "TaskQuerySet":
         """Select the tasks whose displayed status is one of these."""
-        closed = Q(state__in=[state.value for state in CLOSED_MILESTONES])
-        open_first = Case(When(closed, then=1), default=0)
+        # As `status_of` decides: the first that is not closed, else a completed one, else a cancelled one.
+        open_first = Case(
+            When(state=MilestoneState.COMPLETED.value, then=1),
+            When(state=MilestoneState.CANCELLED.value, then=2),
+            default=0,
+        )
         current = Milestone.objects.filter(agreement=OuterRef("agreement")).order_by(open_first, "position")
         wanted = [state.value for state, status in BY_MILESTONE.items() if status in statuses]
         own = [status for status in statuses if status in {TaskStatus.OPEN, TaskStatus.CANCELLED}]
@@ -129,12 +133,14 @@ class Task(models.Model):
         """When the work was started, delivered, completed and cancelled; reads the milestones like `status`."""
         if not self.milestones:
             return TaskTimes(cancelled_at=self.withdrawn_at)
-        first, last, status = self.milestones[0], self.milestones[-1], self.status
+        milestones, status = self.milestones, self.status
+        completed = [one.completed_at for one in milestones if one.completed_at is not None]
+        cancelled = [one.cancelled_at for one in milestones if one.cancelled_at is not None]
         return TaskTimes(
-            started_at=first.started_at,
-            delivered_at=last.delivered_at,
-            completed_at=last.completed_at if status is TaskStatus.COMPLETED else None,
-            cancelled_at=last.cancelled_at if status is TaskStatus.CANCELLED else None,
+            started_at=milestones[0].started_at,
+            delivered_at=milestones[-1].delivered_at,
+            completed_at=max(completed) if status is TaskStatus.COMPLETED else None,
+            cancelled_at=max(cancelled) if status is TaskStatus.CANCELLED else None,
         )
 
     @property

@@ -89,7 +89,7 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
         _M.STARTED: frozenset({_M.DELIVERED, _M.COMPLETED, _M.CANCELLED}),
         _M.DELIVERED: frozenset({_M.COMPLETED, _M.CANCELLED}),
         _M.COMPLETED: frozenset(),
-        _M.CANCELLED: frozenset(),
+        _M.CANCELLED: frozenset({_M.COMPLETED}),  # called off, and its money was released all the same
     },
     _E: {
         _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),

@@ -98,7 +98,7 @@ def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[Inco
     for provider in providers.every():
         if not supports(provider, Disputes):
             continue
-        for found in _contested(provider, now - max(ages)):
+        for found in _contested(provider, (now if since is None else min(now, since)) - max(ages)):
             yield IncomingEvent(provider=provider.name, subject=Subject.DISPUTE.value, object_id=found)
 
 
@@ -117,14 +117,18 @@ class _Minutes:
 def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
     """Yield all groups of objects that are polled, with whether they are due."""
     met = _Minutes(now, since)
+    # What fell due while no poll was made counts by its age then, however long that was.
+    begun = now if since is None else min(now, since)
     younger = now - GRACE + timedelta.resolution
     for every, age in CADENCE:
         name, is_due, oldest = str(every), met.one_of(every), now - age
+        if (every, age) == CADENCE[-1]:
+            oldest = begun - age
         yield from _open(name, is_due, Q(created_at__gte=oldest, created_at__lt=younger))
         yield _undecided(name, is_due, Q(opened_at__gte=oldest, opened_at__lt=younger))
         younger = oldest
     is_due = met.one_of(_MINUTES_A_DAY)
-    yield from _closed(is_due, now - SENT_BACK_WITHIN)
+    yield from _closed(is_due, begun - SENT_BACK_WITHIN)
     yield _without_bank(met.one_of(60))
     # A bank may take months to decide.
     yield _undecided("daily", is_due, Q(opened_at__lt=younger))

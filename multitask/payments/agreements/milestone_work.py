@@ -9,7 +9,7 @@ from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, W
 from multitask.payments.escrow import milestone_states
 from multitask.payments.funding import cancellations
 from multitask.payments.models import Escrow, Milestone
-from multitask.payments.states import NOT_STARTED, EscrowState, MilestoneState, may
+from multitask.payments.states import HOLDING_ESCROWS, NOT_STARTED, EscrowState, MilestoneState, may
 from multitask.users import powers
 from multitask.users.actor import STAFF_ROLES, Actor, Power
 
@@ -86,7 +86,7 @@ def cancel(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is None:
         return milestone
-    if access.party(actor, escrow) in STAFF_ROLES and escrow.state == EscrowState.FUNDED.value:
+    if access.party(actor, escrow) in STAFF_ROLES and escrow.escrow_state in HOLDING_ESCROWS:
         _require_small(escrow)
     audit.record("task_cancelled", actor=actor, now=now, escrow=escrow)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from multitask import database
 from multitask.money import Money
@@ -68,7 +68,17 @@ def with_open(escrow_ids: Sequence[int]) -> set[int]:
 def require_none_open(escrow: Escrow) -> None:
     """Require that no decision about this escrow waits for a second person. Raises WrongState."""
     if is_any_open(escrow):
-        raise WrongState("A decision about this escrow waits for a second person.")
+        raise undecided()
+
+
+def open_for_outer(escrow: str = "pk") -> Exists:
+    """Return the condition, for a query of escrows, that a decision about the escrow waits for a second person."""
+    return Exists(Approval.objects.filter(escrow=OuterRef(escrow), decided_at=None))
+
+
+def undecided() -> WrongState:
+    """Return the error of a command that has to wait for a decision."""
+    return WrongState("A decision about this escrow waits for a second person.")
 
 
 def require_same_amount(asked_minor: int, present: Money) -> None:

@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     DEFAULT_CARD = "default_card"
     ACCOUNT = "account"
     ONBOARDING_LINK = "onboarding_link"
+    CUSTOMER = "customer"
     PAYMENT = "payment"
     REFUND = "refund"
     WITHDRAWAL = "withdrawal"
@@ -41,6 +42,7 @@ _LIMITS: Final = {
     Purpose.DEFAULT_CARD: "CARD_CALLS_PER_USER",
     Purpose.ACCOUNT: "CARD_CALLS_PER_USER",
     Purpose.ONBOARDING_LINK: "CARD_CALLS_PER_USER",
+    Purpose.CUSTOMER: "CARD_CALLS_PER_USER",
     Purpose.PAYMENT: "PAYMENT_CALLS_PER_USER",
     Purpose.REFUND: "PAYMENT_CALLS_PER_USER",
     Purpose.WITHDRAWAL: "PAYMENT_CALLS_PER_USER",

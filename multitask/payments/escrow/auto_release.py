@@ -16,7 +16,7 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import milestone_states, releases
-from multitask.payments.models import Approval, Escrow, Refund
+from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState
 from multitask.users.actor import Actor
 
@@ -28,10 +28,9 @@ def due(*, now: datetime) -> list[int]:
     open_refunds = Refund.objects.filter(
         escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
     )
-    open_approvals = Approval.objects.filter(escrow=OuterRef("pk"), decided_at=None)
     due = Escrow.objects.filter(
         ~Exists(open_refunds),
-        ~Exists(open_approvals),
+        ~approvals.open_for_outer(),
         state=EscrowState.FUNDED.value,
         auto_release_at__lte=now,
         frozen_at=None,
@@ -48,7 +47,6 @@ def release(*, escrow_id: int, now: datetime) -> bool:
         return False
     try:
         releases.require_releasable(escrow)
-        approvals.require_none_open(escrow)
     except (DisputeOpen, EscrowFrozen, NotFunded, RefundInProgress, WrongState):
         return False
     if escrow.milestone.state == MilestoneState.DELIVERED.value:

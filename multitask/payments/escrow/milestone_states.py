@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from multitask.payments.models import Milestone
-from multitask.payments.states import CLOSED_MILESTONES, MilestoneState, require
+from multitask.payments.states import MilestoneState, may, require
 
 _TIMES: Final = {
     MilestoneState.STARTED: "started_at",
@@ -18,7 +18,8 @@ def advance(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
     """Change a milestone's state and set its time; the caller holds the lock. Raises WrongStep."""
     require(milestone.milestone_state, state)
     milestone.state = state.value
-    changed = ["state"]
+    milestone.cancelled_at = None
+    changed = ["state", "cancelled_at"]
     if state in _TIMES:
         setattr(milestone, _TIMES[state], now)
         changed.append(_TIMES[state])
@@ -26,6 +27,9 @@ def advance(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
 
 
 def close(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
-    """Complete or cancel a milestone whose escrow is closed, unless it already is; the caller holds the lock."""
-    if milestone.milestone_state not in CLOSED_MILESTONES:
+    """Complete or cancel a milestone whose money has left escrow, if it may; the caller holds the lock.
+
+    One that was called off becomes completed when its money is released; a completed one stays so when refunded.
+    """
+    if may(milestone.milestone_state, state):
         advance(milestone, state, now)

@@ -6,7 +6,9 @@ from multitask.payments.authorization import access, approvals
 from multitask.payments.escrow import refunds
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
-from multitask.users.actor import STAFF_ROLES, Actor, Power, Role
+from multitask.users.actor import Actor, Power, Role
+
+_MOVES_NOTHING = frozenset({"complete", "dispute", "withdraw_refund"})
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
@@ -18,9 +20,9 @@ def allowed_each(actor: Actor, escrows: Sequence[Escrow]) -> dict[int, list[str]
     """Return the permitted actions of several escrows by their ids, with at most two SQL statements."""
     refunds = _open_refunds(escrows)
     found = {escrow.pk: _allowed(actor, escrow, refunds.get(escrow.pk)) for escrow in escrows}
-    # While a decision waits for a second person, the commands refuse all other decisions of the staff.
-    decidable = [escrow.pk for escrow in escrows if found[escrow.pk] and access.party(actor, escrow) in STAFF_ROLES]
-    return found | {escrow_id: [] for escrow_id in approvals.with_open(decidable)}
+    # While a decision of the staff waits for a second person, nothing else moves the money.
+    undecided = approvals.with_open([escrow.pk for escrow in escrows if found[escrow.pk]])
+    return found | {pk: [action for action in found[pk] if action in _MOVES_NOTHING] for pk in undecided}
 
 
 def _open_refunds(escrows: Sequence[Escrow]) -> dict[int, Refund]:

@@ -80,9 +80,9 @@ def ask_or_refund(
         return approvals.ask(
             approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
         )
-    if not is_party:
+    if is_immediate(actor, escrow):
         approvals.require_none_open(escrow)
-    elif actor.user_id is not None:
+    if is_party and actor.user_id is not None:
         # The remaining amount differs after each refund, so each counts as one object.
         key = f"{escrow.pk}:{escrow.remaining.amount_minor}:{now.timestamp()}"
         rate_limits.count(user_id=actor.user_id, purpose=rate_limits.Purpose.REFUND, key=key, now=now)
@@ -223,14 +223,13 @@ def answer(
     if earlier is not None:
         return earlier
     _require_answerable(escrow, refund)
-    if role in STAFF_ROLES:
-        approvals.require_none_open(escrow)
-        if accept and approvals.is_large(escrow, refund.amount):
-            arguments = {"amount_minor": refund.amount_minor, "reason": refund.reason, "note": note}
-            arguments["refund_id"] = refund.pk
-            return approvals.ask(
-                approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
-            )
+    approvals.require_none_open(escrow)
+    if role in STAFF_ROLES and accept and approvals.is_large(escrow, refund.amount):
+        arguments = {"amount_minor": refund.amount_minor, "reason": refund.reason, "note": note}
+        arguments["refund_id"] = refund.pk
+        return approvals.ask(
+            approvals.REFUND, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+        )
     refund.answer_key = request_key
     return (_accept if accept else _refuse)(escrow, refund, actor, note, now)
 
@@ -345,5 +344,10 @@ def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now
 
 def unanswered(*, now: datetime) -> list[int]:
     """Return the ids of all refund requests that were not answered in time, oldest first."""
-    due = Refund.objects.filter(state=RefundState.REQUESTED.value, answer_by_at__lte=now, escrow__frozen_at=None)
+    due = Refund.objects.filter(
+        ~approvals.open_for_outer("escrow"),
+        state=RefundState.REQUESTED.value,
+        answer_by_at__lte=now,
+        escrow__frozen_at=None,
+    )
     return list(due.order_by("answer_by_at").values_list("pk", flat=True))

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
@@ -18,7 +20,7 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import milestone_states
-from multitask.payments.models import Approval, AuditEvent, Escrow
+from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
 from multitask.payments.payouts import transfers
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, require
 from multitask.users import powers
@@ -47,10 +49,8 @@ def release(
     require_releasable(escrow)
     if is_client and escrow.milestone.state != MilestoneState.COMPLETED.value:
         raise TaskNotCompleted
-    if not is_client:
-        if approvals.is_large(escrow, escrow.remaining):
-            return _ask(escrow, actor, note, now, request_key)
-        approvals.require_none_open(escrow)
+    if not is_client and approvals.is_large(escrow, escrow.remaining):
+        return _ask(escrow, actor, note, now, request_key)
     escrow.release_key = f"{actor.user_id}:{request_key}" if request_key else ""
     share_out(escrow, escrow.remaining, actor=actor, now=now, note=note)
     return escrow
@@ -88,8 +88,15 @@ def require_releasable(escrow: Escrow) -> None:
         raise NotFunded
     if escrow.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {escrow.state} already.")
-    if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
+    open_refunds = Refund.objects.filter(
+        escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
+    )
+    blocking = Escrow.objects.annotate(is_asked_back=Exists(open_refunds), is_undecided=approvals.open_for_outer())
+    is_asked_back, is_undecided = blocking.values_list("is_asked_back", "is_undecided").get(pk=escrow.pk)
+    if is_asked_back:
         raise RefundInProgress
+    if is_undecided:
+        raise approvals.undecided()
 
 
 def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str = "") -> None:

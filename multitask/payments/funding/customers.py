@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from multitask.payments.authorization import rate_limits
 from multitask.payments.models import Customer, Operation
 from multitask.payments.operations import engine
 from multitask.payments.provider import Provider, ProviderError, SavesMethods, Search, supporting, supports
@@ -24,6 +25,10 @@ def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.C
     if latest is not None and latest.state != "failed":
         return customer, engine.Call(latest)
     engine.require_answering(provider)
+    if latest is not None:
+        # Each failed creation is a call of its own, so trying again is limited.
+        key = f"{customer.pk}:{latest.sequence + 1}"
+        rate_limits.count(user_id=user.pk, purpose=rate_limits.Purpose.CUSTOMER, key=key, now=now)
     call = engine.begin_claimed(
         CREATE_CUSTOMER,
         subject_id=customer.pk,
@@ -37,7 +42,7 @@ def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.C
 
 
 def _customer(user: User, provider: str, now: datetime) -> Customer:
-    customer = Customer.objects.filter(user=user, provider=provider).first()
+    customer = Customer.objects.select_for_update(no_key=True).filter(user=user, provider=provider).first()
     if customer is not None:
         return customer
     # If another request inserts it at the same moment, the update without effect waits for it and returns its row.

@@ -197,7 +197,7 @@ class CreatePayment:
         """Create the payment."""
         wanted = operation.arguments
         customer_id, escrow_state = _customer_and_escrow(provider, operation)
-        if escrow_state == EscrowState.CANCELLED.value and not operation.is_uncertain:
+        if escrow_state == EscrowState.CANCELLED.value and (customer_id is None or not operation.is_uncertain):
             # The milestone was cancelled after the intent was committed.
             raise Rejected(CALLED_OFF, "The task was cancelled.")
         if customer_id is None:

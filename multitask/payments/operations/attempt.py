@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from multitask.payments.models import Operation
@@ -40,7 +41,7 @@ def make(handler: Handler, provider: Provider, operation: Operation, now: dateti
         claimed_at = send_deadline.moment()
         _renew_claim(operation, now, began)
     try:
-        with send_deadline.within(CLAIM, since=claimed_at):
+        with send_deadline.within(_sending_time(provider), since=claimed_at):
             return handler.call(provider, operation)
     except Rejected:
         # After an attempt of unknown outcome, a refusal may be the echo of that attempt's own success.
@@ -56,6 +57,16 @@ def make(handler: Handler, provider: Provider, operation: Operation, now: dateti
             renew_key(operation)
             raise
         return found.object
+
+
+def _sending_time(provider: Provider) -> timedelta:
+    """Return for how long after its claim a call may still be sent.
+
+    Without idempotency keys the call has to be over when the claim ends, since the next attempt searches then.
+    """
+    if provider.capabilities.honours_keys:
+        return CLAIM
+    return CLAIM - timedelta(seconds=settings.PROVIDER_JOB_TIMEOUT)
 
 
 def _renew_claim(operation: Operation, now: datetime, began: Moment) -> None:

@@ -182,7 +182,7 @@ def answered(call: Call, *, now: datetime, began: Moment) -> Operation:
         operation = _attempt(operation, now, began)
     elif OperationState(operation.state) in OPEN_OPERATIONS:
         require_answering(operation.provider)
-        operation = _outcome_elsewhere(perform(operation.pk, now=now))
+        operation = _outcome_elsewhere(perform(operation.pk, now=now + began.age))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation
     if operation.state == OperationState.FAILED.value:

@@ -28,11 +28,9 @@ def test_fifty_accepts_of_one_application_accept_it_once() -> None:
 def test_of_many_applications_one_is_accepted() -> None:
     client = people.actor(client=True)
     task = people.open_task(client)
-    applications = [
-        applications.apply(actor=people.actor(freelancer=True), now=NOW, task_id=task.pk) for _ in range(20)
-    ]
+    applied = [applications.apply(actor=people.actor(freelancer=True), now=NOW, task_id=task.pk) for _ in range(20)]
 
-    races.together([partial(people.accept, client, application) for application in applications])
+    races.together([partial(people.accept, client, application) for application in applied])
 
     task.refresh_from_db()
     accepted = task.applications.get(status=ApplicationStatus.ACCEPTED)

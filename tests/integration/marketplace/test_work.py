@@ -12,6 +12,7 @@ from multitask.marketplace.errors import NotYourPart, TaskNotFound
 from multitask.marketplace.models import Application, Task, TaskTimes
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.marketplace.work import TaskStateConflict
+from multitask.payments.models import Milestone
 from multitask.users.actor import Actor
 from tests.integration.marketplace import people
 from tests.integration.marketplace.people import NOW
@@ -186,3 +187,28 @@ def test_staff_who_are_the_client_may_cancel_no_more_than_a_client(role: str) ->
     task = _task_in(TaskStatus.DELIVERED, {"client": both, "freelancer": people.actor(freelancer=True)})
     with pytest.raises(TaskStateConflict):
         _take("cancel", task, both)
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        (("cancelled", "completed"), TaskStatus.COMPLETED),
+        (("completed", "cancelled"), TaskStatus.COMPLETED),
+        (("completed", "delivered"), TaskStatus.DELIVERED),
+        (("cancelled", "cancelled"), TaskStatus.CANCELLED),
+    ],
+)
+def test_a_task_with_several_milestones_has_one_status(
+    states: tuple[str, str], status: TaskStatus, parties: dict[str, Actor]
+) -> None:
+    task = people.assigned_task(parties["client"], parties["freelancer"])
+    first = task.milestones[0]
+    Milestone.objects.create(agreement=first.agreement, position=2, title="B", amount_minor=1, created_at=NOW)
+    for position, state in enumerate(states, start=1):
+        times = {"completed": "completed_at", "cancelled": "cancelled_at"}
+        stamp = {times[state]: NOW} if state in times else {}
+        Milestone.objects.filter(agreement=first.agreement, position=position).update(state=state, **stamp)
+    found = Task.objects.get(pk=task.pk)
+    assert found.status == status
+    assert [each for each in TaskStatus if Task.objects.filter(pk=task.pk).in_status(each).exists()] == [status]
+    assert (found.times.completed_at is not None) == (status is TaskStatus.COMPLETED)

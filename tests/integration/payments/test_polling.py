@@ -303,6 +303,18 @@ def test_a_poll_after_a_pause_does_what_fell_due_in_it(world: World) -> None:
     assert polling.refresh_open(now=MIDNIGHT + 21 * HOUR + MINUTE) == 0
 
 
+def test_a_refund_that_was_sent_back_while_no_poll_was_made_is_found(world: World) -> None:
+    job = world.funded()
+    world.refund(job)
+    world.work()
+    world.learn_of_refund(job.refund)
+    polling.refresh_open(now=MIDNIGHT + 10 * DAY)
+    world.sandbox.control("POST", f"refunds/{job.refund.provider_refund_id}/fail", {"reason": "declined"})
+    # By now it is older than what is polled once a day; it was younger when the polls stopped.
+    polling.refresh_open(now=MIDNIGHT + 30 * DAY)
+    assert job.refund.state == "failed"
+
+
 def test_a_poll_after_the_clock_was_set_back_goes_on(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)

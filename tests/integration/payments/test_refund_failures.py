@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from multitask.marketplace import listing
+from multitask.marketplace.states import TaskStatus
 from multitask.payments.errors import (
     EscrowFrozen,
     Forbidden,
@@ -205,6 +207,18 @@ def test_a_failed_refund_whose_money_left_by_another_refund_waits_for_nobody(wor
     world.refund(job, job.freelancer, dollars("70.00"))
     world.work()
     assert not work_queue.failed_refunds(world.now).exists()
+
+
+def test_a_task_whose_whole_refund_came_back_is_completed_when_its_money_is_released(world: World) -> None:
+    job = world.delivered(freelancer=world.freelancer())
+    world.refund(job, job.freelancer)
+    world.work()
+    fail_at_bank(world, job)
+    assert (job.escrow.state, job.task.status) == ("funded", "cancelled")
+    world.release(job, world.staff())
+    assert (job.escrow.state, job.task.status) == ("released", "completed")
+    assert job.task.times.completed_at == world.now
+    assert listing.own_tasks(job.client, status=TaskStatus.COMPLETED).exists()
 
 
 def test_only_failed_refunds_are_tried_again(world: World) -> None:

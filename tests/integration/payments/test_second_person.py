@@ -114,13 +114,35 @@ def test_while_it_waits_staff_moves_nothing_else_of_the_escrow(world: World, wai
     assert moved(job) == (0, 0)
 
 
-def test_what_waits_is_not_offered_to_the_staff_again_and_the_two_sides_go_on(world: World) -> None:
+def test_while_a_decision_waits_nothing_else_moves_the_money(world: World) -> None:
     job = world.completed()
     assert permitted_actions.allowed(world.staff(), job.escrow) == ["release", "refund"]
     assert isinstance(world.release(job, world.staff()), Approval)
     assert permitted_actions.allowed(world.staff(), job.escrow) == []
-    assert "release" in permitted_actions.allowed(job.client, job.escrow)
-    assert isinstance(world.release(job), Escrow)
+    assert permitted_actions.allowed(job.client, job.escrow) == ["dispute"]
+    for moves in (lambda: world.release(job), lambda: world.refund(job, job.freelancer)):
+        with pytest.raises(WrongState, match="second person"):
+            moves()
+
+
+def test_silence_accepts_no_refund_that_waits_for_a_second_person(world: World) -> None:
+    job = world.started()
+    asked = world.refund(job)
+    approval = refunds.answer(actor=world.staff(), refund_id=asked.pk, accept=True, now=world.now)
+    assert isinstance(approval, Approval)
+    world.wait(days=8)
+    assert refunds.unanswered(now=world.now) == []
+    with pytest.raises(WrongState, match="second person"):
+        refunds.answer(actor=Actor.system("silence"), refund_id=asked.pk, accept=True, now=world.now)
+    decide(world, approval, approve=False)
+    assert refunds.unanswered(now=world.now) == [asked.pk]
+
+
+def test_staff_calls_off_no_disputed_task_that_holds_a_large_amount(world: World) -> None:
+    job = world.started()
+    disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Square", now=world.now)
+    with pytest.raises(WrongState):
+        work.cancel(actor=world.staff(), task_id=job.task_id, now=world.now)
 
 
 def test_a_dispute_or_a_refund_that_came_in_between_stops_the_approved_release(world: World) -> None:
@@ -135,15 +157,14 @@ def test_a_dispute_or_a_refund_that_came_in_between_stops_the_approved_release(w
         assert not decide(world, approval, approve=False).approved
 
 
-def test_another_amount_than_the_approved_one_is_not_released(world: World) -> None:
+def test_the_amount_that_was_approved_is_released(world: World) -> None:
     job = world.delivered()
     approval = world.release(job, world.staff())
     assert isinstance(approval, Approval)
-    world.refund(job, job.freelancer, dollars("10.00"))
-    world.work()
     with pytest.raises(WrongState):
-        decide(world, approval)
-    assert job.escrow.state == "funded"
+        world.refund(job, job.freelancer, dollars("10.00"))
+    decide(world, approval)
+    assert (job.escrow.state, job.escrow.released_minor) == ("released", 10_000)
 
 
 def test_a_large_refund_is_tried_again_by_two(world: World) -> None:

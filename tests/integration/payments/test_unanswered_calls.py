@@ -14,7 +14,7 @@ import pytest
 from multitask import providers
 from multitask.payments import staff_commands
 from multitask.payments.models import Operation
-from multitask.payments.operations import attempt, engine
+from multitask.payments.operations import attempt, boot_clock, engine, send_deadline
 from multitask.payments.provider import (
     ABSENT,
     AmountRules,
@@ -224,3 +224,31 @@ def test_a_refusal_decides_nothing_while_the_provider_cannot_tell(world: World, 
     postbox.find = find  # type: ignore[method-assign]
     operation = perform(world, operation)
     assert (operation.state, operation.last_error_code) == ("unknown", "search_down")
+
+
+def test_a_call_that_takes_until_after_its_claim_is_not_sent(world: World, postbox: Postbox) -> None:
+    """The next attempt searches when the claim ends: a call may not be under way then."""
+    began, seconds, operation = world.now, [0.0], engine.begin(KIND, subject_id=1, provider="postbox", now=world.now)
+
+    def send(reference: str) -> str:
+        if not seconds[0]:
+            seconds[0] = 28.0
+            # As the HTTP client does just before the bytes leave.
+            send_deadline.check()
+        postbox.letters.append(reference)
+        return reference
+
+    postbox.send = send  # type: ignore[method-assign]
+    with boot_clock.using(lambda: seconds[0]), pytest.raises(send_deadline.TooLate):
+        engine.perform(operation.pk, now=began)
+    assert postbox.letters == []
+
+
+def test_a_request_that_has_waited_claims_from_the_present_moment(world: World, postbox: Postbox) -> None:
+    began, seconds, operation = world.now, [0.0], engine.begin(KIND, subject_id=1, provider="postbox", now=world.now)
+    with boot_clock.using(lambda: seconds[0]):
+        moment = send_deadline.moment()
+        seconds[0] = 20.0
+        engine.answered(engine.Call(operation), now=began, began=moment)
+    operation.refresh_from_db()
+    assert operation.sent_at == began + timedelta(seconds=20)

@@ -31,6 +31,7 @@ ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("started", "cancelled"),
         ("delivered", "completed"),
         ("delivered", "cancelled"),
+        ("cancelled", "completed"),
     },
     EscrowState: {
         ("pending_payment", "funded"),
