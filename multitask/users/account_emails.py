@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from multitask.database import jobs
 from multitask.users import mail, mailboxes, outbox
-from multitask.users.mail import Said
+from multitask.users.mail import MessageText
 from multitask.users.models import User
 from multitask.users.outbox import Outcome
 from multitask.users.reset_tokens import reset_tokens
@@ -82,9 +82,9 @@ class _Letter:
         return f"letter {self.kind} for user {self.user.pk}"
 
     def write(self) -> EmailMultiAlternatives:
-        with mail.spoken_to(self.user):
-            words = said(self.kind, self.user, self.address, self.state)
-            return written(self.user, words, message_id=uuid.uuid4().hex, to=self.address)
+        with mail.in_language_of(self.user):
+            content = message_text(self.kind, self.user, self.address, self.state)
+            return written(self.user, content, message_id=uuid.uuid4().hex, to=self.address)
 
     def take(self, *, now: datetime) -> bool:
         return True  # A job that runs a second time does not come here (`jobs.send_letter`).
@@ -100,10 +100,10 @@ class _Letter:
             post(kind, address=self.address, user_id=user_id, attempt=attempt, at=later, state=self.state)
 
 
-def written(user: User, words: Said, *, message_id: str, to: str = "") -> EmailMultiAlternatives:
+def written(user: User, content: MessageText, *, message_id: str, to: str = "") -> EmailMultiAlternatives:
     """Write the email of a letter."""
     why = _("You get this message because it is about the safety of your account.")
-    return mail.compose(user=user, said=words, why=why, message_id=message_id, to=to)
+    return mail.compose(user=user, content=content, why=why, message_id=message_id, to=to)
 
 
 def _reader(kind: str, address: str, user_id: int) -> tuple[str, User | None]:
@@ -135,17 +135,17 @@ def _has_room(kind: str, address: str, now: datetime) -> bool:
     return mailboxes.has_room_for_news(address=address, now=now)
 
 
-def said(kind: str, user: User, address: str, state: str = "") -> Said:
-    """Return a letter's words in the active language; its link is for this user and address.
+def message_text(kind: str, user: User, address: str, state: str = "") -> MessageText:
+    """Return a letter's text in the active language; its link is for this user and address.
 
     The link of a change of address works while the account's state is `state` (`addresses`).
     """
     return _WORDS[kind](user, address, state)
 
 
-def _reset(user: User, address: str, state: str) -> Said:
+def _reset(user: User, address: str, state: str) -> MessageText:
     name, token = urlsafe_base64_encode(force_bytes(user.pk)), reset_tokens.make_token(user)
-    return Said(
+    return MessageText(
         _("Choose a new password"),
         _("Somebody, probably you, has asked to reset your password. The link works once, for one hour. ")
         + _("If it was not you, ignore this message: your password stays as it is."),
@@ -154,8 +154,8 @@ def _reset(user: User, address: str, state: str) -> Said:
     )
 
 
-def _confirmation(user: User, address: str, state: str) -> Said:
-    return Said(
+def _confirmation(user: User, address: str, state: str) -> MessageText:
+    return MessageText(
         _("Confirm your new email address"),
         _("From now on you want to get our messages at this address. The link works for one day."),
         _confirmation_path(user, address, state),
@@ -163,8 +163,8 @@ def _confirmation(user: User, address: str, state: str) -> Said:
     )
 
 
-def _registered(user: User, address: str, state: str) -> Said:
-    return Said(
+def _registered(user: User, address: str, state: str) -> MessageText:
+    return MessageText(
         _("Confirm your email address"),
         _("Somebody, probably you, has registered with this address. The link works for one day. ")
         + _("If it was not you, ignore this message: without the link the address is not theirs."),
@@ -179,11 +179,11 @@ def _confirmation_path(user: User, address: str, state: str) -> str:
     return f"/profile/email/confirm/{token}/"
 
 
-def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str, str], Said]:
-    return lambda user, address, state: Said(title(), text(), path, button())
+def _news(title: Words, text: Words, path: str, button: Words) -> Callable[[User, str, str], MessageText]:
+    return lambda user, address, state: MessageText(title(), text(), path, button())
 
 
-_WORDS: Final[dict[str, Callable[[User, str, str], Said]]] = {
+_WORDS: Final[dict[str, Callable[[User, str, str], MessageText]]] = {
     RESET: _reset,
     REGISTERED: _registered,
     ADDRESS_IN_USE: _news(

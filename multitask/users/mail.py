@@ -13,8 +13,8 @@ from multitask.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The words of a message; `address` is a path on our pages, `button` the text of its link."""
+class MessageText:
+    """The text of an email; `address` is a path on our pages, `button` the text of its link."""
 
     title: str
     text: str
@@ -28,25 +28,25 @@ def language_of(user: User) -> str:
 
 
 @contextmanager
-def spoken_to(user: User) -> Iterator[None]:
+def in_language_of(user: User) -> Iterator[None]:
     """Activate a user's language and time zone."""
     with translation.override(language_of(user)), timezone.override(user.zone):
         yield
 
 
-def compose(*, user: User, said: Said, why: str, message_id: str, to: str = "") -> EmailMultiAlternatives:
-    """Write an email to the user's own address unless another is given; call it inside `spoken_to`."""
+def compose(*, user: User, content: MessageText, why: str, message_id: str, to: str = "") -> EmailMultiAlternatives:
+    """Write an email to the user's own address unless another is given; call it inside `in_language_of`."""
     context = {
-        "said": said,
+        "content": content,
         "user": user,
         "why": why,
-        "address": f"{settings.PUBLIC_URL}{said.address}",
+        "address": f"{settings.PUBLIC_URL}{content.address}",
         "direction": "rtl" if translation.get_language_bidi() else "ltr",
         "language": translation.get_language(),
     }
     message = EmailMultiAlternatives(
         # A subject is one line; the title of a task may contain line breaks.
-        subject=" ".join(said.title.split()),
+        subject=" ".join(content.title.split()),
         body=render_to_string("users/letter.txt", context),
         to=[to or user.email],
         headers={"Message-ID": f"<{message_id}@{settings.EMAIL_DOMAIN}>", "Auto-Submitted": "auto-generated"},

@@ -59,7 +59,7 @@ def has_room(*, address: str, ip: str | None, now: datetime) -> bool:
 def has_room_for_reset(*, address: str, now: datetime) -> bool:
     """Count a link to reset a password, whoever asks for it, and return whether it may be sent.
 
-    False tells the one who asks nothing that he needs: a link of the last fifteen minutes lies in the mailbox.
+    False means that a link was sent in the last fifteen minutes, which still works.
     """
     try:
         throttle.begin(identifier=address, ip=None, now=now, limits=_RESETS, purpose="reset letter")

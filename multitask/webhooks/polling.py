@@ -76,7 +76,7 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
         missed = last.polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
     read = sum(_poll(group, positions.get(group.name), now) for group in groups(now=now, since=since))
-    contested = [(0, event) for event in unheard_of(now=now, since=since)]
+    contested = [(0, event) for event in changed_chargebacks(now=now, since=since)]
     read += _read_all(contested, now)[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
     return read
@@ -89,8 +89,8 @@ def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEve
             yield from (event for _, event in _events(group, group.rows))
 
 
-def unheard_of(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
-    """Yield chargebacks that are unknown here or differ at the provider; listed only when that is due."""
+def changed_chargebacks(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
+    """Yield chargebacks that are not stored yet or whose status has changed at the provider, if a listing is due."""
     met = _Minutes(now, since)
     ages = [age for every, age in OPENED_WITHIN if met.one_of(every)]
     if not ages:
@@ -220,7 +220,7 @@ def _undecided(name: str, is_due: bool, opened: Q) -> Group:
 
 def _contested(provider: Provider, since: datetime) -> list[str]:
     try:
-        return chargebacks.unheard_of(provider.name, supporting(provider, Disputes).list_disputes(since=since))
+        return chargebacks.changed_ids(provider.name, supporting(provider, Disputes).list_disputes(since=since))
     except (ProviderError, Error) as error:
         log.warning("poll_failed", subject=Subject.DISPUTE.value, fault=str(error))
         return []

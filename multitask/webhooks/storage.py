@@ -13,7 +13,7 @@ from multitask.payments.provider import InboundEvent
 from multitask.webhooks import priorities
 from multitask.webhooks.models import EventState, IncomingEvent
 
-# Jobs are named, not imported: `multitask.jobs` stands to the left of this room and defines them.
+# Jobs are named, not imported: `multitask.jobs` may import this package, not the reverse.
 TASK: Final = "process_webhook"
 QUEUE: Final = "webhooks"
 

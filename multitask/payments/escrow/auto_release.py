@@ -55,5 +55,5 @@ def release(*, escrow_id: int, now: datetime) -> bool:
     elif escrow.milestone.state != MilestoneState.COMPLETED.value:
         return False
     silence = f"No answer within {escrow.auto_release_days} days of delivery"
-    releases.share_out(escrow, escrow.remaining, actor=AUTO_RELEASE, now=now, note=silence)
+    releases.release_amount(escrow, escrow.remaining, actor=AUTO_RELEASE, now=now, note=silence)
     return True

@@ -162,7 +162,7 @@ def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Ac
         )
         refund_outcomes.send(escrow, refund, now)
     if to_freelancer.amount_minor:
-        releases.share_out(escrow, to_freelancer, actor=actor, now=now)
+        releases.release_amount(escrow, to_freelancer, actor=actor, now=now)
     else:
         # Everything is refunded: the escrow is funded again until the provider confirms the refund.
         require(escrow.escrow_state, EscrowState.FUNDED)

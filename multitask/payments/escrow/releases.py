@@ -52,7 +52,7 @@ def release(
     if not is_client and approvals.is_large(escrow, escrow.remaining):
         return _ask(escrow, actor, note, now, request_key)
     escrow.release_key = f"{actor.user_id}:{request_key}" if request_key else ""
-    share_out(escrow, escrow.remaining, actor=actor, now=now, note=note)
+    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=note)
     return escrow
 
 
@@ -72,7 +72,7 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
     """Carry out an approved release."""
     require_releasable(escrow)
     approvals.require_same_amount(arguments["amount_minor"], escrow.remaining)
-    share_out(escrow, escrow.remaining, actor=actor, now=now, note=arguments["note"])
+    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=arguments["note"])
 
 
 def require_releasable(escrow: Escrow) -> None:
@@ -99,7 +99,7 @@ def require_releasable(escrow: Escrow) -> None:
         raise approvals.undecided()
 
 
-def share_out(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str = "") -> None:
+def release_amount(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str = "") -> None:
     """Release `amount`: the fee to the platform, the rest to the freelancer.
 
     The caller holds the lock and has checked that the escrow may be released.

@@ -51,8 +51,8 @@ def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
     _freeze_or_unfreeze(escrow, now)
 
 
-def unheard_of(provider: str, states: Iterable[ChargebackState]) -> list[str]:
-    """Return the ids of those chargebacks of our payments that are unknown here or have another status."""
+def changed_ids(provider: str, states: Iterable[ChargebackState]) -> list[str]:
+    """Return the ids of chargebacks of our payments that are not stored yet or whose status has changed."""
     by_id = {state.id: state for state in states}
     known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
     statuses = dict(known.values_list("provider_dispute_id", "status"))
@@ -77,5 +77,5 @@ def _freeze_or_unfreeze(escrow: Escrow, now: datetime) -> None:
     elif not is_contested and escrow.frozen_at is not None:
         escrow.frozen_at = None
         audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
-        engine.wake(escrow.freelancer_id, now=now)
+        engine.retry_waiting(escrow.freelancer_id, now=now)
     escrow.save(update_fields=["frozen_at"])

@@ -1,4 +1,4 @@
-"""Emails of notices: written in the reader's language, sent by jobs, never twice."""
+"""Emails of notices: in the reader's language, sent by jobs, never twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from multitask.users.outbox import Outcome
 
 def compose(notice: Notice) -> EmailMultiAlternatives:
     """Write the email of a notice in its reader's language and time zone."""
-    with mail.spoken_to(notice.user):
+    with mail.in_language_of(notice.user):
         return mail.compose(
             user=notice.user,
-            said=wording.of(notice),
+            content=wording.of(notice),
             why=_("You get this message because it is about your money."),
             message_id=f"notice-{notice.pk}",
         )
@@ -75,7 +75,7 @@ _STATES: Final = {
 
 
 def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Queue every email again that was lost or refused for now; return how many. `limit` per transaction."""
+    """Queue lost and temporarily refused emails again; return how many. `limit` per transaction."""
     return sum(_defer_lost(batch) for batch in jobs.batches(notices.unsent(now=now), limit))
 
 

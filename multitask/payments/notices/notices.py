@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
-# A job that has not run by then is deferred once more.
+# A job that has not run after this time counts as lost and is queued again.
 LOST: Final = timedelta(minutes=5)
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
@@ -80,7 +80,7 @@ _ABOUT_MONEY: Final = frozenset({"funded", "released", "refunded", "settled", "d
 
 
 def collect(*, now: datetime, limit: int = 500) -> int:
-    """Make the notices of new events and defer their emails; return how many were made.
+    """Create the notices of new events and queue their emails; return how many were created.
 
     It processes all new events, `limit` per transaction. An event that fails is logged and skipped, and retried by
     each run of the next hour.
@@ -89,25 +89,25 @@ def collect(*, now: datetime, limit: int = 500) -> int:
     after, made = cursor.audit_event_id, 0
     # Determined before reading: events that are this old have committed, so the reads below see them.
     settled = AuditEvent.objects.filter(pk__gt=after, at__lt=now - BEHIND).aggregate(last=Max("pk"))["last"]
-    while events := list(_untold().filter(pk__gt=after).values_list("pk", flat=True)[:limit]):
-        made += _tell(events, now)
+    while events := list(_without_notices().filter(pk__gt=after).values_list("pk", flat=True)[:limit]):
+        made += _create_notices(events, now)
         after = events[-1]
     if settled is not None:
         NoticeCursor.objects.filter(pk=1, audit_event_id__lt=settled).update(audit_event_id=settled)
     return made
 
 
-def _untold() -> QuerySet[AuditEvent]:
-    """Select the events that may need notices and have none yet, oldest first."""
-    told = Notice.objects.filter(event_id=OuterRef("pk"))
-    fresh = AuditEvent.objects.filter(~Exists(told), event__in=RULES)
+def _without_notices() -> QuerySet[AuditEvent]:
+    """Select events of kinds that create notices and have none yet, oldest first."""
+    existing = Notice.objects.filter(event_id=OuterRef("pk"))
+    fresh = AuditEvent.objects.filter(~Exists(existing), event__in=RULES)
     return fresh.select_related("escrow").order_by("pk")
 
 
-def _tell(event_ids: list[int], now: datetime) -> int:
-    """Make the notices of some events together, or of each by itself when that fails."""
+def _create_notices(event_ids: list[int], now: datetime) -> int:
+    """Create the notices of these events in one transaction; if it fails, in one transaction per event."""
     try:
-        return _tell_together(event_ids, now)
+        return _create_in_one_transaction(event_ids, now)
     except OutcomeUnknown:
         raise
     except Exception as error:
@@ -115,22 +115,22 @@ def _tell(event_ids: list[int], now: datetime) -> int:
         if len(event_ids) == 1:
             return 0
         if isinstance(error, OperationalError | InterfaceError):
-            raise  # The database is unavailable, so each would fail by itself too.
-    return sum(_tell([event_id], now) for event_id in event_ids)
+            raise  # The database is unavailable, so single events would fail too.
+    return sum(_create_notices([event_id], now) for event_id in event_ids)
 
 
 @database.transactional
-def _tell_together(event_ids: list[int], now: datetime) -> int:
+def _create_in_one_transaction(event_ids: list[int], now: datetime) -> int:
     # One run at a time: another may have written notices of some of these.
     NoticeCursor.objects.select_for_update().get(pk=1)
-    events = list(_untold().filter(pk__in=event_ids))
+    events = list(_without_notices().filter(pk__in=event_ids))
     return _write([notice for event in events for notice in _notices(event, now)])
 
 
 def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
     for user_id in dict.fromkeys(RULES[event.event](event)):
-        is_own_deed = user_id == event.actor_id and event.event not in _ABOUT_MONEY
-        if user_id is not None and not is_own_deed:
+        is_own_action = user_id == event.actor_id and event.event not in _ABOUT_MONEY
+        if user_id is not None and not is_own_action:
             yield Notice(
                 user_id=user_id,
                 kind=event.event,
@@ -143,7 +143,7 @@ def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
 
 
 def _write(wanted: list[Notice]) -> int:
-    """Insert what is new and defer an email for each of it."""
+    """Insert the notices that do not exist yet, and queue an email for each."""
     references = {(notice.user_id, notice.reference) for notice in wanted}
     known = set(
         Notice.objects.filter(reference__in={reference for _, reference in references}).values_list(
@@ -157,7 +157,7 @@ def _write(wanted: list[Notice]) -> int:
 
 
 def remind(*, now: datetime, limit: int = 500) -> int:
-    """Remind clients whose silence is about to release money; return how many. Reads `limit` escrows at once."""
+    """Remind clients before an automatic release; return how many. Reads `limit` escrows at a time."""
     NoticeCursor.objects.get_or_create(pk=1)
     made, after = 0, (now, 0)
     while nearing := _nearing(after, now=now, limit=limit):
@@ -167,7 +167,7 @@ def remind(*, now: datetime, limit: int = 500) -> int:
 
 
 def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
-    """Return moment and id of the escrows that silence releases next, those after a given one, the soonest first."""
+    """Return time and id of the next automatic releases after `after`, earliest first."""
     at, escrow_id = after
     nearing = Escrow.objects.filter(
         Q(auto_release_at__gt=at) | Q(auto_release_at=at, pk__gt=escrow_id),
@@ -204,7 +204,7 @@ def unread(user_id: int, *, at_most: int = 100) -> int:
 
 
 def inbox(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Notice]:
-    """Return a user's notices, newest first, with what their words need; those older than `before`."""
+    """Return a user's notices, newest first, with the related rows of their texts; only those older than `before`."""
     mine = _with_facts().filter(user_id=user_id)
     if before is not None:
         mine = mine.filter(pk__lt=before)
@@ -220,13 +220,13 @@ def mark_read(*, actor: Actor, now: datetime, up_to: int) -> int:
 
 
 def with_email(notice_id: int) -> Notice | None:
-    """Return a notice whose email has not been taken for sending, with what its words need."""
+    """Return a notice whose email is pending, with the related rows of its text; None if it is not pending."""
     return _with_facts().filter(pk=notice_id, email_state=EmailState.PENDING.value).first()
 
 
 @database.transactional
 def claim_email(notice: Notice, *, now: datetime) -> bool:
-    """Take a notice's email for sending; only one of several concurrent calls returns True."""
+    """Claim a notice's email for sending; only one of several concurrent calls returns True."""
     taken = Notice.objects.filter(pk=notice.pk, email_state=EmailState.PENDING.value)
     count = taken.update(email_state=EmailState.SENDING.value, email_attempts=F("email_attempts") + 1, emailed_at=now)
     return count == 1
@@ -234,7 +234,7 @@ def claim_email(notice: Notice, *, now: datetime) -> bool:
 
 @database.transactional
 def email_ended(notice: Notice, state: EmailState) -> None:
-    """Record the outcome of an email that was taken for sending."""
+    """Record the outcome of a claimed email."""
     ours = Notice.objects.filter(pk=notice.pk, email_state=EmailState.SENDING.value)
     ours.update(email_state=state.value)
 
@@ -246,7 +246,7 @@ def _with_facts() -> QuerySet[Notice]:
 
 
 def unsent(*, now: datetime) -> list[int]:
-    """Return the notices whose email is due, also those whose job waits in the queue."""
+    """Return the ids of notices whose email is due, including those with a queued job."""
     due = Q(email_attempts=0, created_at__lte=now - LOST)
     for attempts, pause in enumerate(outbox.PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
@@ -255,6 +255,6 @@ def unsent(*, now: datetime) -> list[int]:
 
 
 def without_job(notice_ids: Sequence[int]) -> list[int]:
-    """Return those of a batch of notices for whose email no job waits."""
+    """Return those of the given notices whose email has no queued job."""
     lost = Notice.objects.filter(~jobs.is_queued(queue.EMAIL, "notice_id"), pk__in=notice_ids)
     return list(lost.order_by("pk").values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""The words of notices in the reader's language: a title, a sentence, and a link."""
+"""The texts of notices in the reader's language: title, sentence and link."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from multitask.money import Money
 from multitask.payments.models import AuditEvent, Escrow, Notice
-from multitask.users.mail import Said
+from multitask.users.mail import MessageText
 
 # Isolates a value of another or unknown direction within a right-to-left line.
 _ISOLATE: Final = "\u2068{}\u2069"
@@ -29,25 +29,25 @@ class Facts:
     day: str
 
 
-Say = Callable[[Notice, dict[str, str]], tuple[str, str]]
+Sentence = Callable[[Notice, dict[str, str]], tuple[str, str]]
 
 
-def of(notice: Notice) -> Said:
-    """Return a notice's words in the active language."""
+def of(notice: Notice) -> MessageText:
+    """Return a notice's text in the active language."""
     facts = asdict(_facts(notice))
     if get_language_bidi():
         facts = {name: _ISOLATE.format(value) if value else "" for name, value in facts.items()}
     title, text = _SENTENCES[notice.kind](notice, facts)
     if notice.withdrawal is not None:
         address = f"/wallet/withdrawals/{notice.withdrawal.public_id}/"
-        return Said(title, text.strip(), address, _("See the withdrawal"))
+        return MessageText(title, text.strip(), address, _("See the withdrawal"))
     if notice.escrow is None:
-        return Said(title, text, "/onboarding/", _("Open your payout account"))
-    return Said(title, text, notice.escrow.agreement.link, _("See the payment"))
+        return MessageText(title, text, "/onboarding/", _("Open your payout account"))
+    return MessageText(title, text, notice.escrow.agreement.link, _("See the payment"))
 
 
 def reminder_reference(escrow: Escrow) -> str:
-    """Return the reference of a reminder, which contains the day of the release; the words read it from there."""
+    """Return the reference of a reminder, which contains the day of the release; the text reads it from there."""
     return f"auto_release:{escrow.pk}:{escrow.auto_release_at:%Y-%m-%d}"
 
 
@@ -73,26 +73,26 @@ def _day(notice: Notice) -> date:
     return date.fromisoformat(notice.reference.rpartition(":")[2])
 
 
-def _sentence(title: Callable[[], str], text: Callable[[], str]) -> Say:
-    """Fill the same facts into a title and a text."""
+def _sentence(title: Callable[[], str], text: Callable[[], str]) -> Sentence:
+    """Return a sentence from a title and a text with placeholders for the facts."""
     return lambda notice, facts: (title() % facts, text() % facts)
 
 
-def _by_side(client: Say, freelancer: Say) -> Say:
-    """Use different words for the two sides."""
+def _by_side(client: Sentence, freelancer: Sentence) -> Sentence:
+    """Return a sentence that differs for client and freelancer."""
 
-    def say(notice: Notice, facts: dict[str, str]) -> tuple[str, str]:
+    def sentence(notice: Notice, facts: dict[str, str]) -> tuple[str, str]:
         is_client = notice.escrow is not None and notice.escrow.client_id == notice.user_id
         return (client if is_client else freelancer)(notice, facts)
 
-    return say
+    return sentence
 
 
-_STANDS: Final = _sentence(
-    lambda: _("The payment for “%(task)s” stands"),
-    lambda: _("The cardholder's bank does not contest it any more. What was held goes on as agreed."),
+_NO_LONGER_CONTESTED: Final = _sentence(
+    lambda: _("The payment for “%(task)s” is no longer contested"),
+    lambda: _("The cardholder's bank has closed the case. The money is no longer held."),
 )
-_SENTENCES: Final[dict[str, Say]] = {
+_SENTENCES: Final[dict[str, Sentence]] = {
     "funded": _by_side(
         _sentence(
             lambda: _("Your payment is in escrow"),
@@ -177,8 +177,8 @@ _SENTENCES: Final[dict[str, Say]] = {
         lambda: _("The bank contests the payment for “%(task)s”"),
         lambda: _("The money is held where it is until the cardholder's bank has decided."),
     ),
-    "chargeback_won": _STANDS,
-    "chargeback_warning_closed": _STANDS,
+    "chargeback_won": _NO_LONGER_CONTESTED,
+    "chargeback_warning_closed": _NO_LONGER_CONTESTED,
     "chargeback_lost": _sentence(
         lambda: _("The bank took the payment for “%(task)s” back"),
         lambda: _("It decided for the cardholder. Everything stays held until our staff has settled what follows."),

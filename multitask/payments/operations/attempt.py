@@ -98,7 +98,7 @@ def _look(handler: Handler, provider: Provider, operation: Operation) -> Found[A
 
 
 def renew_key(operation: Operation) -> None:
-    """Use the next key from now on: the provider answers the old one from memory, and nothing was made under it."""
+    """Move to a new idempotency key: the old one only replays a failure, and nothing was created under it."""
     generation = operation.generation
     Operation.objects.filter(pk=operation.pk, generation=generation).update(generation=generation + 1)
     operation.generation = generation + 1

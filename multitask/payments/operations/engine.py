@@ -228,7 +228,7 @@ def _outcome_elsewhere(operation: Operation) -> Operation:
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
     """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
     seen = Operation.objects.get(pk=operation_id)
-    # `wake` locks the account before the operation, so this does too: a wake-up is then never missed.
+    # `retry_waiting` locks the account before the operation, so this does too: so no retry is missed.
     hold = _HANDLERS[seen.kind].hold(seen)
     operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
     if OperationState(operation.state) not in OPEN_OPERATIONS or _is_claimed(operation, now):
@@ -366,8 +366,8 @@ def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequen
 
 
 @database.transactional
-def wake(user_id: int, *, now: datetime) -> int:
-    """Let operations that wait for this user's account or chargeback look at it again; return how many."""
+def retry_waiting(user_id: int, *, now: datetime) -> int:
+    """Retry operations that wait for this user's account or chargeback; return how many."""
     held = list(
         Operation.objects.select_for_update(no_key=True)
         .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])

@@ -22,16 +22,16 @@ class TooLate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment by both clocks."""
+    """One moment on the boot clock and the wall clock, in seconds."""
 
     steady: float
     wall: float
 
     @property
     def age(self) -> timedelta:
-        """The time since then, by the clock that shows more.
+        """The elapsed time: the larger of what the boot clock and the wall clock show.
 
-        The steady clock stands still while a virtual machine is paused, and the wall clock can be set.
+        The boot clock stops while a virtual machine is paused, and the wall clock can be set.
         """
         return timedelta(seconds=max(boot_clock.seconds() - self.steady, time.time() - self.wall))
 
@@ -47,7 +47,7 @@ def moment() -> Moment:
 
 @contextmanager
 def within(limit: timedelta, *, since: Moment) -> Iterator[None]:
-    """Let calls inside the block be sent only for this long after `since`."""
+    """Within the block, refuse to send calls once `limit` has passed since `since`."""
     token = _limit.set((since, limit))
     try:
         yield

@@ -151,7 +151,7 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
         event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
         audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
     if account.can_receive:
-        engine.wake(account.user_id, now=now)
+        engine.retry_waiting(account.user_id, now=now)
     for currency in sorted(set(account.bank_currencies) - had_banks):
         _queue_settlements(account, currency)
 

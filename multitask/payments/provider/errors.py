@@ -1,10 +1,10 @@
-"""What a call to a provider may raise. The kinds differ in one thing: whether the call may have had an effect."""
+"""Errors of provider calls, by whether the call may have had an effect."""
 
 from datetime import timedelta
 
 
 class ProviderError(Exception):
-    """A call to a provider failed. `code` is the provider's own, `message` is fit to show to a person."""
+    """A call to a provider failed. `code` is the provider's, `message` can be shown to users."""
 
     def __init__(self, code: str, message: str, *, object_id: str = "") -> None:
         super().__init__(f"{code}: {message}")
@@ -14,7 +14,7 @@ class ProviderError(Exception):
 
 
 class Rejected(ProviderError):
-    """The provider refused for good: nothing happened, and the same call will never succeed."""
+    """A permanent refusal: the call had no effect, and the same call will never succeed."""
 
 
 class NotSupported(Rejected):
@@ -42,7 +42,7 @@ class Unavailable(ProviderError):
 class Unknown(ProviderError):
     """A timeout, a broken connection or a 5xx: the call may or may not have had its effect.
 
-    `replayed` is true when the provider answered from its memory of the key: the same key will never do more.
+    `replayed` is true if the response is an idempotent replay: the same key will not have any other outcome.
     """
 
     def __init__(self, code: str, message: str, *, replayed: bool = False) -> None:
@@ -51,4 +51,4 @@ class Unknown(ProviderError):
 
 
 class InvalidSignature(ProviderError):
-    """A webhook that does not prove who sent it, or that no provider could have sent."""
+    """The signature of a webhook is missing, malformed, expired or wrong."""

@@ -41,7 +41,7 @@ class PayoutStatus(StrEnum):
 
 
 class ChargebackStatus(StrEnum):
-    """How a chargeback stands; a `warning` is an inquiry, which has moved no money yet."""
+    """The status of a chargeback; a `warning` is an inquiry, which has not moved any money."""
 
     WARNING_NEEDS_RESPONSE = "warning_needs_response"
     WARNING_UNDER_REVIEW = "warning_under_review"

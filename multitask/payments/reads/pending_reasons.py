@@ -22,20 +22,20 @@ MOST_DISPUTES: Final = 5
 class Reason(StrEnum):
     """Why money that was released cannot be withdrawn yet."""
 
-    NO_ACCOUNT = "no_account"  # the freelancer sets the payout account up
-    INCOMPLETE = "incomplete"  # the freelancer finishes setting it up
-    NO_BANK = "no_bank"  # the freelancer adds a bank account in this currency
-    CHECKED = "checked"  # the provider looks at what was sent
-    CONTESTED = "contested"  # a chargeback holds it
-    REFUSED = "refused"  # the transfer was refused; staff looks at it
-    SETTLING = "settling"  # it settles at the provider, on a known day
-    UNDATED = "undated"  # it settles at the provider, which has not said when
-    ARRIVING = "arriving"  # the day has come; the rest is a matter of minutes
+    NO_ACCOUNT = "no_account"  # the freelancer has to create the payout account
+    INCOMPLETE = "incomplete"  # the freelancer has to complete the payout account
+    NO_BANK = "no_bank"  # the freelancer has to add a bank account in this currency
+    CHECKED = "checked"  # the provider is verifying the account
+    CONTESTED = "contested"  # the payment has an open chargeback
+    REFUSED = "refused"  # the transfer was refused; staff handles it
+    SETTLING = "settling"  # it settles at the provider on a known day
+    UNDATED = "undated"  # it settles at the provider on an unknown day
+    ARRIVING = "arriving"  # it has settled; the next job makes it available
 
 
 @dataclass(slots=True)
-class Hold:
-    """Pending money that waits for one thing; `at` is when it becomes available, where that is known."""
+class PendingAmount:
+    """Pending money with one reason; `at` is when it becomes available, if that is known."""
 
     reason: Reason
     amount: Money
@@ -53,20 +53,20 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PendingFunds:
     """Why money is not available, and what blocks withdrawals."""
 
-    holds: list[Hold]
+    amounts: list[PendingAmount]
     blocks: list[Block]
     is_cut: bool
 
 
-def standing(*, user_id: int, account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> Standing:
-    """Return what a freelancer's pending money waits for, soonest first, and what blocks withdrawals. One query."""
+def pending_funds(*, user_id: int, account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> PendingFunds:
+    """Return a freelancer's pending amounts, soonest first, and what blocks withdrawals. One query."""
     rows = list(_waiting(user_id).union(_disputed(user_id), _contested(user_id), all=True))
     waiting = [row for row in rows if row["part"] == "waiting"]
     blocks = {row["agreement__link"]: _block(row) for row in rows if row["part"] != "waiting"}
-    return Standing(_grouped(waiting, account, now, zone), list(blocks.values()), len(waiting) == MOST)
+    return PendingFunds(_grouped(waiting, account, now, zone), list(blocks.values()), len(waiting) == MOST)
 
 
 def _waiting(user_id: int) -> QuerySet[Escrow, Any]:
@@ -105,18 +105,20 @@ def _block(row: dict[str, Any]) -> Block:
     return Block(row["agreement__link"], row["agreement__title"], row["part"] == "contested")
 
 
-def _grouped(rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo) -> list[Hold]:
-    """Add up what waits for the same reason and becomes available on the same day."""
-    groups: dict[tuple[Reason, str, date | None], Hold] = {}
+def _grouped(
+    rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo
+) -> list[PendingAmount]:
+    """Sum amounts that have the same reason and become available on the same day."""
+    groups: dict[tuple[Reason, str, date | None], PendingAmount] = {}
     for row in rows:
         reason = _reason(row, account, now)
         at = row["available_at"] if reason is Reason.SETTLING else None
         key = (reason, row["currency"], at.astimezone(zone).date() if at else None)
-        hold = groups.setdefault(key, Hold(reason, Money.zero(row["currency"]), at))
-        hold.amount += Money(row["share"], row["currency"])
-        hold.at = max(hold.at, at) if hold.at and at else at
-        hold.about.append((row["agreement__link"], row["agreement__title"]))
-    return sorted(groups.values(), key=lambda hold: (hold.at is not None, hold.at or now))
+        pending = groups.setdefault(key, PendingAmount(reason, Money.zero(row["currency"]), at))
+        pending.amount += Money(row["share"], row["currency"])
+        pending.at = max(pending.at, at) if pending.at and at else at
+        pending.about.append((row["agreement__link"], row["agreement__title"]))
+    return sorted(groups.values(), key=lambda pending: (pending.at is not None, pending.at or now))
 
 
 def _reason(row: dict[str, Any], account: ConnectedAccount | None, now: datetime) -> Reason:

@@ -1,7 +1,7 @@
 """Statements for a period, drawn from the books: opening balance + entries = closing balance.
 
 A freelancer's statement is about the wallet (pending, available and on the way to the bank together), a
-client's about the money held in escrow for them. What is too long to be read line by line is summed up.
+client's about the money held in escrow for them. A statement with too many lines has sums instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,19 +27,19 @@ from multitask.payments.states import CLOSED_ESCROWS
 MOST_ENTRIES: Final = 200
 MOST_ESCROWS: Final = 300
 _CHUNK: Final = 500
-# An escrow's own moments come from the commands, the books' from the database's clock.
+# Timestamps of escrows come from the application's clock, those of entries from the database's.
 _SLACK: Final = timedelta(days=1)
 
 
 class PeriodTooLong(PaymentError):
-    """More escrows than a statement can add up."""
+    """The period has more escrows than one statement can add up."""
 
     code = "period_too_long"
     message = "There is too much in this period for one statement. Choose a shorter one."
 
 
 class About(StrEnum):
-    """Whose side of the money a statement tells of."""
+    """Whether a statement is a freelancer's (`wallet`) or a client's (`escrow`)."""
 
     WALLET = "wallet"
     ESCROW = "escrow"
@@ -47,7 +47,7 @@ class About(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One of the accounts that the statement adds up."""
+    """One group of ledger accounts in the statement, with its balances."""
 
     name: str
     opening: Money
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One transaction's effect, and the balance after it. `escrow_id` is None where no task is behind it."""
+    """One transaction's effect, and the balance after it. `escrow_id` is None if it belongs to no escrow."""
 
     at: datetime
     kind: str
@@ -67,7 +67,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A stretch of the period: how many entries it has, what they changed, and the balance at its end."""
+    """One part of the period: the number of entries, their sum, and the balance at its end."""
 
     start: datetime
     entries: int
@@ -77,7 +77,7 @@ class Sum:
 
 @dataclass(slots=True)
 class Statement:
-    """The whole: `lines` where there are few enough entries, else `sums`. Changes add up to closing - opening."""
+    """A statement with `lines`, or `sums` if there are too many entries; changes add up to closing - opening."""
 
     about: About
     currency: str
@@ -92,12 +92,12 @@ class Statement:
 
     @property
     def change(self) -> Money:
-        """What the period changed."""
+        """The closing balance minus the opening balance."""
         return self.closing - self.opening
 
 
 def draw(*, user_id: int, about: About, currency: str, moments: Sequence[datetime]) -> Statement:
-    """Draw the statement from the first moment up to the last; those between are where sums are cut.
+    """Return the statement from the first moment to the last; the moments between them delimit the sums.
 
     Five queries, six for escrows. Raises PeriodTooLong.
     """
@@ -115,7 +115,7 @@ def draw(*, user_id: int, about: About, currency: str, moments: Sequence[datetim
 
 
 def every_line(*, user_id: int, about: About, currency: str, start: datetime, end: datetime) -> Iterator[Line]:
-    """Every line of a period however many there are, oldest first. Raises PeriodTooLong."""
+    """Yield every line of a period, oldest first. Raises PeriodTooLong."""
     places = _places(user_id, about, currency, start, end)
     return _every_line([code for each in places.values() for code in each], currency, start, end)
 
@@ -132,14 +132,14 @@ def _every_line(codes: list[str], currency: str, start: datetime, end: datetime)
 
 
 def _places(user_id: int, about: About, currency: str, start: datetime, end: datetime) -> dict[str, list[str]]:
-    """The accounts of a statement, by the name of their place."""
+    """Return the account codes of a statement by the name of their group."""
     if about is About.WALLET:
         return {name: [code] for name, code in trends.wallet_codes(user_id).items()}
     return {"escrow": [postings.escrow_account(pk).code for pk in _escrows(user_id, currency, start, end)]}
 
 
 def _escrows(user_id: int, currency: str, start: datetime, end: datetime) -> list[int]:
-    """The client's escrows that could have held something in the period; all others read zero at both ends."""
+    """Return the client's escrows that may have held money in the period; all others have zero balances."""
     closed = Q(state__in=[state.value for state in CLOSED_ESCROWS])
     theirs = Escrow.objects.filter(
         client_id=user_id, currency=currency, funded_at__isnull=False, created_at__lt=end + _SLACK
@@ -194,7 +194,7 @@ def _lines(codes: list[str], currency: str, moments: Sequence[datetime], opening
 
 
 def _running(transactions: list[list[ledger.Entry]], balance: Money) -> Iterator[Line]:
-    """Make the lines of some transactions, with the balance after each. One query."""
+    """Yield the lines of the given transactions, with the balance after each. One query."""
     headers = Transaction.objects.filter(pk__in=[entries[0].transaction_id for entries in transactions])
     keys: dict[UUID, str] = dict(headers.values_list("pk", "key"))
     for entries in transactions:
@@ -205,7 +205,7 @@ def _running(transactions: list[list[ledger.Entry]], balance: Money) -> Iterator
 
 
 def _line(entries: Sequence[ledger.Entry], balance: Money, keys: dict[UUID, str]) -> Line | None:
-    """What a transaction changed in all; None for one that moved money within the statement's own places."""
+    """Return the line of a transaction; None if it only moved money between the statement's own accounts."""
     change = sum((entry.amount for entry in entries), Money.zero(balance.currency))
     if not change.amount_minor:
         return None
@@ -215,13 +215,13 @@ def _line(entries: Sequence[ledger.Entry], balance: Money, keys: dict[UUID, str]
 
 
 def _escrow_id(name: str) -> int | None:
-    """Read the escrow out of an account's code or a transaction's key."""
+    """Return the escrow id in an account code or a transaction key, or None."""
     subject, number, *_rest = [*name.split(":"), ""]
     return int(number) if subject == "escrow" and number.isdecimal() else None
 
 
 def titles(lines: Sequence[Line]) -> dict[int, tuple[str, str]]:
-    """The task and its title by escrow, for those that the lines are about."""
+    """Return link and title of the task of each escrow in the lines, by escrow id."""
     wanted = {line.escrow_id for line in lines if line.escrow_id is not None}
     found = (
         Escrow.objects.filter(pk__in=wanted).values_list("pk", "agreement__link", "agreement__title") if wanted else []

@@ -69,5 +69,5 @@ class StripeProvider(Accounts, Methods, Transfers):
         if endpoint:
             secrets = {endpoint: secrets[endpoint]}
         signature = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")
-        signed_by = signatures.signers(body=body, header=signature, secrets=secrets, now=now)
+        signed_by = signatures.verified_secrets(body=body, header=signature, secrets=secrets, now=now)
         return events.read(body, signed_by=signed_by, live=self._configuration.is_live)

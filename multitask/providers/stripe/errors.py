@@ -50,7 +50,7 @@ def translated(*, held: frozenset[str] = frozenset()) -> Iterator[None]:
         )
         raise ours from error
     except Exception as error:
-        # The SDK stumbles over bodies that are not Stripe's, such as a proxy's; the call itself may have gone through.
+        # The SDK raises on non-Stripe bodies, such as a proxy's; the call itself may have succeeded.
         log.exception("stripe answered what the SDK cannot read")
         raise Unknown("provider_error", PROBLEM) from error
 
@@ -79,7 +79,7 @@ def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) 
 
 
 def is_replayed(headers: Mapping[str, str] | None) -> bool:
-    """Say whether Stripe answered from its memory of the idempotency key."""
+    """Return whether the response is an idempotent replay."""
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     return lowered.get("idempotent-replayed", "").lower() == "true"
 
@@ -88,13 +88,13 @@ def _refused(error: stripe.StripeError, held: frozenset[str]) -> ProviderError:
     code = _detail(error, "decline_code") or _detail(error, "code") or _code_of_parameter(error)
     message = SENTENCES.get(code) or _detail(error, "message") or "The payment provider refused."
     if code in held:
-        # Stripe remembers an execution that failed under its key: a later try needs a new one.
+        # Stripe replays a failed execution under its key, so a retry needs a new one.
         return Unavailable(code, message, key_spent=True)
     return Rejected(code, message, object_id=_object_id(error))
 
 
 def _code_of_parameter(error: stripe.StripeError) -> str:
-    """Some refusals carry no code, only the parameter at fault, such as a refund above what is left."""
+    """Return a code for refusals that only name a parameter, such as a refund above what is left."""
     parameter = _detail(error, "param")
     return f"invalid_{parameter}" if parameter else "refused"
 

@@ -1,4 +1,4 @@
-"""Who sent this webhook? Checked on the raw bytes, with the SDK's own comparison behind our guards.
+"""Verification of webhook signatures, on the raw bytes.
 
 The SDK computes and compares the signature. This module adds what it lacks: it raises TypeError for a
 header outside ASCII, accepts timestamps from the future, and tries every signature of a header, however many.
@@ -20,14 +20,14 @@ _LONGEST_HEADER: Final = 2_000
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,11}", re.ASCII)
 
 
-# Bound once: the SDK looks its names up anew at every use.
+# Bound once, since the SDK resolves its names lazily at every use.
 _verify: Final = stripe.WebhookSignature.verify_header
 
 
-def signers(*, body: bytes, header: str, secrets: Mapping[str, str], now: datetime) -> frozenset[str]:
-    """Answer the names of the secrets that signed `body`; raise InvalidSignature when none did.
+def verified_secrets(*, body: bytes, header: str, secrets: Mapping[str, str], now: datetime) -> frozenset[str]:
+    """Return the names of the secrets that signed `body`. Raises InvalidSignature if none did.
 
-    More than one name comes back only where two endpoints share a secret. An empty secret signs nothing.
+    There is more than one name only if two endpoints share a secret. Empty secrets are ignored.
     """
     _check_shape(header)
     _check_time(header, now)
@@ -45,7 +45,7 @@ def _check_shape(header: str) -> None:
 
 
 def _check_time(header: str, now: datetime) -> None:
-    """Refuse what is older than the tolerance, and as much what is newer."""
+    """Check that the timestamp is within the tolerance of `now`, past or future. Raises InvalidSignature."""
     stamps = [value for name, _, value in (item.partition("=") for item in header.split(",")) if name == "t"]
     if len(stamps) != 1 or not _TIMESTAMP.fullmatch(stamps[0]):
         raise _malformed()

@@ -72,7 +72,7 @@ class Transfers(Caller):
         return converted(self._find(lambda: self._client.v1.transfers.list(params), reference), transfer_state)
 
     def reverse_transfer(self, *, reference: str, transfer_id: str, amount: Money, key: str) -> TransferState:
-        """Take back a transfer, or part of it, and answer the transfer as it is then."""
+        """Reverse a transfer or part of it; return the transfer as it is afterwards."""
         raw = self._read(
             lambda: self._client.v1.transfers.reversals.create(
                 transfer_id,
@@ -118,7 +118,7 @@ class Transfers(Caller):
         return failure_messages.payout(code, message)
 
     def read_dispute(self, dispute_id: str) -> ChargebackState:
-        """Read a chargeback; its reason stays Stripe's word."""
+        """Read a chargeback; its reason is Stripe's code."""
         return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
 
     def list_disputes(self, *, since: datetime) -> list[ChargebackState]:
@@ -142,7 +142,7 @@ def dispute_state(raw: Raw) -> ChargebackState:
 
 
 def _dispute_status(raw: Raw) -> ChargebackStatus:
-    """Return how a chargeback stands; one that Stripe names in a new way still holds the money."""
+    """Return the status of a chargeback; an unknown status counts as under review, so the money stays held."""
     try:
         return ChargebackStatus(raw["status"])
     except ValueError:
@@ -151,7 +151,7 @@ def _dispute_status(raw: Raw) -> ChargebackStatus:
 
 
 def _understood(raw: Raw) -> ChargebackState | None:
-    """None for a chargeback in money that we have no units for: of somebody else's payment, it hides no other."""
+    """Return the chargeback; None if its currency is unsupported, since such a payment is not ours."""
     try:
         return dispute_state(raw)
     except (Rejected, MoneyError):
@@ -160,7 +160,7 @@ def _understood(raw: Raw) -> ChargebackState | None:
 
 
 def transfer_state(raw: Raw) -> TransferState:
-    """Translate a transfer, which has no status: it happened, and may have been taken back."""
+    """Translate a transfer; Stripe gives it no status, so it has succeeded unless it was reversed."""
     return TransferState(
         id=raw["id"],
         status=TransferStatus.REVERSED if raw.get("reversed") else TransferStatus.SUCCEEDED,

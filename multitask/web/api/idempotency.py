@@ -1,13 +1,13 @@
-"""Answers a repeated request like the first one, so that clients can retry safely.
+"""Idempotency keys: a repeated request gets the response of the first one, so that clients can retry safely.
 
 A record of the key is committed before anything is done, and the answer is written into it
 afterwards. A crash in between leaves the record in flight: once its lock has expired, the next
 request with the key executes again *with the same request key*. So every command that is called
-here must recognise a request key that it has seen and return what it returned then. That makes a
-repetition safe; this table only makes it fast and the answer identical.
+here must recognise a request key that it has seen and return what it returned then. That makes
+retries safe; this table only makes them fast and the response identical.
 
-Kept are successes and conflicts (409). Not kept are answers after which nothing has happened and
-another try may do better (400, 401, 403, 404, 422, 429), and faults (5xx), whose outcome is unknown.
+Successes and conflicts (409) are stored. Not stored are responses without any effect after which a
+retry may succeed (400, 401, 403, 404, 422, 429), and server errors (5xx), whose outcome is unknown.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ LONGEST_KEY = 255
 LOCK = timedelta(seconds=50)
 # Few requests take as long as their lock, so callers should retry soon.
 SOON_SECONDS = 1
-KEPT = timedelta(hours=48)
+KEY_LIFETIME = timedelta(hours=48)
 REPLAYED = "Idempotent-Replayed"
 
 Execute = Callable[[str], tuple[int, BaseModel]]
@@ -49,7 +49,7 @@ class InvalidKey(Refused):
 
 
 class KeyReused(Refused):
-    """The key stands for another request."""
+    """The key was used for another request."""
 
     code = "idempotency_key_reused"
     message = "This Idempotency-Key was used for another request. Use a new key."
@@ -103,7 +103,7 @@ def idempotent(
     return _response(status, content)
 
 
-def purge(*, now: datetime, older_than: timedelta = KEPT) -> int:
+def purge(*, now: datetime, older_than: timedelta = KEY_LIFETIME) -> int:
     """Delete old records; returns how many.
 
     One statement, so the database checks the condition again for a row that a concurrent retry updates: either

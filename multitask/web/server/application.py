@@ -20,7 +20,7 @@ from multitask.web.server.bodies import BodyTooSlow, Disconnected, Reader, Recei
 from multitask.web.server.callers import Limits, TooManyRequests, caller_of, network_of
 from multitask.web.server.environ import Headers
 from multitask.web.server.lanes import Busy, Lanes, Name, Ticket, bounds
-from multitask.web.server.memory_budget import NoRoom, Room, Share
+from multitask.web.server.memory_budget import BufferBudget, BufferFull, Share
 from multitask.web.server.responses import Response, Send
 from multitask.web.server.settings import Settings
 from multitask.web.server.threads import Threads, WsgiApplication
@@ -42,9 +42,9 @@ class Server:
         self._threads = Threads(application, number)
         self.lanes = Lanes(bounds(threads=settings.threads, seconds=settings.wait_seconds), threads=number)
         self.bodies = Reader(
-            largest=settings.largest_body, seconds=settings.body_seconds, room_bytes=settings.bodies_bytes
+            largest=settings.largest_body, seconds=settings.body_seconds, total_bytes=settings.bodies_bytes
         )
-        self.files = Room(settings.files_bytes)
+        self.files = BufferBudget(settings.files_bytes)
         self._limits = Limits(settings.requests_per_minute, time.monotonic)
         self._has_bounded_connections = False
         self._show()
@@ -76,7 +76,7 @@ class Server:
             metrics.RUNNING.labels(name).set_function(partial(self.lanes.running, name))
             metrics.WAITING.labels(name).set_function(partial(self.lanes.waiting, name))
         metrics.UNFINISHED.set_function(lambda: self.bodies.unfinished)
-        metrics.BODY_BYTES.set_function(lambda: self.bodies.room.taken)
+        metrics.BODY_BYTES.set_function(lambda: self.bodies.budget.taken)
         metrics.FILE_BYTES.set_function(lambda: self.files.taken)
 
     async def _respond(self, scope: dict[str, Any], headers: Headers, receive: Receive) -> Response:
@@ -100,22 +100,22 @@ class Server:
                 return await self._run(lambda: environ.build(scope, headers, body), network, ticket)
             finally:
                 self.bodies.let_go(body, network)
-        except (TooManyRequests, BodyTooSlow, Disconnected, NoRoom, Busy) as refusal:
+        except (TooManyRequests, BodyTooSlow, Disconnected, BufferFull, Busy) as refusal:
             return _refuse(path, refusal, lane, headers)
         except Exception as error:
             log.exception("request_broke_off", path=path)
             return responses.of_answer(error_statuses.answer(error))
 
     async def _run(self, make: Callable[[], dict[str, Any]], network: str, ticket: Ticket) -> Response:
-        """Build the environment with `make` and run the request in a thread. Raises NoRoom.
+        """Build the environment with `make` and run the request in a thread. Raises BufferFull.
 
         The ticket is returned when the thread is free, even if the caller has disconnected, or at once on an error.
         """
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-        def done(response: Response | NoRoom) -> None:
+        def done(response: Response | BufferFull) -> None:
             self.lanes.leave(ticket)
-            if isinstance(response, NoRoom):
+            if isinstance(response, BufferFull):
                 if not answered.done():
                     answered.set_exception(response)
             elif answered.done():
@@ -144,7 +144,7 @@ def _healthy(method: str, headers: Headers) -> Response:
 
 
 def _refuse(
-    path: str, refusal: TooManyRequests | BodyTooSlow | Disconnected | NoRoom | Busy, lane: Name, headers: Headers
+    path: str, refusal: TooManyRequests | BodyTooSlow | Disconnected | BufferFull | Busy, lane: Name, headers: Headers
 ) -> Response:
     """Return the error response for a request that was refused before it reached a thread."""
     own_id = request_id(headers.get("x-request-id", ""))
@@ -154,7 +154,7 @@ def _refuse(
         reason, answer = "body_too_slow", error_statuses.by_status(408)
     elif isinstance(refusal, Disconnected):
         reason, answer = "body_broke_off", error_statuses.by_status(400)
-    elif isinstance(refusal, NoRoom):
+    elif isinstance(refusal, BufferFull):
         reason, answer = "no_room", error_statuses.by_status(503)
     else:
         reason, answer = refusal.reason.value, error_statuses.by_status(503)
@@ -163,7 +163,7 @@ def _refuse(
     extra = {"X_Request_ID": own_id}
     if answer.status == 503:
         extra["Retry_After"] = str(RETRY_AFTER_SECONDS)
-    if isinstance(refusal, BodyTooSlow | Disconnected | NoRoom):
+    if isinstance(refusal, BodyTooSlow | Disconnected | BufferFull):
         # The rest of the body is not read, so the connection cannot be reused.
         extra["Connection"] = "close"
     if "text/html" in headers.get("accept", "") and not path.startswith(JSON_PREFIXES):

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from multitask.web.server.memory_budget import Room
+from multitask.web.server.memory_budget import BufferBudget
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-# Bytes of each body that are not counted, so that small requests are accepted even when the room is used up.
+# Bytes of each body that are not counted, so that small requests are accepted even when the budget is used up.
 ALLOWANCE_BYTES: Final = 16_384
 
 
@@ -24,7 +24,7 @@ class Disconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A complete body, and how many bytes of the room it takes until `let_go`."""
+    """A complete body, and how many bytes of the budget it takes until `let_go`."""
 
     content: bytes = b""
     taken: int = 0
@@ -38,19 +38,19 @@ NONE: Final = Body()
 
 
 class Reader:
-    """Reads bodies of at most `largest` bytes within `seconds`, all together within `room_bytes` of memory."""
+    """Reads bodies of at most `largest` bytes within `seconds`, all together within `total_bytes` of memory."""
 
-    def __init__(self, *, largest: int, seconds: float, room_bytes: int) -> None:
+    def __init__(self, *, largest: int, seconds: float, total_bytes: int) -> None:
         """Store the limits."""
         self._largest, self._seconds = largest, seconds
-        self.room = Room(room_bytes)
+        self.budget = BufferBudget(total_bytes)
         self.unfinished = 0
 
     async def read(self, headers: dict[str, str], receive: Receive, network: str) -> Body:
         """Return the complete body; call `let_go` with it at the end of the request.
 
         Bodies that Django refuses by their headers are not read: those with a declared length above the limit and
-        those without a declared length. Raises BodyTooSlow, NoRoom or Disconnected.
+        those without a declared length. Raises BodyTooSlow, BufferFull or Disconnected.
         """
         declared = _declared(headers)
         if not 0 < declared <= self._largest:
@@ -65,8 +65,8 @@ class Reader:
             self.unfinished -= 1
 
     def let_go(self, body: Body, network: str) -> None:
-        """Release the room that a body took."""
-        self.room.give_back(network, body.taken)
+        """Return the bytes of a body to the budget."""
+        self.budget.give_back(network, body.taken)
 
     async def _read(self, receive: Receive, declared: int, network: str) -> Body:
         parts: list[bytes] = []
@@ -80,10 +80,10 @@ class Reader:
                 if size < declared and not message.get("more_body", False):
                     raise Disconnected
                 counted = max(0, size - ALLOWANCE_BYTES) - taken
-                self.room.take(network, counted)
+                self.budget.take(network, counted)
                 taken += counted
         except BaseException:
-            self.room.give_back(network, taken)
+            self.budget.give_back(network, taken)
             raise
         return Body(b"".join(parts), taken)
 

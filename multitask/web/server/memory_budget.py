@@ -4,16 +4,16 @@ import threading
 from collections import Counter
 from typing import Final
 
-# One network may take this fraction of the room: a quarter.
+# One network may take this fraction of the budget: a quarter.
 SHARE_OF_ONE: Final = 4
 
 
-class NoRoom(Exception):
-    """The room, or the share of one network, is used up."""
+class BufferFull(Exception):
+    """The budget, or the share of one network, is used up."""
 
 
-class Room:
-    """A number of bytes, with a limit for each network. Safe to use from threads and the event loop."""
+class BufferBudget:
+    """A budget of bytes, in total and per network. Safe to use from threads and the event loop."""
 
     def __init__(self, total_bytes: int) -> None:
         """Start empty."""
@@ -24,12 +24,12 @@ class Room:
         self._taken_by: Counter[str] = Counter()
 
     def take(self, network: str, size: int) -> None:
-        """Take `size` bytes for a network. Raises NoRoom."""
+        """Take `size` bytes for a network. Raises BufferFull."""
         if not size:
             return
         with self._lock:
             if self.taken + size > self._total or self._taken_by[network] + size > self._most_of_one:
-                raise NoRoom
+                raise BufferFull
             self.taken += size
             self._taken_by[network] += size
 
@@ -45,18 +45,18 @@ class Room:
 
 
 class Share:
-    """The bytes that one response has taken from a room."""
+    """The bytes that one response has taken from a budget."""
 
-    def __init__(self, room: Room, network: str) -> None:
+    def __init__(self, budget: BufferBudget, network: str) -> None:
         """Start with no bytes taken."""
-        self._room, self._network, self._taken = room, network, 0
+        self._budget, self._network, self._taken = budget, network, 0
 
     def take(self, size: int) -> None:
-        """Take `size` bytes more. Raises NoRoom."""
-        self._room.take(self._network, size)
+        """Take `size` bytes more. Raises BufferFull."""
+        self._budget.take(self._network, size)
         self._taken += size
 
     def give_back(self) -> None:
         """Release everything that was taken; further calls have no effect."""
         size, self._taken = self._taken, 0
-        self._room.give_back(self._network, size)
+        self._budget.give_back(self._network, size)

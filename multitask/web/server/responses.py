@@ -22,7 +22,7 @@ PIECE_BYTES: Final = 65_536
 class Response:
     """A complete response, with its body in memory or in a temporary file.
 
-    `share` is the room that the file takes until it is closed.
+    `share` is what the file takes from the budget until it is closed.
     """
 
     status: int
@@ -41,7 +41,7 @@ class Response:
                 await send(message)
 
     def close(self) -> None:
-        """Close and delete the file, and release its room."""
+        """Close and delete the file, and return its bytes to the budget."""
         if self.file is not None:
             self.file.close()
         if self.share is not None:
@@ -58,7 +58,7 @@ class Response:
 
 
 def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], share: Share) -> Response:
-    """Collect the complete body of a WSGI response; `share` is for its file. Raises NoRoom."""
+    """Collect the complete body of a WSGI response; `share` is for its file. Raises BufferFull."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     content, file, size = _spooled(body, share)
     if not any(name == b"content-length" for name, _ in raw) and int(status[:3]) not in {204, 304}:
@@ -67,7 +67,7 @@ def collect(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], 
 
 
 def _spooled(body: Iterable[bytes], share: Share) -> tuple[bytes, IO[bytes] | None, int]:
-    """Return the body in memory or in a file, and its size. On an error the file is closed and the room released."""
+    """Return the body in memory or in a file, and its size. On an error the file is closed and its bytes released."""
     pieces: list[bytes] = []
     size, file = 0, None
     try:

@@ -10,11 +10,11 @@ import structlog
 
 from multitask.web.api import error_statuses
 from multitask.web.server import responses
-from multitask.web.server.memory_budget import NoRoom, Share
+from multitask.web.server.memory_budget import BufferFull, Share
 from multitask.web.server.responses import Response
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Done = Callable[[Response | NoRoom], None]
+Done = Callable[[Response | BufferFull], None]
 
 log = structlog.get_logger(__name__)
 
@@ -32,17 +32,17 @@ class Threads:
     def run(self, environ: dict[str, Any], share: Share, done: Done) -> None:
         """Run a request in a free thread; `done` is called in the running event loop with the complete response.
 
-        `share` is for the file of a large response; if it has no room, `done` is called with NoRoom.
+        `share` is for the file of a large response; if the budget is used up, `done` is called with BufferFull.
         """
         self._orders.put((environ, share, asyncio.get_running_loop(), done))
 
     def _work(self) -> None:
         while True:
             environ, share, loop, done = self._orders.get()
-            response: Response | NoRoom
+            response: Response | BufferFull
             try:
                 response = respond(self._application, environ, share)
-            except NoRoom as refusal:
+            except BufferFull as refusal:
                 response = refusal
             try:
                 loop.call_soon_threadsafe(done, response)
@@ -56,7 +56,7 @@ class Threads:
 def respond(application: WsgiApplication, environ: dict[str, Any], share: Share) -> Response:
     """Return the complete response of a WSGI application; an exception is logged and becomes an error response.
 
-    Raises NoRoom if the file of a large response has no room.
+    Raises BufferFull if the budget for files is used up.
     """
     begun: tuple[str, list[tuple[str, str]]] = ("500 Internal Server Error", [])
 
@@ -72,7 +72,7 @@ def respond(application: WsgiApplication, environ: dict[str, Any], share: Share)
             close = getattr(body, "close", None)
             if close is not None:
                 close()
-    except NoRoom:
+    except BufferFull:
         raise
     except Exception as error:
         log.exception("response_broke_off", path=environ["PATH_INFO"])

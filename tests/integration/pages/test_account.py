@@ -199,7 +199,7 @@ def test_a_stored_zone_that_is_not_known_counts_as_utc(browser: Client, ada: Use
     assert "· UTC" in text_of(browser.get("/transactions/statement/"))
     assert browser.get("/payments/wallet/transactions/?from=2026-01-15").status_code == 200
     ada.refresh_from_db()
-    with mail.spoken_to(ada):
+    with mail.in_language_of(ada):
         assert timezone.get_current_timezone_name() == "UTC"
 
 

@@ -266,7 +266,7 @@ def faulty_emails() -> Iterator[str]:
             yield f"notice {notice.kind}: {type(error).__name__}: {error}"
     for user, kind in itertools.product(User.objects.all()[:2], account_emails.KINDS):
         try:
-            with mail.spoken_to(user):
+            with mail.in_language_of(user):
                 account_emails.written(
                     user, account_emails.said(kind, user, "ada@example.com"), message_id="x", to="ada@example.com"
                 )

@@ -146,12 +146,12 @@ def test_a_dispute_says_that_withdrawals_wait_and_where_to_look(world: World, si
     assert f'href="/tasks/{job.task_id}/payment/"' in answer.content.decode()
 
 
-def _holds(world: World, freelancer: Actor) -> list[pending_reasons.Hold]:
+def _holds(world: World, freelancer: Actor) -> list[pending_reasons.PendingAmount]:
     account = ConnectedAccount.objects.get(user_id=user_id(freelancer))
-    found = pending_reasons.standing(
+    found = pending_reasons.pending_funds(
         user_id=user_id(freelancer), account=account, now=world.now, zone=dates.reader_zone()
     )
-    return found.holds
+    return found.amounts
 
 
 # -- how it grew

@@ -245,14 +245,14 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
 def test_waking_lets_only_ones_own_operations_go(world: World) -> None:
     mine = world.released(freelancer=world.freelancer(onboarded=False))
     other = world.released(freelancer=world.freelancer(onboarded=False))
-    assert engine.wake(user_id(mine.freelancer), now=world.now) == 1
+    assert engine.retry_waiting(user_id(mine.freelancer), now=world.now) == 1
     assert (mine.transfer.hold, other.transfer.hold) == ("", "awaits_account")
-    assert engine.wake(user_id(mine.freelancer), now=world.now) == 0
+    assert engine.retry_waiting(user_id(mine.freelancer), now=world.now) == 0
 
 
 def test_what_is_woken_too_early_is_held_again(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
-    engine.wake(user_id(job.freelancer), now=world.now)
+    engine.retry_waiting(user_id(job.freelancer), now=world.now)
     world.work()
     assert (job.transfer.hold, job.transfer.attempts) == ("awaits_account", 0)
 

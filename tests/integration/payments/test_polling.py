@@ -189,7 +189,7 @@ def test_a_chargeback_of_somebody_elses_payment_is_passed_over(world: World) -> 
     contest(world, world.funded())
     Payment.objects.update(provider_payment_id="pi_another", provider_collection_id="ch_another")
 
-    assert list(polling.unheard_of(now=MIDNIGHT + HOUR)) == []
+    assert list(polling.changed_chargebacks(now=MIDNIGHT + HOUR)) == []
 
 
 def test_a_chargeback_in_money_that_we_have_no_units_for_hides_no_other(world: World, settings: Settings) -> None:
@@ -223,10 +223,10 @@ def test_an_undecided_chargeback_is_asked_about_for_as_long_as_the_bank_takes(wo
 def test_an_outage_of_weeks_hides_no_chargeback(world: World) -> None:
     dispute_id = contest(world, world.funded())
 
-    found = [event.object_id for event in polling.unheard_of(now=MIDNIGHT + 20 * DAY)]
+    found = [event.object_id for event in polling.changed_chargebacks(now=MIDNIGHT + 20 * DAY)]
 
     assert found == [dispute_id]
-    assert list(polling.unheard_of(now=MIDNIGHT + 20 * DAY + HOUR)) == []
+    assert list(polling.changed_chargebacks(now=MIDNIGHT + 20 * DAY + HOUR)) == []
 
 
 def test_a_list_of_chargebacks_that_is_not_answered_keeps_nothing_waiting(world: World) -> None:

@@ -114,8 +114,10 @@ def test_money_without_a_bank_in_its_currency_stays_pending_until_there_is_one(w
 
 def reasons(world: World, freelancer: Any) -> list[tuple[Reason, Money]]:
     account = onboarding.account_of(user_id(freelancer))
-    found = pending_reasons.standing(user_id=user_id(freelancer), account=account, now=world.now, zone=ZoneInfo("UTC"))
-    return [(hold.reason, hold.amount) for hold in found.holds]
+    found = pending_reasons.pending_funds(
+        user_id=user_id(freelancer), account=account, now=world.now, zone=ZoneInfo("UTC")
+    )
+    return [(hold.reason, hold.amount) for hold in found.amounts]
 
 
 def test_a_bank_whose_news_was_lost_is_found_by_the_poll(world: World) -> None:

@@ -257,9 +257,9 @@ def test_old_answers_are_deleted_and_what_is_being_worked_on_is_kept() -> None:
     _send(user, "old", Counter())
     _send(user, "new", Counter())
     now = timezone.now()
-    IdempotencyRecord.objects.filter(key="old").update(created_at=now - idempotency.KEPT * 2)
+    IdempotencyRecord.objects.filter(key="old").update(created_at=now - idempotency.KEY_LIFETIME * 2)
     assert idempotency.purge(now=now) == 0, "its lock has not run out for long enough"
-    IdempotencyRecord.objects.filter(key="old").update(locked_until=now - idempotency.KEPT * 2)
+    IdempotencyRecord.objects.filter(key="old").update(locked_until=now - idempotency.KEY_LIFETIME * 2)
     assert idempotency.purge(now=now) == 1
     assert IdempotencyRecord.objects.get().key == "new"
 
@@ -269,7 +269,7 @@ def test_deleting_while_a_retry_takes_over_loses_no_request_key() -> None:
     """Either the retry finds the old record and its request key, or it begins with a new record."""
     user = _user()
     for number in range(10):
-        key, long_ago, execute = f"k{number}", timezone.now() - idempotency.KEPT * 2, Counter()
+        key, long_ago, execute = f"k{number}", timezone.now() - idempotency.KEY_LIFETIME * 2, Counter()
         record = IdempotencyRecord.objects.create(
             user=user,
             key=key,

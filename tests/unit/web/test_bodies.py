@@ -14,14 +14,14 @@ from multitask.web.server.bodies import (
     Reader,
     Receive,
 )
-from multitask.web.server.memory_budget import NoRoom
+from multitask.web.server.memory_budget import BufferFull
 from tests.unit.web import virtual_time
 
 SECONDS = 20.0
 
 
-def reader(room_bytes: int = 1_000_000) -> Reader:
-    return Reader(largest=100_000, seconds=SECONDS, room_bytes=room_bytes)
+def reader(total_bytes: int = 1_000_000) -> Reader:
+    return Reader(largest=100_000, seconds=SECONDS, total_bytes=total_bytes)
 
 
 def pieces(*sent: bytes, pause: float = 0.0, ends: bool = True) -> Receive:
@@ -53,7 +53,7 @@ def test_a_body_that_never_ends_is_given_up() -> None:
     bodies = reader()
     with pytest.raises(BodyTooSlow):
         read(pieces(b"{", ends=False), 500, bodies)
-    assert bodies.unfinished == bodies.room.taken == 0
+    assert bodies.unfinished == bodies.budget.taken == 0
 
 
 def test_a_body_in_drops_has_no_more_time_than_another() -> None:
@@ -76,7 +76,7 @@ def test_what_is_refused_by_its_headers_is_not_read(length: str) -> None:
 
 def test_unfinished_bodies_have_a_bound_in_all_and_for_each_address() -> None:
     async def story() -> None:
-        bodies = reader(room_bytes=200_000)
+        bodies = reader(total_bytes=200_000)
         headers = {"content-length": "90000"}
 
         async def send(address: str) -> Body:
@@ -85,12 +85,12 @@ def test_unfinished_bodies_have_a_bound_in_all_and_for_each_address() -> None:
         loop = asyncio.get_running_loop()
         first = loop.create_task(send("a"))
         await asyncio.sleep(1)
-        assert bodies.room.taken == 60_000 - ALLOWANCE_BYTES
-        with pytest.raises(NoRoom):
+        assert bodies.budget.taken == 60_000 - ALLOWANCE_BYTES
+        with pytest.raises(BufferFull):
             await send("a")
         others = [loop.create_task(send(address)) for address in "bcd"]
         await asyncio.sleep(1)
-        with pytest.raises(NoRoom):
+        with pytest.raises(BufferFull):
             await send("e")
         small = await bodies.read({"content-length": "500"}, pieces(b"x" * 500), "e")
         assert small.taken == 0
@@ -98,7 +98,7 @@ def test_unfinished_bodies_have_a_bound_in_all_and_for_each_address() -> None:
         for task in (first, *others):
             with pytest.raises(BodyTooSlow):
                 await task
-        assert bodies.room.taken == 0
+        assert bodies.budget.taken == 0
 
     virtual_time.run(story())
 
@@ -107,8 +107,8 @@ def test_a_large_body_takes_room_until_it_is_let_go() -> None:
     async def story() -> None:
         bodies = reader()
         body = await bodies.read({"content-length": "60000"}, pieces(b"x" * 60_000), "a")
-        assert bodies.room.taken == body.taken > 0
+        assert bodies.budget.taken == body.taken > 0
         bodies.let_go(body, "a")
-        assert bodies.room.taken == 0
+        assert bodies.budget.taken == 0
 
     virtual_time.run(story())

@@ -8,15 +8,15 @@ import pytest
 from django.db import OperationalError
 
 from multitask.web.server import responses, threads
-from multitask.web.server.memory_budget import NoRoom, Room, Share
+from multitask.web.server.memory_budget import BufferBudget, BufferFull, Share
 from multitask.web.server.responses import IN_MEMORY_BYTES, Response
 from tests.unit.web import virtual_time
 
 MEGABYTE = b"x" * 1_000_000
 
 
-def share(room: Room | None = None, network: str = "192.0.2.1") -> Share:
-    return Share(room or Room(100_000_000), network)
+def share(budget: BufferBudget | None = None, network: str = "192.0.2.1") -> Share:
+    return Share(budget or BufferBudget(100_000_000), network)
 
 
 def collected(*pieces: bytes, of: Share | None = None) -> Response:
@@ -61,21 +61,21 @@ def test_a_reader_who_takes_nothing_is_given_up(body: bytes) -> None:
 
 
 def test_files_have_a_bound_in_all_and_for_each_network_until_they_are_closed() -> None:
-    room = Room(4_000_000)
-    first = collected(MEGABYTE, of=share(room, "a"))
-    assert room.taken == len(MEGABYTE)
-    with pytest.raises(NoRoom):
-        collected(*[b"x" * 1_000] * 1_000, of=share(room, "a"))
-    others = [collected(MEGABYTE, of=share(room, network)) for network in "bcd"]
-    with pytest.raises(NoRoom):
-        collected(MEGABYTE, of=share(room, "e"))
-    assert collected(b"small", of=share(room, "e")).content == b"small"
-    assert room.taken == 4_000_000
+    budget = BufferBudget(4_000_000)
+    first = collected(MEGABYTE, of=share(budget, "a"))
+    assert budget.taken == len(MEGABYTE)
+    with pytest.raises(BufferFull):
+        collected(*[b"x" * 1_000] * 1_000, of=share(budget, "a"))
+    others = [collected(MEGABYTE, of=share(budget, network)) for network in "bcd"]
+    with pytest.raises(BufferFull):
+        collected(MEGABYTE, of=share(budget, "e"))
+    assert collected(b"small", of=share(budget, "e")).content == b"small"
+    assert budget.taken == 4_000_000
 
     for response in (first, *others):
         response.close()
         response.close()
-    assert room.taken == 0
+    assert budget.taken == 0
 
 
 def test_a_large_body_that_breaks_off_takes_no_room() -> None:
@@ -83,9 +83,9 @@ def test_a_large_body_that_breaks_off_takes_no_room() -> None:
         yield MEGABYTE
         raise ValueError
 
-    room = Room(4_000_000)
-    assert threads.respond(answering(Body(pieces())), {"PATH_INFO": "/"}, share(room)).status == 500
-    assert room.taken == 0
+    budget = BufferBudget(4_000_000)
+    assert threads.respond(answering(Body(pieces())), {"PATH_INFO": "/"}, share(budget)).status == 500
+    assert budget.taken == 0
 
 
 def test_each_cookie_keeps_its_header() -> None:

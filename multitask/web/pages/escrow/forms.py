@@ -42,4 +42,4 @@ class AnswerForm(ReasonForm):
 class DisputeForm(ReasonForm):
     """The reason of a dispute."""
 
-    reason = TextField(label=_("What is the matter?"), lines=True, max_length=2000)
+    reason = TextField(label=_("What is the problem?"), lines=True, max_length=2000)

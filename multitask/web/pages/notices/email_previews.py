@@ -62,9 +62,9 @@ def letter(request: HttpRequest, kind: str, form: str, language: str) -> HttpRes
     if user is None or kind not in account_emails.KINDS:
         raise Http404
     user.language = _known(language)
-    with mail.spoken_to(user):
-        said = account_emails.said(kind, user, user.email)
-        harmless = mail.Said(said.title, said.text, f"/dev/emails/#{kind}", said.button)
+    with mail.in_language_of(user):
+        content = account_emails.message_text(kind, user, user.email)
+        harmless = mail.MessageText(content.title, content.text, f"/dev/emails/#{kind}", content.button)
         return _shown(account_emails.written(user, harmless, message_id="preview"), form)
 
 

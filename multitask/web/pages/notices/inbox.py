@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from multitask.payments.models import Notice
 from multitask.payments.notices import notices, wording
-from multitask.users.mail import Said
+from multitask.users.mail import MessageText
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 
 PER_PAGE: Final = 20
@@ -22,7 +22,7 @@ _LONGEST_ID: Final = 18
 class NoticeView:
     """One notice for display, and whether it was unread."""
 
-    message: Said
+    message: MessageText
     at: datetime
     is_unread: bool
 

@@ -79,12 +79,14 @@ def _bar(held: Balances) -> list[dict[str, Any]]:
 def _of_freelancer(request: HttpRequest, account: ConnectedAccount | None) -> dict[str, Any]:
     """Return why money is pending, and the newest withdrawals."""
     user = user_of(request)
-    standing = pending_reasons.standing(user_id=user.pk, account=account, now=timezone.now(), zone=dates.reader_zone())
+    pending = pending_reasons.pending_funds(
+        user_id=user.pk, account=account, now=timezone.now(), zone=dates.reader_zone()
+    )
     newest = access.visible_withdrawals(actor_of(request)).order_by("-pk")[:LATEST]
     return {
-        "holds": [{"hold": hold, "text": labels.pending_reason(hold.reason)} for hold in standing.holds],
-        "blocks": standing.blocks,
-        "is_cut": standing.is_cut,
+        "holds": [{"hold": hold, "text": labels.pending_reason(hold.reason)} for hold in pending.amounts],
+        "blocks": pending.blocks,
+        "is_cut": pending.is_cut,
         "withdrawals": [withdrawals.view(withdrawal) for withdrawal in newest],
     }
 
