@@ -9,7 +9,7 @@ _LARGE_BYTES: Final = 1 << 20
 
 
 def return_large_blocks() -> None:
-    """Let glibc return large blocks to the system as soon as they are free.
+    """Make glibc return large blocks to the system as soon as they are free.
 
     By default glibc raises its threshold after the first such block and keeps later ones, up to 32 MiB per thread.
     Hashing a password takes 19 MiB: after logins in eight threads the process held 245 to 264 MB, with this setting

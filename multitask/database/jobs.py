@@ -55,7 +55,7 @@ def batches(row_ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]
 
 
 class _Waits(Subquery):
-    """Whether a subquery has rows, in a form that PostgreSQL does not turn into a join."""
+    """A condition that a subquery has rows, in a form that PostgreSQL does not turn into a join."""
 
     template = "((SELECT count(*) FROM (%(subquery)s) AS found) > 0)"
     output_field = BooleanField()

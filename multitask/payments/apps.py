@@ -4,13 +4,13 @@ from django.apps import AppConfig
 
 
 class PaymentsConfig(AppConfig):
-    """Connects what payments adds to the rooms below and to the operation engine, in every process."""
+    """Registers operation handlers, carriers of approved decisions and invariants, in every process."""
 
     name = "multitask.payments"
     label = "payments"
 
     def ready(self) -> None:
-        """Install handlers, carriers and the checks of the books."""
+        """Install handlers, carriers and invariants."""
         from multitask.payments import operation_handlers
         from multitask.payments.authorization import approvals
         from multitask.payments.books import invariants

@@ -13,7 +13,7 @@ from multitask.providers.stripe.configuration import Configuration
 def get(name: str | None = None) -> Provider:
     """Return the provider with this name, or the one that is used by default.
 
-    Rows name the provider that they were made with and keep it. Raises ImproperlyConfigured for an unknown name.
+    Each row stores the provider that it was created with. Raises ImproperlyConfigured for an unknown name.
     """
     wanted = settings.PAYMENT_PROVIDER if name is None else name
     if wanted != StripeProvider.name:

@@ -1,4 +1,4 @@
-"""Guards every call to a provider: how many at once, how long, and none while the provider does not answer.
+"""A circuit breaker and limits for calls to providers: how many at once, for how long, and none during an outage.
 
 A request of a person holds a thread of the web server while it waits for a provider, so requests get shorter
 timeouts than jobs, and only so many may wait at once. A provider that has stopped answering is left alone for a
@@ -37,7 +37,7 @@ _in_request: ContextVar[bool] = ContextVar("in_request", default=False)
 
 @contextmanager
 def from_request() -> Iterator[None]:
-    """Make the calls inside the block as those of a request that a person waits for."""
+    """Treat calls inside the block as part of a request that a user waits for."""
     token = _in_request.set(True)
     try:
         yield
@@ -46,7 +46,7 @@ def from_request() -> Iterator[None]:
 
 
 def is_from_request() -> bool:
-    """Whether the present call belongs to a request rather than to a job."""
+    """Return whether the current call belongs to a request rather than to a job."""
     return _in_request.get()
 
 
@@ -54,7 +54,7 @@ class Breaker:
     """Refuses calls to a provider that does not answer. One per provider and process."""
 
     def __init__(self, provider: str) -> None:
-        """Begin closed."""
+        """Start closed."""
         self.provider = provider
         self._lock = threading.Lock()
         self.reset()
@@ -76,7 +76,7 @@ class Breaker:
         raise self._refusal(left)
 
     def admit(self) -> bool:
-        """Let a call through and return whether it tries if the provider is back. Raises Unavailable to wait."""
+        """Admit a call; return whether it is the trial call of an open breaker. Raises Unavailable if it must wait."""
         with self._lock:
             left = self._left()
             if left is None:
@@ -96,14 +96,14 @@ class Breaker:
         return Unavailable("provider_not_answering", "The payment provider does not answer.", retry_after=wait)
 
     def answered(self) -> None:
-        """Note that the provider answered a call, whatever it said."""
+        """Record that the provider answered a call, with any result."""
         with self._lock:
             if self._open_until is not None:
                 log.warning("provider_breaker_closed", provider=self.provider)
             self.reset()
 
     def unanswered(self, *, was_trial: bool) -> None:
-        """Note that a call was not answered."""
+        """Record that a call was not answered."""
         with self._lock:
             self._failures += 1
             if was_trial:
@@ -117,17 +117,17 @@ class Breaker:
             log.error("provider_breaker_opened", provider=self.provider, seconds=self._pause)
 
     def abandoned(self, *, was_trial: bool) -> None:
-        """Note that a call ended without having reached the provider."""
+        """Record that a call ended without reaching the provider."""
         if was_trial:
             with self._lock:
                 self._is_trying = False
 
 
 class Guard:
-    """What every call to one provider passes."""
+    """Limits and circuit breaker of one provider; every call passes through it."""
 
     def __init__(self, provider: str, *, requests_at_once: int) -> None:
-        """Allow so many calls of requests at once; jobs are bounded by their own threads."""
+        """Limit the concurrent calls of requests; jobs are limited by their threads."""
         self.provider = provider
         self.breaker = Breaker(provider)
         self._turns = threading.BoundedSemaphore(requests_at_once)
@@ -173,7 +173,7 @@ class Guard:
 
 
 def _outcome(error: ProviderError) -> str:
-    """Return how a call ended: a replayed failure, a refusal and a rate limit are answers."""
+    """Return the outcome of a call for the breaker: replayed failures, refusals and rate limits count as answers."""
     if isinstance(error, Unknown):
         return "answered_from_memory" if error.replayed else "unanswered"
     if isinstance(error, Unavailable) and error.code == "sent_too_late":

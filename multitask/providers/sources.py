@@ -1,4 +1,4 @@
-"""The shape of what a provider has browsers load, for the content security policy."""
+"""The sources that a provider has browsers load from, for the content security policy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ class BrowserSources:
 
     @classmethod
     def joined(cls, parts: Iterable["BrowserSources"]) -> "BrowserSources":
-        """Return what several providers need, each origin once."""
+        """Return the sources of several providers, each origin once."""
         known = list(parts)
 
         def all_of(name: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""Registers the users room with Django."""
+"""The Django app of users."""
 
 from django.apps import AppConfig
 
 
 class UsersConfig(AppConfig):
-    """Holds the project's own user model."""
+    """The app with the project's user model."""
 
     name = "multitask.users"
     label = "users"

@@ -11,11 +11,10 @@ from multitask.users.models import User
 
 
 class UsernameOrEmailBackend(ModelBackend):
-    """The same rules as the API's login: both names, the same throttle, active users alone.
+    """The same rules as the API's login: both names, the same throttle, active users only.
 
-    A form that knows only names and passwords lets nobody in who has a second factor: they sign in
-    on our own page, which asks for it. The request, typed loosely as views' types belong to other
-    rooms, says the address.
+    Users with a second factor are refused, since the form does not ask for a code; they sign in
+    on our own page. The request provides the client's address.
     """
 
     def authenticate(

@@ -1,9 +1,9 @@
-"""The base of what the users room refuses; each refusal lives beside its rule."""
+"""The base class of errors about users; each error is defined beside its rule."""
 
 from multitask.errors import DomainError
 
 
 class UserError(DomainError):
-    """Any refusal about an account, a role or a session."""
+    """The base class of errors about an account, a role or a session."""
 
     code = "user_refused"

@@ -49,15 +49,15 @@ def prove_code(*, proof: Proof, actor: Actor, now: datetime, code: str | None) -
 
 @transactional
 def begin(*, proof: Proof, now: datetime, lifetime: timedelta) -> RefreshToken:
-    """Begin a session of tokens. Raises InvalidCredentials if what was proved does not stand any more."""
+    """Begin a session of tokens. Raises InvalidCredentials if the proof is no longer valid."""
     insist(proof)
     return sessions.begin(user_id=proof.user.pk, now=now, lifetime=lifetime, proved_by=proof.proved_by)
 
 
 def insist(proof: Proof) -> User:
-    """Lock the user in the caller's transaction and insist that what was proved still stands.
+    """Lock the user in the caller's transaction and require that the proof is still valid.
 
-    Raises InvalidCredentials: the same answer as if it had been proved too late.
+    Raises InvalidCredentials if it is not.
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=proof.user.pk, is_active=True).first()
     if user is None or user.get_session_auth_hash() != proof.user.get_session_auth_hash():

@@ -43,7 +43,7 @@ def release_from_closed(address: str) -> None:
 
 
 def take_room(*, address: str, ip: str | None, now: datetime) -> None:
-    """Count a letter that a visitor has sent to an address of his choice. Raises TooManyAttempts."""
+    """Count a letter that a visitor requests to any address. Raises TooManyAttempts."""
     throttle.begin(identifier=address, ip=ip, now=now, limits=_LETTERS, purpose="mailbox")
 
 

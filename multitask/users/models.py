@@ -27,7 +27,7 @@ class StaffRole(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users for Django's own commands; people register through `accounts`."""
+    """Creates users for Django's own commands; people register through `accounts`."""
 
     def create_user(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a user with a hashed password; the address counts as confirmed. Raises ValidationError."""
@@ -125,7 +125,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email_confirmed_at is not None
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Make what a page's session keeps: it counts no more once the password changes or all sessions were ended."""
+        """Return the hash that page sessions store; it changes with the password and when all sessions end."""
         if not self.session_epoch:
             # As Django does it: sessions from before there was an epoch go on.
             return str(super()._get_session_auth_hash(secret=secret))  # type: ignore[misc]
@@ -183,7 +183,7 @@ class LoginAttempt(models.Model):
     succeeded = models.BooleanField(default=False)
 
     class Meta:
-        """Both counts that the throttle makes are served by an index."""
+        """An index for each count of the throttle."""
 
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["ip", "attempted_at"], name="users_attempt_ip"),

@@ -15,12 +15,12 @@ _UPPER_TO_LOWER: Final = {ord(letter): letter.lower() for letter in "ABCDEFGHIJK
 
 
 def folded(name: str) -> str:
-    """Return a name with its capital letters of ASCII made small; every other character stays."""
+    """Return a name with its ASCII letters in lower case; other characters stay as they are."""
     return name.translate(_UPPER_TO_LOWER)
 
 
 def email(written: str) -> str | None:
-    """Return the normal form of an email address, or None for what is none.
+    """Return the normal form of an email address, or None if the text is not one.
 
     The part before the @ is ASCII in lower case. The domain is in its ASCII form (IDNA 2008, with the mapping of
     UTS 46 that browsers use) in lower case. A quoted part before the @ would be a second spelling of a mailbox, and
@@ -40,7 +40,7 @@ def email(written: str) -> str | None:
 
 
 def key(name: str) -> str:
-    """Return what attempts under a name are counted by: any two spellings that find the same account are one."""
+    """Return the key by which attempts under a name are counted: the same for all spellings that find one account."""
     return email(name) or folded(name)
 
 

@@ -1,6 +1,6 @@
 """The one place that sends emails: each at most once, and again only when the server certainly refused it.
 
-What an email is recorded in differs (`Email`): a notice in its row, a letter in its job.
+Its record (`Email`) is the row of a notice or the job of a letter.
 """
 
 import smtplib
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(StrEnum):
-    """What became of an attempt to send an email."""
+    """The outcome of an attempt to send an email."""
 
     SENT = "sent"
     LATER = "later"  # Refused for now: try again after the pause that belongs to the attempt.
@@ -96,7 +96,7 @@ class _Refused(Exception):
 
 
 def _hand_over(message: EmailMultiAlternatives) -> None:
-    """Hand a message to the mail server. Raises _Refused, or what leaves the outcome unknown."""
+    """Send a message to the mail server. Raises _Refused; any other error leaves the outcome unknown."""
     connection = get_connection()
     try:
         connection.open()

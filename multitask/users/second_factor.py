@@ -1,7 +1,7 @@
 """A second factor: codes from an app (TOTP), and recovery codes for a lost phone.
 
-The library keeps the secrets and computes the codes; counting tries, using each code once and
-choosing the moment are done here, as commands are given theirs.
+The library stores the secrets and computes the codes; this module counts attempts, accepts each
+code once and passes `now`, like other commands.
 """
 
 import base64
@@ -165,7 +165,7 @@ def switch_off(*, actor: Actor, now: datetime, code: str) -> None:
 
 
 def remove(*, actor: Actor, now: datetime, user_id: int) -> None:
-    """Remove the second factor of a user who lost it, after staff has verified who asks.
+    """Remove the second factor of a user who lost it, after staff has verified the user's identity.
 
     Raises NotAllowed, ProofNeeded, UnknownUser or NotOn.
     """

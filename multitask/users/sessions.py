@@ -46,7 +46,7 @@ def begin(*, user_id: int, now: datetime, lifetime: timedelta, proved_by: int | 
 
 
 def proved(*, family: uuid.UUID, proved_by: int | None) -> None:
-    """Note that a session was proved by a second factor."""
+    """Record that a session was proved by a second factor."""
     RefreshToken.objects.filter(family=family).update(proved_by=proved_by)
 
 

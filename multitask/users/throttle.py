@@ -56,7 +56,7 @@ class TooManyAttempts(UserError):
     message = "Too many attempts. Wait a while, then try again."
 
     def __init__(self, *, retry_after: int) -> None:
-        """Keep the seconds to wait."""
+        """Store the seconds to wait."""
         super().__init__()
         self.retry_after = retry_after
 

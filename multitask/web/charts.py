@@ -19,7 +19,7 @@ _LEAST: Final = 2  # so that a small amount is visible
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of things at a moment, or in the stretch that begins with it."""
+    """A number of things at a moment, or in the period that begins with it."""
 
     at: datetime
     amount: int
@@ -52,7 +52,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its place and size, and what it stands for."""
+    """One column: its place and size, and the value that it shows."""
 
     x: str
     y: str

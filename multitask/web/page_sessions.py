@@ -35,7 +35,7 @@ def renew(request: HttpRequest, user: User) -> bool:
 
 
 def end(request: HttpRequest) -> None:
-    """End the session of this request, also if it has got a new key meanwhile."""
+    """End the session of this request, even if it has a new key by now."""
     _delete(request.user.pk, request.session.session_key)
     logout(request)
 

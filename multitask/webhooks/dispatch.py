@@ -30,7 +30,7 @@ class NotOurs(Exception):
     """We did not create the object. `is_suspicious`: it concerns a connected account that we do not know."""
 
     def __init__(self, message: str, *, is_suspicious: bool) -> None:
-        """Keep the message."""
+        """Store the message."""
         super().__init__(message)
         self.is_suspicious = is_suspicious
 

@@ -1,4 +1,4 @@
-"""Confirmations of payments: what the provider says of a payment is applied here, and only here is an escrow funded."""
+"""Confirmations of payments: the provider's state of a payment is applied here, and only here is an escrow funded."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""One attempt at an operation: search where an earlier attempt may have had its effect, then call."""
+"""One attempt at an operation: search if an earlier attempt may have had an effect, then call."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -31,7 +31,7 @@ class Undecided(Exception):
 
 
 def make(handler: Handler, provider: Provider, operation: Operation, now: datetime, claimed_at: Moment) -> Any:
-    """Call; where an earlier attempt may have had its effect, look for that first. Raises TakenOver."""
+    """Make the call; if an earlier attempt may have had an effect, search for it first. Raises TakenOver."""
     if operation.is_uncertain:
         began = claimed_at
         with send_deadline.reporting(lambda: _renew_claim(operation, now, began)):
@@ -70,14 +70,14 @@ def _sending_time(provider: Provider) -> timedelta:
 
 
 def _renew_claim(operation: Operation, now: datetime, began: Moment) -> None:
-    """Begin the claim of `now` anew, since a search takes time. Raises TakenOver."""
+    """Renew the claim of `now`, since a search takes time. Raises TakenOver."""
     moment = now + began.age
     if not claimed_by(operation).update(sent_at=moment, next_attempt_at=moment + CLAIM):
         raise TakenOver
 
 
 def _look(handler: Handler, provider: Provider, operation: Operation) -> Found[Any] | None:
-    """Return what an earlier attempt has made, or None when that is certainly nothing.
+    """Return the object that an earlier attempt created, or None if it certainly created none.
 
     Raises Unknown when the provider cannot tell now, and Undecided when only staff can find out.
     """

@@ -1,4 +1,4 @@
-"""A clock that no change of the wall clock moves: seconds since this machine started, time spent suspended included.
+"""A clock independent of the wall clock: seconds since this machine started, including time spent suspended.
 
 Only moments of one process are compared, so it does not matter that each machine counts from its own start.
 """
@@ -11,7 +11,7 @@ Source = Callable[[], float]
 
 
 def _since_boot() -> float:
-    """Return seconds since the machine started; other systems than Linux have the monotonic clock instead."""
+    """Return seconds since the machine started; on other systems than Linux, the monotonic clock."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
@@ -26,7 +26,7 @@ def seconds() -> float:
 
 @contextmanager
 def using(source: Source) -> Iterator[None]:
-    """Read another clock inside the block, as a simulation with virtual time does."""
+    """Use another clock inside the block, as a simulation with virtual time does."""
     global _source
     earlier, _source = _source, source
     try:

@@ -55,7 +55,7 @@ def install(handlers: Mapping[str, Handler]) -> None:
 
 
 def connect(provider: Callable[[str], Provider]) -> None:
-    """Register how a provider is found by name; the providers' room does so when Django starts."""
+    """Register the function that returns a provider by name; `multitask.providers` does so when Django starts."""
     global _provider
     _provider = provider
 
@@ -101,7 +101,7 @@ def begin_claimed(
     sequence: int = 1,
     arguments: dict[str, Any] | None = None,
 ) -> "Call":
-    """Write the intent of a call that the caller makes itself right after its commit, as somebody waits for it.
+    """Write the intent of a call that the caller makes itself right after its commit, since a user is waiting.
 
     The operation is claimed from the start; the sweeper performs what a crash leaves behind. The caller has taken
     `send_deadline.moment()` before its transaction, and hands it to `answered`.
@@ -141,7 +141,7 @@ def latest(kind: str, subject_id: int) -> Operation | None:
 
 
 def perform(operation_id: int, *, now: datetime) -> Operation:
-    """Make the call unless it is done, held or under way elsewhere; return the operation as it then is."""
+    """Make the call unless it is done, held or claimed elsewhere; return the updated operation."""
     # Before the claim is committed: a process may be paused at that very moment.
     began = send_deadline.moment()
     operation, claimed = _claim(operation_id, now)
@@ -199,7 +199,7 @@ def require_answering(provider: str) -> None:
 
 
 def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
-    """Fail an operation under which nothing was ever sent; False when something was, or may have been."""
+    """Fail an operation under which nothing was ever sent; return False if something may have been sent."""
     unsent = Operation.objects.filter(pk=operation.pk, state=OperationState.PENDING.value, is_uncertain=False)
     withdrawn = unsent.update(
         state=OperationState.FAILED.value, finished_at=now, next_attempt_at=None, last_error_code=code
@@ -208,12 +208,12 @@ def withdraw(operation: Operation, *, code: str, now: datetime) -> bool:
 
 
 def release_claim(call: Call, *, now: datetime) -> None:
-    """Give back a claim under which nothing was sent, so that the next request need not wait for it to run out."""
+    """Release a claim under which nothing was sent, so that the next request need not wait until it expires."""
     claimed_by(call.operation).update(state=OperationState.PENDING.value, sent_at=None, next_attempt_at=now + CLAIM)
 
 
 def _outcome_elsewhere(operation: Operation) -> Operation:
-    """Wait for the answer to the same call that another request has under way, as after a double click.
+    """Wait for the outcome of the same call by another request, as after a double click.
 
     The wait is as long as that request waits for the provider.
     """
@@ -226,7 +226,7 @@ def _outcome_elsewhere(operation: Operation) -> Operation:
 
 @database.transactional
 def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
-    """Take the operation for this attempt; False when there is nothing to do or another attempt has it."""
+    """Claim the operation for this attempt; return False if there is nothing to do or another attempt has it."""
     seen = Operation.objects.get(pk=operation_id)
     # `retry_waiting` locks the account before the operation, so this does too: so no retry is missed.
     hold = _HANDLERS[seen.kind].hold(seen)
@@ -253,7 +253,7 @@ def _mark_sent(operation: Operation, now: datetime) -> None:
 
 
 def _is_claimed(operation: Operation, now: datetime) -> bool:
-    """Whether another attempt has the operation; a claim from the future was made by a clock that was ahead."""
+    """Return whether another attempt has the operation. A claim from the future was made by a clock that was ahead."""
     if operation.state != OperationState.SENT.value or operation.sent_at is None:
         return False
     return now - CLAIM < operation.sent_at < now + CLAIM
@@ -319,7 +319,7 @@ def _write_failed(handler: Handler, operation: Operation, error: ProviderError, 
 
 @database.transactional
 def _hand_to_staff(operation: Operation, error: Undecided) -> Operation:
-    """Hold the operation until staff has it looked up again, or until the provider reports its object."""
+    """Hold the operation until staff retries it or the provider reports its object."""
     claimed_by(operation).update(
         state=OperationState.UNKNOWN.value,
         hold=OUTCOME_UNKNOWN,
@@ -356,7 +356,7 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
 
 
 def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
-    """Mark an operation succeeded whose object was learned of in another way, such as a webhook.
+    """Mark an operation succeeded whose object was reported in another way, such as a webhook.
 
     Called in the transaction that applies the object's state, so that a webhook which overtakes our
     own call leaves nothing to be swept.

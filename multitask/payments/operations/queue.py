@@ -30,7 +30,7 @@ def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> N
 
 
 def insert_with_job(operation: Operation) -> Operation:
-    """Insert an operation together with the job that performs it, in one statement, as every release waits for it."""
+    """Insert an operation and its job in one statement, since every release waits for it."""
     fields = [field for field in Operation._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     values = [field.get_db_prep_save(field.pre_save(operation, True), connection) for field in fields]

@@ -1,4 +1,4 @@
-"""How an object at a provider and the row that it was made for find each other."""
+"""References that connect an object at a provider with the row that it was created for."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ def earliest(operation: Operation) -> datetime:
 
 
 def subject_of(reference: str, kind: str) -> tuple[int, int] | None:
-    """Read the subject and sequence back from a reference kept at the provider; None when it is not of `kind`."""
+    """Parse the subject and sequence from a reference stored at the provider; None if it is not of `kind`."""
     parts = reference.split(":")
     if len(parts) != 3 or parts[0] != kind or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None

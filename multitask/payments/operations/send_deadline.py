@@ -1,4 +1,4 @@
-"""Until when a call to a provider may be sent, checked by the HTTP client just before the bytes leave.
+"""The deadline for sending a call to a provider, checked by the HTTP client just before the bytes leave.
 
 A process can be paused, or a machine suspended, at any point between the decision to call and the call itself.
 By then another worker may have taken the operation over, and the provider may have forgotten the idempotency

@@ -1,4 +1,4 @@
-"""The sweeper: defers a job for each operation that has lost its own."""
+"""The sweeper: queues a job for each operation whose job was lost."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

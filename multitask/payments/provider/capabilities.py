@@ -1,4 +1,4 @@
-"""What a provider can do, declared by its adapter and obeyed by the commands and by the operation engine."""
+"""The capabilities of a provider, declared by its adapter and respected by commands and the operation engine."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,7 @@ from multitask.payments.provider.objects import Embedded, Redirect
 
 
 class RouteKind(StrEnum):
-    """Where released money waits, and from where it is paid out."""
+    """Where released money is held until it is paid out."""
 
     CONNECTED = "connected"  # in the payee's account at the provider
     PLATFORM = "platform"  # with the platform, which pays it out from its own balance

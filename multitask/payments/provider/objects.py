@@ -1,4 +1,4 @@
-"""What providers tell us, in our own words: the states of their objects and what a webhook is about.
+"""Provider-independent objects: the states of payments, refunds and so on, and what a webhook is about.
 
 Pure Python: no Django, no SDK. Amounts are `Money` (integer minor units), times are aware UTC datetimes.
 """
@@ -69,7 +69,7 @@ class Subject(StrEnum):
 
 
 class IdKind(StrEnum):
-    """What an id at a provider may be the id of, where its form shows that."""
+    """The kind of object that an id at a provider identifies, if its form shows that."""
 
     PAYMENT = "payment"
     COLLECTION = "collection"
@@ -214,7 +214,7 @@ class ChargebackState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodState:
-    """A saved card, as far as we may know it: never its number."""
+    """A saved card without its number."""
 
     id: str
     customer_id: str

@@ -38,7 +38,7 @@ from multitask.payments.provider.search import Search
 
 @runtime_checkable
 class Provider(Protocol):
-    """What every provider has. None of it is a network call."""
+    """The attributes of every provider. None of them makes a network call."""
 
     name: str
 
@@ -46,7 +46,7 @@ class Provider(Protocol):
     def capabilities(self) -> Capabilities: ...
     def amount_rules(self, currency: str) -> AmountRules: ...
     def kind_of_id(self, object_id: str) -> IdKind | None:
-        """Return what an id that looks like the provider's is the id of; None for any other text."""
+        """Return the kind of object that an id of the provider identifies; None for any other text."""
         ...
 
     def require_answering(self) -> None:
@@ -71,7 +71,7 @@ class Collects(Protocol):
 
 @runtime_checkable
 class Refunds(Protocol):
-    """Gives payments back to clients."""
+    """Refunds payments to clients."""
 
     def create_refund(self, *, reference: str, payment_id: str, amount: Money, key: str) -> RefundState: ...
     def read_refund(self, refund_id: str) -> RefundState: ...
@@ -90,7 +90,7 @@ class HoldsAccounts(Protocol):
     def find_account(self, *, reference: str, since: datetime) -> Search[AccountState]: ...
     def create_onboarding_link(self, *, account_id: str, refresh_url: str, return_url: str) -> OnboardingLink: ...
     def requirement(self, name: str) -> Requirement | None:
-        """Return what one of the provider's names in `requirements_due` asks for. Not a network call."""
+        """Return the requirement for a name in `requirements_due`. Not a network call."""
         ...
 
 
@@ -123,7 +123,7 @@ class PaysOut(Protocol):
 
 @runtime_checkable
 class SavesMethods(Protocol):
-    """Keeps customers and their cards."""
+    """Stores customers and their cards."""
 
     def create_customer(self, *, reference: str, email: str, name: str, key: str) -> str: ...
     def find_customer(self, *, reference: str, email: str) -> Search[str]: ...

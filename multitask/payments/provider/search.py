@@ -1,4 +1,4 @@
-"""What a search for an object by our reference answers: found, absent, or that the provider cannot tell."""
+"""The results of a search for an object by our reference: found, absent, or the provider cannot tell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

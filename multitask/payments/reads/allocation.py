@@ -19,7 +19,7 @@ from multitask.users.actor import Actor
 
 
 class Place(StrEnum):
-    """The places, in the order in which money passes through them; RELEASED sums up the payee's for the payer."""
+    """The places, in the order in which money passes through them; payers see the payee's places as RELEASED."""
 
     UNPAID = "unpaid"
     PROVIDER = "provider"

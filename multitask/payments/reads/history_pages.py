@@ -1,4 +1,4 @@
-"""A person's history by pages, with any filter, in both directions, as fast for a million rows as for ten.
+"""Pages of a user's history, with any filter, in both directions, at a cost independent of the number of rows.
 
 A person has few kinds of rows, and the totals list them; the rows of one kind are adjacent in the index, the newest
 first. A page is therefore the newest few of each kind, whatever the filter. Their ids are read first and the rows by
@@ -55,7 +55,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the rows of one currency add up to. Rows that are neutral, failed or cancelled move nothing."""
+    """The sums of the rows of one currency. Neutral, failed and cancelled rows do not count."""
 
     currency: str
     rows: int
@@ -66,7 +66,7 @@ class Totals:
 
     @property
     def net(self) -> Money:
-        """Money in less money out."""
+        """Money in minus money out."""
         return self.money_in - self.money_out
 
 
@@ -104,9 +104,9 @@ def all_rows(user_id: int, wanted: Filter) -> Iterator[HistoryRow]:
 
 
 def totals(user_id: int, wanted: Filter, *, is_exact: bool = False) -> tuple[list[Totals], bool]:
-    """Add up what matches, by currency; False when there is more than was added up. Three queries at most.
+    """Return the sums of matching rows by currency, and False if some rows were left out. Three queries at most.
 
-    Without a period or a search the kept totals answer; else the newest rows are added up, all with `is_exact`.
+    Without a period or a search the stored totals are used; else the newest rows are added up, all with `is_exact`.
     """
     if not (wanted.search or wanted.start or wanted.end):
         kept = HistoryTotal.objects.filter(user_id=user_id, **_exact(wanted), rows__gt=0)
@@ -177,7 +177,7 @@ SELECT newest.id
 
 
 def _ids(user_id: int, wanted: Filter, cursor: Cursor, reach: int) -> list[int]:
-    """Return the ids of the first `reach` rows that match all but the search; for a period a few more."""
+    """Return the ids of the first `reach` rows that match all filters except the search; a few more for a period."""
     lowest, highest = _span(user_id, wanted)
     above = max(lowest - 1, cursor.after or 0)
     below = min(highest + 1, cursor.before or BIGGEST_ID)
@@ -198,7 +198,7 @@ SELECT (SELECT min(id) FROM (SELECT id FROM payments_historyrow
 
 
 def _span(user_id: int, wanted: Filter) -> tuple[int, int]:
-    """Return the lowest and highest id that the period can have, for the index."""
+    """Return the lowest and highest id possible in the period, so that the index can be used."""
     if wanted.start is None and wanted.end is None:
         return 1, BIGGEST_ID - 1
     moments = {"start": wanted.start or _FIRST, "end": wanted.end or _LAST}
@@ -226,7 +226,7 @@ def _related(rows: QuerySet[HistoryRow]) -> QuerySet[HistoryRow]:
 
 
 def _search(words: str) -> Q:
-    """The task's title and the people; an amount, or the whole id, where the words are one."""
+    """Return the condition of a search: task title, people, an amount or a whole id."""
     asked = (
         Q(escrow__agreement__title__icontains=words)
         | Q(sender__username__icontains=words)

@@ -1,4 +1,4 @@
-"""What a withdrawal would do, shown before it is asked for; the command itself decides."""
+"""Previews of a withdrawal, before it is requested; the command itself decides."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -45,7 +45,7 @@ def payable(account: ConnectedAccount | None, amount: Money) -> Money:
 
 
 def withdrawal(*, actor: Actor, amount: Money, now: datetime, zone: ZoneInfo) -> Preview:
-    """Return what a withdrawal would do. Raises what the command would raise."""
+    """Return the preview of a withdrawal. Raises what the command would raise."""
     user_id = actor.user_id
     account = None if user_id is None else onboarding.account_of(user_id)
     if user_id is None or account is None:

@@ -1,6 +1,6 @@
-"""A person's money over time: the balance at moments, what was earned or spent in each month.
+"""A user's money over time: the balance at several moments, and earnings or spending per month.
 
-All of it costs the same at any length of the past. Earnings follow from the books: what the wallet
+The cost does not depend on the length of the history. Earnings are derived from the ledger: what the wallet
 grew by, and what was paid out of it in the same time, was earned.
 """
 
@@ -25,7 +25,7 @@ _MOST_PAYMENTS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An amount at a moment, or in the stretch that begins with it."""
+    """An amount at a moment, or in the period that begins with it."""
 
     at: datetime
     amount: Money
@@ -33,14 +33,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """The wallet's whole balance at each moment, and the earnings of each month that is wholly known."""
+    """The wallet's total balance at each moment, and the earnings of each month with complete data."""
 
     balance: list[Point]
     earned: list[Point]
 
 
 def wallet_codes(user_id: int) -> dict[str, str]:
-    """The ledger accounts that make up a freelancer's wallet, by the name of the place."""
+    """Return the codes of the ledger accounts of a freelancer's wallet, by name."""
     return {
         "pending": postings.pending_account(user_id).code,
         "available": postings.available_account(user_id).code,
@@ -49,7 +49,7 @@ def wallet_codes(user_id: int) -> dict[str, str]:
 
 
 def of_wallet(user_id: int, currency: str, *, moments: Sequence[datetime], months: Sequence[datetime]) -> Trends:
-    """Read the balance at `moments`, and earnings between each two of `months`. Two queries."""
+    """Return the balance at `moments`, and the earnings between each two of `months`. Two queries."""
     codes = wallet_codes(user_id)
     found = ledger.readings(list(codes.values()), currency, [*moments, *months])
     held = [
@@ -67,7 +67,7 @@ def of_wallet(user_id: int, currency: str, *, moments: Sequence[datetime], month
 
 
 def spent(user_id: int, currency: str, *, months: Sequence[datetime]) -> list[Point]:
-    """What a client paid less what came back, between each two of `months`; the newest payments only. One query."""
+    """Return a client's payments minus refunds between each two of `months`; the newest payments only. One query."""
     kinds = (HistoryType.ESCROW_DEPOSIT.value, HistoryType.REFUND.value)
     of_kind = [_completed(user_id, currency, kind) for kind in kinds]
     found = list(of_kind[0].union(of_kind[1], all=True))
@@ -92,7 +92,7 @@ def _completed(user_id: int, currency: str, kind: str) -> QuerySet[HistoryRow, A
 
 
 def _known_since(found: list[tuple[str, str, int, datetime]]) -> datetime | None:
-    """The moment from which on everything was read; None when nothing was left out."""
+    """Return the moment since which all data was read; None if nothing was left out."""
     reached = []
     for kind in {row[0] for row in found}:
         moments = [row[3] for row in found if row[0] == kind]

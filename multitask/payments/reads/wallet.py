@@ -1,4 +1,4 @@
-"""The wallet's balances and history, read from the ledger and from kept totals, at a cost that does not grow."""
+"""The wallet's balances and history, read from the ledger and from stored totals, at a cost that does not grow."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Balances:
 
 @database.snapshot
 def balances(*, user_id: int, default_currency: str) -> list[Balances]:
-    """Return a person's money per currency, the default currency first and always there. Three queries."""
+    """Return a person's money per currency, the default currency first and always included. Three queries."""
     accounts = {
         "available": postings.available_account(user_id).code,
         "pending": postings.pending_account(user_id).code,
@@ -79,7 +79,7 @@ _EARNED = {HistoryType.ESCROW_RELEASE.value: 1, HistoryType.PLATFORM_FEE.value: 
 
 
 def _lifetime(user_id: int) -> dict[str, tuple[int, int]]:
-    """Return earned and spent per currency, from the kept totals of completed history rows."""
+    """Return earned and spent per currency, from the stored totals of completed history rows."""
     totals = HistoryTotal.objects.filter(user_id=user_id, status=HistoryStatus.COMPLETED.value).exclude(
         direction="neutral"
     )
@@ -149,7 +149,7 @@ def rows(user_id: int, wanted: Filter, *, reach: int | None = None) -> QuerySet[
 
 
 def count(user_id: int, wanted: Filter) -> int:
-    """Return how many rows the filter matches: from the kept totals where possible, else counted."""
+    """Return how many rows the filter matches: from the stored totals if possible, else counted."""
     if not _is_counted(wanted):
         return rows(user_id, wanted).count()
     totals = HistoryTotal.objects.filter(user_id=user_id, **_exact(wanted))
@@ -157,7 +157,7 @@ def count(user_id: int, wanted: Filter) -> int:
 
 
 def _is_counted(wanted: Filter) -> bool:
-    """Return whether the kept totals can answer the filter."""
+    """Return whether the stored totals can answer the filter."""
     return not wanted.search and wanted.start is None and wanted.end is None
 
 

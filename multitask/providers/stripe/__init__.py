@@ -1,4 +1,4 @@
-"""Stripe: the only room that imports its SDK."""
+"""Stripe: the only package that imports its SDK."""
 
 import sys
 

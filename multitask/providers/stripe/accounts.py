@@ -1,4 +1,4 @@
-"""Freelancers' accounts: controller accounts with an Express dashboard, paid out by hand."""
+"""Freelancers' accounts: controller accounts with an Express dashboard and manual payouts."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +31,7 @@ class Accounts(Caller):
     """Calls about connected accounts."""
 
     def create_account(self, *, reference: str, email: str, country: str, currency: str, key: str) -> AccountState:
-        """Make an account that can receive transfers and is paid out only when we say so."""
+        """Create an account that can receive transfers, with manual payouts."""
         params: stripe.params.AccountCreateParams = {
             "controller": CONTROLLER,
             "country": country.upper(),
@@ -50,7 +50,7 @@ class Accounts(Caller):
         return account_state(self._read(lambda: self._client.v1.accounts.create(params, {"idempotency_key": key})))
 
     def read_account(self, account_id: str) -> AccountState:
-        """Read an account; one that has left the platform is answered as closed."""
+        """Read an account; one that has left the platform is returned as closed."""
         try:
             return account_state(self._read(lambda: self._client.v1.accounts.retrieve(account_id)))
         except Rejected as refusal:
@@ -64,7 +64,7 @@ class Accounts(Caller):
         return converted(self._find(lambda: self._client.v1.accounts.list(params), reference), account_state)
 
     def create_onboarding_link(self, *, account_id: str, refresh_url: str, return_url: str) -> OnboardingLink:
-        """Make a link that works once, within minutes, for the account's owner alone."""
+        """Create a link for the account's owner that works once and expires after minutes."""
         raw = self._read(
             lambda: self._client.v1.account_links.create(
                 {
@@ -85,7 +85,7 @@ class Accounts(Caller):
         )
 
     def requirement(self, name: str) -> Requirement | None:
-        """Return what a field of an account's requirements asks for."""
+        """Return the requirement that a field name in an account's requirements stands for."""
         return requirements.of(name)
 
     def _is_full_agreement(self, country: str) -> bool:

@@ -1,7 +1,7 @@
 """Stripe as a payment provider: separate charges and transfers on Connect.
 
-Clients pay the platform, the platform transfers to the freelancer's connected account, and the payout from
-there to the bank is made by hand. Files by concern: accounts, payments, methods, transfers; webhooks here.
+Clients pay the platform, the platform transfers to the freelancer's connected account, and payouts from
+there to the bank are manual. Files by concern: accounts, payments, methods, transfers; webhooks here.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ SIGNATURE_HEADER: Final = "stripe-signature"
 
 
 class StripeProvider(Accounts, Methods, Transfers):
-    """All that payments ask of a provider, done by Stripe or by the sandbox, by base address alone."""
+    """Stripe, or the sandbox at another base address, as a payment provider."""
 
     name: str = "stripe"
 
@@ -53,11 +53,11 @@ class StripeProvider(Accounts, Methods, Transfers):
         self.guard.breaker.require_closed()
 
     def amount_rules(self, currency: str) -> AmountRules:
-        """Return what amounts of a currency Stripe moves."""
+        """Return the rules for amounts of a currency."""
         return currencies.rules(currency)
 
     def kind_of_id(self, object_id: str) -> IdKind | None:
-        """Return what an id is the id of."""
+        """Return the kind of object that an id identifies."""
         return identifiers.kind_of(object_id)
 
     def verify_webhook(self, *, body: bytes, headers: Mapping[str, str], endpoint: str, now: datetime) -> InboundEvent:

@@ -25,7 +25,7 @@ Raw = Mapping[str, Any]
 
 
 def make_client(configuration: Configuration, *, read_seconds: float) -> stripe.StripeClient:
-    """Make a client that tries once.
+    """Return a client that does not retry.
 
     The SDK would sleep and resend inside the call. Here every attempt belongs to an operation, which counts it,
     keeps its outcome, waits in the job queue rather than in a web process, and sees that an answer was a replay.
@@ -43,10 +43,10 @@ def make_client(configuration: Configuration, *, read_seconds: float) -> stripe.
 
 
 class Caller:
-    """Holds the clients of requests and of jobs; the adapter's parts inherit it."""
+    """The base of the adapter's parts, with one client for requests and one for jobs."""
 
     def __init__(self, configuration: Configuration) -> None:
-        """Open no connection yet: the first call does."""
+        """Store both clients; the first call opens a connection."""
         self._configuration = configuration
         self._for_requests = make_client(
             configuration, read_seconds=min(configuration.request_timeout_seconds, configuration.read_timeout_seconds)
@@ -59,7 +59,7 @@ class Caller:
         return self._for_requests if circuit_breaker.is_from_request() else self._for_jobs
 
     def _read(self, call: Callable[[], stripe.StripeObject], *, held: frozenset[str] = frozenset()) -> Raw:
-        """Make one call and return its object as plain data, in which a missing field is simply missing."""
+        """Make one call and return its object as plain data."""
         with self._guarded(held=held):
             return call().to_dict()
 
@@ -107,6 +107,6 @@ def made_since(moment: datetime) -> stripe.params.TransferListParamsCreated:
 
 
 def reference_of(raw: Raw) -> str:
-    """Our reference as Stripe keeps it for us in the metadata; empty when the object is not of our making."""
+    """Return our reference from an object's metadata; empty if we did not create the object."""
     value = (raw.get("metadata") or {}).get("reference")
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What the adapter must know to talk to one Stripe account."""
+"""The configuration of one Stripe account."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ _MODE: Final = re.compile(r"(?:sk|rk|pk)_(live|test)_")
 
 
 def mode(key: str) -> str:
-    """Return which mode a key belongs to, "live" or "test"; empty where it does not show."""
+    """Return the mode of a key, "live" or "test"; empty if unknown."""
     found = _MODE.match(key)
     return found.group(1) if found else ""
 

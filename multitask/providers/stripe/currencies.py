@@ -107,13 +107,13 @@ def from_stripe(amount: int, currency: str) -> Money:
 
 
 def _our_unit(currency: str) -> int:
-    """How many of our minor units make one major unit."""
+    """Return the number of our minor units per major unit."""
     unit: int = 10 ** Currency.of(currency).decimals
     return unit
 
 
 def _stripe_unit(currency: str) -> int:
-    """How many of Stripe's make one."""
+    """Return the number of Stripe's units per major unit."""
     if currency in _ZERO_DECIMAL:
         return 1
     if currency in _COUNTED_IN_HUNDREDTHS:
@@ -122,7 +122,7 @@ def _stripe_unit(currency: str) -> int:
 
 
 def _step(currency: str) -> int:
-    """What Stripe's integer must be a multiple of."""
+    """Return the step that Stripe's integer must be a multiple of."""
     if currency in _COUNTED_IN_HUNDREDTHS:
         return 100
     return 10 if currency in _THREE_DECIMAL else 1

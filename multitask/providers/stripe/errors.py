@@ -1,4 +1,4 @@
-"""Stripe's errors in the words of `payments.provider`: did the call have an effect, may it be asked again?"""
+"""Translation of Stripe's errors to `payments.provider`, by effect and whether a retry is possible."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ SENTENCES = {
 
 @contextmanager
 def translated(*, held: frozenset[str] = frozenset()) -> Iterator[None]:
-    """Turn every error of the SDK inside the block into ours; codes in `held` wait instead of failing for good."""
+    """Translate errors of the SDK inside the block; codes in `held` are temporary instead of permanent refusals."""
     try:
         yield
     except stripe.StripeError as error:
@@ -100,39 +100,39 @@ def _code_of_parameter(error: stripe.StripeError) -> str:
 
 
 def _forbidden(error: stripe.StripeError) -> ProviderError:
-    """A connected account that left us is a fact about that account; any other 403 is about our key."""
+    """Return a refusal for an account that left the platform; any other 403 is about our key."""
     if _detail(error, "code") == ACCOUNT_INVALID:
         return Rejected(ACCOUNT_INVALID, SENTENCES[ACCOUNT_INVALID])
     return _misconfigured(error)
 
 
 def _misconfigured(error: stripe.StripeError) -> Unavailable:
-    """Never final: once the key is mended the same call goes through. Stripe's text quotes the key, ours does not."""
+    """Return a temporary error, since the call succeeds once the key is fixed; its text does not quote the key."""
     log.critical("stripe refuses our key", http_status=error.http_status, request_id=error.request_id)
     return Unavailable(MISCONFIGURED, "Payments are not available at the moment.", retry_after=timedelta(minutes=1))
 
 
 def _other_parameters() -> Unknown:
-    """The key was used before with other parameters, so something may have happened under it: never final."""
+    """Return an unknown outcome: the key was used before with other parameters, so a call may have had an effect."""
     log.critical("an idempotency key was used twice with different parameters")
     return Unknown("idempotency_key_reused", "This request does not match its first attempt.", replayed=True)
 
 
 def _wait(error: stripe.StripeError) -> timedelta:
-    """`Retry-After` in seconds, when Stripe says it in digits."""
+    """Return `Retry-After`, if it is a number of seconds."""
     lowered = {name.lower(): value for name, value in (error.headers or {}).items()}
     value = lowered.get("retry-after", "").strip()
     return timedelta(seconds=min(int(value), 3600)) if value.isascii() and value.isdigit() else DEFAULT_WAIT
 
 
 def _detail(error: stripe.StripeError, name: str) -> str:
-    """One field of the error body; `e.code` of the SDK is empty for most classes, the body is not."""
+    """Return a field of the error body, since the SDK's `code` is empty for most classes."""
     value = _body(error).get(name)
     return value if isinstance(value, str) else ""
 
 
 def _object_id(error: stripe.StripeError) -> str:
-    """The payment that a declined card belongs to, or the charge."""
+    """Return the id of the payment of a declined card, or of its charge."""
     intent = _body(error).get("payment_intent")
     if isinstance(intent, dict):
         return str(intent.get("id", ""))

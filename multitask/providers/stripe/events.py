@@ -1,4 +1,4 @@
-"""A Stripe event in our words: which object changed. What it changed to is always read from Stripe again."""
+"""Translation of Stripe events: which object changed. Its new state is always read from Stripe."""
 
 import json
 import re
@@ -47,7 +47,7 @@ _ACCOUNT_SUBJECTS: Final = (
 
 
 def read(body: bytes, *, signed_by: frozenset[str], live: bool) -> InboundEvent:
-    """Translate a signed body; raise InvalidSignature for what Stripe would never have signed."""
+    """Translate a signed body. Raises InvalidSignature for content that Stripe never sends."""
     raw = _parse(body)
     event_id, kind, account_id = _text(raw, "id"), raw.get("type"), _text(raw, "account")
     if not event_id or not isinstance(kind, str) or not _TYPE.fullmatch(kind):
@@ -69,7 +69,7 @@ def read(body: bytes, *, signed_by: frozenset[str], live: bool) -> InboundEvent:
 
 
 def _changed(kind: str, account_id: str, raw: Raw) -> tuple[Subject, str, Raw]:
-    """Which object to read again: subject, id and the object as the event shows it."""
+    """Return the changed object: subject, id and its content in the event."""
     data = raw.get("data")
     shown = data.get("object") if isinstance(data, dict) else None
     changed: Raw = shown if isinstance(shown, dict) else {}
@@ -92,7 +92,7 @@ def _in_account(kind: str, account_id: str, changed: Raw) -> tuple[Subject, str]
 
 
 def _doubt(account_id: str, signed_by: frozenset[str]) -> str:
-    """Return why an event is suspicious: it was signed with the secret of the other webhook endpoint. Else ""."""
+    """Return why an event is suspicious (signed with the secret of the other webhook endpoint), or ""."""
     expected = CONNECT if account_id else PLATFORM
     if expected in signed_by:
         return ""
@@ -111,7 +111,7 @@ def _parse(body: bytes) -> Raw:
 
 
 def _text(raw: Raw, name: str) -> str:
-    """An id-like field; an expanded object counts by its id, anything else as missing."""
+    """Return a field as an id: of an expanded object its id, of any other type an empty string."""
     value = raw.get(name)
     if isinstance(value, dict):
         value = value.get("id")

@@ -1,4 +1,4 @@
-"""The HTTP client under the SDK: timeouts, and a last look at the clock before a request leaves."""
+"""The HTTP client under the SDK: timeouts, and a deadline check before a request is sent."""
 
 import socket
 import threading
@@ -18,9 +18,9 @@ POOL_SIZE = 64
 
 
 class _Call:
-    """A call under way, which is cut when it takes too long as a whole.
+    """A running call, which is cut if it takes too long in total.
 
-    The library's own timeout bounds each read: an answer that drips in byte by byte would never end.
+    The library's timeout applies to each read, so a response that arrives byte by byte would never time out.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -41,7 +41,7 @@ class _Call:
         _thread.call = None
 
     def _cut(self) -> None:
-        """Close the connection under the read that waits; a call that has ended has given it back."""
+        """Close the connection of a running call; a call that has ended has returned it to the pool."""
         with self._lock, suppress(OSError):
             if not self._has_ended and self.socket is not None:
                 self.socket.shutdown(socket.SHUT_RDWR)
@@ -51,7 +51,7 @@ _thread = threading.local()
 
 
 def _before_sending(connection: HTTPConnection) -> None:
-    """Connect, which may take long, and only then look whether the call may still be sent."""
+    """Connect, which may take long, and then check whether the call may still be sent."""
     if connection.sock is None:
         connection.connect()
     send_deadline.check()
@@ -91,7 +91,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _Client(stripe.RequestsClient):
-    """Gives a call up when its whole answer is not there in time."""
+    """Cancels a call whose complete response does not arrive in time."""
 
     def __init__(self, *, connect_seconds: float, read_seconds: float) -> None:
         super().__init__(timeout=(connect_seconds, read_seconds), session=_session())
@@ -104,7 +104,7 @@ class _Client(stripe.RequestsClient):
 
 
 def make_client(*, connect_seconds: float, read_seconds: float, session: str = "") -> stripe.HTTPClient:
-    """Make a client whose calls are given up after these timeouts, and not sent once `send_deadline` forbids it.
+    """Return a client whose calls end after these timeouts and are not sent after `send_deadline`.
 
     `session` is the path of a function that makes another session than the one on the network.
     """

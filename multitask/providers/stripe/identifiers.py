@@ -1,4 +1,4 @@
-"""What the beginning of a Stripe id says about its object."""
+"""The kinds of Stripe objects, by the prefixes of their ids."""
 
 from typing import Final
 
@@ -22,5 +22,5 @@ _KINDS: Final = {
 
 
 def kind_of(object_id: str) -> IdKind | None:
-    """Return what an id is the id of, None when it does not look like Stripe's."""
+    """Return the kind of object that an id identifies; None if it is not an id of Stripe."""
     return next((found for prefix, found in _KINDS.items() if object_id.startswith(prefix)), None)

@@ -9,7 +9,7 @@ class Methods(Payments):
     """Calls about payment methods and their set-up; no card number ever passes through."""
 
     def create_setup(self, *, reference: str, customer_id: str, key: str) -> SetupState:
-        """Begin to save a card; the browser finishes it."""
+        """Begin to save a card; the browser completes it."""
         return self._setup_state(
             self._read(
                 lambda: self._client.v1.setup_intents.create(
@@ -25,14 +25,14 @@ class Methods(Payments):
         )
 
     def read_setup(self, setup_id: str) -> SetupState:
-        """Read how far the saving is."""
+        """Read the state of a SetupIntent."""
         return self._setup_state(self._read(lambda: self._client.v1.setup_intents.retrieve(setup_id)))
 
     def _setup_state(self, raw: Raw) -> SetupState:
         return setup_state(raw, self.continuation(raw.get("client_secret") or ""))
 
     def attach_method(self, *, method_id: str, customer_id: str, key: str) -> MethodState:
-        """Keep a method for a customer."""
+        """Attach a method to a customer."""
         return method_state(
             self._read(
                 lambda: self._client.v1.payment_methods.attach(
@@ -46,7 +46,7 @@ class Methods(Payments):
         return method_state(self._read(lambda: self._client.v1.payment_methods.retrieve(method_id)))
 
     def detach_method(self, *, method_id: str, key: str) -> MethodState:
-        """Forget a method; it can never be used again."""
+        """Detach a method; it can never be used again."""
         return method_state(
             self._read(lambda: self._client.v1.payment_methods.detach(method_id, None, {"idempotency_key": key}))
         )
@@ -77,7 +77,7 @@ def method_state(raw: Raw) -> MethodState:
 
 
 def setup_state(raw: Raw, continuation: Continuation) -> SetupState:
-    """Translate a SetupIntent; its status stays Stripe's word."""
+    """Translate a SetupIntent; its status is Stripe's."""
     return SetupState(
         id=raw["id"],
         status=raw["status"],

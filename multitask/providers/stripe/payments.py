@@ -1,4 +1,4 @@
-"""Paying in: customers, payments on the platform's own account, and refunds."""
+"""Customers, payments on the platform's own account, and refunds."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -53,7 +53,7 @@ class Payments(Caller):
     """Calls about customers, payments and refunds."""
 
     def create_customer(self, *, reference: str, email: str, name: str, key: str) -> str:
-        """Make a customer, under whom cards can be saved."""
+        """Create a customer, to whom cards can be attached."""
         params: stripe.params.CustomerCreateParams = {"metadata": {"reference": reference}}
         if email:
             params["email"] = email
@@ -73,7 +73,7 @@ class Payments(Caller):
     def create_payment(
         self, *, reference: str, amount: Money, customer_id: str, description: str, key: str
     ) -> PaymentState:
-        """Make a payment that the client's browser confirms; Stripe picks the methods to offer."""
+        """Create a payment that the client's browser confirms; Stripe selects the methods to offer."""
         params: stripe.params.PaymentIntentCreateParams = {
             "amount": currencies.charge_to_stripe(amount),
             "currency": amount.currency.lower(),
@@ -127,7 +127,7 @@ class Payments(Caller):
         return payment_state(raw, self.continuation(secret) if secret else None)
 
     def create_refund(self, *, reference: str, payment_id: str, amount: Money, key: str) -> RefundState:
-        """Give back a payment, or part of it."""
+        """Refund a payment, or part of it."""
         params: stripe.params.RefundCreateParams = {
             "payment_intent": payment_id,
             "amount": currencies.to_stripe(amount),
@@ -179,7 +179,7 @@ def payment_state(raw: Raw, continuation: Continuation | None = None) -> Payment
 
 
 def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
-    """Add what only a charge knows. The balance transaction may come later, and in another currency."""
+    """Add the fields of the charge. The balance transaction may come later, and in another currency."""
     settled = charge.get("balance_transaction")
     fee, available_at = _settlement(settled) if isinstance(settled, dict) else (None, None)
     return PaymentState(
@@ -197,9 +197,9 @@ def _with_charge(state: PaymentState, raw: Raw, charge: Raw) -> PaymentState:
 
 
 def _settlement(settled: Raw) -> tuple[Money | None, datetime]:
-    """What Stripe kept, and when the rest may be used.
+    """Return Stripe's fee, and when the rest becomes available.
 
-    A fee in fractions of our least unit stays unknown: it must not keep the payment itself from being read.
+    A fee with fractions of our minor unit stays unknown, so that the payment can be read all the same.
     """
     available_at = datetime.fromtimestamp(settled["available_on"], UTC)
     try:
@@ -227,5 +227,5 @@ def refund_state(raw: Raw) -> RefundState:
 
 
 def _unexpected(what: str, raw: Raw) -> Unknown:
-    """A status that this version of the adapter does not know is no ground for moving money."""
+    """Return the error for a status that this adapter does not know; it must not move money."""
     return Unknown("unexpected_status", f"The {what} {raw['id']} has the unknown status {raw.get('status')!r}.")

@@ -1,4 +1,4 @@
-"""Stripe's names of what an account still lacks."""
+"""Stripe's names of missing requirements of an account."""
 
 from typing import Final
 
@@ -29,6 +29,6 @@ _FIELDS: Final = {
 
 
 def of(name: str) -> Requirement | None:
-    """Return what a field asks for, None for one that is not known."""
+    """Return the requirement of a field; None if the field is unknown."""
     fitting = [known for known in _FIELDS if name == known or name.startswith(f"{known}.")]
     return _FIELDS[max(fitting, key=len)] if fitting else None

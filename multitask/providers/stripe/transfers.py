@@ -1,4 +1,4 @@
-"""Moving money on: transfers to connected accounts and back, payouts to banks, and chargebacks."""
+"""Transfers to connected accounts and their reversals, payouts to banks, and chargebacks."""
 
 from datetime import UTC, datetime
 
@@ -42,7 +42,7 @@ class Transfers(Caller):
     def create_transfer(
         self, *, reference: str, amount: Money, account_id: str, collection_id: str, key: str
     ) -> TransferState:
-        """Move money to a connected account; from a charge it may go before that charge has settled."""
+        """Transfer money to a connected account; with a charge as its source, even before the charge has settled."""
         params: stripe.params.TransferCreateParams = {
             "amount": currencies.to_stripe(amount),
             "currency": amount.currency.lower(),

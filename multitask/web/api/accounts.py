@@ -114,7 +114,7 @@ class TokensOut(Output):
 
 
 class ConfirmEmailIn(Body):
-    """The token of the link that was sent to the address: what stands after `/profile/email/confirm/`."""
+    """The token of the link that was sent to the address: the part after `/profile/email/confirm/`."""
 
     token: Annotated[str, Field(min_length=1, max_length=2_000)]
 
@@ -249,7 +249,7 @@ def confirm_email(request: HttpRequest, body: ConfirmEmailIn) -> Message:
 
 
 def show(user: User) -> UserOut:
-    """Make the answer that shows a user their own account."""
+    """Return the response with a user's own account."""
     return UserOut(**{name: getattr(user, name) for name in UserOut.model_fields})
 
 

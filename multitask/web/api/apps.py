@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """Holds the HTTP API."""
+    """The app of the HTTP API."""
 
     name = "multitask.web.api"
     label = "api"

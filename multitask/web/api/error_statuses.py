@@ -1,4 +1,4 @@
-"""The one place that maps refusals and faults to HTTP statuses and bodies.
+"""The one place that maps errors to HTTP statuses and bodies.
 
 Every answer that is not a success has the same body: `{"error", "code", "detail", "fields"}`.
 """
@@ -158,7 +158,7 @@ def response(found: Answer) -> JsonResponse:
 
 
 def install(api: NinjaAPI, *, lacks_second_factor: Callable[[HttpRequest], bool]) -> None:
-    """Make this module answer every exception that an operation raises.
+    """Register this module as the handler of every exception that an operation raises.
 
     `lacks_second_factor` returns whether a request comes from staff without the proof that staff needs.
     """

@@ -21,7 +21,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the database is there with all migrations applied, else 503 with what is missing."""
+    """Return 200 if the database is reachable with all migrations applied, else 503 with the reason."""
     try:
         missing = _missing()
     except (DatabaseError, InterfaceError) as error:

@@ -79,7 +79,7 @@ def idempotent(
     body: BaseModel | None,
     execute: Execute,
 ) -> HttpResponse:
-    """Execute a request once per Idempotency-Key and answer every repetition like the first.
+    """Execute a request once per Idempotency-Key and answer each retry like the first request.
 
     `endpoint` names the operation and its object, such as `escrow/12/release`. `execute` is given
     a request key, to hand on to the command, and returns status and payload; without an
@@ -104,7 +104,7 @@ def idempotent(
 
 
 def purge(*, now: datetime, older_than: timedelta = KEY_LIFETIME) -> int:
-    """Delete old records; returns how many.
+    """Delete old records; return how many.
 
     One statement, so the database checks the condition again for a row that a concurrent retry updates: either
     the retry finds no record and starts over, or the record stays.

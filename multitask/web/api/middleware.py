@@ -25,7 +25,7 @@ class RequestContextMiddleware:
     """Sets `request_id` and `client_ip` on each request and adds the id to its log lines."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        """Keep what comes after."""
+        """Store the next handler."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

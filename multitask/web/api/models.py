@@ -1,4 +1,4 @@
-"""What the API itself remembers: the answers given under an idempotency key."""
+"""The responses stored under idempotency keys."""
 
 import uuid
 from typing import ClassVar
@@ -9,14 +9,14 @@ from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 
 class IdempotencyState(models.TextChoices):
-    """Whether an answer is known."""
+    """Whether a response is stored."""
 
     IN_FLIGHT = "in_flight", "in flight"
     DONE = "done", "done"
 
 
 class IdempotencyRecord(models.Model):
-    """One key of one user: which request it stands for, and its answer once there is one.
+    """One key of one user: the request that it was used for, and its response once there is one.
 
     `request_key` is what the commands are given to recognise a repeated request by; it outlives
     a crash, which is why it is kept here and not made from the request.

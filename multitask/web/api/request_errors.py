@@ -19,6 +19,6 @@ class Refused(DomainError):
         fields: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Keep the message and when to retry."""
+        """Store the message and when to retry."""
         super().__init__(message, detail=detail, fields=fields)
         self.retry_after = retry_after

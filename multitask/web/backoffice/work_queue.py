@@ -44,7 +44,7 @@ def stuck(now: datetime) -> QuerySet[Operation]:
 
 
 def refused_transfers(now: datetime) -> QuerySet[Operation]:
-    """Return transfers that the provider refused for good and that were not tried again."""
+    """Return transfers that the provider refused permanently and that were not tried again."""
     later = Operation.objects.filter(
         kind=CREATE_TRANSFER, subject_id=OuterRef("subject_id"), sequence__gt=OuterRef("sequence")
     )

@@ -108,7 +108,7 @@ def test_every_address_that_is_written_in_a_notice_or_letter_leads_to_a_page(wor
     job = world.settled()
     notices.collect(now=world.now)
     told = [wording.of(notice) for notice in notices.inbox(user_id(job.freelancer))]
-    written = [account_emails.said(kind, somebody, "new@example.com") for kind in account_emails.KINDS]
+    written = [account_emails.message_text(kind, somebody, "new@example.com") for kind in account_emails.KINDS]
     for said in told + written:
         try:
             resolve(said.address)

@@ -268,7 +268,10 @@ def faulty_emails() -> Iterator[str]:
         try:
             with mail.in_language_of(user):
                 account_emails.written(
-                    user, account_emails.said(kind, user, "ada@example.com"), message_id="x", to="ada@example.com"
+                    user,
+                    account_emails.message_text(kind, user, "ada@example.com"),
+                    message_id="x",
+                    to="ada@example.com",
                 )
         except Exception as error:
             yield f"letter {kind}: {type(error).__name__}: {error}"

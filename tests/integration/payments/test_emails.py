@@ -243,7 +243,7 @@ def test_a_letter_is_given_up_when_asking_again_is_of_no_use(
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_letter_is_written_in_both_languages(ada: User, kind: str, language: str) -> None:
     with translation.override(language):
-        said = account_emails.said(kind, ada, "new@example.com")
+        said = account_emails.message_text(kind, ada, "new@example.com")
         message = account_emails.written(ada, said, message_id="x")
     assert said.title == message.subject
     assert said.text in str(message.body)

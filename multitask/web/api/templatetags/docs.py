@@ -1,4 +1,4 @@
-"""What the page of the API document writes as code."""
+"""Code markup on the page of the API document."""
 
 import re
 
@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.filter
 def marked(text: str) -> SafeString:
-    """The text, with what stands between backticks as code."""
+    """Return the text with the parts between backticks as code."""
     return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", conditional_escape(text)))  # noqa: S308 - it is escaped.

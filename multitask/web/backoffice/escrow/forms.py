@@ -22,7 +22,7 @@ class RefundForm(SharedReasonForm):
     reason = forms.ChoiceField(label=gettext_lazy("Cause"), choices=PageRefundForm.REASONS)
 
     def __init__(self, *args: Any, escrow: Escrow) -> None:
-        """Take amounts in the escrow's currency."""
+        """Set the currency of the amounts to the escrow's."""
         super().__init__(*args)
         self.fields["amount"] = AmountField(
             currency=escrow.currency,
@@ -50,7 +50,7 @@ class SettlementForm(SharedReasonForm):
     """How the money in escrow is split."""
 
     def __init__(self, *args: Any, escrow: Escrow) -> None:
-        """Take amounts in the escrow's currency that add up to what is left."""
+        """Set the currency of the amounts to the escrow's, and the total that they have to add up to."""
         super().__init__(*args)
         self.remaining = escrow.remaining
         values = {"currency": escrow.currency}

@@ -1,4 +1,4 @@
-"""Labels and colours of every state that people see; a colour never stands without its label."""
+"""Labels and colours of every state that users see; a colour is never shown without its label."""
 
 from typing import Final
 

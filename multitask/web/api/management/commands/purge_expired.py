@@ -1,4 +1,4 @@
-"""`manage.py purge_expired`: delete answers, sessions and login attempts whose time is over."""
+"""`manage.py purge_expired`: delete expired responses, sessions and login attempts."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from multitask.web.api import idempotency
 
 
 class Command(BaseCommand):
-    """Safe to run at any time, as often as one likes; nothing that is still in use is touched."""
+    """Delete expired rows; safe to run at any time."""
 
     help = "Delete idempotency records, refresh tokens, login attempts and counted calls whose time is over."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete, and say how many of each."""
+        """Delete them and print the number of each."""
         now = timezone.now()
         deleted = {
             "idempotency records": idempotency.purge(now=now),
