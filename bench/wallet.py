@@ -103,7 +103,7 @@ def _give_past(up: Servers, payer: Person, freelancer: Person, rows: int) -> Non
 
 
 def _use_django(up: Servers) -> None:
-    """Let this process read the same database as the servers."""
+    """Configure Django in this process with the servers' database."""
     os.environ.update(up.environment, LOG_LEVEL="WARNING")
     import django
 

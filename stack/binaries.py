@@ -178,7 +178,7 @@ def _copy(install: Path) -> Path:
 
 
 def _make_readable(folder: Path) -> None:
-    """Let everyone read the copy, which contains only a public program."""
+    """Make the copy readable for all users; it contains only a public program."""
     for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():
             runnable = path.is_dir() or bool(path.stat().st_mode & 0o100)

@@ -1,4 +1,4 @@
-"""Who is acting: given to every command, kept in the audit trail."""
+"""Actors: passed to every command and recorded in the audit trail."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -34,7 +34,7 @@ NEEDS_FRESH_PROOF: frozenset[Power] = frozenset(Power) - {Power.READ_ANY}
 
 
 class Assurance(IntEnum):
-    """How far the second factor stands behind a request; later values include the earlier ones."""
+    """How strongly the second factor proves a request; later values include the earlier ones."""
 
     NONE = 0  # no second factor, or a session that was not proved by it
     SESSION = 1  # the session was proved by the present second factor
@@ -80,7 +80,7 @@ class Person(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """One acting person or process, with the roles as the database had them at the request.
+    """One acting user or process, with the roles that the database had at the request.
 
     `user_id` is None for the system alone. A user may be client and freelancer at once, so
     the two flags decide what one may begin; `role` is the capacity that the audit trail shows.

@@ -39,7 +39,7 @@ class AlreadyConfirmed(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link that confirms an address says.
+    """The content of a link that confirms an address.
 
     `earlier` is the address that the account had when the letter was written. `state` is that of the account when a
     change was asked for, and empty in the link of a registration.
@@ -52,7 +52,7 @@ class Link:
 
 
 def ask_for_confirmation(*, actor: Actor, now: datetime) -> None:
-    """Have the letter of the registration sent again. Raises UnknownUser, AlreadyConfirmed or TooManyAttempts."""
+    """Queue the letter of the registration again. Raises UnknownUser, AlreadyConfirmed or TooManyAttempts."""
     user = accounts.present(actor)
     if user.email_confirmed:
         raise AlreadyConfirmed
@@ -61,10 +61,10 @@ def ask_for_confirmation(*, actor: Actor, now: datetime) -> None:
 
 
 def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> None:
-    """Have a link sent to a new address, which has to confirm it before it counts; `current` is the password.
+    """Queue a letter with a link to a new address, which becomes valid by the link; `current` is the password.
 
-    A letter to the present address, if it is confirmed, tells of it. Raises WrongPassword, TooManyAttempts or
-    InvalidAccount. Tells nothing about whose address it may be.
+    The present address, if confirmed, is notified. Raises WrongPassword, TooManyAttempts or
+    InvalidAccount. The response does not reveal whether the address belongs to an account.
     """
     user = credentials.require_password(actor=actor, now=now, password=current)
     wrong, address = fields.complaints({"email": email}), names.email(email)
@@ -102,7 +102,7 @@ def read_link(token: str) -> Link:
 
 
 def confirm(*, actor: Actor, now: datetime, token: str) -> User:
-    """Take an address over by the link that was sent to it, unless another account has confirmed it meanwhile.
+    """Confirm an address by the link that was sent to it, unless another account has confirmed it meanwhile.
 
     The link of a registration may be used again; it changes nothing then. That of a change works once.
     Raises LinkInvalid.
@@ -140,7 +140,7 @@ def _works(link: Link, user: User) -> bool:
 
 
 def _states(user: User) -> list[str]:
-    """Return a digest of what a change of address rests on, by the present secret and by each earlier one."""
+    """Return digests of the state that a change of address depends on, by the present secret and each earlier one."""
     confirmed_at = "" if user.email_confirmed_at is None else user.email_confirmed_at.isoformat()
     device = second_factor.device_id(user.pk)
     rests_on = f"{user.pk}:{user.session_epoch}:{user.password}:{device}:{confirmed_at}:{user.email}"

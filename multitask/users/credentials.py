@@ -57,9 +57,9 @@ def change_password(*, actor: Actor, now: datetime, current: str, password: str)
 
 
 def ask_for_reset(*, actor: Actor, now: datetime, address: str) -> None:
-    """Have a link sent to the stored address of the account that has this one: this call does the same without one.
+    """Queue a link to the address of the account that has it; without such an account this call does the same work.
 
-    Raises InvalidAccount for what is no address, TooManyAttempts for a visitor who asks too often.
+    Raises InvalidAccount for an invalid address, TooManyAttempts for a visitor who asks too often.
     """
     wrong = fields.complaints({"email": address})
     normal = names.email(address)
@@ -71,7 +71,7 @@ def ask_for_reset(*, actor: Actor, now: datetime, address: str) -> None:
 
 
 def resettable(*, name: str, token: str) -> User | None:
-    """The user of a link to reset a password, or None when it does not work any more."""
+    """Return the user of a link to reset a password, or None if the link is no longer valid."""
     user = _named(name)
     if user is None or not reset_tokens.check_token(user, token) or mailboxes.is_anothers(user):
         return None

@@ -1,4 +1,4 @@
-"""What the fields of an account may hold."""
+"""Rules for the fields of an account."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ NOT_A_COUNTRY = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
 class InvalidAccount(UserError):
-    """A field of an account holds what it may not; `fields` says which and why."""
+    """Fields of an account are not valid; `fields` maps each to the reason."""
 
     code = "invalid_account"
     message = "Some fields of the account are not valid."
@@ -70,7 +70,7 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
 
 
 def complaints(values: dict[str, object]) -> dict[str, str]:
-    """Return what is wrong, by field; fields without a rule (the flags) are left alone."""
+    """Return complaints by field; fields without a rule (the flags) are not checked."""
     found: dict[str, str] = {}
     for field, value in values.items():
         if field not in _RULES:

@@ -1,7 +1,7 @@
-"""Signing in: the password, the second factor, and the session that begins while both still stand.
+"""Signing in: the password, the second factor, and the session, which begins only if both are still valid.
 
 Between the proof and the beginning of the session the password may change, the account may be closed, a second
-factor may be switched on. The session begins under the lock of the user's row, and only if nothing of that happened.
+factor may be switched on. The session begins under the lock of the user's row, and only if none of this has happened.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from multitask.users.models import RefreshToken, User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Who has proved himself: the user and the second factor (None for none) as they were at that moment."""
+    """A proof of identity: the user and the second factor (None for none) as they were at that moment."""
 
     user: User
     device_id: int | None = None
@@ -29,13 +29,13 @@ class Proof:
 
 
 def prove_password(*, actor: Actor, now: datetime, identifier: str, password: str) -> Proof:
-    """Prove the first step. Raises InvalidCredentials or TooManyAttempts."""
+    """Check the password. Raises InvalidCredentials or TooManyAttempts."""
     user = accounts.authenticate(actor=actor, now=now, identifier=identifier, password=password)
     return Proof(user=user, device_id=second_factor.device_id(user.pk))
 
 
 def prove_code(*, proof: Proof, actor: Actor, now: datetime, code: str | None) -> Proof:
-    """Prove the second step, for those who have one.
+    """Check the second factor, for users who have one.
 
     Raises CodeRequired for none, CodeRefused for a wrong one, NotOn or TooManyAttempts.
     """

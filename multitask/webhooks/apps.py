@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class WebhooksConfig(AppConfig):
-    """Stores every event that a provider sends."""
+    """The app of incoming webhooks."""
 
     name = "multitask.webhooks"
     label = "webhooks"

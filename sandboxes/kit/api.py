@@ -30,7 +30,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a request. `replayed`: it was kept under the request's idempotency key."""
+    """The answer to a request. `replayed`: it was stored under the request's idempotency key."""
 
     status: int
     body: str
@@ -89,13 +89,13 @@ class Api(ABC):
     # A provider without idempotency keys inherits these three, and its calls have no key.
 
     def claim(self, call: Call) -> Answer | None:
-        """Take the call's idempotency key, or return the answer that was given under it before. Raises ApiError."""
+        """Claim the call's idempotency key, or return the answer that is stored under it. Raises ApiError."""
         return None
 
     def release(self, call: Call) -> None:
-        """Free the call's idempotency key: no request is in progress under it any more."""
+        """Release the call's idempotency key: no request is in progress under it any more."""
         return
 
     def keep(self, call: Call, answer: Answer) -> None:
-        """Keep the answer under the call's idempotency key, in the caller's transaction."""
+        """Store the answer under the call's idempotency key, in the caller's transaction."""
         return

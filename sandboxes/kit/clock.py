@@ -47,7 +47,7 @@ class Clock:
 
     @contextmanager
     def pinned(self, moment: float) -> Iterator[None]:
-        """Hold the clock at one moment while a timer runs."""
+        """Stop the clock at one moment while a timer runs."""
         self._pinned = moment
         try:
             yield

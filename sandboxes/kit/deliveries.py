@@ -136,7 +136,7 @@ class Deliverer:
             return self.sandbox.faults.for_webhook(event["type"], endpoint["url"])
 
     def _put_off(self, delivery: Doc, fault: Fault) -> None:
-        """Delayed: due later on the virtual clock. Reordered: held until the next delivery has gone out."""
+        """Postpone a delivery: a delayed one to a later virtual time, a reordered one until the next has been sent."""
         is_held = fault.kind == "webhook_reordered"
         self.outbox.put_off(delivery, fault.kind, seconds=0 if is_held else fault.seconds, is_held=is_held)
         if is_held:

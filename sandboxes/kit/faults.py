@@ -32,14 +32,14 @@ class RuleRefused(ValueError):
 
 
 class Faults:
-    """The rules, kept with the state, so that a restarted sandbox goes on as before."""
+    """The rules, stored with the state, so that a restarted sandbox continues as before."""
 
     def __init__(self, store: Store, seed: str) -> None:
         self._store = store
         self._seed = seed
 
     def add(self, rule: Doc) -> Doc:
-        """Keep a rule and return it with its id. Raises RuleRefused."""
+        """Store a rule and return it with its id. Raises RuleRefused."""
         checked = _checked(rule)
         cursor = self._store.db.execute("INSERT INTO faults (rule) VALUES (?)", (json.dumps(checked),))
         return {"id": cursor.lastrowid, **checked, "matched": 0, "fired": 0}

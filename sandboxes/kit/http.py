@@ -1,4 +1,4 @@
-"""The API over HTTP: read a request, let the pipeline answer it, or cut its connection when a fault says so."""
+"""The API over HTTP: pass each request to the pipeline and send its response, or close the connection for a fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ApiHandler:
         self.pipeline = pipeline
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
-        """Answer one request, or cut its connection."""
+        """Handle one request: send its response, or close its connection."""
         if incoming.method == "OPTIONS":
             return web.Response(status=204, headers=self.pipeline.api.preflight)
         try:

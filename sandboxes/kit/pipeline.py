@@ -1,7 +1,7 @@
-"""The steps of a request: read it, find its endpoint, apply a fault, take its key, run the endpoint, answer.
+"""The steps of a request: read it, find its endpoint, apply a fault, claim its key, run the endpoint, respond.
 
-Nothing here knows how a request arrived: `sandboxes/kit/http.py` takes it from the network, and a program that runs
-the sandbox in its own process calls `begin` and `finish`.
+This module does not depend on the transport: `sandboxes/kit/http.py` reads requests from the network, and a program
+that runs the sandbox in its own process calls `begin` and `finish`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ log = logging.getLogger("sandboxes")
 
 
 class Dropped(Exception):
-    """The connection is cut instead of an answer."""
+    """The connection is closed without a response."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it goes out."""
+    """A response as it is sent."""
 
     status: int
     body: bytes
@@ -34,7 +34,7 @@ class Reply:
 
 @dataclass
 class Work:
-    """A request that was accepted and waits for its effect."""
+    """An accepted request whose endpoint has not run yet."""
 
     request: Request
     call: Call
@@ -43,19 +43,19 @@ class Work:
 
     @property
     def delay(self) -> float:
-        """Return for how many seconds a fault holds the request back before its effect."""
+        """Return the seconds by which a fault delays the request before its endpoint runs."""
         return self.fault.seconds if self.fault and self.fault.kind == "delay" else 0.0
 
 
 class Pipeline:
-    """Answers every request to an API in two steps: between them the request is in progress and its key taken."""
+    """Handles requests to an API in two steps; between them a request is in progress and its key claimed."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
         self.sandbox = api.sandbox
 
     def begin(self, request: Request, *, fault: Fault | None = None) -> Work | Reply:
-        """Accept a request, or answer it at once. `fault` is applied instead of the rules. Raises Dropped."""
+        """Accept a request, or respond at once. `fault` replaces the fault rules. Raises Dropped."""
         request_id = self.api.new_request_id()
         try:
             begun = self._accepted(request, request_id, fault)
@@ -69,7 +69,7 @@ class Pipeline:
         return self._reply(request, begun, request_id) if isinstance(begun, Answer) else begun
 
     def finish(self, work: Work) -> Reply:
-        """Let an accepted request have its effect, and answer it. Raises Dropped."""
+        """Run the endpoint of an accepted request and return the response. Raises Dropped."""
         request_id = work.call.request_id
         try:
             answer = self._with_fault(work)
@@ -85,11 +85,11 @@ class Pipeline:
         return self._reply(work.request, answer, request_id)
 
     def give_up(self, work: Work) -> None:
-        """Free the key of a request that has no effect any more."""
+        """Release the key of a request whose endpoint will not run any more."""
         self.api.release(work.call)
 
     def refuse(self, request: Request, error: ApiError) -> Reply:
-        """Answer a request that cannot even be read."""
+        """Return the response to a request that cannot be read."""
         request_id = self.api.new_request_id()
         return self._reply(request, self._failed(error, request_id), request_id)
 
@@ -123,7 +123,7 @@ class Pipeline:
         return answer
 
     def _effect(self, work: Work, *, broken: bool) -> Answer:
-        """Run the endpoint and keep its answer with its key, in one transaction."""
+        """Run the endpoint and store its answer under its key, in one transaction."""
         sandbox, call = self.sandbox, work.call
         sandbox.call = call
         try:
@@ -152,7 +152,7 @@ class Pipeline:
         return Answer(error.status, encode(self.api.error_body(error, request_id)), request_id)
 
     def _reply(self, request: Request, answer: Answer, request_id: str) -> Reply:
-        # An error may quote a header that was not text.
+        # An error may quote a header that is not valid text.
         body = answer.body.encode(errors="replace")
         return Reply(answer.status, body, self.api.headers(request, answer, request_id))
 

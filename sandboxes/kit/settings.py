@@ -12,7 +12,7 @@ RETRY_PAUSES = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server listens, where its state lies, and how webhooks are sent; durations in seconds."""
+    """The server's address, its data folder, and how webhooks are sent; durations in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 12111

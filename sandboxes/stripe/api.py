@@ -101,15 +101,15 @@ class StripeApi(Api):
         return ApiError(429, message, code="rate_limit", saved=False)
 
     def claim(self, call: Call) -> Answer | None:
-        """Take the call's key, or return the answer that was given under it before. Raises 400 and 409."""
+        """Claim the call's key, or return the answer that is stored under it. Raises 400 and 409."""
         return self._keys.claim(call)
 
     def release(self, call: Call) -> None:
-        """Free the call's key."""
+        """Release the call's key."""
         self._keys.release(call)
 
     def keep(self, call: Call, answer: Answer) -> None:
-        """Keep the answer under the call's key, in the caller's transaction."""
+        """Store the answer under the call's key, in the caller's transaction."""
         self._keys.save(call, answer)
 
 

@@ -68,7 +68,7 @@ class Keys:
             self._in_progress.discard((call.account, call.idempotency_key))
 
     def save(self, call: Call, answer: Answer) -> None:
-        """Keep an answer under its key, in the caller's transaction."""
+        """Store an answer under its key, in the caller's transaction."""
         if call.idempotency_key is None:
             return
         account, key, mark = call.account, call.idempotency_key, call.fingerprint

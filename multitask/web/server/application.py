@@ -50,7 +50,7 @@ class Server:
         self._show()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
         if not self._has_bounded_connections:

@@ -259,7 +259,7 @@ class Lanes:
             ticket.turn.set_result(None)
 
     def _make_room(self, lane: _Lane, newcomer: Ticket) -> None:
-        """Make room in a full queue for `newcomer`, or raise Busy.
+        """Remove a request from a full queue in favour of `newcomer`, or raise Busy.
 
         The newest request of the caller with the most waiting requests is refused, in the group with the most. If
         the newcomer's own group and caller already have the most, the newcomer itself is refused with Busy.

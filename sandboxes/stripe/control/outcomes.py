@@ -22,7 +22,7 @@ DISABLED = re.compile(
 
 
 async def settle_payout(control: Control[Sandbox], _given: Doc, ident: str) -> Doc:
-    """Let a payout arrive now."""
+    """Settle a payout now."""
     sandbox = control.sandbox
     with sandbox.store.transaction():
         payouts.arrive(sandbox, sandbox.find("payout", ident)["id"])
@@ -30,7 +30,7 @@ async def settle_payout(control: Control[Sandbox], _given: Doc, ident: str) -> D
 
 
 async def fail_payout(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Let a payout fail now, also one that was paid, with `code`."""
+    """Fail a payout now, even one that was paid, with `code`."""
     sandbox, code = control.sandbox, given.get("code", "could_not_process")
     if not isinstance(code, str) or code not in banks.MESSAGES:
         raise ValueError(f"code must be one of {', '.join(banks.MESSAGES)}")
@@ -84,7 +84,7 @@ async def close_dispute(control: Control[Sandbox], given: Doc, ident: str) -> Do
 
 
 async def fail_refund(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Let a refund fail now, also one that succeeded."""
+    """Fail a refund now, even one that succeeded."""
     sandbox = control.sandbox
     with sandbox.store.transaction():
         refund = sandbox.find("refund", ident)
@@ -94,7 +94,7 @@ async def fail_refund(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
 
 
 async def restrict(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Stop an account with `disabled_reason` (null lets it go on), or ask it for `currently_due` again."""
+    """Disable an account with `disabled_reason` (null enables it), or request `currently_due` again."""
     sandbox, asked = control.sandbox, given.get("currently_due", [])
     if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
         raise ValueError("currently_due must be a list of names")
@@ -130,7 +130,7 @@ async def authenticate(control: Control[Sandbox], given: Doc, ident: str) -> Doc
 
 
 async def roll_secret(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Give a webhook endpoint a new secret; the old one signs too for `keep_seconds`, at most a day."""
+    """Replace a webhook endpoint's secret; the old one also signs for `keep_seconds`, at most a day."""
     sandbox = control.sandbox
     with sandbox.store.transaction():
         endpoint = sandbox.find("webhook_endpoint", ident)

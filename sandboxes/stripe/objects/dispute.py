@@ -98,7 +98,7 @@ def open_dispute(
 
 
 def withdraw(sandbox: Sandbox, dispute: Doc) -> None:
-    """Take the disputed amount and Stripe's fee out of the balance, in one movement."""
+    """Deduct the disputed amount and Stripe's fee from the balance, in one movement."""
     _move(sandbox, dispute, -dispute["amount"], fee=_fee(sandbox, dispute), words="Chargeback withdrawal for")
     events.emit(sandbox, "charge.dispute.funds_withdrawn", dispute)
 

@@ -101,7 +101,7 @@ def send(sandbox: Sandbox, ident: str) -> None:
 
 
 def arrive(sandbox: Sandbox, ident: str) -> None:
-    """Let the bank accept or reject a payout."""
+    """Settle or fail a payout, depending on its bank account."""
     payout = sandbox.find("payout", ident)
     if payout["status"] not in ("pending", "in_transit"):
         return
@@ -121,7 +121,7 @@ def _number(sandbox: Sandbox, payout: Doc) -> str:
 
 
 def return_paid(sandbox: Sandbox, ident: str) -> None:
-    """Let the bank return a payout that was paid."""
+    """Fail a payout that the bank returns after it was paid."""
     payout = sandbox.find("payout", ident)
     if payout["status"] == "paid":
         fail(sandbox, payout, banks.PAID_THEN_FAILED.get(_number(sandbox, payout), "could_not_process"))

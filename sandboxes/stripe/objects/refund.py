@@ -126,7 +126,7 @@ def retry(sandbox: Sandbox, account: str) -> None:
 
 
 def succeed(sandbox: Sandbox, ident: str) -> None:
-    """Let a pending refund reach the card."""
+    """Mark a pending refund as succeeded."""
     refund = sandbox.find("refund", ident)
     if refund["status"] == "pending":
         before = sandbox.render(refund)
@@ -136,7 +136,7 @@ def succeed(sandbox: Sandbox, ident: str) -> None:
 
 
 def fail_after_success(sandbox: Sandbox, ident: str) -> None:
-    """Let a refund that succeeded fail after all."""
+    """Fail a refund that had succeeded."""
     refund = sandbox.find("refund", ident)
     if refund["status"] == "succeeded":
         fail(sandbox, refund, "expired_or_canceled_card")

@@ -29,7 +29,7 @@ def new(sandbox: Sandbox, url: str, kinds: list[str], *, connect: bool, secret: 
 
 
 def roll(sandbox: Sandbox, endpoint: Doc, keep_seconds: float) -> str:
-    """Give an endpoint a new secret; the old one signs too for up to a day. Returns the new secret."""
+    """Replace an endpoint's secret and return the new one; the old one also signs for up to a day."""
     until = sandbox.clock.exact() + min(keep_seconds, DAY)
     endpoint["_old_secrets"] = [*endpoint["_old_secrets"], {"secret": endpoint["_secret"], "until": until}]
     endpoint["_secret"] = sandbox.ids.new("whsec_", 32)

@@ -40,7 +40,7 @@ class RefundAction(Action):
 
 
 class AnswerRefund(RefundAction):
-    """Answer a client's request instead of the freelancer."""
+    """The base of accepting and refusing a client's request instead of the freelancer."""
 
     accept: ClassVar[bool]
 
@@ -51,7 +51,7 @@ class AnswerRefund(RefundAction):
         return [*facts, (_("Their reason"), why), *escrow_summary(subject.escrow)]
 
     def execute(self, subject: Refund, submission: Submission) -> object:
-        """Answer it, or ask for approval."""
+        """Accept or refuse it, or ask for approval."""
         return refunds.answer(
             actor=submission.actor,
             refund_id=subject.pk,
