@@ -1,4 +1,4 @@
-"""Whole stories in one process, in virtual time, on a real PostgreSQL, drawn from a seed and played again from it.
+"""Whole stories in one process and virtual time, on a real PostgreSQL, drawn from a seed and repeatable by it.
 
 A story is a world of its own: a new database, a new provider, and one to three tasks whose people, jobs and news
 interleave. The seed and the story's number draw who does what, what goes wrong, and who goes on after whom, so the

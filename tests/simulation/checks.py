@@ -1,4 +1,4 @@
-"""What has to hold: sound books, the same books as the provider's, nothing forgotten, every answer kept."""
+"""The checks after a story: a sound ledger that equals the provider's record, and nothing left unfinished."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def all_of(story: Story) -> list[str]:
         *conservation(),
         *books.differences(Both(story.provider)),
         *(f"nobody ends {what}" for what in unfinished(story)),
-        *story.promises.broken(),
+        *story.responses.contradicted(),
     ]
 
 

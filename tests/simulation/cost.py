@@ -1,4 +1,4 @@
-"""Processor time of the database's processes that serve us, as far as the system tells it."""
+"""Processor time of the database's processes for our connections, as far as the system reports it."""
 
 import os
 from pathlib import Path

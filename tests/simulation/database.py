@@ -1,4 +1,4 @@
-"""The database of a simulation: made once as a copy of a migrated one, emptied before each story."""
+"""The database of a simulation: created once as a copy of a migrated one, emptied before each story."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""One task and its two sides: what each of them can ask for, and what the answers promise."""
+"""One task and its two sides: their requests, and what the responses confirm."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.states import STEPS, EscrowState
+from tests.simulation.conditions import HOUR
 from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
-from tests.simulation.weather import HOUR
 
 DECIMALS = {"USD": 2, "EUR": 2, "GBP": 2}
 UNROUTED = ({"budget": "5000", "currency": "JPY"}, {"budget": "40.000", "currency": "KWD"})
@@ -30,7 +30,7 @@ def written(minor: int, currency: str) -> str:
 
 
 class Deal:
-    """What is known of one task to those who play it."""
+    """One task with its client and freelancer, and what their responses contained."""
 
     def __init__(self, story: Story, client: Person, freelancer: Person, stranger: Person) -> None:
         self.story, self.client, self.freelancer, self.stranger = story, client, freelancer, stranger
@@ -65,7 +65,7 @@ class Deal:
         if posted is None or not posted.is_done:
             return False
         self.task = posted.body["id"]
-        self.story.promises.keep(f"task {self.task}", "posted", lambda: Task.objects.filter(pk=self.task).exists())
+        self.story.responses.record(f"task {self.task}", "posted", lambda: Task.objects.filter(pk=self.task).exists())
         applied = self.freelancer.post(f"/api/tasks/{self.task}/apply/")
         if applied is None:
             return False
@@ -79,7 +79,7 @@ class Deal:
         accepted = self.client.post(f"/api/tasks/applications/{self.application}/accept/")
         if accepted is not None and accepted.is_done:
             applications = Application.objects.filter(pk=self.application, status="accepted")
-            self.story.promises.keep(f"application {self.application}", "accepted", applications.exists)
+            self.story.responses.record(f"application {self.application}", "accepted", applications.exists)
         return Application.objects.filter(pk=self.application, status="accepted").exists()
 
     def step(self, who: Person, name: str) -> bool:
@@ -89,7 +89,7 @@ class Deal:
             return False
         field = {"start": "started", "deliver": "delivered", "complete": "completed", "cancel": "cancelled"}[name]
         done = Milestone.objects.filter(agreement__task=self.task, **{f"{field}_at__isnull": False})
-        self.story.promises.keep(f"{name} of task {self.task}", "done", done.exists)
+        self.story.responses.record(f"{name} of task {self.task}", "done", done.exists)
         return True
 
     # -- paying
@@ -97,7 +97,7 @@ class Deal:
     def intend(self) -> bool:
         """Ask for the payment, sometimes twice at once."""
         body, key = {"application_id": self.application}, self.client.key()
-        if self.story.chance(self.story.weather.double):
+        if self.story.chance(self.story.conditions.double):
             self.story.also(self.client.name, lambda: self.client.post("/payments/intents/create/", body))
         answer = self.client.post("/payments/intents/create/", body, key=key)
         if answer is None or not answer.is_done:
@@ -107,7 +107,7 @@ class Deal:
         payment, escrow = self.payment, self.escrow
         made = Payment.objects.filter(provider_payment_id=payment, escrow__public_id=escrow)
         amount = made.filter(amount_minor=self.price, currency=self.currency)
-        self.story.promises.keep(f"payment {payment}", f"made over {self.price}", amount.exists)
+        self.story.responses.record(f"payment {payment}", f"made over {self.price}", amount.exists)
         return True
 
     def pay(self, card: str) -> None:
@@ -148,13 +148,13 @@ class Deal:
     def release(self, who: Person | None = None) -> bool:
         """Release as the client, sometimes by a double click."""
         who = who or self.client
-        if self.story.chance(self.story.weather.double):
+        if self.story.chance(self.story.conditions.double):
             self.story.also(who.name, lambda: who.post(f"{self.escrow_path}release/"))
         answer = who.post(f"{self.escrow_path}release/", key=who.key())
         if answer is None or not answer.is_done:
             return False
         released = Escrow.objects.filter(public_id=self.escrow, state="released", released_minor__gt=0)
-        self.story.promises.keep(f"release of {self.task}", "released", released.exists)
+        self.story.responses.record(f"release of {self.task}", "released", released.exists)
         return True
 
     def refund(self, who: Person, amount: int | None = None) -> int:
@@ -169,7 +169,7 @@ class Deal:
         made = Refund.objects.filter(pk=number, escrow__public_id=self.escrow)
         made = made if amount is None else made.filter(amount_minor=amount)
         made = made.exclude(state="requested") if answer.status == 200 else made
-        self.story.promises.keep(f"refund {number}", "begun" if answer.status == 200 else "asked for", made.exists)
+        self.story.responses.record(f"refund {number}", "begun" if answer.status == 200 else "asked for", made.exists)
         return number
 
     def answer_refund(self, who: Person, number: int, name: str) -> bool:
@@ -180,7 +180,7 @@ class Deal:
             return False
         states = {"accept": ["pending", "succeeded", "failed"], "refuse": ["refused"], "withdraw": ["withdrawn"]}
         answered = Refund.objects.filter(pk=number, state__in=states[name])
-        self.story.promises.keep(f"refund {number}", f"answered with {name}", answered.exists)
+        self.story.responses.record(f"refund {number}", f"answered with {name}", answered.exists)
         return True
 
     def dispute(self, who: Person) -> bool:
@@ -189,7 +189,7 @@ class Deal:
         if answer is None or not answer.is_done:
             return False
         number = answer.body["id"]
-        self.story.promises.keep(f"dispute {number}", "opened", Dispute.objects.filter(pk=number).exists)
+        self.story.responses.record(f"dispute {number}", "opened", Dispute.objects.filter(pk=number).exists)
         return True
 
     # -- the freelancer's account and bank
@@ -201,7 +201,7 @@ class Deal:
         if opened is None or not (opened.is_done or opened.code == "account_exists"):
             return False
         accounts = ConnectedAccount.objects.filter(user_id=freelancer.id).exclude(provider_account_id=None)
-        story.promises.keep(f"account of {freelancer.name}", "opened", accounts.exists)
+        story.responses.record(f"account of {freelancer.name}", "opened", accounts.exists)
         for is_left in (True, False) if story.chance(0.2) else (False,):
             link = freelancer.post("/payments/connect/onboarding/")
             if link is None or not link.is_done:
@@ -229,7 +229,7 @@ class Deal:
             return False
         amount = self.story.rng.choice((available, available, max(100, available // 2)))
         body, key = {"amount": written(amount, "USD"), "currency": "USD"}, self.freelancer.key()
-        if self.story.chance(self.story.weather.double):
+        if self.story.chance(self.story.conditions.double):
             self.story.also(self.freelancer.name, lambda: self._withdraw(amount, body, key))
         return self._withdraw(amount, body, key)
 
@@ -240,7 +240,7 @@ class Deal:
         number = answer.body["withdrawal"]["id"]
         mine = Withdrawal.objects.filter(pk=number, user_id=self.freelancer.id, amount_minor=amount)
         ended = mine.filter(state__in=["completed", "failed"])
-        self.story.promises.keep(f"withdrawal {number}", f"begun over {amount}", ended.exists)
+        self.story.responses.record(f"withdrawal {number}", f"begun over {amount}", ended.exists)
         return True
 
     # -- saved cards
@@ -255,17 +255,17 @@ class Deal:
             return
         number = saved.body["id"]
         there = SavedMethod.objects.filter(pk=number, detached_at=None)
-        story.promises.keep(f"card {number}", "saved", there.exists)
+        story.responses.record(f"card {number}", "saved", there.exists)
         if story.chance(0.4):
-            story.promises.forget(f"card {number}")
+            story.responses.forget(f"card {number}")
             deleted = client.post(f"/payments/payment-methods/{number}/delete/")
             if deleted is not None and deleted.is_done:
                 gone = SavedMethod.objects.filter(pk=number).exclude(detached_at=None)
-                story.promises.keep(f"card {number}", "deleted", gone.exists)
+                story.responses.record(f"card {number}", "deleted", gone.exists)
 
 
 def _reachable(state: str) -> set[str]:
-    """The states that may follow a state, at once or later."""
+    """Return the states that can be reached from a state."""
     found: set[str] = set()
     waiting = [EscrowState(state)]
     while waiting:

@@ -1,9 +1,9 @@
-"""What nobody asked for: banks that change their mind, a provider that looks closer, a clock that is stepped."""
+"""External events: banks return money, the provider restricts accounts, clocks are stepped."""
 
 from collections.abc import Callable
 
+from tests.simulation.conditions import DAY, HOUR, MINUTE
 from tests.simulation.story import Story
-from tests.simulation.weather import DAY, HOUR, MINUTE
 
 # A bank decides within days; later than this nobody looks any more.
 WITHIN = 8 * DAY
@@ -11,7 +11,7 @@ STEPS = (-26 * HOUR, -HOUR, -10.0, 0.0, 0.0, 10.0, 4 * MINUTE, HOUR, 26 * HOUR)
 
 
 class Mishaps:
-    """Draws them, and makes an end of what they hold up."""
+    """Draws external events, and ends those that block money."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -19,15 +19,15 @@ class Mishaps:
         self._restricted: list[str] = []
 
     def draw(self) -> None:
-        """Perhaps something happens now."""
+        """Draw whether something happens now."""
         story = self.story
         if story.sabotage.moves_money and story.chance(0.01):
             story.provider.take("usd", 100)
-        if story.chance(story.weather.step):
+        if story.chance(story.conditions.step):
             skew = story.rng.choice(STEPS)
             story.say(f"our clock is {skew:+.0f} s off now")
             story.clock.step(skew)
-        if story.chance(story.weather.mishap):
+        if story.chance(story.conditions.mishap):
             happens: tuple[Callable[[], None], ...] = (
                 self._payout_fails, self._refund_fails, self._inquiry, self._restriction, self.end,
             )  # fmt: skip
@@ -71,7 +71,7 @@ class Mishaps:
             self._restricted.append(account)
 
     def end(self) -> None:
-        """Let the banks be content and the accounts go on."""
+        """Close all inquiries and lift all restrictions."""
         if self._inquiries or self._restricted:
             self.story.say("banks and provider are content")
         for ident in self._inquiries:

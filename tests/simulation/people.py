@@ -1,4 +1,4 @@
-"""Somebody with an account: asks our API, asks again when no answer comes, signs in again when a session is over."""
+"""People with accounts, who retry requests without a response and sign in again after a session ended."""
 
 import json
 import re
@@ -58,7 +58,7 @@ class Person:
             return None
         if answer.status == 500:
             raise Broken(f"{self.name} {method} {path} was answered {answer.status} {answer.body}")
-        if self.story.chance(0 if self.story.is_calm else self.story.weather.silence):
+        if self.story.chance(0 if self.story.is_calm else self.story.conditions.silence):
             self._say(method, path, f"{answer.status}, not heard")
             return None
         self._say(method, path, f"{answer.status} {answer.code}".strip())
@@ -73,7 +73,7 @@ class Person:
         return answer.body if answer is not None and answer.is_done else None
 
     def post(self, path: str, body: Any = None, *, key: str = "", tries: int = TRIES) -> Answer | None:
-        """Ask until an answer stands; None when there was none in the end."""
+        """Retry until there is a final response; None if there is none."""
         answer: Answer | None = None
         for attempt in range(tries):
             answer = self.ask("POST", path, body, key=key)
@@ -121,7 +121,7 @@ class Person:
                 self.sign_in()
             else:
                 self.story.rest(5)
-        self.story.promises.keep(self.name, "registered", lambda: User.objects.filter(pk=self.id).exists())
+        self.story.responses.record(self.name, "registered", lambda: User.objects.filter(pk=self.id).exists())
 
     def sign_in(self) -> None:
         """Begin a session, by the refresh token if there is one that is good."""

@@ -1,22 +1,22 @@
-"""Plays stories one after the other: people, turns, the calm after them, and what has to hold then."""
+"""Plays stories one after the other: people act in turns, then failures stop, then the checks run."""
 
 import time
 from dataclasses import dataclass
 
 from django.conf import settings
 
-from tests.simulation import checks, points, web, wire
+from tests.simulation import checks, interruptions, network, web
 from tests.simulation.clock import Clock
+from tests.simulation.conditions import DAY, HOUR
 from tests.simulation.database import Emptied
 from tests.simulation.deal import Deal
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.people import Person
-from tests.simulation.plots import PAUSES, play
 from tests.simulation.sabotage import Sabotage
+from tests.simulation.scenarios import PAUSES, play
 from tests.simulation.staff import Staff
 from tests.simulation.story import Broken, Story
 from tests.simulation.tasks import Task, Turns
-from tests.simulation.weather import DAY, HOUR
 
 MOST_TURNS = 20_000
 # In the calm a worker and the staff look at what waits after so many seconds. It lasts until the rarest look at the
@@ -27,12 +27,12 @@ CALM = (CALM_AT_LEAST, 4 * DAY, 9 * DAY, 15 * DAY, 16 * DAY, 30 * DAY, 32 * DAY,
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a story ended: what is wrong, the steps, how many answers were held to what they said."""
+    """The result of a story: faults, steps, and the number of checked responses."""
 
     number: int
     wrong: list[str]
     trace: list[str]
-    promises: int
+    responses: int
     seconds: float
 
 
@@ -54,8 +54,8 @@ class Player:
         secrets = (settings.STRIPE_WEBHOOK_SECRET, settings.STRIPE_CONNECT_WEBHOOK_SECRET)
         with self.clock.running(turns.sleep):
             story = Story(self.seed, number, turns, secrets, self.sabotage)
-            points.observe(story.reach)
-            wire.carry(story.carry)
+            interruptions.observe(story.reach)
+            network.carry(story.carry)
             try:
                 wrong = Course(story).run()
             except Broken as broken:
@@ -63,10 +63,10 @@ class Player:
             finally:
                 story.is_calm = True
                 turns.end()
-                points.observe(None)
-                wire.carry(None)
+                interruptions.observe(None)
+                network.carry(None)
                 story.provider.close()
-        return Outcome(number, wrong, story.trace, story.promises.number, time.process_time() - began)
+        return Outcome(number, wrong, story.trace, story.responses.number, time.process_time() - began)
 
 
 class Course:

@@ -1,4 +1,4 @@
-"""The sandbox in this process: its own code, its own books, on the true moment instead of the machine's clock."""
+"""The sandbox inside this process, on virtual time instead of the machine's clock."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The workers: jobs from the queue's own table in an order that the seed draws, and the chores of the clock."""
+"""The workers: jobs from the queue's table in an order drawn from the seed, and periodic jobs."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from django.db import connection
 
 from multitask import jobs
 from multitask.database.jobs import defer
-from tests.simulation import points
+from tests.simulation import interruptions
 from tests.simulation.clock import BEGIN
-from tests.simulation.weather import DAY, HOUR, MINUTE
+from tests.simulation.conditions import DAY, HOUR, MINUTE
 
 # What a worker does by the clock, and every so many seconds.
 CHORES: dict[str, float] = {
@@ -51,14 +51,14 @@ class Queue:
         self._ran: dict[str, float] = dict.fromkeys(self._chores, BEGIN)
 
     def _read(self) -> list[tuple[int, str, float]]:
-        if self._seen != points.jobs_changed:
+        if self._seen != interruptions.jobs_changed:
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT id, task_name, coalesce(extract(epoch FROM scheduled_at), 0)::float"
                     "  FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id"
                 )
                 self._waiting = cursor.fetchall()
-            self._seen = points.jobs_changed
+            self._seen = interruptions.jobs_changed
         return self._waiting
 
     def due(self, now: float) -> list[tuple[int, str, float]]:

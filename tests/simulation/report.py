@@ -1,4 +1,4 @@
-"""What a run of the simulation prints: the stories that went wrong, how to play them again, and what it cost."""
+"""The output of a simulation: the stories that failed, how to repeat them, and the processor time."""
 
 import argparse
 import time
@@ -14,13 +14,13 @@ class Report:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self._given = given
-        self._played = self.wrong = self._promises = self._steps = 0
+        self._played = self.wrong = self._responses = self._steps = 0
         self._began = time.perf_counter(), time.process_time(), cost.database_seconds()
 
     def add(self, outcome: Outcome) -> None:
         """Count a story."""
         self._played += 1
-        self._promises += outcome.promises
+        self._responses += outcome.responses
         self._steps += len(outcome.trace)
         if outcome.wrong:
             self.wrong += 1
@@ -39,7 +39,7 @@ class Report:
     def end(self) -> int:
         """Print the figures; return 1 when a story went wrong."""
         print(
-            f"{self._played} stories of seed {self._given.seed}: {self.wrong} wrong, {self._promises} answers held"
+            f"{self._played} stories of seed {self._given.seed}: {self.wrong} wrong, {self._responses} answers held"
             f" to what they said, {self._steps} steps; {self._pace()}",
             flush=True,
         )

@@ -1,4 +1,4 @@
-"""Rules broken on purpose, outside our code, to show that the simulation finds what they lead to."""
+"""Rules broken on purpose, outside our code, to show that the simulation detects it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NAMES = ("keys", "commits", "polls", "sweeps", "dashboard")
 class Sabotage:
     """One broken rule, or none.
 
-    keys: the wire loses the idempotency keys, and the provider's lists are empty. commits: the database says that it
+    keys: the network loses the idempotency keys, and the provider's lists are empty. commits: the database says that it
     has committed and has not. polls: nobody asks the provider about what is open. sweeps: nobody picks up what a
     crash left behind, and its jobs are lost.
     dashboard: somebody moves money at the provider that we are not told of.

@@ -1,4 +1,4 @@
-"""Django's settings for the simulation: ours, with a database that tells its commits and a provider in the process."""
+"""Django settings for the simulation: a database backend with interruption points, and a provider in the process."""
 
 import logging
 
@@ -19,7 +19,7 @@ ACCESS_TOKEN_MINUTES = 24 * 60
 WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
-STRIPE_SESSION = "tests.simulation.wire.session"
+STRIPE_SESSION = "tests.simulation.network.session"
 STRIPE_API_BASE = "http://provider.example"
 STRIPE_SECRET_KEY = "sk_test_simulation"
 STRIPE_PUBLISHABLE_KEY = "pk_test_simulation"

@@ -1,4 +1,4 @@
-"""The staff: two of finance, who work through the queue of the back office."""
+"""The staff: two finance members who process the work queue of the back office."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,14 +14,14 @@ from multitask.payments.payouts import transfers
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 from multitask.web.backoffice import work_queue
+from tests.simulation.conditions import HOUR
 from tests.simulation.deal import written
 from tests.simulation.people import Person
 from tests.simulation.story import Story
-from tests.simulation.weather import HOUR
 
 
 class Staff:
-    """Two people who look at what waits, one as good as the other."""
+    """Two staff members who process the work queue; either can do everything."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -82,7 +82,7 @@ class Staff:
             self._asked_by[answer.body["id"]] = who
         elif answer is not None and answer.is_done:
             settled = Dispute.objects.filter(pk=dispute.pk, state="settled", client_minor=to_client)
-            self.story.promises.keep(f"dispute {dispute.pk}", f"settled with {to_client}", settled.exists)
+            self.story.responses.record(f"dispute {dispute.pk}", f"settled with {to_client}", settled.exists)
 
     def _decide(self, approval: Any) -> None:
         who = next(person for person in self.people if person.id != approval.requested_by_id)
@@ -94,7 +94,7 @@ class Staff:
         answer = who.post(path, body, key=who.key())
         if answer is not None and answer.is_done:
             decided = type(approval).objects.filter(pk=approval.pk, approved=body["approve"])
-            self.story.promises.keep(f"approval {approval.pk}", f"decided {body['approve']}", decided.exists)
+            self.story.responses.record(f"approval {approval.pk}", f"decided {body['approve']}", decided.exists)
 
     def _do(self, name: str, command: Callable[..., object], **arguments: Any) -> None:
         who = self.story.rng.choice(self.people)

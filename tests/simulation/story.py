@@ -1,4 +1,4 @@
-"""One story: the turns that its seed draws, from the first person until everything has come to an end."""
+"""One story: the turns drawn from its seed, until everything is finished."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -9,14 +9,14 @@ from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.pipeline import Dropped, Reply
-from tests.simulation import points, web, wire
+from tests.simulation import interruptions, network, web
 from tests.simulation.clock import BEGIN
-from tests.simulation.promises import Promises
+from tests.simulation.conditions import DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn
 from tests.simulation.provider import Provider
 from tests.simulation.queue import BESIDES, OFTEN, Queue
+from tests.simulation.responses import Responses
 from tests.simulation.sabotage import Sabotage
 from tests.simulation.tasks import Crash, Task, Turns
-from tests.simulation.weather import DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn
 
 WORKERS = 2
 DELIVERIES = 2
@@ -25,7 +25,7 @@ AT_PROVIDER = ("error_before", "error_after", "rate_limit")
 
 
 class Broken(Exception):
-    """Something that must never happen has happened."""
+    """An invariant is broken."""
 
 
 class Story:
@@ -35,10 +35,10 @@ class Story:
         self.rng = random.Random(f"{seed}:{number}")
         self.turns, self.clock = turns, turns.clock
         self.sabotage = sabotage
-        self.weather = drawn(self.rng)
-        self.provider = Provider(self.clock, secrets=secrets, verify_after=self.weather.verify_after)
-        self.queue = Queue(sabotage.missing_chores | (frozenset() if self.weather.besides else BESIDES))
-        self.promises = Promises()
+        self.conditions = drawn(self.rng)
+        self.provider = Provider(self.clock, secrets=secrets, verify_after=self.conditions.verify_after)
+        self.queue = Queue(sabotage.missing_chores | (frozenset() if self.conditions.besides else BESIDES))
+        self.responses = Responses()
         self.trace: list[str] = []
         self.is_calm = False
         self._number = 0
@@ -77,33 +77,33 @@ class Story:
         """Draw what happens at a point: nothing, the end of the process, somebody else's turn, a lost commit."""
         if self.turns.current() is None:
             return ""
-        if point == points.BEFORE_COMMIT and self.sabotage.loses_commits and self.chance(0.02):
-            return points.PRETENDED
+        if point == interruptions.BEFORE_COMMIT and self.sabotage.loses_commits and self.chance(0.02):
+            return interruptions.PRETENDED
         if self.is_calm:
             return ""
-        if self.chance(self.weather.crash):
+        if self.chance(self.conditions.crash):
             self._crashes += 1
             self.say(f"crash {point}")
             raise Crash
-        if point == points.BEFORE_COMMIT:
-            return self._unheard(points.NOT_COMMITTED)
-        if self.chance(self.weather.yielding):
+        if point == interruptions.BEFORE_COMMIT:
+            return self._unheard(interruptions.NOT_COMMITTED)
+        if self.chance(self.conditions.yielding):
             self._let_others_go_on(point)
-        return self._unheard(points.UNHEARD) if point == points.AFTER_COMMIT else ""
+        return self._unheard(interruptions.UNHEARD) if point == interruptions.AFTER_COMMIT else ""
 
     def _unheard(self, fate: str) -> str:
-        if self.chance(self.weather.unheard):
+        if self.chance(self.conditions.unheard):
             self.say(fate)
             return fate
         return ""
 
     def _let_others_go_on(self, point: str) -> None:
         seconds = 0.0
-        if point == points.UNDER_WAY:
+        if point == interruptions.UNDER_WAY:
             seconds = self.rng.choice((0.0, 0.1, 1.0, 5.0))
-        elif self.chance(self.weather.suspended):
+        elif self.chance(self.conditions.suspended):
             # Between the check of a key's age and the call no program can tell, so there it is never for a day.
-            longest = LONGEST_PAUSE if point != points.BEFORE_CALL else HOUR
+            longest = LONGEST_PAUSE if point != interruptions.BEFORE_CALL else HOUR
             seconds = self.rng.choice((40.0, 10 * MINUTE, longest * self.rng.random()))
             self.say(f"suspended {point} for {seconds:.0f} s")
         self.turns.wait(seconds)
@@ -111,30 +111,30 @@ class Story:
     # -- calls to the provider
 
     def carry(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
-        """Bring a call of ours to the provider and its answer back. Raises wire.Lost."""
+        """Bring a call of ours to the provider and its answer back. Raises network.Lost."""
         if connection.in_atomic_block:
             raise Broken(f"a transaction spans the call {method} {url}")
-        points.reach(points.BEFORE_CALL)
+        interruptions.reach(interruptions.BEFORE_CALL)
         self.pass_by(0.05 + 0.3 * self.rng.random())
         path = url.rsplit("/v1/", maxsplit=1)[-1].split("?", maxsplit=1)[0]
         # As our connections do before any byte leaves.
         send_deadline.check()
         fault = self._fault(f"{method} {path}", timeout)
         if fault in ("drop_request", "timeout"):
-            raise wire.Lost(fault)
+            raise network.Lost(fault)
         if self.sabotage.loses_keys and method == "GET" and "/" not in path:
             return Reply(200, b'{"object": "list", "data": [], "has_more": false, "url": "/v1/"}', {})
         try:
             reply = self._at_provider(method, url, self.sabotage.headers(headers), body, fault)
         except Dropped:
-            raise wire.Lost("dropped") from None
-        points.reach(points.AFTER_EFFECT)
+            raise network.Lost("dropped") from None
+        interruptions.reach(interruptions.AFTER_EFFECT)
         if fault in ("drop_response", "late_timeout"):
-            raise wire.Lost(fault)
+            raise network.Lost(fault)
         return reply
 
     def _fault(self, call: str, timeout: float) -> str:
-        if self.is_calm or not self.chance(self.weather.fault):
+        if self.is_calm or not self.chance(self.conditions.fault):
             self.say(call)
             return ""
         fault = self.rng.choice(CALL_FAULTS)
@@ -148,7 +148,7 @@ class Story:
         if isinstance(work, Reply):
             return work
         try:
-            points.reach(points.UNDER_WAY)
+            interruptions.reach(interruptions.UNDER_WAY)
         except Crash:
             # Our process ends; the provider does not.
             self.provider.finish(work)
@@ -284,7 +284,7 @@ class Story:
 
     def _fate(self, delivery: Doc, kind: str) -> str:
         fate = ""
-        if not self.is_calm and not delivery["attempts"] and self.chance(self.weather.webhook):
+        if not self.is_calm and not delivery["attempts"] and self.chance(self.conditions.webhook):
             fate = self.rng.choice(("lost", "doubled", "late"))
         self.trace.append(f"{self.clock.true - BEGIN:14.3f}  webhook {delivery['id']:<8} {kind} {fate}".rstrip())
         return fate

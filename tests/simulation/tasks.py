@@ -1,4 +1,4 @@
-"""What goes on at once, one at a time: each task has a thread and a database connection, and hands the turn over.
+"""Concurrent tasks, run one at a time: each has a thread and a database connection, and passes the turn on.
 
 Only the thread whose turn it is runs, so the order in which turns are drawn decides everything.
 """

@@ -1,10 +1,10 @@
-"""What the simulation itself promises: it plays a story again, and finds rules that are broken on purpose."""
+"""The simulation itself: it repeats a story exactly, and detects rules that are broken on purpose."""
 
 import re
 
 import pytest
 
-from tests.simulation.plays import simulation
+from tests.simulation.runner import simulation
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.plays import assert_good
+from tests.simulation.runner import assert_good
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Requests to our own application, called as a server calls it, in the thread of whoever asks."""
+"""Requests to our own application, called as a server calls it, in the caller's thread."""
 
 import io
 import json

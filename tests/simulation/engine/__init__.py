@@ -1,1 +1,1 @@
-"""Our database backend, which tells the simulation of every commit."""
+"""A database backend with interruption points at every commit."""

@@ -1,4 +1,4 @@
-"""Our database backend with a point before and after every commit, at which the simulation may cut in.
+"""Our database backend with an interruption point before and after every commit.
 
 A statement outside a transaction that writes is a commit too.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from multitask.database import base, errors
-from tests.simulation import cost, points
+from tests.simulation import cost, interruptions
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
@@ -32,20 +32,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         try:
-            fate = points.reach(points.BEFORE_COMMIT)
+            fate = interruptions.reach(interruptions.BEFORE_COMMIT)
         except BaseException:
             self._die()
             raise
-        if fate == points.NOT_COMMITTED:
+        if fate == interruptions.NOT_COMMITTED:
             assert self.connection is not None
             self.connection.rollback()
             raise errors.OutcomeUnknown("the connection broke before COMMIT")
-        if fate == points.PRETENDED:
+        if fate == interruptions.PRETENDED:
             assert self.connection is not None
             self.connection.rollback()
             return
         super()._commit()
-        if points.reach(points.AFTER_COMMIT) == points.UNHEARD:
+        if interruptions.reach(interruptions.AFTER_COMMIT) == interruptions.UNHEARD:
             raise errors.OutcomeUnknown("the connection broke after COMMIT")
 
     def _die(self) -> None:
@@ -57,10 +57,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _alone(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         if "procrastinate" in str(sql):
-            points.job_changed()
+            interruptions.job_changed()
         if self.in_atomic_block or not str(sql).lstrip()[:6].upper().startswith(WRITES):
             return execute(sql, params, many, context)
-        points.reach(points.BEFORE_WRITE)
+        interruptions.reach(interruptions.BEFORE_WRITE)
         result = execute(sql, params, many, context)
-        points.reach(points.AFTER_WRITE)
+        interruptions.reach(interruptions.AFTER_WRITE)
         return result

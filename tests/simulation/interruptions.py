@@ -1,6 +1,6 @@
-"""The points of a program at which its process may die, or another one may go on.
+"""The points of a program at which its process may die or another task may continue.
 
-Whoever plays a story observes them; without an observer nothing happens there.
+A running story observes them; without an observer they have no effect.
 """
 
 from collections.abc import Callable
@@ -14,29 +14,29 @@ BEFORE_CALL = "before call"
 UNDER_WAY = "under way"
 AFTER_EFFECT = "after effect"
 
-# What may become of a COMMIT besides a crash.
+# The outcomes of a COMMIT besides success and a crash.
 NOT_COMMITTED = "not committed"
 UNHEARD = "committed, and not heard of"
 PRETENDED = "said to be committed"
 
 Observer = Callable[[str], str]
 _observer: Observer | None = None
-# Counts the statements about jobs, so that nobody has to ask the database whether there are others.
+# Counts statements about jobs, so that the queue need not be read while nothing has changed.
 jobs_changed = 0
 
 
 def observe(observer: Observer | None) -> None:
-    """Let `observer` be called at every point; it returns what becomes of a commit, or nothing."""
+    """Call `observer` at every point; it returns the outcome of a commit, or an empty string."""
     global _observer
     _observer = observer
 
 
 def job_changed() -> None:
-    """Somebody did something to the queue."""
+    """Record a change of the queue."""
     global jobs_changed
     jobs_changed += 1
 
 
 def reach(point: str) -> str:
-    """Be at a point. Raises whatever the observer raises."""
+    """Call the observer for a point. Raises whatever the observer raises."""
     return _observer(point) if _observer else ""

@@ -1,4 +1,4 @@
-"""Plays stories for the suite as `make simulate` does: in a program of its own, in a copy of the suite's database."""
+"""Run the simulation for the test suite: in a process of its own, on a copy of the suite's database."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ SEED = 7
 
 
 def simulation(*options: str) -> subprocess.CompletedProcess[str]:
-    """Run the simulation with options; its database is a copy of the one that the suite keeps migrated."""
+    """Run the simulation with these options on a copy of the suite's migrated database."""
     template = f"{connection.settings_dict['NAME']}_template"
     environment = {**os.environ, "DATABASE_URL": fresh_database.url("postgres")}
     command = [sys.executable, "-m", "tests.simulation", f"--template={template}", *options]
@@ -22,7 +22,7 @@ def simulation(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def assert_good(first: int, stories: int) -> None:
-    """Play stories of the suite's seed, none of which may go wrong."""
+    """Play stories of the suite's seed and assert that none of them fails."""
     done = simulation(f"--seed={SEED}", f"--first={first}", f"--stories={stories}")
     assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-5_000:]}"
     assert f"{stories} stories of seed {SEED}: 0 wrong" in done.stdout

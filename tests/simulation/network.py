@@ -1,4 +1,4 @@
-"""The network between us and the provider: the SDK's HTTP session, which goes nowhere and loses what the seed draws."""
+"""The simulated network to the provider: an HTTP session for the SDK that loses what the seed draws."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -9,23 +9,23 @@ from requests.adapters import BaseAdapter
 
 from sandboxes.kit.pipeline import Reply
 
-# Whoever plays a story carries its requests.
+# The running story carries its requests.
 Carrier = Callable[[str, str, Mapping[str, str], bytes, float], Reply]
 _carrier: Carrier | None = None
 
 
 class Lost(Exception):
-    """No answer arrives."""
+    """The response is lost."""
 
 
 def carry(carrier: Carrier | None) -> None:
-    """Let `carrier` bring every request of the SDK to the provider. It raises Lost when no answer comes back."""
+    """Pass every request of the SDK to `carrier`, which raises Lost if the response is lost."""
     global _carrier
     _carrier = carrier
 
 
-class _Wire(BaseAdapter):
-    """Hands requests over inside the process."""
+class _Adapter(BaseAdapter):
+    """Passes requests on inside the process."""
 
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, *_: Any, **__: Any
@@ -45,12 +45,12 @@ class _Wire(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def session() -> requests.Session:
-    """Make the session that the settings name."""
+    """Return the session that the settings name."""
     made = requests.Session()
     made.trust_env = False
-    made.mount("http://", _Wire())
+    made.mount("http://", _Adapter())
     return made

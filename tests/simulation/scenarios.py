@@ -1,7 +1,7 @@
-"""How a task can go: from the first word to the bank, or to any of the other ends."""
+"""The scenarios of a task: from hiring to the payout, or to a refund, dispute or cancellation."""
 
+from tests.simulation.conditions import DAY, HOUR
 from tests.simulation.deal import Deal
-from tests.simulation.weather import DAY, HOUR
 
 GOOD_CARDS = ("visa",) * 6 + ("bypassPending", "pendingRefund", "refundFail")
 BAD_CARDS = ("chargeDeclined", "chargeDeclinedInsufficientFunds", "threeDSecureRequiredChargeDeclined")
@@ -36,7 +36,7 @@ def _rest(deal: Deal) -> None:
 
 
 def _paid(deal: Deal) -> bool:
-    """Pay, or call it off before."""
+    """Pay, or cancel before paying."""
     story = deal.story
     if story.chance(0.06):
         deal.step(deal.client, "cancel")
@@ -62,7 +62,7 @@ def _paid(deal: Deal) -> bool:
 
 
 def _works(deal: Deal) -> None:
-    """Start, deliver, and whatever follows."""
+    """Start, deliver, and then one of several endings."""
     story = deal.story
     if story.chance(0.85):
         deal.step(deal.freelancer, "start")
@@ -85,7 +85,7 @@ def _happy(deal: Deal) -> None:
 
 
 def _silent(deal: Deal) -> None:
-    """The client says nothing, so time releases the money."""
+    """The client does not respond, so the money is released automatically."""
     if deal.story.chance(0.3):
         deal.step(deal.client, "complete")
     deal.story.rest(14 * DAY + HOUR)
@@ -93,7 +93,7 @@ def _silent(deal: Deal) -> None:
 
 
 def _asks_back(deal: Deal) -> None:
-    """The client wants money back; the freelancer answers, or not."""
+    """The client requests a refund, which the freelancer may answer."""
     story = deal.story
     part = story.rng.choice((None, None, deal.price // 2 - deal.price // 2 % 1000))
     part = None if deal.currency != "USD" or not part else part
@@ -108,7 +108,7 @@ def _asks_back(deal: Deal) -> None:
         deal.answer_refund(deal.client, number, "withdraw")
         _happy(deal)
     else:
-        if story.chance(story.weather.double):
+        if story.chance(story.conditions.double):
             other = "refuse" if answer == "accept" else "accept"
             story.also(deal.freelancer.name, lambda: deal.freelancer.post(f"/payments/refunds/{number}/{other}/"))
         deal.answer_refund(deal.freelancer, number, answer)
@@ -118,13 +118,13 @@ def _asks_back(deal: Deal) -> None:
 
 
 def _quarrel(deal: Deal) -> None:
-    """A dispute, which the staff settles."""
+    """A dispute that staff settles."""
     deal.dispute(deal.story.rng.choice((deal.client, deal.freelancer)))
     deal.until("released", "refunded", longest=3 * DAY)
 
 
 def _called_off(deal: Deal) -> None:
-    """The task is cancelled, and the money goes back."""
+    """The task is cancelled and the money refunded."""
     story = deal.story
     who = story.rng.choice((deal.client, deal.freelancer))
     if not deal.step(who, "cancel"):
@@ -151,7 +151,7 @@ def _cash(deal: Deal) -> None:
 
 
 def _between(deal: Deal) -> None:
-    """Ordinary things beside the money."""
+    """Actions without money, such as signing in again."""
     story = deal.story
     who = story.rng.choice((deal.client, deal.freelancer))
     drawn = story.rng.random()
@@ -167,9 +167,9 @@ def _between(deal: Deal) -> None:
 
 
 def _mischief(deal: Deal) -> None:
-    """What they may not do."""
+    """Try forbidden actions."""
     story, escrow, task = deal.story, deal.escrow_path, deal.task
-    while story.chance(story.weather.mischief):
+    while story.chance(story.conditions.mischief):
         tries = (
             (deal.freelancer, f"{escrow}release/", {}),
             (deal.stranger, f"{escrow}release/", {}),
