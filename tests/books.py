@@ -1,4 +1,4 @@
-"""Holds the ledger against the sandbox's own record of the money, object by object."""
+"""Compares the ledger with the sandbox's record of the money, object by object."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ HANG_UP = "hang up"
 
 
 class SmtpServer:
-    """Keeps what it took in `taken`; `answers` gives a command (or END, after the text) another answer than "fine"."""
+    """Stores accepted messages in `taken`; `answers` sets the response to a command (or END, after the text)."""
 
     def __init__(self) -> None:
         self.taken: list[Message] = []

@@ -50,11 +50,11 @@ def prove_code(*, proof: Proof, actor: Actor, now: datetime, code: str | None) -
 @transactional
 def begin(*, proof: Proof, now: datetime, lifetime: timedelta) -> RefreshToken:
     """Begin a session of tokens. Raises InvalidCredentials if the proof is no longer valid."""
-    insist(proof)
+    require_valid(proof)
     return sessions.begin(user_id=proof.user.pk, now=now, lifetime=lifetime, proved_by=proof.proved_by)
 
 
-def insist(proof: Proof) -> User:
+def require_valid(proof: Proof) -> User:
     """Lock the user in the caller's transaction and require that the proof is still valid.
 
     Raises InvalidCredentials if it is not.

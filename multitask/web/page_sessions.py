@@ -41,7 +41,7 @@ def end(request: HttpRequest) -> None:
 
 
 def _begin(request: HttpRequest, proof: logins.Proof) -> None:
-    user = logins.insist(proof)
+    user = logins.require_valid(proof)
     login(request, user, backend=BACKEND)
     if proof.proved_at is not None:
         step_up.record(request, user, proof.proved_at)

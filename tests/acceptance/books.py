@@ -1,4 +1,4 @@
-"""Holds the books of a running system against the sandbox's."""
+"""Compare the ledger of a running system with the sandbox's record."""
 
 from multitask.ledger import checks
 from tests.acceptance.system import System, in_process
@@ -8,7 +8,7 @@ __all__ = ["MADE_BY", "assert_equal", "differences"]
 
 
 def assert_equal(system: System, *, context: object = "") -> None:
-    """Insist that the books are sound in themselves and the same as the provider's, each effect made once."""
+    """Assert that the ledger is valid and equals the provider's record, with each effect once."""
     system.settle_down()
     with in_process(system):
         wrong = [*differences(system), *map(str, checks.run())]

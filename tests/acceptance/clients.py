@@ -1,4 +1,4 @@
-"""People who use the HTTP API: each is a client with a token of his own."""
+"""Users of the HTTP API, each with a token."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The stable word of an error."""
+        """The code of an error."""
         return str(self.json["code"])
 
 
@@ -75,9 +75,7 @@ class Caller:
         is_json = "json" in response.headers.get("Content-Type", "")
         body = json.loads(response.content) if is_json else None
         asked = response.wsgi_request
-        insist_that_the_refusal_is_documented(
-            _as_documented(asked.resolver_match), asked.method, response.status_code, body
-        )
+        assert_refusal_is_documented(_as_documented(asked.resolver_match), asked.method, response.status_code, body)
         return Answer(response.status_code, response.headers, body, response.content)
 
 
@@ -118,8 +116,8 @@ def _http() -> Client:
     return Client(raise_request_exception=False)
 
 
-def insist_that_the_refusal_is_documented(path: str, method: str, status: int, body: Any) -> None:
-    """Every refusal of an operation has a code that the OpenAPI document names there; `path` is as it stands there."""
+def assert_refusal_is_documented(path: str, method: str, status: int, body: Any) -> None:
+    """Assert that the OpenAPI document lists the error code for this operation; `path` is as in the document."""
     operation = document.openapi(urls.api)["paths"].get(path, {}).get(method.lower())
     if operation is not None and isinstance(body, dict) and "code" in body and status not in (405, 500):
         answers = {int(number): found for number, found in operation["responses"].items()}

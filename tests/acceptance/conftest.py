@@ -1,4 +1,4 @@
-"""The people of the acceptance tests, and the things they have done before a test begins."""
+"""Fixtures of the acceptance tests: users, tasks and a running system."""
 
 from collections.abc import Iterator
 from typing import Any

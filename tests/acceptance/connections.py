@@ -1,4 +1,4 @@
-"""Bare connections to the web server, for what no well-behaved client does."""
+"""Raw connections to the web server, for requests that no correct client sends."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""The story of one task, played over HTTP as its client and its freelancer would play it."""
+"""The story of one task over HTTP, by its client and its freelancer."""
 
 import ipaddress
 import itertools
@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 
 
 class Person:
-    """Somebody with an account, who asks again until there is an answer that stands."""
+    """A user of the API, who retries until a final response."""
 
     def __init__(self, system: System, role: str) -> None:
         self.system = system
@@ -33,11 +33,11 @@ class Person:
         self.id = answer.body["user"]["id"]
 
     def ask(self, method: str, path: str, body: Any = None, *, key: str = "", seconds: float = 60) -> Answer:
-        """Ask once. Raises NoAnswer."""
+        """Make one request. Raises NoAnswer."""
         return self.system.call(method, path, body, token=self.token, key=key, address=self.address, seconds=seconds)
 
     def get(self, path: str) -> Any:
-        """Read something that one may read, as soon as the server is there."""
+        """Read a path, as soon as the server responds."""
 
         def read() -> Answer | None:
             try:
@@ -51,25 +51,25 @@ class Person:
         assert answer.status == 200, answer
         return answer.body
 
-    def insist(
+    def post(
         self, path: str, body: Any = None, *, key: str = "", done: tuple[str, ...] = (), seconds: float = PATIENCE
     ) -> Answer:
-        """Post until the answer stands: neither lost, nor a fault, nor "in flight". `done` are codes as good as 2xx."""
+        """Post until a final response: not lost, no 5xx, not "in flight". The codes in `done` count as success too."""
         last: list[object] = []
 
-        def post() -> Answer | None:
+        def attempt() -> Answer | None:
             try:
                 answer = self.ask("POST", path, body, key=key)
             except NoAnswer as error:
                 last[:] = [error]
                 return None
             last[:] = [answer]
-            # A fault may be asked about again; a 500 is a mistake of ours, whatever the provider or the database did.
+            # Other 5xx may be retried; a 500 is a fault of ours, whatever the provider or the database did.
             assert answer.status != 500, f"{path} answered {answer}"
             return None if answer.status >= 500 or answer.code == IN_FLIGHT else answer
 
         try:
-            answer = eventually(post, f"POST {path} to be answered", seconds=seconds, pause=0.3)
+            answer = eventually(attempt, f"POST {path} to be answered", seconds=seconds, pause=0.3)
         except AssertionError as error:
             raise AssertionError(f"{error}; {last}") from error
         assert answer is not None
@@ -101,19 +101,19 @@ class Story:
 
     def hire(self) -> None:
         wanted = {"title": "A logo", "description": "Blue, please.", "budget": self.price}
-        self.task = self.client.insist("/api/tasks/create/", wanted).body["id"]
-        applied = self.freelancer.insist(f"/api/tasks/{self.task}/apply/", {"cover_letter": "I can."})
+        self.task = self.client.post("/api/tasks/create/", wanted).body["id"]
+        applied = self.freelancer.post(f"/api/tasks/{self.task}/apply/", {"cover_letter": "I can."})
         self.application = applied.body["id"]
-        self.client.insist(f"/api/tasks/applications/{self.application}/accept/")
+        self.client.post(f"/api/tasks/applications/{self.application}/accept/")
 
     def open_account(self) -> None:
-        self.freelancer.insist("/payments/connect/create/", done=("account_exists",))
+        self.freelancer.post("/payments/connect/create/", done=("account_exists",))
 
     def fill_in_form(self) -> None:
-        """Go through the provider's hosted page; a page that breaks is opened anew."""
+        """Complete the provider's hosted page; open it again if it fails."""
 
         def fill() -> bool:
-            link = self.freelancer.insist("/payments/connect/onboarding/").body["url"]
+            link = self.freelancer.post("/payments/connect/onboarding/").body["url"]
             try:
                 return bool(self.system.sandbox.onboard(link))
             except (ControlRefused, OSError):
@@ -141,7 +141,7 @@ class Story:
 
     def intend(self) -> None:
         path, body = self.request("intend")
-        self.intent = self.client.insist(path, body, key=self.key("intend")).body
+        self.intent = self.client.post(path, body, key=self.key("intend")).body
         self.escrow_id = self.intent["escrow_id"]
 
     def pay(self) -> None:
@@ -172,22 +172,22 @@ class Story:
 
     def work(self) -> None:
         for person, step in ((self.freelancer, "start"), (self.freelancer, "deliver"), (self.client, "complete")):
-            person.insist(f"/api/tasks/{self.task}/{step}/", done=("task_state_conflict", "task_refused"))
+            person.post(f"/api/tasks/{self.task}/{step}/", done=("task_state_conflict", "task_refused"))
 
     def release(self) -> Answer:
         path, body = self.request("release")
-        return self.client.insist(path, body, key=self.key("release"))
+        return self.client.post(path, body, key=self.key("release"))
 
     def refund(self) -> Answer:
         path, body = self.request("refund")
-        return self.client.insist(path, body, key=self.key("refund"))
+        return self.client.post(path, body, key=self.key("refund"))
 
     def cancel(self) -> None:
-        self.client.insist(f"/api/tasks/{self.task}/cancel/", done=("task_state_conflict",))
+        self.client.post(f"/api/tasks/{self.task}/cancel/", done=("task_state_conflict",))
 
     def withdraw(self) -> Answer:
         path, body = self.request("withdraw")
-        return self.freelancer.insist(path, body, key=self.key("withdraw"))
+        return self.freelancer.post(path, body, key=self.key("withdraw"))
 
     # -- what becomes of it
 
@@ -237,7 +237,7 @@ Step = Callable[[Story], object]
 
 
 def give_float(system: System) -> None:
-    """Leave the platform money at the provider, as it always has: a refund also gives back what the fee took."""
+    """Fund the platform's balance at the provider, since a refund also has to cover the provider's fee."""
     story = Story(system, price="5000.00")
     story.hire()
     story.fund()

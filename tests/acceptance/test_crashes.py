@@ -1,4 +1,4 @@
-"""Kill -9 of worker and web server while they are at every operation of the story; it ends with the same books.
+"""Worker and web server are killed during every operation of the story; it ends with the same ledger.
 
 Nothing in the programs knows of these tests. The sandbox holds a request while its sender is killed, and the
 database holds a row. A request that is held "for ever" never has its effect, as the sandbox is killed with it;

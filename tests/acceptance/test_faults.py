@@ -1,4 +1,4 @@
-"""Everything that can go wrong between us and the provider, drawn from a seed; whole stories end with equal books.
+"""Faults between us and the provider, drawn from a seed; whole stories end with equal books.
 
 STORY_SEEDS says how many seeds are played (`STORY_SEEDS=200 make test ARGS=tests/acceptance/test_faults.py`),
 STORY_FIRST_SEED with which to begin. A failure names its seed and the rules drawn from it.

@@ -1,4 +1,4 @@
-"""The database goes away: around one commit, or altogether. Clients ask again, and nothing happens twice."""
+"""The database is lost, around one commit or completely. Clients retry, and nothing takes effect twice."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def test_a_commit_without_an_answer_is_asked_for_again(system: System, proxy: Pr
         path, body = story.request(command)
         person = story.freelancer if command == "withdraw" else story.client
         lost = person.ask("POST", path, body, key=story.key(command))
-        again = person.insist(path, body, key=story.key(command))
+        again = person.post(path, body, key=story.key(command))
 
         assert proxy.cut == "nothing"
         assert (lost.status, lost.code) == (503, "outcome_unknown"), f"{command}: {lost}"

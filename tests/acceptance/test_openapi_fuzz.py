@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI document: no fault, and no answer that it does not name."""
+"""Requests generated from the OpenAPI document: no 5xx, and no undocumented response."""
 
 import functools
 import os
@@ -32,7 +32,7 @@ from tests.sandbox_process import SandboxProcess
 def code_conformance(context: Any, response: schemathesis.Response, case: schemathesis.Case[Any]) -> None:
     """A refusal has a code that the document names for the operation and the status."""
     if response.status_code >= 400:
-        clients.insist_that_the_refusal_is_documented(
+        clients.assert_refusal_is_documented(
             case.operation.path, case.operation.method, response.status_code, response.json()
         )
 

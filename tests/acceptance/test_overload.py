@@ -1,7 +1,7 @@
-"""Half-sent bodies, slow readers, a slow provider and double clicks: the others are answered meanwhile.
+"""Half-sent bodies, slow readers, a slow provider and double clicks do not delay other requests.
 
-The web server has four threads here, so each of these would take them all. What writes a past into the tables,
-which no provider knows of, comes last.
+The web server has four threads here, so each of these could occupy all of them. Tests that insert rows of which the
+provider has no record come last.
 """
 
 import json
@@ -35,7 +35,7 @@ IN_GOOD_TIME = 10.0
 
 @pytest.fixture(scope="module")
 def system(own_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The system with few threads, and with bodies that have to be there soon."""
+    """The system with few threads and a short timeout for bodies."""
     web = {"WEB_THREADS": str(THREADS), "WEB_BODY_SECONDS": "5", "WEB_WAIT_SECONDS": "30"}
     with System(tmp_path_factory.mktemp("overload"), own_database, web_settings=web) as running:
         give_float(running)
@@ -55,7 +55,7 @@ def person(system: System) -> Person:
 
 
 def assert_others_are_answered(system: System, person: Person) -> None:
-    """What nobody's misbehaviour may hold up."""
+    """Assert that other requests get a response in time."""
     for path in ("/healthz", "/readyz"):
         assert system.call("GET", path, seconds=IN_GOOD_TIME).status == 200
     assert person.ask("GET", "/payments/wallet/", seconds=IN_GOOD_TIME).status == 200
@@ -65,7 +65,7 @@ def assert_others_are_answered(system: System, person: Person) -> None:
 
 
 @pytest.mark.parametrize("path", [LOGIN, WEBHOOK])
-def test_half_sent_bodies_hold_nobody_up_and_end_with_408(system: System, person: Person, path: str) -> None:
+def test_half_sent_bodies_do_not_delay_others_and_end_with_408(system: System, person: Person, path: str) -> None:
     held = [connections.half_sent(system, path) for _ in range(64)]
 
     assert_others_are_answered(system, person)
@@ -78,8 +78,8 @@ def test_half_sent_bodies_hold_nobody_up_and_end_with_408(system: System, person
         connection.close()
 
 
-def test_connections_that_were_opened_and_left_hold_nobody_up(system: System, person: Person) -> None:
-    """Idle, with half a head, or closed in the midst of a body."""
+def test_idle_and_abandoned_connections_do_not_delay_others(system: System, person: Person) -> None:
+    """Idle, with an incomplete head, or closed during a body."""
     held = [connections.connect(system) for _ in range(300)]
     for connection in held[100:200]:
         connection.sendall(b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127")
@@ -93,7 +93,7 @@ def test_connections_that_were_opened_and_left_hold_nobody_up(system: System, pe
 
 
 def test_a_body_that_ends_early_is_answered(system: System) -> None:
-    """The caller has said that no more will come, and still reads."""
+    """The caller closes its sending side and still reads."""
     connection = connections.half_sent(system, LOGIN)
     connection.shutdown(socket.SHUT_WR)
     status, headers, body = connections.answer(connection)

@@ -1,4 +1,4 @@
-"""What surrounds the API: health, metrics, the OpenAPI document and its page."""
+"""Health, metrics, the OpenAPI document and its page."""
 
 import re
 from enum import StrEnum

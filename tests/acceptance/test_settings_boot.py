@@ -1,4 +1,4 @@
-"""What would lose money keeps the programs from starting, with one line that says why."""
+"""Programs refuse to start with unsafe settings, with a message of one line."""
 
 import os
 import subprocess

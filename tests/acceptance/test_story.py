@@ -1,4 +1,4 @@
-"""The story of a task, end to end: HTTP in, sandbox out, with nothing between that is not the real thing."""
+"""The story of a task end to end: real programs, from HTTP to the sandbox."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Every page by its address, and the people whose browsers may see it, in the middle of much that happens."""
+"""Every page by its address, the users who may see it, and the data that fills it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,13 +104,13 @@ def prepare(system: System) -> Scene:
     paid.to_work_done()
     paid.release()
     paid.until_available()
-    paid.freelancer.insist("/payments/withdrawals/create/", {"amount": "400.00"})
+    paid.freelancer.post("/payments/withdrawals/create/", {"amount": "400.00"})
     paid.until_paid_out()
     asked.hire()
     asked.fund()
-    asked.freelancer.insist(f"/api/tasks/{asked.task}/start/")
+    asked.freelancer.post(f"/api/tasks/{asked.task}/start/")
     wish = {"reason": "not_as_agreed", "amount": "180.00", "note": "The colours differ from the draft."}
-    asked.client.insist(f"/payments/escrow/{asked.escrow_id}/refund/", wish)
+    asked.client.post(f"/payments/escrow/{asked.escrow_id}/refund/", wish)
     unpaid.hire()
     unpaid.intend()
     done.to_work_done()

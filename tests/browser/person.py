@@ -1,4 +1,4 @@
-"""Somebody at a browser: a context of their own, and the deeds that take more than one click."""
+"""A user at a browser, in a separate context, with the actions that need several clicks."""
 
 import contextlib
 import ipaddress
@@ -32,7 +32,7 @@ ANSWERED = re.compile(r"Failed to load resource: the server responded with a sta
 
 
 class Person:
-    """Looks at one page in a browser context of their own; what goes wrong unseen is kept in `complaints`."""
+    """A user with one page in a separate browser context; errors outside the page's text are kept in `complaints`."""
 
     def __init__(self, browser: Browser, system: System, *, language: str = "en", **context: Any) -> None:
         self.system = system
@@ -68,7 +68,7 @@ class Person:
             self.complaints.append(f"{response.status}: {response.url}")
 
     def forgive(self, word: str) -> None:
-        """Drop the complaints that a test has brought about itself."""
+        """Drop complaints that a test expects."""
         self.complaints = [complaint for complaint in self.complaints if word not in complaint]
 
     # -- getting in
@@ -113,13 +113,13 @@ class Person:
         self.page.get_by_role("link", name=name).first.click()
 
     def sees(self, words: str) -> None:
-        """Wait until the page says it."""
+        """Wait until the page shows the words."""
         expect(self.page.get_by_text(words).first).to_be_visible(timeout=20_000)
 
     def heading(self, words: str) -> Locator:
         return self.page.get_by_role("heading", name=words)
 
-    # -- deeds of several clicks
+    # -- actions of several clicks
 
     def card(self) -> FrameLocator:
         return self.page.frame_locator("#payment-element iframe")
@@ -133,7 +133,7 @@ class Person:
         self.page.locator("#pay").click()
 
     def authenticate(self, *, passed: bool = True) -> None:
-        """Answer the bank's question over the page."""
+        """Complete or fail the 3-D Secure step over the page."""
         frame = self.page.frame_locator('iframe[title="3-D Secure"]')
         frame.get_by_role("button", name="Complete authentication" if passed else "Fail authentication").click()
 
@@ -146,9 +146,9 @@ class Person:
         self.sees("Ready for payouts")
 
     def refreshed_until(self, words: str) -> None:
-        """Load the page again until it says it: it turns by itself only where it has a reason to wait.
+        """Reload the page until it shows the words: it reloads by itself only while it waits for something.
 
-        Whoever pressed or followed something sees first where it led: a page cannot be loaded again while it leaves.
+        After a click, wait for its page first: a page cannot be reloaded during navigation.
         """
 
         def said() -> None:

@@ -12,7 +12,7 @@ from tests.sandbox_process import ROOT
 
 
 def main(arguments: list[str]) -> int:
-    """Draw; answer the exit status."""
+    """Draw them; return the exit status."""
     wanted = "test_docs" if arguments == ["docs"] else "test_screenshots"
     test = f"{ROOT}/tests/browser/drawing.py::{wanted}"
     # One test draws them all, which may take longer than a test that hangs is given.

@@ -111,7 +111,7 @@ def test_a_badge_below_a_name_is_as_wide_as_its_words(new_person: NewPerson) -> 
 
 
 def overflows(page: Page) -> list[str]:
-    """Say on which screens the page scrolls sideways."""
+    """Return the screens on which the page scrolls sideways."""
     told = []
     for size in (DESKTOP, PHONE):
         page.set_viewport_size(size)
@@ -123,7 +123,7 @@ def overflows(page: Page) -> list[str]:
 
 
 def violations(page: Page, options: dict[str, Any]) -> list[str]:
-    """What axe-core holds against the page as it is now, and against the frames in it."""
+    """Return axe-core's violations on the page and in its frames."""
     # Headings and landmarks are those of the page around a frame.
     runs_tags = options["runOnly"]["type"] == "tag"
     framed = {**options, "runOnly": {"type": "tag", "values": LEVELS}} if runs_tags else options
@@ -161,7 +161,7 @@ def transferred(person: Person, url: str) -> int:
 
 
 def is_closed(policy: str, *, office: bool) -> bool:
-    """Say whether a page may run nothing but our own files and what carries its nonce.
+    """Return whether the page allows only our own script files and scripts with its nonce.
 
     The back office runs files alone, without a nonce; its menus are compiled by its framework.
     """
@@ -171,7 +171,7 @@ def is_closed(policy: str, *, office: bool) -> bool:
 
 
 def burdens(person: Person, *, office: bool) -> list[str]:
-    """Load the page anew; say if it is heavy, or open to scripts that are not ours."""
+    """Reload the page; return complaints if it is heavy or allows foreign scripts."""
     answers: list[Response] = []
 
     def keep(answer: Response) -> None:

@@ -15,7 +15,7 @@ def both(story: Story, new_person: NewPerson) -> tuple[Person, Person]:
     """The client and the freelancer of work under way, each at the page of its payment."""
     story.hire()
     story.fund()
-    story.freelancer.insist(f"/api/tasks/{story.task}/start/")
+    story.freelancer.post(f"/api/tasks/{story.task}/start/")
     client, freelancer = new_person().sign_in(story.client.name), new_person().sign_in(story.freelancer.name)
     for person in (client, freelancer):
         person.open(f"/tasks/{story.task}/payment/")

@@ -1,4 +1,4 @@
-"""The whole story by clicking alone, as two people, from registration to money in the bank."""
+"""The whole story in two browsers, from registration to the payout."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""A browser that runs no scripts: everything works but typing a card, and that page says so."""
+"""A browser without scripts: everything works except entering a card, and that page says so."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""A walk through every page, each seen by somebody who may."""
+"""A visit to every page, each by a user who may see it."""
 
 from collections.abc import Iterator
 from typing import Any

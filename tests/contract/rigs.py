@@ -1,4 +1,4 @@
-"""What stands behind a provider in these tests: its offline self, and the people who use its pages.
+"""The offline sandbox behind each provider, and the users of its pages.
 
 A rig lets the one suite of this folder run against every provider: it brings the provider, plays the client's
 browser and the freelancer at the hosted form, moves the provider's clock and makes its network fail.

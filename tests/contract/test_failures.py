@@ -1,4 +1,4 @@
-"""A network that fails in every way, and keys that are forgotten: there is never more than one effect."""
+"""Network failures and expired idempotency keys: there is never more than one effect."""
 
 import time
 from collections.abc import Callable

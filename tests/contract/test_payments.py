@@ -1,4 +1,4 @@
-"""Paying in, and giving back."""
+"""Payments and refunds."""
 
 import pytest
 

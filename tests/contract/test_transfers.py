@@ -1,4 +1,4 @@
-"""To the freelancer's account and back, to the bank, and chargebacks."""
+"""Transfers, reversals, payouts and chargebacks."""
 
 from datetime import timedelta
 

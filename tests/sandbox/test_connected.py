@@ -1,4 +1,4 @@
-"""Money of connected accounts: who may send it to whom, when it can be used, and what its bank does."""
+"""Money of connected accounts: transfers, availability and payouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is asked in whatever order: no money appears or disappears, and no request breaks the server."""
+"""Random requests in any order: no money appears or disappears, and none causes a server error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A killed sandbox loses nothing that it answered, and goes on where it was."""
+"""A killed sandbox loses nothing that it confirmed, and continues after a restart."""
 
 from __future__ import annotations
 

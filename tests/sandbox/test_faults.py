@@ -1,4 +1,4 @@
-"""Faults by rule: each kind does what its name says, as often as told, and the same again for the same seed."""
+"""Fault rules: each kind has its effect as often as configured, and the same for the same seed."""
 
 from __future__ import annotations
 

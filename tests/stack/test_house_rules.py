@@ -1,4 +1,4 @@
-"""What no linter checks: sizes, names, and what the repository may not speak of."""
+"""Rules that no linter checks: sizes, names, and words that the repository must not contain."""
 
 import ast
 import re

@@ -55,7 +55,7 @@ def called(name: str) -> Iterator[str]:
 
 
 def height(name: str) -> tuple[int, int]:
-    """How high a function stands: its room among those of `multitask`, and its sub-room among those of `payments`."""
+    """Return the layer of a function: its package in `multitask`, and its package in `payments`."""
     parts = name.split(".")
     sub_room = _place("multitask.payments", parts[2]) if parts[1] == "payments" else 0
     return _place("multitask", parts[1]), sub_room

@@ -1,4 +1,4 @@
-"""What a failed call means, told by a server on this machine that answers whatever a test writes down."""
+"""Translation of failed calls, with a local server that returns the responses of each test."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What a Stripe event is about."""
+"""Translation of Stripe events."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Webhooks that prove nothing are refused, in every way that one can be malformed."""
+"""Webhooks without a valid signature are refused, however they are malformed."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Every word of the pages, the back office and the emails has its Arabic."""
+"""All texts of the pages, the back office and the emails have an Arabic translation."""
 
 import io
 import re

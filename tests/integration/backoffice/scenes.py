@@ -1,4 +1,4 @@
-"""Escrows, withdrawals, calls and webhooks in the states that staff has to do with."""
+"""Escrows, withdrawals, calls and webhooks in the states that staff handles."""
 
 import itertools
 import uuid

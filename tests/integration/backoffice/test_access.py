@@ -1,4 +1,4 @@
-"""Who comes in: support reads, finance acts, admin manages the staff, everybody else finds nothing."""
+"""Access: support reads, finance acts, admin manages the staff, everybody else gets 404."""
 
 from collections.abc import Callable
 

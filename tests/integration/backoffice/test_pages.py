@@ -1,4 +1,4 @@
-"""What the pages say, and that they cost the same however much there is."""
+"""The content of the pages, and that their cost does not depend on the number of rows."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The same commands at the same moment: one takes effect, the others hear why not."""
+"""Concurrent commands: one takes effect, the others are refused with the reason."""
 
 from functools import partial
 

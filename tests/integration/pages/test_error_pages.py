@@ -1,4 +1,4 @@
-"""What people read where there is no page: in the product's own look and their language, whatever has broken."""
+"""Error pages: in the product's layout and the user's language, whatever the fault."""
 
 from typing import Any
 

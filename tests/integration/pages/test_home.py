@@ -1,4 +1,4 @@
-"""The home page and the pages of tasks always say what is next, and never end in nothing to do."""
+"""The home page and the pages of tasks always show the next step."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A lost password: the letter, its link, and what nobody learns from either."""
+"""A lost password: the email, its link, and that neither reveals whether an account exists."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every page over rows whose text columns hold the strangest that they may hold: each answers, and nothing runs.
+"""Every page with hostile text in all text columns: each responds, and no script runs.
 
 Columns and addresses are found by looking, so that new ones are covered by themselves: a model's text column is
 filled unless the database refuses the text; an address of the pages is visited with every row that it can name.

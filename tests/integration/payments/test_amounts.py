@@ -1,4 +1,4 @@
-"""What the provider cannot move is refused before anybody promises it."""
+"""Amounts that the provider cannot move are refused at once."""
 
 import pytest
 from pytest_django import Settings

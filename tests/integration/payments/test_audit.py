@@ -1,4 +1,4 @@
-"""The audit trail: who did what to which escrow, when, from where, with which amount; and nobody changes it."""
+"""The audit trail records every action with actor, time, origin and amount, and is append-only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from multitask.payments.payouts import transfers, withdrawals
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 
-Deed = Callable[[World, Job, Actor], Any]
+Action = Callable[[World, Job, Actor], Any]
 
 
 def release(world: World, job: Job, actor: Actor) -> Any:
@@ -49,7 +49,7 @@ def cancel(world: World, job: Job, actor: Actor) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("stage", "who", "deed", "event", "amount"),
+    ("stage", "who", "action", "event", "amount"),
     [
         ("completed", "client", release, "released", 10_000),
         ("funded", "client", refund, "refund_started", 1_234),
@@ -63,13 +63,13 @@ def cancel(world: World, job: Job, actor: Actor) -> Any:
         ("funded", "client", cancel, "task_cancelled", None),
     ],
 )
-def test_every_deed_is_written_down(
-    world: World, stage: str, who: str, deed: Deed, event: str, amount: int | None
+def test_every_action_is_recorded(
+    world: World, stage: str, who: str, action: Action, event: str, amount: int | None
 ) -> None:
     job = getattr(world, stage)()
     actor = replace(getattr(job, who), ip="198.51.100.4", request_id="request-1")
     world.wait(hours=1)
-    deed(world, job, actor)
+    action(world, job, actor)
     written = AuditEvent.objects.filter(escrow=job.escrow, event=event).get()
     assert (written.actor_id, written.actor_role, written.actor_label) == (actor.user_id, actor.role.value, actor.label)
     assert (written.ip, written.request_id, written.at) == ("198.51.100.4", "request-1", world.now)
@@ -77,8 +77,8 @@ def test_every_deed_is_written_down(
     assert written.currency == ("USD" if amount else "")
 
 
-def deeds_of_staff(world: World, finance: Actor) -> set[str]:
-    """Do everything that staff can do, and return what was written under that name."""
+def actions_of_staff(world: World, finance: Actor) -> set[str]:
+    """Take every staff action, and return the events recorded for this staff member."""
     job = world.started()
     dispute = open_dispute(world, job, job.client)
     disputes.settle(
@@ -118,8 +118,8 @@ def return_a_payment(world: World, finance: Actor) -> None:
     unapplied_payments.return_payment(actor=finance, payment_id=job.payment.pk, now=world.now)
 
 
-def test_everything_that_staff_does_stands_under_its_name(world: World) -> None:
-    assert deeds_of_staff(world, world.staff()) == {
+def test_every_staff_action_is_recorded_under_the_staff_members_name(world: World) -> None:
+    assert actions_of_staff(world, world.staff()) == {
         "dispute_settled", "released", "refund_approved", "refund_started", "refund_turned_down",
         "refund_needs_approval", "transfer_retried", "payment_sent_back",
     }  # fmt: skip
@@ -134,7 +134,7 @@ def test_a_withdrawal_is_written_down_with_its_amount(world: World) -> None:
     assert (written.ip, written.request_id) == ("198.51.100.4", "request-1")
 
 
-def test_what_the_provider_did_stands_under_the_providers_name(world: World) -> None:
+def test_every_event_of_the_provider_is_recorded_under_the_providers_name(world: World) -> None:
     job = world.settled()
     events = AuditEvent.objects.filter(escrow=job.escrow)
     by_label = {event.event: (event.actor_label, event.actor_id) for event in events}
@@ -172,9 +172,9 @@ def test_cards_are_written_down_under_their_owner(world: World) -> None:
 def test_what_is_refused_is_not_written_down_as_done(world: World) -> None:
     job = world.funded()
     before = job.history()
-    for deed in (lambda: world.release(job), lambda: world.refund(job, job.client, dollars("100.01"))):
+    for action in (lambda: world.release(job), lambda: world.refund(job, job.client, dollars("100.01"))):
         with pytest.raises(PaymentError):
-            deed()
+            action()
     assert job.history() == before
 
 

@@ -1,4 +1,4 @@
-"""News of an account's balance: one job for the account, however many escrows wait, and each settles once."""
+"""Events about an account's balance: one job per account, and each escrow becomes available once."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""A task called off, with its escrow in every state."""
+"""Cancellation of a task, with its escrow in every state."""
 
 import threading
 import time

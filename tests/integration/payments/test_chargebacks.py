@@ -1,4 +1,4 @@
-"""Chargebacks: the cardholder's bank contests a payment, and the money stays where it is."""
+"""Chargebacks: the cardholder's bank contests a payment, and its escrow is frozen."""
 
 from typing import Any
 

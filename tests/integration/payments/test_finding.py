@@ -1,4 +1,4 @@
-"""After a day the provider may have forgotten a key, so each kind of call is looked for before it is sent again."""
+"""After a day an idempotency key may have expired, so each kind of call is searched for before it is sent again."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Keys that the provider has forgotten, while our clock is right or wrong: each operation has one effect.
+"""Idempotency keys that the provider has dropped, with a right or wrong clock of ours: each operation has one effect.
 
 The provider's clock is moved, so each test has an offline Stripe of its own.
 """

@@ -1,4 +1,4 @@
-"""What the database and the books' own check say about rows that no command would write."""
+"""Rows that no command writes are refused by the database or reported by the invariants."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Calls that meet the end of their key's life: whatever a clock says, each operation has one effect."""
+"""Calls around the expiry of their idempotency key: whatever a clock says, each operation has one effect."""
 
 import threading
 import time

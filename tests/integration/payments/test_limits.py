@@ -1,4 +1,4 @@
-"""One user makes only so many objects at the provider in five minutes; what is asked for again is free."""
+"""Each user may create a limited number of objects at the provider in five minutes; retries do not count."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Looks for what is due see all of it: what fails each time at the head hides nothing behind it."""
+"""Periodic jobs process everything that is due: permanent failures at the head do not block the rest."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Saved cards: kept by the provider, listed here by what their owner recognises."""
+"""Saved cards: stored by the provider, listed here without their numbers."""
 
 import pytest
 

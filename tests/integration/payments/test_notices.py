@@ -1,4 +1,4 @@
-"""Who is told of what, once: from the audit trail, under races, late commits and repetitions."""
+"""Notices from the audit trail: the right users, once, under races, late commits and repetitions."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

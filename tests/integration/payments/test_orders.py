@@ -1,4 +1,4 @@
-"""News in every order, doubled, and old: the same end each time."""
+"""Provider states and events in every order, repeated and outdated, lead to the same result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ THREE = [*permutations(range(3))]
 
 @dataclass
 class Snapshots:
-    """What the provider said at one moment after the other, as jobs may have read it and then been slow."""
+    """Successive states of an object at the provider, as slow jobs may have read them."""
 
     seen: list[Any]
     confirm: Callable[[str, Any, Any], object]
 
-    def tell(self, world: World, order: tuple[int, ...]) -> None:
-        """Tell it in this order, each twice, and at last what is true now, as the last job reads it."""
+    def apply(self, world: World, order: tuple[int, ...]) -> None:
+        """Apply the states in this order, each twice."""
         for place in order:
             self.confirm("stripe", self.seen[place], world.now)
             self.confirm("stripe", self.seen[place], world.now)
@@ -48,9 +48,9 @@ def payment_snapshots(world: World) -> tuple[Job, Snapshots]:
 
 
 @pytest.mark.parametrize("order", FOUR, ids=str)
-def test_a_payment_ends_in_escrow_whatever_is_told_when(world: World, order: tuple[int, ...]) -> None:
+def test_a_payment_ends_in_escrow_in_every_order(world: World, order: tuple[int, ...]) -> None:
     job, snapshots = payment_snapshots(world)
-    snapshots.tell(world, order)
+    snapshots.apply(world, order)
     assert (job.escrow.state, job.payment.state) == ("funded", "succeeded")
     assert held(f"escrow:{job.escrow.pk}") == 10_000
     assert held("platform:processing_costs") == -320
@@ -81,7 +81,7 @@ def failed_payout_snapshots(world: World) -> tuple[Job, Withdrawal, Snapshots]:
 @pytest.mark.parametrize("order", FOUR, ids=str)
 def test_a_payout_that_failed_after_all_stays_failed(world: World, order: tuple[int, ...]) -> None:
     job, withdrawal, snapshots = failed_payout_snapshots(world)
-    snapshots.tell(world, order)
+    snapshots.apply(world, order)
     withdrawal.refresh_from_db()
     assert (withdrawal.state, withdrawal.failure_code) == ("failed", "account_closed")
     assert held(f"user:{job.freelancer.user_id}:available") == 8_500
@@ -96,7 +96,7 @@ def test_a_payout_that_was_paid_is_paid(world: World, order: tuple[int, ...]) ->
     seen = [world.provider.read_payout(account_id=account, payout_id=payout)] * 2
     world.sandbox.control("POST", f"payouts/{payout}/settle")
     seen.append(world.provider.read_payout(account_id=account, payout_id=payout))
-    Snapshots(seen, withdrawals.confirm).tell(world, order)
+    Snapshots(seen, withdrawals.confirm).apply(world, order)
     withdrawal.refresh_from_db()
     assert withdrawal.state == "completed"
     assert held(f"provider:stripe:account:{withdrawal.account_id}") == 0
@@ -115,7 +115,7 @@ def test_a_refund_that_failed_after_all_stays_failed(world: World, order: tuple[
     world.sandbox.control("POST", f"refunds/{made['id']}/fail", {"reason": "declined"})
     seen.append(world.provider.read_refund(made["id"]))
     assert [state.status.value for state in seen] == ["pending", "succeeded", "failed"]
-    Snapshots(seen, refund_outcomes.confirm).tell(world, order)
+    Snapshots(seen, refund_outcomes.confirm).apply(world, order)
     assert (job.refund.state, job.escrow.state) == ("failed", "funded")
     assert held(f"escrow:{job.escrow.pk}") == 10_000
 
@@ -129,15 +129,15 @@ def test_a_chargeback_that_was_won_is_thawed(world: World, order: tuple[int, ...
     seen.append(world.provider.read_dispute(made["id"]))
     world.sandbox.control("POST", f"disputes/{made['id']}", {"outcome": "won"})
     seen.append(world.provider.read_dispute(made["id"]))
-    Snapshots(seen, chargebacks.confirm).tell(world, order)
+    Snapshots(seen, chargebacks.confirm).apply(world, order)
     assert (Chargeback.objects.get().status, job.escrow.frozen_at) == ("won", None)
 
 
-# -- the same through the webhooks' own entrance
+# -- the same by webhooks
 
 
-def tell_in_order(world: World, events: list[dict[str, Any]], order: tuple[int, ...]) -> None:
-    """Deliver the events in this order, each twice, and work everything off."""
+def deliver_in_order(world: World, events: list[dict[str, Any]], order: tuple[int, ...]) -> None:
+    """Deliver the events in this order, each twice, and run all jobs."""
     for place in order:
         assert not world.receive(events[place]).is_duplicate
         assert world.receive(events[place]).is_duplicate
@@ -153,7 +153,7 @@ def only(events: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
 
 
 def payment_and_refund(world: World) -> tuple[Job, Operation, list[dict[str, Any]]]:
-    """A payment that we have learnt of, a refund of which we have not, and the events of both."""
+    """A payment whose state is applied, a refund whose response was lost, and the events of both."""
     job = world.hired()
     world.ask_to_pay(job)
     world.pay(job)
@@ -172,7 +172,7 @@ def payment_and_refund(world: World) -> tuple[Job, Operation, list[dict[str, Any
 @pytest.mark.parametrize("order", FOUR, ids=str)
 def test_events_of_a_payment_and_its_refund_in_any_order(world: World, order: tuple[int, ...]) -> None:
     job, operation, events = payment_and_refund(world)
-    tell_in_order(world, events, order)
+    deliver_in_order(world, events, order)
     assert (job.escrow.state, job.escrow.refunded_minor) == ("funded", 4_000)
     assert held(f"escrow:{job.escrow.pk}") == 6_000
     assert Operation.objects.get(pk=operation.pk).state == "succeeded"
@@ -195,7 +195,7 @@ def stopped_for_a_while(world: World) -> tuple[Job, list[dict[str, Any]]]:
 @pytest.mark.parametrize("order", FOUR, ids=str)
 def test_events_of_an_account_in_any_order_end_in_what_is_true(world: World, order: tuple[int, ...]) -> None:
     job, events = stopped_for_a_while(world)
-    tell_in_order(world, events, order)
+    deliver_in_order(world, events, order)
     account = world.account(job.freelancer)
     assert account.onboarding_completed
     assert job.transfer.state == "succeeded"
@@ -209,7 +209,7 @@ def test_an_account_that_ends_disabled_is_disabled(world: World, order: tuple[in
     world.fill_in(freelancer)
     world.sandbox.control("POST", f"accounts/{account.provider_account_id}", {"disabled_reason": "rejected.fraud"})
     events = only(world.events(), "account.updated", "capability.updated")[-3:]
-    tell_in_order(world, events, order)
+    deliver_in_order(world, events, order)
     account = world.account(freelancer)
     assert (account.onboarding_completed, account.disabled_reason) == (False, "rejected.fraud")
     states = onboarding.account_of(account.user_id)
@@ -224,7 +224,7 @@ def test_events_of_a_payout_in_any_order(world: World, order: tuple[int, ...]) -
     world.sandbox.control("POST", f"payouts/{withdrawal.provider_payout_id}/settle")
     events = only(world.events(), "payout.created", "payout.updated", "payout.paid")[:3]
     assert len(events) == 3
-    tell_in_order(world, events, order)
+    deliver_in_order(world, events, order)
     withdrawal.refresh_from_db()
     assert withdrawal.state == "completed"
     assert held(f"user:{job.freelancer.user_id}:withdrawing") == 0
@@ -238,7 +238,7 @@ def test_events_of_a_chargeback_in_any_order(world: World, order: tuple[int, ...
     world.sandbox.control("POST", f"disputes/{made['id']}", {"outcome": "lost"})
     events = [event for event in world.events() if event["type"].startswith("charge.dispute.")][:3]
     assert len(events) == 3
-    tell_in_order(world, events, order)
+    deliver_in_order(world, events, order)
     assert Chargeback.objects.get().status == "lost"
     assert job.escrow.frozen_at is not None
     assert job.history().count("frozen") == 1

@@ -1,4 +1,4 @@
-"""Addresses: what registering with one tells, who it belongs to, and where letters go."""
+"""Addresses: registering reveals nothing about other accounts; ownership; the recipients of letters."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Signing in and registering compute the same hashes whoever is meant, so that time tells nothing apart."""
+"""Signing in and registering compute the same hashes for every name, so that timing reveals nothing."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The way out for the last administrator who has lost phone and recovery codes: the command line of the server."""
+"""The command that removes the second factor of the last administrator, who lost phone and recovery codes."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""How the first of the staff gets in: from the command line, by whoever runs the server."""
+"""The command that gives the first staff member a role."""
 
 import io
 

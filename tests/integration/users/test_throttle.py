@@ -1,4 +1,4 @@
-"""Who is slowed down: visitors, by IPv4 address or /64, and never an owner by what others do."""
+"""Rate limits: visitors are limited by IPv4 address or /64; attempts by others do not lock out the owner."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The parts of one answer are of one moment, whatever commits while it is read."""
+"""All parts of a response show one moment, whatever is committed meanwhile."""
 
 import threading
 from collections.abc import Callable

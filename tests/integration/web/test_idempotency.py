@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key is executed once, and its repetitions are answered alike."""
+"""A request with an Idempotency-Key is executed once, and retries get the same response."""
 
 import json
 import threading

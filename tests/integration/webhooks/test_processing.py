@@ -1,4 +1,4 @@
-"""What an event does: the object is read anew, payments take it over, and the event's end is written down.
+"""Processing of an event: the object is read again, payments apply its state, and the result is recorded.
 
 The events are the sandbox's own; the tests deliver them lost, doubled, shuffled, early and late.
 """

@@ -1,4 +1,4 @@
-"""An event is stored once with one job, whatever the number of deliveries; what proves nothing is refused."""
+"""An event is stored once with one job, whatever the number of deliveries; unsigned ones are refused."""
 
 import json
 import threading

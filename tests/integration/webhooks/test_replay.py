@@ -1,4 +1,4 @@
-"""Finance staff lets a stored event be processed once more, and that is written down."""
+"""Finance staff replays a stored event, and the audit trail records it."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What an event does that cannot be taken over yet: tried again, later each time, and left for people at last."""
+"""Events that cannot be applied yet are retried with exponential backoff, and finally left to staff."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A client and a freelancer with the sandbox behind them, and the courier of the sandbox's events.
+"""A client and a freelancer with the sandbox, and the delivery of the sandbox's events.
 
 Nothing is delivered by itself here: a test says which events arrive, in which order and how often.
 """

@@ -1,4 +1,4 @@
-"""A call that was decided long ago is not sent."""
+"""A call is not sent after its deadline."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Every step that the states allow stands here once more, so that none is added or lost unseen."""
+"""All allowed transitions, listed again, so that none is added or removed unnoticed."""
 
 from enum import StrEnum
 from itertools import product

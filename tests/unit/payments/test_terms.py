@@ -1,4 +1,4 @@
-"""The fee and the freelancer's share: exact, and always the whole."""
+"""The fee and the freelancer's share are exact and add up to the total."""
 
 from decimal import ROUND_HALF_UP, Decimal
 

@@ -1,4 +1,4 @@
-"""What browsers may load for the providers."""
+"""The providers' sources in the content security policy."""
 
 from pytest_django import Settings
 

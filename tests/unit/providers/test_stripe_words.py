@@ -1,4 +1,4 @@
-"""Stripe's words in ours."""
+"""Translation of Stripe's statuses and codes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who an actor is and what his role lets him do, without a database."""
+"""Actors and the powers of their roles, without a database."""
 
 from dataclasses import FrozenInstanceError, dataclass
 

@@ -1,4 +1,4 @@
-"""Who a caller is for turns and limits, and which lane a path belongs to."""
+"""Callers for turns and limits, and the lane of each path."""
 
 import re
 import uuid

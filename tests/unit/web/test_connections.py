@@ -1,4 +1,4 @@
-"""What bounds the time of every write: the option of the operating system, on the sockets of the server."""
+"""The socket option that limits the time of every write."""
 
 import socket
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The API's document and its page are made once, since anybody may ask for them."""
+"""The API's document and its page are built once, since anonymous callers may request them."""
 
 import pytest
 from django.test import RequestFactory

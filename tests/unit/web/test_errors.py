@@ -1,4 +1,4 @@
-"""Every refusal in the project has a status of its own in the one table."""
+"""Every error class of the project has a status in the one table."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Strict JSON: what is read is exactly what was written, and what could be read in two ways is refused."""
+"""Strict JSON: values are read exactly as written, and ambiguous bodies are refused."""
 
 import json
 from contextlib import suppress

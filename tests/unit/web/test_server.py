@@ -1,4 +1,4 @@
-"""The ASGI application around any WSGI application: who is answered while threads are busy, and who is refused."""
+"""The ASGI application around a WSGI application: which requests run while threads are busy, and which are refused."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a request's schema says, and what is said about a request that does not keep to it."""
+"""Messages for requests that do not match their schema."""
 
 import re
 
