@@ -49,7 +49,7 @@ class Shared:
         return self.name if self._is_there else ""
 
     def end(self, migrated: str) -> None:
-        """Let the others copy our database, which is migrated now."""
+        """Copy our migrated database for the others if there is no copy yet, and release the lock."""
         assert self._lock is not None
         if not self._is_there:
             _close()
@@ -99,6 +99,6 @@ def _close() -> None:
 
 
 def _execute(statement: str, *names: str) -> None:
-    """Say something to the server that no transaction may hold."""
+    """Execute a statement outside a transaction."""
     with psycopg.connect(url("postgres"), autocommit=True) as server:
         server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

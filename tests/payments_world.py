@@ -139,7 +139,7 @@ class World(Dashboard):
         return account
 
     def onboard(self, freelancer: Actor, *, bank: str = "000123456789") -> ConnectedAccount:
-        """Create the account, fill in the hosted form, and read how it stands."""
+        """Create the account, fill in the hosted form, and read its state."""
         self.create_account(freelancer)
         self.fill_in(freelancer, bank=bank)
         onboarding.refresh(user_id=user_id(freelancer), now=self.now)
@@ -155,7 +155,7 @@ class World(Dashboard):
         self.sandbox.onboard(link.url, account_number=bank)
 
     def add_bank(self, freelancer: Actor, currency: str) -> None:
-        """Give the freelancer's account a bank account in another currency, and read how it stands."""
+        """Add a bank account in another currency to the freelancer's account, and read its state."""
         account = self.account(freelancer).provider_account_id
         bank = {"object": "bank_account", "country": "US", "currency": currency.lower()}
         numbers = {"routing_number": "110000000", "account_number": "000123456789"}
@@ -183,11 +183,11 @@ class World(Dashboard):
         return paying.create_intent(actor=job.client, application_id=job.application_id, now=self.now)
 
     def pay(self, job: Job, card: str = VISA) -> None:
-        """Pay in the browser; nobody has told us yet."""
+        """Pay in the browser; no event is received yet."""
         self.browser.pay(job.payment.payer_token, card)
 
     def learn_of_payment(self, job: Job, payment: Payment | None = None) -> None:
-        """Read the payment at the provider and take over what it says."""
+        """Read the payment at the provider and apply its state."""
         payment_id = (payment or job.payment).provider_payment_id
         assert payment_id
         payment_results.confirm("stripe", self.provider.read_payment(payment_id), self.now)
@@ -232,7 +232,7 @@ class World(Dashboard):
         return releases.release(actor=actor or job.client, escrow_id=job.escrow.pk, now=self.now, **more)
 
     def settle(self, job: Job) -> None:
-        """Let two days pass, in which the funds settle at the provider."""
+        """Advance two days, in which the funds settle at the provider."""
         self.sandbox.settle(self.account(job.freelancer).provider_account_id)
         self.wait(SETTLING)
         availability.make_available(escrow_id=job.escrow.pk, now=self.now)
@@ -267,7 +267,7 @@ class World(Dashboard):
         return withdrawal
 
     def arrive(self, withdrawal: Withdrawal) -> Withdrawal:
-        """Let the payout reach the bank, and learn what the bank said."""
+        """Settle the payout at the bank, and apply its state."""
         self.sandbox.control("POST", f"payouts/{withdrawal.provider_payout_id}/settle")
         return self.learn_of_payout(withdrawal)
 
@@ -280,7 +280,7 @@ class World(Dashboard):
     # -- time, jobs and news
 
     def wait(self, period: timedelta | None = None, **parts: float) -> None:
-        """Let time pass for our commands."""
+        """Advance `now`."""
         self.now += period or timedelta(**parts)
 
     def lose_jobs(self) -> None:
@@ -298,7 +298,7 @@ class World(Dashboard):
         return done
 
     def hear(self) -> list[str]:
-        """Receive everything that the provider has to tell, and work it off; return the kinds of the events."""
+        """Receive and process all events of the provider; return their types."""
         fresh = self.events()
         for event in fresh:
             self.receive(event)

@@ -90,7 +90,7 @@ class _Letter:
         return True  # A job that runs a second time does not come here (`jobs.send_letter`).
 
     def may_be_sent(self, *, now: datetime) -> bool:
-        return _has_room(self.kind, self.address, now)
+        return _may_send(self.kind, self.address, now)
 
     def record(self, outcome: Outcome, *, now: datetime) -> None:
         if outcome is Outcome.LATER:
@@ -128,11 +128,11 @@ def _is_settled(user: User, address: str) -> bool:
     return user.email_confirmed or user.email != address
 
 
-def _has_room(kind: str, address: str, now: datetime) -> bool:
+def _may_send(kind: str, address: str, now: datetime) -> bool:
     """Return whether a letter may be sent. An unconfirmed address may be a stranger's, so it gets few."""
     if kind in _COUNTED or mailboxes.owner(address) is not None:
         return True
-    return mailboxes.has_room_for_news(address=address, now=now)
+    return mailboxes.may_send_news(address=address, now=now)
 
 
 def message_text(kind: str, user: User, address: str, state: str = "") -> MessageText:

@@ -56,7 +56,7 @@ def ask_for_confirmation(*, actor: Actor, now: datetime) -> None:
     user = accounts.present(actor)
     if user.email_confirmed:
         raise AlreadyConfirmed
-    mailboxes.take_room(address=user.email, ip=actor.ip, now=now)
+    mailboxes.count_letter(address=user.email, ip=actor.ip, now=now)
     run(lambda: account_emails.post(account_emails.REGISTERED, address=user.email, user_id=user.pk))
 
 
@@ -73,7 +73,7 @@ def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> 
     if wrong or address is None:
         raise InvalidAccount(fields=wrong)
     throttle.begin(identifier=str(user.pk), ip=actor.ip, now=now, limits=_CHANGES, purpose="email")
-    mailboxes.take_room(address=address, ip=actor.ip, now=now)
+    mailboxes.count_letter(address=address, ip=actor.ip, now=now)
     _write_to_both(user, address, _states(user)[0])
 
 

@@ -66,7 +66,7 @@ def ask_for_reset(*, actor: Actor, now: datetime, address: str) -> None:
     if wrong or normal is None:
         raise InvalidAccount(fields=wrong)
     throttle.begin(identifier=normal, ip=actor.ip, now=now, limits=_RESETS, purpose="reset")
-    if mailboxes.has_room_for_reset(address=normal, now=now):
+    if mailboxes.may_send_reset(address=normal, now=now):
         run(lambda: account_emails.post(account_emails.RESET, address=normal))
 
 

@@ -42,21 +42,21 @@ def release_from_closed(address: str) -> None:
     closed.update(email_confirmed_at=None)
 
 
-def take_room(*, address: str, ip: str | None, now: datetime) -> None:
+def count_letter(*, address: str, ip: str | None, now: datetime) -> None:
     """Count a letter that a visitor requests to any address. Raises TooManyAttempts."""
     throttle.begin(identifier=address, ip=ip, now=now, limits=_LETTERS, purpose="mailbox")
 
 
-def has_room(*, address: str, ip: str | None, now: datetime) -> bool:
-    """Count a letter as `take_room` does, and return whether it may be sent."""
+def may_send_letter(*, address: str, ip: str | None, now: datetime) -> bool:
+    """Count a letter as `count_letter` does, and return whether it may be sent."""
     try:
-        take_room(address=address, ip=ip, now=now)
+        count_letter(address=address, ip=ip, now=now)
     except throttle.TooManyAttempts:
         return False
     return True
 
 
-def has_room_for_reset(*, address: str, now: datetime) -> bool:
+def may_send_reset(*, address: str, now: datetime) -> bool:
     """Count a link to reset a password, whoever asks for it, and return whether it may be sent.
 
     False means that a link was sent in the last fifteen minutes, which still works.
@@ -68,7 +68,7 @@ def has_room_for_reset(*, address: str, now: datetime) -> bool:
     return True
 
 
-def has_room_for_news(*, address: str, now: datetime) -> bool:
+def may_send_news(*, address: str, now: datetime) -> bool:
     """Count an email with news to an unconfirmed address; return whether it may be sent."""
     try:
         throttle.begin(identifier=address, ip=None, now=now, limits=_UNCONFIRMED_NEWS, purpose="news")

@@ -101,7 +101,7 @@ class Process:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Let it do nothing more, not even read an answer that has arrived (SIGSTOP)."""
+        """Suspend it, so that it does not even read a response that has arrived (SIGSTOP)."""
         assert self.running is not None
         os.killpg(self.running.pid, signal.SIGSTOP)
 

@@ -95,7 +95,7 @@ class OtherWebhooks:
 
 
 async def refuse_order(control: Control[Sandbox], _given: Doc, ident: str) -> Doc:
-    """Let an order fail."""
+    """Fail an order."""
     with control.sandbox.store.transaction():
         return control.sandbox.store.save({**control.sandbox.find("order", ident), "status": "failed"})
 

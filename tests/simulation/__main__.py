@@ -89,7 +89,7 @@ def _play(given: argparse.Namespace) -> int:
 
 
 def _in_parts(given: argparse.Namespace, template: str) -> int:
-    """Let each of several processes play its share in a copy of this database."""
+    """Play the stories in several processes, each with its own copy of this database."""
     from django.db import connection
 
     connection.close()

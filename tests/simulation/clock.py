@@ -35,12 +35,12 @@ class Clock:
         self._show()
 
     def pass_to(self, moment: float) -> None:
-        """Let time go on to a true moment; never back."""
+        """Advance to a true moment; never back."""
         self.true = max(self.true, moment)
         self._show()
 
     def pass_by(self, seconds: float) -> None:
-        """Let time go on."""
+        """Advance by some seconds."""
         self.pass_to(self.true + seconds)
 
     def step(self, skew: float) -> None:

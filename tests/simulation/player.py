@@ -79,7 +79,7 @@ class Course:
         self._turns = 0
 
     def run(self) -> list[str]:
-        """Let people act until all have come to an end, then let it be calm; return what is wrong in the end."""
+        """Run all people to their end, then a calm period without failures; return the faults found."""
         people = self._people()
         office = self.story.turns.begin("office", lambda: self.staff.work(lambda: False))
         while any(not task.is_done for task in people):
@@ -125,7 +125,7 @@ class Course:
             raise Broken(f"in between: {wrong}")
 
     def _calm(self) -> list[str]:
-        """Nothing goes wrong any more: everything has to come to an end within bounded time."""
+        """Without further failures, everything has to finish within bounded time."""
         story = self.story
         story.say("calm")
         story.is_calm = True
@@ -143,7 +143,7 @@ class Course:
         return checks.all_of(story)
 
     def _work_until(self, moment: float) -> None:
-        """Do everything that is to be done up to a true moment."""
+        """Run everything that is due up to a true moment."""
         story = self.story
         while (has_turned := story.turn()) or story.clock.true < moment:
             self._count()

@@ -64,7 +64,7 @@ class Provider:
             )
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete all state."""
         self.sandbox.store.close()
 
     # -- the API
@@ -76,7 +76,7 @@ class Provider:
         return self._pipeline.begin(request, fault=Fault(fault, 0) if fault else None)
 
     def finish(self, work: Work) -> Reply:
-        """Let a request have its effect. Raises Dropped."""
+        """Run the endpoint of an accepted request. Raises Dropped."""
         return self._pipeline.finish(work)
 
     # -- people at the provider's pages
@@ -90,7 +90,7 @@ class Provider:
         return {"status": reply.status}
 
     def authenticate(self, payment: str, *, passed: bool) -> None:
-        """Answer the bank's question in the browser, if there is one."""
+        """Complete 3-D Secure in the browser, if it is required."""
         try:
             with self.sandbox.store.transaction():
                 intent = self.sandbox.find("payment_intent", payment)
@@ -134,7 +134,7 @@ class Provider:
         return self.sandbox.clock.next_due()
 
     def run_due(self) -> None:
-        """Let the provider do what is due."""
+        """Run the provider's due timers."""
         due = self.next_due()
         if due is not None and due <= self.sandbox.clock.exact():
             self.sandbox.run_due()
@@ -145,17 +145,17 @@ class Provider:
             return [doc for doc in self.sandbox.store.find(kind) if not statuses or doc.get("status") in statuses]
 
     def fail_payout(self, ident: str) -> None:
-        """Let a payout fail, also one that was paid."""
+        """Fail a payout, even one that was paid."""
         with self.sandbox.store.transaction():
             payouts.fail(self.sandbox, self.sandbox.find("payout", ident), "account_closed")
 
     def fail_refund(self, ident: str) -> None:
-        """Let a refund fail, also one that succeeded."""
+        """Fail a refund, even one that succeeded."""
         with self.sandbox.store.transaction():
             refunds.fail(self.sandbox, self.sandbox.find("refund", ident), "lost_or_stolen_card")
 
     def inquire(self, charge: str) -> str:
-        """Let the cardholder's bank ask about a payment; no money moves, and after nine days it is content."""
+        """Open an inquiry about a payment; no money moves, and it closes after nine days."""
         with self.sandbox.store.transaction():
             opened = dispute.open_dispute(
                 self.sandbox, self.sandbox.find("charge", charge), reason="general", inquiry=True, amount=None
@@ -163,14 +163,14 @@ class Provider:
             return str(opened["id"])
 
     def close_inquiry(self, ident: str) -> None:
-        """Let the bank be content."""
+        """Close an inquiry."""
         with self.sandbox.store.transaction():
             inquiry = self.sandbox.find("dispute", ident)
             if dispute.is_open(inquiry):
                 dispute.conclude(self.sandbox, inquiry, "won")
 
     def restrict(self, account: str, reason: str | None) -> None:
-        """Stop an account, or let it go on."""
+        """Disable or enable an account."""
         with self.sandbox.store.transaction():
             doc = self.sandbox.find("account", account)
             before = self.sandbox.render(doc)
@@ -178,7 +178,7 @@ class Provider:
             accounts.reassess(self.sandbox, doc, before)
 
     def take(self, currency: str, amount: int) -> None:
-        """Move money out of the platform's balance by hand; nothing of ours is told."""
+        """Move money out of the platform's balance without our knowledge."""
         book = f"{self.sandbox.platform}/available"
         with self.sandbox.store.transaction():
             self.sandbox.journal.post("by_hand", "by_hand", currency, (book, -amount), ("by_hand", amount))

@@ -85,11 +85,11 @@ class Queue:
         return lambda: function(**arguments)
 
     def left(self, job_id: int, now: float) -> None:
-        """A worker died over a job."""
+        """Record that a worker died during a job."""
         self._stalled.append((now + STALLED_AFTER, self._under_way.pop(job_id)))
 
     def revive(self, now: float) -> None:
-        """Let jobs run again whose worker is gone, as the chore for it does; a letter is not sent twice."""
+        """Retry jobs of dead workers, as the periodic job does; letters are not sent twice."""
         for stalled in [one for one in self._stalled if one[0] <= now]:
             self._stalled.remove(stalled)
             queue, name, arguments = stalled[1]

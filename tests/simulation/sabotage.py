@@ -30,7 +30,7 @@ class Sabotage:
 
     @property
     def moves_money(self) -> bool:
-        """Whether money leaves the platform behind our back."""
+        """Whether money leaves the platform without our knowledge."""
         return self.name == "dashboard"
 
     @property

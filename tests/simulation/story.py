@@ -53,7 +53,7 @@ class Story:
         return share > 0 and self.rng.random() < share
 
     def say(self, text: str) -> None:
-        """Write down one step."""
+        """Add a step to the trace."""
         task = self.turns.current()
         self.trace.append(f"{self.clock.true - BEGIN:14.3f}  {task.name if task else '-':<16} {text}")
 
@@ -63,7 +63,7 @@ class Story:
         return self._number
 
     def also(self, name: str, work: Callable[[], object]) -> Task:
-        """Let a person do something besides."""
+        """Start a concurrent action of a person."""
         return self.turns.begin(f"{name}+", work)
 
     @property
@@ -111,7 +111,7 @@ class Story:
     # -- calls to the provider
 
     def carry(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
-        """Bring a call of ours to the provider and its answer back. Raises network.Lost."""
+        """Pass a call to the provider and return its response. Raises network.Lost."""
         if connection.in_atomic_block:
             raise Broken(f"a transaction spans the call {method} {url}")
         interruptions.reach(interruptions.BEFORE_CALL)
@@ -158,18 +158,18 @@ class Story:
     # -- time
 
     def pass_by(self, seconds: float) -> None:
-        """Let time go on, and the provider do what falls due."""
+        """Advance time, and run the provider's due timers."""
         self.clock.pass_by(seconds)
         self.provider.run_due()
 
     def rest(self, seconds: float) -> None:
-        """Let a person do nothing for a while."""
+        """Make a person wait."""
         self.turns.wait(seconds)
 
     # -- turns
 
     def turn(self) -> bool:
-        """Draw one turn and give it; False when everybody waits."""
+        """Draw and run one turn; return False if all tasks wait."""
         options: list[Callable[[], object]] = []
         for task in self.turns.ready():
             options += [lambda task=task: self._give(task)] * 3
@@ -188,13 +188,13 @@ class Story:
         return True
 
     def chores(self, share: float = 1) -> None:
-        """Let a worker do what the clock asks for, or a share of it."""
+        """Run the due periodic jobs, or some of them."""
         for name in self.queue.overdue(self.clock.true):
             if share == 1 or self.chance(share * OFTEN.get(name, 1)):
                 self._chore(name)
 
     def jump(self, latest: float | None = None) -> None:
-        """Let time go on until somebody has something to do, or until a true moment."""
+        """Advance time until a task or job is due, or to a true moment."""
         latest = self.clock.true + 10 * DAY if latest is None else latest
         skew = self.clock.skew
         moments = [self.turns.next_ready(), self.provider.next_due()]

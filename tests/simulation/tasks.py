@@ -15,7 +15,7 @@ Work = Callable[[], object]
 
 
 class Crash(BaseException):
-    """The process ends here: nothing of it goes on, and no `except Exception` holds it up."""
+    """The process ends here; `except Exception` does not catch it."""
 
 
 class Task:
@@ -110,15 +110,15 @@ class Turns:
             self._free.append(self._lanes.pop(task))
 
     def kill(self, task: Task) -> None:
-        """Let a task that waits die where it is."""
+        """Kill a waiting task."""
         task.is_killed, task.waits_until = True, 0.0
 
     def give_back(self) -> None:
-        """Hand the turn back to whoever draws."""
+        """Return the turn to the drawing thread."""
         self._drawer.release()
 
     def wait(self, seconds: float) -> None:
-        """Let others go on, at least until so many seconds have passed; called by a task. Raises Crash."""
+        """Wait for at least so many seconds while others run; called by a task. Raises Crash."""
         lane = _here.lane
         assert lane is not None
         assert lane.task is not None, "only a task waits"

@@ -60,7 +60,7 @@ class _NoticeEmail:
             return user.is_active
         # An address that another account has confirmed is not this user's. One that nobody has confirmed may be a
         # stranger's mailbox: it gets a few emails, and then the notice is on the pages alone.
-        return not mailboxes.is_anothers(user) and mailboxes.has_room_for_news(address=user.email, now=now)
+        return not mailboxes.is_anothers(user) and mailboxes.may_send_news(address=user.email, now=now)
 
     def record(self, outcome: Outcome, *, now: datetime) -> None:
         if outcome is not Outcome.UNKNOWN:

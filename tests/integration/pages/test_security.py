@@ -109,7 +109,7 @@ def test_beginning_again_makes_another_secret_and_never_touches_one_in_use(ada: 
 
 
 def waits(user: User, minutes: int = 0) -> None:
-    """Let somebody begin to set up a second factor some minutes ago."""
+    """Return a user who began to set up a second factor some minutes ago."""
     then = timezone.now() - timedelta(minutes=minutes)
     second_factor.begin(actor=Actor.of(user, ip="203.0.113.9"), now=then, password=PASSWORD)
 

@@ -234,7 +234,7 @@ def answered(browser: Client, found: Iterable[str]) -> Iterator[tuple[Client, st
 
 
 def complaint(browser: Client, address: str, text: str) -> str | None:
-    """Say what is wrong with an answer, or None."""
+    """Return what is wrong with a response, or None."""
     try:
         answer = browser.get(address)
         body = b"".join(answer.streaming_content) if answer.streaming else answer.content

@@ -12,7 +12,7 @@ from tests.payments_world import World
 
 
 def stop_answering(world: World) -> None:
-    """Let as many calls go unanswered as it takes."""
+    """Make enough calls without a response to open the breaker."""
     world.sandbox.add_fault("drop_request", count=circuit_breaker.FAILURES_TO_OPEN)
     for _ in range(circuit_breaker.FAILURES_TO_OPEN):
         with pytest.raises(ProviderUnavailable):

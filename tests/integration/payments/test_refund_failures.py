@@ -25,7 +25,7 @@ from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
 
 
 def fail_at_bank(world: World, job: Job, reason: str = "expired_or_canceled_card") -> Refund:
-    """Let the bank send the newest refund back, and learn of it."""
+    """Fail the newest refund at the bank, and process the event."""
     world.sandbox.control("POST", f"refunds/{job.refund.provider_refund_id}/fail", {"reason": reason})
     return world.learn_of_refund(job.refund)
 

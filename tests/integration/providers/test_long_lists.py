@@ -16,7 +16,7 @@ DISPUTES = 2_345
 
 
 class Disputes(BaseHTTPRequestHandler):
-    """Answers `GET /v1/disputes` page by page, the newest first, as Stripe does."""
+    """A server for `GET /v1/disputes` that returns pages, newest first, as Stripe does."""
 
     protocol_version = "HTTP/1.1"
 

@@ -19,7 +19,7 @@ As = Callable[[Actor], Caller]
 
 
 class Meanwhile:
-    """Lets something happen, committed by another connection, just before this one's first statement about a table."""
+    """Commits a change on another connection just before this connection's first statement about a table."""
 
     def __init__(self, table: str, happen: Callable[[], object]) -> None:
         self.table, self.happen, self.happened = table, happen, False

@@ -47,7 +47,7 @@ def test_what_the_sandbox_sends_is_believed(rig: StripeRig, live_server: LiveSer
 
 
 def is_stored(kind: str) -> bool:
-    """Say whether such an event has arrived."""
+    """Return whether such an event is stored."""
     return IncomingEvent.objects.filter(kind=kind).exists()
 
 

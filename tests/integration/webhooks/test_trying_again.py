@@ -89,7 +89,7 @@ def test_a_provider_that_never_answers_again_ends_the_event(world: World, rig: S
 
 
 def tried_before(event: IncomingEvent) -> None:
-    """Let the next attempt be one that may be the last."""
+    """Set the number of attempts so that the next one may be the last."""
     IncomingEvent.objects.filter(pk=event.pk).update(attempts=incoming.FEWEST_ATTEMPTS - 1)
 
 

@@ -111,7 +111,7 @@ class World:
         return fresh
 
     def catch_up(self) -> list[Event]:
-        """Let everything arrive and be processed."""
+        """Receive and process all events."""
         events = self.news()
         self.deliver(events)
         self.process()

@@ -26,7 +26,7 @@ def one_thread(queue: int = 100) -> Lanes:
 
 
 async def settle() -> None:
-    """Let everything run that can."""
+    """Run the event loop until nothing more can run."""
     for _ in range(20):
         await asyncio.sleep(0)
 

@@ -25,7 +25,7 @@ def back_office(escrow: Escrow) -> str:
 
 
 def parties_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer 403 to staff where the task's escrow is not their own, with a link to it in the back office."""
+    """Return 403 to staff for an escrow that is not their own, with a link to it in the back office."""
 
     @wraps(view)
     def guarded(request: HttpRequest, task_id: int, **arguments: Any) -> HttpResponse:
