@@ -46,7 +46,7 @@ SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, free
   FROM plan;
 
 INSERT INTO payments_payment
-       (id, escrow_id, provider, client_secret, provider_charge_id, amount_minor, currency, state, provider_status,
+       (id, escrow_id, provider, payer_token, provider_collection_id, amount_minor, currency, state, provider_status,
         received_minor, received_currency, fee_currency, failure_code, failure_reason, review_reason, created_at)
 SELECT payment_id, escrow_id, 'stripe', '', '', 10000, 'USD', 'pending', '', 0, '', '', '', '', '', at FROM plan;
 
@@ -61,13 +61,13 @@ SELECT setval(pg_get_serial_sequence('marketplace_task', 'id'), max(task_id)),
 SET LOCAL session_replication_role = origin;
 WITH made AS (
     INSERT INTO payments_operation
-           (kind, subject_id, sequence, escrow_id, provider, arguments, generation, state, hold, attempts,
+           (kind, subject_id, sequence, escrow_id, provider, arguments, generation, is_uncertain, state, hold, attempts,
             provider_reference, last_error_code, last_error, created_at, next_attempt_at)
     SELECT 'create_payment', payment_id, 1, escrow_id, 'stripe',
            jsonb_build_object('amount_minor', 10000, 'currency', 'USD', 'customer', (SELECT customer.id FROM payments_customer customer
                                             WHERE customer.provider_customer_id = plan.customer_id),
                               'description', 'Escrow for “Draw a logo”'),
-           1, 'pending', '', 0, '', '', '', at, at + interval '1 hour'
+           1, false, 'pending', '', 0, '', '', '', at, at + interval '1 hour'
       FROM plan
     RETURNING id
 )

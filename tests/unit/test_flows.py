@@ -6,7 +6,7 @@ import inspect
 import re
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,17 @@ def function(name: str) -> Callable[..., Any]:
     raise AssertionError(f"{name} cannot be imported")
 
 
-def called(name: str) -> Iterator[str]:
-    """The names that a function mentions: what it calls, and what it hands on to be called."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function(name))))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
+def called(name: str) -> list[Any]:
+    """The functions that a function names: what it calls, and what it hands on to be called."""
+    caller = function(name)
+    known = {**vars(inspect.getmodule(caller)), **inspect.getclosurevars(caller).nonlocals}
+    found: list[Any] = []
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(caller)))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.append(getattr(known.get(node.value.id), node.attr, None))
         elif isinstance(node, ast.Name):
-            yield node.id
+            found.append(known.get(node.id))
+    return [inspect.unwrap(getattr(one, "func", one)) for one in found if callable(one)]
 
 
 def height(name: str) -> tuple[int, int]:
@@ -81,9 +84,9 @@ def test_each_function_is_called_by_one_above_it(steps: list[str]) -> None:
             assert any(".engine." in earlier for earlier in before), f"no engine above {name}"
         elif name.startswith("multitask.jobs."):
             assert isinstance(getattr(jobs, short), Task)
-        elif short == "confirm" and any(earlier.endswith("routes.refresh") for earlier in before):
+        elif short == "confirm" and any(earlier.endswith("dispatch.refresh") for earlier in before):
             assert function(name) in {inspect.unwrap(route.confirm) for route in dispatch._ROUTES.values()}
         else:
-            callers = [earlier for earlier in before if short in set(called(earlier))]
+            callers = [earlier for earlier in before if function(name) in called(earlier)]
             assert callers, f"nothing above calls {name}"
             assert all(height(caller) >= height(name) for caller in callers), f"{callers} call up to {name}"

@@ -51,6 +51,13 @@ def record(
     )
 
 
+def visible_note(reader: Actor, event: AuditEvent) -> str:
+    """Return the note as this reader may see it; only the client and staff see why a card took no refund."""
+    if event.event == "refund_failed" and event.escrow is not None and reader.is_user(event.escrow.freelancer_id):
+        return ""
+    return event.note
+
+
 def is_visible(reader: Actor, event: AuditEvent) -> bool:
     """Return whether the event may be shown to this reader: each side sees the shared events and its own."""
     if event.escrow is None:

@@ -16,10 +16,11 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
 from multitask.database import OutcomeUnknown, jobs
-from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor
+from multitask.payments.authorization import approvals
+from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor, Refund
 from multitask.payments.notices import wording
 from multitask.payments.operations import queue
-from multitask.payments.states import EscrowState
+from multitask.payments.states import OPEN_REFUNDS, EscrowState
 from multitask.users import outbox
 from multitask.users.actor import Actor
 
@@ -169,7 +170,13 @@ def remind(*, now: datetime, limit: int = 500) -> int:
 def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
     """Return time and id of the next automatic releases after `after`, earliest first."""
     at, escrow_id = after
+    open_refunds = Refund.objects.filter(
+        escrow=OuterRef("pk"), source="escrow", state__in=[state.value for state in OPEN_REFUNDS]
+    )
     nearing = Escrow.objects.filter(
+        # What stops the release also stops its announcement.
+        ~approvals.open_for_outer(),
+        ~Exists(open_refunds),
         Q(auto_release_at__gt=at) | Q(auto_release_at=at, pk__gt=escrow_id),
         state=EscrowState.FUNDED.value,
         auto_release_at__gt=now,

@@ -319,7 +319,7 @@ def _write_failed(handler: Handler, operation: Operation, error: ProviderError, 
 
 @database.transactional
 def _hand_to_staff(operation: Operation, error: Undecided) -> Operation:
-    """Hold the operation until staff retries it or the provider reports its object."""
+    """Hold the operation until staff retries it."""
     claimed_by(operation).update(
         state=OperationState.UNKNOWN.value,
         hold=OUTCOME_UNKNOWN,

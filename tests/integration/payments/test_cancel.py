@@ -14,7 +14,7 @@ from multitask.marketplace.errors import NotYourPart, TaskNotFound
 from multitask.marketplace.work import TaskStateConflict
 from multitask.payments.errors import ProviderUnavailable, WrongState
 from multitask.payments.escrow import disputes
-from multitask.payments.models import AuditEvent, Customer, Escrow, HistoryRow, Operation
+from multitask.payments.models import AuditEvent, Customer, Escrow, HistoryRow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -176,6 +176,24 @@ def test_an_escrow_that_opens_at_the_same_moment_is_cancelled_too(world: World) 
         thread.join(30)
     assert (job.task.status, job.escrow.state) == ("cancelled", "cancelled")
     assert "task_cancelled" in job.history()
+
+
+@pytest.mark.breaks_the_books  # The payment under review has no money.
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_that_finds_nothing_waits_for_the_payments_lock(world: World) -> None:
+    job = world.hired()
+    world.sandbox.add_fault("drop_request", method="POST", path="/v1/customers", count=1)
+    with pytest.raises(ProviderUnavailable):
+        world.ask_to_pay(job)
+    cancel(world, job)
+    with transaction.atomic():
+        # As a webhook does that has just been told of the payment.
+        payment = Payment.objects.select_for_update(no_key=True).get(escrow=job.escrow)
+        performing = beside(lambda: engine.perform(cancelling(job).pk, now=world.now))
+        until(lambda: waiting_for_locks() == 1)
+        Payment.objects.filter(pk=payment.pk).update(state="review")
+    performing.join(30)
+    assert job.payment.state == "review"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ import pytest
 
 from multitask.marketplace import listing
 from multitask.marketplace.states import TaskStatus
+from multitask.payments.books import audit
 from multitask.payments.errors import (
     EscrowFrozen,
     Forbidden,
@@ -16,7 +17,7 @@ from multitask.payments.errors import (
 )
 from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
 from multitask.payments.funding import unapplied_payments
-from multitask.payments.models import Escrow, HistoryRow, Operation, Payment, Refund
+from multitask.payments.models import AuditEvent, Escrow, HistoryRow, Operation, Payment, Refund
 from multitask.payments.operations import engine
 from multitask.payments.provider import RefundState, RefundStatus
 from multitask.users.actor import Actor
@@ -219,6 +220,17 @@ def test_a_task_whose_whole_refund_came_back_is_completed_when_its_money_is_rele
     assert (job.escrow.state, job.task.status) == ("released", "completed")
     assert job.task.times.completed_at == world.now
     assert listing.own_tasks(job.client, status=TaskStatus.COMPLETED).exists()
+
+
+def test_why_the_card_took_no_refund_is_not_shown_to_the_freelancer(world: World) -> None:
+    job = world.delivered()
+    world.refund(job, job.freelancer, dollars("40.00"))
+    world.work()
+    failed = fail_at_bank(world, job)
+    event = AuditEvent.objects.get(event="refund_failed")
+    assert audit.visible_note(job.client, event) == failed.failure_reason != ""
+    assert audit.visible_note(job.freelancer, event) == ""
+    assert audit.visible_note(world.staff(), event) == failed.failure_reason
 
 
 def test_only_failed_refunds_are_tried_again(world: World) -> None:

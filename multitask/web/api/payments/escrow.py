@@ -29,12 +29,10 @@ from multitask.web.api.payments.disputes import DisputeOut, show_dispute
 from multitask.web.api.payments.refunds import RefundOut, show_refund
 from multitask.web.api.payments.shared import identifier
 from multitask.web.api.schemas import (
-    NOTHING,
     AmountIn,
     AmountOut,
     Body,
     CurrencyOut,
-    Empty,
     Line,
     Lines,
     Output,
@@ -103,6 +101,15 @@ class EscrowMessage(Output):
     escrow: EscrowOut
 
 
+class ReleaseIn(Body):
+    """A release; staff gives its reason in the note."""
+
+    note: Annotated[Lines, Field(max_length=2000)] = ""
+
+
+WITHOUT_NOTE = ReleaseIn()
+
+
 class RefundIn(Body):
     """A refund or a request for one; everything that is left unless an amount is given."""
 
@@ -146,7 +153,7 @@ def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
     response=responses({200: EscrowMessage, 202: EscrowMessage}, 404, body=True, moves_money=True),
     openapi_extra=IDEMPOTENCY_KEY,
 )
-def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> HttpResponse:
+def release(request: HttpRequest, escrow_id: str, body: ReleaseIn = WITHOUT_NOTE) -> HttpResponse:
     """Release the money to the freelancer: as the client once the task is completed, or as finance staff.
 
     A large release by staff waits for a second person (202).
@@ -154,7 +161,9 @@ def release(request: HttpRequest, escrow_id: str, body: Empty = NOTHING) -> Http
     actor, found = auth.actor_of(request), identifier(escrow_id)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:
-        held = releases.release(actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key)
+        held = releases.release(
+            actor=actor, escrow_id=found, now=timezone.now(), request_key=request_key, note=body.note
+        )
         if isinstance(held, Approval):
             message = "A second person has to approve a release of this size."
             return 202, EscrowMessage(message=message, escrow=_read(actor, found))
@@ -197,7 +206,7 @@ def _refund_answer(actor: Actor, escrow_id: access.Identifier, made: Refund | Ap
     if isinstance(made, Approval):
         message = "A second person has to approve a refund of this size."
         return 202, RefundMessage(message=message, escrow=escrow, refund=None)
-    refund = show_refund(access.refund(actor, made.pk))
+    refund = show_refund(access.refund(actor, made.pk), actor)
     if made.state == RefundState.REQUESTED.value:
         message = "The freelancer was asked to agree to the refund."
         return 202, RefundMessage(message=message, escrow=escrow, refund=refund)
@@ -280,7 +289,7 @@ def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
         at=event.at,
         actor="staff" if hidden else _spoken(event),
         amount=amount,
-        note=event.note,
+        note=audit.visible_note(actor, event),
     )
 
 

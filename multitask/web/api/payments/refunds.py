@@ -66,15 +66,16 @@ WITHOUT_WORDS = AnswerIn()
 @router.get("/refunds/", operation_id="refunds_list", response=responses({200: Page[RefundOut]}))
 def listed(request: HttpRequest, paging: PageQuery) -> Page[RefundOut]:
     """List the refunds of the caller's escrows, newest first."""
-    escrows = access.visible_escrows(auth.actor_of(request))
-    found = Refund.objects.filter(escrow__in=escrows).order_by("-pk")
-    return pagination.page(request, paging, found, show_refund)
+    actor = auth.actor_of(request)
+    found = Refund.objects.filter(escrow__in=access.visible_escrows(actor)).select_related("escrow").order_by("-pk")
+    return pagination.page(request, paging, found, lambda refund: show_refund(refund, actor))
 
 
 @router.get("/refunds/{refund_id}/", operation_id="refunds_get", response=responses({200: RefundOut}, 404))
 def get(request: HttpRequest, refund_id: str) -> RefundOut:
     """Show one refund."""
-    return show_refund(access.refund(auth.actor_of(request), identifier(refund_id)))
+    actor = auth.actor_of(request)
+    return show_refund(access.refund(actor, identifier(refund_id)), actor)
 
 
 def _answering(name: str, *, accept: bool, summary: str) -> None:
@@ -93,8 +94,8 @@ def _answering(name: str, *, accept: bool, summary: str) -> None:
                 request_key=request_key,
             )
             if isinstance(answered, Approval):
-                return 202, show_refund(access.refund(actor, found))
-            return 200, show_refund(answered)
+                return 202, show_refund(access.refund(actor, found), actor)
+            return 200, show_refund(answered, actor)
 
         return idempotent(request, endpoint=f"refunds/{found}/{name}", body=body, execute=execute)
 
@@ -123,11 +124,12 @@ _answering(
 def withdraw(request: HttpRequest, refund_id: str, body: Empty = NOTHING) -> RefundOut:
     """Withdraw the caller's own refund request, as the client."""
     actor: Actor = auth.actor_of(request)
-    return show_refund(refunds.withdraw(actor=actor, refund_id=identifier(refund_id), now=timezone.now()))
+    return show_refund(refunds.withdraw(actor=actor, refund_id=identifier(refund_id), now=timezone.now()), actor)
 
 
-def show_refund(refund: Refund) -> RefundOut:
-    """Make the answer that shows a refund."""
+def show_refund(refund: Refund, actor: Actor) -> RefundOut:
+    """Make the answer that shows a refund. Why the client's card took none is not shown to the freelancer."""
+    is_hidden = actor.is_user(refund.escrow.freelancer_id)
     return RefundOut(
         id=refund.pk,
         refund_id=refund.public_id,
@@ -143,5 +145,5 @@ def show_refund(refund: Refund) -> RefundOut:
         created_at=refund.created_at,
         decided_at=refund.decided_at,
         processed_at=refund.processed_at,
-        failure_reason=refund.failure_reason,
+        failure_reason="" if is_hidden else refund.failure_reason,
     )

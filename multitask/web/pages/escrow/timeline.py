@@ -144,7 +144,7 @@ def _entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
         at=event.at,
         by=_by(event, reader),
         amount=amount,
-        note=_note(event),
+        note=_note(event) if audit.visible_note(reader, event) else "",
         is_bad=is_bad(event),
     )
 
