@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from multitask import database
 from multitask.payments.authorization import access, approvals, locks
+from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, WrongState
-from multitask.payments.escrow import milestone_states
+from multitask.payments.escrow import milestone_states, releases
 from multitask.payments.funding import cancellations
 from multitask.payments.models import Escrow, Milestone
 from multitask.payments.states import HOLDING_ESCROWS, NOT_STARTED, EscrowState, MilestoneState, may
@@ -65,6 +66,20 @@ def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     if escrow is not None:
         audit.record("completed", actor=actor, now=now, escrow=escrow)
     return milestone
+
+
+@database.transactional
+def complete_and_release(*, actor: Actor, escrow_id: Identifier, now: datetime) -> None:
+    """Confirm delivered work and release its money in one transaction, as the payer.
+
+    Work that the payer has confirmed before is not confirmed again. Raises NotFound, Forbidden, WorkStateConflict and
+    what a release raises.
+    """
+    escrow = locks.locked_escrow(actor, escrow_id)
+    access.require_client(actor, escrow, "Only the client can confirm completion.")
+    if escrow.milestone.milestone_state is MilestoneState.DELIVERED:
+        complete(actor=actor, milestone_id=escrow.milestone_id, now=now)
+    releases.release(actor=actor, escrow_id=escrow.pk, now=now)
 
 
 @database.transactional

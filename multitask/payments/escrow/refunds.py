@@ -74,7 +74,7 @@ def ask_or_refund(
     earlier = _earlier(actor, escrow, amount, reason, request_key) or approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
-    wanted = _checked(escrow, amount)
+    wanted = amount_to_refund(escrow, amount)
     if not is_party and approvals.is_large(escrow, wanted):
         arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
         return approvals.ask(
@@ -104,8 +104,12 @@ def _earlier(actor: Actor, escrow: Escrow, amount: Money | None, reason: str, re
     return found
 
 
-def _checked(escrow: Escrow, amount: Money | None) -> Money:
-    """Return the amount to refund. Raises if nothing or not that much may be refunded now."""
+def amount_to_refund(escrow: Escrow, amount: Money | None) -> Money:
+    """Return the amount to refund; `amount` None means all that is left.
+
+    Raises DisputeOpen, NotFunded, WrongState, EscrowFrozen, RefundInProgress, CurrencyMismatch, AmountTooLarge or
+    AmountTooPrecise if nothing or not that much may be refunded now.
+    """
     if escrow.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
@@ -219,7 +223,7 @@ def answer(
         raise refusal
     if role is not Role.FREELANCER:
         powers.require(actor, Power.REFUND, refusal)
-    earlier = _answered(escrow, refund, request_key)
+    earlier = _answered(escrow, refund, request_key, accept=accept)
     if earlier is not None:
         return earlier
     _require_answerable(escrow, refund)
@@ -234,9 +238,10 @@ def answer(
     return (_accept if accept else _refuse)(escrow, refund, actor, note, now)
 
 
-def _answered(escrow: Escrow, refund: Refund, request_key: str) -> Refund | approvals.Approval | None:
+def _answered(escrow: Escrow, refund: Refund, request_key: str, *, accept: bool) -> Refund | approvals.Approval | None:
     """Return what an earlier attempt of the same answer created or changed, or None."""
-    if request_key and refund.answer_key == request_key:
+    was_accepted = refund.state != RefundState.REFUSED.value
+    if request_key and refund.answer_key == request_key and was_accepted is accept:
         return refund
     return approvals.asked(escrow, request_key)
 
@@ -313,7 +318,7 @@ def _require_retriable(escrow: Escrow, refund: Refund) -> None:
     elif escrow.state == EscrowState.RELEASED.value:
         raise WrongState("The money of this refund went back to escrow and was released.")
     else:
-        _checked(escrow, refund.amount)
+        amount_to_refund(escrow, refund.amount)
 
 
 def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
@@ -330,7 +335,7 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
         _require_answerable(escrow, refund)
         _accept(escrow, refund, actor, arguments["note"], now)
         return
-    amount = _checked(escrow, Money(arguments["amount_minor"], escrow.currency))
+    amount = amount_to_refund(escrow, Money(arguments["amount_minor"], escrow.currency))
     reason, note = arguments["reason"], arguments["note"]
     start(escrow, amount, actor=actor, reason=reason, note=note, now=now)
 

@@ -2,7 +2,7 @@
 
 from multitask.web.pages import home
 from multitask.web.pages.accounts import password, preferences, profile, registration, security, sign_in
-from multitask.web.pages.escrow import payment
+from multitask.web.pages.escrow import payment, refunds
 from multitask.web.pages.funding import checkout
 from multitask.web.pages.notices import email_previews, inbox
 from multitask.web.pages.payouts import onboarding
@@ -17,6 +17,7 @@ urlpatterns = [
     *task_list.urlpatterns,
     *task.urlpatterns,
     *payment.urlpatterns,
+    *refunds.urlpatterns,
     *checkout.urlpatterns,
     *onboarding.urlpatterns,
     *wallet.urlpatterns,

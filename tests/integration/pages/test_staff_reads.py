@@ -13,7 +13,7 @@ from tests.payments_world import Job, World, dollars
 SignIn = Callable[[Actor], Client]
 ACTIONS = (
     "payment-release", "payment-confirm", "payment-refund", "refund-accept", "refund-refuse", "refund-withdraw",
-    "payment-dispute", "checkout-begin", "task-start", "task-deliver", "task-complete", "task-cancel",
+    "payment-dispute", "checkout-begin", "task-start", "task-deliver", "task-cancel",
 )  # fmt: skip
 FORM = {"amount": "10.00", "reason": "agreed", "note": "Agreed", "description": "It is late"}
 

@@ -20,7 +20,7 @@ FORMS = {
     "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-refund",
     "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
     "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
-    "task-complete", "security-begin", "security-cancel", "security-confirm",
+    "security-begin", "security-cancel", "security-confirm",
     "security-codes", "security-off", "email-resend",
 }  # fmt: skip
 # These stand in development alone, or are seen with a link or code from an email or a phone.

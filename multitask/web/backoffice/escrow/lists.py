@@ -64,9 +64,11 @@ class EscrowList(MoneyList):
         """The freelancer."""
         return person(row.freelancer)
 
-    def show(self, request: HttpRequest, row: Escrow) -> HttpResponse:
-        """The escrow's page."""
-        return page.show(request, row)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the escrow's page, which reads the row itself, at the same moment as the rest."""
+        return page.show(request, lambda: self.get_object(request, object_id))
 
 
 class PaymentList(EscrowPartList):

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.escrow import permitted_actions, releases
@@ -57,10 +58,10 @@ class Offers:
         return [action.button(subject_id)] if is_offered else []
 
 
-def show(request: HttpRequest, escrow: Escrow) -> HttpResponse:
-    """Show one of two parts: the money and its history, or what the books and the provider say."""
+def show(request: HttpRequest, find: Callable[[], Escrow | None]) -> HttpResponse:
+    """Show one of two parts: the money and its history, or what the books and the provider say. Raises Http404."""
     is_record = request.GET.get("part") == "record"
-    context = _record(escrow) if is_record else _history(escrow, actor_of(request))
+    escrow, context = _read(find, actor_of(request), is_record=is_record)
     context |= {
         "escrow": escrow,
         "is_record": is_record,
@@ -69,6 +70,15 @@ def show(request: HttpRequest, escrow: Escrow) -> HttpResponse:
         "share": Money(escrow.freelancer_minor, escrow.currency),
     }
     return rendering.page(request, "escrow/escrow.html", _("Escrow %(id)s") % {"id": escrow.pk}, context)
+
+
+@database.snapshot
+def _read(find: Callable[[], Escrow | None], actor: Actor, *, is_record: bool) -> tuple[Escrow, dict[str, Any]]:
+    """Read the escrow and everything that its page shows, as it is at one moment. Raises Http404."""
+    escrow = find()
+    if escrow is None:
+        raise Http404
+    return escrow, _record(escrow) if is_record else _history(escrow, actor)
 
 
 def _history(escrow: Escrow, actor: Actor) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""What releasing the money will do, shown before it is done."""
+"""What releasing or refunding the money will do, shown before it is done."""
 
 from django.utils.translation import gettext as _
 
-from multitask.payments.models import Escrow
+from multitask.money import Money
+from multitask.payments.models import Escrow, Refund
 from multitask.payments.terms import percentage
+from multitask.users.actor import Actor
 from multitask.web.pages.base.confirmation import Confirmation, Line
 from multitask.web.pages.templatetags.money import money
 
@@ -38,4 +40,50 @@ def _confirmation(escrow: Escrow, *, title: str, button: str, consequences: tupl
         warning=_("This cannot be undone: the money leaves escrow for good, and you cannot ask for a refund any more."),
         button=button,
         version=str(split.total),
+    )
+
+
+def refund(actor: Actor, escrow: Escrow, amount: Money, *, fields: tuple[tuple[str, str], ...]) -> Confirmation:
+    """Return what a refund without an answer will do: the client takes money back, or the freelancer returns it."""
+    names = {"amount": money(amount)}
+    if actor.is_user(escrow.client_id):
+        title, button = _("Take the money back"), _("Take %(amount)s back") % names
+    else:
+        title, button = _("Refund the client"), _("Refund %(amount)s") % names
+    return _refund(escrow, amount, title=title, button=button, version=f"{amount} {escrow.remaining}", fields=fields)
+
+
+def accept_refund(escrow: Escrow, asked: Refund, *, fields: tuple[tuple[str, str], ...]) -> Confirmation:
+    """Return what agreeing to a refund request will do."""
+    button = _("Agree and refund %(amount)s") % {"amount": money(asked.amount)}
+    version = f"{asked.pk} {asked.amount} {escrow.remaining}"
+    return _refund(escrow, asked.amount, title=_("Agree to the refund"), button=button, version=version, fields=fields)
+
+
+def _refund(
+    escrow: Escrow, amount: Money, *, title: str, button: str, version: str, fields: tuple[tuple[str, str], ...]
+) -> Confirmation:
+    left, client, freelancer = escrow.remaining - amount, escrow.client.username, escrow.freelancer.username
+    names = {"client": client, "freelancer": freelancer, "amount": money(left)}
+    stays = (
+        _("%(amount)s stays in escrow for the work of %(freelancer)s.") % names
+        if left.amount_minor
+        else _("Nothing is left in escrow, so %(freelancer)s gets nothing for this task.") % names
+    )
+    return Confirmation(
+        title=title,
+        about=escrow.agreement.title,
+        lines=(
+            Line(_("Back to %(name)s") % {"name": client}, amount),
+            Line(_("Left in escrow"), left),
+        ),
+        consequences=(
+            _("The money goes back to the card that %(client)s paid with, in 5 to 10 days.") % names,
+            stays,
+        ),
+        warning=_("This cannot be undone: a refund that has begun cannot be taken back."),
+        button=button,
+        version=version,
+        is_destructive=True,
+        fields=fields,
     )

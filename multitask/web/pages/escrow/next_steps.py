@@ -47,7 +47,10 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | N
 
 
 def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> NextStep | None:
-    """Return the next step of a task for its client, its freelancer or an applicant."""
+    """Return the next step of a task for its client, its freelancer or an applicant.
+
+    `is_chosen_from`: the client has applications to choose from, or the applicant's own is among them.
+    """
     status = task.status
     is_client, is_freelancer = actor.is_user(task.client_id), actor.is_user(task.freelancer_id)
     if status is TaskStatus.OPEN:
@@ -99,7 +102,7 @@ def _about_refund(refund: Refund, role: Role) -> NextStep:
 def _about_work(escrow: Escrow, role: Role) -> NextStep:
     state = escrow.milestone.milestone_state
     if state is MilestoneState.CANCELLED:
-        return NextStep(_("The task was called off: the client can take the money back at once."))
+        return NextStep(_about_cancelled(escrow, role))
     if state is MilestoneState.COMPLETED:
         return NextStep(_("The client releases the money."), escrow.auto_release_at)
     if state is MilestoneState.DELIVERED:
@@ -115,6 +118,20 @@ def _about_work(escrow: Escrow, role: Role) -> NextStep:
             text, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.agreement.task.pk])
         )
     return NextStep(_("The freelancer does the work and delivers it."))
+
+
+def _about_cancelled(escrow: Escrow, role: Role) -> str:
+    """Return what is next where the work has ended and its money is still, or again, in escrow."""
+    newest = escrow.refunds.filter(source="escrow").order_by("-pk").first()
+    if newest is None or newest.state != RefundState.FAILED.value:
+        return _("The task was called off: the client can take the money back at once.")
+    if role is Role.CLIENT:
+        return _(
+            "The refund did not reach your card, so the money is in escrow again. You can take it back; our staff looks into it."
+        )
+    return _(
+        "The refund did not reach the client's card, so the money is in escrow again. The client can take it back."
+    )
 
 
 def _about_settling(escrow: Escrow, role: Role) -> NextStep:

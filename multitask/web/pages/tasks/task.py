@@ -62,6 +62,7 @@ def _page(
     applications = list(listing.applications_for(actor, task_id=task.pk)[:100])
     is_client = actor.is_user(task.client_id)
     mine = next((found for found in applications if actor.is_user(found.freelancer_id)), None)
+    candidates = applications if is_client else [mine] if mine else []
     escrow = _escrow(actor, task)
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
     payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
@@ -77,7 +78,7 @@ def _page(
         "is_freelancer": actor.is_user(task.freelancer_id),
         "form": form or (ApplyForm(task=task) if may_apply else None),
         "steps": _steps(actor, task, escrow),
-        "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(applications)),
+        "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(candidates)),
     }
     return render_page(request, "tasks/task.html", context, status=status)
 
@@ -192,7 +193,13 @@ def _working(command: Step, done: Callable[[], str]) -> Callable[..., HttpRespon
     return step
 
 
-def _confirming(name: str, describe: Describe, command: Step, done: Callable[[], str]) -> Callable[..., HttpResponse]:
+def _confirming(
+    name: str,
+    describe: Describe,
+    command: Step,
+    is_done: Callable[[Actor, int], bool],
+    done: Callable[[], str],
+) -> Callable[..., HttpResponse]:
     """Return a view that shows what a final step will do, and takes it once it is confirmed."""
 
     @require_http_methods(["GET", "HEAD", "POST"])
@@ -208,6 +215,7 @@ def _confirming(name: str, describe: Describe, command: Step, done: Callable[[],
             request,
             describe(actor, task, escrow) if name in _steps(actor, task, escrow) else None,
             lambda: command(actor=actor, now=timezone.now(), task_id=task_id),
+            is_done=lambda: is_done(actor, task_id),
             done=done(),
             back=reverse("pages:task", args=[task_id]),
         )
@@ -215,15 +223,35 @@ def _confirming(name: str, describe: Describe, command: Step, done: Callable[[],
     return step
 
 
+def _has_delivered(actor: Actor, task_id: int) -> bool:
+    """Return whether this user has delivered the work, and it stands."""
+    task = _task(actor, task_id)
+    return actor.is_user(task.freelancer_id) and task.status in {TaskStatus.DELIVERED, TaskStatus.COMPLETED}
+
+
+def _has_cancelled(actor: Actor, task_id: int) -> bool:
+    """Return whether this user has called the task off; for a task without a payment, whether it was called off."""
+    task = _task(actor, task_id)
+    if task.status is not TaskStatus.CANCELLED:
+        return False
+    escrow = _escrow(actor, task)
+    if escrow is None or escrow.funded_at is None:
+        return True
+    return escrow.audit_events.filter(event="task_cancelled", actor_id=actor.user_id).exists()
+
+
 accept = _deciding(applications.accept, lambda: _("Accepted. Pay into escrow so that the work can start."))
 reject = _deciding(applications.reject, lambda: _("The application was turned down."))
 withdraw = _deciding(applications.withdraw_application, lambda: _("You took your application back."))
 start = _working(work.start, lambda: _("Good luck: the client sees that you have started."))
 deliver = _confirming(
-    "deliver", confirmations.deliver, work.deliver, lambda: _("Delivered. The client was asked to confirm.")
+    "deliver",
+    confirmations.deliver,
+    work.deliver,
+    _has_delivered,
+    lambda: _("Delivered. The client was asked to confirm."),
 )
-complete = _working(work.complete, lambda: _("Confirmed. Release the money when you are ready."))
-cancel = _confirming("cancel", confirmations.cancel, work.cancel, lambda: _("The task was called off."))
+cancel = _confirming("cancel", confirmations.cancel, work.cancel, _has_cancelled, lambda: _("The task was called off."))
 
 urlpatterns = [
     path("tasks/<int:task_id>/", show, name="task"),
@@ -233,6 +261,5 @@ urlpatterns = [
     path("tasks/<int:task_id>/applications/<int:application_id>/withdraw/", withdraw, name="application-withdraw"),
     path("tasks/<int:task_id>/start/", start, name="task-start"),
     path("tasks/<int:task_id>/deliver/", deliver, name="task-deliver"),
-    path("tasks/<int:task_id>/complete/", complete, name="task-complete"),
     path("tasks/<int:task_id>/cancel/", cancel, name="task-cancel"),
 ]

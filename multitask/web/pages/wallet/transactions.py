@@ -13,12 +13,13 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
+from multitask import database
 from multitask.money import Money
 from multitask.payments.books import journal
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
 from multitask.payments.reads import history_pages
-from multitask.payments.reads.history_pages import Cursor
+from multitask.payments.reads.history_pages import Cursor, Rows, Totals
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
 from multitask.web.pages.base import dates, labels, status_labels
@@ -90,8 +91,7 @@ def show(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, form)
     wanted, query = form.wanted(), form.query()
-    found = history_pages.page(user.pk, wanted, _cursor(request))
-    totals, is_whole = history_pages.totals(user.pk, wanted, is_exact="all" in request.GET)
+    found, totals, is_whole = _read(user.pk, wanted, _cursor(request), is_exact="all" in request.GET)
     context = {
         "form": form,
         "rows": [labels.history_row(row) for row in found.rows],
@@ -104,6 +104,14 @@ def show(request: HttpRequest) -> HttpResponse:
     }
     template = "wallet/transactions_found.html" if _is_part(request) else "wallet/transactions.html"
     return render_page(request, template, context)
+
+
+@database.snapshot
+def _read(user_id: int, wanted: Filter, cursor: Cursor, *, is_exact: bool) -> tuple[Rows, list[Totals], bool]:
+    """Read one page of rows, and the totals of all that match at the same moment."""
+    found = history_pages.page(user_id, wanted, cursor)
+    totals, is_whole = history_pages.totals(user_id, wanted, is_exact=is_exact)
+    return found, totals, is_whole
 
 
 def _is_part(request: HttpRequest) -> bool:
