@@ -91,7 +91,8 @@ def render_page(
 def request_key(request: HttpRequest) -> str:
     """Return the request key of a form, so that a form that is sent twice takes effect once.
 
-    Each form that moves money carries a new one (`{% request_key %}`), made when the form was shown.
+    Forms that could otherwise take effect twice carry a new one (`{% request_key %}`), made when the form was shown;
+    a confirmation page sends on that of the form before it.
     """
     try:
         return str(uuid.UUID(request.POST.get("request_key", "")))

@@ -127,10 +127,12 @@ def _about_cancelled(escrow: Escrow, role: Role) -> str:
         return _("The task was called off: the client can take the money back at once.")
     if role is Role.CLIENT:
         return _(
-            "The refund did not reach your card, so the money is in escrow again. You can take it back; our staff looks into it."
+            "The refund did not reach your card, so the money is in escrow again."
+            " You can take it back; our staff looks into it."
         )
     return _(
-        "The refund did not reach the client's card, so the money is in escrow again. The client can take it back."
+        "The refund did not reach the client's card, so the money is in escrow again."
+        " The client can take it back; our staff looks into it."
     )
 
 
