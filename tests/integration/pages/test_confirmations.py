@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from multitask.marketplace import work
 from multitask.marketplace.models import Task
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
@@ -16,6 +17,7 @@ from tests.payments_world import Job, World, dollars
 
 SignIn = Callable[[Actor], Client]
 FIELD = re.compile(r'<input type="hidden" name="(confirmed|request_key)" value="([^"]*)">')
+FINISHED = "This has been done already."
 
 
 def words(answer: Any) -> str:
@@ -25,7 +27,7 @@ def words(answer: Any) -> str:
 def confirmed(browser: Client, address: str) -> dict[str, str]:
     """The hidden fields of the confirmation page's form."""
     fields = dict(FIELD.findall(browser.get(address).content.decode()))
-    assert set(fields) == {"confirmed", "request_key"}
+    assert set(fields) == {"confirmed"}
     return {name: unescape(value) for name, value in fields.items()}
 
 
@@ -50,6 +52,13 @@ DONE = {
     "deliver": ("delivered", "funded"),
     "cancel": ("cancelled", "funded"),
 }
+DONE_WORDS = {
+    "release": "Released.",
+    "confirm": "Confirmed and released.",
+    "deliver": "Delivered. The client was asked to confirm.",
+    "cancel": "The task was called off.",
+}
+EVENTS = {"release": "released", "confirm": "released", "deliver": "delivered", "cancel": "task_cancelled"}
 
 
 @pytest.mark.parametrize("step", DONE)
@@ -67,17 +76,56 @@ def test_nothing_is_done_before_it_is_confirmed(world: World, sign_in: SignIn, s
     assert state(job) == DONE[step]
 
 
-@pytest.mark.parametrize("step", ["release", "deliver", "cancel"])
+@pytest.mark.parametrize("step", DONE)
 def test_what_was_confirmed_twice_is_done_once(world: World, sign_in: SignIn, step: str) -> None:
     job, actor, address = addresses(world)[step]
     browser = sign_in(actor)
     form = confirmed(browser, address)
 
-    answers = [browser.post(address, form) for _ in range(2)]
+    first, second = (browser.post(address, form, follow=True) for _ in range(2))
 
-    assert [answer.status_code for answer in answers] == [302, 302]
+    assert (DONE_WORDS[step] in words(first), DONE_WORDS[step] in words(second)) == (True, True)
+    assert "present state" not in words(second)
     assert state(job) == DONE[step]
-    assert job.history().count({"release": "released", "deliver": "delivered", "cancel": "task_cancelled"}[step]) == 1
+    assert job.history().count(EVENTS[step]) == 1
+
+
+@pytest.mark.parametrize("step", DONE)
+def test_the_page_of_a_finished_action_leads_back_without_an_error(world: World, sign_in: SignIn, step: str) -> None:
+    job, actor, address = addresses(world)[step]
+    browser = sign_in(actor)
+    browser.post(address, confirmed(browser, address))
+    browser.get("/")  # Shows the message of the action itself.
+
+    answer = browser.get(address, follow=True)
+
+    assert [status for _address, status in answer.redirect_chain] == [302]
+    assert FINISHED in words(answer)
+    assert "present state" not in words(answer)
+    assert state(job) == DONE[step]
+
+
+def test_what_somebody_else_did_is_no_success_of_ones_own(world: World, sign_in: SignIn) -> None:
+    job = world.funded()
+    browser, address = sign_in(job.client), f"/tasks/{job.task_id}/cancel/"
+    form = confirmed(browser, address)
+    work.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
+
+    answer = words(browser.post(address, form, follow=True))
+
+    assert "This cannot be done in the present state." in answer
+    assert DONE_WORDS["cancel"] not in answer
+
+
+def test_a_whole_refund_is_not_taken_for_a_task_that_was_called_off(world: World, sign_in: SignIn) -> None:
+    job = world.funded()
+    browser, address = sign_in(job.client), f"/tasks/{job.task_id}/cancel/"
+    form = confirmed(browser, address)
+    world.refund(job)
+    world.work()
+    assert state(job) == ("cancelled", "refunded")
+
+    assert DONE_WORDS["cancel"] not in words(browser.post(address, form, follow=True))
 
 
 def test_what_is_not_possible_leads_back_and_says_so(world: World, sign_in: SignIn) -> None:
@@ -92,7 +140,7 @@ def test_what_is_not_possible_leads_back_and_says_so(world: World, sign_in: Sign
         for answer in (browser.get(address, follow=True), browser.post(address, follow=True)):
             assert answer.redirect_chain == [(back, 302)]
             assert "This cannot be done in the present state." in words(answer)
-        # Confirmed all the same: the command refuses.
+        # Confirmed all the same.
         assert browser.post(address, {"confirmed": "x"}).status_code == 302
     assert state(job) == ("delivered", "funded")
 
