@@ -52,11 +52,23 @@ def test_an_accepted_refund_goes_back_to_the_card(both: tuple[Person, Person], s
     client.sees("The freelancer was asked.")
     freelancer.page.reload()
     freelancer.press("Agree to the refund")
+    freelancer.sees("This cannot be undone")
+    freelancer.press("Agree and refund $25.00")
     freelancer.sees("You agreed.")
 
     freelancer.refreshed_until("Refunded to the client")
     expect(freelancer.page.locator(".where").get_by_text("$25.00")).to_be_visible()
     assert story.escrow()["refunded_amount"] == "25.00"
+
+
+def test_the_freelancer_sees_what_a_refund_does_before_it_is_made(both: tuple[Person, Person], story: Story) -> None:
+    _, freelancer = both
+    freelancer.page.get_by_text("Refund the client").click()
+    freelancer.press("Refund")
+    freelancer.sees("Nothing is left in escrow")
+    assert story.escrow()["status"] == "funded"
+    freelancer.press("Refund $100.00")
+    freelancer.sees("The refund is on its way.")
 
 
 def test_a_wrong_amount_is_told_beside_the_field_and_kept(both: tuple[Person, Person], story: Story) -> None:
@@ -80,11 +92,13 @@ def test_a_page_that_was_overtaken_says_so(story: Story, new_person: NewPerson) 
 
     client.follow("Release $100.00")
 
-    client.sees("Something has changed since you opened this page.")
+    client.sees("This has been done already.")
     expect(client.page.get_by_role("link", name="Release")).to_have_count(0)
 
 
-def test_a_confirmation_that_was_overtaken_says_so(story: Story, new_person: NewPerson) -> None:
+def test_a_confirmation_that_was_overtaken_by_ones_own_release_says_that_it_is_done(
+    story: Story, new_person: NewPerson
+) -> None:
     story.to_work_done()
     client = new_person().sign_in(story.client.name)
     client.open(f"/tasks/{story.task}/payment/release/")
@@ -92,5 +106,5 @@ def test_a_confirmation_that_was_overtaken_says_so(story: Story, new_person: New
 
     client.press("Release $100.00")
 
-    client.sees("Something has changed since you opened this page.")
+    client.sees("was told.")
     expect(client.page.get_by_role("heading", name="Payment", exact=True)).to_be_visible()
