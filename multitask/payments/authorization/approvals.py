@@ -1,6 +1,6 @@
 """Approvals: a large decision of the staff needs a second person."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -55,14 +55,7 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
 
 def is_any_open(escrow: Escrow) -> bool:
     """Return whether a decision about this escrow waits for a second person."""
-    return bool(with_open([escrow.pk]))
-
-
-def with_open(escrow_ids: Sequence[int]) -> set[int]:
-    """Return the ids of those escrows about which a decision waits for a second person."""
-    if not escrow_ids:
-        return set()
-    return set(Approval.objects.filter(escrow__in=escrow_ids, decided_at=None).values_list("escrow_id", flat=True))
+    return Approval.objects.filter(escrow=escrow, decided_at=None).exists()
 
 
 def require_none_open(escrow: Escrow) -> None:

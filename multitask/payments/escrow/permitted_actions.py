@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from django.db.models import OuterRef, Subquery
+
 from multitask.payments.authorization import access, approvals
 from multitask.payments.escrow import refunds
 from multitask.payments.models import Escrow, Refund
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
+from multitask.payments.states import HOLDING_ESCROWS, OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.actor import Actor, Power, Role
 
-_MOVES_NOTHING = frozenset({"complete", "dispute", "withdraw_refund"})
+_MOVES_NOTHING = frozenset({"complete", "dispute", "request_refund", "withdraw_refund"})
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
@@ -17,25 +19,30 @@ def allowed(actor: Actor, escrow: Escrow) -> list[str]:
 
 
 def allowed_each(actor: Actor, escrows: Sequence[Escrow]) -> dict[int, list[str]]:
-    """Return the permitted actions of several escrows by their ids, with at most two SQL statements."""
-    refunds = _open_refunds(escrows)
-    found = {escrow.pk: _allowed(actor, escrow, refunds.get(escrow.pk)) for escrow in escrows}
+    """Return the permitted actions of several escrows by their ids, with at most one SQL statement."""
+    open_refunds, undecided = _open_decisions(escrows)
+    found = {escrow.pk: _allowed(actor, escrow, open_refunds.get(escrow.pk)) for escrow in escrows}
     # While a decision of the staff waits for a second person, nothing else moves the money.
-    undecided = approvals.with_open([escrow.pk for escrow in escrows if found[escrow.pk]])
     return found | {pk: [action for action in found[pk] if action in _MOVES_NOTHING] for pk in undecided}
 
 
-def _open_refunds(escrows: Sequence[Escrow]) -> dict[int, Refund]:
-    """Return the open refunds by escrow id; an escrow has at most one."""
-    funded = [escrow.pk for escrow in escrows if escrow.state == EscrowState.FUNDED.value and escrow.frozen_at is None]
-    if not funded:
-        return {}
-    states = [state.value for state in OPEN_REFUNDS]
-    found = Refund.objects.filter(escrow__in=funded, source="escrow", state__in=states)
-    return {refund.escrow_id: refund for refund in found}
+def _open_decisions(escrows: Sequence[Escrow]) -> tuple[dict[int, RefundState], set[int]]:
+    """Return the state of the open refund by escrow id, and the ids of escrows about which an approval is open."""
+    holding = [escrow.pk for escrow in escrows if escrow.escrow_state in HOLDING_ESCROWS and escrow.frozen_at is None]
+    if not holding:
+        return {}, set()
+    # An escrow has at most one open refund.
+    refunds_open = Refund.objects.filter(
+        escrow=OuterRef("pk"), source="escrow", state__in=[state.value for state in OPEN_REFUNDS]
+    )
+    rows = Escrow.objects.filter(pk__in=holding).values_list(
+        "pk", Subquery(refunds_open.values("state")[:1]), approvals.open_for_outer()
+    )
+    found = list(rows)
+    return {pk: RefundState(state) for pk, state, _ in found if state}, {pk for pk, _, is_open in found if is_open}
 
 
-def _allowed(actor: Actor, escrow: Escrow, open_refund: Refund | None) -> list[str]:
+def _allowed(actor: Actor, escrow: Escrow, open_refund: RefundState | None) -> list[str]:
     role = access.party(actor, escrow)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return ["pay"] if role is Role.CLIENT else []
@@ -51,8 +58,8 @@ def _allowed(actor: Actor, escrow: Escrow, open_refund: Refund | None) -> list[s
     return _about_money(actor, role, escrow)
 
 
-def _about_refund(actor: Actor, role: Role, refund: Refund) -> list[str]:
-    if refund.state != RefundState.REQUESTED.value:
+def _about_refund(actor: Actor, role: Role, state: RefundState) -> list[str]:
+    if state is not RefundState.REQUESTED:
         return []
     if role is Role.CLIENT:
         return ["withdraw_refund"]

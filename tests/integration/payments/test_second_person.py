@@ -119,7 +119,7 @@ def test_while_a_decision_waits_nothing_else_moves_the_money(world: World) -> No
     assert permitted_actions.allowed(world.staff(), job.escrow) == ["release", "refund"]
     assert isinstance(world.release(job, world.staff()), Approval)
     assert permitted_actions.allowed(world.staff(), job.escrow) == []
-    assert permitted_actions.allowed(job.client, job.escrow) == ["dispute"]
+    assert permitted_actions.allowed(job.client, job.escrow) == ["request_refund", "dispute"]
     for moves in (lambda: world.release(job), lambda: world.refund(job, job.freelancer)):
         with pytest.raises(WrongState, match="second person"):
             moves()

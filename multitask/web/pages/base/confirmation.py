@@ -78,7 +78,7 @@ def confirm_and_carry_out(
 
 
 def _explain(request: HttpRequest, *, is_confirmed: bool, is_done: bool, done: str) -> None:
-    """Tell the user why nothing was done now."""
+    """Add a message that says why nothing was done."""
     if is_done and is_confirmed:
         messages.success(request, done)
     elif is_done:
