@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import stripe
 
+from sandboxes.kit import html
+from sandboxes.stripe.pages import elements
 from tests.sandbox import steps
 from tests.sandbox_process import SandboxProcess
 
@@ -137,3 +139,11 @@ def test_the_script_and_its_frame_are_served_for_strict_pages(shared: SandboxPro
     _, frame, headers = visit(f"{shared.base_url}/elements/frame?key=pk_test_x&locale=ar")
     assert 'dir="rtl"' in frame
     assert "unsafe" not in headers["Content-Security-Policy"]
+
+
+def test_inputs_of_the_pages_and_of_the_card_frame_fit() -> None:
+    for style in (elements._STYLE, html.STYLE):
+        rules = [rule for rule in re.findall(r"[^{}]*\{[^}]*\}", style) if rule.lstrip().startswith("input")]
+        wide = [rule for rule in rules if "width: 100%" in rule]
+        assert wide
+        assert all("box-sizing: border-box" in rule for rule in wide)

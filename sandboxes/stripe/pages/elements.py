@@ -29,7 +29,7 @@ html, body { margin: 0; background: transparent; color: var(--colorText, CanvasT
 form { display: grid; grid-template-columns: 1fr 1fr; gap: .7rem; padding: 4px; }
 .wide { grid-column: 1 / -1; }
 label { display: block; font-size: .9em; margin-bottom: .2rem; }
-input { box-sizing: border-sandbox; width: 100%; font: inherit; padding: .6rem .7rem; border: 1px solid #767676;
+input { box-sizing: border-box; width: 100%; font: inherit; padding: .6rem .7rem; border: 1px solid #767676;
   border-radius: var(--borderRadius, .4rem); background: var(--colorBackground, Field); color: inherit; }
 input:focus-visible { outline: 2px solid var(--colorPrimary, #3d3dcc); outline-offset: 1px; }
 input[aria-invalid="true"] { border-color: var(--colorDanger, #b3001b); }
