@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 
-class TasksConfig(AppConfig):
+class MarketplaceConfig(AppConfig):
     """Configures the application for tasks and their applications."""
 
     name = "multitask.marketplace"

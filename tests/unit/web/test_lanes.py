@@ -222,7 +222,7 @@ def test_whoever_went_away_while_waiting_leaves_no_trace() -> None:
 
 
 def test_groups_take_turns_and_then_the_callers_of_one_group() -> None:
-    """Whoever makes up a name for each request has no more turns than whoever has one name."""
+    """A caller with a new name for each request gets no more turns than one with a single name."""
 
     async def story() -> list[str]:
         server = one_thread()
