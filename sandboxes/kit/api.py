@@ -17,14 +17,17 @@ from sandboxes.kit.sandbox import Sandbox
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came. `headers` finds names in any case; `content_type` is without its parameters."""
+    """A request as it came. `headers` finds names in any case.
+
+    `content_type` is without its parameters, and empty if the caller gave none.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    content_type: str = "application/x-www-form-urlencoded"
+    content_type: str = ""
     remote: str | None = None
 
 
@@ -78,8 +81,8 @@ class Api(ABC):
         """Return the error for a publishable key at an endpoint that needs a secret one."""
         return ApiError(403, "This call needs a secret key.", saved=False)
 
-    def rate_limited(self) -> ApiError:
-        """Return the error that the fault `rate_limit` answers."""
+    def rate_limited(self, call: Call) -> ApiError:
+        """Return the error with which the fault `rate_limit` answers a call."""
         return ApiError(429, "Too many requests.", saved=False)
 
     def broken(self) -> ApiError:

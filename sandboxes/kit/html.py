@@ -16,6 +16,7 @@ p.test { background: #fff3c4; color: #523f00; padding: .5rem .75rem; border-radi
 label { display: block; margin: .9rem 0 .2rem; font-weight: 600; }
 input, select { box-sizing: border-box; width: 100%; font: inherit; padding: .55rem .6rem; border: 1px solid #767676;
   border-radius: .4rem; background: Field; color: FieldText; }
+input[type=checkbox] { width: auto; }
 button { font: inherit; font-weight: 600; margin: 1.2rem .6rem 0 0; padding: .6rem 1.1rem; border-radius: .4rem;
   border: 1px solid #3d3dcc; background: #3d3dcc; color: #fff; cursor: pointer; }
 button.plain { background: none; color: inherit; border-color: #767676; }
@@ -43,16 +44,33 @@ def text(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
-def page(title: str, body: str, *, status: int = 200, frames: str = "'none'", script: str = "") -> web.Response:
-    """Return a page under a strict policy; `frames`: who may frame it; `script`: code of our own to run."""
+NOTICE = "Sandbox: no real money, no real banks. Never type real data."
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+
+
+def page(
+    title: str,
+    body: str,
+    *,
+    status: int = 200,
+    frames: str = "'none'",
+    script: str = "",
+    language: str = "en",
+    notice: str = NOTICE,
+) -> web.Response:
+    """Return a page under a strict policy; `frames`: who may frame it; `script`: code of our own to run.
+
+    `notice` is what every page says first, in the page's `language`.
+    """
+    direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
     nonce = secrets.token_urlsafe(16)
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
     content = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{text(title)}</title><style nonce="{nonce}">{STYLE}</style></head>'
         f"<body><main><h1>{text(title)}</h1>"
-        '<p class="test">Sandbox: no real money, no real banks. Never type real data.</p>'
+        f'<p class="test">{text(notice)}</p>'
         f"{body}</main>{code}</body></html>"
     )
     policy = (

@@ -9,6 +9,10 @@ from aiohttp import web
 from sandboxes.kit.api import Request
 from sandboxes.kit.errors import ApiError
 from sandboxes.kit.pipeline import Dropped, Pipeline, Reply
+from sandboxes.kit.uploads import MULTIPART
+
+MAX_FORM = 1024 * 1024
+MAX_UPLOAD = 16 * 1024 * 1024
 
 
 class ApiHandler:
@@ -38,7 +42,9 @@ class ApiHandler:
         try:
             body = (await incoming.read()) if incoming.can_read_body else b""
         except web.HTTPRequestEntityTooLarge:
-            return self.pipeline.refuse(_request(incoming), ApiError(413, "The request is too large.", saved=False))
+            return self._refuse_size(incoming)
+        if len(body) > MAX_FORM and incoming.content_type != MULTIPART:
+            return self._refuse_size(incoming)
         work = self.pipeline.begin(_request(incoming, body))
         if isinstance(work, Reply):
             return work
@@ -48,6 +54,9 @@ class ApiHandler:
             self.pipeline.give_up(work)
             raise
         return self.pipeline.finish(work)
+
+    def _refuse_size(self, incoming: web.Request) -> Reply:
+        return self.pipeline.refuse(_request(incoming), ApiError(413, "The request is too large.", saved=False))
 
 
 def _request(incoming: web.Request, body: bytes = b"") -> Request:

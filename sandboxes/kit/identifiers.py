@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import string
+import uuid
 
 from sandboxes.kit.store import Store
 
@@ -22,6 +23,17 @@ class Identifiers:
         count = int(self._store.meta("ids") or 0) + 1
         self._store.remember("ids", count)
         return prefix + letters(f"{self._seed}:{count}", length)
+
+    def number(self, sequence: str, first: int) -> int:
+        """Return the next whole number of a sequence that begins with `first`."""
+        count = int(self._store.meta(f"numbers.{sequence}") or 0)
+        self._store.remember(f"numbers.{sequence}", count + 1)
+        return first + count
+
+    def uuid(self) -> str:
+        """Return a random-looking UUID of version 4."""
+        digest = hashlib.sha256(self.new("uuid:").encode()).digest()
+        return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def letters(source: str, length: int) -> str:

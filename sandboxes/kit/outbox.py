@@ -29,8 +29,8 @@ class Message:
 class Webhooks(Protocol):
     """What a provider decides about its webhooks."""
 
-    def listeners(self, owner: str, kind: str) -> list[Doc]:
-        """Return the enabled endpoints that want events of a type that belong to an account."""
+    def listeners(self, event: Doc) -> list[Doc]:
+        """Return the enabled endpoints that want an event."""
 
     def message(self, event: Doc, endpoint: Doc, moment: float | None) -> Message:
         """Write and sign an event for an endpoint, at a real moment or now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sandboxes.kit import uploads
 from sandboxes.kit.errors import bad_param, missing_param, unknown_params
 
 MAX_TEXT = 5000
@@ -141,6 +142,16 @@ class Hash(Param):
         if not isinstance(value, dict):
             raise bad_param("Invalid object", path)
         return read(self.fields, value, path)
+
+
+class File(Param):
+    """A file of a multipart body."""
+
+    def typed(self, value: Any, path: str) -> uploads.Upload:
+        """Return the file."""
+        if not isinstance(value, uploads.Upload):
+            raise bad_param("Invalid file: send it as multipart/form-data, with a filename.", path)
+        return value
 
 
 class AnyHash(Param):

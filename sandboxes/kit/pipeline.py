@@ -71,6 +71,8 @@ class Pipeline:
     def finish(self, work: Work) -> Reply:
         """Run the endpoint of an accepted request and return the response. Raises Dropped."""
         request_id = work.call.request_id
+        # Timers that are already due come first, so that the order of objects is that of their moments.
+        self.sandbox.run_due()
         try:
             answer = self._with_fault(work)
         except ApiError as error:
@@ -104,7 +106,7 @@ class Pipeline:
         if fault and fault.kind == "drop_request":
             raise Dropped
         if fault and fault.kind == "rate_limit":
-            raise self.api.rate_limited()
+            raise self.api.rate_limited(call)
         return self.api.claim(call) or Work(request, call, route, fault)
 
     def _fault(self, call: Call) -> Fault | None:
@@ -129,7 +131,7 @@ class Pipeline:
         try:
             with sandbox.store.transaction():
                 try:
-                    answer = Answer(200, encode(self.api.result(call, work.route)), call.request_id)
+                    answer = Answer(work.route.status, encode(self.api.result(call, work.route)), call.request_id)
                 except ApiError as error:
                     if not error.keep_effects:
                         raise

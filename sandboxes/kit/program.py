@@ -87,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser, defaults: Settings, folder: str
     option("--webhook-timeout", type=seconds, default=defaults.webhook_timeout, metavar="SECONDS",
            help="how long a receiver may take to answer (default: %(default)s)")  # fmt: skip
     option("--webhook-retries", type=_pauses, default=defaults.retry_pauses, metavar="SECONDS,…",
-           help="pauses between the attempts of a delivery (default: 5 s growing to a day)")  # fmt: skip
+           help=f"pauses between the attempts of a delivery (default: {_shown(defaults.retry_pauses)})")  # fmt: skip
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -122,6 +122,10 @@ def seconds(text: str) -> float:
     if not 0 <= duration <= LONGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to {LONGEST}")
     return duration
+
+
+def _shown(pauses: tuple[float, ...]) -> str:
+    return ",".join(f"{pause:g}" for pause in pauses) or "none: each is sent once"
 
 
 def _pauses(text: str) -> tuple[float, ...]:

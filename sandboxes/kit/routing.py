@@ -16,13 +16,14 @@ Endpoint = Callable[..., Doc]
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint. `publishable`: a key that browsers know may call it."""
+    """One endpoint. `publishable`: a key that browsers know may call it. `status` is that of a success."""
 
     method: str
     pattern: re.Pattern[str]
     params: dict[str, Param]
     endpoint: Endpoint
     publishable: bool
+    status: int = 200
 
     def run(self, sandbox: Any, call: Call) -> Doc:
         """Call the endpoint with the ids of the path."""
@@ -31,13 +32,13 @@ class Route:
 
 
 def route(
-    method: str, path: str, params: dict[str, Param] | None = None, *, publishable: bool = False
+    method: str, path: str, params: dict[str, Param] | None = None, *, publishable: bool = False, status: int = 200
 ) -> Callable[[Endpoint], Route]:
     """Make a function the endpoint at a path such as `/v1/things/{ident}`. The provider's table has to list it."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
 
     def make(function: Endpoint) -> Route:
-        return Route(method, pattern, params or {}, function, publishable)
+        return Route(method, pattern, params or {}, function, publishable, status)
 
     return make
 

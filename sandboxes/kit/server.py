@@ -12,13 +12,12 @@ from sandboxes.kit.api import Api
 from sandboxes.kit.control import routes
 from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.deliveries import Deliverer
-from sandboxes.kit.http import ApiHandler
+from sandboxes.kit.http import MAX_UPLOAD, ApiHandler
 from sandboxes.kit.outbox import Webhooks
 from sandboxes.kit.pipeline import Pipeline
 from sandboxes.kit.sandbox import Sandbox
 
 log = logging.getLogger("sandboxes")
-MAX_BODY = 1024 * 1024
 TICK_SECONDS = 0.2
 
 
@@ -36,7 +35,7 @@ def application(
     """
     sandbox = api.sandbox
     deliverer = Deliverer(sandbox, webhooks, timeout=webhook_timeout)
-    app = web.Application(client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=MAX_UPLOAD)
     app.add_routes(routes.routes(Control(sandbox, deliverer), control))
     app.add_routes(pages)
     handler = ApiHandler(Pipeline(api))

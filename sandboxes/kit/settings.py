@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DAY = 86_400
-# Providers retry webhooks for up to three days with growing pauses; the exact pauses are rarely published.
+# Many providers retry webhooks for up to three days with growing pauses; the exact pauses are rarely published.
 RETRY_PAUSES = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
 
 

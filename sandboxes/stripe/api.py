@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import secrets
 
-from sandboxes.kit import forms
 from sandboxes.kit.api import Answer, Api, Request
 from sandboxes.kit.call import Call
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
 from sandboxes.kit.routing import Route
-from sandboxes.stripe import authentication, errors, expansion, params, registry
+from sandboxes.kit.uploads import MULTIPART
+from sandboxes.stripe import authentication, errors, expansion, forms, params, registry
 from sandboxes.stripe.idempotency import Keys, fingerprint
 from sandboxes.stripe.sandbox import Sandbox
 from sandboxes.stripe.settings import API_VERSION
 
 FORM = "application/x-www-form-urlencoded"
+# The only endpoint that takes files.
+FILES = "/v1/files"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Stripe-Version, Stripe-Account",
@@ -95,7 +97,7 @@ class StripeApi(Api):
         message = "This API call cannot be made with a publishable API key. Use a secret API key."
         return ApiError(403, message, code="secret_key_required", saved=False)
 
-    def rate_limited(self) -> ApiError:
+    def rate_limited(self, call: Call) -> ApiError:
         """Return the error of too many requests, which no key keeps."""
         message = "Request rate limit exceeded. Retry with exponential backoff."
         return ApiError(429, message, code="rate_limit", saved=False)
@@ -115,7 +117,9 @@ class StripeApi(Api):
 
 def _form(request: Request) -> Doc:
     kind = request.content_type
-    if request.body and kind != FORM:
+    if kind == MULTIPART and request.path == FILES:
+        return {**forms.decode(request.query), **forms.decode_multipart(request.body, _content_type(request))}
+    if request.body and kind not in (FORM, ""):
         raise ApiError(
             415 if kind == "application/json" else 400,
             f"Invalid request: the body must be {FORM}, not {kind}.",
@@ -126,3 +130,7 @@ def _form(request: Request) -> Doc:
     except UnicodeDecodeError as error:
         raise ApiError(400, "Invalid UTF-8 in the request.", saved=False) from error
     return forms.decode(text)
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("Content-Type", "")

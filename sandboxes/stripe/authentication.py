@@ -59,7 +59,8 @@ def _account(sandbox: Sandbox, headers: Mapping[str, str], shown: str) -> str:
     named = headers.get("Stripe-Account")
     if not named:
         return sandbox.platform
-    if not named.isascii() or sandbox.store.get(named, "account") is None:
+    account = sandbox.store.get(named, "account") if named.isascii() else None
+    if account is None or account.get("_deauthorized"):
         raise ApiError(
             403,
             f"The provided key '{shown}' does not have access to account '{named}'"

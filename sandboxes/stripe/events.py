@@ -40,9 +40,11 @@ def emit(sandbox: Sandbox, kind: str, doc: Doc, *, account: str | None = None, b
 def listeners(sandbox: Sandbox, owner: str, kind: str) -> list[Doc]:
     """Return the enabled endpoints that want an event of this account: its own, or the platform's Connect ones."""
     found = []
+    account = sandbox.store.get(owner, "account")
+    revoked = account is not None and account.get("_deauthorized")
     for endpoint in sandbox.store.find("webhook_endpoint"):
         holder = sandbox.store.account_of(endpoint["id"])
-        connected = owner != sandbox.platform and endpoint["_connect"] and holder == sandbox.platform
+        connected = owner != sandbox.platform and endpoint["_connect"] and holder == sandbox.platform and not revoked
         own = holder == owner and not endpoint["_connect"]
         wanted = "*" in endpoint["enabled_events"] or kind in endpoint["enabled_events"]
         if endpoint["status"] == "enabled" and wanted and (own or connected):

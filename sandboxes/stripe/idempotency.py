@@ -9,6 +9,7 @@ from sandboxes.kit.api import Answer
 from sandboxes.kit.call import Call
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
+from sandboxes.kit.uploads import Upload
 from sandboxes.stripe.sandbox import Sandbox
 
 LIFETIME = 86_400
@@ -22,7 +23,11 @@ CREATE TABLE IF NOT EXISTS keys (
 
 def fingerprint(method: str, path: str, form: Doc) -> str:
     """Return what tells one request from another; the order in which the parameters came does not."""
-    return hashlib.sha256(f"{method} {path}\n{json.dumps(form, sort_keys=True)}".encode()).hexdigest()
+    return hashlib.sha256(f"{method} {path}\n{json.dumps(form, sort_keys=True, default=_digest)}".encode()).hexdigest()
+
+
+def _digest(upload: Upload) -> str:
+    return upload.digest
 
 
 class Keys:

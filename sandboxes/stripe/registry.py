@@ -19,6 +19,7 @@ from sandboxes.stripe.objects import (
     payment_intent,
     payout,
     refund,
+    topup,
     transfer,
 )
 from sandboxes.stripe.resources import (
@@ -29,13 +30,16 @@ from sandboxes.stripe.resources import (
     charges,
     customers,
     disputes,
+    early_fraud_warnings,
     events,
     external_accounts,
+    files,
     payment_intents,
     payment_methods,
     payouts,
     refunds,
     setup_intents,
+    topups,
     transfers,
     webhook_endpoints,
 )
@@ -75,6 +79,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     disputes.retrieve,
     disputes.update,
     disputes.close,
+    early_fraud_warnings.list_all,
+    early_fraud_warnings.retrieve,
     events.list_all,
     events.retrieve,
     external_accounts.create,
@@ -84,6 +90,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     external_accounts.delete,
     external_accounts.tokenize,
     external_accounts.retrieve_token,
+    files.create,
+    files.list_all,
+    files.retrieve,
     payment_intents.create,
     payment_intents.list_all,
     payment_intents.retrieve,
@@ -113,6 +122,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     setup_intents.update,
     setup_intents.confirm,
     setup_intents.cancel,
+    topups.create,
+    topups.list_all,
+    topups.retrieve,
+    topups.update,
+    topups.cancel,
     transfers.create,
     transfers.list_all,
     transfers.retrieve,
@@ -129,6 +143,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 TIMERS: Final[Mapping[str, Callable[[Sandbox, str], None]]] = {
+    "account.deadline": account.pass_deadline,
     "account.verify": account.verify,
     "charge.balance_transaction": charge.show_balance_transaction,
     "dispute.deadline": dispute.pass_deadline,
@@ -144,6 +159,7 @@ TIMERS: Final[Mapping[str, Callable[[Sandbox, str], None]]] = {
     "refund.succeed": refund.succeed,
     "refunds.retry": refund.retry,
     "settle": balance_transaction.settle_due,
+    "topup.arrive": topup.arrive,
 }
 
 RENDERERS: Final[Mapping[str, Callable[[Sandbox, Doc], Doc]]] = {

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sandboxes.kit import server
 from sandboxes.stripe.api import StripeApi
-from sandboxes.stripe.control import money, outcomes
+from sandboxes.stripe.control import lines, money, outcomes, settlement
 from sandboxes.stripe.pages import routes
 from sandboxes.stripe.registry import BEHAVIOUR
 from sandboxes.stripe.sandbox import Sandbox
@@ -22,5 +22,5 @@ def build(settings: Settings) -> web.Application:
         StripeWebhooks(sandbox),
         webhook_timeout=settings.webhook_timeout,
         pages=routes.routes(sandbox),
-        control=(*money.ENDPOINTS, *outcomes.ENDPOINTS),
+        control=(*money.ENDPOINTS, *outcomes.ENDPOINTS, *lines.ENDPOINTS, *settlement.ENDPOINTS),
     )

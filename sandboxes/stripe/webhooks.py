@@ -26,9 +26,9 @@ class StripeWebhooks:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    def listeners(self, owner: str, kind: str) -> list[Doc]:
-        """Return the enabled endpoints that want an event of this account."""
-        return events.listeners(self._sandbox, owner, kind)
+    def listeners(self, event: Doc) -> list[Doc]:
+        """Return the enabled endpoints that want an event."""
+        return events.listeners(self._sandbox, self._sandbox.store.account_of(event["id"]), event["type"])
 
     def message(self, event: Doc, endpoint: Doc, moment: float | None) -> Message:
         """Write and sign an event for an endpoint, at a real moment or now."""

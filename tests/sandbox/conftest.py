@@ -65,7 +65,7 @@ def sdk(sandbox: SandboxProcess, key: str = "sk_test_sandbox", retries: int = 0)
     """Return an SDK client for a sandbox."""
     return stripe.StripeClient(
         key,
-        base_addresses={"api": sandbox.base_url},
+        base_addresses={"api": sandbox.base_url, "files": sandbox.base_url},
         max_network_retries=retries,
         http_client=stripe.RequestsClient(timeout=(3, 20)),
     )

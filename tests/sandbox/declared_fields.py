@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from typing import Any
 
@@ -15,6 +16,11 @@ CLASSES: dict[str, type[StripeObject]] = {
     for cls in vars(stripe).values()
     if isinstance(cls, type) and issubclass(cls, StripeObject) and hasattr(cls, "OBJECT_NAME")
 }
+
+
+def plain(answer: Any) -> Any:
+    """Return the raw answer as plain dicts."""
+    return json.loads(answer.last_response.body)
 
 
 def lacking(value: Any, hint: Any = None, path: str = "") -> list[str]:

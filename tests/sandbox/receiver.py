@@ -16,13 +16,17 @@ class Receiver:
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], bytes]] = []
+        self.paths: list[str] = []
+        self.lock = threading.Lock()
         self.answers: list[int] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((dict(self.headers), body))
+                with receiver.lock:
+                    receiver.paths.append(self.path)
+                    receiver.received.append((dict(self.headers), body))
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -43,7 +47,15 @@ class Receiver:
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the events that came, in order, all or those of a type."""
         events = [json.loads(body) for _, body in self.received]
-        return [event for event in events if kind in (None, event["type"])]
+        return [event for event in events if kind in (None, event.get("type"))]
+
+    def payouts(self, count: int) -> list[dict[str, Any]]:
+        """Wait until so many bodies without a type have come, as Paymob sends payouts."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(found := [event for event in self.events() if "type" not in event]) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} came: {self.events()}"
+            time.sleep(0.01)
+        return found
 
     def wait_for(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until so many events of a type have come."""

@@ -19,7 +19,22 @@ CARDS = ("pm_card_visa", "pm_card_bypassPending", "pm_card_chargeDeclined", "pm_
          "pm_card_pendingRefund", "pm_card_createDispute", "pm_card_createDisputeInquiry")  # fmt: skip
 BANKS = ("000123456789", "000111111116", "000555555559")
 STEP = st.tuples(
-    st.sampled_from(["pay", "transfer", "send", "refund", "reverse", "payout", "cancel", "answer", "advance"]),
+    st.sampled_from(
+        [
+            "pay",
+            "transfer",
+            "send",
+            "refund",
+            "reverse",
+            "payout",
+            "cancel",
+            "answer",
+            "advance",
+            "topup",
+            "line",
+            "own",
+        ]
+    ),
     st.integers(0, 30),
     st.integers(50, 20_000),
 )
@@ -46,7 +61,10 @@ class Market:
             self.made["transfer"].append(made)
 
     def _pay(self, pick: int, amount: int) -> Any:
-        return scenes.pay(self.client, amount, CARDS[pick % len(CARDS)])
+        # Euros settle in dollars, at a rate that changes.
+        rules = {"eur": {"currency": "usd", "rate": f"1.{pick:02}"}}
+        self.sandbox.control("POST", "accounts/platform/settlement", rules)
+        return scenes.pay(self.client, amount, CARDS[pick % len(CARDS)], currency=("usd", "eur")[pick // 7 % 2])
 
     def _chosen(self, kind: str, pick: int) -> Any:
         if not self.made[kind]:
@@ -81,6 +99,16 @@ class Market:
             text = "winning_evidence" if pick % 2 else "losing_evidence"
             self.client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": text}})
 
+    def _topup(self, _pick: int, amount: int) -> Any:
+        return self.client.v1.topups.create({"amount": amount, "currency": "usd"})
+
+    def _line(self, pick: int, amount: int) -> Any:
+        kind = ("adjustment", "stripe_fee", "reserve_transaction")[pick % 3]
+        return self.sandbox.control("POST", "lines", {"type": kind, "amount": amount if pick % 2 else -amount})
+
+    def _own(self, _pick: int, amount: int) -> Any:
+        return self.client.v1.payouts.create({"amount": amount, "currency": "usd"})
+
     def _advance(self, pick: int, _amount: int) -> Any:
         self.sandbox.advance(pick * 6 * 3600)
 
@@ -88,13 +116,16 @@ class Market:
         """Every sum must agree with every other."""
         money = self.sandbox.money()
         assert set(money["sums"].values()) <= {0}
-        held = sum(sums.get("usd", 0) for columns in money["accounts"].values() for sums in columns.values())
-        banks = sum(sums.get("usd", 0) for sums in money["bank_deposits"].values())
-        stripes = sum(sums.get("usd", 0) for sums in money["stripe"].values())
-        assert (
-            sum(card["usd"]["charged"] - card["usd"]["refunded"] for card in money["cards"].values())
-            == held + banks + stripes
-        )
+        nothing = {"charged": 0, "refunded": 0}
+        for currency in ("usd", "eur"):
+            held = sum(sums.get(currency, 0) for columns in money["accounts"].values() for sums in columns.values())
+            banks = sum(sums.get(currency, 0) for sums in money["bank_deposits"].values())
+            stripes = sum(sums.get(currency, 0) for sums in money["stripe"].values())
+            topped_up = sum(sums.get(currency, 0) for sums in money["top_ups"].values())
+            cards = [card.get(currency, nothing) for card in money["cards"].values()]
+            paid = sum(card["charged"] - card["refunded"] for card in cards)
+            assert paid + topped_up == held + banks + stripes
+        assert not any(sums.get("eur") for columns in money["accounts"].values() for sums in columns.values())
         self._check_balances(money)
 
     def _check_balances(self, money: Any) -> None:

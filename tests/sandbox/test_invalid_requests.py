@@ -253,3 +253,20 @@ def test_no_value_of_any_parameter_breaks_the_server(sandbox: SandboxProcess, cl
                     broken.append((route.method, path, form))
 
     assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "form"),
+    [
+        ("GET", "/v1/balance_transactions", {}),
+        ("GET", "/v1/topups", {}),
+        ("POST", "/v1/topups", {"amount": "100", "currency": "usd"}),
+        ("GET", "/v1/files", {}),
+        ("GET", "/v1/radar/early_fraud_warnings", {}),
+        ("GET", "/v1/disputes", {}),
+    ],
+)
+def test_unknown_parameters_are_refused(shared: SandboxProcess, method: str, path: str, form: dict[str, str]) -> None:
+    refused = raw_requests.send(shared, method, path, {**form, "colour": "red"})
+
+    assert (refused.status, refused.error["code"], refused.error["param"]) == (400, "parameter_unknown", "colour")

@@ -86,7 +86,7 @@ class OtherWebhooks:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
-    def listeners(self, owner: str, kind: str) -> list[Doc]:
+    def listeners(self, event: Doc) -> list[Doc]:
         return self.sandbox.store.find("webhook_endpoint")
 
     def message(self, event: Doc, endpoint: Doc, moment: float | None) -> Message:

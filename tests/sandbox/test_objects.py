@@ -10,20 +10,17 @@ import stripe
 
 from tests.sandbox import declared_fields, steps, write_shapes
 from tests.sandbox.conftest import sdk
+from tests.sandbox.test_files import PDF, upload
 from tests.sandbox_process import SandboxProcess
 
 for _name in write_shapes.CLASSES:  # The SDK opens its classes lazily.
-    declared_fields.CLASSES[getattr(stripe, _name).OBJECT_NAME] = getattr(stripe, _name)
-
-
-def plain(answer: Any) -> Any:
-    """Return the raw answer as plain dicts."""
-    return json.loads(answer.last_response.body)
+    _class: Any = write_shapes.sdk_class(_name)
+    declared_fields.CLASSES[_class.OBJECT_NAME] = _class
 
 
 @pytest.mark.parametrize("name", write_shapes.CLASSES)
 def test_the_written_names_are_those_of_the_sdk(name: str) -> None:
-    cls = getattr(stripe, name)
+    cls: Any = write_shapes.sdk_class(name)
     written = json.loads((write_shapes.FOLDER / f"{cls.OBJECT_NAME}.json").read_text())
 
     assert written == write_shapes.shape_of(cls)
@@ -45,6 +42,7 @@ def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess
     v1 = client.v1
     account = steps.freelancer(sandbox, client)
     own: Any = {"stripe_account": account}
+    upload(client, PDF)
     customer = v1.customers.create({"email": "client@example.com", "payment_method": "pm_card_visa"})
     paid = steps.pay(client, 10_000, customer=customer.id, payment_method=_saved(client, customer.id))
     challenged = steps.pay(client, 10_000, "pm_card_authenticationRequired", return_url="https://example.com/back")
@@ -54,6 +52,7 @@ def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess
     )
     reversal = v1.transfers.reversals.create(transfer.id, {"amount": 1_000})
     refund = v1.refunds.create({"payment_intent": paid.id, "amount": 500})
+    sandbox.control("POST", "early_fraud_warnings", {"charge": challenged.latest_charge or paid.latest_charge})
     sandbox.advance(2 * 86_400)
     payout = v1.payouts.create({"amount": 4_000, "currency": "usd"}, own)
     token = v1.tokens.create({"card": {"number": "4242424242424242", "exp_month": "12", "exp_year": "2040"}})
@@ -76,10 +75,12 @@ def test_everything_that_a_marketplace_reads_is_complete(sandbox: SandboxProcess
         transfer, v1.transfers.list(), v1.transfers.retrieve(transfer.id), reversal,
         v1.transfers.reversals.list(transfer.id), refund, v1.refunds.list(), payout, v1.payouts.list({}, own),
         v1.webhook_endpoints.create({"url": "https://example.com/hook", "enabled_events": ["*"]}),
-        v1.webhook_endpoints.list(), v1.events.list({"limit": 100}), v1.events.list({"limit": 100}, own),
+        v1.webhook_endpoints.list(), v1.topups.create({"amount": 100, "currency": "usd"}), v1.topups.list(),
+        v1.files.list(), v1.radar.early_fraud_warnings.list(),
+        v1.events.list({"limit": 100}), v1.events.list({"limit": 100}, own),
     ]  # fmt: skip
 
-    assert [missing for answer in answers for missing in declared_fields.lacking(plain(answer))] == []
+    assert [missing for answer in answers for missing in declared_fields.lacking(declared_fields.plain(answer))] == []
 
 
 def _saved(client: stripe.StripeClient, customer: str) -> str:

@@ -275,7 +275,9 @@ def test_endpoints_of_the_command_line_use_their_secrets(receiver: Receiver) -> 
 
 def test_what_nobody_took_before_a_kill_is_sent_after_it() -> None:
     port = free_port()
-    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}) as sandbox:
+    # The first pause is longer than a start may take on a slow machine.
+    pauses = ("--webhook-retries=600,3600",)
+    with SandboxProcess(webhooks={f"http://127.0.0.1:{port}/hook": "whsec_a"}, arguments=pauses) as sandbox:
         client = stripe.StripeClient("sk_test_x", base_addresses={"api": sandbox.base_url})
         client.v1.customers.create({})
         sandbox.drain()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import typing
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,18 @@ FOLDER = Path(__file__).parents[2] / "sandboxes" / "stripe" / "shapes"
 _WORDS = (
     "Account AccountLink AccountSession Balance BalanceSettings BalanceTransaction BankAccount Capability Card "
     "Charge Customer Dispute Event LoginLink PaymentIntent PaymentMethod Payout Person Refund SetupAttempt "
-    "SetupIntent Token Transfer TransferReversal WebhookEndpoint"
+    "SetupIntent Token Topup Transfer TransferReversal WebhookEndpoint File radar.EarlyFraudWarning"
 )
 CLASSES = _WORDS.split()
 # `deleted` is declared by every class that can be deleted, and present on deleted objects alone.
 ABSENT = {"OBJECT_NAME", "deleted"}
 Shape = dict[str, Any]
+
+
+def sdk_class(name: str) -> type[StripeObject]:
+    """Return the SDK's class of a name, which may contain the name of its module."""
+    cls: type[StripeObject] = attrgetter(name)(stripe)
+    return cls
 
 
 def shape_of(cls: type[StripeObject]) -> Shape:
@@ -58,7 +65,7 @@ def main() -> None:
     """Write one file per class, named by the object it describes, and the types of event."""
     FOLDER.mkdir(exist_ok=True)
     for name in CLASSES:
-        cls = getattr(stripe, name)
+        cls: Any = sdk_class(name)
         text = json.dumps(shape_of(cls), indent=1, sort_keys=True)
         (FOLDER / f"{cls.OBJECT_NAME}.json").write_text(text + "\n")
     (FOLDER / "event_types.json").write_text(json.dumps(event_types(), indent=1) + "\n")

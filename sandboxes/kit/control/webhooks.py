@@ -29,8 +29,7 @@ async def resend(control: Control[Sandbox], _given: Doc, ident: str) -> Doc:
     sandbox = control.sandbox
     with sandbox.store.transaction():
         event = sandbox.find("event", ident)
-        owner = sandbox.store.account_of(ident)
-        wanted = control.deliverer.outbox.webhooks.listeners(owner, event["type"])
+        wanted = control.deliverer.outbox.webhooks.listeners(event)
         for endpoint in wanted:
             outbox.enqueue(sandbox, ident, endpoint["id"])
     return {"resent": len(wanted)}

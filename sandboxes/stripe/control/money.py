@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandboxes.kit.control.endpoints import Control, Endpoint
 from sandboxes.kit.documents import Doc
-from sandboxes.stripe.objects import charge
+from sandboxes.stripe.objects import balance_transaction, charge, topup
 from sandboxes.stripe.sandbox import Sandbox
 
 
@@ -22,6 +22,7 @@ def record(sandbox: Sandbox) -> Doc:
         "accounts": _accounts(books),
         "cards": _cards(sandbox),
         "bank_deposits": _deposits(sandbox, books),
+        "top_ups": _top_ups(books),
         "stripe": {book.removeprefix("stripe/"): sums for book, sums in books.items() if book.startswith("stripe/")},
         "charges": _charges(sandbox),
     }
@@ -58,6 +59,16 @@ def _deposits(sandbox: Sandbox, books: Doc) -> Doc:
     return deposits
 
 
+def _top_ups(books: Doc) -> Doc:
+    """What banks paid in, per account and currency."""
+    prefix = topup.book("")
+    return {
+        book.removeprefix(prefix): {currency: -amount for currency, amount in sums.items()}
+        for book, sums in books.items()
+        if book.startswith(prefix)
+    }
+
+
 def _charges(sandbox: Sandbox) -> list[Doc]:
     with sandbox.store.transaction():
         return [
@@ -68,6 +79,7 @@ def _charges(sandbox: Sandbox) -> list[Doc]:
                 "currency": doc["currency"],
                 "captured": doc["amount_captured"],
                 "refunded": doc["amount_refunded"],
+                "settled": balance_transaction.of(sandbox, doc, "_balance_transaction")["amount"],
                 "metadata": doc["metadata"],
                 "disputed": doc["disputed"],
             }

@@ -9,7 +9,13 @@ from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import ApiError
 from sandboxes.stripe import banks
 from sandboxes.stripe.objects import account as accounts
-from sandboxes.stripe.objects import balance_transaction, payment_intent, setup_intent, webhook_endpoint
+from sandboxes.stripe.objects import (
+    balance_transaction,
+    early_fraud_warning,
+    payment_intent,
+    setup_intent,
+    webhook_endpoint,
+)
 from sandboxes.stripe.objects import dispute as disputes
 from sandboxes.stripe.objects import payout as payouts
 from sandboxes.stripe.objects import refund as refunds
@@ -71,16 +77,31 @@ async def open_dispute(control: Control[Sandbox], given: Doc) -> Doc:
 
 
 async def close_dispute(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Close a dispute with `outcome` won or lost, or turn an inquiry into a chargeback with `escalated`."""
+    """Close a dispute with `outcome` won or lost, or turn an inquiry into a chargeback with `escalated`.
+
+    A lost dispute may still be won. `return_fee` also returns the fee of a dispute that is won.
+    """
     sandbox = control.sandbox
-    outcome = given.get("outcome")
+    outcome, return_fee = given.get("outcome"), bool(given.get("return_fee", False))
     if outcome not in ("won", "lost", "escalated"):
         raise ValueError("outcome must be won, lost or escalated")
     with sandbox.store.transaction():
         dispute = sandbox.find("dispute", ident)
         if outcome == "escalated":
             return sandbox.render(disputes.escalate(sandbox, dispute))
-        return sandbox.render(disputes.conclude(sandbox, dispute, outcome))
+        if outcome == "won" and dispute["status"] == "lost":
+            return sandbox.render(disputes.overturn(sandbox, dispute, return_fee=return_fee))
+        return sandbox.render(disputes.conclude(sandbox, dispute, outcome, return_fee=return_fee))
+
+
+async def warn(control: Control[Sandbox], given: Doc) -> Doc:
+    """Make an early fraud warning about `charge`, of `fraud_type`."""
+    sandbox, fraud_type = control.sandbox, given.get("fraud_type", "unauthorized_use_of_card")
+    if fraud_type not in early_fraud_warning.TYPES:
+        raise ValueError(f"fraud_type must be one of {', '.join(early_fraud_warning.TYPES)}")
+    with sandbox.store.transaction():
+        charge = sandbox.find("charge", str(given.get("charge", "")))
+        return sandbox.render(early_fraud_warning.create(sandbox, charge, fraud_type))
 
 
 async def fail_refund(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
@@ -94,10 +115,15 @@ async def fail_refund(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
 
 
 async def restrict(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
-    """Disable an account with `disabled_reason` (null enables it), or request `currently_due` again."""
-    sandbox, asked = control.sandbox, given.get("currently_due", [])
-    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
-        raise ValueError("currently_due must be a list of names")
+    """Disable an account with `disabled_reason` (null enables it), or request `currently_due` again.
+
+    `within` seconds it keeps working without what is due. `lost` names the capabilities that it loses.
+    """
+    sandbox, asked, lost = control.sandbox, given.get("currently_due", []), given.get("lost", [])
+    for names in (asked, lost):
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("currently_due and lost must be lists of names")
+    within = seconds(given, "within", 0, most=365 * 86_400)
     reason = given.get("disabled_reason")
     if reason is not None and not (isinstance(reason, str) and DISABLED.fullmatch(reason)):
         raise ValueError(f"disabled_reason must be null or match {DISABLED.pattern}")
@@ -107,9 +133,22 @@ async def restrict(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
         if "disabled_reason" in given:
             account["_disabled"] = reason
         if "currently_due" in given:
-            account["_asked"] = asked
+            accounts.ask_again(sandbox, account, asked, within)
+        if "lost" in given:
+            account["_lost"] = lost
         accounts.reassess(sandbox, account, before)
         return sandbox.render(account)
+
+
+async def deauthorize(control: Control[Sandbox], _given: Doc, ident: str) -> Doc:
+    """Let the owner of an account end the platform's access to it."""
+    sandbox = control.sandbox
+    with sandbox.store.transaction():
+        account = sandbox.find("account", ident)
+        if ident == sandbox.platform or account.get("_deauthorized"):
+            raise ValueError("the platform has no access to end")
+        accounts.deauthorize(sandbox, account)
+        return {"id": ident, "deauthorized": True}
 
 
 async def authenticate(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
@@ -153,9 +192,11 @@ ENDPOINTS = (
     Endpoint("POST", "/_sandbox/payouts/{ident}/fail", fail_payout),
     Endpoint("POST", "/_sandbox/settle", settle_funds),
     Endpoint("POST", "/_sandbox/disputes", open_dispute),
+    Endpoint("POST", "/_sandbox/early_fraud_warnings", warn),
     Endpoint("POST", "/_sandbox/disputes/{ident}", close_dispute),
     Endpoint("POST", "/_sandbox/refunds/{ident}/fail", fail_refund),
     Endpoint("POST", "/_sandbox/accounts/{ident}", restrict),
+    Endpoint("POST", "/_sandbox/accounts/{ident}/deauthorize", deauthorize),
     Endpoint("POST", "/_sandbox/intents/{ident}/authenticate", authenticate),
     Endpoint("POST", "/_sandbox/webhook_endpoints/{ident}/roll", roll_secret),
     Endpoint("GET", "/_sandbox/banks", list_banks),

@@ -42,6 +42,9 @@ def new(sandbox: Sandbox, ident: str, *, country: str, kind: str | None, control
         "_verified": False,
         "_disabled": None,
         "_asked": [],
+        "_deadline": None,
+        "_lost": [],
+        "_deauthorized": False,
     }
 
 
@@ -71,13 +74,21 @@ def is_recipient(account: Doc) -> bool:
 
 def due(sandbox: Sandbox, account: Doc) -> list[str]:
     """Return the requirements of an account that are still due, by Stripe's names."""
+    return sorted({*_missing(sandbox, account), *account["_asked"]})
+
+
+def overdue(sandbox: Sandbox, account: Doc) -> list[str]:
+    """Return those that stop the account: all but what was asked for again with a deadline to come."""
+    return _missing(sandbox, account) if account.get("_deadline") else due(sandbox, account)
+
+
+def _missing(sandbox: Sandbox, account: Doc) -> list[str]:
     if account["id"] == sandbox.platform:
         return []
     names = [field.name for field in countries.fields(account["country"], account["business_type"])]
     if not is_recipient(account):
         names.append("business_profile.product_description")
-    asked = [name for name in [*names, *countries.ALWAYS] if not _provided(sandbox, account, name)]
-    return sorted({*asked, *account["_asked"]})
+    return sorted({name for name in [*names, *countries.ALWAYS] if not _provided(sandbox, account, name)})
 
 
 def _provided(sandbox: Sandbox, account: Doc, name: str) -> bool:
@@ -106,7 +117,7 @@ def ready(sandbox: Sandbox, account: Doc) -> bool:
 
 def submitted(sandbox: Sandbox, account: Doc) -> bool:
     """Return whether onboarding was finished, on the hosted page or by a platform that collects requirements itself."""
-    if due(sandbox, account):
+    if overdue(sandbox, account):
         return False
     hosted = account["controller"].get("requirement_collection") != "application"
     return bool(account["_submitted"]) if hosted else True
@@ -117,6 +128,8 @@ def capability_status(sandbox: Sandbox, account: Doc, name: str) -> str:
     asked = account["_capabilities"].get(name)
     if not asked or not asked["requested"]:
         return "unrequested"
+    if name in account.get("_lost", ()):
+        return "inactive"
     if ready(sandbox, account):
         return "active"
     return "pending" if submitted(sandbox, account) and not account["_disabled"] else "inactive"
@@ -133,7 +146,8 @@ def requirements(sandbox: Sandbox, account: Doc) -> Doc:
         **NO_REQUIREMENTS,
         "currently_due": asked,
         "eventually_due": asked,
-        "past_due": asked,
+        "past_due": overdue(sandbox, account),
+        "current_deadline": account.get("_deadline"),
         "pending_verification": ["individual.verification.document"] if waiting else [],
         "disabled_reason": reason,
     }
@@ -200,7 +214,9 @@ def capability(sandbox: Sandbox, account: Doc, name: str) -> Doc:
     asked = account["_capabilities"].get(name, {"requested": False, "requested_at": None})
     wanted = requirements(sandbox, account)
     disabled = wanted["disabled_reason"]
-    if disabled not in (None, "requirements.past_due", "requirements.pending_verification"):
+    if name in account.get("_lost", ()) or disabled not in (
+        None, "requirements.past_due", "requirements.pending_verification",
+    ):  # fmt: skip
         disabled = "other"
     return {
         "id": name,
@@ -224,3 +240,35 @@ def verify(sandbox: Sandbox, ident: str) -> None:
     account["_verified"] = True
     sandbox.store.save(account)
     announce(sandbox, account, before)
+
+
+def ask_again(sandbox: Sandbox, account: Doc, names: list[str], within: float) -> None:
+    """Make requirements due again; with `within` seconds the account keeps working until then."""
+    account |= {"_asked": names, "_deadline": int(sandbox.clock.now() + within) if names and within else None}
+    sandbox.clock.cancel("account.deadline", account["id"])
+    if account["_deadline"]:
+        sandbox.clock.schedule_at("account.deadline", account["id"], account["_deadline"])
+
+
+def pass_deadline(sandbox: Sandbox, ident: str) -> None:
+    """Stop an account that did not provide in time what it was asked for again."""
+    account = sandbox.store.get(ident, "account")
+    if account is None or not account["_asked"]:
+        return
+    before = sandbox.render(account)
+    account["_deadline"] = None
+    reassess(sandbox, account, before)
+
+
+def deauthorize(sandbox: Sandbox, account: Doc) -> None:
+    """End the platform's access to an account, whose last event says so."""
+    application = {"id": f"ca_{sandbox.platform.removeprefix('acct_')}", "object": "application", "name": "Sandbox"}
+    events.emit(sandbox, "account.application.deauthorized", application, account=account["id"])
+    account["_deauthorized"] = True
+    sandbox.store.save(account)
+
+
+def open_to_platform(sandbox: Sandbox, ident: str) -> Doc | None:
+    """Return an account that exists and that the platform may act for, or None."""
+    account = sandbox.store.get(ident, "account")
+    return None if account is None or account.get("_deauthorized") else account

@@ -5,11 +5,14 @@ from __future__ import annotations
 from sandboxes.kit.documents import Doc
 from sandboxes.kit.journal import Leg
 from sandboxes.stripe import events
+from sandboxes.stripe.objects.exchange import Settled
 from sandboxes.stripe.sandbox import Sandbox
 
+# The categories of those types that are not called like their category.
 _CATEGORIES = {
     "payment": "charge", "transfer_refund": "transfer_reversal", "payment_refund": "refund",
-    "payout_failure": "payout_reversal", "payout_cancel": "payout_reversal", "adjustment": "dispute",
+    "payout_failure": "payout_reversal", "payout_cancel": "payout_reversal", "adjustment": "other_adjustment",
+    "stripe_fee": "fee", "reserve_transaction": "connect_reserved_funds",
 }  # fmt: skip
 
 
@@ -18,22 +21,27 @@ def record(
     account: str,
     kind: str,
     *,
-    source: str,
+    source: str | None,
     amount: int,
     currency: str,
     counter: tuple[Leg, ...],
     fee: int = 0,
     fee_description: str = "Stripe processing fees",
+    fee_book: str = "stripe/fees",
     available_on: int | None = None,
     description: str | None = None,
     category: str | None = None,
+    settled: Settled | None = None,
 ) -> Doc:
     """Record a movement: `amount` is gross and signed; `counter` are the opposite legs, which sum to -amount.
 
-    The fee goes to Stripe. The net is pending until `available_on`.
+    The fee goes to Stripe. The net is pending until `available_on`. A line that no object caused has no `source`.
+    With `settled` it is written in another currency, which is the fee's too.
     """
     now = sandbox.clock.now()
     pending = available_on is not None and available_on > now
+    counter, settled = _exchanged(sandbox, kind, source, Settled(amount, currency, None), counter, settled)
+    amount, currency = settled.amount, settled.currency
     net = amount - fee
     book = f"{account}/{'pending' if pending else 'available'}"
     doc: Doc = {
@@ -45,7 +53,7 @@ def record(
         "created": now,
         "currency": currency,
         "description": description,
-        "exchange_rate": None,
+        "exchange_rate": settled.shown_rate,
         "fee": fee,
         "fee_details": [],
         "net": net,
@@ -53,15 +61,40 @@ def record(
         "source": source,
         "status": "pending" if pending else "available",
         "type": kind,
+        "_rate": settled.rate,
     }
     if fee:
         detail = {"amount": fee, "application": None, "currency": currency, "description": fee_description}
         doc["fee_details"] = [{**detail, "type": "stripe_fee"}]
     sandbox.add(doc, account, parent=source)
-    sandbox.journal.post(kind, source, currency, (book, net), ("stripe/fees", fee), *counter)
+    sandbox.journal.post(kind, source or doc["id"], currency, (book, net), (fee_book, fee), *counter)
     if pending:
         sandbox.clock.schedule_at("settle", account, doc["available_on"])
     return doc
+
+
+def _exchanged(
+    sandbox: Sandbox,
+    kind: str,
+    source: str | None,
+    given: Settled,
+    counter: tuple[Leg, ...],
+    settled: Settled | None,
+) -> tuple[tuple[Leg, ...], Settled]:
+    """Let Stripe exchange the money of a movement; return its opposite legs and its amount in the new currency."""
+    if settled is None or settled.rate is None:
+        return counter, given
+    sandbox.journal.post(kind, str(source), given.currency, ("stripe/exchange", given.amount), *counter)
+    return (("stripe/exchange", -settled.amount),), settled
+
+
+def assign(sandbox: Sandbox, account: str, payout: Doc) -> None:
+    """Assign to an automatic payout the settled movements that no earlier one paid out."""
+    free = (("json_extract(doc, '$.status') = ? AND json_extract(doc, '$._payout') IS NULL", "available"),)
+    where = {"currency": payout["currency"]}
+    for doc in sandbox.store.find("balance_transaction", account=account, where=where, conditions=free):
+        doc["_payout"] = payout["id"]
+        sandbox.store.save(doc)
 
 
 def of(sandbox: Sandbox, doc: Doc, field: str = "balance_transaction") -> Doc:
@@ -136,8 +169,10 @@ def balance(sandbox: Sandbox, account: str) -> Doc:
     return {
         "object": "balance",
         "available": column("available"),
-        "connect_reserved": [{"amount": 0, "currency": currency} for currency in currencies],
-        "instant_available": [{**row, "net_available": None} for row in column("available")],
+        "connect_reserved": [{"amount": row["amount"], "currency": row["currency"]} for row in column("reserved")],
+        "instant_available": [
+            {**row, "amount": max(row["amount"], 0), "net_available": None} for row in column("available")
+        ],
         "issuing": None,
         "livemode": False,
         "pending": column("pending"),

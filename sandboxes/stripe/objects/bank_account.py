@@ -85,6 +85,19 @@ def attach(sandbox: Sandbox, account: Doc, token_or_hash: str | Doc, *, param: s
     return bank
 
 
+def replace(sandbox: Sandbox, account: Doc, form: dict[str, str]) -> Doc:
+    """Add the bank account of a hosted page's form, as the one that payouts go to from now on. Raises 400."""
+    given = {
+        "country": account["country"],
+        "currency": account["default_currency"],
+        "account_number": form.get("account_number", "").strip(),
+        "routing_number": form.get("routing_number", "").strip() or None,
+        "account_holder_name": form.get("account_holder_name", "").strip() or None,
+        "account_holder_type": "individual",
+    }
+    return attach(sandbox, account, checked(given, "external_account"), param="external_account", default=True)
+
+
 def undefault(sandbox: Sandbox, siblings: list[Doc]) -> None:
     """Make the other bank accounts of a currency not the default."""
     for sibling in siblings:

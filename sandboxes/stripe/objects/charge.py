@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandboxes.kit.documents import Doc
 from sandboxes.stripe import cards, currencies, events, params
-from sandboxes.stripe.objects import balance_transaction
+from sandboxes.stripe.objects import balance_transaction, exchange
 from sandboxes.stripe.sandbox import Sandbox
 
 
@@ -116,13 +116,14 @@ def collect(sandbox: Sandbox, charge: Doc, amount: int) -> None:
     card = cards.named(charge["_card"])
     wait = 0 if card.at_once else settings.settle_after
     charge |= {"amount_captured": amount, "captured": True}
+    settled = exchange.settled(sandbox, account, amount, charge["currency"])
     transaction = balance_transaction.record(
         sandbox, account, "charge", source=charge["id"], amount=amount, currency=charge["currency"],
         fee=processing_fee(
-            amount, settings.fee_basis_points, settings.fee_fixed, step=currencies.step(charge["currency"])
+            settled.amount, settings.fee_basis_points, settings.fee_fixed, step=currencies.step(settled.currency)
         ),
         counter=((card_book(charge), -amount),),
-        available_on=int(sandbox.clock.now() + wait), description=charge["description"],
+        available_on=int(sandbox.clock.now() + wait), description=charge["description"], settled=settled,
     )  # fmt: skip
     charge["_balance_transaction"] = transaction["id"]
     if settings.balance_transaction_after:
@@ -148,6 +149,12 @@ def card_book(charge: Doc) -> str:
 def unrefunded(charge: Doc) -> int:
     """Return what was captured and not refunded, in minor units."""
     return int(charge["amount_captured"] - charge["amount_refunded"])
+
+
+def unrefunded_settled(sandbox: Sandbox, charge: Doc) -> int:
+    """Return what was captured and not refunded, in the currency in which the charge settled."""
+    rate = balance_transaction.of(sandbox, charge, "_balance_transaction").get("_rate")
+    return exchange.converted(unrefunded(charge), rate)
 
 
 def card_of(charge: Doc) -> cards.Card | None:

@@ -176,6 +176,14 @@ def attach(sandbox: Sandbox, method: Doc, customer: Doc) -> Doc:
     return method
 
 
+def detach(sandbox: Sandbox, method: Doc) -> None:
+    """Remove a payment method from its customer; it cannot be used again."""
+    before = sandbox.render(method)
+    method |= {"customer": None, "_used": True}
+    sandbox.store.save(method)
+    events.emit(sandbox, "payment_method.detached", method, before=before)
+
+
 def legacy_card(sandbox: Sandbox, card: Card, details: Doc) -> Any:
     """Return the card object inside a token."""
     checks = _card_hash(card, details)

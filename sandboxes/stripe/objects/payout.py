@@ -43,6 +43,8 @@ def create(sandbox: Sandbox, account: Doc, given: Doc, *, automatic: bool) -> Do
         counter=((_in_transit(account["id"]), amount),), description=payout["description"],
     )  # fmt: skip
     payout["balance_transaction"] = transaction["id"]
+    if automatic:
+        balance_transaction.assign(sandbox, account["id"], payout)
     sandbox.add(payout, account["id"], parent=bank["id"])
     wait = 0 if instant else sandbox.settings.payout_after
     sandbox.clock.schedule("payout.send", payout["id"], wait / 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandboxes.kit.documents import Doc
 from sandboxes.stripe import currencies, events
 from sandboxes.stripe.errors import refused
-from sandboxes.stripe.objects import balance_transaction, charge
+from sandboxes.stripe.objects import balance_transaction, charge, dispute, early_fraud_warning, exchange
 from sandboxes.stripe.sandbox import Sandbox
 
 LATER_SECONDS = 1
@@ -13,7 +13,7 @@ LATER_SECONDS = 1
 
 def create(sandbox: Sandbox, account: str, paid: Doc, given: Doc) -> Doc:
     """Refund a charge, all or part. Raises 400."""
-    amount = _amount(paid, given.get("amount"))
+    amount = _amount(sandbox, paid, given.get("amount"))
     refund: Doc = {
         "id": sandbox.ids.new("re_3"),
         "object": "refund",
@@ -50,10 +50,12 @@ def create(sandbox: Sandbox, account: str, paid: Doc, given: Doc) -> Doc:
         _pay_back(sandbox, account, refund, paid)
     events.emit(sandbox, "refund.created", refund)
     events.emit(sandbox, "charge.refunded", paid, before=before)
+    early_fraud_warning.reassess(sandbox, paid)
+    dispute.close_inquiries(sandbox, paid)
     return refund
 
 
-def _amount(paid: Doc, asked: int | None) -> int:
+def _amount(sandbox: Sandbox, paid: Doc, asked: int | None) -> int:
     if charge.card_of(paid) is None:
         raise refused(f"{paid['id']} came by a transfer; reverse the transfer instead.", param="charge")
     if paid["status"] != "succeeded":
@@ -63,7 +65,7 @@ def _amount(paid: Doc, asked: int | None) -> int:
             f"Charge {paid['id']} has not been captured; cancel its PaymentIntent to let the money go.",
             param="charge",
         )
-    if paid["disputed"] and paid.get("_dispute_open"):
+    if dispute.contested(sandbox, paid):
         raise refused(f"Charge {paid['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = charge.unrefunded(paid)
     if left <= 0:
@@ -84,7 +86,8 @@ def _short(sandbox: Sandbox, account: str, paid: Doc, amount: int) -> bool:
     inward = balance_transaction.of(sandbox, paid, "_balance_transaction")
     if inward["status"] == "pending":
         return False
-    return balance_transaction.available(sandbox, account, paid["currency"]) < amount
+    needed = exchange.settled(sandbox, account, amount, paid["currency"], like=inward)
+    return balance_transaction.available(sandbox, account, needed.currency) < needed.amount
 
 
 def _pay_back(sandbox: Sandbox, account: str, refund: Doc, paid: Doc) -> None:
@@ -95,6 +98,7 @@ def _pay_back(sandbox: Sandbox, account: str, refund: Doc, paid: Doc) -> None:
         sandbox, account, "refund", source=refund["id"], amount=-refund["amount"], currency=refund["currency"],
         counter=((charge.card_book(paid), refund["amount"]),), available_on=due,
         description=f"REFUND FOR CHARGE ({paid['description'] or paid['id']})",
+        settled=exchange.settled(sandbox, account, -refund["amount"], refund["currency"], like=inward),
     )  # fmt: skip
     refund["balance_transaction"] = transaction["id"]
     refund["pending_reason"] = None
@@ -122,7 +126,7 @@ def retry(sandbox: Sandbox, account: str) -> None:
         if not _short(sandbox, account, paid, refund["amount"]):
             before = sandbox.render(refund)
             _pay_back(sandbox, account, refund, paid)
-            _emit(sandbox, "refund.updated", refund, before)
+            announce(sandbox, refund, before)
 
 
 def succeed(sandbox: Sandbox, ident: str) -> None:
@@ -132,7 +136,7 @@ def succeed(sandbox: Sandbox, ident: str) -> None:
         before = sandbox.render(refund)
         refund |= {"status": "succeeded", "pending_reason": None}
         sandbox.store.save(refund)
-        _emit(sandbox, "refund.updated", refund, before)
+        announce(sandbox, refund, before)
 
 
 def fail_after_success(sandbox: Sandbox, ident: str) -> None:
@@ -147,17 +151,19 @@ def fail(sandbox: Sandbox, refund: Doc, reason: str) -> Doc:
     before = sandbox.render(refund)
     paid = sandbox.find("charge", refund["charge"])
     if refund["balance_transaction"]:
+        account, amount = sandbox.store.account_of(refund["id"]), refund["amount"]
+        out = balance_transaction.of(sandbox, refund)
         back = balance_transaction.record(
-            sandbox, sandbox.store.account_of(refund["id"]), "refund_failure", source=refund["id"],
-            amount=refund["amount"], currency=refund["currency"],
-            counter=((charge.card_book(paid), -refund["amount"]),),
+            sandbox, account, "refund_failure", source=refund["id"], amount=amount, currency=refund["currency"],
+            counter=((charge.card_book(paid), -amount),),
+            settled=exchange.settled(sandbox, account, amount, refund["currency"], like=out),
         )  # fmt: skip
         refund["failure_balance_transaction"] = back["id"]
     refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None}
     sandbox.store.save(refund)
     _give_back(sandbox, refund, paid)
     events.emit(sandbox, "refund.failed", refund, before=before)
-    _emit(sandbox, "charge.refund.updated", refund, before)
+    announce(sandbox, refund, before)
     return refund
 
 
@@ -169,7 +175,7 @@ def cancel(sandbox: Sandbox, refund: Doc) -> Doc:
     refund |= {"status": "canceled", "pending_reason": None}
     sandbox.store.save(refund)
     _give_back(sandbox, refund, sandbox.find("charge", refund["charge"]))
-    _emit(sandbox, "refund.updated", refund, before)
+    announce(sandbox, refund, before)
     return refund
 
 
@@ -182,5 +188,7 @@ def _give_back(sandbox: Sandbox, refund: Doc, paid: Doc) -> None:
     events.emit(sandbox, "charge.updated", paid, before=before)
 
 
-def _emit(sandbox: Sandbox, kind: str, refund: Doc, before: Doc) -> None:
-    events.emit(sandbox, kind, refund, before=before)
+def announce(sandbox: Sandbox, refund: Doc, before: Doc) -> None:
+    """Emit both events of a changed refund."""
+    for kind in ("refund.updated", "charge.refund.updated"):
+        events.emit(sandbox, kind, refund, before=before)

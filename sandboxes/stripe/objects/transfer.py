@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sandboxes.kit.documents import Doc
+from sandboxes.kit.errors import ApiError
 from sandboxes.stripe import currencies, events
 from sandboxes.stripe.errors import refused
 from sandboxes.stripe.listing import listed
 from sandboxes.stripe.objects import account as accounts
-from sandboxes.stripe.objects import balance_transaction, charge
+from sandboxes.stripe.objects import balance_transaction, charge, exchange
 from sandboxes.stripe.sandbox import Sandbox
 
 # Under the recipient agreement transferred funds become available a day later.
@@ -16,7 +17,7 @@ RECIPIENTS_WAIT = 86_400
 
 def check_destination(sandbox: Sandbox, ident: str, account: str) -> Doc:
     """Return the destination account. Raises 400."""
-    destination = sandbox.store.get(ident, "account")
+    destination = accounts.open_to_platform(sandbox, ident)
     # Connected accounts cannot see each other.
     if destination is None or sandbox.platform not in (account, ident):
         raise refused(f"No such destination: '{ident}'", code="resource_missing", param="destination")
@@ -33,21 +34,28 @@ def check_destination(sandbox: Sandbox, ident: str, account: str) -> Doc:
     return destination
 
 
+def whole(sandbox: Sandbox, charge: Doc) -> int:
+    """Return the whole amount of a charge, in the currency in which it settled."""
+    collected = charge.get("_balance_transaction")
+    return int(sandbox.find("balance_transaction", collected)["amount"]) if collected else int(charge["amount"])
+
+
 def source(sandbox: Sandbox, account: str, ident: str, *, amount: int, currency: str) -> Doc:
     """Return the source charge of a transfer, whose unrefunded amount covers it. Raises 400."""
     found = sandbox.find("charge", ident, account=account, param="source_transaction")
     if not found["captured"] or found["status"] != "succeeded":
         raise refused("The source_transaction must be a successful, captured charge.", param="source_transaction")
-    if found["currency"] != currency:
+    settled = balance_transaction.of(sandbox, found, "_balance_transaction")["currency"]
+    if settled != currency:
         raise refused(
-            f"The currency of source_transaction's balance transaction ({found['currency']})"
+            f"The currency of source_transaction's balance transaction ({settled})"
             f" must be the same as the transfer currency ({currency}).",
             param="currency",
         )
     earlier = sum(
         transfer["amount"] - transfer["amount_reversed"] for transfer in sandbox.store.find("transfer", parent=ident)
     )
-    limit = charge.unrefunded(found)
+    limit = charge.unrefunded_settled(sandbox, found)
     if amount + earlier > limit:
         raise refused(
             "Transfers using this transaction as a source must not exceed the source amount of"
@@ -86,6 +94,7 @@ def move(sandbox: Sandbox, account: str, transfer: Doc, available_on: int | None
     into = balance_transaction.record(
         sandbox, transfer["destination"], "payment", source=payment["id"], amount=amount, currency=currency,
         counter=((middle, -amount),), available_on=arrives,
+        settled=exchange.settled(sandbox, transfer["destination"], amount, currency),
     )  # fmt: skip
     transfer |= {"balance_transaction": out["id"], "destination_payment": payment["id"]}
     payment |= {"balance_transaction": into["id"], "_balance_transaction": into["id"]}
@@ -119,6 +128,12 @@ def _payment(sandbox: Sandbox, transfer: Doc) -> Doc:
 def reverse(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc) -> Doc:
     """Reverse all or part of a transfer. Raises 400."""
     amount, currency = reversal["amount"], transfer["currency"]
+    if accounts.open_to_platform(sandbox, transfer["destination"]) is None:
+        raise ApiError(
+            403,
+            f"The account {transfer['destination']} of this transfer was closed, or access to it was revoked.",
+            code="account_invalid",
+        )
     left = transfer["amount"] - transfer["amount_reversed"]
     if left == 0:
         raise refused(f"Transfer {transfer['id']} is already fully reversed.", code="transfer_already_reversed")
@@ -132,7 +147,8 @@ def reverse(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc) -> Doc
     inward = balance_transaction.of(sandbox, payment)
     pending = inward["status"] == "pending"
     column = balance_transaction.pending if pending else balance_transaction.available
-    if column(sandbox, transfer["destination"], currency) < amount:
+    needed = exchange.settled(sandbox, transfer["destination"], amount, currency, like=inward)
+    if column(sandbox, transfer["destination"], needed.currency) < needed.amount:
         raise refused("The connected account has insufficient funds for this reversal.", code="balance_insufficient")
     _bring_back(sandbox, account, transfer, reversal, payment)
     before = sandbox.render(transfer)
@@ -161,9 +177,11 @@ def _bring_back(sandbox: Sandbox, account: str, transfer: Doc, reversal: Doc, pa
         "source_transfer_reversal": reversal["id"],
         "status": "succeeded",
     }
+    inward = balance_transaction.of(sandbox, payment)
     out = balance_transaction.record(
         sandbox, transfer["destination"], "payment_refund", source=refund["id"], amount=-amount, currency=currency,
-        counter=((middle, amount),), available_on=_until(balance_transaction.of(sandbox, payment)),
+        counter=((middle, amount),), available_on=_until(inward),
+        settled=exchange.settled(sandbox, transfer["destination"], -amount, currency, like=inward),
     )  # fmt: skip
     back = balance_transaction.record(
         sandbox, account, "transfer_refund", source=reversal["id"], amount=amount, currency=currency,

@@ -45,7 +45,6 @@ class Onboarding:
         return [
             web.get(path, self.show),
             web.post(path, self.submit),
-            web.get("/express/{account}/{token}", self.dashboard),
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -96,24 +95,6 @@ class Onboarding:
             sandbox.store.save(link)
         sandbox.run_due()
         return link["_return_url"], None
-
-    async def dashboard(self, request: web.Request) -> web.StreamResponse:
-        """Show the Express dashboard of an account: its balance and bank, once per login link."""
-        sandbox = self.sandbox
-        with sandbox.store.transaction():
-            link = sandbox.store.get(f"login_{request.match_info['token']}", "login_link")
-            if link is None or link["_account"] != request.match_info["account"] or link["_visited"]:
-                return page("This link has expired", "<p>Ask the platform for a new one.</p>", status=410)
-            link["_visited"] = True
-            sandbox.store.save(link)
-            account = sandbox.render(sandbox.find("account", link["_account"]))
-            books = sandbox.journal.balances(f"{account['id']}/")
-        rows = "".join(
-            f"<li>{text(book.rpartition('/')[2])}: {amount} {text(currency)} (minor units)</li>"
-            for book, sums in books.items()
-            for currency, amount in sums.items()
-        )
-        return page("Your balance", f"<p>{text(account['email'] or account['id'])}</p><ul>{rows}</ul>")
 
     def _link(self, request: web.Request) -> Doc:
         link = self.sandbox.store.get(f"link_{request.match_info['token']}", "account_link")
@@ -172,32 +153,13 @@ class Onboarding:
         profile = account["business_profile"]
         profile["product_description"] = profile.get("product_description") or "Freelance work"
         if given.get("account_number", "").strip():
-            self._add_bank(account, given)
+            bank_account.replace(sandbox, account, given)
         account["tos_acceptance"] |= {
             "date": sandbox.clock.now(), "ip": remote or "127.0.0.1",
             "service_agreement": account["tos_acceptance"].get("service_agreement") or "full",
         }  # fmt: skip
-        account |= {"_submitted": True, "_asked": []}
+        account |= {"_submitted": True, "_asked": [], "_deadline": None}
         accounts.reassess(sandbox, account, before)
-
-    def _add_bank(self, account: Doc, given: dict[str, str]) -> None:
-        bank_account.attach(
-            self.sandbox,
-            account,
-            bank_account.checked(
-                {
-                    "country": account["country"],
-                    "currency": account["default_currency"],
-                    "account_number": given["account_number"].strip(),
-                    "routing_number": given.get("routing_number", "").strip() or None,
-                    "account_holder_name": given.get("account_holder_name", "").strip() or None,
-                    "account_holder_type": "individual",
-                },
-                "external_account",
-            ),
-            param="external_account",
-            default=True,
-        )
 
 
 def _default(account: Doc, name: str) -> str:

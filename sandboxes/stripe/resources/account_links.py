@@ -77,7 +77,7 @@ def create_login(sandbox: Sandbox, call: Call, ident: str) -> Doc:
             "created": sandbox.clock.now(),
             "url": f"{sandbox.base_url}/express/{ident}/{token}",
             "_account": ident,
-            "_visited": False,
+            "_opened": None,
         },
         sandbox.platform,
     )

@@ -177,10 +177,13 @@ def retrieve_own(sandbox: Sandbox, call: Call) -> Doc:
     return sandbox.find("account", call.account)
 
 
+_OPEN = "json_extract(doc, '$._deauthorized') IS NOT ?"
+
+
 @route("GET", "/v1/accounts", {**params.PAGE, "created": params.created()})
 def list_all(sandbox: Sandbox, call: Call) -> Doc:
     """List the connected accounts."""
-    return listing.page(sandbox, call, "account", conditions=(("id <> ?", sandbox.platform),))
+    return listing.page(sandbox, call, "account", conditions=(("id <> ?", sandbox.platform), (_OPEN, 1)))
 
 
 @route("POST", "/v1/accounts/{ident}", UPDATE)
@@ -218,7 +221,7 @@ def reject(sandbox: Sandbox, call: Call, ident: str) -> Doc:
 
 def reachable(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Return an account that the caller may see: its own, or for the platform any connected one. Raises 403."""
-    account = sandbox.store.get(ident, "account")
+    account = accounts.open_to_platform(sandbox, ident)
     if account is None or (call.account not in (sandbox.platform, ident)):
         raise ApiError(
             403,

@@ -10,6 +10,7 @@ from sandboxes.kit.errors import bad_param
 from sandboxes.kit.params import Array, Bool, Choice, Hash, Int, Param, Str
 from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
+from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import balance_transaction
 from sandboxes.stripe.params import Currency
 from sandboxes.stripe.resources.accounts import DAYS, INTERVALS
@@ -49,7 +50,12 @@ def list_transactions(sandbox: Sandbox, call: Call) -> Doc:
     """List the balance transactions of the calling account."""
     where = listing.filters(call, "currency", "source", "type")
     if call.get("payout"):
-        where["source"] = sandbox.find("payout", call.params["payout"], account=call.account, param="payout")["id"]
+        payout = sandbox.find("payout", call.params["payout"], account=call.account, param="payout")
+        if not payout["automatic"]:
+            raise refused(
+                "Balance transaction history can only be filtered on automatic payouts, not manual.", param="payout"
+            )
+        where["_payout"] = payout["id"]
     return listing.page(sandbox, call, "balance_transaction", where=where)
 
 

@@ -115,8 +115,7 @@ def delete(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     """Delete a customer and detach its payment methods."""
     customer = living(sandbox, call, ident, param="id")
     for method in sandbox.store.find("payment_method", parent=ident, where={"customer": ident}):
-        method["customer"] = None
-        sandbox.store.save(method)
+        methods.detach(sandbox, method)
     events.emit(sandbox, "customer.deleted", customer)
     customer["_deleted"] = True
     # Lists of customers do not contain deleted ones.

@@ -8,6 +8,7 @@ from sandboxes.kit.params import Bool, Hash, Str
 from sandboxes.kit.routing import route
 from sandboxes.stripe import events, listing, params
 from sandboxes.stripe.objects import dispute as disputes
+from sandboxes.stripe.objects import evidence
 from sandboxes.stripe.params import Metadata
 from sandboxes.stripe.sandbox import Sandbox
 
@@ -32,7 +33,7 @@ def retrieve(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     "POST",
     "/v1/disputes/{ident}",
     {
-        "evidence": Hash({name: Str(longest=20_000) for name in disputes.EVIDENCE}),
+        "evidence": Hash({name: Str(longest=20_000) for name in evidence.NAMES}),
         "metadata": Metadata(),
         "submit": Bool(),
     },

@@ -84,12 +84,9 @@ def detach(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     method = sandbox.find("payment_method", ident, account=call.account)
     if not method["customer"]:
         raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
-    before = sandbox.render(method)
     customer = sandbox.find("customer", method["customer"])
-    method |= {"customer": None, "_used": True}
-    sandbox.store.save(method)
     if customer["invoice_settings"].get("default_payment_method") == ident:
         customer["invoice_settings"]["default_payment_method"] = None
         sandbox.store.save(customer)
-    events.emit(sandbox, "payment_method.detached", method, before=before)
+    methods.detach(sandbox, method)
     return method

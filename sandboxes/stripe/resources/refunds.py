@@ -7,7 +7,7 @@ from sandboxes.kit.documents import Doc
 from sandboxes.kit.errors import bad_param, missing_param
 from sandboxes.kit.params import Bool, Choice, Email, Str
 from sandboxes.kit.routing import route
-from sandboxes.stripe import events, listing, params
+from sandboxes.stripe import listing, params
 from sandboxes.stripe.errors import refused
 from sandboxes.stripe.objects import refund as refunds
 from sandboxes.stripe.params import Amount, Currency, Metadata
@@ -85,7 +85,7 @@ def update(sandbox: Sandbox, call: Call, ident: str) -> Doc:
     if "metadata" in call.params:
         refund["metadata"] = params.merge_metadata(refund["metadata"], call.params["metadata"])
     sandbox.store.save(refund)
-    events.emit(sandbox, "refund.updated", refund, before=before)
+    refunds.announce(sandbox, refund, before)
     return refund
 
 

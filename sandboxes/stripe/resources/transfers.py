@@ -34,7 +34,8 @@ def create(sandbox: Sandbox, call: Call) -> Doc:
     destination = transfers.check_destination(sandbox, call.params["destination"], call.account)
     amount, charge = call.get("amount"), None
     if origin and amount is None:
-        amount = sandbox.find("charge", origin, account=call.account, param="source_transaction")["amount"]
+        charge = sandbox.find("charge", origin, account=call.account, param="source_transaction")
+        amount = transfers.whole(sandbox, charge)
     if amount is None:
         raise missing_param("amount")
     if origin:

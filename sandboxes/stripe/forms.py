@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandboxes.kit import uploads
 from sandboxes.kit.errors import ApiError
 
 _NAME = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
@@ -24,12 +25,20 @@ def decode(text: str) -> dict[str, Any]:
     return nest(pairs)
 
 
-def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def decode_multipart(body: bytes, content_type: str) -> dict[str, Any]:
+    """Decode a multipart body, whose files become `uploads.Upload`. Raises 400."""
+    try:
+        return nest(uploads.parts(body, content_type))
+    except ValueError as error:
+        raise _unreadable(f"The request could not be parsed as multipart/form-data: {error}.") from error
+
+
+def nest(pairs: Iterable[tuple[str, str | uploads.Upload]]) -> dict[str, Any]:
     """Nest bracketed names."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
         match = _NAME.match(name)
-        if match is None or "\x00" in value:
+        if match is None or (isinstance(value, str) and "\x00" in value):
             raise _unreadable(f"Invalid parameter name or value: {name!r}.")
         path = [match[1], *_PART.findall(match[2])]
         if len(path) > MAX_DEPTH:
@@ -38,7 +47,7 @@ def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return tree
 
 
-def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
+def _put(tree: dict[str, Any], path: list[str], value: str | uploads.Upload) -> None:
     for part in path[:-1]:
         key = str(len(tree)) if part == "" else part
         # `a[][b]=1&a[][c]=2` describes one element until a name repeats; the SDK always sends indexes.

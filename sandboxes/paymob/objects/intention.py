@@ -1,0 +1,154 @@
+"""Intentions: an order with the ways in which it can be paid, and the secret of its checkout page."""
+
+from __future__ import annotations
+
+from sandboxes.kit.documents import Doc
+from sandboxes.paymob import errors, integrations, times
+from sandboxes.paymob.amounts import CURRENCY
+from sandboxes.paymob.integrations import Integration
+from sandboxes.paymob.objects import order as orders
+from sandboxes.paymob.objects import payment_key
+from sandboxes.paymob.sandbox import Sandbox
+
+NO_INTEGRATION = "Integration ID/Name does not exist in our system."
+DUPLICATE = "Duplicate order with same id."
+SECONDS = 3_600
+
+
+def create(sandbox: Sandbox, given: Doc) -> Doc:
+    """Create an intention with its order. Raises 400, 404 and 406."""
+    methods = _integrations(given["payment_methods"])
+    _check_items(given.get("items"), given["amount"])
+    reference = given.get("special_reference")
+    _check_reference(sandbox, reference)
+    ident = sandbox.ids.new("pi_test_", 32)
+    order = orders.create(
+        sandbox, given["amount"], reference,
+        items=given.get("items"), billing=given["billing_data"], extras=given.get("extras"),
+        notification_url=given.get("notification_url"), redirection_url=given.get("redirection_url"), intention=ident,
+    )  # fmt: skip
+    expires_at = sandbox.clock.exact() + given.get("expiration", SECONDS)
+    keys = [payment_key.create(sandbox, order, method, given["amount"], expires_at) for method in methods]
+    doc: Doc = {
+        "id": ident,
+        "object": "intention",
+        "created": sandbox.clock.now(),
+        "client_secret": sandbox.ids.new("egy_csk_test_", 32),
+        "order": order["id"],
+        "keys": [key["id"] for key in keys],
+        "customer": given.get("customer") or {},
+        "card_tokens": given.get("card_tokens") or [],
+        "expires_at": expires_at,
+        "_moment": sandbox.clock.exact(),
+    }
+    return sandbox.keep(doc, parent=doc["client_secret"])
+
+
+def update(sandbox: Sandbox, intention: Doc, given: Doc) -> Doc:
+    """Change an intention that is not paid. Raises 400 and 406."""
+    order = order_of(sandbox, intention)
+    if given["accept_order_id"] != order["number"]:
+        raise errors.field("accept_order_id", "This order does not belong to the client secret.")
+    if order["paid"]:
+        raise errors.detail(400, "The intention is paid already.")
+    _check_items(given.get("items"), given["amount"])
+    reference = given.get("special_reference")
+    if reference is not None and reference != order["reference"]:
+        _check_reference(sandbox, reference)
+        orders.rename(sandbox, order, reference)
+    order["amount"] = given["amount"]
+    for name, field in (("items", "items"), ("billing_data", "billing"), ("notification_url", "notification_url")):
+        order[field] = given.get(name, order[field])
+    sandbox.store.save(order)
+    for key in keys_of(sandbox, intention):
+        sandbox.store.save({**key, "amount": given["amount"]})
+    return intention
+
+
+def by_secret(sandbox: Sandbox, secret: str) -> Doc:
+    """Return the intention with a client secret. Raises 404."""
+    found = sandbox.store.find("intention", parent=secret, limit=1)
+    if not found:
+        raise errors.detail(404, "Not found.")
+    return found[0]
+
+
+def order_of(sandbox: Sandbox, intention: Doc) -> Doc:
+    """Return the order of an intention."""
+    return sandbox.find("order", intention["order"])
+
+
+def keys_of(sandbox: Sandbox, intention: Doc) -> list[Doc]:
+    """Return the payment keys of an intention, in the order of its methods."""
+    return [sandbox.find("payment_key", ident) for ident in intention["keys"]]
+
+
+def render(sandbox: Sandbox, doc: Doc) -> Doc:
+    """Return an intention as the API answers it."""
+    order = order_of(sandbox, doc)
+    keys = keys_of(sandbox, doc)
+    return {
+        "payment_keys": [_shown_key(key, order) for key in keys],
+        "redirection_url": order["redirection_url"],
+        "intention_order_id": order["number"],
+        "id": doc["id"],
+        "intention_detail": {
+            "amount": order["amount"],
+            "items": order["items"],
+            "currency": CURRENCY,
+            "billing_data": order["billing"],
+        },
+        "client_secret": doc["client_secret"],
+        "payment_methods": [_shown_method(integrations.by_id(key["integration"])) for key in keys],
+        "special_reference": order["reference"],
+        "extras": {"creation_extras": order["extras"], "confirmation_extras": None},
+        "confirmed": bool(order["paid"]),
+        "status": "confirmed" if order["paid"] else "intended",
+        "created": times.written(doc["_moment"]),
+        "card_detail": None,
+        "card_tokens": doc["card_tokens"],
+        "object": "paymentintention",
+    }
+
+
+def _shown_key(key: Doc, order: Doc) -> Doc:
+    return {
+        "integration": key["integration"],
+        "key": key["id"],
+        "gateway_type": integrations.by_id(key["integration"]).kind,
+        "iframe_id": None,
+        "order_id": order["number"],
+        "redirection_url": order["redirection_url"],
+        "save_card": False,
+    }
+
+
+def _shown_method(method: Integration) -> Doc:
+    return {
+        "integration_id": method.ident,
+        "alias": None,
+        "name": method.name,
+        "method_type": method.kind,
+        "currency": CURRENCY,
+        "live": method.live,
+        "use_cvc_with_moto": False,
+    }
+
+
+def _integrations(given: list[int | str]) -> list[Integration]:
+    found = [integrations.find(one) for one in given]
+    if not found or None in found:
+        raise errors.detail(404, NO_INTEGRATION)
+    return [one for one in found if one]
+
+
+def _check_items(items: list[Doc] | None, amount: int) -> None:
+    """Refuse items that do not sum to the amount. Paymob's documentation sums the amounts without the quantities."""
+    if items and sum(item["amount"] for item in items) != amount:
+        raise errors.with_body(406, {"code": "unmatched_item_prices"})
+
+
+def _check_reference(sandbox: Sandbox, reference: str | None) -> None:
+    """Refuse a reference of another order; which body Paymob answers then is not known."""
+    if reference is not None and orders.is_used(sandbox, reference):
+        raise errors.detail(400, DUPLICATE)
