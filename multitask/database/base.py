@@ -1,13 +1,18 @@
 """Django's PostgreSQL backend, with a COMMIT that detects unknown outcomes, and safe for transaction pooling."""
 
-from typing import Any
+import select
+from typing import Any, Final
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool
 
 from multitask.database import errors
+
+# Statements are only prepared where a cursor asks for it.
+NEVER_BY_ITSELF: Final = 2**31 - 1
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -16,13 +21,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         """Force the settings that transaction pooling and failover need."""
         settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
-        settings_dict["CONN_HEALTH_CHECKS"] = True
+        # Connections of a pool are checked in `get_new_connection`.
+        settings_dict["CONN_HEALTH_CHECKS"] = not settings_dict["OPTIONS"].get("pool")
         super().__init__(settings_dict, alias)
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Disable prepared statements, and detect a dead peer: TCP keepalive starts after 15 s and fails by 45 s."""
+        """Detect a dead peer: TCP keepalive starts after 15 s and fails by 45 s.
+
+        With `PREPARE`, a `Statement` is prepared; statements of the ORM never are, since their values are part of them.
+        """
         quick = {"connect_timeout": 10, "keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
-        return {**quick, "tcp_user_timeout": 30_000, **super().get_connection_params(), "prepare_threshold": None}
+        threshold = NEVER_BY_ITSELF if self.settings_dict.get("PREPARE") else None
+        return {**quick, "tcp_user_timeout": 30_000, **super().get_connection_params(), "prepare_threshold": threshold}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+        """Return a new connection, or one of the pool that is not closed: others are returned and replaced.
+
+        A query to the server is only needed if it has sent something, which is all that a closed connection shows.
+        """
+        while True:
+            connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+            if self.pool is None or _is_quiet(connection) or _answers(connection):
+                return connection
+            self.pool.putconn(connection)
 
     def _commit(self) -> None:
         """Commit. Raises `OutcomeUnknown`, `NotCommitted`, or Django's error if the commit was definitely refused."""
@@ -49,3 +70,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 connection.remove_notice_handler(watch)
         if warnings:
             raise errors.OutcomeUnknown(f"committed on this server, but perhaps not on its standby: {warnings[0]}")
+
+
+def _is_quiet(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether the server has sent nothing to an idle connection: neither its end nor an error."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+def _answers(connection: psycopg.Connection[Any]) -> bool:
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return False
+    return True

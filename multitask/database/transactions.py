@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import psycopg
 from django.db import Error, connection, transaction
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 from multitask.database import errors
 
@@ -65,6 +67,16 @@ def snapshot(function: Callable[P, T]) -> Callable[P, T]:
     return read
 
 
+def run_on_snapshot(function: Callable[[], T]) -> T:
+    """Call `function` in one REPEATABLE READ transaction: all its statements see one moment, and it may write.
+
+    Inside an open transaction it joins that one and sees what it sees. It runs again like `run`.
+    """
+    if connection.in_atomic_block:
+        return function()
+    return _retried(lambda: _once(function, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"), ATTEMPTS)
+
+
 def _retried(once: Callable[[], T], attempts: int) -> T:
     for attempt in range(1, attempts):
         try:
@@ -78,9 +90,25 @@ def _retried(once: Callable[[], T], attempts: int) -> T:
 
 def _once(function: Callable[[], T], first_statement: str) -> T:
     with transaction.atomic(durable=True):
+        _begin(first_statement)
+        return function()
+
+
+def _begin(first_statement: str) -> None:
+    """Begin the transaction that `atomic` would begin with the next statement, in one round trip with its settings."""
+    session = connection.connection
+    if session.info.transaction_status != TransactionStatus.IDLE:
+        # Inside the transaction around a test case.
         with connection.cursor() as cursor:
             cursor.execute(first_statement)
-        return function()
+        return
+    with connection.wrap_database_errors:
+        answer = session.pgconn.exec_(f"BEGIN; {first_statement}".encode())
+        if answer.status == ExecStatus.COMMAND_OK:
+            return
+        if session.pgconn.status == ConnStatus.BAD:
+            raise psycopg.OperationalError(session.pgconn.get_error_message())
+        raise psycopg.errors.error_from_result(answer)
 
 
 def _read_once(function: Callable[[], T]) -> T:

@@ -1,4 +1,5 @@
-"""The ledger: append-only double-entry bookkeeping. Only `post` writes to it, and the database enforces its rules.
+"""The ledger: append-only double-entry bookkeeping that the database enforces. Only `post`, `post_with`
+and `post_many` write to it.
 
 `balance = credits - debits`: a positive leg credits an account, a negative one debits it, and the
 legs of a transaction sum to zero in each currency. This module is the public interface of the package.
@@ -25,7 +26,7 @@ from multitask.ledger.periods import (
     movement,
     readings,
 )
-from multitask.ledger.posting import AccountRef, Leg, Posting, post
+from multitask.ledger.posting import REQUEST_SQL, AccountRef, Leg, Posting, Request, post, post_many, post_with
 from multitask.ledger.reading import (
     Entry,
     Statement,
@@ -35,14 +36,19 @@ from multitask.ledger.reading import (
     balance_as_of,
     balances,
     closed_until,
+    currencies,
+    each_account,
     entries,
+    moved,
     statement,
+    totals,
     transaction,
     trial_balance,
     turnover,
 )
 
 __all__ = [
+    "REQUEST_SQL",
     "AccountMismatch",
     "AccountRef",
     "AlreadyReversed",
@@ -57,6 +63,7 @@ __all__ = [
     "Posting",
     "PostingInvalid",
     "Reading",
+    "Request",
     "Statement",
     "Transaction",
     "TrialBalanceRow",
@@ -68,12 +75,18 @@ __all__ = [
     "balance_as_of",
     "balances",
     "closed_until",
+    "currencies",
+    "each_account",
     "entries",
     "entries_between",
+    "moved",
     "movement",
     "post",
+    "post_many",
+    "post_with",
     "readings",
     "statement",
+    "totals",
     "transaction",
     "trial_balance",
     "turnover",

@@ -148,7 +148,8 @@ SELECT format('trigger %s on %s is missing or does not always fire', guard.name,
   FROM (VALUES ('ledger_account', 'append_only'), ('ledger_account', 'one_writer'),
                ('ledger_transaction', 'append_only'), ('ledger_transaction', 'has_legs'),
                ('ledger_entry', 'append_only'), ('ledger_entry', 'whole_and_balanced'),
-               ('ledger_balance', 'never_removed'), ('ledger_balance', 'one_writer')) guard (relation, name)
+               ('ledger_balance', 'never_removed'), ('ledger_balance', 'one_writer'),
+               ('ledger_link', 'append_only'), ('ledger_checkpoint', 'append_only')) guard (relation, name)
  WHERE NOT EXISTS (SELECT FROM pg_trigger
                     WHERE tgrelid = to_regclass(guard.relation) AND tgname = guard.name AND tgenabled = 'A')
 UNION ALL
@@ -161,7 +162,9 @@ SELECT format('constraint %s on %s is missing or does not hold for every row', g
                ('ledger_entry', 'ledger_entry_pkey'),
                ('ledger_entry', 'ledger_entry_account_sequence'),
                ('ledger_balance', 'ledger_balance_pkey'),
-               ('ledger_balance', 'ledger_balance_floor')) guard (relation, name)
+               ('ledger_balance', 'ledger_balance_floor'),
+               ('ledger_link', 'ledger_link_pkey'),
+               ('ledger_checkpoint', 'ledger_checkpoint_pkey')) guard (relation, name)
  WHERE NOT EXISTS (SELECT FROM pg_constraint
                     WHERE conrelid = to_regclass(guard.relation) AND conname = guard.name AND convalidated)
 UNION ALL

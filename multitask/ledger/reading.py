@@ -1,7 +1,7 @@
 """Queries: current and past balances, statements, transactions. Nothing here writes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,6 +149,76 @@ def balance_as_of(code: str, currency: str, at: datetime) -> Money:
         [at, code, currency],
     )
     return Money(minor, currency)
+
+
+def moved(
+    code: str, *, scope: str, keys: Sequence[str], before: datetime | None = None
+) -> dict[tuple[str, str], Money]:
+    """Return what the transactions with these keys moved in an account, by key and currency.
+
+    With `before`, only by entries recorded before that moment. Keys without such an entry are left out.
+    """
+    rows = _rows(
+        """
+        SELECT header.key, account.currency, sum(entry.amount_minor)::bigint
+          FROM ledger_transaction header
+          JOIN ledger_entry entry ON entry.transaction_id = header.id
+          JOIN ledger_account account ON account.id = entry.account_id AND account.code = %s
+         WHERE header.scope = %s AND header.key = ANY (%s::text[])
+           AND (%s::timestamptz IS NULL OR entry.created_at < %s::timestamptz)
+         GROUP BY header.key, account.currency
+        """,
+        [code, scope, list(keys), before, before],
+    )
+    return {(key, currency): Money(minor, currency) for key, currency, minor in rows}
+
+
+def each_account(*, batch: int = 1000) -> Iterator[TrialBalanceRow]:
+    """Yield the rows of the trial balance by code and currency, read in batches: memory does not grow with them.
+
+    Unlike `trial_balance` it is not of one moment if others post meanwhile.
+    """
+    code, currency = "", ""
+    while True:
+        rows = _rows(
+            """
+            SELECT page.code, page.currency, sum(balance.debits_minor)::bigint,
+                   sum(balance.credits_minor)::bigint, sum(balance.balance_minor)::bigint
+              FROM (SELECT id, code, currency FROM ledger_account WHERE (code, currency) > (%s, %s)
+                     ORDER BY code, currency LIMIT %s) page
+              JOIN ledger_balance balance ON balance.account_id = page.id
+             GROUP BY page.code, page.currency ORDER BY page.code, page.currency
+            """,
+            [code, currency, batch],
+        )
+        for code, currency, *figures in rows:
+            yield TrialBalanceRow(code, currency, *(Money(minor, currency) for minor in figures))
+        if not rows:
+            return
+
+
+def totals() -> list[tuple[str, int, int, int]]:
+    """Return for each currency the number of accounts, and the sums of debits and credits in minor units.
+
+    Plain integers, since a sum over all accounts may exceed the range of Money.
+    """
+    return [
+        (currency, accounts, int(debits), int(credited))
+        for currency, accounts, debits, credited in _rows(
+            """
+            SELECT account.currency, count(DISTINCT account.id), sum(balance.debits_minor), sum(balance.credits_minor)
+              FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+             GROUP BY account.currency ORDER BY account.currency
+            """,
+            [],
+        )
+    ]
+
+
+def currencies(code: str) -> list[str]:
+    """Return the currencies in which an account exists."""
+    rows = _rows("SELECT currency FROM ledger_account WHERE code = %s ORDER BY currency", [code])
+    return [currency for (currency,) in rows]
 
 
 def statement(code: str, currency: str, start: datetime, end: datetime) -> Statement:

@@ -59,6 +59,17 @@ def test_nothing_is_written(notes: Notes) -> None:
     assert notes() == []
 
 
+def test_a_command_may_write_down_what_it_sees_at_one_moment(notes: Notes) -> None:
+    def command() -> tuple[int, int]:
+        seen = count_around_a_commit()
+        write(2, "seen")
+        return seen
+
+    assert database.run_on_snapshot(command) == (0, 0)
+    assert sorted(notes()) == ["note 1", "seen"]
+    assert database.run(lambda: database.run_on_snapshot(count)) == 2
+
+
 def test_inside_a_transaction_it_sees_what_that_one_sees(notes: Notes) -> None:
     def command() -> int:
         write(1)

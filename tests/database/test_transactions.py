@@ -239,12 +239,12 @@ def test_a_plain_transaction_is_joined(notes: Notes) -> None:
         assert database.in_transaction()
 
 
-def test_a_transaction_costs_one_statement_of_its_own(notes: Notes) -> None:
+def test_a_transaction_begins_with_its_settings_in_one_round_trip(notes: Notes) -> None:
     with CaptureQueriesContext(connection) as captured:
         database.run(lambda: write(1))
 
     sent = [query["sql"].split()[0] for query in captured.captured_queries]
-    assert sent == ["BEGIN", "SET", "INSERT", "COMMIT"]
+    assert sent == ["BEGIN", "INSERT", "COMMIT"]
 
 
 def test_nothing_of_the_session_depends_on_one_server_process(notes: Notes) -> None:
@@ -252,4 +252,3 @@ def test_nothing_of_the_session_depends_on_one_server_process(notes: Notes) -> N
 
     assert connection.connection.prepare_threshold is None
     assert connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] is True
-    assert connection.settings_dict["CONN_HEALTH_CHECKS"] is True

@@ -21,7 +21,10 @@ class Migration(migrations.Migration):
         sql("tables.sql"),
         sql("guards.sql"),
         sql("post.sql"),
+        sql("post_many.sql"),
         sql("reads.sql"),
+        sql("chain.sql"),
+        sql("proof.sql"),
         migrations.CreateModel(
             name="Account",
             fields=[

@@ -79,16 +79,11 @@ BEGIN
     RETURN v_id;
 END $$;
 
--- Finishes a posting that the single statement of ledger_post could not. Either a balance is too low, and the
--- posting is refused. Or a balance already carries a later time than the start of this posting, because it waited
--- for another posting or the clock was set back: then all its balances and entries get that later time.
-CREATE FUNCTION ledger_end_posting(
-    p_transaction uuid, p_accounts bigint[], p_codes text[], p_currencies text[], p_shards smallint[],
-    p_amounts bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses a posting of which a balance was not moved, since it would have become too low.
+CREATE FUNCTION ledger_refuse_short(p_accounts bigint[], p_codes text[], p_shards smallint[]) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE
     v_short text;
-    v_recorded_at timestamptz;
 BEGIN
     -- The sequence of a balance that was moved has no entry yet; that of a balance that was not moved has one.
     SELECT min(leg.code) INTO v_short
@@ -103,7 +98,19 @@ BEGIN
         RAISE EXCEPTION 'account % does not hold enough', v_short
             USING ERRCODE = 'ML006', DETAIL = v_short;
     END IF;
+END $$;
 
+-- Finishes a posting that the single statement of ledger_post could not. Either a balance is too low, and the
+-- posting is refused. Or a balance already carries a later time than the start of this posting, because it waited
+-- for another posting or the clock was set back: then all its balances and entries get that later time.
+CREATE FUNCTION ledger_end_posting(
+    p_transaction uuid, p_accounts bigint[], p_codes text[], p_currencies text[], p_shards smallint[],
+    p_amounts bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_recorded_at timestamptz;
+BEGIN
+    PERFORM ledger_refuse_short(p_accounts, p_codes, p_shards);
     SELECT max(balance.recorded_at) INTO v_recorded_at
       FROM unnest(p_accounts, p_shards) AS leg (account_id, shards)
       JOIN ledger_balance balance ON balance.account_id = leg.account_id
@@ -210,6 +217,21 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM ledger_end_posting(posting_id, v_accounts, p_codes, p_currencies, p_shards, p_amounts);
     END IF;
+END $$;
+
+-- The arguments of ledger_post as one value, for functions that write something else and then post.
+CREATE TYPE ledger_request AS (
+    kind text, scope text, key text, effective_at timestamptz, description text, details jsonb, reverses uuid,
+    codes text[], currencies text[], floors bigint[], shards smallint[], amounts bigint[]
+);
+
+CREATE FUNCTION ledger_post_request(p_request ledger_request, OUT posting_id uuid, OUT created boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT posted.posting_id, posted.created INTO posting_id, created
+      FROM ledger_post(p_request.kind, p_request.scope, p_request.key, p_request.effective_at, p_request.description,
+                       p_request.details, p_request.reverses, p_request.codes, p_request.currencies, p_request.floors,
+                       p_request.shards, p_request.amounts) AS posted;
 END $$;
 
 -- Each role that may post is granted it by name. The function runs with its owner's rights, so it reads and writes
