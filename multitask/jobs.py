@@ -6,27 +6,28 @@ Each queue has its own threads there: `chores` are quick and find lost work, `de
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Status
 
-from multitask.database import schema
-from multitask.ledger import checks
+from multitask.database import jobs, schema
+from multitask.ledger import chain, checks, proof
+from multitask.payments.books import health
+from multitask.payments.books.proof import statements
 from multitask.payments.errors import PaymentError
-from multitask.payments.escrow import auto_release, refunds
-from multitask.payments.notices import emails, notices
+from multitask.payments.escrow import auto_release, refund_payouts, refunds
+from multitask.payments.funding import cancellations, unfunded
+from multitask.payments.losses import adjustments
+from multitask.payments.notices import emails, notices, reminders
 from multitask.payments.operations import engine, sweeper
-from multitask.payments.payouts import availability
+from multitask.payments.payouts import account_moves, availability, budget, budget_shortage, withdrawal_cancellation
+from multitask.payments.provider import ProviderError
 from multitask.users import account_emails
 from multitask.users.actor import Actor
-from multitask.webhooks import incoming, polling
-
-# Workers send a heartbeat every ten seconds; after three missed ones a worker counts as dead.
-STALLED_SECONDS: Final = 30
+from multitask.webhooks import incoming, polling, statement
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,54 @@ def make_account_available(account_id: int, after: int = 0) -> None:
     availability.make_account_available(account_id=account_id, after=after, now=timezone.now())
 
 
+@app.task(name="allot_budget", queue="operations")
+def allot_budget(provider: str, currency: str) -> None:
+    """Allot a payout budget to the payouts that wait for it."""
+    budget.allot(provider=provider, currency=currency, now=timezone.now())
+
+
+@app.task(name="compare_budget", queue="operations")
+def compare_budget(provider: str, currency: str) -> None:
+    """Compare a payout budget with the provider's figure, since a payout was refused."""
+    _compare_budget(provider, currency)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="compare_budgets", queue="polls", queueing_lock="compare_budgets")
+def compare_budgets(timestamp: int) -> None:
+    """Compare each payout budget with the provider's figure."""
+    for provider, currency in budget.routed():
+        _compare_budget(provider, currency)
+
+
+def _compare_budget(provider: str, currency: str) -> None:
+    try:
+        budget.compare(provider=provider, currency=currency, now=timezone.now())
+    except ProviderError as error:
+        # It is compared again soon, and the budget shows how old its last figure is.
+        log.warning("budget_not_compared", provider=provider, currency=currency, fault=str(error))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="allot_budgets", queue="deadlines", queueing_lock="allot_budgets")
+def allot_budgets(timestamp: int) -> None:
+    """Begin refunds that have to be paid out, allot budgets to payouts whose cool-down is over, and note shortages.
+
+    Withdrawals to destinations that their owners removed are called off.
+    """
+    now = timezone.now()
+    _each(withdrawal_cancellation.to_removed_destinations(), lambda withdrawal_id: _call_off(withdrawal_id, now))
+    _each(refund_payouts.due(now=now), lambda refund_id: refund_payouts.begin(refund_id=refund_id, now=now))
+    _each(
+        refund_payouts.without_destination(now=now),
+        lambda refund_id: refund_payouts.note_waiting(refund_id=refund_id, now=now),
+    )
+    for provider, currency in budget.waiting(now=now):
+        budget.allot(provider=provider, currency=currency, now=now)
+    for provider, currency in budget_shortage.due(now=now):
+        budget_shortage.note(provider=provider, currency=currency, now=now)
+
+
 @app.periodic(cron="* * * * * */5")
 @app.task(name="sweep_operations", queue="chores", queueing_lock="sweep_operations")
 def sweep_operations(timestamp: int) -> None:
@@ -59,9 +108,32 @@ def sweep_operations(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="make_due_available", queue="deadlines", queueing_lock="make_due_available")
 def make_due_available(timestamp: int) -> None:
-    """Make shares available whose funds have settled at the provider without an event."""
+    """Make shares available whose funds have settled at the provider without an event, and adjustments."""
     now = timezone.now()
     _each(availability.due(now=now), lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now))
+    _each(
+        adjustments.due(now=now),
+        lambda adjustment_id: adjustments.make_available(adjustment_id=adjustment_id, now=now),
+    )
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="move_to_successors", queue="deadlines", queueing_lock="move_to_successors")
+def move_to_successors(timestamp: int) -> None:
+    """Bring money that lies in accounts that were replaced to their successors."""
+    now = timezone.now()
+    _each(account_moves.due(now=now), lambda account_id: account_moves.move(account_id=account_id, now=now))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="make_adjustments_available", queue="deadlines", queueing_lock="make_adjustments_available")
+def make_adjustments_available(timestamp: int) -> None:
+    """Make adjustments available that have arrived at the payee's account and can be paid out."""
+    now = timezone.now()
+    _each(
+        adjustments.due(now=now),
+        lambda adjustment_id: adjustments.make_available(adjustment_id=adjustment_id, now=now),
+    )
 
 
 @app.periodic(cron="* * * * *")
@@ -81,6 +153,22 @@ def accept_silent(timestamp: int) -> None:
     """Accept refund requests that the freelancer has not answered in time."""
     now = timezone.now()
     _each(refunds.unanswered(now=now), lambda refund_id: _accept(refund_id, now))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="close_unfunded", queue="deadlines", queueing_lock="close_unfunded")
+def close_unfunded(timestamp: int) -> None:
+    """Close escrows that were not paid in time."""
+    now = timezone.now()
+    _each(unfunded.due(now=now), lambda escrow_id: unfunded.close(escrow_id=escrow_id, now=now))
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="cancel_left_open", queue="deadlines", queueing_lock="cancel_left_open")
+def cancel_left_open(timestamp: int) -> None:
+    """Cancel payments of cancelled escrows once more that the provider could not cancel before."""
+    now = timezone.now()
+    _each(cancellations.left_open(now=now), lambda payment_id: cancellations.repeat(payment_id=payment_id, now=now))
 
 
 @app.task(name="process_webhook", queue="webhooks")
@@ -111,17 +199,28 @@ def refresh_open(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(name="retry_stalled", queue="chores", queueing_lock="retry_stalled", pass_context=True)
-async def retry_stalled(context: JobContext, timestamp: int) -> None:
+@app.task(name="queue_statements", queue="chores", queueing_lock="queue_statements")
+def queue_statements(timestamp: int) -> None:
+    """Queue a job for each provider account whose statement is due."""
+    statement.queue_due(now=timezone.now())
+
+
+@app.task(name="read_statement", queue="statements")
+def read_statement(account_id: int) -> None:
+    """Read the statement of one provider account, and compare it with the ledger."""
+    try:
+        statement.refresh(account_id=account_id, now=timezone.now())
+    except ProviderError as error:
+        # It is due again soon, and the last comparison shows how old it is.
+        log.warning("statement_put_off", account=account_id, fault=str(error))
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="retry_stalled", queue="chores", queueing_lock="retry_stalled")
+def retry_stalled(timestamp: int) -> None:
     """Run jobs of dead workers again; every job can run twice."""
-    manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        log.warning("job_stalled", job=job.id, task=job.task_name)
-        if job.queueing_lock is None:
-            await manager.retry_job(job)
-        else:
-            # A periodic job runs again by itself, and its queueing lock does not allow a second one in the queue.
-            await manager.finish_job(job, status=Status.FAILED, delete_job=False)
+    for job_id, task in jobs.retry_stalled():
+        log.warning("job_stalled", job=job_id, task=task)
 
 
 @app.periodic(cron="7 * * * *")
@@ -129,6 +228,7 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
 def check_books(timestamp: int) -> None:
     """Check the ledger's invariants; a violation is logged as `books_broken` and fails the job.
 
+    Each hour what was posted since is proven, and a part of what is old; every BOOKS_FULL_PROOF_DAYS everything is.
     During a deployment the schema may belong to another release. Then nothing is checked: the job fails and logs
     `books_not_checked`.
     """
@@ -137,11 +237,29 @@ def check_books(timestamp: int) -> None:
     except schema.SchemaDiffers as refusal:
         log.error("books_not_checked", reason=str(refusal))
         raise
-    broken = checks.run()
+    broken = proof.run(reread_days=settings.BOOKS_REREAD_DAYS)
+    is_full = health.full_proof_is_due(days=settings.BOOKS_FULL_PROOF_DAYS, now=timezone.now())
+    if is_full:
+        broken = list(dict.fromkeys([*broken, *checks.run()]))
+    health.record(violations=len(broken), is_full=is_full, now=timezone.now())
     for violation in broken:
         log.critical("books_broken", invariant=violation.invariant, detail=violation.detail)
     if broken:
         raise RuntimeError(f"{len(broken)} violations of the books' invariants")
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="extend_chain", queue="polls", queueing_lock="extend_chain")
+def extend_chain(timestamp: int) -> None:
+    """Append links to the ledger's hash chain for the transactions that are closed."""
+    chain.extend()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="publish_statement", queue="polls", queueing_lock="publish_statement")
+def publish_statement(timestamp: int) -> None:
+    """Sign the statement of today, unless there is one already."""
+    statements.publish(now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */5")
@@ -154,8 +272,10 @@ def collect_notices(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="remind_clients", queue="chores", queueing_lock="remind_clients")
 def remind_clients(timestamp: int) -> None:
-    """Remind clients whose escrow is about to be released automatically."""
-    notices.remind(now=timezone.now())
+    """Remind people of what happens, or has to be done, by a date."""
+    now = timezone.now()
+    notices.remind(now=now)
+    reminders.remind(now=now)
 
 
 @app.task(name="send_email", queue="emails")
@@ -191,6 +311,15 @@ def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+def _call_off(withdrawal_id: int, now: datetime) -> None:
+    withdrawal_cancellation.call_off(
+        actor=Actor.system("destination_removed"),
+        withdrawal_id=withdrawal_id,
+        note="The destination was removed.",
+        now=now,
+    )
 
 
 def _accept(refund_id: int, now: datetime) -> None:

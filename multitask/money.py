@@ -11,6 +11,7 @@ from babel.core import Locale, get_global
 from babel.numbers import format_currency
 
 from multitask.errors import DomainError
+from multitask.text import amounts
 
 # The database keeps amounts as bigint; the range is symmetric so that every amount has a negative.
 MAX_MINOR: Final = 2**63 - 1
@@ -33,12 +34,19 @@ _DECIMAL: Final = re.compile(r"(?P<sign>-?)(?P<whole>0|[1-9][0-9]*)(?:\.(?P<frac
 
 
 _TO_THE_RIGHT, _TO_THE_LEFT = "\u200e", "\u200f"
+# Around an amount in right-to-left text, so that what stands beside it does not move its parts.
+_ISOLATE, _END = "\u2067", "\u2069"
 
 
 def _held_together(sign: str, written: str) -> str:
-    """In right-to-left text, keep "-" before the digits and "US$" together."""
+    """In right-to-left text, keep "-" before the digits and "US$" together, apart from the text around.
+
+    An abbreviation loses the full stop at its end, which would double that of a sentence.
+    """
     number, space, symbol = written.strip(_TO_THE_RIGHT + _TO_THE_LEFT).partition("\xa0")
-    return f"{_TO_THE_LEFT}{_TO_THE_RIGHT}{sign}{number}{_TO_THE_LEFT}{space}{symbol}{_TO_THE_RIGHT}"
+    symbol = symbol.rstrip(".")
+    amount = f"{_TO_THE_LEFT}{_TO_THE_RIGHT}{sign}{number}{_TO_THE_LEFT}{space}{symbol}{_TO_THE_RIGHT}"
+    return f"{_ISOLATE}{amount}{_END}"
 
 
 class MoneyError(DomainError):
@@ -161,6 +169,15 @@ class Money:
         if sign or amount_minor < minimum_minor:
             raise AmountTooSmall
         return cls(amount_minor, currency)
+
+    @classmethod
+    def read(cls, written: str, currency: str, *, minimum_minor: int = 1) -> Self:
+        """Parse an amount that a person typed, in Arabic digits, with thousands or with the currency beside it.
+
+        What has one meaning alone is read (`text.amounts`); everything else is parsed, and refused, as `parse` does.
+        """
+        plain = amounts.plain(written, Currency.of(currency).code)
+        return cls.parse(written.strip() if plain is None else plain, currency, minimum_minor=minimum_minor)
 
     @property
     def decimals(self) -> int:

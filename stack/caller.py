@@ -16,6 +16,12 @@ Answer = dict[str, Any]
 TIMEOUT_SECONDS = 30
 WAIT_SECONDS = 90
 PAUSE_SECONDS = 0.2
+LONGEST_PATH = 80
+MOST_REDIRECTS = 3
+
+
+# What our pages put into a form for themselves.
+HIDDEN = ("csrfmiddlewaretoken", "request_key")
 
 
 class CallError(StackError):
@@ -30,17 +36,27 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Form(HTMLParser):
-    """The fields of the form of a page, with their values."""
+    """The fields of the forms of a page, with their values, and the page's links."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
+        self.links: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "input" and given.get("name"):
             self.fields[str(given["name"])] = given.get("value") or ""
+        if tag == "a" and given.get("href"):
+            self.links.append(str(given["href"]))
+
+    def link(self, part: str) -> str:
+        """Return the first link whose address contains `part`. Raises StackError."""
+        for found in self.links:
+            if part in found:
+                return found
+        raise StackError(f"the page has no link with {part!r}")
 
 
 class Caller:
@@ -86,10 +102,27 @@ class Caller:
         self._print("POST", path, status)
         return status, text
 
+    def submit(self, shown: str, fields: dict[str, str], *, to: str = "", expect: tuple[int, ...] = (302,)) -> str:
+        """Open our page `shown` and send its form, by default to the same address, with these fields.
+
+        Return the redirect's target or the response body. Raises CallError for any other status than expected.
+        """
+        present = Form(self.page(shown)).fields
+        hidden = {name: present[name] for name in HIDDEN if name in present}
+        path = to or shown
+        status, answer = self.form(path, {**hidden, **fields})
+        if status not in expect:
+            raise CallError(f"POST {path} answered {status}: {answer[:500]}")
+        return answer
+
     def page(self, path: str) -> str:
-        """Read a page. Raises CallError unless its status is 200."""
-        status, text = self._send("GET", path, None, {})
-        self._print("GET", path, status)
+        """Read a page, also where another address of ours leads to it. Raises CallError unless its status is 200."""
+        for _ in range(1 + MOST_REDIRECTS):
+            status, text = self._send("GET", path, None, {})
+            self._print("GET", path, status)
+            if status not in (302, 303) or not text.startswith("/"):
+                break
+            path = text
         if status != 200:
             raise CallError(f"GET {path} answered {status}: {text[:500]}")
         return text
@@ -120,7 +153,8 @@ class Caller:
             raise CallError(f"{method} {self.base}{path} was not answered: {error}") from error
 
     def _print(self, method: str, path: str, status: int) -> None:
-        console.say(f"     {method} {self.base}{path} -> {status}")
+        shown = path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}..."
+        console.say(f"     {method} {self.base}{shown} -> {status}")
 
 
 def _read(text: str) -> Answer:

@@ -22,6 +22,8 @@ PRODUCTION = {
     "STRIPE_PUBLISHABLE_KEY": "pk_test_check",
     "STRIPE_WEBHOOK_SECRET": "whsec_check",
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_check_connect",
+    "PROOF_SIGNING_KEY": "c4" * 32,
+    "DESTINATION_KEYS": f"{'c4' * 21}c=",
 }
 CHECKS: dict[str, tuple[list[str], Mapping[str, str]]] = {
     "ruff check": (["-m", "ruff", "check", "--output-format", "concise", "."], {}),

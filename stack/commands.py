@@ -11,8 +11,8 @@ def main(arguments: list[str]) -> int:
     """Run one command and return the exit status. Errors are printed as one line, without a traceback."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The local stack of MultiTask Payments.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything, play the story, stay up")
-    commands.add_parser("demo", help="start everything, play the story, stop")
+    commands.add_parser("run", help="start everything, play the stories, stay up")
+    commands.add_parser("demo", help="start everything, play the stories, stop")
     commands.add_parser("code", help="show the current code of the staff login that `run` created")
     commands.add_parser("check", help="what `make check` runs")
     breaking = commands.add_parser("mutation", help="what `make mutation` runs")

@@ -21,10 +21,14 @@ LIBC = ctypes.CDLL(None)
 
 
 class Programs:
-    """Start programs, detect when one of them ends unexpectedly, and stop them."""
+    """Start programs, detect when one of them ends unexpectedly, and stop them.
 
-    def __init__(self, logs: Path) -> None:
+    They run in `folder`, a checkout of the project: this one unless another is named.
+    """
+
+    def __init__(self, logs: Path, folder: Path | None = None) -> None:
         self.logs = logs
+        self.folder = folder or postgres.project_folder()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(mode=0o700, exist_ok=True)
 
@@ -33,7 +37,7 @@ class Programs:
         with self._log(name).open("wb") as log:
             self.running[name] = subprocess.Popen(
                 command,
-                cwd=postgres.project_folder(),
+                cwd=self.folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

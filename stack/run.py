@@ -1,4 +1,4 @@
-"""`make run` and `make demo`: start the stack, play the story, then keep running or stop."""
+"""`make run` and `make demo`: start the stack, play the stories, then keep running or stop."""
 
 import fcntl
 import os
@@ -13,9 +13,12 @@ from typing import TextIO
 
 from stack import console, local, postgres, staff
 from stack.caller import Caller
+from stack.dollars import DollarStory
+from stack.egypt import EgyptStory
 from stack.errors import StackError
 from stack.local import Local
 from stack.processes import Programs
+from stack.staff import Login
 from stack.story import Story
 
 SETTLE_SECONDS = 2
@@ -23,24 +26,42 @@ CONNECT_SECONDS = 10
 
 
 def run(*, stays: bool) -> int:
-    """Start the stack and play the story; with `stays`, keep running until Ctrl-C. Return the exit status."""
+    """Start the stack and play the stories; with `stays`, keep running until Ctrl-C. Return the exit status."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with _data_folder_locked(), _up() as (here, programs):
-            story = Story(here, programs.check)
-            story.play()
-            console.title(
-                f"\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, {story.verdict}."
-            )
+            login, stories = _tell(here, programs)
             if stays:
-                _stay(here, programs, story)
+                _stay(here, programs, login, stories)
     except StackError as error:
         console.complain(f"\nerror: {error}")
         return 1
     except KeyboardInterrupt:
         return 0 if stays else 130
     return 0
+
+
+def _tell(here: Local, programs: Programs) -> tuple[Login, dict[str, Story]]:
+    """Play the stories, and between them make the login of the staff who work in the second one."""
+    console.title("\nA task in USD through Stripe")
+    dollars = DollarStory(here, programs.check)
+    dollars.play()
+    console.title(
+        f"\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, {dollars.verdict}."
+    )
+    console.title("\nA staff login switches two-step sign-in on, which the back office asks for")
+    back_office = Caller(here.web, check=programs.check)
+    login = staff.register(back_office, f"staff-{dollars.mark}")
+    programs.finish("staff", [sys.executable, "manage.py", "staff_role", login.username, "admin"], here.environment())
+    staff.keep(login, here.data)
+    console.title("\nA task in EGP through Paymob")
+    egypt = EgyptStory(here, programs.check, staff=back_office)
+    egypt.play()
+    console.title(
+        f"\nThe story is told: 850.00 EGP in the freelancer's wallet, 150.00 EGP platform fees, {egypt.verdict}."
+    )
+    return login, {"": dollars, " in Egypt": egypt}
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -59,7 +80,7 @@ def _data_folder_locked() -> Iterator[None]:
             lock.seek(0)
             raise StackError(
                 f"this project's stack is running already (process {lock.read().strip()}): stop it first, "
-                "or set MULTITASK_DATA, WEB_PORT and SANDBOX_PORT for a second one"
+                "or set MULTITASK_DATA, WEB_PORT, SANDBOX_PORT and PAYMOB_SANDBOX_PORT for a second one"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -78,12 +99,12 @@ def _lock_file(data: Path) -> TextIO:
 
 @contextmanager
 def _up() -> Iterator[tuple[Local, Programs]]:
-    """Start database, sandbox, worker and web server; stop all of them at the end, whatever happened."""
+    """Start database, sandboxes, worker and web server; stop all of them at the end, whatever happened."""
     data = postgres.data_folder()
-    web_port, sandbox_port = local.ports()
+    ports = local.ports()
     programs = Programs(data / "logs")
     with _database() as url:
-        here = Local(data, web_port, sandbox_port, url, local.keys(data))
+        here = Local(data, ports, url, local.keys(data))
         try:
             _start(here, programs)
             yield here, programs
@@ -133,18 +154,30 @@ def _start(here: Local, programs: Programs) -> None:
     console.say("Applying migrations ...")
     preparations = {name: [*manage, name, "--noinput"] for name in ("migrate", "collectstatic")}
     programs.finish_together(preparations, environment)
-    console.say("Starting the offline Stripe, the worker and the web server ...")
-    programs.start("sandbox", _sandbox_command(here), {**environment, **_webhooks(here)})
+    console.say("Starting the offline Stripe, the offline Paymob, the worker and the web server ...")
+    programs.start("sandbox", _stripe_command(here), {**environment, **_webhooks(here)})
+    signing = {"PAYMOB_SANDBOX_HMAC": here.keys["PAYMOB_HMAC_SECRET"]}
+    programs.start("paymob sandbox", _paymob_command(here), {**environment, **signing})
     programs.await_answer("sandbox", f"{here.sandbox}/_sandbox/health")
-    programs.start("web", local.web_command(here.web_port), environment)
+    programs.await_answer("paymob sandbox", f"{here.paymob}/_sandbox/health")
+    programs.start("web", local.web_command(here.ports.web), environment)
     programs.start("worker", [*manage, "worker"], environment)
     programs.await_answer("web", f"{here.web}/readyz")
 
 
-def _sandbox_command(here: Local) -> list[str]:
+def _stripe_command(here: Local) -> list[str]:
     return [
-        *(sys.executable, "-m", "sandboxes.stripe", "--port", str(here.sandbox_port), "--data", str(here.sandbox_data)),
+        *(sys.executable, "-m", "sandboxes.stripe", "--port", str(here.ports.stripe), "--data", str(here.sandbox_data)),
         *("--settle-after", str(SETTLE_SECONDS), "--payout-after", str(SETTLE_SECONDS)),
+    ]
+
+
+def _paymob_command(here: Local) -> list[str]:
+    hook = f"{here.web}/payments/webhooks/paymob/"
+    return [
+        *(sys.executable, "-m", "sandboxes.paymob", "--port", str(here.ports.paymob), "--data", str(here.paymob_data)),
+        *("--callback-url", hook, "--payout-callback-url", f"{hook}payouts/"),
+        *("--payout-after", str(SETTLE_SECONDS), "--inquiries-per-minute", "0"),
     ]
 
 
@@ -157,12 +190,7 @@ def _webhooks(here: Local) -> dict[str, str]:
     }
 
 
-def _stay(here: Local, programs: Programs, story: Story) -> None:
-    console.title("\nA staff login switches two-step sign-in on, which the back office asks for")
-    login = staff.register(Caller(here.web, check=programs.check), f"staff-{story.mark}")
-    hire = [sys.executable, "manage.py", "staff_role", login.username, "admin"]
-    programs.finish("staff", hire, here.environment())
-    staff.keep(login, here.data)
+def _stay(here: Local, programs: Programs, login: Login, stories: dict[str, Story]) -> None:
     console.say()
     addresses = {
         "Pages": f"{here.web}/",
@@ -170,17 +198,22 @@ def _stay(here: Local, programs: Programs, story: Story) -> None:
         "API": f"{here.web}/docs/",
         "OpenAPI": f"{here.web}/openapi.json",
         "Offline Stripe": f"{here.sandbox}/_sandbox/money",
+        "Offline Paymob": f"{here.paymob}/_sandbox/money",
         "Emails": f"{_shown(here.data / 'emails')}/",
         "Kinds of emails": f"{here.web}/dev/emails/",
         "Logs": f"{_shown(programs.logs)}/",
     }
     for name, address in addresses.items():
-        console.say(f"  {name:<16} {address}")
-    logins = {"Client": story.client, "Freelancer": story.freelancer}
-    named = {role: (person.username, person.password) for role, person in logins.items()}
-    for role, (username, password) in {**named, "Staff": (login.username, login.password)}.items():
-        console.say(f"  {role + ' login':<16} {username}  password {password}")
-    console.say(f"  {'Staff code':<16} make code  (or this key in an authenticator app: {login.key})")
+        console.say(f"  {name:<25} {address}")
+    people = {
+        f"{role}{place} login": person
+        for place, story in stories.items()
+        for role, person in {"Client": story.client, "Freelancer": story.freelancer}.items()
+    }
+    logins = {role: (person.username, person.password) for role, person in people.items()}
+    for role, (username, password) in {**logins, "Staff login": (login.username, login.password)}.items():
+        console.say(f"  {role:<25} {username}  password {password}")
+    console.say(f"  {'Staff code':<25} make code  (or this key in an authenticator app: {login.key})")
     console.say("\nEverything stays up; Ctrl-C stops it.")
     while True:
         programs.check()

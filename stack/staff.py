@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack import console
-from stack.caller import Caller, Form
+from stack.caller import Caller
 from stack.errors import StackError
 
 STEP_SECONDS = 30
@@ -38,19 +38,19 @@ def register(pages: Caller, username: str) -> Login:
     password = secrets.token_urlsafe(12)
     account = {"username": username, "email": f"{username}@example.com", "password": password, "roles": "is_client"}
     # Registering signs in. Signing in could be throttled, since all visitors have the same IP address here.
-    _send(pages, "/register/", "/register/", account)
-    _send(pages, "/security/", "/security/begin/", {"current": password})
+    pages.submit("/register/", account)
+    pages.submit("/security/", {"current": password}, to="/security/begin/")
     shown = re.search(r'<p class="mono" dir="ltr">([a-z2-7 ]+)</p>', pages.page("/security/"))
     if shown is None:
         raise StackError("the page /security/ shows no key for an authenticator app")
     login = Login(username, password, shown[1].replace(" ", "").upper())
     # Each code is accepted once. The previous one is still accepted, so the current one stays usable for signing in.
     began = time.time()
-    page = _send(
-        pages, "/security/", "/security/confirm/", {"otp": code(login.key, began - STEP_SECONDS)}, expect=(200, 422)
-    )
+    earlier = {"otp": code(login.key, began - STEP_SECONDS)}
+    page = pages.submit("/security/", earlier, to="/security/confirm/", expect=(200, 422))
     if "recovery" not in page:
-        _send(pages, "/security/", "/security/confirm/", {"otp": code(login.key, time.time())}, expect=(200,))
+        present = {"otp": code(login.key, time.time())}
+        pages.submit("/security/", present, to="/security/confirm/", expect=(200,))
     return login
 
 
@@ -80,12 +80,3 @@ def code(key: str, at: float) -> str:
     clock = TOTP(base64.b32decode(key + "=" * (-len(key) % 8)))
     clock.time = at
     return f"{clock.token():06d}"
-
-
-def _send(pages: Caller, shown: str, path: str, fields: dict[str, str], *, expect: tuple[int, ...] = (302,)) -> str:
-    """Send the form of the page `shown` to `path`; return the redirect's target or the response body."""
-    token = Form(pages.page(shown)).fields["csrfmiddlewaretoken"]
-    status, answer = pages.form(path, {"csrfmiddlewaretoken": token, **fields})
-    if status not in expect:
-        raise StackError(f"POST {path} answered {status}: {answer[:500]}")
-    return answer

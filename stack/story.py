@@ -1,35 +1,27 @@
-"""The story of one task, from hiring to the payout, played through the public HTTP API only."""
+"""What the stories have in common: people, the work and the comparison at the end, through public HTTP only."""
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
 
 from stack import books, console
-from stack.caller import Answer, Caller, Form
+from stack.caller import Answer, Caller
 from stack.errors import StackError
 from stack.local import Local
 
-PRICE = Decimal("100.00")
-FREELANCER_SHARE = Decimal("85.00")
-PLATFORM_FEE = Decimal("15.00")
-CARD = {
-    "payment_method_data[type]": "card",
-    "payment_method_data[card][number]": "4242424242424242",
-    "payment_method_data[card][exp_month]": "12",
-    "payment_method_data[card][exp_year]": "2034",
-    "payment_method_data[card][cvc]": "123",
-}
+Steps = list[tuple[str, Callable[[], None]]]
 
 
 class StoryError(StackError):
-    """A step of the story failed; the message names it."""
+    """A step of a story failed; the message names it."""
 
 
 @dataclass
 class Person:
-    """A person of the story, with the login that is printed at the end."""
+    """A person of a story, with the login that is printed at the end."""
 
     username: str
     password: str
@@ -38,11 +30,19 @@ class Person:
 
 
 @dataclass
-class Story:
+class Story(ABC):
     """Play the steps in order and keep what later steps need in `seen`.
 
     `check` raises if a program of the stack has ended, so that no step waits for a timeout.
     """
+
+    currency: ClassVar[str]
+    country: ClassVar[str]
+    price: ClassVar[Decimal]
+    share: ClassVar[Decimal]
+    fee: ClassVar[Decimal]
+    task: ClassVar[dict[str, str]]
+    prefix: ClassVar[str] = ""
 
     local: Local
     check: Callable[[], None]
@@ -60,8 +60,8 @@ class Story:
 
     def play(self) -> None:
         """Play every step. Raises StoryError naming the step that failed."""
-        rows, self.gaps_before = books.before_story(self.local)
-        self.fees_before = books.balance(rows, "platform:fees")
+        rows, self.gaps_before = books.before_story(self.local, self._figures)
+        self.fees_before = books.balance(rows, "platform:fees", self.currency)
         for what, gap in self.gaps_before.items():
             console.say(f"Before this story ledger and provider are {gap} apart (minor units): {what}")
         for number, (text, step) in enumerate(self._steps(), start=1):
@@ -72,118 +72,97 @@ class Story:
                 reason = f"the answer lacks {error}" if isinstance(error, KeyError) else error
                 raise StoryError(f"step {number}, {text!r}, failed: {reason}") from error
 
-    def _steps(self) -> list[tuple[str, Callable[[], None]]]:
+    @abstractmethod
+    def _steps(self) -> Steps:
+        """Return what happens, with the line that announces each step."""
+
+    @abstractmethod
+    def _figures(self, local: Local, rows: list[books.Row]) -> list[books.Comparison]:
+        """Return the figures of the provider's record and of the ledger."""
+
+    @abstractmethod
+    def _banked(self) -> int:
+        """Return what the freelancer has received by the provider's own record, in minor units."""
+
+    def _hiring(self) -> Steps:
         return [
             ("The client registers", lambda: self._register(self.client)),
             ("The freelancer registers", lambda: self._register(self.freelancer)),
-            ("The client posts a task for 100.00 USD", self._post_task),
+            (f"The client posts a task for {self.price:,} {self.currency}", self._post_task),
             ("The freelancer applies", self._apply),
             ("The client accepts the application", self._accept),
-            ("The freelancer opens a payout account", self._open_account),
-            ("The freelancer fills in the provider's hosted form", self._onboard),
-            ("The client starts the payment", self._create_intent),
-            ("The client pays with card 4242 4242 4242 4242 on the provider's side", self._pay),
-            ("The webhook confirms: the money is in escrow", self._await_funds),
+        ]
+
+    def _working(self) -> Steps:
+        return [
             ("The freelancer delivers", lambda: self._work(self.freelancer, "deliver", "delivered")),
             ("The client confirms completion", lambda: self._work(self.client, "complete", "completed")),
             ("The client releases the money: 85% to the freelancer, 15% to the platform", self._release),
-            ("The funds settle at the provider and become available", self._await_available),
-            ("The freelancer withdraws everything", self._withdraw),
-            ("The webhook confirms: the payout has arrived", self._await_payout),
-            ("The ledger is compared with the provider's own record", self._compare),
         ]
 
     def _person(self, role: str) -> Person:
         caller = Caller(self.local.web, check=self.check)
-        return Person(f"{role}-{self.mark}", secrets.token_urlsafe(12), caller, role)
+        return Person(f"{self.prefix}{role}-{self.mark}", secrets.token_urlsafe(12), caller, role)
 
     def _register(self, person: Person) -> None:
         roles = {"is_client": person.role == "client", "is_freelancer": person.role == "freelancer"}
         names = {"username": person.username, "email": f"{person.username}@example.com"}
+        place = {"country": self.country, "default_currency": self.currency}
         # Registering signs in. Signing in could be throttled, since all visitors have the same IP address here.
-        account = person.caller.post("/api/auth/register/", {**names, "password": person.password, **roles})
+        account = person.caller.post("/api/auth/register/", {**names, **place, "password": person.password, **roles})
         person.caller.token = account["access"]
 
     def _post_task(self) -> None:
-        task = {"title": "Draw a logo", "description": "A logo for a bakery, as SVG.", "budget": str(PRICE)}
-        self.seen["task"] = self.client.caller.post("/api/tasks/create/", {**task, "currency": "USD"})["id"]
+        task = {**self.task, "budget": str(self.price), "currency": self.currency}
+        self.seen["task"] = self.client.caller.post("/api/tasks/create/", task)["id"]
 
     def _apply(self) -> None:
-        letter = {"cover_letter": "I draw bread well.", "proposed_amount": str(PRICE)}
+        letter = {"cover_letter": "I can begin today.", "proposed_amount": str(self.price)}
         self.seen["application"] = self.freelancer.caller.post(f"/api/tasks/{self.seen['task']}/apply/", letter)["id"]
 
     def _accept(self) -> None:
         path = f"/api/tasks/applications/{self.seen['application']}/accept/"
-        _must("the application", self.client.caller.post(path), status="accepted")
+        must("the application", self.client.caller.post(path), status="accepted")
 
-    def _open_account(self) -> None:
-        account = self.freelancer.caller.post("/payments/connect/create/")
-        self.seen["account"] = account["provider_account_id"]
-        link = self.freelancer.caller.post("/payments/connect/onboarding/")
-        self.seen["onboarding"] = link["url"]
-
-    def _onboard(self) -> None:
-        """Read the page, send its form with the example values, and wait until the account is known."""
-        address = urlsplit(self.seen["onboarding"])
-        provider = Caller(f"{address.scheme}://{address.netloc}", check=self.check)
-        path = f"{address.path}?{address.query}" if address.query else address.path
-        form = Form(provider.page(path))
-        status, leads_to = provider.form(path, form.fields)
-        if status not in (302, 303):
-            raise StackError(f"the form was not accepted: {leads_to[:500]}")
-        console.say(f"     the provider leads back to {leads_to}")
-        self.freelancer.caller.until(
-            "/payments/connect/status/",
-            lambda account: account.get("payouts_enabled") is True,
-            wanted="payouts enabled",
-        )
-
-    def _create_intent(self) -> None:
+    def _create_intent(self) -> Answer:
+        """Ask to pay, twice: the second request returns the same payment."""
         body = {"application_id": self.seen["application"]}
         intent = self.client.caller.post("/payments/intents/create/", body, key=f"story-{self.mark}-intent")
-        _must("the intent", intent, amount=PRICE, platform_fee=PLATFORM_FEE, freelancer_amount=FREELANCER_SHARE)
+        must("the intent", intent, amount=self.price, platform_fee=self.fee, freelancer_amount=self.share)
         again = self.client.caller.post("/payments/intents/create/", body)
-        _must("the intent asked for again", again, payment_intent_id=intent["payment_intent_id"], existing=True)
-        self.seen.update({name: intent[name] for name in ("client_secret", "publishable_key", "payment_intent_id")})
+        must("the intent asked for again", again, payment_intent_id=intent["payment_intent_id"], existing=True)
         self.seen["escrow"] = intent["escrow_id"]
-
-    def _pay(self) -> None:
-        """Confirm the intent as the page's script does: with the publishable key, and the card never touches us."""
-        page = Caller(self.local.sandbox, token=self.seen["publishable_key"], check=self.check)
-        fields = {**CARD, "client_secret": self.seen["client_secret"]}
-        status, text = page.form(f"/v1/payment_intents/{self.seen['payment_intent_id']}/confirm", fields)
-        if status != 200 or '"succeeded"' not in text:
-            raise StackError(f"the payment did not succeed: {status} {text[:500]}")
+        return intent
 
     def _await_funds(self) -> None:
         escrow = self.client.caller.until(
             f"/payments/escrow/{self.seen['escrow']}/", lambda answer: answer["status"] == "funded", wanted="funded"
         )
-        _must("the escrow", escrow, total_amount=PRICE, platform_fee_amount=PLATFORM_FEE)
+        must("the escrow", escrow, total_amount=self.price, platform_fee_amount=self.fee)
         self._wallets()
 
     def _work(self, person: Person, action: str, status: str) -> None:
-        _must("the task", person.caller.post(f"/api/tasks/{self.seen['task']}/{action}/"), status=status)
+        must("the task", person.caller.post(f"/api/tasks/{self.seen['task']}/{action}/"), status=status)
 
     def _release(self) -> None:
         path = f"/payments/escrow/{self.seen['escrow']}/release/"
         escrow = self.client.caller.post(path, key=f"story-{self.mark}-release")["escrow"]
-        _must("the escrow", escrow, status="released", freelancer_amount=FREELANCER_SHARE)
+        must("the escrow", escrow, status="released", freelancer_amount=self.share)
         self._wallets()
 
     def _await_available(self) -> None:
         self.freelancer.caller.until(
             "/payments/wallet/",
-            lambda wallet: Decimal(wallet["available_balance"]) == FREELANCER_SHARE,
-            wanted=f"{FREELANCER_SHARE} available",
+            lambda wallet: Decimal(wallet["available_balance"]) == self.share,
+            wanted=f"{self.share} available",
         )
         self._wallets()
 
     def _withdraw(self) -> None:
-        body = {"amount": str(FREELANCER_SHARE), "currency": "USD"}
+        body = {"amount": str(self.share), "currency": self.currency}
         answer = self.freelancer.caller.post("/payments/withdrawals/create/", body, key=f"story-{self.mark}-withdraw")
         self.seen["withdrawal"] = answer["withdrawal"]["withdrawal_id"]
-        _must("the withdrawal", answer["withdrawal"], amount=FREELANCER_SHARE)
+        must("the withdrawal", answer["withdrawal"], amount=self.share)
 
     def _await_payout(self) -> None:
         self.freelancer.caller.until(
@@ -195,18 +174,27 @@ class Story:
 
     def _compare(self) -> None:
         """Print the trial balance, and compare it with the provider's record: sums, and this story's figures."""
-        rows, found = books.await_equality(self.local, self.gaps_before)
+        rows, found = books.await_equality(self.local, self._figures, self.gaps_before)
         self.verdict = "books as far apart as before" if any(one.gap for one in found) else "books equal"
         console.say("     trial balance (minor units)")
         for row in rows:
-            if row.balance or ":" not in row.account.removeprefix("escrow:"):
+            is_own = row.currency == self.currency
+            if is_own and (row.balance or ":" not in row.account.removeprefix("escrow:")):
                 console.say(f"       {row.account:<40} {row.currency} {row.balance:>12}")
         for one in found:
             console.say(f"     {one.what}: {one.ledger} in the ledger, {one.sandbox} at the provider")
-        banked = books.sandbox_money(self.local)["bank_deposits"].get(self.seen["account"], {}).get("usd", 0)
-        earned = books.balance(rows, "platform:fees") - self.fees_before
-        _equal("the freelancer's bank", Decimal(banked).scaleb(-2), FREELANCER_SHARE)
-        _equal("the platform's fees of this task", Decimal(earned).scaleb(-2), PLATFORM_FEE)
+        earned = books.balance(rows, "platform:fees", self.currency) - self.fees_before
+        self._equal(f"the freelancer's {self._destination()}", self._banked(), self.share)
+        self._equal("the platform's fees of this task", earned, self.fee)
+
+    def _destination(self) -> str:
+        return "bank"
+
+    def _equal(self, what: str, found_minor: int, wanted: Decimal) -> None:
+        found = Decimal(found_minor).scaleb(-2)
+        console.say(f"     {what}: {found} {self.currency}")
+        if found != wanted:
+            raise StackError(f"{what} should have {wanted} {self.currency} and has {found}")
 
     def _wallets(self) -> None:
         for person in (self.client, self.freelancer):
@@ -217,15 +205,9 @@ class Story:
             console.say(f"       {person.role:<10} {shown}  {totals} {wallet['currency']}")
 
 
-def _must(what: str, answer: Answer, **wanted: object) -> None:
+def must(what: str, answer: Answer, **wanted: Any) -> None:
     """Compare fields of a response with the expected values; amounts are compared as numbers."""
     for name, value in wanted.items():
         shown = Decimal(answer[name]) if isinstance(value, Decimal) else answer[name]
         if shown != value:
             raise StackError(f"{what} shows {name} {answer[name]!r} instead of {value!s}")
-
-
-def _equal(what: str, found: Decimal, wanted: Decimal) -> None:
-    console.say(f"     {what}: {found} USD")
-    if found != wanted:
-        raise StackError(f"{what} should have {wanted} USD and has {found}")

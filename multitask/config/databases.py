@@ -12,6 +12,7 @@ def databases(environment: Environment, root: Path) -> dict[str, Any]:
     url = environment.database_url or _embedded_url(environment.data_folder(root))
     settings = _from_url(url)
     settings["OPTIONS"]["pool"] = {"min_size": 1, "max_size": environment.database_pool_size, "timeout": 10}
+    settings["PREPARE"] = environment.database_prepare
     return {"default": settings}
 
 

@@ -56,6 +56,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "multitask.web.api.middleware.RequestContextMiddleware",
+    "multitask.web.page_middleware.PageMiddleware",
+]
+# Requests to the API that carry an access token skip these.
+PAGE_MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -67,6 +71,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
 ]
+# Django looks for the middleware of sessions, users, messages, framing and CSRF in MIDDLEWARE alone.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410", "security.W002", "security.W003"]
 
 vars().update(cors_settings(ENV, MIDDLEWARE))
 
@@ -118,6 +124,8 @@ STORAGES = {
 # Outside production, static files are served from the source folders without `collectstatic`.
 WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# Evidence about a chargeback: a file of 4.5 MB, with the rest of its form. Files stay in memory, never on the disk.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 SESSION_COOKIE_NAME = "sessionid"
 WEB_SERVER = ServerSettings(
     threads=ENV.web_threads,
@@ -199,16 +207,51 @@ STRIPE_API_BASE = ENV.stripe_api_base
 STRIPE_PLATFORM_COUNTRY = ENV.stripe_platform_country
 # The dotted path of a function that creates the HTTP session of the SDK, for the simulation; empty for the default.
 STRIPE_SESSION = ""
+PAYMOB_SECRET_KEY = ENV.paymob_secret_key.get_secret_value()
+PAYMOB_PUBLIC_KEY = ENV.paymob_public_key
+PAYMOB_HMAC_SECRET = ENV.paymob_hmac_secret.get_secret_value()
+PAYMOB_INTEGRATION_IDS = ENV.paymob_integration_ids
+PAYMOB_API_KEY = ENV.paymob_api_key.get_secret_value()
+PAYMOB_API_BASE = ENV.paymob_api_base
+PAYMOB_PAYOUT_BASE = ENV.paymob_payout_base
+PAYMOB_PAYOUT_CLIENT_ID = ENV.paymob_payout_client_id
+PAYMOB_PAYOUT_CLIENT_SECRET = ENV.paymob_payout_client_secret.get_secret_value()
+PAYMOB_PAYOUT_USERNAME = ENV.paymob_payout_username
+PAYMOB_INQUIRIES_PER_MINUTE = ENV.paymob_inquiries_per_minute
+PAYMOB_PAYOUT_PASSWORD = ENV.paymob_payout_password.get_secret_value()
+# As STRIPE_SESSION.
+PAYMOB_SESSION = ""
 
 # Timeouts of calls to a provider, in seconds: shorter in requests, where a user waits, than in jobs.
 PROVIDER_REQUEST_TIMEOUT = ENV.provider_request_timeout
 PROVIDER_JOB_TIMEOUT = ENV.provider_job_timeout
 PROVIDER_REQUESTS_AT_ONCE = ENV.provider_requests_at_once
+WORKER_OPERATIONS_AT_ONCE = ENV.worker_operations_at_once
 
 PLATFORM_FEE_PERCENTAGE = ENV.platform_fee_percentage
 AUTO_RELEASE_DAYS = ENV.auto_release_days
 REFUND_ANSWER_DAYS = ENV.refund_answer_days
+UNFUNDED_REMINDER_DAYS = ENV.unfunded_reminder_days
+UNFUNDED_LAST_REMINDER_DAYS = ENV.unfunded_last_reminder_days
+UNFUNDED_CANCEL_DAYS = ENV.unfunded_cancel_days
+BOOKS_FULL_PROOF_DAYS = ENV.books_full_proof_days
+BOOKS_REREAD_DAYS = ENV.books_reread_days
 SECOND_PERSON_ABOVE_MINOR = ENV.second_person_above_minor
+PAYOUT_FEE_RESERVE_MINOR = ENV.payout_fee_reserve_minor
+PAYOUT_FEE_RESERVE_BASIS_POINTS = ENV.payout_fee_reserve_basis_points
+RECEIVABLE_LIMIT_MINOR = ENV.receivable_limit_minor
+
+# How long is kept what has an end; see `web/api/retention.py`.
+RETENTION_FAILED_JOB_DAYS = ENV.retention_failed_job_days
+RETENTION_WEBHOOK_PAYLOAD_DAYS = ENV.retention_webhook_payload_days
+RETENTION_WEBHOOK_DAYS = ENV.retention_webhook_days
+RETENTION_NOTICE_DAYS = ENV.retention_notice_days
+
+PROOF_SIGNING_KEY = ENV.proof_signing_key.get_secret_value()
+PROOF_OLD_PUBLIC_KEYS = ENV.proof_old_public_keys
+
+DESTINATION_KEYS = ENV.destination_keys.get_secret_value().split()
+DESTINATION_COOL_DOWN_HOURS = ENV.destination_cool_down_hours
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 PROCRASTINATE_IMPORT_PATHS = ["multitask.jobs"]

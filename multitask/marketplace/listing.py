@@ -1,12 +1,17 @@
 """Tasks and applications for lists and single pages; reads only."""
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from multitask.database import search as words
 from multitask.marketplace import access
 from multitask.marketplace.errors import ApplicationNotFound, TaskNotFound
 from multitask.marketplace.models import Application, Task, TaskQuerySet
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.payments.models import PayeeIdentity, PayoutDestination
+from multitask.payments.payouts import onboarding
+from multitask.payments.reads import waiting_payouts
+from multitask.text import folding
 from multitask.users.actor import Actor
 
 
@@ -19,11 +24,14 @@ def task(actor: Actor, *, task_id: int) -> Task:
 
 
 def tasks(actor: Actor, *, status: TaskStatus | None = None, search: str = "") -> QuerySet[Task]:
-    """Select all tasks that the actor may see, newest first."""
-    rows = access.visible_tasks(actor)
+    """Select all tasks that the actor may see, newest first.
+
+    `search` selects those with words that begin with all of its words, at most the newest `MOST_FOUND`.
+    """
+    rows = _with_status(access.visible_tasks(actor), status)
     if search:
-        rows = rows.filter(Q(title__icontains=search) | Q(description__icontains=search))
-    return _listed(_with_status(rows, status))
+        rows = Task.objects.filter(pk__in=words.newest(rows, folding.query(search)))
+    return _listed(rows)
 
 
 def own_tasks(actor: Actor, *, status: TaskStatus | None = None) -> QuerySet[Task]:
@@ -58,6 +66,23 @@ def applications_count(listed: Task) -> int:
     return int(vars(listed)["applications_count"])
 
 
+def missing_for_payout(listed: Application) -> str:
+    """Return what the freelancer of an application from one of these queries lacks to be paid out, or "".
+
+    `no_account`: there is no payout account that can be used; `no_bank_in_currency`: it has no bank account in the
+    task's currency. Where the platform pays out itself, `identity_missing` or `destination_missing`. The money of the
+    task would wait for it.
+    """
+    if waiting_payouts.is_on_platform(listed.task.currency):
+        if not vars(listed)["has_identity"]:
+            return "identity_missing"
+        return "" if vars(listed)["has_destination"] else "destination_missing"
+    currencies = vars(listed)["payout_currencies"]
+    if currencies is None:
+        return "no_account"
+    return "" if listed.task.currency in currencies else "no_bank_in_currency"
+
+
 def _with_status(rows: TaskQuerySet, status: TaskStatus | None) -> TaskQuerySet:
     return rows if status is None else rows.in_status(status)
 
@@ -80,4 +105,13 @@ def _listed(rows: TaskQuerySet) -> QuerySet[Task]:
 
 
 def _shown(rows: QuerySet[Application]) -> QuerySet[Application]:
-    return rows.select_related("task", "freelancer").order_by("-pk")
+    account = onboarding.usable_accounts().filter(user_id=OuterRef("freelancer_id"))
+    banks = Subquery(account.values("bank_currencies")[:1])
+    identities = PayeeIdentity.objects.filter(user_id=OuterRef("freelancer_id"), replaced_at=None)
+    places = PayoutDestination.objects.filter(
+        user_id=OuterRef("freelancer_id"), currency=OuterRef("task__currency"), retired_at=None
+    )
+    shown = rows.select_related("task", "freelancer").annotate(
+        payout_currencies=banks, has_identity=Exists(identities), has_destination=Exists(places)
+    )
+    return shown.order_by("-pk")

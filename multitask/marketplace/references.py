@@ -4,16 +4,16 @@ from typing import Final
 
 from multitask.payments.models import Agreement
 
-_PREFIX: Final = "task:"
+PREFIX: Final = "task:"
 
 
 def of_task(task_id: int) -> str:
     """Return the reference of a task's agreement."""
-    return f"{_PREFIX}{task_id}"
+    return f"{PREFIX}{task_id}"
 
 
 def task_id(agreement: Agreement) -> int | None:
     """Return the id of an agreement's task, without a query; None for an agreement that was not opened for a task."""
-    prefix, number = agreement.reference[: len(_PREFIX)], agreement.reference[len(_PREFIX) :]
-    is_task = prefix == _PREFIX and number.isascii() and number.isdecimal() and len(number) < 20
+    prefix, number = agreement.reference[: len(PREFIX)], agreement.reference[len(PREFIX) :]
+    is_task = prefix == PREFIX and number.isascii() and number.isdecimal() and len(number) < 20
     return int(number) if is_task else None

@@ -26,7 +26,10 @@ class TaskStateConflict(TaskError):
 
 
 def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Start the work, as the assigned freelancer. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
+    """Start the work, as the assigned freelancer.
+
+    Raises TaskNotFound, NotYourPart, TaskStateConflict or EscrowFrozen.
+    """
     task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):
         raise NotYourPart("Only the assigned freelancer can start the task.")
@@ -36,7 +39,7 @@ def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
 def deliver(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Deliver the work, as the assigned freelancer.
 
-    Raises TaskNotFound, NotYourPart, TaskStateConflict, NotFunded or WrongState.
+    Raises TaskNotFound, NotYourPart, TaskStateConflict, NotFunded, WrongState or EscrowFrozen.
     """
     task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):
@@ -45,7 +48,10 @@ def deliver(*, actor: Actor, now: datetime, task_id: int) -> Task:
 
 
 def complete(*, actor: Actor, now: datetime, task_id: int) -> Task:
-    """Confirm delivered work, as the task's client. Raises TaskNotFound, NotYourPart or TaskStateConflict."""
+    """Confirm delivered work, as the task's client.
+
+    Raises TaskNotFound, NotYourPart, TaskStateConflict or EscrowFrozen.
+    """
     task = access.visible_task(actor, task_id)
     if not actor.is_user(task.client_id):
         raise NotYourPart("Only the task's client can confirm that it is complete.")

@@ -17,5 +17,5 @@ class PaymentsConfig(AppConfig):
         from multitask.payments.operations import engine
 
         engine.install(operation_handlers.HANDLERS)
-        approvals.install(operation_handlers.CARRIERS)
+        approvals.install(operation_handlers.CARRIERS, operation_handlers.SUBJECT_CARRIERS)
         invariants.register()

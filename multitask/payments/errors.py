@@ -77,6 +77,20 @@ class EscrowFrozen(PaymentError):
     message = "The cardholder's bank has contested this payment; the money stays where it is."
 
 
+class EvidenceClosed(PaymentError):
+    """The evidence about a chargeback was submitted, its deadline has passed or the chargeback is closed."""
+
+    code = "evidence_closed"
+    message = "The evidence can no longer be changed: it was submitted, or the chargeback is over."
+
+
+class FileRefused(PaymentError):
+    """The file is empty, too large, or neither a PDF nor a JPEG nor a PNG."""
+
+    code = "file_refused"
+    message = "The file has to be a PDF, a JPEG or a PNG of at most 5 MB."
+
+
 class RefundInProgress(PaymentError):
     """A refund of this escrow is requested or pending."""
 
@@ -103,6 +117,13 @@ class CurrencyUnsupported(PaymentError):
 
     code = "currency_unsupported"
     message = "Payments in this currency are not possible here."
+
+
+class CountryUnsupported(PaymentError):
+    """The provider holds no accounts in this country, or cannot pay to it."""
+
+    code = "country_unsupported"
+    message = "Payouts to this country are not possible here."
 
 
 class AmountTooPrecise(PaymentError):
@@ -140,6 +161,13 @@ class NoBankInCurrency(PaymentError):
     message = "Your payout account has no bank account in this currency."
 
 
+class WithdrawalLeft(PaymentError):
+    """The payout is on its way to the bank or was paid, so it cannot be cancelled."""
+
+    code = "withdrawal_left"
+    message = "The money has left for your bank already, so the withdrawal cannot be cancelled."
+
+
 class OnboardingIncomplete(PaymentError):
     """The freelancer's connected account cannot receive transfers or payouts yet."""
 
@@ -152,6 +180,27 @@ class AccountExists(PaymentError):
 
     code = "account_exists"
     message = "You have a payout account already."
+
+
+class AccountEnded(PaymentError):
+    """The connected account was closed or rejected for good; the user can open a new one."""
+
+    code = "account_ended"
+    message = "Your payout account has ended for good. Open a new one."
+
+
+class AccountInUse(PaymentError):
+    """The connected account was paid to, so its country and currency cannot be chosen anew."""
+
+    code = "account_in_use"
+    message = "Money was paid to your payout account already, so it cannot be replaced."
+
+
+class FundsInFormerAccount(PaymentError):
+    """A part of the available balance still lies in an account that another one has replaced."""
+
+    code = "funds_in_former_account"
+    message = "Some of your balance is still on its way from your former payout account. Withdraw less, or wait."
 
 
 class NoAccount(PaymentError):
@@ -190,6 +239,55 @@ class TooManyRequests(PaymentError):
         """Store how long to wait."""
         super().__init__()
         self.retry_after = retry_after
+
+
+class PayeeNotReady(PaymentError):
+    """Something is missing before a payee of a platform route can be paid; the code says what."""
+
+    code = "payee_not_ready"
+    message = "Something is missing before you can be paid."
+
+
+class IdentityMissing(PayeeNotReady):
+    """The payee has not said who they are."""
+
+    code = "identity_missing"
+    message = "Give your legal name and national ID number first."
+
+
+class IdentityUnconfirmed(PayeeNotReady):
+    """Support has not confirmed the payee's identity yet."""
+
+    code = "identity_unconfirmed"
+    message = "Our support has not confirmed your identity yet."
+
+
+class IdentityRejected(PayeeNotReady):
+    """Support has rejected the payee's identity."""
+
+    code = "identity_rejected"
+    message = "Your identity was rejected; correct it first."
+
+
+class DestinationMissing(PayeeNotReady):
+    """The payee has no payout destination in this currency."""
+
+    code = "destination_missing"
+    message = "Add a payout destination first."
+
+
+class PayoutUnexplained(PaymentError):
+    """An earlier withdrawal of the payee was paid after its money was given back; finance has to explain it first."""
+
+    code = "payout_unexplained"
+    message = "We have to check an earlier withdrawal of yours first; our support will contact you."
+
+
+class ReferenceUsed(PaymentError):
+    """A settlement or top-up with this reference is recorded already."""
+
+    code = "reference_used"
+    message = "This reference is recorded already."
 
 
 class KeyReused(PaymentError):

@@ -23,6 +23,7 @@ class EscrowState(StrEnum):
     RELEASED = "released"
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
+    CHARGED_BACK = "charged_back"  # the cardholder's bank took all that was left
 
 
 class PaymentState(StrEnum):
@@ -47,6 +48,7 @@ class WithdrawalState(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # by its owner, or at the provider, before the money left
 
 
 class OperationState(StrEnum):
@@ -57,9 +59,29 @@ class OperationState(StrEnum):
     FAILED = "failed"
 
 
+class ReversalState(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class LineState(StrEnum):
+    NEW = "new"  # stored, not compared with the ledger yet
+    MATCHED = "matched"
+    IN_FLIGHT = "in_flight"  # its object is known and not decided yet
+    OPEN = "open"  # in suspense
+    EXPLAINED = "explained"  # by finance staff
+
+
 class DisputeState(StrEnum):
     OPEN = "open"
     SETTLED = "settled"
+
+
+class IdentityState(StrEnum):
+    SUBMITTED = "submitted"  # by its owner; staff has not decided
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
 
 
 class HistoryStatus(StrEnum):
@@ -93,9 +115,10 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     },
     _E: {
         _E.PENDING_PAYMENT: frozenset({_E.FUNDED, _E.CANCELLED}),
-        _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED}),
-        _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED}),
+        _E.FUNDED: frozenset({_E.DISPUTED, _E.RELEASED, _E.REFUNDED, _E.CHARGED_BACK}),
+        _E.DISPUTED: frozenset({_E.FUNDED, _E.RELEASED, _E.REFUNDED, _E.CHARGED_BACK}),
         _E.RELEASED: frozenset(),
+        _E.CHARGED_BACK: frozenset({_E.FUNDED}),  # a chargeback that was lost is won later
         _E.REFUNDED: frozenset({_E.FUNDED}),  # only when the bank returns a paid refund
         _E.CANCELLED: frozenset(),
     },
@@ -115,10 +138,11 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
         _R.WITHDRAWN: frozenset(),
     },
     _W: {
-        _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED}),
-        _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED}),
+        _W.PENDING: frozenset({_W.PROCESSING, _W.COMPLETED, _W.FAILED, _W.CANCELLED}),
+        _W.PROCESSING: frozenset({_W.COMPLETED, _W.FAILED, _W.CANCELLED}),
         _W.COMPLETED: frozenset({_W.FAILED}),  # the bank may return a payout that was reported as paid
         _W.FAILED: frozenset(),
+        _W.CANCELLED: frozenset(),
     },
     _O: {
         _O.PENDING: frozenset({_O.SENT, _O.SUCCEEDED, _O.FAILED}),
@@ -127,18 +151,37 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
         _O.SUCCEEDED: frozenset(),
         _O.FAILED: frozenset(),
     },
+    ReversalState: {
+        ReversalState.PENDING: frozenset({ReversalState.SUCCEEDED, ReversalState.FAILED}),
+        ReversalState.SUCCEEDED: frozenset(),
+        ReversalState.FAILED: frozenset({ReversalState.PENDING}),  # staff retries it
+    },
+    LineState: {
+        LineState.NEW: frozenset({LineState.MATCHED, LineState.IN_FLIGHT, LineState.OPEN}),
+        LineState.IN_FLIGHT: frozenset({LineState.MATCHED, LineState.OPEN}),
+        LineState.OPEN: frozenset({LineState.MATCHED, LineState.IN_FLIGHT, LineState.EXPLAINED}),
+        LineState.MATCHED: frozenset({LineState.IN_FLIGHT, LineState.OPEN}),  # a later line of its source came
+        LineState.EXPLAINED: frozenset({LineState.OPEN}),  # a posting came for it after all
+    },
     _D: {
         _D.OPEN: frozenset({_D.SETTLED}),
         _D.SETTLED: frozenset(),
+    },
+    IdentityState: {
+        IdentityState.SUBMITTED: frozenset({IdentityState.CONFIRMED, IdentityState.REJECTED}),
+        IdentityState.CONFIRMED: frozenset({IdentityState.REJECTED}),  # staff learns later that it is not theirs
+        IdentityState.REJECTED: frozenset(),  # its owner submits another one
     },
 }
 
 CLOSED_MILESTONES = frozenset({_M.COMPLETED, _M.CANCELLED})
 NOT_STARTED = frozenset({_M.AGREED, _M.FUNDED})
 OPEN_OPERATIONS = frozenset({_O.PENDING, _O.SENT, _O.UNKNOWN})
+OPEN_WITHDRAWALS = frozenset({_W.PENDING, _W.PROCESSING})
 OPEN_REFUNDS = frozenset({_R.REQUESTED, _R.PENDING})
+OPEN_WITHDRAWALS = frozenset({_W.PENDING, _W.PROCESSING})
 HOLDING_ESCROWS = frozenset({_E.FUNDED, _E.DISPUTED})
-CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED})
+CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED, _E.CHARGED_BACK})
 
 
 def may(current: StrEnum, wanted: StrEnum) -> bool:

@@ -17,5 +17,5 @@ class ProvidersConfig(AppConfig):
         from multitask.payments.operations import engine
         from multitask.providers.checks import check_routes
 
-        engine.connect(providers.get)
+        engine.connect(providers.get, providers.every)
         checks.register(check_routes, checks.Tags.compatibility)

@@ -24,6 +24,8 @@ FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 # How long a request waits for its turn to call; a job waits for as long as it takes.
 TURN_SECONDS: Final = 1.0
+# The code of a call that was not made since no connection was: nothing was sent, and the provider does not answer.
+NOT_CONNECTED: Final = "not_connected"
 
 CALLS = Counter("multitask_provider_calls_total", "Calls to payment providers by outcome.", ["provider", "outcome"])
 SECONDS = Histogram("multitask_provider_call_seconds", "Duration of calls to payment providers.", ["provider"])
@@ -178,4 +180,6 @@ def _outcome(error: ProviderError) -> str:
         return "answered_from_memory" if error.replayed else "unanswered"
     if isinstance(error, Unavailable) and error.code == "sent_too_late":
         return "abandoned"
+    if isinstance(error, Unavailable) and error.code == NOT_CONNECTED:
+        return "unanswered"
     return "unavailable" if isinstance(error, Unavailable) else "refused"

@@ -26,6 +26,8 @@ class Power(StrEnum):
     REFUND = "refund"
     SETTLE_DISPUTE = "settle_dispute"
     ADJUST = "adjust"
+    ANSWER_CHARGEBACK = "answer_chargeback"
+    CONFIRM_IDENTITY = "confirm_identity"
     MANAGE_USERS = "manage_users"
 
 
@@ -45,7 +47,7 @@ _FINANCE = frozenset(Power) - {Power.MANAGE_USERS}
 POWERS: dict[Role, frozenset[Power]] = {
     Role.CLIENT: frozenset(),
     Role.FREELANCER: frozenset(),
-    Role.SUPPORT: frozenset({Power.READ_ANY}),
+    Role.SUPPORT: frozenset({Power.READ_ANY, Power.CONFIRM_IDENTITY}),
     Role.FINANCE: _FINANCE,
     Role.ADMIN: frozenset(Power),
     Role.SYSTEM: frozenset(Power),

@@ -9,11 +9,13 @@ not see the successor that a rotation inserts at the same moment. The order of l
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Final
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import QuerySet, Subquery
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from multitask.database import transactional
+from multitask.database import Statement, purging, transactional
 from multitask.users.errors import UserError
 from multitask.users.models import RefreshToken, User
 
@@ -87,16 +89,25 @@ def end_all(*, user_id: int, now: datetime) -> None:
         TOTPDevice.objects.filter(user_id=user_id, confirmed=False).delete()
 
 
+_USER_COLUMNS: Final = tuple(field.attname for field in User._meta.concrete_fields)
+_USER: Final = Statement(f"""
+SELECT {", ".join(_USER_COLUMNS)} FROM users_user
+ WHERE id = %(user)s AND is_active AND EXISTS (
+       SELECT FROM users_refreshtoken
+        WHERE family = %(family)s AND user_id = users_user.id AND revoked_at IS NULL)
+""")  # noqa: S608 - the names of our own columns
+
+
 def user_of(*, user_id: int, family: uuid.UUID) -> User | None:
     """Read the active user of a session that has not been ended, in one statement."""
-    live = RefreshToken.objects.filter(family=family, user_id=OuterRef("pk"), revoked_at=None)
-    return User.objects.filter(Exists(live), pk=user_id, is_active=True).first()
+    for row in _USER.rows({"user": user_id, "family": family}):
+        return User.from_db(DEFAULT_DB_ALIAS, _USER_COLUMNS, row)
+    return None
 
 
 def purge(*, now: datetime) -> int:
     """Delete expired tokens; return how many."""
-    deleted, _ = RefreshToken.objects.filter(expires_at__lt=now).delete()
-    return deleted
+    return purging.delete(RefreshToken.objects.filter(expires_at__lt=now))
 
 
 def _locked(user_id: int) -> User | None:

@@ -18,6 +18,7 @@ from typing import Final
 
 from django.db.models import Q
 
+from multitask.database import purging
 from multitask.users import names
 from multitask.users.errors import UserError
 from multitask.users.models import LoginAttempt
@@ -110,8 +111,7 @@ def _exact(ip: str | None) -> str | None:
 
 def purge(*, now: datetime) -> int:
     """Delete attempts that are older than a month; return how many."""
-    deleted, _ = LoginAttempt.objects.filter(attempted_at__lt=now - KEEP).delete()
-    return deleted
+    return purging.delete(LoginAttempt.objects.filter(attempted_at__lt=now - KEEP))
 
 
 def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:

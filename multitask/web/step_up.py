@@ -12,6 +12,7 @@ from django.utils import timezone
 from multitask.users import second_factor, sessions
 from multitask.users.actor import Assurance
 from multitask.users.models import User
+from multitask.users.owner_proof import OwnerProof
 
 PROVED_AT = "second_factor_proved_at"
 PROVED_BY = "second_factor_proved_by"
@@ -33,6 +34,11 @@ def proved_at(request: HttpRequest) -> datetime | None:
 def require_fresh(request: HttpRequest, user: User, now: datetime) -> None:
     """Require a recent verification, from the request's token or else its session. Raises ProofNeeded."""
     second_factor.require_fresh(user_id=user.pk, proved_at=_proved_at(request), now=now)
+
+
+def owner_proof(request: HttpRequest, password: str = "") -> OwnerProof:
+    """Return what a request brings to prove that its user is the owner; `password` was entered for this change."""
+    return OwnerProof(proved_at=_proved_at(request), password=password)
 
 
 def staff_assurance(request: HttpRequest, user: User) -> Assurance:

@@ -9,3 +9,10 @@ class WebhooksConfig(AppConfig):
     name = "multitask.webhooks"
     label = "webhooks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let the checks of the books read the providers' statements."""
+        from multitask.ledger import checks
+        from multitask.webhooks import statement
+
+        checks.register_reader(statement.read_for_checks)

@@ -7,22 +7,30 @@ from typing import Any
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
-from multitask.payments.escrow import refund_outcomes
-from multitask.payments.funding import payment_results, saved_methods
-from multitask.payments.losses import chargebacks
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
+from multitask.payments.escrow import refund_payouts
+from multitask.payments.funding import customers, payment_results, saved_methods
+from multitask.payments.losses import adjustments, chargebacks, fraud_warnings, outside_refunds
+from multitask.payments.operations import references
+from multitask.payments.payouts import availability, onboarding, outside_payouts, reversals
 from multitask.payments.provider import (
     Collects,
+    Disburses,
     Disputes,
     HoldsAccounts,
+    PaymentState,
+    PayoutState,
     PaysOut,
     Provider,
     Refunds,
     SavesMethods,
     Subject,
     Transfers,
+    TransferState,
+    Unknown,
     supporting,
+    supports,
 )
+from multitask.payments.provider.errors import PAID_BY_UNNAMED
 from multitask.webhooks.models import IncomingEvent
 
 
@@ -51,14 +59,30 @@ def refresh(event: IncomingEvent, *, now: datetime) -> None:
     Raises NotOurs, UnknownObject for an object of ours that is not known yet, and the provider's errors.
     """
     provider = providers.get(event.provider)
+    apply(event, provider, _ROUTES[Subject(event.subject)].read(provider, event), now=now)
+
+
+def apply(event: IncomingEvent, provider: Provider, state: Any, *, now: datetime) -> None:
+    """Apply the state of the event's object, which was read. Raises NotOurs, or UnknownObject."""
     route = _ROUTES[Subject(event.subject)]
-    state = route.read(provider, event)
     try:
         route.confirm(event.provider, state, now)
     except UnknownObject:
         if route.is_ours(provider, state):
             raise
         raise NotOurs("The object carries no reference of ours.", is_suspicious=route.is_about_account) from None
+
+
+def _read_payment(provider: Provider, event: IncomingEvent) -> PaymentState:
+    """Read a payment. Where its last try did not pay, read the try of which we know that it did."""
+    collects = supporting(provider, Collects)
+    try:
+        return collects.read_payment(event.object_id)
+    except Unknown as error:
+        named = payment_results.paid_try(provider.name, event.object_id) if error.code == PAID_BY_UNNAMED else ""
+        if not named or named == event.object_id:
+            raise
+        return collects.read_payment(named)
 
 
 def _has_reference(_: Provider, state: Any) -> bool:
@@ -77,10 +101,39 @@ def _never(_: Provider, __: Any) -> bool:
     return False
 
 
+def _confirm_payment(provider: str, state: PaymentState, now: datetime) -> None:
+    payment_results.confirm(provider, state, now)
+    if not providers.get(provider).capabilities.honours_keys:
+        # There refunds have no events of their own: what the total shows beyond ours was made by others.
+        outside_refunds.confirm_total(provider, state, now)
+
+
+def _read_payout(provider: Provider, event: IncomingEvent) -> PayoutState:
+    """Read a payout from a payee's account, or one from the platform's budget."""
+    if event.account_id or not supports(provider, Disburses):
+        payouts = supporting(provider, PaysOut)
+        return payouts.read_payout(account_id=event.account_id, payout_id=event.object_id)
+    return supporting(provider, Disburses).read_disbursement(event.object_id)
+
+
+def _confirm_payout(provider: str, state: PayoutState, now: datetime) -> None:
+    if state.account_id:
+        outside_payouts.confirm(provider, state, now)
+    else:
+        refund_payouts.confirm(provider, state, now)
+
+
+def _confirm_transfer(provider: str, state: TransferState, now: datetime) -> None:
+    if references.subject_of(state.reference, adjustments.TRANSFER_ADJUSTMENT):
+        adjustments.confirm(provider, state, now)
+    else:
+        reversals.confirm(provider, state, now)
+
+
 _ROUTES = {
     Subject.PAYMENT: Route(
-        read=lambda provider, event: supporting(provider, Collects).read_payment(event.object_id),
-        confirm=payment_results.confirm,
+        read=_read_payment,
+        confirm=_confirm_payment,
         is_ours=_has_reference,
     ),
     Subject.ACCOUNT: Route(
@@ -91,24 +144,27 @@ _ROUTES = {
     ),
     Subject.TRANSFER: Route(
         read=lambda provider, event: supporting(provider, Transfers).read_transfer(event.object_id),
-        confirm=transfers.confirm,
+        confirm=_confirm_transfer,
         is_ours=_has_reference,
     ),
     Subject.REFUND: Route(
         read=lambda provider, event: supporting(provider, Refunds).read_refund(event.object_id),
-        confirm=refund_outcomes.confirm,
+        confirm=outside_refunds.confirm,
         is_ours=_is_on_our_payment,
     ),
     Subject.PAYOUT: Route(
-        read=lambda provider, event: supporting(provider, PaysOut).read_payout(
-            account_id=event.account_id, payout_id=event.object_id
-        ),
-        confirm=withdrawals.confirm,
+        read=_read_payout,
+        confirm=_confirm_payout,
         is_ours=_has_reference,
     ),
     Subject.DISPUTE: Route(
         read=lambda provider, event: supporting(provider, Disputes).read_dispute(event.object_id),
         confirm=chargebacks.confirm,
+        is_ours=_is_on_our_payment,
+    ),
+    Subject.FRAUD_WARNING: Route(
+        read=lambda provider, event: supporting(provider, Disputes).read_fraud_warning(event.object_id),
+        confirm=fraud_warnings.confirm,
         is_ours=_is_on_our_payment,
     ),
     Subject.PAYMENT_METHOD: Route(
@@ -119,6 +175,11 @@ _ROUTES = {
     Subject.SETUP: Route(
         read=lambda provider, event: supporting(provider, SavesMethods).read_setup(event.object_id),
         confirm=saved_methods.confirm_setup,
+        is_ours=_never,
+    ),
+    Subject.CUSTOMER: Route(
+        read=lambda provider, event: supporting(provider, SavesMethods).read_customer(event.object_id),
+        confirm=customers.confirm,
         is_ours=_never,
     ),
     Subject.BALANCE: Route(

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 
 from multitask import database, providers
 from multitask.database import jobs
-from multitask.payments.books import audit
-from multitask.payments.errors import Forbidden, NotFound, UnknownObject
-from multitask.payments.provider import ProviderError, Rejected, SendsWebhooks, Subject, supporting
+from multitask.payments.books import audit, statement
+from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongState
+from multitask.payments.provider import NO_QUERY, ProviderError, Rejected, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 from multitask.webhooks import dispatch, storage
@@ -49,7 +49,7 @@ WITH open AS (
 )
 UPDATE webhooks_incomingevent AS event
    SET state = %s, last_error = %s, processed_at = statement_timestamp(),
-       attempts = attempts + CASE WHEN event.id = %s THEN 1 ELSE 0 END
+       attempts = attempts + CASE WHEN %s IN (event.id, 0) THEN 1 ELSE 0 END
   FROM open WHERE event.id = open.id
 RETURNING event.id
 """
@@ -67,33 +67,47 @@ class ReceivedEvent:
         return self.row_id is None
 
 
-def receive(*, provider_name: str, body: bytes, headers: Mapping[str, str], now: datetime) -> ReceivedEvent:
+def receive(
+    *,
+    provider_name: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    now: datetime,
+    query: Mapping[str, str] = NO_QUERY,
+) -> ReceivedEvent:
     """Verify a delivery and store it once, with its job. Raises InvalidSignature."""
     provider = providers.get(provider_name)
-    event = supporting(provider, SendsWebhooks).verify_webhook(body=body, headers=headers, endpoint="", now=now)
+    event = supporting(provider, SendsWebhooks).verify_webhook(
+        body=body, headers=headers, endpoint="", now=now, query=query
+    )
     state = EventState.RECEIVED
     if event.quarantine_reason:
         state = EventState.QUARANTINED
         log.error("webhook quarantined", event_id=event.id, kind=event.kind, reason=event.quarantine_reason)
     elif event.subject is Subject.NOTHING:
         state = EventState.IGNORED
-    row_id = storage.store(provider=provider.name, event=event, payload=body.decode(), state=state, now=now)
+    payload = body.decode() if event.stored is None else event.stored
+    row_id = storage.store(provider=provider.name, event=event, payload=payload, state=state, now=now)
     return ReceivedEvent(row_id=row_id)
 
 
 def process(*, event_id: int, now: datetime) -> EventState:
-    """Read the event's object from the provider and pass its state to payments.
+    """Read an event's object from the provider and pass its state to payments.
 
     It may run twice, concurrently, late or out of order: it reads the object's present state, which payments apply
     idempotently. What cannot be done yet is retried later by another job. The read covers all events of the object
-    that were stored before it began: they are finished with this one, and their jobs then do nothing.
+    that were stored before it began: they are finished with this one. If this one is finished already, the job is that
+    of the object's others.
     """
     event = _with_same_object().filter(pk=event_id).first()
     if event is None:
         log.error("webhook job without its event", row_id=event_id)
         return EventState.FAILED
     if event.state != EventState.RECEIVED:
-        return EventState(event.state)
+        other = _due(now).filter(pk__in=event.same_object).order_by("pk").first() if event.same_object else None
+        if other is None:
+            return EventState(event.state)
+        event = other
     try:
         dispatch.refresh(event, now=now)
     except dispatch.NotOurs as error:
@@ -112,6 +126,8 @@ def process(*, event_id: int, now: datetime) -> EventState:
         log.exception("webhook stumbled", event_id=event.event_id, kind=event.kind)
         return _try_later(event, f"{type(error).__name__}: {error}", now, UNKNOWN_FOR_AT_MOST)
     marked = _mark(event, EventState.PROCESSED, "", event.same_object)
+    if event.account_id:
+        statement.expect_soon(statement.of_provider_id(event.provider, event.account_id), now)
     return _reopen(event, now) if _is_overtaken(event, event.read_at, marked) else EventState.PROCESSED
 
 
@@ -131,6 +147,11 @@ def _with_same_object() -> QuerySet[Any]:
     return IncomingEvent.objects.annotate(read_at=Now(), same_object=ArraySubquery(ids))
 
 
+def _due(now: datetime) -> QuerySet[Any]:
+    """Select open events that were not tried yet, or whose next attempt is due."""
+    return _with_same_object().filter(Q(attempts=0) | Q(next_attempt_at__lte=now), state=EventState.RECEIVED)
+
+
 def process_newest(*, now: datetime, limit: int = 200) -> int:
     """While events are late, process the newest that users wait for; return how many were processed.
 
@@ -139,7 +160,7 @@ def process_newest(*, now: datetime, limit: int = 200) -> int:
     `process`).
     """
     taken: list[int] = []
-    while len(taken) < limit and _are_late(now):
+    while len(taken) < limit and are_late(now=now):
         event_id = _newest(now).exclude(pk__in=taken).first()
         if event_id is None:
             break
@@ -151,7 +172,8 @@ def process_newest(*, now: datetime, limit: int = 200) -> int:
     return len(taken)
 
 
-def _are_late(now: datetime) -> bool:
+def are_late(*, now: datetime) -> bool:
+    """Return whether events have waited for long."""
     return IncomingEvent.objects.filter(state=EventState.RECEIVED, next_attempt_at__lte=now - LATE).exists()
 
 
@@ -164,13 +186,15 @@ def _newest(now: datetime) -> QuerySet[IncomingEvent, int]:
 
 @database.transactional
 def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> IncomingEvent:
-    """Process a stored event once more. Raises Forbidden, ProofNeeded, NotFound or EventQuarantined."""
+    """Process a stored event once more. Raises Forbidden, ProofNeeded, NotFound, WrongState or EventQuarantined."""
     powers.require(actor, Power.ADJUST, Forbidden("Only finance staff may replay an event."))
     event = IncomingEvent.objects.select_for_update(no_key=True).filter(pk=event_id).first()
     if event is None:
         raise NotFound
     if event.state == EventState.QUARANTINED:
         raise EventQuarantined
+    if event.state == EventState.DISMISSED:
+        raise WrongState("This event was dismissed and cannot be replayed.")
     event.state = EventState.RECEIVED
     event.attempts, event.last_error = 0, ""
     event.waiting_since = event.next_attempt_at = now
@@ -188,20 +212,28 @@ def sweep(*, now: datetime, limit: int = 500) -> int:
     It checks all overdue events, `limit` per transaction. An event whose next attempt is impossibly far ahead gets a
     job too: a clock that was ahead wrote that time.
     """
+    overdue = _overdue(now).order_by("next_attempt_at").values_list("pk", flat=True)
+    return sum(_sweep_some(batch, now) for batch in jobs.batches(list(overdue), limit))
+
+
+def are_overdue(*, now: datetime) -> bool:
+    """Return whether events wait for longer than they should, with a job or without."""
+    return _overdue(now).exists()
+
+
+def _overdue(now: datetime) -> QuerySet[IncomingEvent]:
     due = Q(next_attempt_at__lte=now - OVERDUE) | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY)
-    overdue = IncomingEvent.objects.filter(due, state=EventState.RECEIVED).order_by("next_attempt_at")
-    return sum(_sweep_some(batch, now) for batch in jobs.batches(list(overdue.values_list("pk", flat=True)), limit))
+    return IncomingEvent.objects.filter(due, state=EventState.RECEIVED)
 
 
 @database.transactional
 def _sweep_some(event_ids: Sequence[int], now: datetime) -> int:
-    queued = jobs.is_queued(storage.TASK, "event_id", by=now + IMPOSSIBLE_DELAY)
     locked = IncomingEvent.objects.select_for_update(no_key=True, skip_locked=True)
-    lost = locked.filter(~queued, pk__in=event_ids).order_by("next_attempt_at", "pk")
+    lost = storage.without_job(locked, by=now + IMPOSSIBLE_DELAY).filter(pk__in=event_ids)
     # Checked again under the lock; as a condition of the query it would lead PostgreSQL to a slower index.
     events = [
         event
-        for event in lost.only("attempts", "awaited", "state", "next_attempt_at")
+        for event in lost.order_by("next_attempt_at", "pk").only("attempts", "awaited", "state", "next_attempt_at")
         if event.state == EventState.RECEIVED and _is_overdue(event, now)
     ]
     for event in events:
@@ -224,25 +256,46 @@ def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: C
 
 def _mark(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int]) -> list[int]:
     """Finish events that no other job has finished; return the ids of those that this call finished."""
+    return _mark_all([event.pk, *same_object], state, reason, event.pk)
+
+
+def _mark_all(event_ids: list[int], state: EventState, reason: str, attempted: int = 0) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_MARK, [[event.pk, *same_object], state.value, reason, event.pk])
+        cursor.execute(_MARK, [event_ids, state.value, reason, attempted])
         return [row_id for (row_id,) in cursor.fetchall()]
 
 
-def _try_later(event: IncomingEvent, reason: str, now: datetime, bound: timedelta) -> EventState:
-    """Queue another job with exponential backoff; after `bound` and enough attempts mark the event failed."""
-    if now - event.waiting_since >= bound and event.attempts + 1 >= FEWEST_ATTEMPTS:
-        return _finish(event, EventState.FAILED, reason)
-    at = now + min(FIRST_DELAY * 2 ** min(event.attempts, 10), LONGEST_DELAY)
+def _try_later(event: Any, reason: str, now: datetime, bound: timedelta) -> EventState:
+    """Queue another job for the event and the others of its object, with exponential backoff.
 
-    def write() -> None:
-        open_event = IncomingEvent.objects.filter(pk=event.pk, state=EventState.RECEIVED)
-        if open_event.update(attempts=F("attempts") + 1, last_error=reason, next_attempt_at=at):
-            storage.defer(event.pk, at=at, priority=storage.BEHIND)
-
-    database.run(write)
-    log.info("webhook waits", event_id=event.event_id, kind=event.kind, reason=reason, until=at.isoformat())
+    An event that has waited for `bound`, and was tried often enough, is marked failed.
+    """
+    given_up, at = database.run(lambda: _write_attempt([event.pk, *event.same_object], reason, now, bound))
+    for each in given_up:
+        log.error("webhook not processed", event_id=each.event_id, kind=each.kind, state="failed", reason=reason)
+    if event.pk in {each.pk for each in given_up}:
+        return EventState.FAILED
+    log.info("webhook waits", event_id=event.event_id, kind=event.kind, reason=reason, until=at and at.isoformat())
     return EventState.RECEIVED
+
+
+def _write_attempt(
+    event_ids: Sequence[int], reason: str, now: datetime, bound: timedelta
+) -> tuple[list[IncomingEvent], datetime | None]:
+    """Count one attempt at each event; return those that are given up, and when the others are tried again."""
+    locked = IncomingEvent.objects.select_for_update(no_key=True).filter(pk__in=event_ids, state=EventState.RECEIVED)
+    tried = list(locked.only("event_id", "kind", "attempts", "waiting_since").order_by("pk"))
+    given_up = [each for each in tried if now - each.waiting_since >= bound and each.attempts + 1 >= FEWEST_ATTEMPTS]
+    left = [each for each in tried if each not in given_up]
+    _mark_all([each.pk for each in given_up], EventState.FAILED, reason)
+    if not left:
+        return given_up, None
+    # The youngest of them may be about something that is known in a second.
+    at = now + min(FIRST_DELAY * 2 ** min(*(each.attempts for each in left), 10), LONGEST_DELAY)
+    waiting = IncomingEvent.objects.filter(pk__in=[each.pk for each in left])
+    waiting.update(attempts=F("attempts") + 1, last_error=reason, next_attempt_at=at)
+    storage.defer(left[0].pk, at=at, priority=storage.BEHIND)
+    return given_up, at
 
 
 def _is_overtaken(event: IncomingEvent, read_at: datetime, marked: Collection[int]) -> bool:

@@ -15,6 +15,7 @@ class EventState(models.TextChoices):
     IGNORED = "ignored", "ignored"
     FAILED = "failed", "failed"
     QUARANTINED = "quarantined", "quarantined"
+    DISMISSED = "dismissed", "dismissed"  # by finance staff
 
 
 class IncomingEvent(models.Model):

@@ -7,7 +7,8 @@ There may be more objects than one poll can read. Each poll reads the newest tha
 previous poll stopped, down to the oldest (`PollPosition`).
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,10 +19,20 @@ from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySe
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
-from multitask.payments.losses import chargebacks
-from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Payment, Refund, Withdrawal
-from multitask.payments.provider import Disputes, Provider, ProviderError, Subject, Unavailable, supporting, supports
-from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
+from multitask.payments.losses import chargebacks, fraud_warnings
+from multitask.payments.models import Chargeback, ConnectedAccount, Disbursement, Escrow, Payment, Refund, Withdrawal
+from multitask.payments.provider import (
+    DISBURSEMENTS_AT_ONCE,
+    Disburses,
+    Disputes,
+    Provider,
+    ProviderError,
+    Subject,
+    Unavailable,
+    supporting,
+    supports,
+)
+from multitask.payments.states import HOLDING_ESCROWS, EscrowState, PaymentState, RefundState, WithdrawalState
 from multitask.webhooks import dispatch
 from multitask.webhooks.models import IncomingEvent, PollPosition
 
@@ -44,6 +55,9 @@ OPENED_WITHIN: Final = (
     (15, timedelta(days=3)),
     (_MINUTES_A_DAY, timedelta(days=30)),
 )
+# Minutes between polls of payout accounts that are complete: while money moves to them or from them, and otherwise.
+IN_USE_EVERY: Final = 15
+IDLE_EVERY: Final = _MINUTES_A_DAY
 # The most that one poll reads of each group: of the newest, and of those where the previous poll stopped.
 NEWEST: Final = 500
 BEHIND: Final = 500
@@ -55,7 +69,7 @@ class Group:
     """Objects of one kind and age that are polled together; `is_due` when their minute has come.
 
     `rows` selects the open ones; `columns` are the provider's name, the object's id and, for objects in a connected
-    account, that account's id.
+    account, that account's id. `at_once` is how many are read by one call.
     """
 
     name: str
@@ -63,6 +77,7 @@ class Group:
     rows: QuerySet[Any]
     columns: tuple[str, ...]
     is_due: bool
+    at_once: int = 1
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
@@ -90,7 +105,7 @@ def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEve
 
 
 def changed_chargebacks(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
-    """Yield chargebacks that are not stored yet or whose status has changed at the provider, if a listing is due."""
+    """Yield chargebacks and fraud warnings that are not stored or have changed at the provider, if a listing is due."""
     met = _Minutes(now, since)
     ages = [age for every, age in OPENED_WITHIN if met.one_of(every)]
     if not ages:
@@ -98,8 +113,9 @@ def changed_chargebacks(*, now: datetime, since: datetime | None = None) -> Iter
     for provider in providers.every():
         if not supports(provider, Disputes):
             continue
-        for found in _contested(provider, (now if since is None else min(now, since)) - max(ages)):
-            yield IncomingEvent(provider=provider.name, subject=Subject.DISPUTE.value, object_id=found)
+        opened = (now if since is None else min(now, since)) - max(ages)
+        for subject, found in [*_contested(provider, opened), *_suspected(provider, opened)]:
+            yield IncomingEvent(provider=provider.name, subject=subject.value, object_id=found)
 
 
 class _Minutes:
@@ -130,6 +146,8 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
     is_due = met.one_of(_MINUTES_A_DAY)
     yield from _closed(is_due, begun - SENT_BACK_WITHIN)
     yield _without_bank(met.one_of(60))
+    yield _accounts("in_use", met.one_of(IN_USE_EVERY), _in_use())
+    yield _accounts("all", met.one_of(IDLE_EVERY), Q(retired_at=None) | Q(closed=False))
     # A bank may take months to decide.
     yield _undecided("daily", is_due, Q(opened_at__lt=younger))
 
@@ -141,14 +159,32 @@ def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
     yield _refunds(name, is_due, Refund.objects.filter(aged, state=RefundState.PENDING.value))
     on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
     yield _payouts(name, is_due, Withdrawal.objects.filter(aged, state__in=on_their_way))
-    accounts = ConnectedAccount.objects.filter(aged, closed=False).exclude(provider_account_id=None)
-    yield Group(
+    yield _disbursements(name, is_due, Disbursement.objects.filter(aged, ended_at=None))
+    incomplete = Q(payouts_enabled=False) | Q(transfers_enabled=False)
+    yield _accounts(name, is_due, aged & incomplete & Q(closed=False, retired_at=None))
+
+
+def _accounts(name: str, is_due: bool, wanted: Q) -> Group:
+    return Group(
         name=f"accounts:{name}",
         subject=Subject.ACCOUNT,
-        rows=accounts.filter(Q(payouts_enabled=False) | Q(transfers_enabled=False)),
+        rows=ConnectedAccount.objects.filter(wanted).exclude(provider_account_id=None),
         columns=("provider", "provider_account_id"),
         is_due=is_due,
     )
+
+
+def _in_use() -> Q:
+    """Select current accounts whose owner is being paid: a share is released or will be, or a withdrawal is open."""
+    paying = Escrow.objects.filter(
+        Q(state__in=[state.value for state in HOLDING_ESCROWS])
+        | Q(state=EscrowState.RELEASED.value, made_available_at=None),
+        freelancer_id=OuterRef("user_id"),
+        provider=OuterRef("provider"),
+    )
+    on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
+    leaving = Withdrawal.objects.filter(account=OuterRef("pk"), state__in=on_their_way)
+    return Q(closed=False, retired_at=None) & (Q(Exists(paying)) | Q(Exists(leaving)))
 
 
 def _without_bank(is_due: bool) -> Group:
@@ -161,21 +197,19 @@ def _without_bank(is_due: bool) -> Group:
         state=EscrowState.RELEASED.value,
         made_available_at=None,
     )
-    accounts = ConnectedAccount.objects.filter(Exists(waiting), closed=False).exclude(provider_account_id=None)
-    return Group(
-        name="accounts:banks",
-        subject=Subject.ACCOUNT,
-        rows=accounts,
-        columns=("provider", "provider_account_id"),
-        is_due=is_due,
-    )
+    return _accounts("banks", is_due, Q(Exists(waiting)) & Q(closed=False, retired_at=None))
 
 
 def _closed(is_due: bool, since: datetime) -> Iterator[Group]:
     succeeded = Refund.objects.filter(state=RefundState.SUCCEEDED.value, processed_at__gte=since)
     yield _refunds("closed", is_due, succeeded)
+    # A refund made at a provider that reports totals alone shows in its payment.
+    by_total = [each.name for each in providers.every() if not each.capabilities.honours_keys]
+    paid = Q(state__in=[PaymentState.SUCCEEDED.value, PaymentState.REVIEW.value], succeeded_at__gte=since)
+    yield _payments("closed", is_due, Payment.objects.filter(paid, provider__in=by_total))
     completed = Withdrawal.objects.filter(state=WithdrawalState.COMPLETED.value, processed_at__gte=since)
     yield _payouts("closed", is_due, completed)
+    yield _disbursements("closed", is_due, Disbursement.objects.filter(ended_at__gte=since))
 
 
 def _payments(name: str, is_due: bool, payments: QuerySet[Payment]) -> Group:
@@ -192,7 +226,7 @@ def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
     return Group(
         name=f"refunds:{name}",
         subject=Subject.REFUND,
-        rows=refunds.exclude(provider_refund_id=None),
+        rows=refunds.exclude(provider_refund_id=None).filter(payment__is_refundable=True),
         columns=("provider", "provider_refund_id"),
         is_due=is_due,
     )
@@ -202,9 +236,20 @@ def _payouts(name: str, is_due: bool, withdrawals: QuerySet[Withdrawal]) -> Grou
     return Group(
         name=f"payouts:{name}",
         subject=Subject.PAYOUT,
-        rows=withdrawals.exclude(provider_payout_id=None),
+        rows=withdrawals.exclude(provider_payout_id=None).exclude(account=None),
         columns=("provider", "provider_payout_id", "account__provider_account_id"),
         is_due=is_due,
+    )
+
+
+def _disbursements(name: str, is_due: bool, disbursements: QuerySet[Disbursement]) -> Group:
+    return Group(
+        name=f"disbursements:{name}",
+        subject=Subject.PAYOUT,
+        rows=disbursements.exclude(provider_payout_id=None),
+        columns=("provider", "provider_payout_id"),
+        is_due=is_due,
+        at_once=DISBURSEMENTS_AT_ONCE,
     )
 
 
@@ -218,12 +263,23 @@ def _undecided(name: str, is_due: bool, opened: Q) -> Group:
     )
 
 
-def _contested(provider: Provider, since: datetime) -> list[str]:
+def _contested(provider: Provider, since: datetime) -> list[tuple[Subject, str]]:
     try:
-        return chargebacks.changed_ids(provider.name, supporting(provider, Disputes).list_disputes(since=since))
+        changed = chargebacks.changed_ids(provider.name, supporting(provider, Disputes).list_disputes(since=since))
     except (ProviderError, Error) as error:
         log.warning("poll_failed", subject=Subject.DISPUTE.value, fault=str(error))
         return []
+    return [(Subject.DISPUTE, found) for found in changed]
+
+
+def _suspected(provider: Provider, since: datetime) -> list[tuple[Subject, str]]:
+    try:
+        listed = supporting(provider, Disputes).list_fraud_warnings(since=since)
+        changed = fraud_warnings.changed_ids(provider.name, listed)
+    except (ProviderError, Error) as error:
+        log.warning("poll_failed", subject=Subject.FRAUD_WARNING.value, fault=str(error))
+        return []
+    return [(Subject.FRAUD_WARNING, found) for found in changed]
 
 
 def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
@@ -234,12 +290,12 @@ def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
     read, is_away = 0, False
     if group.is_due:
         newest = list(_events(group, group.rows, NEWEST))
-        read, reached, is_away = _read_all(newest, now)
+        read, reached, is_away = _read_all(newest, now, group.at_once)
         if is_away or (after_id is None and len(newest) == NEWEST):
             after_id = reached
     if after_id is not None and not is_away:
         behind = list(_events(group, group.rows.filter(pk__lt=after_id), BEHIND))
-        more, after_id, is_away = _read_all(behind, now)
+        more, after_id, is_away = _read_all(behind, now, group.at_once)
         read += more
         # Fewer than the limit: the oldest has been read.
         after_id = after_id if is_away or len(behind) == BEHIND else None
@@ -255,28 +311,57 @@ def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iter
         yield row_id, event
 
 
-def _read_all(objects: list[tuple[int, IncomingEvent]], now: datetime) -> tuple[int, int | None, bool]:
+def _read_all(
+    objects: list[tuple[int, IncomingEvent]], now: datetime, at_once: int = 1
+) -> tuple[int, int | None, bool]:
     """Read objects until the provider is unavailable; return how many were read, the last row, and whether it is.
 
     The rest is left for the next poll. The object that failed may be the cause, so that poll skips it.
     """
     read, row_id = 0, None
-    for row_id, event in objects:
+    for first in range(0, len(objects), at_once):
+        some = objects[first : first + at_once]
+        row_id, event = some[-1]
         try:
-            read += _refresh(event, now)
+            read += _refresh(event, now) if at_once == 1 else _refresh_together([each for _, each in some], now)
         except Unavailable as error:
             log.warning("poll_put_off", subject=event.subject, object=event.object_id, fault=str(error))
             return read, row_id, True
     return read, row_id, False
 
 
+def _refresh_together(wanted: list[IncomingEvent], now: datetime) -> int:
+    """Read payouts from budgets, those of each provider by one call; return how many were read."""
+    read = 0
+    for name in sorted({event.provider for event in wanted}):
+        provider = providers.get(name)
+        ours = {event.object_id: event for event in wanted if event.provider == name}
+        try:
+            states = supporting(provider, Disburses).read_disbursements(list(ours))
+        except Unavailable:
+            raise
+        except ProviderError as error:
+            log.warning("poll_failed", subject=Subject.PAYOUT.value, provider=name, fault=str(error))
+            continue
+        read += sum(
+            _attempt(ours[found], functools.partial(dispatch.apply, ours[found], provider, state, now=now))
+            for found, state in states.items()
+        )
+    return read
+
+
 def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
-    """Read one object; an error on it does not block the others, and its next poll retries it.
+    """Read one object. Raises Unavailable when the provider accepts no calls now."""
+    return _attempt(wanted, functools.partial(dispatch.refresh, wanted, now=now))
+
+
+def _attempt(wanted: IncomingEvent, work: Callable[[], None]) -> bool:
+    """Return whether it succeeded; an error on one object does not block the others, and its next poll retries it.
 
     Raises Unavailable when the provider accepts no calls now.
     """
     try:
-        dispatch.refresh(wanted, now=now)
+        work()
     except Unavailable:
         raise
     except (dispatch.NotOurs, UnknownObject, ProviderError, Error) as error:

@@ -1,13 +1,21 @@
-"""Stores an event and its job in one statement: one transaction, one round trip."""
+"""Stores an event and its job in one statement: one transaction, one round trip.
+
+An object has at most one waiting job, its queueing lock, however many events come: whatever is stored before the job
+reads the object is answered by that read. An event that finds a waiting job locks it until the event is committed, so
+the job cannot be taken in between and miss the event.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import psycopg
 from django.db import connection
-from procrastinate.contrib.django import app
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat
 
+from multitask.database import Statement, jobs
 from multitask.database.errors import OutcomeUnknown, is_replication_warning
 from multitask.payments.provider import InboundEvent
 from multitask.webhooks import priorities
@@ -23,26 +31,43 @@ AWAITED: Final = 10
 ORDINARY: Final = 0
 BEHIND: Final = -10
 
-# Procrastinate itself inserts jobs by this function; a test compares the two.
+# The object of an event, as the queueing lock of its job.
+_KEY: Final = "provider || ' ' || subject || ' ' || account_id || ' ' || object_id"
+# Locks the job that waits, also where nothing about it has to change.
+_OR_SOONER: Final = """
+ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE
+   SET priority = greatest(job.priority, excluded.priority),
+       scheduled_at = CASE WHEN job.scheduled_at IS NOT NULL AND excluded.scheduled_at IS NOT NULL
+                           THEN least(job.scheduled_at, excluded.scheduled_at) END
+ WHERE job.priority < excluded.priority OR job.scheduled_at > coalesce(excluded.scheduled_at, '-infinity')
+"""
+# Each parameter has its type, since a prepared statement deduces another from each column that it is compared with.
 _STORE: Final = """
 WITH stored AS (
     INSERT INTO webhooks_incomingevent (
         provider, event_id, kind, account_id, subject, object_id, payload,
         received_at, waiting_since, next_attempt_at, state, attempts, last_error, awaited
     ) VALUES (
-        %(provider)s, %(event_id)s, %(kind)s, %(account_id)s, %(subject)s, %(object_id)s, %(payload)s,
-        %(now)s, %(now)s, %(now)s, %(state)s, 0, %(last_error)s, {awaited}
+        %(provider)s::text, %(event_id)s::text, %(kind)s::text, %(account_id)s::text, %(subject)s::text,
+        %(object_id)s::text, %(payload)s::text, %(now)s::timestamptz, %(now)s::timestamptz, %(now)s::timestamptz,
+        %(state)s::text, 0, %(last_error)s::text, {awaited}
     )
     ON CONFLICT (provider, event_id) DO NOTHING
-    RETURNING id, awaited
+    RETURNING id, awaited, provider, subject, account_id, object_id
 ), deferred AS (
-    SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(%(queue)s, %(task)s, CASE WHEN stored.awaited THEN {first} ELSE {ordinary} END, NULL, NULL,
-            jsonb_build_object('event_id', stored.id), NULL)
-    ]::procrastinate_job_to_defer_v1[]) AS jobs
-    FROM stored WHERE %(state)s = 'received'
+    INSERT INTO procrastinate_jobs AS job (queue_name, task_name, priority, queueing_lock, args)
+    SELECT %(queue)s::text, %(task)s::text, CASE WHEN awaited THEN {first} ELSE {ordinary} END, {key},
+           jsonb_build_object('event_id', id)
+      FROM stored WHERE %(state)s::text = 'received'
+    {or_sooner}
 )
-SELECT stored.id, deferred.jobs FROM stored LEFT JOIN deferred ON true
+SELECT id FROM stored
+"""
+_DEFER: Final = """
+INSERT INTO procrastinate_jobs AS job (queue_name, task_name, priority, queueing_lock, args, scheduled_at)
+SELECT %(queue)s, %(task)s, %(priority)s, {key}, jsonb_build_object('event_id', id), %(at)s::timestamptz
+  FROM webhooks_incomingevent WHERE id = %(id)s
+{or_sooner}
 """
 
 
@@ -66,8 +91,7 @@ def store(*, provider: str, event: InboundEvent, payload: str, state: EventState
         "task": TASK,
         **priorities.parameters(event),
     }
-    statement = _STORE.format(awaited=priorities.condition(event), first=AWAITED, ordinary=ORDINARY)
-    row = _execute_alone(statement, values)
+    row = _execute_alone(_statement(priorities.condition(event)), values)
     return None if row is None else int(row[0])
 
 
@@ -79,11 +103,27 @@ def priority(event: IncomingEvent) -> int:
 
 
 def defer(event_id: int, *, priority: int = ORDINARY, at: datetime | None = None) -> None:
-    """Queue the job of a stored event inside the caller's transaction, not to start before `at`."""
-    app.configure_task(TASK, queue=QUEUE, priority=priority, schedule_at=at).defer(event_id=event_id)
+    """Queue the job of an event's object inside the caller's transaction, not to start before `at`.
+
+    A job of the object that waits already is brought forward if it would run later, or behind others.
+    """
+    values: dict[str, Any] = {"queue": QUEUE, "task": TASK, "priority": priority, "id": event_id, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_DEFER.format(key=_KEY, or_sooner=_OR_SOONER), values)
 
 
-def _execute_alone(statement: str, values: Mapping[str, str | datetime]) -> tuple[int, object] | None:
+def without_job(events: QuerySet[IncomingEvent], *, by: datetime) -> QuerySet[IncomingEvent]:
+    """Select those of the events of whose object no job waits; one that is scheduled for later than `by` is none."""
+    key = Concat("provider", Value(" "), "subject", Value(" "), "account_id", Value(" "), "object_id")
+    return events.alias(job_key=key).filter(~jobs.is_locked("job_key", by=by))
+
+
+@cache
+def _statement(awaited: str) -> Statement:
+    return Statement(_STORE.format(awaited=awaited, first=AWAITED, ordinary=ORDINARY, key=_KEY, or_sooner=_OR_SOONER))
+
+
+def _execute_alone(statement: Statement, values: Mapping[str, str | datetime]) -> tuple[Any, ...] | None:
     """Run the statement as its own transaction, and report an unreplicated commit as the backend's COMMIT does."""
     warnings: list[str] = []
 
@@ -91,14 +131,13 @@ def _execute_alone(statement: str, values: Mapping[str, str | datetime]) -> tupl
         if is_replication_warning(notice):
             warnings.append(notice.message_primary or "not replicated")
 
-    with connection.cursor() as cursor:
-        session = connection.connection
-        session.add_notice_handler(watch)
-        try:
-            cursor.execute(statement, values)
-            row: tuple[int, object] | None = cursor.fetchone()
-        finally:
-            session.remove_notice_handler(watch)
+    connection.ensure_connection()
+    session = connection.connection
+    session.add_notice_handler(watch)
+    try:
+        rows = statement.rows(values)
+    finally:
+        session.remove_notice_handler(watch)
     if warnings:
         raise OutcomeUnknown(f"stored here, but not known to last: {warnings[0]}")
-    return row
+    return rows[0] if rows else None

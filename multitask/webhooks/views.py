@@ -8,11 +8,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from multitask.payments.provider import InvalidSignature
-from multitask.webhooks import incoming
+from multitask.webhooks import hints, incoming
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY = 1_000_000
+# By whether the event was stored before.
+_TAKEN = {False: b'{"received": true, "duplicate": false}', True: b'{"received": true, "duplicate": true}'}
 
 
 @csrf_exempt
@@ -26,6 +28,7 @@ def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
             provider_name=provider_name,
             body=body,
             headers=dict(request.headers),
+            query=request.GET.dict(),
             now=timezone.now(),
         )
     except RequestDataTooBig:
@@ -38,7 +41,24 @@ def receive(request: HttpRequest, provider_name: str) -> HttpResponse:
     except Error as error:
         log.warning("webhook not stored", error=type(error).__name__)
         return _refuse(503, "try_again", "The event could not be stored; please send it again.", Retry_After="5")
-    return JsonResponse({"received": True, "duplicate": received.is_duplicate})
+    return HttpResponse(_TAKEN[received.is_duplicate], content_type="application/json")
+
+
+@csrf_exempt
+def hint(request: HttpRequest, provider_name: str) -> HttpResponse:
+    """Take an unsigned callback about a payout; the response is the same whatever it says."""
+    if request.method != "POST":
+        return _refuse(405, "method_not_allowed", "Post the event here.", Allow="POST")
+    try:
+        hints.take(provider_name=provider_name, body=_body(request), now=timezone.now())
+    except RequestDataTooBig:
+        return _refuse(413, "body_too_large", f"The body is larger than {LARGEST_BODY} bytes.")
+    except UnreadablePostError:
+        return _refuse(400, "body_unreadable", "The body ended early.")
+    except Error as error:
+        log.warning("hint not stored", error=type(error).__name__)
+        return _refuse(503, "try_again", "The event could not be stored; please send it again.", Retry_After="5")
+    return JsonResponse({"received": True})
 
 
 def _body(request: HttpRequest) -> bytes:

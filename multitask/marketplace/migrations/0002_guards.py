@@ -1,4 +1,4 @@
-"""Constraints that span two tables: a composite foreign key and a trigger."""
+"""Constraints that span two tables: a composite foreign key and a trigger. The words of tasks, for the search."""
 
 from typing import ClassVar
 
@@ -43,12 +43,20 @@ DROP TRIGGER marketplace_application_two_people ON marketplace_application;
 DROP FUNCTION marketplace_refuse_own_application();
 """
 
+WORDS = """
+ALTER TABLE marketplace_task ADD COLUMN search tsvector
+    GENERATED ALWAYS AS (array_to_tsvector(search_lexemes(title || ' ' || description))) STORED;
+CREATE INDEX marketplace_task_search ON marketplace_task USING gin (search) WITH (fastupdate = off);
+"""
+WORDS_UNDONE = "ALTER TABLE marketplace_task DROP COLUMN search;"
+
 
 class Migration(migrations.Migration):
-    """Add the constraints."""
+    """Add the constraints and the column."""
 
-    dependencies: ClassVar[list[tuple[str, str]]] = [("marketplace", "0001_initial")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("marketplace", "0001_initial"), ("users", "0002_search")]
     operations: ClassVar[list[migrations.RunSQL]] = [
         migrations.RunSQL(ACCEPTED_BELONGS, ACCEPTED_BELONGS_UNDONE),
         migrations.RunSQL(TWO_PEOPLE, TWO_PEOPLE_UNDONE),
+        migrations.RunSQL(WORDS, WORDS_UNDONE),
     ]

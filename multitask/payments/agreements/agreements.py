@@ -33,13 +33,15 @@ def open_agreement(
     """
     amounts.require_payable(price)
     terms = current_terms(price.currency)
+    route = routes.of(price.currency)
     agreement = Agreement.objects.create(
         payer_id=payer_id,
         payee_id=payee_id,
         title=title[:TITLE_MAX],
         reference=reference,
         link=link,
-        provider=routes.of(price.currency).provider,
+        provider=route.provider,
+        route=route.kind.value,
         currency=price.currency,
         fee_basis_points=terms.fee_basis_points,
         auto_release_days=terms.auto_release_days,

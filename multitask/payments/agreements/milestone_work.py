@@ -1,4 +1,8 @@
-"""The steps of the work on a milestone, and their effect on its escrow."""
+"""The steps of the work on a milestone, and their effect on its escrow.
+
+While a bank contests the payment nobody starts, delivers or confirms work: whether it will be paid is not known. It
+may be called off, which moves no money.
+"""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +10,7 @@ from multitask import database
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.books import audit
-from multitask.payments.errors import Forbidden, NotFunded, WorkStateConflict, WrongState
+from multitask.payments.errors import EscrowFrozen, Forbidden, NotFunded, WorkStateConflict, WrongState
 from multitask.payments.escrow import milestone_states, releases
 from multitask.payments.funding import cancellations
 from multitask.payments.models import Escrow, Milestone
@@ -17,11 +21,12 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power
 
 @database.transactional
 def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Start the work, as the payee. Raises NotFound, Forbidden or WorkStateConflict."""
+    """Start the work, as the payee. Raises NotFound, Forbidden, WorkStateConflict or EscrowFrozen."""
     milestone = locks.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
+    _require_step(milestone, MilestoneState.STARTED)
+    escrow = _uncontested(milestone)
     _step(milestone, MilestoneState.STARTED, now)
-    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is not None:
         audit.record("started", actor=actor, now=now, escrow=escrow)
     return milestone
@@ -31,13 +36,13 @@ def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     """Deliver the work, as the payee; the auto-release period begins.
 
-    Raises NotFound, Forbidden, NotFunded, WrongState or WorkStateConflict.
+    Raises NotFound, Forbidden, NotFunded, WrongState, EscrowFrozen or WorkStateConflict.
     """
     milestone = locks.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
     if milestone.milestone_state not in {MilestoneState.AGREED, MilestoneState.FUNDED, MilestoneState.STARTED}:
         raise _conflict(milestone, MilestoneState.DELIVERED)
-    escrow = locks.lock_by_milestone(milestone.pk)
+    escrow = _uncontested(milestone)
     if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
         raise NotFunded("The task has to be funded before it is delivered.")
     if escrow.state == EscrowState.REFUNDED.value:
@@ -54,15 +59,15 @@ def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
 def complete(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
     """Confirm delivered work, as the payer. No money moves: the release is a separate command.
 
-    Raises NotFound, Forbidden or WorkStateConflict.
+    Raises NotFound, Forbidden, WorkStateConflict or EscrowFrozen.
     """
     milestone = locks.locked_milestone(actor, milestone_id)
     if not actor.is_user(milestone.agreement.payer_id):
         raise Forbidden("Only the client can confirm completion.")
     if milestone.milestone_state is not MilestoneState.DELIVERED:
         raise _conflict(milestone, MilestoneState.COMPLETED)
+    escrow = _uncontested(milestone)
     _step(milestone, MilestoneState.COMPLETED, now)
-    escrow = locks.lock_by_milestone(milestone.pk)
     if escrow is not None:
         audit.record("completed", actor=actor, now=now, escrow=escrow)
     return milestone
@@ -117,9 +122,21 @@ def _require_payee(actor: Actor, milestone: Milestone) -> None:
         raise Forbidden("Only the freelancer can do this.")
 
 
-def _step(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
+def _uncontested(milestone: Milestone) -> Escrow | None:
+    """Lock and return the milestone's escrow, None if there is none. Raises EscrowFrozen."""
+    escrow = locks.lock_by_milestone(milestone.pk)
+    if escrow is not None and escrow.frozen_at is not None:
+        raise EscrowFrozen
+    return escrow
+
+
+def _require_step(milestone: Milestone, state: MilestoneState) -> None:
     if not may(milestone.milestone_state, state):
         raise _conflict(milestone, state)
+
+
+def _step(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
+    _require_step(milestone, state)
     milestone_states.advance(milestone, state, now)
 
 

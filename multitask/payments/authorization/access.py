@@ -38,6 +38,17 @@ def by_id(identifier: Identifier) -> Q:
     return Q(pk=identifier)
 
 
+def visible_by_id(actor: Actor, escrow_id: Identifier) -> tuple[str, dict[str, int | uuid.UUID]]:
+    """Return the condition of `escrow` in SQL, with the table as `escrow`, and its parameters."""
+    wanted = f"escrow.{'public_id' if isinstance(escrow_id, uuid.UUID) else 'id'} = %(escrow)s"
+    if actor.may(Power.READ_ANY):
+        return wanted, {"escrow": escrow_id}
+    if actor.user_id is None:
+        return "false", {}
+    is_party = "%(user)s IN (escrow.client_id, escrow.freelancer_id)"
+    return f"{wanted} AND {is_party}", {"escrow": escrow_id, "user": actor.user_id}
+
+
 def refund(actor: Actor, refund_id: Identifier) -> Refund:
     """Return one refund of a visible escrow. Raises NotFound."""
     found = Refund.objects.filter(by_id(refund_id), escrow__in=visible_escrows(actor)).first()

@@ -24,14 +24,69 @@ RELEASE: Final = "release"
 RETRY_REFUND: Final = "retry_refund"
 RETRY_TRANSFER: Final = "retry_transfer"
 RETURN_PAYMENT: Final = "return_payment"
+BOOK_LOSS: Final = "book_loss"
+ACCEPT_CHARGEBACK: Final = "accept_chargeback"
+LATE_REFUND: Final = "late_refund"
+TRANSFER_AGAIN: Final = "transfer_again"
+GIVE_UP_REFUND: Final = "give_up_refund"
+GIVE_UP_REVERSAL: Final = "give_up_reversal"
+REFUND_BY_BANK: Final = "refund_by_bank"
+WRITE_OFF: Final = "write_off"
+ADJUST: Final = "adjust"
+DECIDE_PAYOUT: Final = "decide_payout"
+DECIDE_REFUND: Final = "decide_refund"
+DECIDE_WITHDRAWAL: Final = "decide_withdrawal"
+RECORD_PAYOUT: Final = "record_payout"
+EXPLAIN_LINE: Final = "explain_line"
+# Who may ask for a decision may be the second person of another.
+_POWERS: Final[Mapping[str, Power]] = {
+    REFUND: Power.REFUND,
+    RETRY_REFUND: Power.REFUND,
+    RETURN_PAYMENT: Power.REFUND,
+    LATE_REFUND: Power.REFUND,
+    GIVE_UP_REFUND: Power.REFUND,
+    GIVE_UP_REVERSAL: Power.REFUND,
+    REFUND_BY_BANK: Power.REFUND,
+    DECIDE_REFUND: Power.REFUND,
+    TRANSFER_AGAIN: Power.REFUND,
+    BOOK_LOSS: Power.REFUND,
+    RELEASE: Power.RELEASE,
+    RETRY_TRANSFER: Power.RELEASE,
+    SETTLE: Power.SETTLE_DISPUTE,
+    ACCEPT_CHARGEBACK: Power.ANSWER_CHARGEBACK,
+    WRITE_OFF: Power.ADJUST,
+    ADJUST: Power.ADJUST,
+    EXPLAIN_LINE: Power.ADJUST,
+    DECIDE_PAYOUT: Power.ADJUST,
+    DECIDE_WITHDRAWAL: Power.ADJUST,
+    RECORD_PAYOUT: Power.ADJUST,
+}
 
 Carrier: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
+# Carries out a decision that concerns no escrow.
+SubjectCarrier: TypeAlias = Callable[[dict[str, Any], Actor, datetime], None]
 _CARRIERS: dict[str, Carrier] = {}
+_SUBJECT_CARRIERS: dict[str, SubjectCarrier] = {}
 
 
-def install(carriers: Mapping[str, Carrier]) -> None:
-    """Register the function that carries out approved decisions of each kind; it is called with the escrow locked."""
+def install(carriers: Mapping[str, Carrier], subject_carriers: Mapping[str, SubjectCarrier]) -> None:
+    """Register the function that carries out approved decisions of each kind.
+
+    `carriers` are called with the escrow locked; `subject_carriers` are for decisions that concern no escrow.
+    """
     _CARRIERS.update(carriers)
+    _SUBJECT_CARRIERS.update(subject_carriers)
+
+
+def power_of(kind: str) -> Power:
+    """Return the power that deciding about an approval of this kind takes: the same as asking for it."""
+    return _POWERS[kind]
+
+
+def may_decide(actor: Actor, approval: Approval) -> bool:
+    """Return whether this person may be the second one for a decision that waits."""
+    is_waiting = approval.decided_at is None and not actor.is_user(approval.requested_by_id)
+    return is_waiting and actor.may(power_of(approval.kind))
 
 
 def is_large(escrow: Escrow, amount: Money) -> bool:
@@ -51,6 +106,11 @@ def asked(escrow: Escrow, request_key: str) -> Approval | None:
     if not request_key:
         return None
     return Approval.objects.filter(escrow=escrow, ask_key=request_key).first()
+
+
+def asked_about(subject: str, request_key: str) -> Approval | None:
+    """Return the approval about a subject that an earlier attempt of the same request created, or None."""
+    return Approval.objects.filter(subject=subject, ask_key=request_key).first() if request_key else None
 
 
 def is_any_open(escrow: Escrow) -> bool:
@@ -90,18 +150,53 @@ def ask(
     if Approval.objects.filter(escrow=escrow, kind=kind, decided_at=None).exists():
         raise WrongState("This already waits for a second person.")
     require_none_open(escrow)
+    return _create(kind, f"escrow:{escrow.pk}", escrow, actor, arguments, now, request_key)
+
+
+def ask_about(
+    kind: str, subject: str, *, actor: Actor, arguments: dict[str, Any], now: datetime, request_key: str = ""
+) -> Approval:
+    """Create an approval about a subject that is no escrow, such as `statement_line:7`, which the caller has locked.
+
+    A repeated `request_key` returns the approval that it created. Raises Forbidden, or WrongState while another
+    decision of this kind about the subject waits.
+    """
+    asked_before = Approval.objects.filter(subject=subject, kind=kind)
+    earlier = asked_before.filter(ask_key=request_key).first() if request_key else None
+    if earlier is not None:
+        return earlier
+    if asked_before.filter(decided_at=None).exists():
+        raise WrongState("This already waits for a second person.")
+    return _create(kind, subject, None, actor, arguments, now, request_key)
+
+
+def _create(
+    kind: str,
+    subject: str,
+    escrow: Escrow | None,
+    actor: Actor,
+    arguments: dict[str, Any],
+    now: datetime,
+    request_key: str,
+) -> Approval:
     if actor.user_id is None:
         raise Forbidden("Only a person can ask for approval.")
     approval = Approval.objects.create(
         kind=kind,
         escrow=escrow,
+        subject=subject,
         arguments=arguments,
         requested_by_id=actor.user_id,
         requested_at=now,
         ask_key=request_key,
     )
-    audit.record(f"{kind}_needs_approval", actor=actor, now=now, escrow=escrow, note=str(arguments.get("note", "")))
+    _record(f"{kind}_needs_approval", approval, actor, now, str(arguments.get("note", "")))
     return approval
+
+
+def _record(event: str, approval: Approval, actor: Actor, now: datetime, note: str) -> None:
+    details = {} if approval.escrow_id else {"subject": approval.subject}
+    audit.record(event, actor=actor, now=now, escrow=approval.escrow, note=note, details=details)
 
 
 def visible(actor: Actor) -> QuerySet[Approval]:
@@ -119,11 +214,12 @@ def decide(
 
     Raises Forbidden, ProofNeeded, FourEyes, NotFound, WrongState or what the approved command raises.
     """
-    powers.require(actor, Power.REFUND, Forbidden())
+    powers.require(actor, Power.READ_ANY, Forbidden())
     seen = Approval.objects.filter(pk=approval_id).first()
     if seen is None:
         raise NotFound("There is no such request.")
-    escrow = locks.lock_by_id(seen.escrow_id)
+    powers.require(actor, power_of(seen.kind), Forbidden())
+    escrow = None if seen.escrow_id is None else locks.lock_by_id(seen.escrow_id)
     approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
     if request_key and approval.decide_key == request_key:
         return approval
@@ -131,12 +227,15 @@ def decide(
         raise WrongState("This was decided already.")
     if actor.is_user(approval.requested_by_id):
         raise FourEyes
-    access.require_neutral(actor, escrow)
+    if escrow is not None:
+        access.require_neutral(actor, escrow)
     approval.decided_by_id, approval.decided_at, approval.approved = actor.user_id, now, approve
     approval.decide_key = request_key
     approval.save()
     event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
-    audit.record(event, actor=actor, now=now, escrow=escrow, note=note)
-    if approve:
+    _record(event, approval, actor, now, note)
+    if approve and escrow is not None:
         _CARRIERS[approval.kind](escrow, approval.arguments, actor, now)
+    elif approve:
+        _SUBJECT_CARRIERS[approval.kind](approval.arguments, actor, now)
     return approval

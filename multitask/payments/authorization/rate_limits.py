@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
 
 from multitask import database
+from multitask.database import Statement, purging
 from multitask.payments.errors import TooManyRequests
 from multitask.payments.models import ProviderCall
 
@@ -20,6 +20,9 @@ KEEP: Final = timedelta(days=1)
 AHEAD: Final = timedelta(minutes=1)
 # The first key of this module's advisory locks; the second is the user's id.
 _LOCK: Final = 0x11517
+_COUNT: Final = Statement("""
+SELECT payments_count_call(%(lock)s, %(user)s, %(purpose)s, %(key)s, %(now)s, %(since)s, %(until)s, %(most)s)
+""")
 
 
 class Purpose(StrEnum):
@@ -34,6 +37,7 @@ class Purpose(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     WITHDRAWAL = "withdrawal"
+    DESTINATION = "destination"  # and identities; each writes to its owner
 
 
 _LIMITS: Final = {
@@ -46,6 +50,7 @@ _LIMITS: Final = {
     Purpose.PAYMENT: "PAYMENT_CALLS_PER_USER",
     Purpose.REFUND: "PAYMENT_CALLS_PER_USER",
     Purpose.WITHDRAWAL: "PAYMENT_CALLS_PER_USER",
+    Purpose.DESTINATION: "CARD_CALLS_PER_USER",
 }
 
 
@@ -58,23 +63,22 @@ def count(*, user_id: int, purpose: Purpose, key: str, now: datetime) -> None:
     limit: int = getattr(settings, _LIMITS[purpose])
     if not limit:
         return
-    key = key[:255]
-    with connection.cursor() as cursor:
-        # Concurrent calls of one user are counted one after the other, so that they cannot exceed the limit.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user_id % 2**31])
-    calls = ProviderCall.objects.filter(user_id=user_id, purpose=purpose.value)
-    recent = calls.filter(made_at__gt=now - WINDOW, made_at__lte=now + AHEAD)
-    counted = list(recent.order_by("-made_at").values_list("key", "made_at"))
-    if key in (earlier for earlier, _ in counted):
-        return
-    if len(counted) >= limit:
-        earlier = counted[limit - 1][1]
+    values = {
+        "lock": _LOCK,
+        "user": user_id,
+        "purpose": purpose.value,
+        "key": key[:255],
+        "now": now,
+        "since": now - WINDOW,
+        "until": now + AHEAD,
+        "most": limit,
+    }
+    ((earlier,),) = _COUNT.rows(values)
+    if earlier is not None:
         wait = min(earlier + WINDOW - now, WINDOW)
         raise TooManyRequests(retry_after=max(1, min(int(wait.total_seconds()) + 1, int(WINDOW.total_seconds()))))
-    ProviderCall.objects.create(user_id=user_id, purpose=purpose.value, key=key, made_at=now)
 
 
 def purge(*, now: datetime) -> int:
     """Delete calls that are older than a day; return how many."""
-    deleted, _ = ProviderCall.objects.filter(made_at__lt=now - KEEP).delete()
-    return deleted
+    return purging.delete(ProviderCall.objects.filter(made_at__lt=now - KEEP))

@@ -4,14 +4,24 @@ Rows are inserted in the command's transaction, before its ledger posting. A tri
 maintains counts and sums, so that reading them does not depend on the number of rows.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from operator import itemgetter
+from typing import Final, TypeAlias, TypedDict
 
+from multitask.database import Statement
 from multitask.money import Money
 from multitask.payments.models import Escrow, HistoryRow, Payment, Refund, Withdrawal
 from multitask.payments.states import HistoryStatus
 from multitask.payments.terms import Split
+from multitask.text import folding
+
+# A new row, as `sql/commands.sql` inserts it: its columns by their names, without those that every new row has alike.
+Row: TypeAlias = dict[str, int | str | Sequence[str] | None]
+_WRITE: Final = Statement("SELECT payments_write_history(%(rows)s::jsonb)")
 
 
 class HistoryType(StrEnum):
@@ -26,7 +36,7 @@ class HistoryType(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-def _row(
+def row(
     user_id: int,
     kind: HistoryType,
     reference: str,
@@ -42,36 +52,47 @@ def _row(
     withdrawal: Withdrawal | None = None,
     sender_id: int | None = None,
     recipient_id: int | None = None,
-) -> HistoryRow:
-    return HistoryRow(
-        user_id=user_id,
-        type=kind.value,
-        status=status.value,
-        direction=direction,
-        amount_minor=amount.amount_minor,
-        fee_minor=0 if fee is None else fee.amount_minor,
-        currency=amount.currency,
-        escrow=escrow,
-        refund=refund,
-        withdrawal=withdrawal,
-        sender_id=sender_id,
-        recipient_id=recipient_id,
-        reference=reference,
-        description=description[:300],
-        created_at=now,
-        processed_at=now if status is HistoryStatus.COMPLETED else None,
-    )
+    words: Sequence[str] | None = None,
+) -> Row:
+    """Return a new row, which `write` inserts.
+
+    `words` are the lexemes of the description without the agreement's title, and of the other side's name; the
+    database finds them itself if they are not given.
+    """
+    return {
+        "user_id": user_id,
+        "type": kind.value,
+        "status": status.value,
+        "direction": direction,
+        "amount_minor": amount.amount_minor,
+        "fee_minor": 0 if fee is None else fee.amount_minor,
+        "currency": amount.currency,
+        "escrow_id": None if escrow is None else escrow.pk,
+        "refund_id": None if refund is None else refund.pk,
+        "withdrawal_id": None if withdrawal is None else withdrawal.pk,
+        "sender_id": sender_id,
+        "recipient_id": recipient_id,
+        "reference": reference,
+        "description": description[:300],
+        "created_at": now.isoformat(),
+        "processed_at": now.isoformat() if status is HistoryStatus.COMPLETED else None,
+        "words": words,
+    }
 
 
-def _write(rows: Sequence[HistoryRow]) -> None:
-    """Insert in one statement, ordered by user, so that all commands lock the totals in the same order."""
-    ordered = sorted(rows, key=lambda row: row.user_id)
-    HistoryRow.objects.bulk_create(ordered, ignore_conflicts=True)
+def write(rows: Sequence[Row]) -> None:
+    """Insert rows in one statement."""
+    _WRITE.rows({"rows": as_json(rows)})
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Return rows as SQL inserts them: sorted by user, so that all commands lock the totals in the same order."""
+    return json.dumps(sorted(rows, key=itemgetter("user_id")))
 
 
 def deposit_requested(escrow: Escrow, payment: Payment, now: datetime) -> None:
     """Record a pending deposit for a payment that was created."""
-    row = _row(
+    entry = row(
         escrow.client_id,
         HistoryType.ESCROW_DEPOSIT,
         f"payment:{payment.pk}",
@@ -84,60 +105,78 @@ def deposit_requested(escrow: Escrow, payment: Payment, now: datetime) -> None:
         sender_id=escrow.client_id,
         recipient_id=escrow.freelancer_id,
     )
-    _write([row])
+    write([entry])
 
 
 def deposit_became(escrow: Escrow, payment: Payment, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
     """Set the status of a deposit: the payment succeeded, failed or was cancelled."""
-    _became(escrow.client_id, f"payment:{payment.pk}", status, now, reason)
+    became(escrow.client_id, f"payment:{payment.pk}", status, now, reason)
 
 
-def released(escrow: Escrow, split: Split, now: datetime) -> None:
-    """Record a release: the freelancer earns the gross amount and pays the fee; the client sees who was paid."""
-    reference, title = f"escrow:{escrow.pk}:release", escrow.agreement.title
+def release_rows(escrow: Escrow, split: Split, now: datetime) -> list[Row]:
+    """Return the rows of a release: the freelancer earns the gross amount and pays the fee; the client sees who."""
+    client, freelancer, release = escrow.client.username, escrow.freelancer.username, f"escrow:{escrow.pk}:release"
     rows = [
-        _row(
+        row(
             escrow.client_id,
             HistoryType.ESCROW_RELEASE,
-            reference,
+            release,
             split.total,
             fee=split.fee,
             now=now,
             direction="neutral",
-            description=f"Released to {escrow.freelancer.username} for “{title}”",
             escrow=escrow,
             sender_id=escrow.client_id,
             recipient_id=escrow.freelancer_id,
+            **_described(f"Released to {freelancer} for", escrow, freelancer),
         ),
-        _row(
+        row(
             escrow.freelancer_id,
             HistoryType.ESCROW_RELEASE,
-            reference,
+            release,
             split.total,
             fee=split.fee,
             now=now,
             direction="in",
-            description=f"Earned for “{title}”",
             escrow=escrow,
             sender_id=escrow.client_id,
             recipient_id=escrow.freelancer_id,
+            **_described("Earned for", escrow, client),
         ),
     ]
     if split.fee.amount_minor:
         rows.append(
-            _row(
+            row(
                 escrow.freelancer_id,
                 HistoryType.PLATFORM_FEE,
                 f"escrow:{escrow.pk}:fee",
                 split.fee,
                 now=now,
                 direction="out",
-                description=f"Platform fee for “{title}”",
                 escrow=escrow,
                 sender_id=escrow.freelancer_id,
+                **_described("Platform fee for", escrow, ""),
             )
         )
-    _write(rows)
+    return rows
+
+
+class _Description(TypedDict):
+    description: str
+    words: Sequence[str]
+
+
+def _described(beginning: str, escrow: Escrow, other_name: str) -> _Description:
+    """Return a description that ends with the title, and the words of everything else, which few rows have new."""
+    return {
+        "description": f"{beginning} “{escrow.agreement.title}”",
+        "words": _lexemes(f"{beginning} {other_name}"),
+    }
+
+
+@lru_cache(maxsize=1_024)
+def _lexemes(text: str) -> Sequence[str]:
+    return sorted(folding.lexemes(text))
 
 
 def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
@@ -145,7 +184,7 @@ def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
 
     The refund of an unapplied payment is neutral: that payment never counted as spent, so its return is no income.
     """
-    row = _row(
+    entry = row(
         escrow.client_id,
         HistoryType.REFUND,
         f"refund:{refund.pk}",
@@ -159,17 +198,17 @@ def refund_started(escrow: Escrow, refund: Refund, now: datetime) -> None:
         sender_id=escrow.freelancer_id,
         recipient_id=escrow.client_id,
     )
-    _write([row])
+    write([entry])
 
 
 def refund_became(escrow: Escrow, refund: Refund, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
     """Set the status of a refund: it was paid or failed."""
-    _became(escrow.client_id, f"refund:{refund.pk}", status, now, reason)
+    became(escrow.client_id, f"refund:{refund.pk}", status, now, reason)
 
 
-def withdrawal_requested(withdrawal: Withdrawal, now: datetime) -> None:
-    """Record a pending withdrawal."""
-    row = _row(
+def withdrawal_rows(withdrawal: Withdrawal, now: datetime) -> list[Row]:
+    """Return the row of a pending withdrawal."""
+    entry = row(
         withdrawal.user_id,
         HistoryType.WITHDRAWAL,
         f"withdrawal:{withdrawal.pk}",
@@ -182,15 +221,16 @@ def withdrawal_requested(withdrawal: Withdrawal, now: datetime) -> None:
         sender_id=withdrawal.user_id,
         recipient_id=withdrawal.user_id,
     )
-    _write([row])
+    return [entry]
 
 
 def withdrawal_became(withdrawal: Withdrawal, status: HistoryStatus, now: datetime, *, reason: str = "") -> None:
     """Set the status of a withdrawal: its payout was paid or failed."""
-    _became(withdrawal.user_id, f"withdrawal:{withdrawal.pk}", status, now, reason)
+    became(withdrawal.user_id, f"withdrawal:{withdrawal.pk}", status, now, reason)
 
 
-def _became(user_id: int, reference: str, status: HistoryStatus, now: datetime, reason: str) -> None:
+def became(user_id: int, reference: str, status: HistoryStatus, now: datetime, reason: str) -> None:
+    """Set the status of a user's row."""
     HistoryRow.objects.filter(user_id=user_id, reference=reference).update(
         status=status.value, processed_at=now, failure_reason=reason
     )

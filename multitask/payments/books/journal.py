@@ -6,7 +6,7 @@ from datetime import datetime
 from multitask.ledger.models import Entry
 from multitask.money import Money
 from multitask.payments.books.postings import SCOPE
-from multitask.payments.models import HistoryRow
+from multitask.payments.models import HistoryRow, Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Posted:
 
 
 def of_row(row: HistoryRow) -> list[Posted]:
-    """Return the transactions behind a row, oldest first, with one query."""
-    keys = _keys(row)
+    """Return the transactions behind a row, oldest first. One query, a second one for a chargeback or late refund."""
+    keys = [*_keys(row), *_loss_keys(row)]
     entries = Entry.objects.filter(transaction__scope=SCOPE, transaction__key__in=keys)
     found: dict[object, Posted] = {}
     for entry in entries.select_related("transaction", "account").order_by("created_at", "transaction_id", "position"):
@@ -39,6 +39,18 @@ def of_row(row: HistoryRow) -> list[Posted]:
     return list(found.values())
 
 
+def _loss_keys(row: HistoryRow) -> list[str]:
+    """Return the keys of the postings of the loss that a chargeback or a refund after the release caused."""
+    subject, number, *_rest = [*row.reference.split(":"), ""]
+    if subject == "chargeback":
+        losses = Loss.objects.filter(chargeback_id=int(number))
+    elif row.reference.endswith(":share"):
+        losses = Loss.objects.filter(refund_id=int(number))
+    else:
+        return []
+    return [f"loss:{pk}:{step}" for pk in losses.values_list("pk", flat=True) for step in ("booked", "reversed")]
+
+
 def _keys(row: HistoryRow) -> list[str]:
     """Return the keys under which `postings` may have posted the row's subject; they begin like its reference."""
     subject, number, *_rest = [*row.reference.split(":"), ""]
@@ -46,6 +58,7 @@ def _keys(row: HistoryRow) -> list[str]:
         "payment": ["received"],
         "escrow": ["released", "settled"] if row.user_id == row.recipient_id else ["released"],
         "refund": ["reserved", "paid", "returned", "failed", "carried"],
-        "withdrawal": ["requested", "paid", "returned", "failed"],
+        "withdrawal": ["requested", "paid", "returned", "failed", "cancelled"],
+        "adjustment": ["booked", "available"],
     }
     return [f"{subject}:{number}:{step}" for step in steps.get(subject, [])]

@@ -2,7 +2,7 @@
 
 Balances are credits minus debits: what we owe to users and hold for them is positive, what the provider holds
 for us is negative. Every function that posts is called at the end of the command's transaction and is idempotent
-by its key.
+by its key. The posting of a release is returned instead, since one statement writes it with everything else.
 """
 
 import uuid
@@ -49,6 +49,16 @@ def unapplied_account(payment_id: int) -> AccountRef:
     return AccountRef(f"unapplied:{payment_id}")
 
 
+def receivable_account(user_id: int) -> AccountRef:
+    """What a payee owes the platform after a loss (an asset, so negative)."""
+    return AccountRef(f"user:{user_id}:receivable", floor_minor=None)
+
+
+def paid_ahead_account(user_id: int) -> AccountRef:
+    """Paid out at the provider before it was available here (an asset, so negative)."""
+    return AccountRef(f"user:{user_id}:paid_ahead", floor_minor=None)
+
+
 def fees_account() -> AccountRef:
     """The platform's fees."""
     return AccountRef("platform:fees", floor_minor=None, shards=HOT_SHARDS)
@@ -59,9 +69,19 @@ def costs_account() -> AccountRef:
     return AccountRef("platform:processing_costs", floor_minor=None, shards=HOT_SHARDS)
 
 
+def exchange_account() -> AccountRef:
+    """Differences of exchange rates between a payment and its refund."""
+    return AccountRef("platform:exchange", floor_minor=None)
+
+
 def provider_account(provider: str) -> AccountRef:
     """The platform's own balance at the provider (an asset, so negative)."""
     return AccountRef(f"provider:{provider}:balance", floor_minor=None, shards=HOT_SHARDS)
+
+
+def budget_account(provider: str) -> AccountRef:
+    """The platform's prepaid budget of payouts at the provider (an asset, so negative)."""
+    return AccountRef(f"provider:{provider}:budget", floor_minor=None)
 
 
 def connected_account(provider: str, account_id: int) -> AccountRef:
@@ -130,13 +150,19 @@ def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Postin
     )
 
 
-def release(escrow: Escrow, split: Split, now: datetime) -> ledger.Posting:
-    """Post a release: the escrow is divided between freelancer and platform. A share of zero has no leg."""
+def release(escrow: Escrow, split: Split, netted: Money, now: datetime) -> ledger.Request:
+    """Return the posting of a release, which divides the escrow between freelancer and platform.
+
+    A share of zero has no leg.
+
+    `netted` is the part of the freelancer's share that pays what they owe the platform.
+    """
     shares = [
-        Leg(pending_account(escrow.freelancer_id), split.freelancer),
+        Leg(pending_account(escrow.freelancer_id), split.freelancer - netted),
+        Leg(receivable_account(escrow.freelancer_id), netted),
         Leg(fees_account(), split.fee),
     ]
-    return ledger.post(
+    return ledger.Request(
         kind="escrow_released",
         scope=SCOPE,
         key=f"escrow:{escrow.pk}:released",
@@ -149,11 +175,16 @@ def release(escrow: Escrow, split: Split, now: datetime) -> ledger.Posting:
     )
 
 
-def transfer(escrow: Escrow, account_id: int, amount: Money, now: datetime) -> ledger.Posting:
-    """Post the transfer of the freelancer's share from the platform's balance to the connected account."""
+def transfer_key(escrow_id: int, sequence: int) -> str:
+    """Return the key of a transfer's posting; `sequence` is that of its operation."""
+    return f"escrow:{escrow_id}:transferred" + (f":{sequence}" if sequence > 1 else "")
+
+
+def transfer(escrow: Escrow, account_id: int, amount: Money, sequence: int, now: datetime) -> ledger.Posting:
+    """Post a transfer of the freelancer's share from the platform's balance to the connected account."""
     return _move(
         "transfer",
-        f"escrow:{escrow.pk}:transferred",
+        transfer_key(escrow.pk, sequence),
         amount,
         source=connected_account(escrow.provider, account_id),
         target=provider_account(escrow.provider),
@@ -162,52 +193,67 @@ def transfer(escrow: Escrow, account_id: int, amount: Money, now: datetime) -> l
     )
 
 
-def make_available(escrow: Escrow, amount: Money, now: datetime) -> ledger.Posting:
-    """Post that the freelancer's share has settled: pending becomes available."""
-    return _move(
-        "settled",
-        f"escrow:{escrow.pk}:settled",
-        amount,
-        source=pending_account(escrow.freelancer_id),
-        target=available_account(escrow.freelancer_id),
-        now=now,
+def make_available(escrow: Escrow, amount: Money, ahead: Money, now: datetime) -> ledger.Request:
+    """Return the posting of a settled share: pending becomes available, less what was paid out ahead."""
+    legs = [
+        Leg(pending_account(escrow.freelancer_id), -amount),
+        Leg(paid_ahead_account(escrow.freelancer_id), ahead),
+        Leg(available_account(escrow.freelancer_id), amount - ahead),
+    ]
+    return ledger.Request(
+        kind="settled",
+        scope=SCOPE,
+        key=f"escrow:{escrow.pk}:settled",
+        legs=[leg for leg in legs if leg.amount.amount_minor],
+        effective_at=now,
         description=f"Settlement of escrow {escrow}",
     )
 
 
 def reserve_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
     """Set aside the amount of a withdrawal. Raises InsufficientBalance."""
-    return _move(
-        "withdrawal_requested",
-        f"withdrawal:{withdrawal.pk}:requested",
-        withdrawal.amount,
-        source=available_account(withdrawal.user_id),
-        target=withdrawing_account(withdrawal.user_id),
-        now=now,
+    ahead = Money(withdrawal.ahead_minor, withdrawal.currency)
+    legs = [
+        Leg(available_account(withdrawal.user_id), ahead - withdrawal.amount),
+        Leg(paid_ahead_account(withdrawal.user_id), -ahead),
+        Leg(withdrawing_account(withdrawal.user_id), withdrawal.amount),
+    ]
+    return ledger.post(
+        kind="withdrawal_requested",
+        scope=SCOPE,
+        key=f"withdrawal:{withdrawal.pk}:requested",
+        legs=[leg for leg in legs if leg.amount.amount_minor],
+        effective_at=now,
         description=f"Withdrawal {withdrawal}",
     )
 
 
 def pay_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
-    """Post a paid payout from the connected account to the bank."""
+    """Post a paid payout from the connected account, or from the budget, to the bank."""
     return _move(
         "withdrawal_paid",
         f"withdrawal:{withdrawal.pk}:paid",
         withdrawal.amount,
         source=withdrawing_account(withdrawal.user_id),
-        target=connected_account(withdrawal.provider, withdrawal.account_id),
+        target=_paid_from(withdrawal),
         now=now,
         description=f"Withdrawal {withdrawal} paid",
     )
 
 
+def _paid_from(withdrawal: Withdrawal) -> AccountRef:
+    if withdrawal.account_id is None:
+        return budget_account(withdrawal.provider)
+    return connected_account(withdrawal.provider, withdrawal.account_id)
+
+
 def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> ledger.Posting:
-    """Reverse a paid payout that the bank returned to the connected account."""
+    """Reverse a paid payout that came back to the connected account, or to the budget."""
     return _move(
         "withdrawal_returned",
         f"withdrawal:{withdrawal.pk}:returned",
         withdrawal.amount,
-        source=connected_account(withdrawal.provider, withdrawal.account_id),
+        source=_paid_from(withdrawal),
         target=withdrawing_account(withdrawal.user_id),
         now=now,
         description=f"Withdrawal {withdrawal} returned by the bank",
@@ -215,17 +261,37 @@ def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> 
     )
 
 
-def release_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
-    """Make the amount of a failed withdrawal available again."""
-    return _move(
-        "withdrawal_failed",
-        f"withdrawal:{withdrawal.pk}:failed",
-        withdrawal.amount,
-        source=withdrawing_account(withdrawal.user_id),
-        target=available_account(withdrawal.user_id),
-        now=now,
+def release_withdrawal(withdrawal: Withdrawal, ahead: Money, now: datetime) -> ledger.Posting:
+    """Make the amount of a failed withdrawal available again, less what was paid out ahead."""
+    return ledger.post(
+        kind="withdrawal_failed",
+        scope=SCOPE,
+        key=f"withdrawal:{withdrawal.pk}:failed",
+        legs=_given_back(withdrawal, ahead),
+        effective_at=now,
         description=f"Withdrawal {withdrawal} failed",
     )
+
+
+def cancel_withdrawal(withdrawal: Withdrawal, ahead: Money, now: datetime) -> ledger.Posting:
+    """Make the amount of a cancelled withdrawal available again, less what was paid out ahead."""
+    return ledger.post(
+        kind="withdrawal_cancelled",
+        scope=SCOPE,
+        key=f"withdrawal:{withdrawal.pk}:cancelled",
+        legs=_given_back(withdrawal, ahead),
+        effective_at=now,
+        description=f"Withdrawal {withdrawal} cancelled",
+    )
+
+
+def _given_back(withdrawal: Withdrawal, ahead: Money) -> list[Leg]:
+    legs = [
+        Leg(withdrawing_account(withdrawal.user_id), -withdrawal.amount),
+        Leg(paid_ahead_account(withdrawal.user_id), ahead),
+        Leg(available_account(withdrawal.user_id), withdrawal.amount - ahead),
+    ]
+    return [leg for leg in legs if leg.amount.amount_minor]
 
 
 def _refund_source(refund: Refund) -> AccountRef:
@@ -239,7 +305,7 @@ def reserve_refund(refund: Refund, now: datetime) -> ledger.Posting:
     return _move(
         "refund_requested",
         f"refund:{refund.pk}:reserved",
-        refund.amount,
+        refund.booked,
         source=_refund_source(refund),
         target=refund_account(refund.pk),
         now=now,
@@ -247,30 +313,57 @@ def reserve_refund(refund: Refund, now: datetime) -> ledger.Posting:
     )
 
 
-def pay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting:
-    """Post a refund that the provider has paid."""
+def pay_refund(refund: Refund, provider: str, settled: Money | None, now: datetime) -> ledger.Posting:
+    """Post a refund that the provider has paid; `settled` is what a converted one took from the balance."""
+    return _settle_refund("refund_paid", f"refund:{refund.pk}:paid", refund, provider, settled, now, sign=1)
+
+
+def pay_refund_by_bank(refund: Refund, now: datetime) -> ledger.Posting:
+    """Post a refund that the platform has paid from its own bank account."""
     return _move(
-        "refund_paid",
-        f"refund:{refund.pk}:paid",
-        refund.amount,
+        "refund_paid_by_bank",
+        f"refund:{refund.pk}:paid_by_bank",
+        refund.booked,
         source=refund_account(refund.pk),
-        target=provider_account(provider),
+        target=own_bank_account(),
         now=now,
-        description=f"Refund {refund} paid",
+        description=f"Refund {refund} paid from the platform's own bank",
     )
 
 
-def unpay_refund(refund: Refund, provider: str, now: datetime) -> ledger.Posting:
-    """Reverse a paid refund that the client's bank returned to the platform's balance."""
-    return _move(
-        "refund_returned",
-        f"refund:{refund.pk}:returned",
-        refund.amount,
-        source=provider_account(provider),
-        target=refund_account(refund.pk),
-        now=now,
-        description=f"Refund {refund} returned by the bank",
+def own_bank_account() -> AccountRef:
+    """The platform's own money outside the provider: its payouts and top-ups (an asset, so negative)."""
+    return AccountRef("platform:bank", floor_minor=None, shards=HOT_SHARDS)
+
+
+def unpay_refund(refund: Refund, provider: str, returned: Money | None, now: datetime) -> ledger.Posting:
+    """Reverse a paid refund that the client's bank sent back; `returned` is what a converted one brought back."""
+    return _settle_refund("refund_returned", f"refund:{refund.pk}:returned", refund, provider, returned, now, sign=-1)
+
+
+def _settle_refund(
+    kind: str, key: str, refund: Refund, provider: str, settled: Money | None, now: datetime, *, sign: int
+) -> ledger.Posting:
+    booked = refund.booked
+    is_converted = settled is not None and booked.currency != refund.currency
+    moved = settled if is_converted and settled is not None else booked
+    legs = [
+        Leg(refund_account(refund.pk), -booked if sign > 0 else booked),
+        Leg(_refunded_from(refund, provider), moved if sign > 0 else -moved),
+        Leg(exchange_account(), (booked - moved) if sign > 0 else (moved - booked)),
+    ]
+    return ledger.post(
+        kind=kind,
+        scope=SCOPE,
+        key=key,
+        legs=[leg for leg in legs if leg.amount.amount_minor],
+        effective_at=now,
+        description=f"Refund {refund} {'paid' if sign > 0 else 'returned by the bank'}",
     )
+
+
+def _refunded_from(refund: Refund, provider: str) -> AccountRef:
+    return provider_account(provider) if refund.payment.is_refundable else budget_account(provider)
 
 
 def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
@@ -278,7 +371,7 @@ def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
     return _move(
         "refund_failed",
         f"refund:{refund.pk}:failed",
-        refund.amount,
+        refund.booked,
         source=refund_account(refund.pk),
         target=_refund_source(refund),
         now=now,

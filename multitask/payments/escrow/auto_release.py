@@ -46,7 +46,7 @@ def release(*, escrow_id: int, now: datetime) -> bool:
     if escrow.auto_release_at is None or escrow.auto_release_at > now:
         return False
     try:
-        releases.require_releasable(escrow)
+        owes = releases.require_releasable(escrow)
     except (DisputeOpen, EscrowFrozen, NotFunded, RefundInProgress, WrongState):
         return False
     if escrow.milestone.state == MilestoneState.DELIVERED.value:
@@ -55,5 +55,5 @@ def release(*, escrow_id: int, now: datetime) -> bool:
     elif escrow.milestone.state != MilestoneState.COMPLETED.value:
         return False
     silence = f"No answer within {escrow.auto_release_days} days of delivery"
-    releases.release_amount(escrow, escrow.remaining, actor=AUTO_RELEASE, now=now, note=silence)
+    releases.release_amount(escrow, escrow.remaining, actor=AUTO_RELEASE, now=now, note=silence, owes=owes)
     return True

@@ -35,7 +35,7 @@ from multitask.users.actor import Actor, Power, Role
 def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datetime, request_key: str = "") -> Dispute:
     """Open a dispute, as client or freelancer.
 
-    Raises NotFound, Forbidden, NotFunded, WrongState or RefundInProgress.
+    Raises NotFound, Forbidden, NotFunded, WrongState, EscrowFrozen or RefundInProgress.
     """
     escrow = locks.locked_escrow(actor, escrow_id)
     if access.party(actor, escrow) not in {Role.CLIENT, Role.FREELANCER}:
@@ -47,6 +47,9 @@ def open_dispute(*, actor: Actor, escrow_id: Identifier, reason: str, now: datet
         raise NotFunded
     if escrow.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {escrow.state}; a dispute cannot be opened.")
+    if escrow.frozen_at is not None:
+        # The bank decides first; what is left of the money may be disputed afterwards.
+        raise EscrowFrozen
     if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
         raise RefundInProgress
     return open_for(escrow, actor=actor, reason=reason, refund=None, now=now, request_key=request_key)
@@ -168,3 +171,9 @@ def _carry_out(escrow: Escrow, to_client: Money, to_freelancer: Money, actor: Ac
         require(escrow.escrow_state, EscrowState.FUNDED)
         escrow.state = EscrowState.FUNDED.value
         escrow.save(update_fields=["state"])
+
+
+def end(escrow: Escrow, now: datetime) -> None:
+    """End the open dispute of an escrow of which nothing is left to divide; the caller holds the lock."""
+    open_ones = Dispute.objects.filter(escrow=escrow, state=DisputeState.OPEN.value)
+    open_ones.update(state=DisputeState.SETTLED.value, settled_at=now, client_minor=0, freelancer_minor=0)

@@ -1,16 +1,26 @@
 """The actions that an actor may take on an escrow now, by the same rules that the commands enforce."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import OuterRef, Subquery
 
 from multitask.payments.authorization import access, approvals
-from multitask.payments.escrow import refunds
+from multitask.payments.escrow import inquiries, refunds
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import HOLDING_ESCROWS, OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.actor import Actor, Power, Role
 
 _MOVES_NOTHING = frozenset({"complete", "dispute", "request_refund", "withdraw_refund"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDecisions:
+    """What is open about an escrow: the state of a refund, an approval, and a chargeback that may keep the money."""
+
+    refund: RefundState | None = None
+    is_undecided: bool = False
+    is_contested: bool = False
 
 
 def allowed(actor: Actor, escrow: Escrow) -> list[str]:
@@ -20,37 +30,69 @@ def allowed(actor: Actor, escrow: Escrow) -> list[str]:
 
 def allowed_each(actor: Actor, escrows: Sequence[Escrow]) -> dict[int, list[str]]:
     """Return the permitted actions of several escrows by their ids, with at most one SQL statement."""
-    open_refunds, undecided = _open_decisions(escrows)
-    found = {escrow.pk: _allowed(actor, escrow, open_refunds.get(escrow.pk)) for escrow in escrows}
+    known = _open_decisions([escrow.pk for escrow in escrows if _may_move(actor, escrow)])
+    return {escrow.pk: allowed_knowing(actor, escrow, known.get(escrow.pk, OpenDecisions())) for escrow in escrows}
+
+
+def allowed_knowing(actor: Actor, escrow: Escrow, known: OpenDecisions) -> list[str]:
+    """Return the permitted actions of an escrow about which this is open. No statement."""
+    if not _may_move(actor, escrow):
+        return _allowed(actor, escrow, None, is_inquired=False)
+    is_inquired = escrow.frozen_at is not None and not known.is_contested
+    found = _allowed(actor, escrow, known.refund, is_inquired=is_inquired)
     # While a decision of the staff waits for a second person, nothing else moves the money.
-    return found | {pk: [action for action in found[pk] if action in _MOVES_NOTHING] for pk in undecided}
+    return [action for action in found if action in _MOVES_NOTHING] if known.is_undecided else found
 
 
-def _open_decisions(escrows: Sequence[Escrow]) -> tuple[dict[int, RefundState], set[int]]:
-    """Return the state of the open refund by escrow id, and the ids of escrows about which an approval is open."""
-    holding = [escrow.pk for escrow in escrows if escrow.escrow_state in HOLDING_ESCROWS and escrow.frozen_at is None]
-    if not holding:
-        return {}, set()
+def _open_decisions(escrow_ids: Sequence[int]) -> dict[int, OpenDecisions]:
+    """Return what is open about escrows by their ids. One statement, none without escrows."""
+    if not escrow_ids:
+        return {}
     # An escrow has at most one open refund.
     refunds_open = Refund.objects.filter(
         escrow=OuterRef("pk"), source="escrow", state__in=[state.value for state in OPEN_REFUNDS]
     )
-    rows = Escrow.objects.filter(pk__in=holding).values_list(
-        "pk", Subquery(refunds_open.values("state")[:1]), approvals.open_for_outer()
+    rows = Escrow.objects.filter(pk__in=escrow_ids).values_list(
+        "pk", Subquery(refunds_open.values("state")[:1]), approvals.open_for_outer(), inquiries.contested_for_outer()
     )
-    found = list(rows)
-    return {pk: RefundState(state) for pk, state, _ in found if state}, {pk for pk, _, is_open in found if is_open}
+    return {
+        pk: OpenDecisions(
+            refund=RefundState(state) if state else None, is_undecided=is_undecided, is_contested=is_contested
+        )
+        for pk, state, is_undecided, is_contested in rows
+    }
 
 
-def _allowed(actor: Actor, escrow: Escrow, open_refund: RefundState | None) -> list[str]:
+def _may_refund_released(actor: Actor, escrow: Escrow) -> bool:
+    """Return whether the actor may refund what was released, as its payee or as staff."""
+    if escrow.state != EscrowState.RELEASED.value or escrow.frozen_at is not None:
+        return False
+    if escrow.returned_minor >= escrow.released_minor:
+        return False
+    role = access.party(actor, escrow)
+    return role is Role.FREELANCER or (role is not Role.CLIENT and actor.may(Power.REFUND))
+
+
+def _may_move(actor: Actor, escrow: Escrow) -> bool:
+    """Return whether anything might be allowed, so that what is open about the escrow has to be read."""
+    if escrow.frozen_at is None:
+        return escrow.escrow_state in HOLDING_ESCROWS or _may_refund_released(actor, escrow)
+    return escrow.state == EscrowState.FUNDED.value and actor.may(Power.REFUND)
+
+
+def _allowed(actor: Actor, escrow: Escrow, open_refund: RefundState | None, *, is_inquired: bool) -> list[str]:
     role = access.party(actor, escrow)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return ["pay"] if role is Role.CLIENT else []
     if escrow.frozen_at is not None:
-        return []
+        is_neutral = role not in {Role.CLIENT, Role.FREELANCER}
+        can_refund = is_inquired and is_neutral and escrow.state == EscrowState.FUNDED.value and open_refund is None
+        return ["refund"] if can_refund else []
     if escrow.state == EscrowState.DISPUTED.value:
         is_party = role in {Role.CLIENT, Role.FREELANCER}
         return ["settle"] if actor.may(Power.SETTLE_DISPUTE) and not is_party else []
+    if _may_refund_released(actor, escrow):
+        return ["refund_released"]
     if escrow.state != EscrowState.FUNDED.value:
         return []
     if open_refund is not None:

@@ -24,7 +24,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import disputes, refund_outcomes
+from multitask.payments.escrow import disputes, inquiries, refund_outcomes
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -74,7 +74,7 @@ def ask_or_refund(
     earlier = _earlier(actor, escrow, amount, reason, request_key) or approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
-    wanted = amount_to_refund(escrow, amount)
+    wanted = amount_to_refund(escrow, amount, actor=actor)
     if not is_party and approvals.is_large(escrow, wanted):
         arguments = {"amount_minor": wanted.amount_minor, "reason": reason, "note": note}
         return approvals.ask(
@@ -104,8 +104,10 @@ def _earlier(actor: Actor, escrow: Escrow, amount: Money | None, reason: str, re
     return found
 
 
-def amount_to_refund(escrow: Escrow, amount: Money | None) -> Money:
+def amount_to_refund(escrow: Escrow, amount: Money | None, *, actor: Actor | None = None) -> Money:
     """Return the amount to refund; `amount` None means all that is left.
+
+    An `actor` of the staff may refund while a bank only inquires.
 
     Raises DisputeOpen, NotFunded, WrongState, EscrowFrozen, RefundInProgress, CurrencyMismatch, AmountTooLarge or
     AmountTooPrecise if nothing or not that much may be refunded now.
@@ -116,7 +118,7 @@ def amount_to_refund(escrow: Escrow, amount: Money | None) -> Money:
         raise NotFunded
     if escrow.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {escrow.state}; nothing is left to refund.")
-    _require_free(escrow)
+    _require_free(escrow, actor)
     if amount is None:
         return escrow.remaining
     if amount.currency != escrow.currency:
@@ -127,8 +129,8 @@ def amount_to_refund(escrow: Escrow, amount: Money | None) -> Money:
     return amount
 
 
-def _require_free(escrow: Escrow) -> None:
-    if escrow.frozen_at is not None:
+def _require_free(escrow: Escrow, actor: Actor | None = None) -> None:
+    if escrow.frozen_at is not None and not (actor is not None and inquiries.may_refund(actor, escrow)):
         raise EscrowFrozen
     if escrow.refunds.filter(source="escrow", state__in=[s.value for s in OPEN_REFUNDS]).exists():
         raise RefundInProgress
@@ -278,10 +280,10 @@ def _refuse(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: dateti
 
 @database.transactional
 def withdraw(*, actor: Actor, refund_id: Identifier, now: datetime) -> Refund:
-    """Withdraw a refund request, as its client. Raises NotFound, Forbidden or WrongState."""
+    """Withdraw a refund request, as its client. Raises NotFound, Forbidden, WrongState or EscrowFrozen."""
     escrow, refund = _locked(actor, refund_id)
     access.require_client(actor, escrow, "Only the client can take a refund request back.")
-    _require_asked(refund)
+    _require_answerable(escrow, refund)
     require(RefundState(refund.state), RefundState.WITHDRAWN)
     refund.state, refund.decided_at = RefundState.WITHDRAWN.value, now
     refund.decided_by_id = actor.user_id
@@ -300,7 +302,7 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
     powers.require(actor, Power.REFUND, Forbidden())
     escrow, refund = _locked(actor, refund_id)
     access.require_neutral(actor, escrow)
-    _require_retriable(escrow, refund)
+    _require_retriable(escrow, refund, actor)
     if approvals.is_large(escrow, refund.amount):
         arguments = {"refund_id": refund.pk, "amount_minor": refund.amount_minor, "note": note}
         return approvals.ask(approvals.RETRY_REFUND, escrow, actor=actor, arguments=arguments, now=now)
@@ -308,17 +310,18 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
     return _retry(escrow, refund, actor, note, now)
 
 
-def _require_retriable(escrow: Escrow, refund: Refund) -> None:
-    if refund.state != RefundState.FAILED.value or refund.source != "escrow":
+def _require_retriable(escrow: Escrow, refund: Refund, actor: Actor) -> None:
+    is_gone = refund.is_outside and not refund.holds_money
+    if refund.state != RefundState.FAILED.value or refund.source == "unapplied" or is_gone:
         raise WrongState("Only a failed refund of an escrow can be tried again.")
     if Refund.objects.filter(escrow=escrow, request_key=refund_outcomes.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
     if refund.holds_money:
-        _require_free(escrow)
+        _require_free(escrow, actor)
     elif escrow.state == EscrowState.RELEASED.value:
         raise WrongState("The money of this refund went back to escrow and was released.")
     else:
-        amount_to_refund(escrow, refund.amount)
+        amount_to_refund(escrow, refund.amount, actor=actor)
 
 
 def _retry(escrow: Escrow, refund: Refund, actor: Actor, note: str, now: datetime) -> Refund:
@@ -335,7 +338,7 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
         _require_answerable(escrow, refund)
         _accept(escrow, refund, actor, arguments["note"], now)
         return
-    amount = amount_to_refund(escrow, Money(arguments["amount_minor"], escrow.currency))
+    amount = amount_to_refund(escrow, Money(arguments["amount_minor"], escrow.currency), actor=actor)
     reason, note = arguments["reason"], arguments["note"]
     start(escrow, amount, actor=actor, reason=reason, note=note, now=now)
 
@@ -343,7 +346,7 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
 def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
     """Carry out an approved retry of a refund."""
     refund = Refund.objects.select_related("payment").get(pk=arguments["refund_id"], escrow=escrow)
-    _require_retriable(escrow, refund)
+    _require_retriable(escrow, refund, actor)
     _retry(escrow, refund, actor, arguments["note"], now)
 
 

@@ -1,15 +1,20 @@
 """Releases: an escrow is divided between freelancer and platform, once, by a decision or after silence."""
 
+import json
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
-from django.db.models import Exists, OuterRef
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import JSONField
 
-from multitask import database
+from multitask import database, ledger
+from multitask.database import Statement
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.authorization.access import Identifier
-from multitask.payments.books import audit, history, postings
+from multitask.payments.books import audit, history, postings, receivables
 from multitask.payments.errors import (
     DisputeOpen,
     EscrowFrozen,
@@ -20,11 +25,32 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import milestone_states
-from multitask.payments.models import Approval, AuditEvent, Escrow, Refund
+from multitask.payments.models import Approval, AuditEvent, Escrow
+from multitask.payments.operations import queue
 from multitask.payments.payouts import transfers
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, require
+from multitask.payments.states import EscrowState, MilestoneState, require
 from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
+
+_GUARDS: Final = "payments_release_guards"
+_READ_GUARDS: Final = Statement(f"SELECT * FROM {_GUARDS}(%(escrow)s)")  # noqa: S608 - a constant
+_EVENT_COLUMNS: Final = tuple(
+    field.attname for field in AuditEvent._meta.concrete_fields if not isinstance(field, JSONField)
+)
+_RELEASE: Final = Statement(f"""
+SELECT {", ".join(_EVENT_COLUMNS)} FROM payments_release(
+    %(escrow)s, %(at)s, %(released)s, %(fee)s, %(netted)s, %(made_available_at)s::timestamptz, %(key)s,
+    %(history)s::jsonb, %(audit)s::jsonb, %(transfer)s::jsonb, {ledger.REQUEST_SQL})
+""")  # noqa: S608 - the names of our own columns
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What decides about a release besides the escrow's own row, in the order of `payments_release_guards`."""
+
+    is_asked_back: bool
+    is_undecided: bool
+    owes: bool
 
 
 @database.transactional
@@ -37,7 +63,7 @@ def release(
     it was released. Raises NotFound, Forbidden, ProofNeeded, NotFunded, TaskNotCompleted, WrongState, DisputeOpen,
     EscrowFrozen or RefundInProgress.
     """
-    escrow = locks.locked_escrow(actor, escrow_id)
+    escrow, answer = locks.locked_escrow_with(actor, escrow_id, function=_GUARDS)
     is_client = actor.is_user(escrow.client_id)
     if not is_client:
         _require_staff(actor, escrow)
@@ -46,13 +72,13 @@ def release(
     earlier = None if is_client else approvals.asked(escrow, request_key)
     if earlier is not None:
         return earlier
-    require_releasable(escrow)
+    owes = require_releasable(escrow, Guards(*answer))
     if is_client and escrow.milestone.state != MilestoneState.COMPLETED.value:
         raise TaskNotCompleted
     if not is_client and approvals.is_large(escrow, escrow.remaining):
         return _ask(escrow, actor, note, now, request_key)
     escrow.release_key = f"{actor.user_id}:{request_key}" if request_key else ""
-    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=note)
+    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=note, owes=owes)
     return escrow
 
 
@@ -70,15 +96,16 @@ def _ask(escrow: Escrow, actor: Actor, note: str, now: datetime, request_key: st
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
     """Carry out an approved release."""
-    require_releasable(escrow)
+    owes = require_releasable(escrow)
     approvals.require_same_amount(arguments["amount_minor"], escrow.remaining)
-    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=arguments["note"])
+    release_amount(escrow, escrow.remaining, actor=actor, now=now, note=arguments["note"], owes=owes)
 
 
-def require_releasable(escrow: Escrow) -> None:
-    """Require that the escrow is funded and nothing blocks its release.
+def require_releasable(escrow: Escrow, guards: Guards | None = None) -> bool:
+    """Require that the escrow is funded and nothing blocks its release; return whether its payee owes anything.
 
-    Raises DisputeOpen, EscrowFrozen, NotFunded, WrongState or RefundInProgress.
+    The guards are read unless they are given. Raises DisputeOpen, EscrowFrozen, NotFunded, WrongState or
+    RefundInProgress.
     """
     if escrow.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
@@ -88,43 +115,82 @@ def require_releasable(escrow: Escrow) -> None:
         raise NotFunded
     if escrow.state != EscrowState.FUNDED.value:
         raise WrongState(f"This escrow is {escrow.state} already.")
-    open_refunds = Refund.objects.filter(
-        escrow=OuterRef("pk"), source="escrow", state__in=[s.value for s in OPEN_REFUNDS]
-    )
-    blocking = Escrow.objects.annotate(is_asked_back=Exists(open_refunds), is_undecided=approvals.open_for_outer())
-    is_asked_back, is_undecided = blocking.values_list("is_asked_back", "is_undecided").get(pk=escrow.pk)
-    if is_asked_back:
+    guards = guards or _guards(escrow)
+    if guards.is_asked_back:
         raise RefundInProgress
-    if is_undecided:
+    if guards.is_undecided:
         raise approvals.undecided()
+    return guards.owes
 
 
-def release_amount(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str = "") -> None:
-    """Release `amount`: the fee to the platform, the rest to the freelancer.
+def _guards(escrow: Escrow) -> Guards:
+    (answer,) = _READ_GUARDS.rows({"escrow": escrow.pk})
+    return Guards(*answer)
 
-    The caller holds the lock and has checked that the escrow may be released.
+
+def release_amount(
+    escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str = "", owes: bool = True
+) -> None:
+    """Release `amount`: the fee to the platform, the rest to the freelancer, less what they owe.
+
+    `owes` is false if it is known that they owe nothing. The caller holds the lock and has checked that the escrow may
+    be released.
     """
     require(escrow.escrow_state, EscrowState.RELEASED)
     split = escrow.terms.split(amount)
+    netted = receivables.net(escrow.freelancer_id, split.freelancer) if owes else Money.zero(amount.currency)
     escrow.state = EscrowState.RELEASED.value
     escrow.released_at = now
     escrow.released_minor = amount.amount_minor
     escrow.released_fee_minor = split.fee.amount_minor
+    escrow.netted_minor = netted.amount_minor
     escrow.auto_release_at = None
-    if not split.freelancer.amount_minor:
+    share = escrow.payee_share
+    if not share.amount_minor:
         escrow.made_available_at = now
-    escrow.save()
     milestone_states.close(escrow.milestone, MilestoneState.COMPLETED, now)
-    history.released(escrow, split, now)
-    audit.record("released", actor=actor, now=now, escrow=escrow, amount=amount, note=note)
-    if split.freelancer.amount_minor:
-        transfers.begin(escrow, split.freelancer, now)
-    postings.release(escrow, split, now)
+    events = [audit.values("released", actor=actor, escrow=escrow, amount=amount, note=note)]
+    if netted.amount_minor:
+        events.append(audit.values("receivable_netted", actor=actor, escrow=escrow, amount=netted))
+    is_transferred = bool(share.amount_minor) and not escrow.is_on_platform
+    transfer = transfers.first(escrow, share, now) if is_transferred else None
+    if share.amount_minor and escrow.is_on_platform:
+        queue.defer(queue.MAKE_AVAILABLE, escrow_id=escrow.pk)
+    _write(
+        escrow, history.release_rows(escrow, split, now), events, transfer, postings.release(escrow, split, netted, now)
+    )
+
+
+def _write(
+    escrow: Escrow,
+    rows: list[history.Row],
+    events: list[dict[str, Any]],
+    transfer: dict[str, Any] | None,
+    posting: ledger.Request,
+) -> None:
+    """Write everything in one statement; the order of the locks is that of the SQL function."""
+    values = {
+        "escrow": escrow.pk,
+        "at": escrow.released_at,
+        "released": escrow.released_minor,
+        "fee": escrow.released_fee_minor,
+        "netted": escrow.netted_minor,
+        "made_available_at": escrow.made_available_at,
+        "key": escrow.release_key,
+        "history": history.as_json(rows),
+        "audit": json.dumps(events),
+        "transfer": None if transfer is None else json.dumps(transfer),
+    }
+    known = escrow.audit_events.all()
+    # Django's cache of related rows, so that the answer, which shows the timeline, does not read it again.
+    written = ledger.post_with(_RELEASE, values, posting)
+    known._result_cache = [AuditEvent.from_db(DEFAULT_DB_ALIAS, _EVENT_COLUMNS, row) for row in written]
+    escrow._prefetched_objects_cache = {"audit_events": known}  # type: ignore[attr-defined]
 
 
 def timeline(escrow: Escrow) -> list[AuditEvent]:
-    """Return the audit events of the escrow, oldest first."""
-    events = list(AuditEvent.objects.filter(escrow=escrow).order_by("pk"))
+    """Return the audit events of the escrow, oldest first; of one that was just released without a statement."""
+    events = sorted(escrow.audit_events.all(), key=attrgetter("pk"))
     for event in events:
         event.escrow = escrow  # Avoids one query per event.
     return events

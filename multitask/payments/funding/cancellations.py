@@ -1,8 +1,9 @@
 """Cancellation of an unpaid escrow, and of its payment at the provider."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from multitask import database
 from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history
 from multitask.payments.funding import intents, payment_results
@@ -25,6 +26,7 @@ from multitask.users.actor import Actor
 
 CANCEL_PAYMENT: Final = "cancel_payment"
 NOTHING_TO_CANCEL: Final = "nothing_to_cancel"
+AGAIN_AFTER: Final = timedelta(days=1)
 
 
 def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
@@ -34,8 +36,47 @@ def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
     escrow.save(update_fields=["state", "cancelled_at"])
     audit.record("cancelled", actor=actor, now=now, escrow=escrow)
     for payment in escrow.payments.filter(state=PaymentState.PENDING.value):
-        if engine.latest(CANCEL_PAYMENT, payment.pk) is None:
-            engine.begin(CANCEL_PAYMENT, subject_id=payment.pk, provider=payment.provider, escrow=escrow, now=now)
+        begin(escrow, payment, now=now)
+
+
+def begin(escrow: Escrow, payment: Payment, *, now: datetime) -> None:
+    """Cancel a pending payment at the provider, unless that is under way; the caller holds the escrow's lock.
+
+    A refused cancellation is repeated after a day: a payment that was being processed may have failed meanwhile.
+    """
+    before = engine.latest(CANCEL_PAYMENT, payment.pk)
+    if before is not None and not _was_refused_long_ago(before, now):
+        return
+    sequence = 1 if before is None else before.sequence + 1
+    engine.begin(
+        CANCEL_PAYMENT,
+        subject_id=payment.pk,
+        provider=payment.provider,
+        escrow=escrow,
+        now=now,
+        sequence=sequence,
+    )
+
+
+def _was_refused_long_ago(operation: Operation, now: datetime) -> bool:
+    is_refused = operation.state == OperationState.FAILED.value
+    return is_refused and operation.finished_at is not None and operation.finished_at <= now - AGAIN_AFTER
+
+
+def left_open(*, now: datetime) -> list[int]:
+    """Return the ids of pending payments of cancelled escrows, whose cancellation was refused at first."""
+    left = Payment.objects.filter(state=PaymentState.PENDING.value, escrow__state=EscrowState.CANCELLED.value)
+    return list(left.filter(escrow__cancelled_at__lte=now - AGAIN_AFTER).order_by("pk").values_list("pk", flat=True))
+
+
+@database.transactional
+def repeat(*, payment_id: int, now: datetime) -> None:
+    """Cancel a payment at the provider once more if the last attempt was refused long enough ago."""
+    seen = Payment.objects.get(pk=payment_id)
+    escrow = locks.lock_by_id(seen.escrow_id)
+    payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+    if payment.state == PaymentState.PENDING.value and escrow.escrow_state is EscrowState.CANCELLED:
+        begin(escrow, payment, now=now)
 
 
 class CancelPayment:
@@ -46,7 +87,12 @@ class CancelPayment:
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             raise _not_there(payment, operation)
-        return supporting(provider, Collects).cancel_payment(payment_id=payment.provider_payment_id, key=operation.key)
+        creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
+        return supporting(provider, Collects).cancel_payment(
+            payment_id=payment.provider_payment_id,
+            key=operation.key,
+            created_by=None if creation is None else creation.finished_at,
+        )
 
     def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
         """Return the payment's state if it is final: cancelled or succeeded."""
@@ -68,7 +114,9 @@ class CancelPayment:
         assert operation.escrow_id is not None  # noqa: S101
         escrow = locks.lock_by_id(operation.escrow_id)
         payment = Payment.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
-        if payment.state == PaymentState.PENDING.value:
+        # While the escrow is unpaid, its client may have asked to pay again meanwhile.
+        is_created_anew = _is_being_created(payment)
+        if payment.state == PaymentState.PENDING.value and not is_created_anew:
             payment.state = PaymentState.CANCELLED.value
             payment.save(update_fields=["state"])
             history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
@@ -76,6 +124,11 @@ class CancelPayment:
     def hold(self, operation: Operation) -> str:
         """Return no waiting reason."""
         return ""
+
+
+def _is_being_created(payment: Payment) -> bool:
+    creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
+    return creation is not None and creation.state != OperationState.FAILED.value
 
 
 def _not_there(payment: Payment, operation: Operation) -> ProviderError:

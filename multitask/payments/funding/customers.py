@@ -1,12 +1,31 @@
-"""Clients' customer objects at the provider, which saved cards are attached to."""
+"""Clients' customer objects at the provider, which saved cards are attached to.
+
+A customer that was deleted at the provider is made anew by the next call that needs one.
+"""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from multitask import database
 from multitask.payments.authorization import rate_limits
-from multitask.payments.models import Customer, Operation
+from multitask.payments.books import audit
+from multitask.payments.errors import UnknownObject
+from multitask.payments.models import Customer, Operation, SavedMethod
 from multitask.payments.operations import engine
-from multitask.payments.provider import Provider, ProviderError, SavesMethods, Search, supporting, supports
+from multitask.payments.provider import (
+    CUSTOMER_GONE,
+    CustomerState,
+    Provider,
+    ProviderError,
+    Rejected,
+    SavesMethods,
+    Search,
+    Unavailable,
+    supporting,
+    supports,
+)
+from multitask.payments.states import OPEN_OPERATIONS, OperationState
+from multitask.users.actor import Actor
 from multitask.users.models import User
 
 CREATE_CUSTOMER: Final = "create_customer"
@@ -22,11 +41,11 @@ def intend(user: User, provider: str, now: datetime) -> tuple[Customer, engine.C
     if customer.provider_customer_id or not supports(engine.provider_named(provider), SavesMethods):
         return customer, None
     latest = engine.latest(CREATE_CUSTOMER, customer.pk)
-    if latest is not None and latest.state != "failed":
+    if latest is not None and OperationState(latest.state) in OPEN_OPERATIONS:
         return customer, engine.Call(latest)
     engine.require_answering(provider)
     if latest is not None:
-        # Each failed creation is a call of its own, so trying again is limited.
+        # It failed, or its customer was deleted. Each creation is a call of its own, so trying again is limited.
         key = f"{customer.pk}:{latest.sequence + 1}"
         rate_limits.count(user_id=user.pk, purpose=rate_limits.Purpose.CUSTOMER, key=key, now=now)
     call = engine.begin_claimed(
@@ -53,6 +72,48 @@ def _customer(user: User, provider: str, now: datetime) -> Customer:
         update_fields=["provider"],
     )
     return customer
+
+
+@database.transactional
+def confirm(provider: str, state: CustomerState, now: datetime) -> None:
+    """Apply the provider's state of a customer. Raises UnknownObject."""
+    if not Customer.objects.filter(provider=provider, provider_customer_id=state.id).exists():
+        raise UnknownObject(detail=state.id)
+    if state.is_deleted:
+        forget(provider, state.id, now)
+
+
+@database.transactional
+def forget(provider: str, customer_id: str, now: datetime) -> None:
+    """Forget a customer that was deleted at the provider, with its cards; does nothing if that was done already."""
+    locked = Customer.objects.select_for_update(no_key=True)
+    customer = locked.filter(provider=provider, provider_customer_id=customer_id).first()
+    if customer is None:
+        return
+    customer.provider_customer_id, customer.default_method_id = None, ""
+    customer.save(update_fields=["provider_customer_id", "default_method_id"])
+    SavedMethod.objects.filter(customer=customer, detached_at=None).update(detached_at=now)
+    audit.record("customer_deleted", actor=Actor.system("provider"), now=now, user_id=customer.user_id)
+
+
+def raise_missing(customer_id: int) -> NoReturn:
+    """Raise why a call found no customer: Unavailable if one is being or was just created, else Rejected."""
+    creation = engine.latest(CREATE_CUSTOMER, customer_id)
+    is_there = Customer.objects.filter(pk=customer_id).exclude(provider_customer_id=None).exists()
+    if is_there or (creation is not None and OperationState(creation.state) in OPEN_OPERATIONS):
+        raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
+    if creation is not None and creation.state == OperationState.FAILED.value:
+        raise Rejected(creation.last_error_code, creation.last_error)
+    # Nobody may ask for another customer, so a call that waited for one could wait for ever.
+    raise Rejected(CUSTOMER_GONE, "Your saved details were removed at the payment provider. Please try again.")
+
+
+def known_ids(customer_id: int) -> list[str]:
+    """Return the ids at the provider of a customer and of those that it replaced."""
+    current = Customer.objects.filter(pk=customer_id).values_list("provider_customer_id", flat=True)
+    made = Operation.objects.filter(kind=CREATE_CUSTOMER, subject_id=customer_id)
+    former = made.order_by("-sequence").values_list("provider_reference", flat=True)
+    return [known for known in dict.fromkeys([*current, *former]) if known]
 
 
 class CreateCustomer:

@@ -5,9 +5,10 @@ outcome.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.models import Subquery
 
 from multitask import database
@@ -22,13 +23,14 @@ from multitask.payments.operations import engine, send_deadline
 from multitask.payments.operations.send_deadline import Moment
 from multitask.payments.provider import (
     ABSENT,
+    CUSTOMER_GONE,
     Collects,
+    Payer,
     Provider,
     ProviderError,
     Rejected,
     SavesMethods,
     Search,
-    Unavailable,
     supporting,
     supports,
 )
@@ -55,6 +57,7 @@ class _Prepared:
 
     payment: Payment
     existing: bool
+    had_customer: bool = False
     customer_call: engine.Call | None = None
     payment_call: engine.Call | None = None
 
@@ -62,8 +65,9 @@ class _Prepared:
 def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
     """Create the payment of a milestone, as its payer, or return the existing one.
 
-    Raises NotFound, Forbidden, WrongState, TooManyRequests, ProviderRefused or ProviderUnavailable; after the
-    last, a repeated request continues where this one stopped.
+    A customer that was deleted at the provider is created anew. Raises NotFound, Forbidden, WrongState,
+    TooManyRequests, ProviderRefused or ProviderUnavailable; after the last, a repeated request continues where this
+    one stopped.
     """
     # Taken before the claims are committed, since the process may be paused during the commit.
     began = send_deadline.moment()
@@ -77,7 +81,10 @@ def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
     except ProviderRefused as refusal:
         if refusal.detail == CALLED_OFF:
             raise WrongState("The task was cancelled.") from refusal
-        raise
+        if refusal.detail != CUSTOMER_GONE or not prepared.had_customer:
+            raise
+        # The customer was forgotten with the refusal, so this creates another one.
+        return create_intent(actor=actor, milestone_id=milestone_id, now=now)
     payment = Payment.objects.select_related("escrow").get(pk=prepared.payment.pk)
     return Intent(escrow=payment.escrow, payment=payment, existing=prepared.existing)
 
@@ -102,8 +109,15 @@ def _prepare(actor: Actor, milestone_id: int, now: datetime) -> _Prepared:
         call = engine.Call(latest)
     else:
         engine.require_answering(escrow.provider)
+        _set_payment_date(escrow, now)
         call = _begin_call(escrow, payment, customer, 1 if latest is None else latest.sequence + 1, now)
-    return _Prepared(payment=payment, existing=not is_new, customer_call=customer_call, payment_call=call)
+    return _Prepared(
+        payment=payment,
+        existing=not is_new,
+        had_customer=customer_call is None,
+        customer_call=customer_call,
+        payment_call=call,
+    )
 
 
 def _open(milestone: Milestone, actor: Actor, now: datetime) -> Escrow:
@@ -117,6 +131,7 @@ def _open(milestone: Milestone, actor: Actor, now: datetime) -> Escrow:
         client_id=agreement.payer_id,
         freelancer_id=agreement.payee_id,
         provider=agreement.provider,
+        route=agreement.route,
         currency=agreement.currency,
         total_minor=milestone.amount_minor,
         fee_basis_points=agreement.fee_basis_points,
@@ -126,9 +141,22 @@ def _open(milestone: Milestone, actor: Actor, now: datetime) -> Escrow:
         refund_answer_days=agreement.refund_answer_days,
         share_step=agreement.share_step,
         created_at=now,
+        payment_due_at=_payment_date(now),
     )
     audit.record("payment_requested", actor=actor, now=now, escrow=escrow, amount=escrow.total)
     return escrow
+
+
+def _set_payment_date(escrow: Escrow, now: datetime) -> None:
+    """Give the client the whole period for each payment that is created."""
+    due_at = _payment_date(now)
+    if escrow.payment_due_at != due_at:
+        escrow.payment_due_at = due_at
+        escrow.save(update_fields=["payment_due_at"])
+
+
+def _payment_date(now: datetime) -> datetime:
+    return now + timedelta(days=settings.UNFUNDED_CANCEL_DAYS)
 
 
 def _payment_of(escrow: Escrow, now: datetime) -> tuple[Payment, bool]:
@@ -196,26 +224,31 @@ class CreatePayment:
     def call(self, provider: Provider, operation: Operation) -> ProviderPayment:
         """Create the payment."""
         wanted = operation.arguments
-        customer_id, escrow_state = _customer_and_escrow(provider, operation)
+        customer_id, escrow_state, payer = _customer_and_escrow(provider, operation)
         if escrow_state == EscrowState.CANCELLED.value and (customer_id is None or not operation.is_uncertain):
             # The milestone was cancelled after the intent was committed.
             raise Rejected(CALLED_OFF, "The task was cancelled.")
         if customer_id is None:
-            raise Unavailable("awaits_customer", "The customer's creation is not answered yet.")
+            customers.raise_missing(wanted["customer"])
         return supporting(provider, Collects).create_payment(
             reference=operation.reference,
             amount=Money(wanted["amount_minor"], wanted["currency"]),
             customer_id=customer_id,
+            payer=payer,
             description=wanted["description"],
             key=operation.key,
         )
 
     def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayment]:
-        """Look for the payment of an earlier attempt."""
-        customer_id, _ = _customer_and_escrow(provider, operation)
-        if customer_id is None:
-            return ABSENT
-        return supporting(provider, Collects).find_payment(reference=operation.reference, customer_id=customer_id)
+        """Look for the payment of an earlier attempt, which may have named a customer that was deleted since."""
+        collects = supporting(provider, Collects)
+        if not supports(provider, SavesMethods):
+            return collects.find_payment(reference=operation.reference, customer_id="")
+        for customer_id in customers.known_ids(operation.arguments["customer"]):
+            found = collects.find_payment(reference=operation.reference, customer_id=customer_id)
+            if found is not ABSENT:
+                return found
+        return ABSENT
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
@@ -224,6 +257,8 @@ class CreatePayment:
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Record the refusal; nothing was created, and the client may try again."""
+        if error.code == CUSTOMER_GONE:
+            customers.forget(operation.provider, error.object_id, now)
         audit.record(
             "payment_refused",
             actor=Actor.system("provider"),
@@ -237,13 +272,13 @@ class CreatePayment:
         return ""
 
 
-def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str | None, str]:
-    """Return the customer's id at the provider, None while it is not created, and the escrow's state.
+def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str | None, str, Payer]:
+    """Return the customer's id at the provider, None while it is not created, the escrow's state, and who pays.
 
     At a provider that has no customers the id is empty.
     """
     escrow = Escrow.objects.filter(payments=operation.subject_id).values("state")
     customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
-    found = customers_found.values_list("provider_customer_id", "escrow_state")
-    customer_id, state = found.get(pk=operation.arguments["customer"])
-    return (customer_id if supports(provider, SavesMethods) else ""), state
+    found = customers_found.values_list("provider_customer_id", "escrow_state", "user__username", "user__email")
+    customer_id, state, name, email = found.get(pk=operation.arguments["customer"])
+    return (customer_id if supports(provider, SavesMethods) else ""), state, Payer(name=name, email=email)

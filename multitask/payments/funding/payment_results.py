@@ -1,5 +1,6 @@
 """Confirmations of payments: the provider's state of a payment is applied here, and only here is an escrow funded."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import milestone_states
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Escrow, Payment
-from multitask.payments.operations import references
+from multitask.payments.operations import references, routes
 from multitask.payments.provider import PaymentState as ProviderPayment
 from multitask.payments.provider import (
     PaymentStatus,
@@ -34,6 +35,14 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
     payment_id, escrow_id = known
     escrow = locks.lock_by_id(escrow_id)
     payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+    charge_id = references.charge_id(payment, state)
+    if charge_id != state.id:
+        state = replace(state, id=charge_id)
+        another = _another_charge(escrow, payment, state, now)
+        if another is None:
+            return
+        payment = another
+    had_succeeded = payment.succeeded_at is not None
     _note(payment, state)
     _name(escrow, payment)
     if state.status is PaymentStatus.SUCCEEDED:
@@ -43,10 +52,8 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
         payment.state = PaymentState.CANCELLED.value
         history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
         audit.record("payment_cancelled", actor=_SYSTEM, now=now, escrow=escrow)
-    elif state.failure_code and state.failure_code != payment.failure_code:
-        audit.record("payment_failed", actor=_SYSTEM, now=now, escrow=escrow, note=state.failure_message)
-    payment.failure_code = state.failure_code
-    payment.failure_reason = state.failure_message
+    if not had_succeeded:
+        _note_failure(escrow, payment, state, now)
     payment.save()
 
 
@@ -58,15 +65,61 @@ def _known(provider: str, state: ProviderPayment) -> tuple[int, int] | None:
     return found.values_list("pk", "escrow_id").first()
 
 
+def _another_charge(escrow: Escrow, first: Payment, state: ProviderPayment, now: datetime) -> Payment | None:
+    """Return the payment of a second charge of an order, which is recorded when it is first seen to have succeeded.
+
+    It begins as cancelled, since nobody asked for it: its money is set aside and sent back.
+    """
+    rows = Payment.objects.select_for_update(no_key=True)
+    known = rows.filter(provider=first.provider, provider_payment_id=state.id).first()
+    if known is not None or state.status is not PaymentStatus.SUCCEEDED:
+        return known
+    received = state.received if state.received is not None else state.amount
+    payment = Payment.objects.create(
+        escrow=escrow,
+        provider=first.provider,
+        provider_payment_id=state.id,
+        amount_minor=received.amount_minor,
+        currency=received.currency,
+        state=PaymentState.CANCELLED.value,
+        created_at=now,
+    )
+    history.deposit_requested(escrow, payment, now)
+    return payment
+
+
+def paid_try(provider: str, payment_id: str) -> str:
+    """Return the provider's name of the try that paid an order, "order/transaction"; nothing if it is not known."""
+    order_id = payment_id.partition("/")[0]
+    known = Payment.objects.filter(provider=provider, provider_payment_id=order_id).exclude(provider_collection_id="")
+    collection_id = known.values_list("provider_collection_id", flat=True).first()
+    return f"{order_id}/{collection_id}" if collection_id else ""
+
+
 def _note(payment: Payment, state: ProviderPayment) -> None:
-    """Store facts that become known once and then never change."""
+    """Store facts that become known once and then never change.
+
+    How money came is known once it has: a later try to pay, such as a declined one, shows nothing about it.
+    """
     payment.provider_payment_id = state.id
     if state.continuation is not None:
         payment.payer_token = payment.payer_token or state.continuation.token
-    payment.provider_collection_id = state.collection_id or payment.provider_collection_id
     payment.available_at = state.available_at or payment.available_at
+    if state.status is PaymentStatus.SUCCEEDED:
+        payment.provider_collection_id = payment.provider_collection_id or state.collection_id
+        if payment.succeeded_at is None:
+            payment.is_refundable = state.is_refundable
     if payment.state == PaymentState.PENDING.value:
         payment.provider_status = state.status.value
+
+
+def _note_failure(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
+    """Store why the last try to pay failed; the caller has seen that none had succeeded before."""
+    is_new = state.failure_code and state.failure_code != payment.failure_code
+    if is_new and state.status not in {PaymentStatus.SUCCEEDED, PaymentStatus.CANCELLED}:
+        audit.record("payment_failed", actor=_SYSTEM, now=now, escrow=escrow, note=state.failure_message)
+    payment.failure_code = state.failure_code
+    payment.failure_reason = state.failure_message
 
 
 def _name(escrow: Escrow, payment: Payment) -> None:
@@ -82,11 +135,19 @@ def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: dat
     if payment.state not in {PaymentState.PENDING.value, PaymentState.CANCELLED.value}:
         return
     received = state.received if state.received is not None else state.amount
+    is_converted = state.settled is not None and state.settled.currency != received.currency
+    expected = received == Money(payment.amount_minor, payment.currency)
+    if is_converted:
+        # The books keep what there is: the amount in the currency in which it reached the balance.
+        assert state.settled is not None  # noqa: S101
+        received = state.settled
     payment.received_minor = received.amount_minor
     payment.received_currency = received.currency
     payment.succeeded_at = now
     payment.provider_status = state.status.value
-    if received != Money(payment.amount_minor, payment.currency):
+    if is_converted:
+        unapplied_payments.set_aside(escrow, payment, received, "other_currency", now)
+    elif not expected:
         unapplied_payments.set_aside(escrow, payment, received, "amount_mismatch", now)
     elif payment.state == PaymentState.CANCELLED.value or not _awaits(escrow):
         unapplied_payments.set_aside(escrow, payment, received, "second_payment", now)
@@ -104,7 +165,9 @@ def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> N
     payment.state = PaymentState.SUCCEEDED.value
     escrow.state = EscrowState.FUNDED.value
     escrow.funded_at = now
-    escrow.save(update_fields=["state", "funded_at"])
+    longest = routes.longest_hold(escrow.currency, escrow.provider)
+    escrow.hold_until_at = None if longest is None else now + longest
+    escrow.save(update_fields=["state", "funded_at", "hold_until_at"])
     if escrow.milestone.milestone_state is MilestoneState.AGREED:
         milestone_states.advance(escrow.milestone, MilestoneState.FUNDED, now)
     history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)

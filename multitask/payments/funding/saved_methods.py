@@ -1,6 +1,8 @@
 """Saved cards: stored by the provider; only what their owner recognises them by is stored here."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -11,12 +13,13 @@ from multitask.payments.books import audit
 from multitask.payments.errors import (
     Forbidden,
     NotFound,
+    ProviderRefused,
     UnknownObject,
 )
 from multitask.payments.funding import customers
 from multitask.payments.models import Customer, SavedMethod
 from multitask.payments.operations import direct_calls, engine, send_deadline
-from multitask.payments.provider import MethodState, SavesMethods, SetupState
+from multitask.payments.provider import CUSTOMER_GONE, MethodState, Rejected, SavesMethods, SetupState
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
@@ -46,15 +49,39 @@ def begin_setup(*, actor: Actor, now: datetime, request_key: str) -> SetupState:
 
     Raises Forbidden, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
-    customer = _customer(actor, now)
-    assert customer.provider_customer_id is not None  # noqa: S101
+    return _with_customer(actor, now, lambda customer, customer_id: _set_up(customer, customer_id, request_key, now))
+
+
+def _set_up(customer: Customer, customer_id: str, request_key: str, now: datetime) -> SetupState:
     rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.SETUP, key=request_key, now=now)
+    return engine.provider_for(customer.provider, SavesMethods).create_setup(
+        reference=f"customer:{customer.pk}",
+        customer_id=customer_id,
+        key=f"setup:{customer_id}:{request_key}",
+    )
+
+
+Result = TypeVar("Result")
+
+
+def _with_customer(actor: Actor, now: datetime, call: Callable[[Customer, str], Result]) -> Result:
+    """Make a call for the actor's customer, with a new customer if it was deleted. Raises Forbidden and what it may."""
+    customer = _customer(actor, now)
+    try:
+        with direct_calls.answered():
+            return call(customer, _provider_id(customer))
+    except ProviderRefused as refusal:
+        if refusal.detail != CUSTOMER_GONE:
+            raise
+    customers.forget(customer.provider, _provider_id(customer), now)
+    customer = _customer(actor, now)
     with direct_calls.answered():
-        return engine.provider_for(customer.provider, SavesMethods).create_setup(
-            reference=f"customer:{customer.pk}",
-            customer_id=customer.provider_customer_id,
-            key=f"setup:{customer.pk}:{request_key}",
-        )
+        return call(customer, _provider_id(customer))
+
+
+def _provider_id(customer: Customer) -> str:
+    assert customer.provider_customer_id is not None  # noqa: S101
+    return customer.provider_customer_id
 
 
 def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> SavedMethod:
@@ -62,26 +89,26 @@ def save(*, actor: Actor, method_id: str, make_default: bool, now: datetime) -> 
 
     Raises Forbidden, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
-    customer = _customer(actor, now)
-    assert customer.provider_customer_id is not None  # noqa: S101
-    provider = engine.provider_for(customer.provider, SavesMethods)
+    customer, state = _with_customer(
+        actor, now, lambda customer, customer_id: (customer, _attach(customer, customer_id, method_id, now))
+    )
+    saved = _keep(customer, state, actor, now)
+    if make_default:
+        set_default(actor=actor, method_id=saved.pk, now=now)
+        saved.customer.refresh_from_db()
+    return saved
+
+
+def _attach(customer: Customer, customer_id: str, method_id: str, now: datetime) -> MethodState:
     known = SavedMethod.objects.filter(provider=customer.provider, provider_method_id=method_id)
     earlier = known.exclude(detached_at=None).first()
     # A card that was deleted and is saved again needs a new key, or the provider would replay its old response.
     generation = 0 if earlier is None or earlier.detached_at is None else int(earlier.detached_at.timestamp())
     key = f"{method_id}:{generation}"
     rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.CARD, key=key, now=now)
-    with direct_calls.answered():
-        state = provider.attach_method(
-            method_id=method_id,
-            customer_id=customer.provider_customer_id,
-            key=f"attach:{customer.pk}:{key}",
-        )
-    saved = _keep(customer, state, actor, now)
-    if make_default:
-        set_default(actor=actor, method_id=saved.pk, now=now)
-        saved.customer.refresh_from_db()
-    return saved
+    return engine.provider_for(customer.provider, SavesMethods).attach_method(
+        method_id=method_id, customer_id=customer_id, key=f"attach:{customer_id}:{key}"
+    )
 
 
 @database.transactional
@@ -120,16 +147,24 @@ def _own(actor: Actor, method_id: int) -> SavedMethod:
 
 
 def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
-    """Delete a saved card, here and at the provider. Raises NotFound, ProviderRefused or ProviderUnavailable."""
+    """Delete a saved card, here and at the provider, unless it was removed there already.
+
+    Raises NotFound, ProviderRefused or ProviderUnavailable.
+    """
     method = _own(actor, method_id)
     provider = engine.provider_for(method.provider, SavesMethods)
     with direct_calls.answered():
-        provider.detach_method(method_id=method.provider_method_id, key=f"detach:{method.provider_method_id}")
+        try:
+            provider.detach_method(method_id=method.provider_method_id, key=f"detach:{method.provider_method_id}")
+        except Rejected:
+            if provider.read_method(method.provider_method_id).customer_id:
+                raise
     _forget(method, actor, now)
 
 
 @database.transactional
 def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
+    """Remove the card from its owner's list, and as the default."""
     forgotten = SavedMethod.objects.filter(pk=method.pk, detached_at=None).update(detached_at=now)
     if forgotten:
         audit.record("method_deleted", actor=actor, now=now, user_id=method.customer.user_id)
@@ -139,25 +174,42 @@ def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
 
 
 def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
-    """Make a saved card the default.
+    """Make a saved card the default. A card that was removed at the provider is forgotten.
 
     Raises NotFound, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     method = _own(actor, method_id)
     customer = method.customer
-    assert customer.provider_customer_id is not None  # noqa: S101
+    customer_id = _provider_id(customer)
     # Every call changes the customer at the provider, even if the card is the default already, so each is counted.
     key = f"{method.provider_method_id}:{now.timestamp()}"
     rate_limits.count(user_id=customer.user_id, purpose=rate_limits.Purpose.DEFAULT_CARD, key=key, now=now)
+    provider = engine.provider_for(customer.provider, SavesMethods)
     with direct_calls.answered():
-        engine.provider_for(customer.provider, SavesMethods).set_default_method(
-            customer_id=customer.provider_customer_id,
-            method_id=method.provider_method_id,
-            key=f"default:{customer.pk}:{key}",
-        )
+        try:
+            provider.set_default_method(
+                customer_id=customer_id, method_id=method.provider_method_id, key=f"default:{customer.pk}:{key}"
+            )
+        except Rejected as refusal:
+            _require_attached(method, provider, refusal, now)
+            raise
     Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
     method.customer.default_method_id = method.provider_method_id
     return method
+
+
+def _require_attached(method: SavedMethod, provider: SavesMethods, refusal: Rejected, now: datetime) -> None:
+    """After a refusal, forget a card that was removed at the provider, or its customer. Raises NotFound then."""
+    if refusal.code == CUSTOMER_GONE:
+        customers.forget(method.provider, refusal.object_id, now)
+        raise _gone() from refusal
+    if not provider.read_method(method.provider_method_id).customer_id:
+        _forget(method, Actor.system("provider"), now)
+        raise _gone() from refusal
+
+
+def _gone() -> NotFound:
+    return NotFound("This card was removed at the payment provider.")
 
 
 @database.transactional
@@ -165,7 +217,8 @@ def confirm(provider: str, state: MethodState, now: datetime) -> None:
     """Apply the provider's state of a saved card. Raises UnknownObject for an unknown customer."""
     if not state.customer_id:
         known = SavedMethod.objects.filter(provider=provider, provider_method_id=state.id, detached_at=None)
-        known.update(detached_at=now)
+        for method in known.select_related("customer"):
+            _forget(method, Actor.system("provider"), now)
         return
     customer = Customer.objects.filter(provider=provider, provider_customer_id=state.customer_id).first()
     if customer is None:

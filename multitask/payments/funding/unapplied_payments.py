@@ -8,7 +8,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import Forbidden, NotFound, WrongState
-from multitask.payments.escrow import refund_outcomes
+from multitask.payments.escrow import refund_outcomes, unapplied
 from multitask.payments.models import Approval, Escrow, Payment, Refund
 from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
 from multitask.users import powers
@@ -29,6 +29,7 @@ def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, no
 
 _REASONS: Final = {
     "amount_mismatch": "The amount received is not the amount of the payment; our staff is reviewing it.",
+    "other_currency": "The payment was converted into another currency; our staff is reviewing it.",
     "second_payment": "The task was already paid or cancelled; this payment is being refunded.",
 }
 
@@ -36,14 +37,21 @@ _REASONS: Final = {
 def send_back(
     escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
 ) -> Refund:
-    """Refund the whole of an unapplied payment; the caller holds the escrow's lock."""
+    """Refund what is left of an unapplied payment; the caller holds the escrow's lock.
+
+    One that was converted is refunded in its own currency.
+    """
+    is_converted = received.currency != payment.currency
+    amount = unapplied.left_of_charge(payment) if is_converted else received
     refund = Refund.objects.create(
         escrow=escrow,
         payment=payment,
         provider=payment.provider,
         source="unapplied",
-        amount_minor=received.amount_minor,
-        currency=received.currency,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        booked_minor=received.amount_minor if is_converted else None,
+        booked_currency=received.currency if is_converted else "",
         state=RefundState.PENDING.value,
         reason=payment.review_reason,
         note=note,
@@ -52,7 +60,7 @@ def send_back(
         created_at=now,
         decided_at=now,
     )
-    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=received, note=note)
+    audit.record("payment_sent_back", actor=actor, now=now, escrow=escrow, amount=amount, note=note)
     refund_outcomes.send(escrow, refund, now)
     return refund
 
@@ -83,7 +91,11 @@ def _returnable(payment: Payment) -> Money:
     under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
         raise WrongState("Only a payment under review can be refunded, and only once.")
-    return Money(payment.received_minor, payment.received_currency)
+    found = unapplied.left(payment)
+    is_converted = found.currency != payment.currency
+    if not found.amount_minor or (is_converted and not unapplied.left_of_charge(payment).amount_minor):
+        raise WrongState("Nothing of this payment is left.")
+    return found
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Chargebacks: the cardholder's bank contests a payment, and the escrow is frozen at once."""
+"""Chargebacks: the cardholder's bank contests a payment, takes the money, and gives it back or not."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,27 +6,46 @@ from typing import Final
 
 from multitask import database
 from multitask.payments.authorization import locks
-from multitask.payments.books import audit
+from multitask.payments.books import audit, loss_history, loss_postings
 from multitask.payments.errors import UnknownObject
+from multitask.payments.losses import booking, holds, positions
+from multitask.payments.losses.holds import HARMLESS
 from multitask.payments.models import Chargeback, Escrow, Payment
-from multitask.payments.operations import engine
-from multitask.payments.provider import ChargebackState, ChargebackStatus
+from multitask.payments.provider import ChargebackMovement, ChargebackState, ChargebackStatus
+from multitask.payments.states import HistoryStatus, PaymentState
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
-# These outcomes do not move any money.
-HARMLESS: Final = frozenset({ChargebackStatus.WON, ChargebackStatus.WARNING_CLOSED, ChargebackStatus.PREVENTED})
 CLOSED: Final = HARMLESS | {ChargebackStatus.LOST}
+# These wait for our answer to the bank.
+UNANSWERED: Final = frozenset({ChargebackStatus.NEEDS_RESPONSE, ChargebackStatus.WARNING_NEEDS_RESPONSE})
 
 
 @database.transactional
 def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
-    """Apply the provider's state of a chargeback, and freeze or unfreeze its escrow. Raises UnknownObject."""
+    """Apply the provider's state of a chargeback: its money, and what it holds. Raises UnknownObject."""
     payment = _payment(provider, state)
     if payment is None:
         raise UnknownObject(detail=state.id)
     escrow = locks.lock_by_id(payment.escrow_id)
-    chargeback, created = Chargeback.objects.get_or_create(
+    payment.refresh_from_db()
+    if payment.state == PaymentState.PENDING.value:
+        # The payment itself has to be confirmed first; until then it is not known what the chargeback concerns.
+        raise UnknownObject(detail=state.id)
+    chargeback = _stored(escrow, payment, provider, state, now)
+    for movement in state.movements:
+        _move(chargeback, movement, now)
+    _apply_status(escrow, chargeback, state, now)
+    if chargeback.status in HARMLESS:
+        booking.undo_for(escrow, chargeback, now)
+        holds.free(escrow, chargeback, now)
+    elif positions.is_in_escrow(payment) and not booking.is_booked(chargeback):
+        holds.hold(escrow, chargeback, now)
+    holds.freeze_or_unfreeze(escrow, now)
+
+
+def _stored(escrow: Escrow, payment: Payment, provider: str, state: ChargebackState, now: datetime) -> Chargeback:
+    chargeback, created = Chargeback.objects.select_for_update(no_key=True).get_or_create(
         provider=provider,
         provider_dispute_id=state.id,
         defaults={
@@ -39,25 +58,82 @@ def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
             "opened_at": now,
         },
     )
+    chargeback.payment = payment
     if created:
-        note = f"The cardholder's bank contests the payment: {state.reason}"
-        audit.record("chargeback_opened", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount, note=note)
-    if state.status in CLOSED and chargeback.closed_at is None:
+        _record_open("chargeback_opened", chargeback, state, now)
+        loss_history.chargeback_opened(escrow, chargeback, now)
+    return chargeback
+
+
+def _record_open(event: str, chargeback: Chargeback, state: ChargebackState, now: datetime) -> None:
+    details = _details(chargeback)
+    if state.evidence_due_at is not None:
+        details["answer_by"] = f"{state.evidence_due_at:%Y-%m-%d}"
+    audit.record(event, actor=_SYSTEM, now=now, escrow=chargeback.escrow, amount=state.amount, details=details)
+
+
+def _details(chargeback: Chargeback) -> dict[str, str | int]:
+    """Return what the notices of an event need: whether the escrow's money is concerned, and whether any was taken."""
+    is_inquiry, is_in_escrow = int(chargeback.is_inquiry), int(positions.is_in_escrow(chargeback.payment))
+    return {"chargeback": chargeback.pk, "is_inquiry": is_inquiry, "is_in_escrow": is_in_escrow}
+
+
+def _move(chargeback: Chargeback, movement: ChargebackMovement, now: datetime) -> None:
+    """Post one movement of the provider's statement, once, in the currency in which the payment was received.
+
+    A line of any other currency stays open in the statement, for staff.
+    """
+    if movement.amount.currency != chargeback.taken.currency:
+        return
+    posting = loss_postings.move_chargeback(chargeback, movement.id, movement.amount, movement.fee, now)
+    if not posting.created:
+        return
+    chargeback.taken_minor -= movement.amount.amount_minor
+    chargeback.fee_minor += movement.fee.amount_minor
+    event = "chargeback_withdrawn" if movement.amount.amount_minor < 0 else "chargeback_reinstated"
+    amount = max(movement.amount, -movement.amount)
+    details = {"fee_minor": movement.fee.amount_minor}
+    audit.record(event, actor=_SYSTEM, now=now, escrow=chargeback.escrow, amount=amount, details=details)
+
+
+def _apply_status(escrow: Escrow, chargeback: Chargeback, state: ChargebackState, now: datetime) -> None:
+    """Store the status; an outcome is final, except that a lost chargeback may be won later."""
+    was_closed, was_inquiry = chargeback.closed_at is not None, chargeback.is_inquiry
+    if state.status in CLOSED and (not was_closed or chargeback.status != state.status.value):
         chargeback.closed_at = now
-        audit.record(f"chargeback_{state.status}", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
-    if chargeback.closed_at is None or state.status in CLOSED:
+        event, details = f"chargeback_{state.status}", _details(chargeback)
+        audit.record(event, actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount, details=details)
+        if state.status in HARMLESS:
+            loss_history.chargeback_became(escrow, chargeback, HistoryStatus.CANCELLED, now)
+    if not was_closed or state.status in CLOSED:
         chargeback.status = state.status.value
+    if was_inquiry and not chargeback.is_inquiry:
+        _record_open("chargeback_escalated", chargeback, state, now)
+    chargeback.amount_minor = state.amount.amount_minor
+    chargeback.evidence_due_at = state.evidence_due_at
+    if state.status in UNANSWERED:
+        # Also an inquiry that was answered and has become a chargeback: it needs a new answer.
+        chargeback.evidence_submitted_at = None
+    elif state.is_submitted and chargeback.evidence_submitted_at is None:
+        chargeback.evidence_submitted_at = now
+        audit.record("evidence_submitted", actor=_SYSTEM, now=now, escrow=escrow)
     chargeback.save()
-    _freeze_or_unfreeze(escrow, now)
 
 
 def changed_ids(provider: str, states: Iterable[ChargebackState]) -> list[str]:
-    """Return the ids of chargebacks of our payments that are not stored yet or whose status has changed."""
+    """Return the ids of chargebacks of our payments that are not stored yet or that have changed."""
     by_id = {state.id: state for state in states}
-    known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id)
-    statuses = dict(known.values_list("provider_dispute_id", "status"))
-    changed = [state for state in by_id.values() if statuses.get(state.id) != state.status]
+    known = Chargeback.objects.filter(provider=provider, provider_dispute_id__in=by_id).select_related("payment")
+    stored = {row.provider_dispute_id: row for row in known}
+    changed = [state for state in by_id.values() if _has_changed(stored.get(state.id), state)]
     return [state.id for state in changed if _payment(provider, state) is not None]
+
+
+def _has_changed(stored: Chargeback | None, state: ChargebackState) -> bool:
+    if stored is None or stored.status != state.status.value:
+        return True
+    moved = [movement.amount for movement in state.movements if movement.amount.currency == stored.taken.currency]
+    return stored.taken_minor != -sum(amount.amount_minor for amount in moved)
 
 
 def _payment(provider: str, state: ChargebackState) -> Payment | None:
@@ -66,16 +142,3 @@ def _payment(provider: str, state: ChargebackState) -> Payment | None:
         payments.filter(provider_payment_id=state.payment_id).first()
         or payments.exclude(provider_collection_id="").filter(provider_collection_id=state.collection_id).first()
     )
-
-
-def _freeze_or_unfreeze(escrow: Escrow, now: datetime) -> None:
-    """Freeze the escrow while a chargeback is open or lost. Finance staff books lost ones."""
-    is_contested = Chargeback.objects.filter(escrow=escrow).exclude(status__in=HARMLESS).exists()
-    if is_contested and escrow.frozen_at is None:
-        escrow.frozen_at = now
-        audit.record("frozen", actor=_SYSTEM, now=now, escrow=escrow)
-    elif not is_contested and escrow.frozen_at is not None:
-        escrow.frozen_at = None
-        audit.record("unfrozen", actor=_SYSTEM, now=now, escrow=escrow)
-        engine.retry_waiting(escrow.freelancer_id, now=now)
-    escrow.save(update_fields=["frozen_at"])

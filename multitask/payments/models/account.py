@@ -12,7 +12,10 @@ from multitask.payments.models.fields import currency_check
 class ConnectedAccount(models.Model):
     """A freelancer's connected account. `provider_account_id` is null until the account exists at the provider.
 
-    `bank_currencies` are the currencies of its bank accounts: only these can be paid out.
+    `bank_currencies` are the currencies of its bank accounts: only these can be paid out. `closed` means that it is
+    no longer connected to this platform, `rejection` is why the provider has rejected it for good, as a `Rejection`.
+    `retired_at` is set when another account has taken its place, whose `replaces` names it; the row stays, with the
+    money and withdrawals that were booked on it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -29,16 +32,31 @@ class ConnectedAccount(models.Model):
     bank_currencies = ArrayField(models.CharField(max_length=3), default=list)
     disabled_reason = models.CharField(max_length=100, blank=True, default="")
     closed = models.BooleanField(default=False)
+    rejection = models.CharField(max_length=30, blank=True, default="")
+    retired_at = models.DateTimeField(null=True)
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
-        """One account per user and provider, one row per account."""
+        """One current account per user and provider, one that is being created; an index for those that are closed."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["user", "provider"], name="payments_account_user"),
+            models.UniqueConstraint(
+                fields=["user", "provider"],
+                condition=models.Q(retired_at=None) & models.Q(provider_account_id__isnull=False),
+                name="payments_account_current",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "provider"],
+                condition=models.Q(provider_account_id=None),
+                name="payments_account_requested",
+            ),
             models.UniqueConstraint(fields=["provider", "provider_account_id"], name="payments_account_provider_id"),
             currency_check("payments_account_currency"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], condition=models.Q(closed=True), name="payments_account_closed"),
         ]
 
     def __str__(self) -> str:
@@ -48,7 +66,12 @@ class ConnectedAccount(models.Model):
     @property
     def can_receive(self) -> bool:
         """Return whether the account can receive transfers."""
-        return bool(self.provider_account_id) and self.transfers_enabled and not self.closed
+        return bool(self.provider_account_id) and self.transfers_enabled and not self.is_final
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the account has ended for good, so that its owner needs another one."""
+        return self.closed or bool(self.rejection) or self.retired_at is not None
 
     @property
     def onboarding_completed(self) -> bool:

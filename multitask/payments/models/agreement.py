@@ -8,6 +8,7 @@ from django.db import models
 
 from multitask.money import Money
 from multitask.payments.models.fields import currency_check, state_field, states_check
+from multitask.payments.provider import RouteKind
 from multitask.payments.states import CLOSED_MILESTONES, MilestoneState
 from multitask.payments.terms import Terms
 
@@ -15,7 +16,7 @@ TITLE_MAX = 200
 
 
 class Agreement(models.Model):
-    """What a payer and a payee have agreed on. Currency and terms never change.
+    """What a payer and a payee have agreed on. Currency, terms and route never change.
 
     `reference` is the name that the code which opened it uses, such as `task:12`; `link` is the path of the page on
     which both sides see it.
@@ -34,6 +35,7 @@ class Agreement(models.Model):
     auto_release_days = models.SmallIntegerField()
     refund_answer_days = models.SmallIntegerField()
     share_step = models.SmallIntegerField(default=1)
+    route = models.CharField(max_length=10, default=RouteKind.CONNECTED.value)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -72,7 +74,7 @@ class Milestone(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="milestones")
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, db_index=False, related_name="milestones")
     position = models.SmallIntegerField(default=1)
     title = models.CharField(max_length=TITLE_MAX)
     amount_minor = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""Disputes between the two sides, chargebacks, and approvals by a second person."""
+"""Disputes between the two sides, and approvals by a second person."""
 
 import uuid
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from multitask.payments.models.escrow import Escrow, Payment, Refund
+from multitask.payments.models.escrow import Escrow, Refund
 from multitask.payments.models.fields import state_field, states_check
 from multitask.payments.states import DisputeState
 
@@ -47,39 +47,16 @@ class Dispute(models.Model):
         return str(self.public_id)
 
 
-class Chargeback(models.Model):
-    """A payment contested by the cardholder's bank; the escrow is frozen until the chargeback is won or closed."""
-
-    id = models.BigAutoField(primary_key=True)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
-    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="chargebacks")
-    provider = models.CharField(max_length=20)
-    provider_dispute_id = models.CharField(max_length=255)
-    status = models.CharField(max_length=40)
-    reason = models.CharField(max_length=100, blank=True, default="")
-    amount_minor = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    opened_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        """One row per chargeback at a provider."""
-
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["provider", "provider_dispute_id"], name="payments_chargeback_provider_id"),
-        ]
-
-    def __str__(self) -> str:
-        """Return the provider's id."""
-        return self.provider_dispute_id
-
-
 class Approval(models.Model):
-    """A large decision by one member of the staff, which another has to approve."""
+    """A decision by one member of the staff, which another has to approve.
+
+    `subject` is what it is about, such as `escrow:12` or `statement_line:7`; `escrow` is null where none is concerned.
+    """
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20)
-    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="approvals")
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, related_name="approvals")
+    subject = models.CharField(max_length=60)
     arguments = models.JSONField()
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
@@ -90,11 +67,11 @@ class Approval(models.Model):
     decide_key = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
-        """One open approval per kind and escrow; the requester cannot decide it."""
+        """One open approval per kind and subject; the requester cannot decide it."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["escrow", "kind"],
+                fields=["subject", "kind"],
                 condition=models.Q(decided_at=None),
                 name="payments_approval_one_open",
             ),
@@ -105,5 +82,5 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return kind and escrow."""
-        return f"{self.kind} of escrow {self.escrow_id}"
+        """Return kind and subject."""
+        return f"{self.kind} of {self.subject}"

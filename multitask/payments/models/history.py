@@ -21,7 +21,7 @@ class HistoryRow(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+")
     type = models.CharField(max_length=20)
     status = state_field(HistoryStatus, HistoryStatus.PENDING)
     direction = models.CharField(max_length=7)
@@ -29,10 +29,14 @@ class HistoryRow(models.Model):
     fee_minor = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, related_name="+")
-    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, related_name="+")
-    withdrawal = models.ForeignKey(Withdrawal, on_delete=models.PROTECT, null=True, related_name="+")
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
+    withdrawal = models.ForeignKey(Withdrawal, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     reference = models.CharField(max_length=60)
     description = models.CharField(max_length=300)
     created_at = models.DateTimeField()
@@ -40,7 +44,10 @@ class HistoryRow(models.Model):
     failure_reason = models.TextField(blank=True, default="")
 
     class Meta:
-        """One row per event and user; the indexes return the newest first without sorting."""
+        """One row per event and user; the indexes return the newest first without sorting.
+
+        Foreign keys without an index of their own are those that another index begins with, or that nobody looks for.
+        """
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "reference"], name="payments_history_once"),
@@ -70,7 +77,7 @@ class HistoryTotal(models.Model):
     """Counts and sums of history rows, maintained by a trigger, so that reading them does not scan the rows."""
 
     id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="+")
     currency = models.CharField(max_length=3)
     type = models.CharField(max_length=20)
     status = models.CharField(max_length=20)
@@ -94,19 +101,43 @@ class HistoryTotal(models.Model):
         return f"{self.user_id} {self.currency} {self.type} {self.status}: {self.rows}"
 
 
+class EscrowedTotal(models.Model):
+    """What escrows hold in which a user is a party, maintained by triggers, so that reading it does not add them up."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        """One row per user and currency."""
+
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "currency"], name="payments_escrowedtotal_once"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the user and the amount."""
+        return f"{self.user_id}: {self.amount_minor} {self.currency}"
+
+
 class AuditEvent(models.Model):
     """Who did what to which escrow, when, from where, with which amount. Never changed, never deleted."""
 
     id = models.BigAutoField(primary_key=True)
     event = models.CharField(max_length=40)
     at = models.DateTimeField()
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     actor_role = models.CharField(max_length=20)
     actor_label = models.CharField(max_length=150)
     ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=100, blank=True, default="")
-    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, related_name="audit_events")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, db_index=False, related_name="audit_events")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     withdrawal = models.ForeignKey(Withdrawal, on_delete=models.PROTECT, null=True, related_name="audit_events")
     amount_minor = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3, blank=True, default="")

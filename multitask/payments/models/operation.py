@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from multitask.payments.models.account import ConnectedAccount
 from multitask.payments.models.escrow import Escrow
 from multitask.payments.models.fields import state_field, states_check
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
@@ -16,7 +17,8 @@ class Operation(models.Model):
     `arguments` are frozen when the intent is committed, so that every attempt sends the same request under the same
     `key`. `hold` is the reason why it must not be sent yet, if any. `generation` is part of the key: it rises only
     after the provider proved that the previous key had no effect. `is_uncertain` is true once the outcome of any
-    attempt was unknown, so that the object may exist at the provider.
+    attempt was unknown, so that the object may exist at the provider. `account` is the account to which a transfer
+    was sent; it is set with the claim.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -24,7 +26,10 @@ class Operation(models.Model):
     subject_id = models.BigIntegerField()
     sequence = models.SmallIntegerField(default=1)
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, null=True, related_name="operations")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    account = models.ForeignKey(ConnectedAccount, on_delete=models.PROTECT, null=True, related_name="+")
     provider = models.CharField(max_length=20)
     arguments = models.JSONField(default=dict)
     generation = models.SmallIntegerField(default=1)

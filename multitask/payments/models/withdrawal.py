@@ -13,12 +13,24 @@ from multitask.payments.states import WithdrawalState
 
 
 class Withdrawal(models.Model):
-    """One payout to the bank. A `completed` one can still become `failed`, when the bank returns it."""
+    """One payout to the bank: from the payee's `account` at the provider, or by a disbursement from the budget.
+
+    A `completed` one can still become `failed`, when the bank returns it.
+
+    `is_outside` is true for one that was made at the provider without a command of ours; `ahead_minor` is the part of
+    it that was not available here yet.
+    `provider_status` is the payout's last known status at the provider while the withdrawal is open; afterwards it may
+    become one of `withdrawal_outcomes` that says that the payout was paid all the same.
+    `cancellation_asked_at` is when its owner asked for its cancellation and the payout might have been sent already,
+    `cancellation_refused_at` when the provider answered that it had left.
+    """
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="withdrawals")
-    account = models.ForeignKey(ConnectedAccount, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="withdrawals"
+    )
+    account = models.ForeignKey(ConnectedAccount, on_delete=models.PROTECT, null=True, related_name="+")
     provider = models.CharField(max_length=20)
     provider_payout_id = models.CharField(max_length=255, null=True)
     amount_minor = models.BigIntegerField()
@@ -32,6 +44,12 @@ class Withdrawal(models.Model):
     arrival_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     paid_posting_id = models.UUIDField(null=True)
+    is_outside = models.BooleanField(default=False)
+    ahead_minor = models.BigIntegerField(default=0)
+    provider_status = models.CharField(max_length=30, blank=True, default="")
+    cancellation_asked_at = models.DateTimeField(null=True)
+    cancellation_refused_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
 
     class Meta:
         """One withdrawal per user and request key, one row per payout at a provider."""

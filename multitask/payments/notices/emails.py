@@ -79,6 +79,11 @@ def sweep(*, now: datetime, limit: int = 200) -> int:
     return sum(_defer_lost(batch) for batch in jobs.batches(notices.unsent(now=now), limit))
 
 
+def are_lost(*, now: datetime) -> bool:
+    """Return whether emails are due, lost or not."""
+    return bool(notices.unsent(now=now))
+
+
 @database.transactional
 def _defer_lost(notice_ids: Sequence[int]) -> int:
     lost = notices.without_job(notice_ids)

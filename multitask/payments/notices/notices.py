@@ -15,14 +15,15 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
-from multitask.database import OutcomeUnknown, jobs
+from multitask.database import OutcomeUnknown, jobs, purging
 from multitask.payments.authorization import approvals
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor, Refund
 from multitask.payments.notices import wording
 from multitask.payments.operations import queue
 from multitask.payments.states import OPEN_REFUNDS, EscrowState
 from multitask.users import outbox
-from multitask.users.actor import Actor
+from multitask.users.actor import Actor, Role
+from multitask.users.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,30 @@ def _self(event: AuditEvent) -> list[int | None]:
     return [event.user_id]
 
 
-# Users get no notice of their own actions, except where their money has moved.
+def _contested(event: AuditEvent) -> list[int | None]:
+    """Return both sides; the client alone where the bank contests a payment that is not in escrow."""
+    return _both(event) if event.details.get("is_in_escrow", 1) else _client(event)
+
+
+def _bearers(event: AuditEvent) -> list[int | None]:
+    """Return the sides that a loss concerns: the payee if any of their money, or of the escrow, was taken."""
+    borne = event.details
+    concerns_payee = any(borne.get(name) for name in ("escrow_minor", "payee_minor", "receivable_minor"))
+    return _freelancer(event) if concerns_payee else []
+
+
+def _client_and_bearers(event: AuditEvent) -> list[int | None]:
+    """Return the sides of a booked loss: the client got the money back, whoever bears it."""
+    return [*_client(event), *_bearers(event)]
+
+
+def _finance(event: AuditEvent) -> list[int | None]:
+    """Return the staff that moves money."""
+    roles = [role.value for role in (Role.FINANCE, Role.ADMIN)]
+    return list(User.objects.filter(staff_role__in=roles, is_active=True).order_by("pk").values_list("pk", flat=True))
+
+
+# Users get no notice of their own actions, except where their money has moved or will go elsewhere.
 RULES: Final[dict[str, Who]] = {
     "funded": _both,
     "delivered": _client,
@@ -63,21 +87,45 @@ RULES: Final[dict[str, Who]] = {
     "refund_denied": _both,
     "refund_withdrawn": _freelancer,
     "refund_started": _both,
+    "refund_awaits_destination": _client,
     "refunded": _both,
     "refund_failed": _client,
+    "refund_paid_by_bank": _client,
     "dispute_opened": _both,
     "dispute_settled": _both,
     "task_cancelled": _both,
-    "chargeback_opened": _both,
-    "chargeback_won": _both,
-    "chargeback_lost": _both,
-    "chargeback_warning_closed": _both,
+    "payment_expired": _both,
+    "chargeback_opened": _contested,
+    "chargeback_escalated": _contested,
+    "chargeback_won": _contested,
+    "chargeback_lost": _contested,
+    "chargeback_warning_closed": _contested,
+    "chargeback_prevented": _contested,
+    "loss_booked": _client_and_bearers,
+    "loss_reversed": _bearers,
+    "refunded_outside": _bearers,
     "withdrawal_completed": _self,
     "withdrawal_failed": _self,
+    "withdrawal_cancelled": _self,
+    "withdrawal_cancel_refused": _self,
+    "withdrawal_waits": _self,
+    "budget_short": _finance,
     "account_enabled": _self,
     "account_needs_attention": _self,
+    "account_details_due": _self,
+    "account_paused": _self,
+    "account_ended": _self,
+    "destination_added": _self,
+    "destination_removed": _self,
+    "identity_submitted": _self,
+    "identity_confirmed": _self,
+    "identity_rejected": _self,
 }
-_ABOUT_MONEY: Final = frozenset({"funded", "released", "refunded", "settled", "dispute_settled"})
+_ABOUT_MONEY: Final = frozenset(
+    {"funded", "released", "refunded", "settled", "dispute_settled", "loss_booked", "withdrawal_cancelled"}
+)
+# Somebody else may have done them in their name.
+_ABOUT_SAFETY: Final = frozenset({"destination_added", "destination_removed", "identity_submitted"})
 
 
 def collect(*, now: datetime, limit: int = 500) -> int:
@@ -96,6 +144,14 @@ def collect(*, now: datetime, limit: int = 500) -> int:
     if settled is not None:
         NoticeCursor.objects.filter(pk=1, audit_event_id__lt=settled).update(audit_event_id=settled)
     return made
+
+
+def are_due(*, now: datetime) -> bool:
+    """Return whether `collect` has events to read, or its cursor has fallen far behind."""
+    cursor = NoticeCursor.objects.filter(pk=1).first()
+    after = cursor.audit_event_id if cursor else 0
+    long_ago = AuditEvent.objects.filter(pk__gt=after, at__lt=now - 2 * BEHIND)
+    return _without_notices().filter(pk__gt=after).exists() or long_ago.exists()
 
 
 def _without_notices() -> QuerySet[AuditEvent]:
@@ -125,12 +181,12 @@ def _create_in_one_transaction(event_ids: list[int], now: datetime) -> int:
     # One run at a time: another may have written notices of some of these.
     NoticeCursor.objects.select_for_update().get(pk=1)
     events = list(_without_notices().filter(pk__in=event_ids))
-    return _write([notice for event in events for notice in _notices(event, now)])
+    return write([notice for event in events for notice in _notices(event, now)])
 
 
 def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
     for user_id in dict.fromkeys(RULES[event.event](event)):
-        is_own_action = user_id == event.actor_id and event.event not in _ABOUT_MONEY
+        is_own_action = user_id == event.actor_id and event.event not in _ABOUT_MONEY | _ABOUT_SAFETY
         if user_id is not None and not is_own_action:
             yield Notice(
                 user_id=user_id,
@@ -143,8 +199,8 @@ def _notices(event: AuditEvent, now: datetime) -> Iterable[Notice]:
             )
 
 
-def _write(wanted: list[Notice]) -> int:
-    """Insert the notices that do not exist yet, and queue an email for each."""
+def write(wanted: list[Notice]) -> int:
+    """Insert the notices that do not exist yet, and queue an email for each; the caller holds the cursor's lock."""
     references = {(notice.user_id, notice.reference) for notice in wanted}
     known = set(
         Notice.objects.filter(reference__in={reference for _, reference in references}).values_list(
@@ -191,7 +247,7 @@ def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[
 @database.transactional
 def _remind(escrow_ids: list[int], now: datetime) -> int:
     NoticeCursor.objects.select_for_update().get(pk=1)
-    return _write(
+    return write(
         [
             Notice(
                 user_id=escrow.client_id,
@@ -224,6 +280,12 @@ def mark_read(*, actor: Actor, now: datetime, up_to: int) -> int:
     if actor.user_id is None:
         return 0
     return Notice.objects.filter(user_id=actor.user_id, read_at=None, pk__lte=up_to).update(read_at=now)
+
+
+def purge(*, before: datetime) -> int:
+    """Delete notices that are older than a moment, unless their email still has to be sent; return how many."""
+    ended = Notice.objects.exclude(email_state=EmailState.PENDING.value)
+    return purging.delete_oldest(ended, at="created_at", before=before)
 
 
 def with_email(notice_id: int) -> Notice | None:

@@ -10,7 +10,7 @@ from multitask.payments.errors import (
 )
 from multitask.payments.models import Escrow
 from multitask.payments.operations import engine, routes
-from multitask.payments.provider import AmountRules
+from multitask.payments.provider import AmountRules, DestinationKind, Disburses
 
 
 def require_payable(price: Money) -> None:
@@ -57,6 +57,14 @@ def require_movable(escrow: Escrow, amount: Money) -> None:
         raise AmountTooPrecise(found, fields={"amount": found})
 
 
+def require_transferable(provider: str, amount: Money) -> None:
+    """Check that the provider can transfer it to a payee's account. Raises AmountTooPrecise."""
+    step = _rules(provider, amount.currency).step
+    if amount.amount_minor % step:
+        found = _whole_steps(amount, step)
+        raise AmountTooPrecise(found, fields={"amount": found})
+
+
 def require_payout(provider: str, amount: Money) -> None:
     """Check that the provider can pay it out to a bank.
 
@@ -69,6 +77,28 @@ def require_payout(provider: str, amount: Money) -> None:
     if amount.amount_minor % rules.payout_step:
         found = _whole_steps(amount, rules.payout_step)
         raise AmountTooPrecise(found, fields={"amount": found})
+
+
+def require_disbursement(provider: str, kind: DestinationKind, amount: Money) -> None:
+    """Check that the provider can pay it out to a destination of this kind. Raises AmountTooSmall or AmountTooLarge."""
+    least = least_disbursement(provider, kind, amount.currency)
+    if amount < least:
+        found = f"The least that can be paid out there is {least}."
+        raise AmountTooSmall(found, fields={"amount": found})
+    most = most_disbursement(provider, kind, amount.currency)
+    if most is not None and amount > most:
+        found = f"The most that can be paid out there at once is {most}."
+        raise AmountTooLarge(found, fields={"amount": found})
+
+
+def least_disbursement(provider: str, kind: DestinationKind, currency: str) -> Money:
+    """Return the least that the provider pays out to a destination of a kind."""
+    return engine.provider_for(provider, Disburses).least_disbursement(kind, currency)
+
+
+def most_disbursement(provider: str, kind: DestinationKind, currency: str) -> Money | None:
+    """Return the most that the provider pays out at once to a destination of a kind; None without a known limit."""
+    return engine.provider_for(provider, Disburses).most_disbursement(kind, currency)
 
 
 def largest_payout(provider: str, amount: Money) -> Money:

@@ -79,13 +79,18 @@ def _renew_claim(operation: Operation, now: datetime, began: Moment) -> None:
 def _look(handler: Handler, provider: Provider, operation: Operation) -> Found[Any] | None:
     """Return the object that an earlier attempt created, or None if it certainly created none.
 
-    Raises Unknown when the provider cannot tell now, and Undecided when only staff can find out.
+    Raises Unknown when the provider cannot tell now, and Undecided when only staff can find out. Without idempotency
+    keys a search that ends in Unknown counts as one that cannot tell: nothing else would bring the call to the staff.
     """
     capabilities = provider.capabilities
     answer: Search[Any]
     try:
         answer = handler.find(provider, operation)
     except Rejected as error:
+        answer = CannotTell(error.code, error.message)
+    except Unknown as error:
+        if capabilities.honours_keys:
+            raise
         answer = CannotTell(error.code, error.message)
     if isinstance(answer, Found):
         return answer

@@ -16,7 +16,7 @@ that the old one has no further effect. An attempt that was paused sends nothing
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -47,6 +47,7 @@ OUTCOME_UNKNOWN: Final = "outcome_unknown"
 
 _HANDLERS: dict[str, Handler] = {}
 _provider: Callable[[str], Provider] | None = None
+_configured: Callable[[], Sequence[Provider]] = tuple
 
 
 def install(handlers: Mapping[str, Handler]) -> None:
@@ -54,10 +55,18 @@ def install(handlers: Mapping[str, Handler]) -> None:
     _HANDLERS.update(handlers)
 
 
-def connect(provider: Callable[[str], Provider]) -> None:
-    """Register the function that returns a provider by name; `multitask.providers` does so when Django starts."""
-    global _provider
-    _provider = provider
+def handler_of(kind: str) -> Handler:
+    """Return the handler of a kind of operations."""
+    return _HANDLERS[kind]
+
+
+def connect(provider: Callable[[str], Provider], configured: Callable[[], Sequence[Provider]] | None = None) -> None:
+    """Register the functions that return a provider by name and all that are configured, the usual one first.
+
+    `multitask.providers` does so when Django starts.
+    """
+    global _provider, _configured
+    _provider, _configured = provider, configured or _configured
 
 
 def provider_named(name: str) -> Provider:
@@ -65,6 +74,11 @@ def provider_named(name: str) -> Provider:
     if _provider is None:
         raise RuntimeError("no provider is connected; is multitask.providers installed?")
     return _provider(name)
+
+
+def configured_providers() -> Sequence[Provider]:
+    """Return all providers that are configured, the one that is used by default first."""
+    return _configured()
 
 
 def provider_for(name: str, wanted: type[Wanted]) -> Wanted:
@@ -82,12 +96,19 @@ def begin(
     user_id: int | None = None,
     sequence: int = 1,
     arguments: dict[str, Any] | None = None,
+    hold: str = "",
 ) -> Operation:
     """Write the intent and the job that performs it inside the caller's transaction.
 
-    The caller holds the subject's lock and has seen that there is no such operation yet.
+    The caller holds the subject's lock and has seen that there is no such operation yet. With `hold`, the reason why it
+    has to wait, there is no job: `retry_held` performs it later.
     """
-    return queue.insert_with_job(_new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments))
+    operation = _new(kind, subject_id, provider, now, escrow, user_id, sequence, arguments)
+    if not hold:
+        return queue.insert_with_job(operation)
+    operation.hold = hold
+    operation.save(force_insert=True)
+    return operation
 
 
 def begin_claimed(
@@ -240,6 +261,9 @@ def _claim(operation_id: int, now: datetime) -> tuple[Operation, bool]:
         require(OperationState(operation.state), OperationState.SENT)
         # An attempt that ended without an outcome, or has not ended, may have had its effect.
         operation.is_uncertain |= operation.state in {OperationState.SENT.value, OperationState.UNKNOWN.value}
+        if not operation.is_uncertain:
+            # Where it goes is decided anew until something may have been sent.
+            operation.account_id = seen.account_id
         _mark_sent(operation, now)
     operation.save()
     return operation, not operation.hold
@@ -262,7 +286,7 @@ def _is_claimed(operation: Operation, now: datetime) -> bool:
 @database.transactional
 def _succeed(handler: Handler, operation: Operation, state: Any, now: datetime) -> Operation:
     reference = handler.succeeded(operation, state, now)
-    outcome = _success(reference, now)
+    outcome = _success(reference, now) | {"account_id": operation.account_id}
     if Operation.objects.filter(pk=operation.pk, state__in=_OPEN).update(**outcome):
         for name, value in outcome.items():
             setattr(operation, name, value)
@@ -355,26 +379,13 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
     return operation
 
 
-def resolve(kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1) -> None:
+def resolve(
+    kind: str, subject_id: int, *, now: datetime, reference: str, sequence: int = 1, account_id: int | None = None
+) -> None:
     """Mark an operation succeeded whose object was reported in another way, such as a webhook.
 
     Called in the transaction that applies the object's state, so that a webhook which overtakes our
     own call leaves nothing to be swept.
     """
     ours = Operation.objects.filter(kind=kind, subject_id=subject_id, sequence=sequence, state__in=_OPEN)
-    ours.update(**_success(reference, now))
-
-
-@database.transactional
-def retry_waiting(user_id: int, *, now: datetime) -> int:
-    """Retry operations that wait for this user's account or chargeback; return how many."""
-    held = list(
-        Operation.objects.select_for_update(no_key=True)
-        .filter(user_id=user_id, state__in=[s.value for s in OPEN_OPERATIONS])
-        .exclude(hold__in=["", OUTCOME_UNKNOWN])
-        .order_by("pk")
-    )
-    for operation in held:
-        queue.defer(queue.PERFORM, operation_id=operation.pk)
-    Operation.objects.filter(pk__in=[operation.pk for operation in held]).update(hold="", next_attempt_at=now)
-    return len(held)
+    ours.update(**_success(reference, now), account_id=account_id)

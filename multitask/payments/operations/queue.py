@@ -1,7 +1,7 @@
 """The jobs that payments defer, each in the same transaction as the change that needs it."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -12,6 +12,8 @@ PERFORM: Final = "perform_operation"
 MAKE_AVAILABLE: Final = "make_available"
 MAKE_ACCOUNT_AVAILABLE: Final = "make_account_available"
 EMAIL: Final = "send_email"
+ALLOT_BUDGET: Final = "allot_budget"
+COMPARE_BUDGET: Final = "compare_budget"
 
 _WITH_JOB: Final = """
 WITH made AS (INSERT INTO payments_operation ({columns}) VALUES ({marks}) RETURNING id)
@@ -21,12 +23,42 @@ SELECT made.id, procrastinate_defer_jobs_v1(ARRAY[
   FROM made
 """
 
-_QUEUES = {PERFORM: "operations", MAKE_AVAILABLE: "operations", MAKE_ACCOUNT_AVAILABLE: "operations", EMAIL: "emails"}
+_QUEUES = {
+    PERFORM: "operations",
+    MAKE_AVAILABLE: "operations",
+    MAKE_ACCOUNT_AVAILABLE: "operations",
+    EMAIL: "emails",
+    ALLOT_BUDGET: "operations",
+    COMPARE_BUDGET: "operations",
+}
 
 
 def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> None:
     """Run the job `name` with `arguments` once the caller's transaction has committed, not before `at`."""
     jobs.defer(name, queue=_QUEUES[name], at=at, priority=0, **arguments)
+
+
+def first_operation(
+    kind: str,
+    *,
+    subject_id: int,
+    provider: str,
+    now: datetime,
+    escrow_id: int | None = None,
+    user_id: int | None = None,
+    arguments: dict[str, Any],
+) -> dict[str, Any]:
+    """Return a subject's first operation for `payments_write_operation`, which writes what `engine.begin` does."""
+    return {
+        "kind": kind,
+        "subject_id": subject_id,
+        "sequence": 1,
+        "escrow_id": escrow_id,
+        "user_id": user_id,
+        "provider": provider,
+        "arguments": arguments,
+        "created_at": now.isoformat(),
+    }
 
 
 def insert_with_job(operation: Operation) -> Operation:

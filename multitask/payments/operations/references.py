@@ -5,7 +5,8 @@ from typing import Final
 
 from django.db.models import Q
 
-from multitask.payments.models import Operation
+from multitask.payments.models import Operation, Payment
+from multitask.payments.provider import PaymentState
 
 # How far our clock and the provider's may differ, also right after one of them was set.
 CLOCKS_APART: Final = timedelta(days=3)
@@ -32,3 +33,15 @@ def object_filter(named: str, object_id: str, reference: str, kind: str) -> Q:
     found = Q(**{named: object_id})
     subject = subject_of(reference, kind)
     return found if subject is None else found | Q(pk=subject[0], **{named: None})
+
+
+def charge_id(payment: Payment, state: PaymentState) -> str:
+    """Return the id under which a charge has its row: that of its payment or, for another charge of it, one of its own.
+
+    A payer may pay one order twice, such as by card and then the bill at a kiosk. "order/transaction" names the second,
+    and the provider reads it under that id.
+    """
+    known = payment.provider_collection_id
+    if not (known and state.collection_id) or known == state.collection_id:
+        return state.id
+    return f"{state.id}/{state.collection_id}"

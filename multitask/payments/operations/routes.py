@@ -1,11 +1,12 @@
 """Routes: which provider collects, holds and pays out a currency, how, and between which amounts.
 
-The setting `ROUTES` names one per currency. Without it every currency that the provider in use can collect, hold and
-pay out is routed through that provider, within the provider's own limits.
+The setting `ROUTES` names one per currency. Without it each currency is routed through the first configured provider
+that can collect, hold and pay it out, within that provider's own limits.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +15,11 @@ from django.core.exceptions import ImproperlyConfigured
 from multitask.money import Currency, Money, MoneyError
 from multitask.payments.errors import CurrencyUnsupported
 from multitask.payments.operations import engine
-from multitask.payments.provider import AmountRules, Collects, HoldsAccounts, PaysOut, RouteKind, Transfers
+from multitask.payments.provider import AmountRules, Collects, Disburses, HoldsAccounts, PaysOut, RouteKind, Transfers
 
 _NEEDED: Mapping[RouteKind, tuple[type, ...]] = {
     RouteKind.CONNECTED: (Collects, HoldsAccounts, Transfers, PaysOut),
-    RouteKind.PLATFORM: (Collects, PaysOut),
+    RouteKind.PLATFORM: (Collects, Disburses),
 }
 
 
@@ -51,16 +52,29 @@ def find(currency: str) -> Route | None:
 
 def currencies() -> list[str]:
     """Return the currencies that have a route, in alphabetical order."""
-    return sorted(settings.ROUTES or engine.provider_named(settings.PAYMENT_PROVIDER).capabilities.currencies)
+    if settings.ROUTES:
+        return sorted(settings.ROUTES)
+    return sorted(frozenset().union(*(each.capabilities.currencies for each in engine.configured_providers())))
+
+
+def longest_hold(currency: str, provider: str) -> timedelta | None:
+    """Return for how long a provider may hold money of a currency; None without a limit.
+
+    `hold_days` of the currency's route goes before what the provider declares.
+    """
+    given = (settings.ROUTES or {}).get(currency, {})
+    if given.get("provider") == provider and given.get("hold_days") is not None:
+        return timedelta(days=given["hold_days"])
+    return engine.provider_named(provider).capabilities.longest_hold
 
 
 def _default(currency: str) -> Route | None:
-    provider = engine.provider_named(settings.PAYMENT_PROVIDER)
-    capabilities = provider.capabilities
-    if currency not in capabilities.currencies:
-        return None
-    kind = RouteKind.CONNECTED if RouteKind.CONNECTED in capabilities.kinds else RouteKind.PLATFORM
-    return _within(provider.amount_rules(currency), currency, provider.name, kind)
+    for provider in engine.configured_providers():
+        capabilities = provider.capabilities
+        if currency in capabilities.currencies:
+            kind = RouteKind.CONNECTED if RouteKind.CONNECTED in capabilities.kinds else RouteKind.PLATFORM
+            return _within(provider.amount_rules(currency), currency, provider.name, kind)
+    return None
 
 
 def _read(currency: str, given: Mapping[str, Any]) -> Route:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from multitask import database
 from multitask.database import jobs
@@ -23,13 +23,21 @@ def sweep(*, now: datetime, limit: int = 500) -> int:
 
     One whose next attempt lies impossibly far ahead gets a job too: a clock that was ahead wrote it.
     """
-    due = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None) | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY)
-    overdue = Operation.objects.filter(due, state__in=[s.value for s in OPEN_OPERATIONS], hold="")
-    oldest = overdue.order_by(_OLDEST).values_list("pk", flat=True)
+    oldest = _overdue(now).order_by(_OLDEST).values_list("pk", flat=True)
     found = 0
     for batch in jobs.batches(list(oldest)):
         found += _sweep_some(batch, now, limit - found) if found < limit else 0
     return found
+
+
+def is_due(*, now: datetime) -> bool:
+    """Return whether an operation is due, with a job or without."""
+    return _overdue(now).exists()
+
+
+def _overdue(now: datetime) -> QuerySet[Operation]:
+    due = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None) | Q(next_attempt_at__gt=now + IMPOSSIBLE_DELAY)
+    return Operation.objects.filter(due, state__in=[s.value for s in OPEN_OPERATIONS], hold="")
 
 
 @database.transactional

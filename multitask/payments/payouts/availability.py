@@ -1,25 +1,28 @@
 """Availability: a freelancer's pending money becomes available once its funds have settled at the provider."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from multitask import database
+from multitask import database, ledger
 from multitask.database import jobs
-from multitask.money import Money
 from multitask.payments.authorization import locks
-from multitask.payments.books import audit, postings
-from multitask.payments.models import ConnectedAccount, Escrow
+from multitask.payments.books import audit, postings, shares
+from multitask.payments.models import ConnectedAccount, Escrow, Payment
 from multitask.payments.operations import queue
-from multitask.payments.payouts import onboarding, transfers
+from multitask.payments.payouts import transfers
+from multitask.payments.provider import RouteKind
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.users.actor import Actor
 
 # How many escrows one job makes available at most.
 BATCH: Final = 500
+# How many are made available in one transaction.
+TOGETHER: Final = 50
 _SYSTEM: Final = Actor.system("settlement")
 
 log = structlog.get_logger(__name__)
@@ -28,27 +31,58 @@ log = structlog.get_logger(__name__)
 @database.transactional
 def make_available(*, escrow_id: int, now: datetime) -> bool:
     """Make a released share available if its funds have settled; return whether it was made available now."""
-    escrow = locks.lock_by_id(escrow_id)
-    if escrow.state != EscrowState.RELEASED.value or escrow.made_available_at is not None:
-        return False
-    if not _is_payable(escrow, now):
-        return False
-    share = Money(escrow.released_minor - escrow.released_fee_minor, escrow.currency)
-    escrow.made_available_at = now
-    escrow.save(update_fields=["made_available_at"])
-    audit.record("settled", actor=_SYSTEM, now=now, escrow=escrow, amount=share)
-    postings.make_available(escrow, share, now)
-    return True
+    return _make_available_together([escrow_id], now) == 1
+
+
+@database.transactional
+def _make_available_together(escrow_ids: Sequence[int], now: datetime) -> int:
+    """Make the shares available whose funds have settled, in one transaction; return how many there are.
+
+    The escrows are locked before any account, in one order: other commands lock one escrow and then its account.
+    """
+    together: list[ledger.Request] = []
+    settled = 0
+    for escrow in [locks.lock_by_id(escrow_id) for escrow_id in sorted(escrow_ids)]:
+        if escrow.state != EscrowState.RELEASED.value or escrow.made_available_at is not None:
+            continue
+        if not _is_payable(escrow, now):
+            continue
+        share = escrow.payee_share
+        escrow.made_available_at = now
+        escrow.save(update_fields=["made_available_at"])
+        audit.record("settled", actor=_SYSTEM, now=now, escrow=escrow, amount=share)
+        settled += 1
+        if share.amount_minor:
+            ahead = shares.paid_ahead(escrow.freelancer_id, share)
+            posting = postings.make_available(escrow, share, ahead, now)
+            if ahead.amount_minor:
+                # Posted now, since it changes what the next share finds paid ahead.
+                ledger.post_many([posting])
+            else:
+                together.append(posting)
+    ledger.post_many(together)
+    return settled
 
 
 def _is_payable(escrow: Escrow, now: datetime) -> bool:
-    if escrow.frozen_at is not None or not transfers.is_transferred(escrow):
+    if escrow.frozen_at is not None:
         return False
-    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
-    if account is None or not account.can_receive or not account.has_bank_for(escrow.currency):
+    if escrow.is_on_platform:
+        return True  # It is with the platform since it was paid.
+    # Where nothing is left of the share, nothing waits for an account; the one it went to may be closed by now.
+    if (escrow.payee_share.amount_minor or escrow.contested_minor) and not _can_be_paid_out(escrow):
         return False
     payment = escrow.payments.get(state=PaymentState.SUCCEEDED.value)
     return payment.available_at is not None and payment.available_at <= now
+
+
+def _can_be_paid_out(escrow: Escrow) -> bool:
+    """Return whether the share lies in the payee's account, which can pay out; locks the account.
+
+    Locked, so that what was paid out ahead is netted once.
+    """
+    account = transfers.locked_destination(escrow)
+    return account is not None and account.can_receive and account.has_bank_for(escrow.currency)
 
 
 def due(*, now: datetime) -> list[int]:
@@ -60,22 +94,19 @@ def due(*, now: datetime) -> list[int]:
 
 
 def _due(now: datetime) -> QuerySet[Escrow]:
-    receiving = ConnectedAccount.objects.filter(
-        user_id=OuterRef("freelancer_id"),
-        provider=OuterRef("provider"),
-        provider_account_id__isnull=False,
-        transfers_enabled=True,
-        closed=False,
-        bank_currencies__contains=[OuterRef("currency")],
+    payable = transfers.arrived(OuterRef("pk")).filter(
+        account__transfers_enabled=True,
+        account__closed=False,
+        account__rejection="",
+        account__retired_at=None,
+        account__bank_currencies__contains=[OuterRef("currency")],
     )
-    waiting = Escrow.objects.filter(
-        Exists(transfers.arrived(OuterRef("pk"))),
-        Exists(receiving),
+    settled = Payment.objects.filter(escrow=OuterRef("pk"), state=PaymentState.SUCCEEDED.value, available_at__lte=now)
+    waiting = Escrow.objects.annotate(share=shares.SHARE).filter(
+        Q(route=RouteKind.PLATFORM.value) | Exists(settled) & (Exists(payable) | Q(share=0, contested_minor=0)),
         state=EscrowState.RELEASED.value,
         made_available_at=None,
         frozen_at=None,
-        payments__state=PaymentState.SUCCEEDED.value,
-        payments__available_at__lte=now,
     )
     return waiting.order_by("pk")
 
@@ -102,10 +133,11 @@ def _unsettled(account: ConnectedAccount) -> QuerySet[Escrow]:
 
 
 def make_account_available(*, account_id: int, now: datetime, after: int = 0, limit: int = BATCH) -> int:
-    """Make the due shares of one account available, each in its own transaction; return how many.
+    """Make the due shares of one account available; return how many.
 
-    At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. An error on one
-    escrow does not block the others: it is logged, and `due` finds the escrow again.
+    At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. They are settled
+    TOGETHER at a time in one transaction, and one by one if that fails. So an error on one escrow does not block the
+    others: it is logged, and `due` finds the escrow again.
     """
     account = ConnectedAccount.objects.get(pk=account_id)
     found = _due(now).filter(freelancer_id=account.user_id, provider=account.provider, pk__gt=after)
@@ -113,6 +145,16 @@ def make_account_available(*, account_id: int, now: datetime, after: int = 0, li
     if len(escrow_ids) == limit:
         last = escrow_ids[-1]
         database.run(lambda: queue.defer(queue.MAKE_ACCOUNT_AVAILABLE, account_id=account_id, after=last))
+    return sum(
+        _settle_batch(escrow_ids[place : place + TOGETHER], now) for place in range(0, len(escrow_ids), TOGETHER)
+    )
+
+
+def _settle_batch(escrow_ids: Sequence[int], now: datetime) -> int:
+    try:
+        return _make_available_together(escrow_ids, now)
+    except Exception as error:
+        log.warning("settlements_one_by_one", escrows=len(escrow_ids), fault=str(error))
     return sum(_try_to_settle(escrow_id, now) for escrow_id in escrow_ids)
 
 

@@ -1,8 +1,12 @@
-"""Freelancers' connected accounts: created here, completed on the provider's own pages."""
+"""Freelancers' connected accounts: created and replaced here, completed on the provider's own pages.
+
+An account that has ended for good, or whose country or currency was a wrong choice, is replaced by another one. The
+new one becomes the current account once it exists at the provider; the former one is retired in the same transaction.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -11,13 +15,17 @@ from multitask import database
 from multitask.payments.authorization import rate_limits
 from multitask.payments.books import audit
 from multitask.payments.errors import (
+    AccountEnded,
     AccountExists,
+    AccountInUse,
     Forbidden,
     NoAccount,
+    OnboardingIncomplete,
     UnknownObject,
 )
 from multitask.payments.models import ConnectedAccount, Escrow, Operation
-from multitask.payments.operations import direct_calls, engine, queue, references, send_deadline
+from multitask.payments.operations import direct_calls, engine, held_calls, queue, references, send_deadline
+from multitask.payments.payouts import account_choices, account_status, former_accounts
 from multitask.payments.provider import (
     AccountState,
     HoldsAccounts,
@@ -36,55 +44,96 @@ _SYSTEM = Actor.system("provider")
 
 
 def account_of(user_id: int, provider: str | None = None) -> ConnectedAccount | None:
-    """Return the user's account at a provider (by default the configured one), or None until it exists there."""
+    """Return the user's current account at a provider (by default the configured one), or None until it exists."""
     return accounts_of(user_id, provider or settings.PAYMENT_PROVIDER).first()
 
 
 def accounts_of(user_id: int, provider: str) -> QuerySet[ConnectedAccount]:
-    """Select the user's account at a provider, if it exists there."""
-    return ConnectedAccount.objects.filter(user_id=user_id, provider=provider, provider_account_id__isnull=False)
+    """Select the user's current account at a provider, if it exists there."""
+    return ConnectedAccount.objects.filter(
+        user_id=user_id, provider=provider, provider_account_id__isnull=False, retired_at=None
+    )
+
+
+def usable_accounts() -> QuerySet[ConnectedAccount]:
+    """Select all current accounts at the configured provider that have not ended."""
+    return ConnectedAccount.objects.filter(
+        provider=settings.PAYMENT_PROVIDER,
+        provider_account_id__isnull=False,
+        retired_at=None,
+        closed=False,
+        rejection="",
+    )
 
 
 def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
     """Return those users whose connected account has no bank account in this currency yet."""
-    accounts = ConnectedAccount.objects.filter(
-        user_id__in=list(user_ids), provider=settings.PAYMENT_PROVIDER, provider_account_id__isnull=False
-    )
+    accounts = usable_accounts().filter(user_id__in=list(user_ids))
     return set(accounts.exclude(bank_currencies__contains=[currency]).values_list("user_id", flat=True))
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
-    """Create the freelancer's connected account.
+    """Create the freelancer's connected account, or the successor of one that has ended for good.
 
-    Raises Forbidden, AccountExists, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    Raises Forbidden, AccountExists, CountryUnsupported, CurrencyUnsupported, TooManyRequests, ProviderRefused or
+    ProviderUnavailable.
     """
+    return _create(actor, country, currency, now, is_replacement=False)
+
+
+def replace(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:
+    """Replace an account of another country or currency, to which nothing was paid yet.
+
+    Raises NoAccount, AccountInUse, and what `create` raises; AccountExists if nothing would change.
+    """
+    return _create(actor, country, currency, now, is_replacement=True)
+
+
+def _create(actor: Actor, country: str, currency: str, now: datetime, *, is_replacement: bool) -> ConnectedAccount:
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can have a payout account.")
-    with direct_calls.answered():
-        engine.provider_for(settings.PAYMENT_PROVIDER, HoldsAccounts)
+    account_choices.require_offered(country=country, currency=currency)
     began = send_deadline.moment()
-    call = _intend(actor, actor.user_id, country, currency, now)
+    call = _intend(actor, actor.user_id, country, currency, now, is_replacement)
     engine.answered(call, now=now, began=began)
     return ConnectedAccount.objects.get(pk=call.operation.subject_id)
 
 
+def can_be_replaced(account: ConnectedAccount) -> bool:
+    """Return whether another country or currency can be chosen: nothing was paid to the account, or it has ended."""
+    return account.is_final or not former_accounts.is_used(account)
+
+
+def _require_room(account: ConnectedAccount | None, country: str, currency: str, *, is_replacement: bool) -> None:
+    """Require that another account may be opened beside the current one. Raises as `create` and `replace` say."""
+    if account is None and is_replacement:
+        raise NoAccount
+    if account is None or account.is_final:
+        return
+    if not is_replacement or (account.country, account.currency) == (country, currency):
+        raise AccountExists
+    if not can_be_replaced(account):
+        raise AccountInUse
+
+
 @database.transactional
-def _intend(actor: Actor, user_id: int, country: str, currency: str, now: datetime) -> engine.Call:
+def _intend(
+    actor: Actor, user_id: int, country: str, currency: str, now: datetime, is_replacement: bool
+) -> engine.Call:
+    # The lock of the user orders requests, so that two of them open one account.
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     provider = settings.PAYMENT_PROVIDER
-    account, created = ConnectedAccount.objects.get_or_create(
-        user=user,
-        provider=provider,
-        defaults={
-            "country": country,
-            "currency": currency,
-            "created_at": now,
-            "updated_at": now,
-        },
-    )
-    if account.provider_account_id:
-        raise AccountExists
-    if created:
+    # One statement, since the account that is being created may become the current one at any moment.
+    rows = {
+        row.provider_account_id is None: row
+        for row in ConnectedAccount.objects.filter(user=user, provider=provider, retired_at=None)
+    }
+    _require_room(rows.get(False), country, currency, is_replacement=is_replacement)
+    account = rows.get(True)
+    if account is None:
+        account = ConnectedAccount.objects.create(
+            user=user, provider=provider, country=country, currency=currency, created_at=now, updated_at=now
+        )
         audit.record("account_requested", actor=actor, now=now, user_id=user.pk)
     latest = engine.latest(CREATE_ACCOUNT, account.pk)
     if latest is not None and latest.state != "failed":
@@ -109,21 +158,41 @@ def _intend(actor: Actor, user_id: int, country: str, currency: str, now: dateti
 def link(*, actor: Actor, refresh_url: str, return_url: str, now: datetime) -> OnboardingLink:
     """Create a new link to the provider's onboarding page.
 
-    Raises NoAccount, TooManyRequests, ProviderRefused or ProviderUnavailable.
+    Raises NoAccount, AccountEnded, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
+    account, account_id = _linked(actor, now)
+    with direct_calls.answered():
+        return engine.provider_for(account.provider, HoldsAccounts).create_onboarding_link(
+            account_id=account_id, refresh_url=refresh_url, return_url=return_url
+        )
+
+
+def login_link(*, actor: Actor, now: datetime) -> str:
+    """Create a link into the owner's account at the provider, where a complete account's bank details are changed.
+
+    It works once. Raises OnboardingIncomplete while details are missing, and what `link` raises.
+    """
+    account, account_id = _linked(actor, now)
+    if not account.details_submitted:
+        raise OnboardingIncomplete
+    with direct_calls.answered():
+        return engine.provider_for(account.provider, HoldsAccounts).create_login_link(account_id)
+
+
+def _linked(actor: Actor, now: datetime) -> tuple[ConnectedAccount, str]:
+    """Return the actor's account and its id at the provider, and count the link that is made to it."""
     account = None if actor.user_id is None else account_of(actor.user_id)
     if account is None or account.provider_account_id is None:
         raise NoAccount
+    if account.is_final:
+        raise AccountEnded
     rate_limits.count(
         user_id=account.user_id,
         purpose=rate_limits.Purpose.ONBOARDING_LINK,
         key=f"{account.pk}:{now.timestamp()}",
         now=now,
     )
-    with direct_calls.answered():
-        return engine.provider_for(account.provider, HoldsAccounts).create_onboarding_link(
-            account_id=account.provider_account_id, refresh_url=refresh_url, return_url=return_url
-        )
+    return account, account.provider_account_id
 
 
 def refresh(*, user_id: int, now: datetime) -> None:
@@ -145,15 +214,41 @@ def confirm(provider: str, state: AccountState, now: datetime) -> None:
     account = _known(provider, state)
     if account is None:
         raise UnknownObject(detail=state.id)
-    was_complete, had_banks = account.onboarding_completed, set(account.bank_currencies)
+    before, had_banks = _stage(account), set(account.bank_currencies)
     _apply_state(account, state, now)
-    if account.onboarding_completed != was_complete:
-        event = "account_enabled" if account.onboarding_completed else "account_needs_attention"
-        audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id)
+    if account.retired_at is None:
+        _record_change(account, before, now)
     if account.can_receive:
-        engine.retry_waiting(account.user_id, now=now)
+        held_calls.retry_waiting(account.user_id, now=now)
     for currency in sorted(set(account.bank_currencies) - had_banks):
         _queue_settlements(account, currency)
+
+
+class _Stage(NamedTuple):
+    is_final: bool
+    is_complete: bool
+    is_due: bool
+
+
+def _stage(account: ConnectedAccount) -> _Stage:
+    due = bool(account.requirements.get("currently_due"))
+    return _Stage(account.is_final, account.onboarding_completed, due)
+
+
+def _record_change(account: ConnectedAccount, before: _Stage, now: datetime) -> None:
+    """Record what changed for the owner, who gets a notice of each of these events."""
+    after, details = _stage(account), {}
+    if after.is_final and not before.is_final:
+        event, details = "account_ended", {"reason": account_status.CLOSED if account.closed else account.rejection}
+    elif after.is_complete and not before.is_complete:
+        event = "account_enabled"
+    elif before.is_complete and not after.is_complete and not after.is_final:
+        event = "account_needs_attention" if after.is_due else "account_paused"
+    elif after.is_complete and after.is_due and not before.is_due:
+        event = "account_details_due"
+    else:
+        return
+    audit.record(event, actor=_SYSTEM, now=now, user_id=account.user_id, details=details)
 
 
 def _queue_settlements(account: ConnectedAccount, currency: str) -> None:
@@ -178,6 +273,7 @@ def _known(provider: str, state: AccountState) -> ConnectedAccount | None:
 
 def _apply_state(account: ConnectedAccount, state: AccountState, now: datetime) -> None:
     if account.provider_account_id is None:
+        former_accounts.retire_for(account, now)
         audit.record("account_created", actor=_SYSTEM, now=now, user_id=account.user_id)
     account.provider_account_id = state.id
     account.charges_enabled = state.charges_enabled
@@ -186,6 +282,7 @@ def _apply_state(account: ConnectedAccount, state: AccountState, now: datetime) 
     account.details_submitted = state.details_submitted
     account.bank_currencies = sorted(state.bank_currencies)
     account.disabled_reason = state.disabled_reason
+    account.rejection = state.rejection or ""
     account.closed = state.closed
     account.requirements = {
         "currently_due": list(state.requirements_due),

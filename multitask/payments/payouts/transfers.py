@@ -10,25 +10,73 @@ from multitask.money import Money
 from multitask.payments.authorization import approvals
 from multitask.payments.authorization.access import require_neutral
 from multitask.payments.authorization.locks import lock_by_id
-from multitask.payments.books import audit, postings
+from multitask.payments.books import audit, postings, shares
 from multitask.payments.errors import Forbidden, UnknownObject, WrongState
-from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment
-from multitask.payments.operations import engine, queue, references
+from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment, Reversal
+from multitask.payments.operations import attempt, engine, held_calls, queue, references
 from multitask.payments.payouts import onboarding
-from multitask.payments.provider import Provider, ProviderError, Search, Transfers, supporting
+from multitask.payments.provider import Provider, ProviderError, Search, Transfers, Unavailable, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
-from multitask.payments.states import OperationState, PaymentState
+from multitask.payments.states import OPEN_OPERATIONS, OperationState, PaymentState, ReversalState
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 CREATE_TRANSFER: Final = "create_transfer"
+CREATE_REVERSAL: Final = "create_reversal"
 AWAITS_ACCOUNT: Final = "awaits_account"
 AWAITS_CHARGEBACK: Final = "awaits_chargeback"
+AWAITS_REVERSAL: Final = "awaits_reversal"
+# A transfer of what has never left the payee's account was withdrawn.
+NOT_NEEDED: Final = "not_needed"
 _SYSTEM: Final = Actor.system("provider")
 
 
-def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
-    """Create the operation for a release's transfer; it stays pending until the freelancer's account can receive it."""
+def first(escrow: Escrow, amount: Money, now: datetime) -> dict[str, Any]:
+    """Return the operation of a release's transfer, which `payments_release` inserts with its job.
+
+    It stays pending until the freelancer's account can receive the money.
+    """
+    return queue.first_operation(
+        CREATE_TRANSFER,
+        subject_id=escrow.pk,
+        provider=escrow.provider,
+        now=now,
+        escrow_id=escrow.pk,
+        user_id=escrow.freelancer_id,
+        arguments={"amount_minor": amount.amount_minor, "currency": amount.currency},
+    )
+
+
+def begin_again(escrow: Escrow, amount: Money, *, held: Money, now: datetime) -> None:
+    """Create the operation for a further transfer of the same share.
+
+    `held` of it is held as contested, and becomes the payee's again when it has been transferred. A transfer that was
+    refused before is made good with it, since only the latest one can be retried.
+    """
+    latest = engine.latest(CREATE_TRANSFER, escrow.pk)
+    if latest is not None and latest.state == OperationState.FAILED.value:
+        amount = max(amount, outstanding(escrow))
+    _begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=held)
+
+
+def send_on(escrow: Escrow, amount: Money, now: datetime) -> None:
+    """Transfer what came back from a former account to the current one, less what was taken back meanwhile."""
+    if (share := min(amount, outstanding(escrow))).amount_minor > 0:
+        begin_again(escrow, share, held=Money.zero(share.currency), now=now)
+
+
+def _begin(
+    escrow: Escrow,
+    amount: Money,
+    *,
+    sequence: int,
+    now: datetime,
+    held: Money | None = None,
+    is_from_balance: bool = False,
+) -> None:
+    arguments: dict[str, Any] = {"amount_minor": amount.amount_minor, "currency": amount.currency}
+    arguments |= {"held_minor": held.amount_minor} if held is not None and held.amount_minor else {}
+    arguments |= {"is_from_balance": True} if is_from_balance else {}
     engine.begin(
         CREATE_TRANSFER,
         subject_id=escrow.pk,
@@ -36,27 +84,30 @@ def begin(escrow: Escrow, amount: Money, now: datetime) -> None:
         escrow=escrow,
         user_id=escrow.freelancer_id,
         now=now,
-        arguments={"amount_minor": amount.amount_minor, "currency": amount.currency},
+        sequence=sequence,
+        arguments=arguments,
     )
 
 
 @database.transactional
 def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
     """Apply the provider's state of a transfer. Raises UnknownObject."""
-    operation = _known(provider, state)
+    operation = known(provider, state)
     if operation is None or operation.escrow_id is None:
         raise UnknownObject(detail=state.id)
-    _transferred(lock_by_id(operation.escrow_id), state, now)
+    _transferred(lock_by_id(operation.escrow_id), operation, state, now)
     engine.resolve(
         CREATE_TRANSFER,
         operation.subject_id,
         sequence=operation.sequence,
         now=now,
         reference=state.id,
+        account_id=operation.account_id,
     )
 
 
-def _known(provider: str, state: ProviderTransfer) -> Operation | None:
+def known(provider: str, state: ProviderTransfer) -> Operation | None:
+    """Return the operation that made a transfer, by the provider's id or by its reference, or None."""
     transfers = Operation.objects.filter(kind=CREATE_TRANSFER, provider=provider)
     known = transfers.filter(provider_reference=state.id).first()
     subject = references.subject_of(state.reference, CREATE_TRANSFER)
@@ -65,41 +116,152 @@ def _known(provider: str, state: ProviderTransfer) -> Operation | None:
     return transfers.filter(subject_id=subject[0], sequence=subject[1]).first()
 
 
-def _transferred(escrow: Escrow, state: ProviderTransfer, now: datetime) -> None:
-    """Post the transfer; the escrow in the posting's key makes a second call have no effect."""
+def _transferred(escrow: Escrow, operation: Operation, state: ProviderTransfer, now: datetime) -> None:
+    """Post the transfer; its key makes a second call have no effect."""
     paid = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value)
-    accounts = onboarding.accounts_of(escrow.freelancer_id, escrow.provider)
+    # The account that it went to, which another one may have replaced since.
+    accounts = ConnectedAccount.objects.filter(
+        user_id=escrow.freelancer_id, provider=escrow.provider, provider_account_id=state.account_id
+    )
     found = accounts.annotate(available_at=Subquery(paid.values("available_at")[:1])).values_list("pk", "available_at")
     account_id, available_at = found.first() or (None, None)
     if account_id is None:
         raise UnknownObject(detail=state.account_id)
-    posting = postings.transfer(escrow, account_id, state.amount, now)
-    if posting.created:
-        audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
+    posting = postings.transfer(escrow, account_id, state.amount, operation.sequence, now)
+    if not posting.created:
+        return
+    operation.account_id = account_id  # Saved with the operation's outcome.
+    audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
+    if held(operation).amount_minor:
+        _free(escrow, operation, held(operation), now)
+    if escrow.made_available_at is None:
         queue.defer(queue.MAKE_AVAILABLE, at=available_at, escrow_id=escrow.pk)
+    if escrow.reclaimed_minor:
+        # A reversal may wait for this transfer.
+        held_calls.retry_waiting(escrow.freelancer_id, now=now)
+
+
+def held(operation: Operation) -> Money:
+    """Return what of a transfer's amount is held as contested until it has succeeded."""
+    return Money(operation.arguments.get("held_minor", 0), operation.arguments["currency"])
+
+
+def to_be_freed(escrow: Escrow) -> Money:
+    """Return what of the share is held until transfers that have not been made succeed."""
+    made = Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow.pk, arguments__held_minor__gt=0)
+    latest = engine.latest(CREATE_TRANSFER, escrow.pk)
+    waiting = [
+        operation
+        for operation in made
+        if OperationState(operation.state) in OPEN_OPERATIONS
+        or (operation.state == OperationState.FAILED.value and operation == latest)
+    ]
+    return Money(sum(held(operation).amount_minor for operation in waiting), escrow.currency)
+
+
+def stays(escrow: Escrow, amount: Money, now: datetime) -> None:
+    """Free what was held until it is transferred again, but has never left the payee's account: a reversal failed."""
+    waiting = engine.latest(CREATE_TRANSFER, escrow.pk)
+    if waiting is None:
+        return
+    planned, freed = Money(waiting.arguments["amount_minor"], escrow.currency), min(amount, held(waiting))
+    if not freed.amount_minor or not engine.withdraw(waiting, code=NOT_NEEDED, now=now):
+        return
+    left = held(waiting) - freed
+    Operation.objects.filter(pk=waiting.pk).update(arguments=waiting.arguments | {"held_minor": 0})
+    if planned > freed:
+        _begin(escrow, planned - freed, sequence=waiting.sequence + 1, now=now, held=left)
+    _free(escrow, waiting, freed, now)
+
+
+def _awaits_reversal(operation: Operation) -> bool:
+    """Return whether a reversal is undecided whose loss did not last: what it takes back is transferred again."""
+    undecided = Reversal.objects.filter(
+        escrow=operation.escrow_id, state=ReversalState.PENDING.value, loss__reversed_at__isnull=False
+    )
+    return bool(held(operation).amount_minor) and undecided.exists()
+
+
+def _free(escrow: Escrow, operation: Operation, amount: Money, now: datetime) -> None:
+    """Give the payee what was held until it was transferred again."""
+    escrow.contested_minor -= amount.amount_minor
+    escrow.save(update_fields=["contested_minor"])
+    shares.free(escrow, amount, f"escrow:{escrow.pk}:freed:{operation.sequence}", now)
+
+
+def current_account(escrow: Escrow) -> ConnectedAccount:
+    """Return the account to which transfers of an escrow go now. Raises UnknownObject if there is none."""
+    account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
+    if account is None:
+        raise UnknownObject("The payee has no account at the provider.")
+    return account
 
 
 def _locked_account(operation: Operation) -> ConnectedAccount | None:
+    """Lock the payee's current account."""
     assert operation.user_id is not None  # noqa: S101
-    locked = ConnectedAccount.objects.select_for_update(no_key=True)
-    return locked.filter(user_id=operation.user_id, provider=operation.provider).first()
+    return onboarding.accounts_of(operation.user_id, operation.provider).select_for_update(no_key=True).first()
+
+
+def _sent_to(operation: Operation) -> ConnectedAccount:
+    """Return the account that a transfer was claimed for, as it is now; without a claim the current one."""
+    if operation.account_id is not None:
+        return ConnectedAccount.objects.get(pk=operation.account_id)
+    assert operation.user_id is not None  # noqa: S101
+    account = onboarding.account_of(operation.user_id, operation.provider)
+    assert account is not None  # noqa: S101
+    return account
+
+
+def redirect(operation: Operation) -> str:
+    """Send a transfer to the successor of the account that it was claimed for, under a new key; return its id.
+
+    The account was replaced after an attempt of unknown outcome, and a search has shown that nothing reached it, or
+    right after the claim, before anything was sent. Raises Unavailable until the successor can receive.
+    """
+    assert operation.user_id is not None  # noqa: S101
+    successor = onboarding.account_of(operation.user_id, operation.provider)
+    if successor is None or not successor.can_receive:
+        raise Unavailable(AWAITS_ACCOUNT, "The new payout account cannot receive transfers yet.")
+    Operation.objects.filter(pk=operation.pk).update(account=successor)
+    attempt.renew_key(operation)
+    operation.account = successor
+    return str(successor.provider_account_id)
+
+
+def _abandon(reversal: Reversal, now: datetime) -> None:
+    """Give up a reversal of a transfer that was never made."""
+    reversal.state, reversal.processed_at = ReversalState.FAILED.value, now
+    reversal.save(update_fields=["state", "processed_at"])
+    waiting = engine.latest(CREATE_REVERSAL, reversal.pk)
+    if waiting is not None:
+        engine.withdraw(waiting, code="transfer_failed", now=now)
 
 
 class CreateTransfer:
     """Performs `create_transfer`."""
 
     def call(self, provider: Provider, operation: Operation) -> ProviderTransfer:
-        """Create the transfer with the escrow's payment as its source of funds."""
+        """Create the transfer with the escrow's payment as its source of funds, or from the platform's balance."""
         paid = Payment.objects.filter(escrow=operation.escrow_id, state=PaymentState.SUCCEEDED.value)
-        assert operation.user_id is not None  # noqa: S101
-        account = onboarding.accounts_of(operation.user_id, operation.provider).values("provider_account_id")
-        found = paid.annotate(account_id=Subquery(account[:1])).values_list("provider_collection_id", "account_id")
-        collection_id, account_id = found.get()
+        if operation.account_id is None:
+            operation.account = _sent_to(operation)
+        assert operation.account_id is not None  # noqa: S101
+        account = ConnectedAccount.objects.filter(pk=operation.account_id)
+        found = paid.annotate(
+            account_id=Subquery(account.values("provider_account_id")),
+            retired_at=Subquery(account.values("retired_at")),
+        )
+        collection_id, account_id, retired_at = found.values_list(
+            "provider_collection_id", "account_id", "retired_at"
+        ).get()
+        if retired_at is not None:
+            account_id = redirect(operation)
         return supporting(provider, Transfers).create_transfer(
             reference=operation.reference,
             amount=Money(operation.arguments["amount_minor"], operation.arguments["currency"]),
             account_id=account_id,
-            collection_id=collection_id,
+            collection_id="" if operation.arguments.get("is_from_balance") else collection_id,
             key=operation.key,
         )
 
@@ -107,18 +269,21 @@ class CreateTransfer:
         """Look for the transfer of an earlier attempt."""
         return supporting(provider, Transfers).find_transfer(
             reference=operation.reference,
-            account_id=self._account_id(operation),
+            account_id=str(_sent_to(operation).provider_account_id),
             since=references.earliest(operation),
         )
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Post the transfer."""
         assert operation.escrow_id is not None  # noqa: S101
-        _transferred(lock_by_id(operation.escrow_id), state, now)
+        _transferred(lock_by_id(operation.escrow_id), operation, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Record the refusal; the money stays pending, and staff sees the reason and may retry."""
+        assert operation.escrow_id is not None  # noqa: S101
+        # A loss that is booked at this moment begins its reversal before this, or sees the failed transfer.
+        lock_by_id(operation.escrow_id)
         audit.record(
             "transfer_failed",
             actor=_SYSTEM,
@@ -126,30 +291,52 @@ class CreateTransfer:
             escrow=operation.escrow,
             note=f"{error.code}: {error.message}",
         )
+        for reversal in Reversal.objects.filter(transfer=operation, state=ReversalState.PENDING.value):
+            _abandon(reversal, now)
 
     def hold(self, operation: Operation) -> str:
-        """Return why the transfer cannot be sent yet: an open chargeback, or an account that cannot receive transfers.
+        """Return why the transfer cannot be sent yet.
 
-        Escrow and account are locked, so that neither changes between this check and its commit.
+        A chargeback is open, what it would give back may still be there, or the account cannot receive transfers.
+
+        Escrow and account are locked, so that neither changes between this check and its commit. The claim stores
+        the account that is set here.
         """
         assert operation.escrow_id is not None  # noqa: S101
         escrow = lock_by_id(operation.escrow_id)
         account = _locked_account(operation)
         if escrow.frozen_at is not None:
             return AWAITS_CHARGEBACK
-        return "" if account is not None and account.can_receive else AWAITS_ACCOUNT
+        if _awaits_reversal(operation):
+            return AWAITS_REVERSAL
+        if account is None or not account.can_receive:
+            return AWAITS_ACCOUNT
+        operation.account = account
+        return ""
 
-    def _account_id(self, operation: Operation) -> str:
-        assert operation.user_id is not None  # noqa: S101
-        account = onboarding.account_of(operation.user_id, operation.provider)
-        assert account is not None  # noqa: S101
-        assert account.provider_account_id is not None  # noqa: S101
-        return account.provider_account_id
+
+def outstanding(escrow: Escrow) -> Money:
+    """Return what of the payee's share is not in their account at the provider, nor on its way back from there.
+
+    Nothing on a platform route, where there are no accounts.
+    """
+    if escrow.is_on_platform:
+        return Money.zero(escrow.currency)
+    due = escrow.released_minor - escrow.released_fee_minor - escrow.netted_minor - escrow.reclaimed_minor
+    gone = sum(operation.arguments["amount_minor"] for operation in arrived(escrow.pk))
+    back = Reversal.objects.filter(escrow=escrow, is_decided=True).exclude(state=ReversalState.FAILED.value)
+    return Money(due - gone + sum(back.values_list("amount_minor", flat=True)), escrow.currency)
 
 
 def is_transferred(escrow: Escrow) -> bool:
     """Return whether the transfer to the connected account has succeeded."""
     return arrived(escrow.pk).exists()
+
+
+def locked_destination(escrow: Escrow) -> ConnectedAccount | None:
+    """Lock and return the account that an escrow's newest transfer went to, or None before one has succeeded."""
+    newest = arrived(escrow.pk).order_by("-sequence").values("account_id")[:1]
+    return ConnectedAccount.objects.select_for_update(no_key=True).filter(pk=Subquery(newest)).first()
 
 
 def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
@@ -169,7 +356,9 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
     refused = _refused(escrow)
     if refused is None:
         return False
-    share = Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+    share = outstanding(escrow)
+    if not share.amount_minor:
+        raise WrongState("Nothing is left to be transferred.")
     if approvals.is_large(escrow, share):
         arguments = {"amount_minor": share.amount_minor, "note": note}
         return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
@@ -180,8 +369,7 @@ def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> boo
 
 def refused_share(escrow: Escrow) -> Money | None:
     """Return the amount of the transfer that the provider refused permanently, or None."""
-    refused = _refused(escrow)
-    return None if refused is None else Money(refused.arguments["amount_minor"], refused.arguments["currency"])
+    return None if _refused(escrow) is None else outstanding(escrow)
 
 
 def _refused(escrow: Escrow) -> Operation | None:
@@ -191,15 +379,15 @@ def _refused(escrow: Escrow) -> Operation | None:
 
 def _retry(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
-    engine.begin(
-        CREATE_TRANSFER,
-        subject_id=escrow.pk,
-        provider=escrow.provider,
-        escrow=escrow,
-        user_id=escrow.freelancer_id,
-        now=now,
+    # A payment of which something went back to the client may not cover the transfer any more.
+    has_come_back = escrow.chargebacks.exists() or escrow.refunds.filter(source="released").exists()
+    _begin(
+        escrow,
+        outstanding(escrow),
         sequence=refused.sequence + 1,
-        arguments=refused.arguments,
+        now=now,
+        held=held(refused),
+        is_from_balance=has_come_back,
     )
 
 
@@ -208,4 +396,5 @@ def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now
     refused = _refused(escrow)
     if refused is None:
         raise WrongState("No transfer of this escrow was refused.")
+    approvals.require_same_amount(arguments["amount_minor"], outstanding(escrow))
     _retry(escrow, refused, actor, arguments["note"], now)

@@ -1,37 +1,54 @@
 """Withdrawals: from the available balance to the freelancer's bank."""
 
+import json
 from datetime import datetime
 from typing import Any, Final
 
+from django.conf import settings
+
 from multitask import database, ledger
+from multitask.database import Statement
 from multitask.money import Money
-from multitask.payments.authorization import rate_limits
+from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history, postings
 from multitask.payments.errors import (
-    DisputeOpen,
+    AccountEnded,
     Forbidden,
+    FundsInFormerAccount,
     InsufficientFunds,
     KeyReused,
     NoBankInCurrency,
     OnboardingIncomplete,
-    UnknownObject,
 )
-from multitask.payments.models import ConnectedAccount, Escrow, Operation, Withdrawal
-from multitask.payments.operations import amounts, engine, references
-from multitask.payments.payouts import onboarding
-from multitask.payments.provider import Failure, PayoutStatus, PaysOut, Provider, ProviderError, Search, supporting
+from multitask.payments.models import ConnectedAccount, Operation, Withdrawal
+from multitask.payments.operations import amounts, queue, references, routes
+from multitask.payments.payouts import account_balances, disbursements, withdrawal_outcomes
+from multitask.payments.payouts.withdrawal_outcomes import CREATE_PAYOUT
 from multitask.payments.provider import PayoutState as ProviderPayout
-from multitask.payments.states import EscrowState, HistoryStatus, WithdrawalState, may
+from multitask.payments.provider import PaysOut, Provider, ProviderError, RouteKind, Search, supporting
 from multitask.users.actor import Actor
 
-CREATE_PAYOUT: Final = "create_payout"
-_SYSTEM: Final = Actor.system("provider")
+# The function is called once the account is locked, so it sees what the lock waited for.
+_LOCK: Final = """
+SELECT locked.*, next.earlier_id, next.new_id
+  FROM (SELECT * FROM payments_connectedaccount
+         WHERE user_id = %s AND provider = %s AND provider_account_id IS NOT NULL AND retired_at IS NULL
+           FOR NO KEY UPDATE) AS locked
+ CROSS JOIN LATERAL payments_next_withdrawal(locked.user_id, %s) AS next
+"""
+_WITHDRAW: Final = Statement("""
+SELECT payments_withdraw(
+    %(id)s, %(public_id)s, %(user)s, %(account)s, %(provider)s, %(amount)s, %(currency)s, %(request_key)s, %(at)s,
+    %(history)s::jsonb, %(audit)s::jsonb, %(payout)s::jsonb)
+""")
 
 
 def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "") -> Withdrawal:
     """Withdraw from the available balance. A repeated `request_key` returns the same withdrawal.
 
-    Raises Forbidden, InsufficientFunds, TooManyRequests, KeyReused or what `require_possible` raises.
+    The route of the currency decides how: from the payee's account at the provider, or out of the budget. Raises
+    Forbidden, InsufficientFunds, TooManyRequests, KeyReused or what `require_possible` or
+    `disbursements.require_possible` raises.
     """
     try:
         return _create(actor, amount, now, request_key)
@@ -43,12 +60,16 @@ def create(*, actor: Actor, amount: Money, now: datetime, request_key: str = "")
 def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Withdrawal:
     if not actor.is_freelancer or actor.user_id is None:
         raise Forbidden("Only a freelancer can withdraw.")
-    account = _locked_account(actor.user_id)
-    earlier = _earlier(actor.user_id, amount, request_key)
-    if earlier is not None:
-        return earlier
+    route = routes.find(amount.currency)
+    if route is not None and route.kind is RouteKind.PLATFORM:
+        return _create_from_budget(actor, actor.user_id, route.provider, amount, now, request_key)
+    account = _locked_account(actor.user_id, request_key)
+    if account.earlier_id is not None:
+        return _same(Withdrawal.objects.get(pk=account.earlier_id), amount)
     require_possible(account, amount)
-    withdrawal = Withdrawal.objects.create(
+    require_in_account(account, amount)
+    withdrawal = Withdrawal(
+        pk=account.new_id,
         user_id=actor.user_id,
         account=account,
         provider=account.provider,
@@ -57,146 +78,131 @@ def _create(actor: Actor, amount: Money, now: datetime, request_key: str) -> Wit
         request_key=request_key,
         created_at=now,
     )
-    rate_limits.count(user_id=actor.user_id, purpose=rate_limits.Purpose.WITHDRAWAL, key=str(withdrawal.pk), now=now)
-    _send(withdrawal, actor, now)
+    _count(withdrawal, now)
+    _write(withdrawal, account, actor, now)
+    postings.reserve_withdrawal(withdrawal, now)
     return withdrawal
 
 
-def _locked_account(user_id: int) -> ConnectedAccount:
-    """Lock the user's account, so that concurrent requests with the same key run one after the other.
-
-    Raises OnboardingIncomplete.
-    """
-    account = onboarding.account_of(user_id)
-    if account is None:
-        raise OnboardingIncomplete
-    return ConnectedAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-
-
-def _earlier(user_id: int, amount: Money, request_key: str) -> Withdrawal | None:
-    if not request_key:
-        return None
-    found = Withdrawal.objects.filter(user_id=user_id, request_key=request_key).first()
-    if found is not None and found.amount != amount:
-        raise KeyReused
-    return found
-
-
-def require_possible(account: ConnectedAccount, amount: Money) -> None:
-    """Require that an account can pay this amount out now.
-
-    Raises OnboardingIncomplete, DisputeOpen, NoBankInCurrency, AmountTooSmall or AmountTooPrecise.
-    """
-    if not account.onboarding_completed:
-        raise OnboardingIncomplete
-    require_undisputed(account.user_id)
-    if not account.has_bank_for(amount.currency):
-        raise NoBankInCurrency(f"Add a bank account in {amount.currency} to your payout account first.")
-    amounts.require_payout(account.provider, amount)
-
-
-def require_undisputed(user_id: int) -> None:
-    """Require that no escrow of the freelancer is disputed or frozen. Raises DisputeOpen."""
-    escrows = Escrow.objects.filter(freelancer_id=user_id)
-    disputed = escrows.filter(state=EscrowState.DISPUTED.value)
-    frozen = escrows.filter(frozen_at__isnull=False)
-    if disputed.exists() or frozen.exists():
-        raise DisputeOpen("You can withdraw again once the open dispute is settled.")
-
-
-def _send(withdrawal: Withdrawal, actor: Actor, now: datetime) -> None:
-    engine.begin(
+def _write(withdrawal: Withdrawal, account: ConnectedAccount, actor: Actor, now: datetime) -> None:
+    """Write everything but the posting in one statement: the withdrawal, the operation of its payout with its job."""
+    payout = queue.first_operation(
         CREATE_PAYOUT,
         subject_id=withdrawal.pk,
         provider=withdrawal.provider,
         user_id=withdrawal.user_id,
         now=now,
         arguments={
-            "account_id": withdrawal.account.provider_account_id,
+            "account_id": account.provider_account_id,
             "amount_minor": withdrawal.amount_minor,
             "currency": withdrawal.currency,
         },
     )
-    history.withdrawal_requested(withdrawal, now)
-    audit.record(
+    values = {
+        "id": withdrawal.pk,
+        "public_id": withdrawal.public_id,
+        "user": withdrawal.user_id,
+        "account": account.pk,
+        "provider": withdrawal.provider,
+        "amount": withdrawal.amount_minor,
+        "currency": withdrawal.currency,
+        "request_key": withdrawal.request_key,
+        "at": now,
+        "history": history.as_json(history.withdrawal_rows(withdrawal, now)),
+        "audit": json.dumps([_requested(withdrawal, actor)]),
+        "payout": json.dumps(payout),
+    }
+    _WITHDRAW.rows(values)
+    withdrawal._state.adding = False
+
+
+def _requested(withdrawal: Withdrawal, actor: Actor) -> dict[str, Any]:
+    return audit.values(
         "withdrawal_requested",
         actor=actor,
-        now=now,
-        withdrawal=withdrawal,
+        withdrawal_id=withdrawal.pk,
         user_id=withdrawal.user_id,
         amount=withdrawal.amount,
     )
+
+
+def _create_from_budget(
+    actor: Actor, user_id: int, provider: str, amount: Money, now: datetime, request_key: str
+) -> Withdrawal:
+    """Withdraw on a platform route: to the payee's destination, out of the budget."""
+    locks.lock_payee(user_id, provider, is_on_platform=True)
+    earlier = Withdrawal.objects.filter(user_id=user_id, request_key=request_key).first() if request_key else None
+    if earlier is not None:
+        return _same(earlier, amount)
+    destination = disbursements.require_possible(user_id=user_id, provider=provider, amount=amount, now=now)
+    withdrawal = Withdrawal.objects.create(
+        user_id=user_id,
+        provider=provider,
+        amount_minor=amount.amount_minor,
+        currency=amount.currency,
+        request_key=request_key,
+        created_at=now,
+    )
+    _count(withdrawal, now)
+    disbursements.begin(destination, amount, provider=provider, withdrawal=withdrawal, user_id=user_id, now=now)
+    history.write(history.withdrawal_rows(withdrawal, now))
+    audit.write(_requested(withdrawal, actor), now)
     postings.reserve_withdrawal(withdrawal, now)
+    return withdrawal
 
 
-@database.transactional
-def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
-    """Apply the provider's state of a payout. Raises UnknownObject."""
-    withdrawal = _known(provider, state)
-    if withdrawal is None:
-        raise UnknownObject(detail=state.id)
-    withdrawal.provider_payout_id = withdrawal.provider_payout_id or state.id
-    withdrawal.arrival_at = state.arrival_at or withdrawal.arrival_at
-    if state.status is PayoutStatus.PAID:
-        _paid(withdrawal, now)
-    elif state.status in {PayoutStatus.FAILED, PayoutStatus.CANCELLED}:
-        _failed(withdrawal, state.failure_code, state.failure_message, now)
-    elif withdrawal.state == WithdrawalState.PENDING.value:
-        withdrawal.state = WithdrawalState.PROCESSING.value
-    withdrawal.save()
+def _count(withdrawal: Withdrawal, now: datetime) -> None:
+    purpose, key = rate_limits.Purpose.WITHDRAWAL, str(withdrawal.pk)
+    rate_limits.count(user_id=withdrawal.user_id, purpose=purpose, key=key, now=now)
 
 
-def _known(provider: str, state: ProviderPayout) -> Withdrawal | None:
-    wanted = references.object_filter("provider_payout_id", state.id, state.reference, CREATE_PAYOUT)
-    locked = Withdrawal.objects.select_for_update(no_key=True, of=("self",)).filter(wanted, provider=provider)
-    # A payout of another account is not this withdrawal, even if its reference matches.
-    return locked.filter(account__provider_account_id=state.account_id).order_by("provider_payout_id").first()
+def _locked_account(user_id: int, request_key: str) -> Any:
+    """Lock the user's account, so that concurrent requests with the same key run one after the other.
+
+    It is a ConnectedAccount with two more attributes: `earlier_id`, the withdrawal that this key made, and `new_id`,
+    the id of a new one. Raises OnboardingIncomplete.
+    """
+    values = [user_id, settings.PAYMENT_PROVIDER, request_key]
+    # Again, since another account may have replaced the one that the first statement waited for.
+    for _ in range(2):
+        for account in ConnectedAccount.objects.raw(_LOCK, values):
+            return account
+    raise OnboardingIncomplete
 
 
-def _paid(withdrawal: Withdrawal, now: datetime) -> None:
-    if not may(WithdrawalState(withdrawal.state), WithdrawalState.COMPLETED):
+def _same(earlier: Withdrawal, amount: Money) -> Withdrawal:
+    """Return what the same request made before. Raises KeyReused for another amount."""
+    if earlier.amount != amount:
+        raise KeyReused
+    return earlier
+
+
+def require_possible(account: ConnectedAccount, amount: Money) -> None:
+    """Require that an account can pay this amount out now.
+
+    Raises AccountEnded, OnboardingIncomplete, NoBankInCurrency, AmountTooSmall or AmountTooPrecise.
+    """
+    if account.is_final:
+        raise AccountEnded
+    if not account.onboarding_completed:
+        raise OnboardingIncomplete
+    if not account.has_bank_for(amount.currency):
+        raise NoBankInCurrency(f"Add a bank account in {amount.currency} to your payout account first.")
+    amounts.require_payout(account.provider, amount)
+
+
+def require_in_account(account: ConnectedAccount, amount: Money) -> None:
+    """Require that the money lies in this account, not still in one that it has replaced.
+
+    Raises FundsInFormerAccount. Only an account with a predecessor is asked for its balance.
+    """
+    if account.replaces_id is None:
         return
-    withdrawal.state = WithdrawalState.COMPLETED.value
-    withdrawal.processed_at = now
-    history.withdrawal_became(withdrawal, HistoryStatus.COMPLETED, now)
-    _record("withdrawal_completed", withdrawal, now)
-    withdrawal.paid_posting_id = postings.pay_withdrawal(withdrawal, now).id
-
-
-def _failed(withdrawal: Withdrawal, code: str, reason: str, now: datetime) -> None:
-    if not may(WithdrawalState(withdrawal.state), WithdrawalState.FAILED):
-        return
-    paid = withdrawal.paid_posting_id
-    withdrawal.state = WithdrawalState.FAILED.value
-    withdrawal.failed_at = now
-    withdrawal.failure_code = code
-    withdrawal.failure_reason = _explained(withdrawal, code, reason).sentence
-    history.withdrawal_became(withdrawal, HistoryStatus.FAILED, now, reason=withdrawal.failure_reason)
-    _record("withdrawal_failed", withdrawal, now, note=withdrawal.failure_reason)
-    if paid is not None:
-        postings.unpay_withdrawal(withdrawal, paid, now)
-    postings.release_withdrawal(withdrawal, now)
-
-
-def _record(event: str, withdrawal: Withdrawal, now: datetime, *, note: str = "") -> None:
-    audit.record(
-        event,
-        actor=_SYSTEM,
-        now=now,
-        withdrawal=withdrawal,
-        user_id=withdrawal.user_id,
-        amount=withdrawal.amount,
-        note=note,
-    )
-
-
-def _explained(withdrawal: Withdrawal, code: str, reason: str) -> Failure:
-    return engine.provider_for(withdrawal.provider, PaysOut).payout_failure(code, reason)
-
-
-def needs_new_details(withdrawal: Withdrawal) -> bool:
-    """Return whether the owner has to change the bank details before a retry."""
-    return _explained(withdrawal, withdrawal.failure_code, withdrawal.failure_reason).needs_new_details
+    payable = account_balances.payable_from(account, amount.currency)
+    if amount > payable:
+        raise FundsInFormerAccount(
+            f"Only {payable} lies in your present payout account; the rest follows from your former one."
+        )
 
 
 class CreatePayout:
@@ -222,13 +228,13 @@ class CreatePayout:
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it; the payout is usually not paid yet."""
-        confirm(operation.provider, state, now)
+        withdrawal_outcomes.confirm(operation.provider, state, now)
         return str(state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Make the money available again and record the reason."""
-        withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(pk=operation.subject_id)
-        _failed(withdrawal, error.code, error.message, now)
+        withdrawal = withdrawal_outcomes.lock(operation.subject_id)
+        withdrawal_outcomes.fail(withdrawal, error.code, error.message, now)
         withdrawal.save()
 
     def hold(self, operation: Operation) -> str:

@@ -1,6 +1,12 @@
 """Errors of provider calls, by whether the call may have had an effect."""
 
 from datetime import timedelta
+from typing import Final
+
+# The code of a refusal because the customer was deleted at the provider; its `object_id` is the customer's id.
+CUSTOMER_GONE: Final = "customer_gone"
+# The code where a payment's last try did not pay, but an earlier one did that has to be named to be read.
+PAID_BY_UNNAMED: Final = "unexpected_paid_order"
 
 
 class ProviderError(Exception):

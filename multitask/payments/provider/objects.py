@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from multitask.money import Money
 
@@ -53,6 +54,17 @@ class ChargebackStatus(StrEnum):
     LOST = "lost"
 
 
+class Rejection(StrEnum):
+    """Why a provider has rejected an account for good."""
+
+    FRAUD = "fraud"
+    TERMS = "terms"
+    LISTED = "listed"  # on a list of people or companies who may not be paid
+    UNVERIFIED = "unverified"  # the owner's details could not be verified
+    PLATFORM = "platform"  # this platform has rejected it
+    OTHER = "other"
+
+
 class Subject(StrEnum):
     """The kinds of provider object whose change concerns us."""
 
@@ -62,8 +74,10 @@ class Subject(StrEnum):
     REFUND = "refund"
     PAYOUT = "payout"
     DISPUTE = "dispute"
+    FRAUD_WARNING = "fraud_warning"
     PAYMENT_METHOD = "payment_method"
     SETUP = "setup"
+    CUSTOMER = "customer"
     BALANCE = "balance"
     NOTHING = "nothing"
 
@@ -87,7 +101,8 @@ class IdKind(StrEnum):
 class AccountState:
     """A freelancer's account at the provider. `requirements_due` are the provider's names of what is still missing.
 
-    `bank_currencies` are the currencies for which the account has a bank account to pay out to.
+    `bank_currencies` are the currencies for which the account has a bank account to pay out to. An account that is
+    `closed` is no longer connected to the platform; it and a rejected one have ended for good.
     """
 
     id: str
@@ -101,6 +116,7 @@ class AccountState:
     requirements_due: Sequence[str] = ()
     requirements_pending: Sequence[str] = ()
     disabled_reason: str = ""
+    rejection: Rejection | None = None
     closed: bool = False
     reference: str = ""
 
@@ -145,12 +161,39 @@ Continuation: TypeAlias = Embedded | Redirect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Who pays, as a provider's checkout page wants to know it; never stored with an operation."""
+
+    name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """What the address says with which a payer comes back from the provider's page; anybody can write it.
+
+    `payment_id` is empty if it names no payment; `has_failed` is whether it says that the payment did not go through.
+    """
+
+    payment_id: str
+    has_failed: bool
+
+
+UNNAMED_PAYER: Final = Payer()
+# The query of a webhook whose address has none.
+NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentState:
     """A payment.
 
     `continuation` is how the payer continues, None when there is nothing left to do. `collection_id` is the
     provider's id of the money taken, on which transfers and chargebacks are based; it and `received` are known once
-    the payment succeeded, `fee` and `available_at` perhaps later.
+    the payment succeeded; `fee`, `available_at` and `settled` perhaps later. `settled` is the gross amount that reached
+    the platform's balance, which may be in another currency. `is_refundable` is false if the provider cannot send the
+    money back the way it came, as with cash.
     """
 
     id: str
@@ -158,6 +201,7 @@ class PaymentState:
     amount: Money
     continuation: Continuation | None = None
     received: Money | None = None
+    settled: Money | None = None
     collection_id: str = ""
     fee: Money | None = None
     available_at: datetime | None = None
@@ -165,24 +209,41 @@ class PaymentState:
     reference: str = ""
     failure_code: str = ""
     failure_message: str = ""
+    is_refundable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalState:
+    """A part of a transfer that went back to the platform's balance."""
+
+    id: str
+    amount: Money
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferState:
+    """A transfer with all its reversals, which add up to `reversed`."""
+
     id: str
     status: TransferStatus
     amount: Money
     reversed: Money
     account_id: str
     reference: str = ""
+    reversals: Sequence[ReversalState] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundState:
+    """A refund; `settled` is what it took from the balance, `returned` what came back when it failed, once known."""
+
     id: str
     status: RefundStatus
     amount: Money
     payment_id: str
+    settled: Money | None = None
+    returned: Money | None = None
     reference: str = ""
     failure_code: str = ""
     failure_message: str = ""
@@ -190,6 +251,12 @@ class RefundState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutState:
+    """A payout; `account_id` is the payee's account that it left, empty for one from the platform's budget.
+
+    `fee` and `tax` are what one from the budget cost besides, once known; None if it failed without being charged. A
+    payout that was `paid` and came back is `failed`; `fee_returned` is whether fee and tax came back with it.
+    """
+
     id: str
     status: PayoutStatus
     amount: Money
@@ -198,11 +265,29 @@ class PayoutState:
     arrival_at: datetime | None = None
     failure_code: str = ""
     failure_message: str = ""
+    fee: Money | None = None
+    tax: Money | None = None
+    fee_returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackMovement:
+    """One movement of the platform's balance because of a chargeback; `id` is that of the provider's statement.
+
+    `amount` is negative when the bank takes money. `fee` is what the provider charges, negative if it returns one.
+    """
+
+    id: str
+    amount: Money
+    fee: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargebackState:
-    """A chargeback: the cardholder's bank took `amount` back from us while it decides."""
+    """A chargeback: the cardholder's bank contests `amount` of a payment.
+
+    `evidence_due_at` is until when evidence can be submitted; `is_submitted` whether some was.
+    """
 
     id: str
     status: ChargebackStatus
@@ -210,6 +295,9 @@ class ChargebackState:
     amount: Money
     payment_id: str
     collection_id: str
+    movements: Sequence[ChargebackMovement] = ()
+    evidence_due_at: datetime | None = None
+    is_submitted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +314,15 @@ class MethodState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerState:
+    """A customer; one that was deleted has no cards any more and cannot be used."""
+
+    id: str
+    is_deleted: bool
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupState:
     """A card being saved without a payment; the payer finishes it as `continuation` says."""
 
@@ -234,14 +331,6 @@ class SetupState:
     continuation: Continuation
     customer_id: str
     method_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountBalance:
-    """What the provider holds for a connected account, in one currency."""
-
-    available: Money
-    pending: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +369,7 @@ class InboundEvent:
     """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
 
     `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
+    `stored` is what is kept instead of the body, where that contains what must not be kept.
     """
 
     id: str
@@ -291,6 +381,7 @@ class InboundEvent:
     live: bool
     related: Mapping[str, str] = field(default_factory=dict)
     quarantine_reason: str = ""
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,31 @@ Settled money is in the freelancer's wallet together with other earnings. Withdr
 earnings first.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import (
+    BigIntegerField,
+    DateTimeField,
+    Exists,
+    F,
+    Min,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 
-from multitask import ledger
+from multitask.ledger.models import Balance
 from multitask.money import Money
-from multitask.payments.books import postings
-from multitask.payments.models import Escrow, Refund, Withdrawal
+from multitask.payments.authorization import approvals
+from multitask.payments.books import postings, shares
+from multitask.payments.models import Disbursement, Escrow, Payment, Refund, Reversal, Withdrawal
+from multitask.payments.reads import pending_reasons
 from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
-from multitask.users.actor import Actor
 
 
 class Place(StrEnum):
@@ -27,11 +40,15 @@ class Place(StrEnum):
     REFUNDING = "refunding"
     REFUNDED = "refunded"
     PENDING = "pending"
+    CONTESTED = "contested"
     AVAILABLE = "available"
     WITHDRAWING = "withdrawing"
     BANK = "bank"
     RELEASED = "released"
+    NETTED = "netted"
     FEE = "fee"
+    CHARGED_BACK = "charged_back"
+    RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,84 +59,177 @@ class Part:
     amount: Money
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known about an escrow beside its own row, read in one statement; amounts in minor units.
+
+    `held` is its ledger balance, `refunding` what pending refunds reserve. `answer_by_at` belongs to an open refund
+    request. `earned_before`, `at_bank` and `leaving` place the payee's available share among their other earnings.
+    `leaving_id` is the oldest payout of those that leave, `leaving_from` from when it may be sent,
+    `leaving_allotted_at` since when the budget covers it; all are None where none of them is paid from a budget.
+    `settles_at` is when the payment's funds settle at the provider, `is_refused` whether it has refused the transfer,
+    `account_id` the account that the share was transferred to and `is_out_of_reach` whether that is closed.
+    `is_returning` is true while a refund after the release is on its way, `is_return_failed` if one has failed and
+    waits for the staff, `is_reversed` while a reversal that was made at the provider is undecided.
+    """
+
+    is_processing: bool
+    held: int
+    refunding: int
+    is_refund_failed: bool
+    is_refund_requested: bool
+    answer_by_at: datetime | None
+    is_undecided: bool
+    settles_at: datetime | None
+    is_refused: bool
+    account_id: int | None
+    is_out_of_reach: bool
+    earned_before: int
+    at_bank: int
+    leaving: int
+    arrives_at: datetime | None
+    leaving_id: int | None
+    leaving_from: datetime | None
+    leaving_allotted_at: datetime | None
+    is_returning: bool
+    is_return_failed: bool
+    is_reversed: bool
+
+
+def facts(escrow: Escrow) -> Facts:
+    """Read the facts about an escrow. One statement."""
+    row = _row(escrow)
+    zero = {name: row[name] or 0 for name in ("held", "refunding", "earned_before", "at_bank", "leaving")}
+    return Facts(**row | zero | {"is_out_of_reach": bool(row["is_out_of_reach"])})
+
+
+def _row(escrow: Escrow) -> dict[str, Any]:
+    refunds = Refund.objects.filter(escrow=OuterRef("pk"))
+    late, early = refunds.filter(source="released"), refunds.filter(source="escrow")
+    pending, failed = RefundState.PENDING.value, RefundState.FAILED.value
+    asked = early.filter(state=RefundState.REQUESTED.value)
+    undecided = Payment.objects.filter(
+        escrow=OuterRef("pk"), state=PaymentState.PENDING.value, provider_status="processing"
+    )
+    reserved = early.filter(state=pending).order_by().values("escrow")
+    rows = Escrow.objects.filter(pk=escrow.pk).annotate(
+        is_processing=Exists(undecided),
+        held=_held(escrow),
+        refunding=Subquery(reserved.annotate(sum=Sum("amount_minor")).values("sum")),
+        is_refund_failed=Exists(early.filter(state=failed, holds_money=True)),
+        is_refund_requested=Exists(asked),
+        answer_by_at=Subquery(asked.values("answer_by_at")[:1]),
+        is_undecided=approvals.open_for_outer(),
+        settles_at=pending_reasons.settles_at(),
+        is_refused=pending_reasons.is_refused(),
+        **pending_reasons.of_account(),
+        is_returning=Exists(late.filter(state=pending)),
+        is_return_failed=Exists(late.filter(state=failed, holds_money=True)),
+        is_reversed=Exists(Reversal.objects.filter(escrow=OuterRef("pk"), is_decided=False)),
+        **_among_others(escrow),
+    )
+    found: dict[str, Any] = rows.values(*Facts.__slots__).get()
+    return found
+
+
+def _held(escrow: Escrow) -> Subquery:
+    code = postings.escrow_account(escrow.pk).code
+    rows = Balance.objects.filter(account__code=code, account__currency=escrow.currency).order_by().values("account")
+    return Subquery(rows.annotate(sum=Sum("balance_minor")).values("sum"))
+
+
+def _among_others(escrow: Escrow) -> dict[str, Any]:
+    """Return the expressions that place the payee's available share among their other earnings and withdrawals."""
+    if escrow.made_available_at is None:
+        nothing = dict.fromkeys(("earned_before", "at_bank", "leaving"), Value(0))
+        moment = Value(None, output_field=DateTimeField())
+        nothing |= dict.fromkeys(("arrives_at", "leaving_from", "leaving_allotted_at"), moment)
+        return nothing | {"leaving_id": Value(None, output_field=BigIntegerField())}
+    leaving = (WithdrawalState.PENDING, WithdrawalState.PROCESSING)
+    payouts = _oldest_payout(shares.withdrawals(escrow, *leaving))
+    return {
+        "earned_before": Subquery(_summed(shares.earlier(escrow, escrow.made_available_at), shares.SHARE)),
+        "at_bank": Subquery(_summed(shares.withdrawals(escrow, WithdrawalState.COMPLETED), F("amount_minor"))),
+        "leaving": Subquery(_summed(shares.withdrawals(escrow, *leaving), F("amount_minor"))),
+        "arrives_at": Subquery(_arrivals(shares.withdrawals(escrow, *leaving))),
+        "leaving_id": Subquery(payouts.values("pk")),
+        "leaving_from": Subquery(payouts.values("usable_from")),
+        "leaving_allotted_at": Subquery(payouts.values("allotted_at")),
+    }
+
+
+def _summed(rows: QuerySet[Any], amount: Any) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = rows.order_by().values("currency").annotate(sum=Sum(amount)).values("sum")
+    return found
+
+
+def _oldest_payout(rows: QuerySet[Withdrawal]) -> QuerySet[Disbursement]:
+    return Disbursement.objects.filter(withdrawal__in=rows.order_by()).order_by("pk")[:1]
+
+
+def _arrivals(rows: QuerySet[Withdrawal]) -> QuerySet[Withdrawal, Any]:
+    return rows.order_by().values("currency").annotate(first=Min("arrival_at")).values("first")
+
+
 def parts(escrow: Escrow) -> list[Part]:
     """Return every place that holds part of the escrow; the amounts add up to its total."""
-    return _parts(escrow, _settled)
+    return places(escrow, facts(escrow), is_payer=False)
 
 
-def visible_parts(reader: Actor, escrow: Escrow) -> list[Part]:
-    """Return the parts as this reader may see them: what the freelancer withdrew is not shown to the client."""
-    return _parts(escrow, _released if reader.is_user(escrow.client_id) else _settled)
+def places(escrow: Escrow, known: Facts, *, is_payer: bool) -> list[Part]:
+    """Return the parts of an escrow about which these facts are known, as its payer or as everybody else sees them."""
+    found = _before_funding(escrow, known) if escrow.funded_at is None else _after_funding(escrow, known, is_payer)
+    return [Part(place, Money(found[place], escrow.currency)) for place in Place if found.get(place)]
 
 
-def _parts(escrow: Escrow, settled: Callable[[Escrow, int], dict[Place, int]]) -> list[Part]:
-    found = _before_funding(escrow) if escrow.funded_at is None else _after_funding(escrow, settled)
-    return [Part(place, Money(minor, escrow.currency)) for place, minor in found.items() if minor]
-
-
-def _before_funding(escrow: Escrow) -> dict[Place, int]:
+def _before_funding(escrow: Escrow, known: Facts) -> dict[Place, int]:
     """Return the unpaid amount, or the amount that the provider is still processing."""
-    undecided = Q(state=PaymentState.PENDING.value, provider_status="processing")
-    is_processing = escrow.payments.filter(undecided).exists()
-    return {Place.PROVIDER if is_processing else Place.UNPAID: escrow.total_minor}
+    return {Place.PROVIDER if known.is_processing else Place.UNPAID: escrow.total_minor}
 
 
-def _after_funding(escrow: Escrow, settled: Callable[[Escrow, int], dict[Place, int]]) -> dict[Place, int]:
-    refunding = _sum(escrow.refunds.filter(source="escrow", state=RefundState.PENDING.value))
-    if escrow.state == EscrowState.RELEASED.value:
-        # A failed refund of a settled dispute still counts: staff retries it.
-        refunding = escrow.total_minor - escrow.released_minor - escrow.refunded_minor
-    held = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency).amount_minor
-    share = escrow.released_minor - escrow.released_fee_minor
+def _after_funding(escrow: Escrow, known: Facts, is_payer: bool) -> dict[Place, int]:
+    is_released = escrow.state == EscrowState.RELEASED.value
     found = {
-        Place.ESCROW: held,
-        Place.REFUNDING: refunding,
+        Place.ESCROW: known.held,
+        # A failed refund of a settled dispute still counts: staff retries it.
+        Place.REFUNDING: escrow.remaining.amount_minor if is_released else known.refunding,
         Place.REFUNDED: escrow.refunded_minor,
-        Place.FEE: escrow.released_fee_minor,
+        Place.CHARGED_BACK: escrow.charged_back_minor,
+        Place.FEE: escrow.released_fee_minor - escrow.reclaimed_fee_minor,
+        Place.RETURNED: escrow.returned_minor if is_payer else escrow.reclaimed_minor + escrow.reclaimed_fee_minor,
     }
-    return found | (settled(escrow, share) if escrow.made_available_at else {Place.PENDING: share})
+    return found | (_for_payer(escrow) if is_payer else _for_payee(escrow, known))
 
 
-def _released(_escrow: Escrow, share: int) -> dict[Place, int]:
-    return {Place.RELEASED: share}
+def _for_payer(escrow: Escrow) -> dict[Place, int]:
+    """Return the freelancer's share without what they withdrew or owed, and whose reversal holds a part of it."""
+    share, is_contested = escrow.payee_share.amount_minor, escrow.frozen_at is not None
+    is_available = escrow.made_available_at is not None
+    found = {
+        Place.RELEASED: (share if is_available else 0)
+        + escrow.netted_minor
+        + (0 if is_contested else escrow.contested_minor),
+        Place.PENDING: 0 if is_available else share,
+        Place.CONTESTED: escrow.contested_minor if is_contested else 0,
+    }
+    # What came back to the payer at the cost of others than this share is not with the freelancer for the payer.
+    rest = escrow.returned_minor - escrow.reclaimed_minor - escrow.reclaimed_fee_minor
+    for place, minor in found.items():
+        taken = min(minor, rest)
+        found[place] = minor - taken
+        rest -= taken
+    return found
 
 
-def _settled(escrow: Escrow, share: int) -> dict[Place, int]:
-    before = _earned_before(escrow)
-    at_bank = _withdrawn(escrow, WithdrawalState.COMPLETED)
-    leaving = _withdrawn(escrow, WithdrawalState.PENDING, WithdrawalState.PROCESSING)
-    bank = _overlap(before, share, 0, at_bank)
-    withdrawing = _overlap(before, share, at_bank, leaving)
-    return {
+def _for_payee(escrow: Escrow, known: Facts) -> dict[Place, int]:
+    share = escrow.payee_share.amount_minor
+    found = {Place.CONTESTED: escrow.contested_minor, Place.NETTED: escrow.netted_minor}
+    if escrow.made_available_at is None:
+        return found | {Place.PENDING: share}
+    bank = shares.overlap(known.earned_before, share, 0, known.at_bank)
+    withdrawing = shares.overlap(known.earned_before, share, known.at_bank, known.leaving)
+    return found | {
         Place.BANK: bank,
         Place.WITHDRAWING: withdrawing,
         Place.AVAILABLE: share - bank - withdrawing,
     }
-
-
-def _overlap(start: int, length: int, other_start: int, other_length: int) -> int:
-    """Return the overlap of two ranges of cents."""
-    end = min(start + length, other_start + other_length)
-    return max(0, end - max(start, other_start))
-
-
-def _earned_before(escrow: Escrow) -> int:
-    earlier = Q(made_available_at__lt=escrow.made_available_at) | Q(
-        made_available_at=escrow.made_available_at, pk__lt=escrow.pk
-    )
-    settled = Escrow.objects.filter(earlier, freelancer_id=escrow.freelancer_id, currency=escrow.currency)
-    total = settled.aggregate(total=Sum(F("released_minor") - F("released_fee_minor")))["total"]
-    return int(total or 0)
-
-
-def _withdrawn(escrow: Escrow, *states: WithdrawalState) -> int:
-    withdrawals = Withdrawal.objects.filter(
-        user_id=escrow.freelancer_id,
-        currency=escrow.currency,
-        state__in=[state.value for state in states],
-    )
-    return int(withdrawals.aggregate(total=Sum("amount_minor"))["total"] or 0)
-
-
-def _sum(refunds: QuerySet[Refund]) -> int:
-    return int(refunds.aggregate(total=Sum("amount_minor"))["total"] or 0)

@@ -9,20 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
-from multitask.money import Currency, Money, MoneyError
+from multitask.money import Money
 from multitask.payments.models import HistoryRow, HistoryTotal
+from multitask.payments.reads import history_search
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
 
 PAGE_SIZE: Final = 25
 BATCH: Final = 1000
-# How many rows a search reads for one page, and how many are added up unless all are requested.
-WINDOW: Final = 2_000
+# How many rows are added up unless all are requested.
 MOST_ADDED: Final = 5_000
 # Ids follow the times of rows, except for slow commands that others overtook.
 _OVERTAKEN: Final = 50
@@ -42,15 +41,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page, newest first. `newer` and `older` are where the neighbours begin, None when there are none.
-
-    `is_cut`: the search has read only its window, and `older` continues from there.
-    """
+    """One page, newest first. `newer` and `older` are where the neighbours begin, None when there are none."""
 
     rows: list[HistoryRow]
     newer: Cursor | None
     older: Cursor | None
-    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +66,9 @@ class Totals:
 
 
 def page(user_id: int, wanted: Filter, cursor: Cursor, *, size: int = PAGE_SIZE) -> Rows:
-    """Read one page. Two queries; a third for a period."""
+    """Read one page. Two queries; a third for a period or a search."""
     is_upwards = cursor.after is not None
-    reach = WINDOW if wanted.search else size + 1
-    ids = _ids(user_id, wanted, cursor, reach)
+    ids = _ids(user_id, wanted, cursor, size + 1)
     found = list(_related(_matching(ids, wanted)).order_by("pk" if is_upwards else "-pk")[: size + 1])
     has_more, rows = len(found) > size, found[:size]
     if is_upwards:
@@ -83,10 +77,7 @@ def page(user_id: int, wanted: Filter, cursor: Cursor, *, size: int = PAGE_SIZE)
         rows.reverse()
         return Rows(rows, Cursor(after=rows[0].pk), Cursor(before=rows[-1].pk))
     newer = Cursor(after=rows[0].pk) if rows and cursor.before is not None else None
-    if has_more:
-        return Rows(rows, newer, Cursor(before=rows[-1].pk))
-    is_cut = bool(wanted.search) and len(ids) >= WINDOW
-    return Rows(rows, newer, Cursor(before=ids[-1]) if is_cut else None, is_cut=is_cut)
+    return Rows(rows, newer, Cursor(before=rows[-1].pk) if has_more else None)
 
 
 def newest(user_id: int, size: int) -> list[HistoryRow]:
@@ -114,8 +105,10 @@ def totals(user_id: int, wanted: Filter, *, is_exact: bool = False) -> tuple[lis
         return _added(columns), True
     if is_exact:
         whole = HistoryRow.objects.filter(user_id=user_id, **_exact(wanted))
-        return _added(_grouped(_narrowed(whole, wanted))), True
-    most = WINDOW if wanted.search else MOST_ADDED
+        if wanted.search:
+            whole = history_search.matching(whole, user_id, wanted.search)
+        return _added(_grouped(_within(whole, wanted))), True
+    most = history_search.MOST_FOUND if wanted.search else MOST_ADDED
     ids = _ids(user_id, wanted, Cursor(), most + 1)
     return _added(_grouped(_matching(ids[:most], wanted))), len(ids) <= most
 
@@ -148,12 +141,6 @@ def _total(currency: str, parts: dict[tuple[str, str], tuple[int, int]]) -> Tota
     )
 
 
-def currencies(user_id: int) -> list[str]:
-    """Return the currencies in a person's history."""
-    known = HistoryTotal.objects.filter(user_id=user_id).values_list("currency", flat=True)
-    return sorted(set(known.distinct()))
-
-
 # -- which rows are looked at
 
 
@@ -177,11 +164,15 @@ SELECT newest.id
 
 
 def _ids(user_id: int, wanted: Filter, cursor: Cursor, reach: int) -> list[int]:
-    """Return the ids of the first `reach` rows that match all filters except the search; a few more for a period."""
+    """Return the ids of the first `reach` rows that match the filter; a few more for a period."""
     lowest, highest = _span(user_id, wanted)
     above = max(lowest - 1, cursor.after or 0)
     below = min(highest + 1, cursor.before or BIGGEST_ID)
     limit = reach + (_OVERTAKEN if wanted.start or wanted.end else 0)
+    if wanted.search:
+        rows = HistoryRow.objects.filter(user_id=user_id, pk__gt=above, pk__lt=below, **_exact(wanted))
+        found = history_search.newest(rows, user_id, wanted.search, is_upwards=cursor.after is not None)
+        return list(found[:limit])
     sql = _NEWEST.format(order="ASC" if cursor.after is not None else "DESC")
     values: list[int | str] = [user_id, wanted.type, wanted.status, wanted.currency, above, below, limit, limit]
     with connection.cursor() as database:
@@ -209,47 +200,15 @@ def _span(user_id: int, wanted: Filter) -> tuple[int, int]:
 
 
 def _matching(ids: list[int], wanted: Filter) -> QuerySet[HistoryRow]:
-    return _narrowed(HistoryRow.objects.filter(pk__in=ids), wanted)
+    return _within(HistoryRow.objects.filter(pk__in=ids), wanted)
 
 
-def _narrowed(rows: QuerySet[HistoryRow], wanted: Filter) -> QuerySet[HistoryRow]:
-    """Select the rows of the period that match the search."""
+def _within(rows: QuerySet[HistoryRow], wanted: Filter) -> QuerySet[HistoryRow]:
+    """Select the rows of the period."""
     if wanted.start is not None:
         rows = rows.filter(created_at__gte=wanted.start)
-    if wanted.end is not None:
-        rows = rows.filter(created_at__lt=wanted.end)
-    return rows.filter(_search(wanted.search)) if wanted.search else rows
+    return rows if wanted.end is None else rows.filter(created_at__lt=wanted.end)
 
 
 def _related(rows: QuerySet[HistoryRow]) -> QuerySet[HistoryRow]:
-    return rows.select_related("escrow__agreement", "sender", "recipient", "withdrawal")
-
-
-def _search(words: str) -> Q:
-    """Return the condition of a search: task title, people, an amount or a whole id."""
-    asked = (
-        Q(escrow__agreement__title__icontains=words)
-        | Q(sender__username__icontains=words)
-        | Q(recipient__username__icontains=words)
-    )
-    for currency, alike in _BY_DECIMALS.items():
-        try:
-            asked |= Q(amount_minor=Money.parse(words, currency).amount_minor) & alike
-        except MoneyError:
-            continue
-    try:
-        return asked | Q(public_id=UUID(words))
-    except ValueError:
-        return asked
-
-
-def _with_decimals(decimals: int) -> Q:
-    return Q(currency__in=[currency.code for currency in Currency.all() if currency.decimals == decimals])
-
-
-# One currency for each usual number of decimals, with the condition that a row's currency has as many.
-_BY_DECIMALS: Final = {
-    "JPY": _with_decimals(0),
-    "USD": ~_with_decimals(0) & ~_with_decimals(3) & ~_with_decimals(4),
-    "KWD": _with_decimals(3),
-}
+    return rows.select_related("escrow__agreement", "sender", "recipient", "refund", "withdrawal")

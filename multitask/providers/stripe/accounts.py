@@ -1,7 +1,7 @@
 """Freelancers' accounts: controller accounts with an Express dashboard and manual payouts."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import stripe
 
@@ -11,6 +11,7 @@ from multitask.payments.provider import (
     AccountState,
     OnboardingLink,
     Rejected,
+    Rejection,
     Requirement,
     Search,
     converted,
@@ -24,6 +25,17 @@ CONTROLLER: stripe.params.AccountCreateParamsController = {
     "fees": {"payer": "application"},
     "losses": {"payments": "application"},
     "requirement_collection": "stripe",
+}
+
+_REJECTED: Final = "rejected."
+_REJECTIONS: Final = {
+    "fraud": Rejection.FRAUD,
+    "terms_of_service": Rejection.TERMS,
+    "listed": Rejection.LISTED,
+    "incomplete_verification": Rejection.UNVERIFIED,
+    "platform_fraud": Rejection.PLATFORM,
+    "platform_other": Rejection.PLATFORM,
+    "platform_terms_of_service": Rejection.PLATFORM,
 }
 
 
@@ -77,12 +89,28 @@ class Accounts(Caller):
         )
         return OnboardingLink(url=raw["url"], expires_at=datetime.fromtimestamp(raw["expires_at"], UTC))
 
+    def create_login_link(self, account_id: str) -> str:
+        """Create a link to the account's Express dashboard that works once."""
+        return str(self._read(lambda: self._client.v1.accounts.login_links.create(account_id))["url"])
+
+    def close_account(self, *, account_id: str, key: str) -> AccountState:
+        """Delete an account, which Stripe allows while its balances are zero."""
+        try:
+            self._read(lambda: self._client.v1.accounts.delete(account_id, None, {"idempotency_key": key}))
+        except Rejected as refusal:
+            # The answer of an earlier attempt may have been lost.
+            if refusal.code != ACCOUNT_INVALID or not self.read_account(account_id).closed:
+                raise
+        return _closed(account_id)
+
+    def bank_currency(self, country: str) -> str:
+        """Return the currency of bank accounts in a country that this platform can pay to, or ""."""
+        return supported_currencies.of_country(country) if self._is_full_agreement(country) else ""
+
     def read_account_balance(self, account_id: str, currency: str) -> AccountBalance:
         """Read what Stripe holds for a connected account in one currency."""
         raw = self._read(lambda: self._client.v1.balance.retrieve(None, {"stripe_account": account_id}))
-        return AccountBalance(
-            available=_sum_of(raw.get("available"), currency), pending=_sum_of(raw.get("pending"), currency)
-        )
+        return balance_of(raw, currency)
 
     def requirement(self, name: str) -> Requirement | None:
         """Return the requirement that a field name in an account's requirements stands for."""
@@ -109,8 +137,16 @@ def account_state(raw: Raw) -> AccountState:
         requirements_due=tuple(dict.fromkeys(due)),
         requirements_pending=tuple(requirements.get("pending_verification") or ()),
         disabled_reason=requirements.get("disabled_reason") or "",
+        rejection=_rejection(requirements.get("disabled_reason") or ""),
         reference=reference_of(raw),
     )
+
+
+def _rejection(disabled_reason: str) -> Rejection | None:
+    """Return why Stripe, or this platform by Stripe's API, has rejected an account; None while it has not."""
+    if not disabled_reason.startswith(_REJECTED):
+        return None
+    return _REJECTIONS.get(disabled_reason.removeprefix(_REJECTED), Rejection.OTHER)
 
 
 def _closed(account_id: str) -> AccountState:
@@ -124,6 +160,15 @@ def _closed(account_id: str) -> AccountState:
         details_submitted=False,
         disabled_reason=ACCOUNT_INVALID,
         closed=True,
+    )
+
+
+def balance_of(raw: Raw, currency: str) -> AccountBalance:
+    """Return the part of a balance that is in one currency."""
+    return AccountBalance(
+        available=_sum_of(raw.get("available"), currency),
+        pending=_sum_of(raw.get("pending"), currency),
+        reserved=_sum_of(raw.get("connect_reserved"), currency),
     )
 
 

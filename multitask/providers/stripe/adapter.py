@@ -1,7 +1,8 @@
 """Stripe as a payment provider: separate charges and transfers on Connect.
 
 Clients pay the platform, the platform transfers to the freelancer's connected account, and payouts from
-there to the bank are manual. Files by concern: accounts, payments, methods, transfers; webhooks here.
+there to the bank are manual. Files by concern: accounts, payments, methods, transfers, disputes, evidence,
+fraud_warnings, statement; webhooks here.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ from functools import cached_property
 from typing import Final
 
 from multitask.payments.provider import (
+    NO_QUERY,
     PROTOCOLS,
     AmountRules,
     Capabilities,
+    Disburses,
     Embedded,
     IdKind,
     InboundEvent,
@@ -20,7 +23,11 @@ from multitask.payments.provider import (
 )
 from multitask.providers.stripe import currencies, events, identifiers, signatures, supported_currencies
 from multitask.providers.stripe.accounts import Accounts
+from multitask.providers.stripe.disputes import Disputes
+from multitask.providers.stripe.evidence import Evidence
+from multitask.providers.stripe.fraud_warnings import FraudWarnings
 from multitask.providers.stripe.methods import Methods
+from multitask.providers.stripe.statement import Statements
 from multitask.providers.stripe.transfers import Transfers
 
 # Stripe keeps a key for at least 24 hours; the hour less is for clocks and for a call that is under way.
@@ -28,7 +35,7 @@ KEY_LIFETIME: Final = timedelta(hours=23)
 SIGNATURE_HEADER: Final = "stripe-signature"
 
 
-class StripeProvider(Accounts, Methods, Transfers):
+class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, Statements, Transfers):
     """Stripe, or the sandbox at another base address, as a payment provider."""
 
     name: str = "stripe"
@@ -38,13 +45,14 @@ class StripeProvider(Accounts, Methods, Transfers):
         """What Stripe can do for a platform of this country."""
         platform = self._configuration.platform_country.upper()
         return Capabilities(
-            supports=frozenset(PROTOCOLS),
+            supports=frozenset(PROTOCOLS) - {Disburses},
             kinds=frozenset({RouteKind.CONNECTED}),
             currencies=supported_currencies.currencies(platform),
             countries=supported_currencies.self_serve(platform),
             continuation=Embedded,
             key_lifetime=KEY_LIFETIME,
             finds_by_reference=True,
+            longest_hold=supported_currencies.longest_hold(platform),
             secret_fields=frozenset({"client_secret"}),
         )
 
@@ -60,7 +68,15 @@ class StripeProvider(Accounts, Methods, Transfers):
         """Return the kind of object that an id identifies."""
         return identifiers.kind_of(object_id)
 
-    def verify_webhook(self, *, body: bytes, headers: Mapping[str, str], endpoint: str, now: datetime) -> InboundEvent:
+    def verify_webhook(
+        self,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        endpoint: str,
+        now: datetime,
+        query: Mapping[str, str] = NO_QUERY,
+    ) -> InboundEvent:
         """Check a webhook's signature and return what it is about; `endpoint` is "platform", "connect" or ""."""
         secrets = {
             events.PLATFORM: self._configuration.webhook_secret,

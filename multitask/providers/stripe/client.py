@@ -30,9 +30,12 @@ def make_client(configuration: Configuration, *, read_seconds: float) -> stripe.
     The SDK would sleep and resend inside the call. Here every attempt belongs to an operation, which counts it,
     keeps its outcome, waits in the job queue rather than in a web process, and sees that an answer was a replay.
     """
+    api_base = configuration.api_base.rstrip("/")
+    # Stripe takes files at a host of their own; any other address takes both.
+    files_base = stripe.DEFAULT_UPLOAD_API_BASE if api_base == stripe.DEFAULT_API_BASE else api_base
     return stripe.StripeClient(
         configuration.secret_key,
-        base_addresses={"api": configuration.api_base.rstrip("/")},
+        base_addresses={"api": api_base, "files": files_base},
         max_network_retries=0,
         http_client=http.make_client(
             connect_seconds=configuration.connect_timeout_seconds,

@@ -9,11 +9,13 @@ import stripe
 import structlog
 
 from multitask.payments.operations import send_deadline
-from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.provider import CUSTOMER_GONE, ProviderError, Rejected, Unavailable, Unknown
 
 log = structlog.get_logger(__name__)
 
 ACCOUNT_INVALID = "account_invalid"
+MISSING = "resource_missing"
+DESTINATION_GONE = "destination_gone"
 MISCONFIGURED = "provider_misconfigured"
 PROBLEM = "The payment provider had a problem."
 DEFAULT_WAIT = timedelta(seconds=1)
@@ -22,6 +24,7 @@ DEFAULT_WAIT = timedelta(seconds=1)
 SENTENCES = {
     "balance_insufficient": "There is not enough money available at the payment provider yet.",
     "insufficient_capabilities_for_transfer": "The receiving account cannot take transfers at the moment.",
+    DESTINATION_GONE: "The receiving account is closed.",
     "charge_already_refunded": "This payment has already been refunded in full.",
     "charge_disputed": "The cardholder's bank has disputed this payment, so it cannot be refunded.",
     "payouts_not_allowed": "Payouts are not allowed for this account at the moment.",
@@ -29,9 +32,14 @@ SENTENCES = {
     "amount_too_small": "The amount is below the minimum that the payment provider accepts.",
     "amount_too_large": "The amount is above the maximum that the payment provider accepts.",
     "payment_intent_unexpected_state": "The payment has moved on, so this is no longer possible.",
-    "resource_missing": "The payment provider does not know this object.",
+    MISSING: "The payment provider does not know this object.",
+    CUSTOMER_GONE: "Your saved details were removed at the payment provider. Please try again.",
     ACCOUNT_INVALID: "The account is no longer connected to this platform.",
 }
+
+
+# The codes of objects that Stripe does not know any more, by the parameter that named them.
+_MISSING_PARAMETERS = {"customer": CUSTOMER_GONE, "destination": DESTINATION_GONE}
 
 
 @contextmanager
@@ -86,6 +94,8 @@ def is_replayed(headers: Mapping[str, str] | None) -> bool:
 
 def _refused(error: stripe.StripeError, held: frozenset[str]) -> ProviderError:
     code = _detail(error, "decline_code") or _detail(error, "code") or _code_of_parameter(error)
+    if code == MISSING:
+        code = _MISSING_PARAMETERS.get(_detail(error, "param"), code)
     message = SENTENCES.get(code) or _detail(error, "message") or "The payment provider refused."
     if code in held:
         # Stripe replays a failed execution under its key, so a retry needs a new one.

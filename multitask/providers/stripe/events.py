@@ -31,11 +31,14 @@ _PLATFORM_SUBJECTS: Final[tuple[tuple[str, Subject, Callable[[Raw], str]], ...]]
     ("payment_intent.", Subject.PAYMENT, _own_id),
     ("charge.dispute.", Subject.DISPUTE, _own_id),
     ("charge.refund.", Subject.REFUND, _own_id),
+    ("radar.early_fraud_warning.", Subject.FRAUD_WARNING, _own_id),
     ("charge.", Subject.PAYMENT, _payment_of),
     ("refund.", Subject.REFUND, _own_id),
     ("transfer.", Subject.TRANSFER, _own_id),
     ("payment_method.", Subject.PAYMENT_METHOD, _own_id),
     ("setup_intent.", Subject.SETUP, _own_id),
+    # Only deletions matter: nothing else about a customer is kept here.
+    ("customer.deleted", Subject.CUSTOMER, _own_id),
 )
 # Charges and payments inside a connected account mirror our transfers; only these are news.
 _ACCOUNT_SUBJECTS: Final = (

@@ -1,8 +1,11 @@
 """Saved cards."""
 
-from multitask.payments.provider import Continuation, MethodState, SetupState
+import stripe
+
+from multitask.payments.provider import CUSTOMER_GONE, Continuation, MethodState, Rejected, SetupState
 from multitask.providers.stripe.client import Raw
-from multitask.providers.stripe.payments import Payments
+from multitask.providers.stripe.errors import MISSING, SENTENCES
+from multitask.providers.stripe.payments import Payments, about_customer
 
 
 class Methods(Payments):
@@ -10,19 +13,15 @@ class Methods(Payments):
 
     def create_setup(self, *, reference: str, customer_id: str, key: str) -> SetupState:
         """Begin to save a card; the browser completes it."""
-        return self._setup_state(
-            self._read(
-                lambda: self._client.v1.setup_intents.create(
-                    {
-                        "customer": customer_id,
-                        "automatic_payment_methods": {"enabled": True},
-                        "usage": "on_session",
-                        "metadata": {"reference": reference},
-                    },
-                    {"idempotency_key": key},
-                )
-            )
-        )
+        params: stripe.params.SetupIntentCreateParams = {
+            "customer": customer_id,
+            "automatic_payment_methods": {"enabled": True},
+            "usage": "on_session",
+            "metadata": {"reference": reference},
+        }
+        with about_customer(customer_id):
+            raw = self._read(lambda: self._client.v1.setup_intents.create(params, {"idempotency_key": key}))
+        return self._setup_state(raw)
 
     def read_setup(self, setup_id: str) -> SetupState:
         """Read the state of a SetupIntent."""
@@ -33,17 +32,21 @@ class Methods(Payments):
 
     def attach_method(self, *, method_id: str, customer_id: str, key: str) -> MethodState:
         """Attach a method to a customer."""
-        return method_state(
-            self._read(
-                lambda: self._client.v1.payment_methods.attach(
-                    method_id, {"customer": customer_id}, {"idempotency_key": key}
-                )
+        attached: stripe.params.PaymentMethodAttachParams = {"customer": customer_id}
+        with about_customer(customer_id):
+            raw = self._read(
+                lambda: self._client.v1.payment_methods.attach(method_id, attached, {"idempotency_key": key})
             )
-        )
+        return method_state(raw)
 
     def read_method(self, method_id: str) -> MethodState:
-        """Read a saved method."""
-        return method_state(self._read(lambda: self._client.v1.payment_methods.retrieve(method_id)))
+        """Read a saved method; one that Stripe does not know is attached to no customer."""
+        try:
+            return method_state(self._read(lambda: self._client.v1.payment_methods.retrieve(method_id)))
+        except Rejected as refusal:
+            if refusal.code != MISSING:
+                raise
+            return MethodState(id=method_id, customer_id="", kind="")
 
     def detach_method(self, *, method_id: str, key: str) -> MethodState:
         """Detach a method; it can never be used again."""
@@ -53,13 +56,13 @@ class Methods(Payments):
 
     def set_default_method(self, *, customer_id: str, method_id: str, key: str) -> None:
         """Set the method that the customer uses by default."""
-        self._read(
-            lambda: self._client.v1.customers.update(
-                customer_id,
-                {"invoice_settings": {"default_payment_method": method_id}},
-                {"idempotency_key": key},
-            )
-        )
+        params: stripe.params.CustomerUpdateParams = {"invoice_settings": {"default_payment_method": method_id}}
+        try:
+            self._read(lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key}))
+        except Rejected as refusal:
+            if refusal.code != MISSING or not self.read_customer(customer_id).is_deleted:
+                raise
+            raise Rejected(CUSTOMER_GONE, SENTENCES[CUSTOMER_GONE], object_id=customer_id) from refusal
 
 
 def method_state(raw: Raw) -> MethodState:

@@ -1,18 +1,15 @@
-"""Transfers to connected accounts and their reversals, payouts to banks, and chargebacks."""
+"""Transfers to connected accounts and their reversals, and payouts to banks."""
 
 from datetime import UTC, datetime
 
 import stripe
-import structlog
 
-from multitask.money import Money, MoneyError
+from multitask.money import Money
 from multitask.payments.provider import (
-    ChargebackState,
-    ChargebackStatus,
     Failure,
     PayoutState,
     PayoutStatus,
-    Rejected,
+    ReversalState,
     Search,
     TransferState,
     TransferStatus,
@@ -21,11 +18,12 @@ from multitask.payments.provider import (
 )
 from multitask.providers.stripe import currencies, failure_messages
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
+from multitask.providers.stripe.errors import DESTINATION_GONE
 
-log = structlog.get_logger(__name__)
-
-# Both pass by themselves: the platform's funds settle, the account's owner answers what Stripe asks.
-HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer"})
+# These pass: the platform's funds settle, the account's owner answers what Stripe asks, or opens another account.
+HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer", DESTINATION_GONE})
+# The account's owner has paid the money out, and earns again or not.
+HELD_REVERSALS = frozenset({"balance_insufficient"})
 
 _PAYOUT_STATUSES = {
     "pending": PayoutStatus.PENDING,
@@ -37,7 +35,7 @@ _PAYOUT_STATUSES = {
 
 
 class Transfers(Caller):
-    """Calls about transfers, their reversals, payouts and disputes."""
+    """Calls about transfers, their reversals and payouts."""
 
     def create_transfer(
         self, *, reference: str, amount: Money, account_id: str, collection_id: str, key: str
@@ -59,8 +57,8 @@ class Transfers(Caller):
         )
 
     def read_transfer(self, transfer_id: str) -> TransferState:
-        """Read a transfer."""
-        return transfer_state(self._read(lambda: self._client.v1.transfers.retrieve(transfer_id)))
+        """Read a transfer with all its reversals."""
+        return self._with_reversals(self._read(lambda: self._client.v1.transfers.retrieve(transfer_id)))
 
     def find_transfer(self, *, reference: str, account_id: str, since: datetime) -> Search[TransferState]:
         """Find the transfer to an account made for a reference."""
@@ -82,9 +80,19 @@ class Transfers(Caller):
                     "expand": ["transfer"],
                 },
                 {"idempotency_key": key},
-            )
+            ),
+            held=HELD_REVERSALS,
         )
-        return transfer_state(raw["transfer"])
+        return self._with_reversals(raw["transfer"])
+
+    def _with_reversals(self, raw: Raw) -> TransferState:
+        """Translate a transfer; those reversals that Stripe does not embed are listed."""
+        embedded = raw.get("reversals") or {}
+        if not embedded.get("has_more"):
+            return transfer_state(raw)
+        transfer_id = raw["id"]
+        pages = self._pages(lambda: self._client.v1.transfers.reversals.list(transfer_id, {"limit": PAGE_SIZE}))
+        return transfer_state({**raw, "reversals": {"data": [reversal for page in pages for reversal in page]}})
 
     def find_reversal(self, *, reference: str, transfer_id: str) -> Search[TransferState]:
         """Find the transfer of which a reversal was made for a reference."""
@@ -100,6 +108,11 @@ class Transfers(Caller):
         }
         options: stripe.RequestOptions = {"idempotency_key": key, "stripe_account": account_id}
         return payout_state(self._read(lambda: self._client.v1.payouts.create(params, options)), account_id)
+
+    def cancel_payout(self, *, account_id: str, payout_id: str, key: str) -> PayoutState:
+        """Cancel a payout that is still pending."""
+        options: stripe.RequestOptions = {"idempotency_key": key, "stripe_account": account_id}
+        return payout_state(self._read(lambda: self._client.v1.payouts.cancel(payout_id, None, options)), account_id)
 
     def read_payout(self, *, account_id: str, payout_id: str) -> PayoutState:
         """Read a payout of a connected account."""
@@ -117,47 +130,6 @@ class Transfers(Caller):
         """Explain a failed payout."""
         return failure_messages.payout(code, message)
 
-    def read_dispute(self, dispute_id: str) -> ChargebackState:
-        """Read a chargeback; its reason is Stripe's code."""
-        return dispute_state(self._read(lambda: self._client.v1.disputes.retrieve(dispute_id)))
-
-    def list_disputes(self, *, since: datetime) -> list[ChargebackState]:
-        """List all chargebacks opened since then, newest first."""
-        params: stripe.params.DisputeListParams = {"limit": PAGE_SIZE, "created": {"gte": int(since.timestamp())}}
-        pages = self._pages(lambda: self._client.v1.disputes.list(params))
-        found = [raw for page in pages for raw in page]
-        return [state for raw in found if (state := _understood(raw))]
-
-
-def dispute_state(raw: Raw) -> ChargebackState:
-    """Translate a chargeback."""
-    return ChargebackState(
-        id=raw["id"],
-        status=_dispute_status(raw),
-        reason=raw.get("reason") or "",
-        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
-        payment_id=raw.get("payment_intent") or "",
-        collection_id=raw.get("charge") or "",
-    )
-
-
-def _dispute_status(raw: Raw) -> ChargebackStatus:
-    """Return the status of a chargeback; an unknown status counts as under review, so the money stays held."""
-    try:
-        return ChargebackStatus(raw["status"])
-    except ValueError:
-        log.warning("unknown dispute status", dispute=raw["id"], status=raw["status"])
-        return ChargebackStatus.UNDER_REVIEW
-
-
-def _understood(raw: Raw) -> ChargebackState | None:
-    """Return the chargeback; None if its currency is unsupported, since such a payment is not ours."""
-    try:
-        return dispute_state(raw)
-    except (Rejected, MoneyError):
-        log.warning("dispute not representable", dispute=raw["id"], amount=raw["amount"], currency=raw["currency"])
-        return None
-
 
 def transfer_state(raw: Raw) -> TransferState:
     """Translate a transfer; Stripe gives it no status, so it has succeeded unless it was reversed."""
@@ -167,6 +139,15 @@ def transfer_state(raw: Raw) -> TransferState:
         amount=currencies.from_stripe(raw["amount"], raw["currency"]),
         reversed=currencies.from_stripe(raw.get("amount_reversed") or 0, raw["currency"]),
         account_id=raw.get("destination") or "",
+        reference=reference_of(raw),
+        reversals=[_reversal_state(reversal) for reversal in (raw.get("reversals") or {}).get("data") or ()],
+    )
+
+
+def _reversal_state(raw: Raw) -> ReversalState:
+    return ReversalState(
+        id=raw["id"],
+        amount=currencies.from_stripe(raw["amount"], raw["currency"]),
         reference=reference_of(raw),
     )
 

@@ -11,7 +11,8 @@ class ApiConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the queue's metrics."""
-        from multitask.web.api import queue_metrics  # Its imports need the app registry.
+        """Register the metrics of the queue and of the books."""
+        from multitask.web.api import money_metrics, queue_metrics  # Their imports need the app registry.
 
         queue_metrics.register()
+        money_metrics.register()

@@ -14,10 +14,13 @@ _APPLICATION: Final = "application_not_found"
 _PRICE: Final = (
     "amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown currency_unsupported"
 )
+_PLACE: Final = "country_unsupported currency_unknown currency_unsupported"
 _STEP: Final = f"{_TASK} not_your_part task_state_conflict"
 _DECISION: Final = f"{_APPLICATION} not_your_part task_not_open application_not_pending"
 _PROVIDER: Final = "provider_refused provider_unavailable"
 _LIMITED: Final = f"{_PROVIDER} too_many_requests"
+_OWNER: Final = "email_unconfirmed reauth_required password_required wrong_password too_many_attempts too_many_requests"
+_NAMED: Final = "invalid_payee_details required name_invalid"
 _HELD: Final = "not_found wrong_state not_funded dispute_open escrow_frozen"
 
 # By operation, the codes of its own rules. An id that cannot be one is `not_found` everywhere.
@@ -37,25 +40,38 @@ OWN: Final[Mapping[str, str]] = {
     "applications_accept": f"{_DECISION} freelancer_unavailable",
     "applications_reject": _DECISION,
     "applications_withdraw": _DECISION,
-    "tasks_start": _STEP,
-    "tasks_deliver": f"{_STEP} not_funded wrong_state",
-    "tasks_complete": _STEP,
+    "tasks_start": f"{_STEP} escrow_frozen",
+    "tasks_deliver": f"{_STEP} not_funded wrong_state escrow_frozen",
+    "tasks_complete": f"{_STEP} escrow_frozen",
     "tasks_cancel": f"{_STEP} wrong_state dispute_open reauth_required",
-    "connect_create": f"account_exists currency_unknown {_LIMITED}",
-    "connect_onboarding": f"no_account onboarding_incomplete reauth_required {_LIMITED}",
+    "connect_create": f"account_exists {_PLACE} {_LIMITED}",
+    "connect_replace": f"no_account account_exists account_in_use reauth_required {_PLACE} {_LIMITED}",
+    "connect_onboarding": f"no_account account_ended onboarding_incomplete reauth_required {_LIMITED}",
+    "connect_dashboard": f"no_account account_ended onboarding_incomplete reauth_required {_LIMITED}",
+    "connect_options": "provider_refused",
     "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_LIMITED}",
     "escrow_release": f"{_HELD} task_not_completed refund_in_progress reauth_required",
     "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch reauth_required too_many_requests",
     "escrow_dispute": f"{_HELD} refund_in_progress",
     "refunds_accept": f"{_HELD} refund_in_progress reauth_required",
     "refunds_refuse": f"{_HELD} reauth_required",
-    "refunds_withdraw": "not_found wrong_state",
+    "refunds_withdraw": "not_found wrong_state escrow_frozen",
     "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE} reauth_required",
     "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch reauth_required",
     "withdrawals_create": (
-        "onboarding_incomplete no_bank_in_currency dispute_open insufficient_funds reauth_required"
+        "account_ended funds_in_former_account"
+        " identity_missing identity_unconfirmed identity_rejected destination_missing payout_unexplained"
+        " onboarding_incomplete no_bank_in_currency dispute_open insufficient_funds reauth_required"
         f" currency_mismatch {_PRICE} too_many_requests"
     ),
+    "withdrawals_cancel": "not_found wrong_state withdrawal_left",
+    "destinations_add": (
+        f"{_OWNER} {_NAMED} currency_unsupported unknown_field destination_kind_unknown iban_invalid"
+        " account_number_invalid card_number_refused bank_unknown wallet_issuer_unknown msisdn_invalid"
+    ),
+    "destinations_get": "not_found",
+    "destinations_remove": f"{_OWNER} not_found",
+    "identity_submit": f"{_OWNER} {_NAMED} national_id_invalid",
     "methods_create": _LIMITED,
     "methods_setup": _LIMITED,
     "methods_delete": f"not_found {_PROVIDER}",

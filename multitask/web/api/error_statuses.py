@@ -34,7 +34,7 @@ _CODES_BY_STATUS: dict[int, str] = {
     """,
     403: """
         forbidden not_allowed not_your_part not_a_client not_a_freelancer csrf_failed four_eyes
-        otp_invalid reauth_required second_factor_required wrong_password
+        otp_invalid reauth_required second_factor_required wrong_password password_required
     """,
     404: """
         not_found user_not_found task_not_found application_not_found unknown_transaction
@@ -44,19 +44,25 @@ _CODES_BY_STATUS: dict[int, str] = {
         username_taken email_already_confirmed task_refused task_not_open task_state_conflict already_applied
         application_not_pending freelancer_unavailable idempotency_in_flight wrong_state
         work_state_conflict
-        task_not_completed not_funded dispute_open escrow_frozen refund_in_progress insufficient_funds
-        onboarding_incomplete no_bank_in_currency account_exists application_not_accepted provider_refused refused
+        task_not_completed not_funded dispute_open escrow_frozen evidence_closed refund_in_progress
+        insufficient_funds
+        onboarding_incomplete no_bank_in_currency account_exists account_ended account_in_use funds_in_former_account
+        application_not_accepted provider_refused refused
         user_refused ledger_refused event_quarantined unknown_reversal already_reversed
-        second_factor_on second_factor_off
+        second_factor_on second_factor_off withdrawal_left email_unconfirmed identity_mismatch
+        payee_not_ready identity_missing identity_unconfirmed identity_rejected destination_missing reference_used
+        payout_unexplained
     """,
     413: "body_too_large",
     415: "unsupported_media_type",
     422: """
         invalid required unknown_field unknown_parameter invalid_account invalid_task invalid_text own_task
         amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown
-        currency_unsupported
+        currency_unsupported country_unsupported
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
-        link_invalid period_too_long
+        link_invalid period_too_long file_refused
+        invalid_payee_details destination_kind_unknown iban_invalid account_number_invalid card_number_refused
+        bank_unknown wallet_issuer_unknown msisdn_invalid name_invalid national_id_invalid
     """,
     429: "too_many_attempts too_many_requests",
     # Errors of our own code: the message is logged and not shown to the caller.

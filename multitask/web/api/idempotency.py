@@ -6,6 +6,10 @@ request with the key executes again *with the same request key*. So every comman
 here must recognise a request key that it has seen and return what it returned then. That makes
 retries safe; this table only makes them fast and the response identical.
 
+Neither statement waits for the disk, where the command's own commit does: the claim is written to the log before it, so
+it lasts wherever the command does, and an answer that a crash takes back is the crash in between. A conflict has no
+commit of its own, so its answer waits.
+
 Successes and conflicts (409) are stored. Not stored are responses without any effect after which a
 retry may succeed (400, 401, 403, 404, 422, 429), and server errors (5xx), whose outcome is unknown.
 """
@@ -18,18 +22,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from pydantic import BaseModel
 
+from multitask.database import Statement, purging
 from multitask.web.api import error_statuses
 from multitask.web.api.auth import user_of
 from multitask.web.api.models import IdempotencyRecord, IdempotencyState
 from multitask.web.api.request_errors import Refused
 
 LONGEST_KEY = 255
+# For the transaction of one statement. The log is written in order: whatever commits afterwards makes this last too.
+_WITHOUT_WAITING = "set_config('synchronous_commit', 'off', true)"
+_INSERT = Statement(f"""
+INSERT INTO api_idempotencyrecord
+    (user_id, key, endpoint, request_hash, request_key, state, attempts, created_at, locked_until)
+VALUES (%(user)s, %(key)s, %(endpoint)s, %(hash)s, %(request_key)s, 'in_flight', 1, %(now)s, %(until)s)
+ON CONFLICT (user_id, key) DO NOTHING
+RETURNING id, {_WITHOUT_WAITING}
+""")  # noqa: S608 - a constant
+_STORED = """
+UPDATE api_idempotencyrecord SET state = 'done', response_status = %(status)s, response_body = %(body)s
+ WHERE id = %(id)s AND state = 'in_flight' AND locked_until = %(until)s
+RETURNING
+"""
+_STORE = Statement(f"{_STORED} id")
+_STORE_SOON = Statement(f"{_STORED} {_WITHOUT_WAITING}")
 # Longer than a request can take (two calls at the provider included), since two executions at once
 # are safe but useless; short enough to recover from a crash within a minute.
 LOCK = timedelta(seconds=50)
@@ -99,19 +119,18 @@ def idempotent(
         _settle_failure(claimed, error_statuses.answer(error))
         raise
     content = _json(payload)
-    _store(claimed, status, content)
+    _store(claimed, status, content, _STORE_SOON)
     return _response(status, content)
 
 
 def purge(*, now: datetime, older_than: timedelta = KEY_LIFETIME) -> int:
     """Delete old records; return how many.
 
-    One statement, so the database checks the condition again for a row that a concurrent retry updates: either
-    the retry finds no record and starts over, or the record stays.
+    The statement that deletes checks the condition again for a row that a concurrent retry updates: either the retry
+    finds no record and starts over, or the record stays.
     """
     before = now - older_than
-    deleted, _ = IdempotencyRecord.objects.filter(created_at__lt=before, locked_until__lt=before).delete()
-    return deleted
+    return purging.delete(IdempotencyRecord.objects.filter(created_at__lt=before, locked_until__lt=before))
 
 
 def _key(request: HttpRequest) -> str | None:
@@ -149,19 +168,18 @@ def _claim(user_id: int, key: str, endpoint: str, request_hash: str, now: dateti
 def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datetime) -> _Claim | None:
     """Insert the record in a statement that commits by itself; None when the key exists."""
     claim_key, locked_until = uuid.uuid4(), now + LOCK
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO api_idempotencyrecord
-                (user_id, key, endpoint, request_hash, request_key, state, attempts, created_at, locked_until)
-            VALUES (%s, %s, %s, %s, %s, %s, 1, %s, %s)
-            ON CONFLICT (user_id, key) DO NOTHING
-            RETURNING id
-            """,
-            [user_id, key, endpoint, request_hash, claim_key, IdempotencyState.IN_FLIGHT, now, locked_until],
-        )
-        row = cursor.fetchone()
-    return None if row is None else _Claim(row[0], claim_key, locked_until, is_first=True)
+    values = {
+        "user": user_id,
+        "key": key,
+        "endpoint": endpoint,
+        "hash": request_hash,
+        "request_key": claim_key,
+        "now": now,
+        "until": locked_until,
+    }
+    for record_id, _ in _INSERT.rows(values):
+        return _Claim(record_id, claim_key, locked_until, is_first=True)
+    return None
 
 
 def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
@@ -179,7 +197,7 @@ def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
 
 def _settle_failure(claim: _Claim, answer: error_statuses.Answer) -> None:
     if answer.status == 409:
-        _store(claim, answer.status, json.dumps(answer.body))
+        _store(claim, answer.status, json.dumps(answer.body), _STORE)
     elif answer.status < 500 and claim.is_first:
         # Nothing was done under this key, so a corrected request may use it.
         _held(claim).delete()
@@ -189,8 +207,9 @@ def _settle_failure(claim: _Claim, answer: error_statuses.Answer) -> None:
         _held(claim).update(locked_until=timezone.now())
 
 
-def _store(claim: _Claim, status: int, content: str) -> None:
-    _held(claim).update(state=IdempotencyState.DONE, response_status=status, response_body=content)
+def _store(claim: _Claim, status: int, content: str, statement: Statement) -> None:
+    """Write the answer, unless another request has taken the record over."""
+    statement.rows({"status": status, "body": content, "id": claim.record_id, "until": claim.locked_until})
 
 
 def _held(claim: _Claim) -> Any:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from multitask.providers import circuit_breaker
+from multitask.web import body_limits
 from multitask.web.api import error_statuses, metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -31,7 +32,7 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Handle the request; the response carries its id in X-Request-ID."""
         began = time.perf_counter()
-        request.request_id = own_id = request_id(request.headers.get("X-Request-ID", ""))  # type: ignore[attr-defined]
+        request.request_id = own_id = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))  # type: ignore[attr-defined]
         request.client_ip = client_ip(request)  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(request_id=own_id)
         try:
@@ -44,10 +45,10 @@ class RequestContextMiddleware:
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
-        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             # Such a body would be read as empty, which may be a valid request with another meaning.
             return error_statuses.response(error_statuses.by_status(411))
-        if _body_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if _body_length(request) > body_limits.largest(request.path):
             return error_statuses.response(error_statuses.by_status(413))
         if not request.path.startswith(JSON_PREFIXES):
             return self.get_response(request)
@@ -74,7 +75,7 @@ class RequestContextMiddleware:
 
 def client_ip(request: HttpRequest) -> str | None:
     """Return the caller's address, or None when it is not one."""
-    return client_address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+    return client_address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def client_address(peer: str, forwarded_for: str) -> str | None:

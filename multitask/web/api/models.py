@@ -23,11 +23,12 @@ class IdempotencyRecord(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # The constraint's index begins with the user.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     endpoint = models.CharField(max_length=200)
     request_hash = models.CharField(max_length=64)
-    request_key = models.UUIDField(default=uuid.uuid4, unique=True)
+    request_key = models.UUIDField(default=uuid.uuid4)
     state = models.CharField(max_length=10, default=IdempotencyState.IN_FLIGHT, choices=IdempotencyState.choices)
     attempts = models.PositiveIntegerField(default=1)
     response_status = models.PositiveSmallIntegerField(null=True)

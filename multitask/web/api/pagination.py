@@ -1,7 +1,7 @@
 """Cut lists into pages: `page` from 1, `page_size` (or `limit`) rows, at most 100."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -58,17 +58,28 @@ def page(request: HttpRequest, paging: Paging, rows: QuerySet[Any, Row], show: C
     return of(request, paging, shown, count=total)
 
 
-def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
-    """Make the page of rows that the caller has read already."""
+class Links(NamedTuple):
+    """The addresses of the pages beside this one, where there are any."""
+
+    next: str | None
+    previous: str | None
+
+
+def links(request: HttpRequest, paging: Paging, *, count: int) -> Links:
+    """Return the addresses of the next page and of the one before."""
     has_next = paging.offset + paging.size < count
     last = max(1, -(-count // paging.size))
-    return Page(
-        count=count,
-        next=_address(request, paging.page + 1) if has_next else None,
+    return Links(
+        _address(request, paging.page + 1) if has_next else None,
         # Beyond the end, the last page that has rows.
-        previous=_address(request, min(paging.page - 1, last)) if paging.page > 1 else None,
-        results=results,
+        _address(request, min(paging.page - 1, last)) if paging.page > 1 else None,
     )
+
+
+def of(request: HttpRequest, paging: Paging, results: list[Out], *, count: int) -> Page[Out]:
+    """Make the page of rows that the caller has read already."""
+    beside = links(request, paging, count=count)
+    return Page(count=count, next=beside.next, previous=beside.previous, results=results)
 
 
 def _address(request: HttpRequest, number: int) -> str:

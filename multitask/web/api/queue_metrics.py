@@ -20,10 +20,10 @@ WITH waiting AS (
     SELECT queue_name, count(*) AS jobs,
            min(id) FILTER (WHERE scheduled_at IS NULL) AS first_id,
            min(scheduled_at) FILTER (WHERE scheduled_at <= now()) AS scheduled_at
-      FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name
+      FROM procrastinate_jobs WHERE status = 'todo' AND queue_name >= '' GROUP BY queue_name
 ), due AS (
     SELECT queue_name, jobs, least(scheduled_at, (
-           SELECT min(at) FROM procrastinate_events WHERE job_id = first_id AND type = 'deferred')) AS since
+           SELECT deferred_at FROM procrastinate_jobs WHERE id = first_id)) AS since
       FROM waiting
 )
 SELECT queue_name, jobs, coalesce(greatest(extract(epoch FROM now() - since), 0), 0)::float8 FROM due

@@ -124,6 +124,14 @@ def amount_out(value: Money) -> str:
     return value.to_major_string()
 
 
+def moment_out(value: datetime | None) -> str | None:
+    """Write a moment in UTC for an answer: milliseconds, cut off, and none for a whole second."""
+    if value is None:
+        return None
+    text = value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
+
+
 CurrencyIn = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.", examples=["USD"])]
 CurrencyOut = Annotated[str, Field(description="ISO 4217 code.", examples=["USD"])]
 
@@ -137,7 +145,6 @@ def _in_utc(value: datetime) -> datetime:
 
 
 MomentIn = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
-MomentOut = datetime
 
 
 def _line(value: str) -> str:

@@ -95,6 +95,14 @@ class ApplicationOut(Output):
     status: ApplicationStatus
     created_at: datetime
     decided_at: datetime | None
+    payout_warning: Annotated[
+        str,
+        Field(
+            description="Why the freelancer could not be paid out in the task's currency now, so that the money would"
+            " wait: `no_account` or `no_bank_in_currency`, in a currency that is paid to payout destinations"
+            " `identity_missing` or `destination_missing`; empty if nothing is missing."
+        ),
+    ]
 
 
 FOR_THE_BUDGET = ApplyIn()
@@ -258,6 +266,7 @@ def show_application(application: Application) -> ApplicationOut:
         status=ApplicationStatus(application.status),
         created_at=application.created_at,
         decided_at=application.decided_at,
+        payout_warning=listing.missing_for_payout(application),
     )
 
 

@@ -4,9 +4,11 @@ Both carry the id of their session (`sid`), which the database can end at any mo
 audience differs, so that neither is accepted for the other.
 """
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -21,6 +23,8 @@ ISSUER = "multitask"
 ACCESS = "multitask-access"
 REFRESH = "multitask-refresh"
 LONGEST = 2_000
+# How many tokens are kept whose signature was right; each takes about a kilobyte.
+REMEMBERED = 2_048
 
 
 class InvalidToken(Refused):
@@ -85,17 +89,31 @@ def _read(encoded: str, *, audience: str) -> Claims:
         raise InvalidToken
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
-            return _claims(_decode(encoded, secret, audience))
+            verified = _verified(encoded, secret, audience)
         except jwt.InvalidSignatureError:
             continue
         except (jwt.InvalidTokenError, ValueError):
             break
+        if verified.issued_at <= time.time() < verified.expires_at:
+            return verified.claims
+        break
     raise InvalidToken
 
 
-def _decode(encoded: str, secret: str, audience: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """The claims of a token with a valid signature, and the times, in seconds since 1970, between which it counts."""
+
+    claims: Claims
+    issued_at: float
+    expires_at: float
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _verified(encoded: str, secret: str, audience: str) -> _Verified:
+    """Check all of a token but the times, which differ from call to call; callers send the same one again and again."""
     # A token that names another algorithm, or none, is refused.
-    return jwt.decode(
+    found = jwt.decode(
         encoded,
         _key(secret),
         algorithms=[ALGORITHM],
@@ -103,6 +121,7 @@ def _decode(encoded: str, secret: str, audience: str) -> dict[str, Any]:
         issuer=ISSUER,
         options={"require": ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]},
     )
+    return _Verified(_claims(found), float(found["iat"]), float(found["exp"]))
 
 
 def _claims(found: dict[str, Any]) -> Claims:
@@ -115,6 +134,7 @@ def _claims(found: dict[str, Any]) -> Claims:
     )
 
 
+@lru_cache(maxsize=16)
 def _key(secret: str) -> bytes:
     """Derive a separate key, so that nothing else signed with the secret is accepted as a token."""
     return salted_hmac("multitask.web.api.tokens", b"", secret=secret, algorithm="sha256").digest()

@@ -52,6 +52,17 @@ def _add_payments(api: NinjaAPI) -> None:
 api = build()
 # The router adds a view for the empty path, which belongs to the pages here.
 _patterns = [pattern for pattern in api.urls[0] if getattr(pattern, "name", None) != "api-root"]
+# Django tries one pattern after the other, so what is asked for most comes first.
+_OFTEN = frozenset(
+    {
+        "payments/wallet/",
+        "payments/wallet/transactions/",
+        "payments/escrow/<escrow_id>/",
+        "payments/escrow/<escrow_id>/release/",
+        "payments/withdrawals/create/",
+    }
+)
+_patterns.sort(key=lambda pattern: str(pattern.pattern) not in _OFTEN)
 
 urlpatterns = [
     path("openapi.json", partial(document.json_view, api=api), name="openapi"),

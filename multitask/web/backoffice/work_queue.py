@@ -1,22 +1,44 @@
-"""The staff's work queue: what needs attention. The overview counts it, and the lists filter by it."""
+"""What needs the attention of the staff, as queries: `work_items` counts them, and the lists filter by them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
-from django.utils.translation import gettext_lazy as _
 
-from multitask.payments.losses.chargebacks import HARMLESS
-from multitask.payments.models import Approval, Chargeback, Dispute, Operation, Payment, Refund, Withdrawal
+from multitask.payments.books import reconciliation
+from multitask.payments.escrow import refund_payouts, stranded
+from multitask.payments.escrow import undecided_refunds as open_refunds
+from multitask.payments.losses.adjustments import TRANSFER_ADJUSTMENT
+from multitask.payments.losses.holds import CONTESTED
+from multitask.payments.models import (
+    Chargeback,
+    ConnectedAccount,
+    Disbursement,
+    Escrow,
+    FraudWarning,
+    Operation,
+    PayeeIdentity,
+    Payment,
+    PayoutBudget,
+    Reconciliation,
+    Refund,
+    Reversal,
+    StatementLine,
+    Withdrawal,
+)
 from multitask.payments.operations.engine import OUTCOME_UNKNOWN
-from multitask.payments.payouts.transfers import CREATE_TRANSFER
+from multitask.payments.payouts import account_balances, budget, withdrawal_outcomes
+from multitask.payments.payouts import undecided_payouts as undecided
+from multitask.payments.payouts.reversals import LOSS_REVERSED
+from multitask.payments.payouts.transfers import CREATE_REVERSAL, CREATE_TRANSFER, NOT_NEEDED
+from multitask.payments.provider import ChargebackStatus
+from multitask.payments.reads import payout_budgets
 from multitask.payments.states import (
     OPEN_OPERATIONS,
-    DisputeState,
     EscrowState,
+    IdentityState,
+    LineState,
     OperationState,
     PaymentState,
     RefundState,
@@ -24,12 +46,17 @@ from multitask.payments.states import (
 )
 from multitask.webhooks.models import EventState, IncomingEvent
 
+# Calls that move money to a payee's account, or back.
+_MOVES: Final = (CREATE_TRANSFER, CREATE_REVERSAL, TRANSFER_ADJUSTMENT)
+# We ourselves did not send these.
+_NOT_REFUSED: Final = ("taken_back", "transfer_failed", LOSS_REVERSED, NOT_NEEDED)
 STUCK_AFTER: Final = timedelta(minutes=5)
 STUCK_ATTEMPTS: Final = 3
+STRANDED_AFTER: Final = timedelta(days=stranded.TELLING_DAYS[0])
 SLOW_AFTER: Final = timedelta(minutes=10)
 RECENTLY: Final = timedelta(days=30)
-# Beyond this the overview shows "99+", so that counting never reads more rows.
-COUNT_LIMIT: Final = 100
+# So long before its deadline a chargeback without an answer is urgent.
+ANSWER_SOON: Final = timedelta(days=3)
 
 
 def is_stuck(now: datetime) -> Q:
@@ -44,12 +71,14 @@ def stuck(now: datetime) -> QuerySet[Operation]:
 
 
 def refused_transfers(now: datetime) -> QuerySet[Operation]:
-    """Return transfers that the provider refused permanently and that were not tried again."""
+    """Return transfers and reversals that the provider refused permanently and that were not tried again."""
     later = Operation.objects.filter(
-        kind=CREATE_TRANSFER, subject_id=OuterRef("subject_id"), sequence__gt=OuterRef("sequence")
+        kind=OuterRef("kind"), subject_id=OuterRef("subject_id"), sequence__gt=OuterRef("sequence")
     )
-    refused = Operation.objects.filter(kind=CREATE_TRANSFER, state=OperationState.FAILED.value)
-    return refused.filter(~Exists(later))
+    given_up = Reversal.objects.filter(pk=OuterRef("subject_id")).exclude(given_up_at=None)
+    refused = Operation.objects.filter(kind__in=_MOVES, state=OperationState.FAILED.value)
+    refused = refused.exclude(Q(kind=CREATE_REVERSAL) & Exists(given_up))
+    return refused.filter(~Exists(later)).exclude(last_error_code__in=_NOT_REFUSED)
 
 
 def failed_refunds(now: datetime) -> QuerySet[Refund]:
@@ -58,10 +87,30 @@ def failed_refunds(now: datetime) -> QuerySet[Refund]:
     again = Refund.objects.filter(escrow=OuterRef("escrow_id"), request_key=key)
     in_escrow = Q(
         escrow__state__in=[EscrowState.FUNDED.value, EscrowState.DISPUTED.value],
-        amount_minor__lte=F("escrow__total_minor") - F("escrow__released_minor") - F("escrow__refunded_minor"),
+        amount_minor__lte=F("escrow__total_minor")
+        - F("escrow__released_minor")
+        - F("escrow__refunded_minor")
+        - F("escrow__charged_back_minor"),
+        source="escrow",
+        is_outside=False,
     )
-    failed = Refund.objects.filter(~Exists(again), source="escrow", state=RefundState.FAILED.value)
+    failed = Refund.objects.filter(~Exists(again), state=RefundState.FAILED.value)
     return failed.filter(Q(holds_money=True) | in_escrow)
+
+
+def undecided_refunds(now: datetime) -> QuerySet[Refund]:
+    """Return refunds of which nobody knows whether the provider made them."""
+    return open_refunds.found()
+
+
+def refunds_paid_after_failure(now: datetime) -> QuerySet[Disbursement]:
+    """Return refunds by payout that were paid after they had failed: the client may have the money twice."""
+    return refund_payouts.paid_after_failure()
+
+
+def undecided_reversals(now: datetime) -> QuerySet[Reversal]:
+    """Return reversals that were made at the provider and wait for a decision."""
+    return Reversal.objects.filter(is_decided=False)
 
 
 def under_review(now: datetime) -> QuerySet[Payment]:
@@ -75,85 +124,98 @@ def failed_payouts(now: datetime) -> QuerySet[Withdrawal]:
     return Withdrawal.objects.filter(state=WithdrawalState.FAILED.value, failed_at__gte=now - RECENTLY)
 
 
+def closed_accounts(now: datetime) -> QuerySet[ConnectedAccount]:
+    """Return closed payout accounts in which money lies that nobody but the provider can reach."""
+    return account_balances.out_of_reach()
+
+
+def unreadable_payouts(now: datetime) -> QuerySet[Withdrawal]:
+    """Return withdrawals under way from accounts that were closed, whose outcome the provider no longer reports."""
+    on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
+    return Withdrawal.objects.filter(state__in=on_their_way, account__closed=True)
+
+
+def short_budgets(now: datetime) -> QuerySet[PayoutBudget]:
+    """Return payout budgets for which payouts have waited for a while."""
+    return payout_budgets.short(now)
+
+
+def differing_budgets(now: datetime) -> QuerySet[PayoutBudget]:
+    """Return payout budgets of which the provider reports something else than the books hold."""
+    return PayoutBudget.objects.filter(differs_since__isnull=False)
+
+
+def undecided_payouts(now: datetime) -> QuerySet[Disbursement]:
+    """Return payouts from the budget of which nobody knows whether the provider made them."""
+    return undecided.found()
+
+
+def waiting_payouts(now: datetime) -> QuerySet[Disbursement]:
+    """Return payouts that could leave and that the budget does not cover."""
+    return Disbursement.objects.filter(budget.may_be_paid(), ended_at=None, allotted_at=None, usable_from__lte=now)
+
+
+def paid_after_return(now: datetime) -> QuerySet[Withdrawal]:
+    """Return withdrawals that were paid after their money was given back: it may have been paid twice."""
+    return withdrawal_outcomes.paid_after_return()
+
+
+def withheld_payouts(now: datetime) -> QuerySet[Disbursement]:
+    """Return payouts to people who must not be paid: not identified, closed, or to a destination that was removed."""
+    return budget.withheld(now=now)
+
+
+def stranded_money(now: datetime) -> QuerySet[Escrow]:
+    """Return escrows whose task was called off and whose client has not taken the money back for a day."""
+    return stranded.found().filter(stranded_at__lte=now - STRANDED_AFTER)
+
+
 def slow_events(now: datetime) -> QuerySet[IncomingEvent]:
     """Return webhooks that wait longer than they should."""
     return IncomingEvent.objects.filter(state=EventState.RECEIVED, received_at__lt=now - SLOW_AFTER)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
-    """One kind of work: its query, and the list (`model`, such as `payments.refund`) and filter that show it."""
-
-    name: str
-    title: Any
-    model: str
-    query: str
-    rows: Callable[[datetime], QuerySet[Any]]
-    is_problem: bool = True
+def unreadable_lines(now: datetime) -> QuerySet[StatementLine]:
+    """Return statement lines in flight of accounts that were closed, which the provider no longer reports about."""
+    return StatementLine.objects.filter(state=LineState.IN_FLIGHT.value, account__account__closed=True)
 
 
-ITEMS: Final = (
-    QueueItem(
-        "approvals",
-        _("Decisions that wait for a second person"),
-        "payments.approval",
-        "answer=waiting",
-        lambda now: Approval.objects.filter(decided_at=None),
-        is_problem=False,
-    ),
-    QueueItem(
-        "disputes",
-        _("Disputes to settle"),
-        "payments.dispute",
-        "state=open",
-        lambda now: Dispute.objects.filter(state=DisputeState.OPEN.value),
-        is_problem=False,
-    ),
-    QueueItem("review", _("Payments under review"), "payments.payment", "waits=review", under_review),
-    QueueItem("refunds", _("Refunds that failed"), "payments.refund", "waits=failed", failed_refunds),
-    QueueItem(
-        "transfers",
-        _("Transfers that were refused"),
-        "payments.operation",
-        "waits=refused_transfers",
-        refused_transfers,
-    ),
-    QueueItem("stuck", _("Calls at the provider that are stuck"), "payments.operation", "waits=stuck", stuck),
-    QueueItem("slow", _("Webhooks waiting too long"), "webhooks.incomingevent", "waits=slow", slow_events),
-    QueueItem(
-        "given_up",
-        _("Webhooks given up"),
-        "webhooks.incomingevent",
-        "state=failed",
-        lambda now: IncomingEvent.objects.filter(state=EventState.FAILED),
-    ),
-    QueueItem(
-        "quarantined",
-        _("Webhooks in quarantine"),
-        "webhooks.incomingevent",
-        "state=quarantined",
-        lambda now: IncomingEvent.objects.filter(state=EventState.QUARANTINED),
-    ),
-    QueueItem(
-        "chargebacks",
-        _("Chargebacks that hold money"),
-        "payments.chargeback",
-        "open=yes",
-        lambda now: Chargeback.objects.exclude(status__in=HARMLESS),
-    ),
-)
+def open_lines(now: datetime) -> QuerySet[StatementLine]:
+    """Return statement lines that nobody has explained."""
+    return StatementLine.objects.filter(state=LineState.OPEN.value)
 
 
-def counts(now: datetime) -> dict[str, int]:
-    """Return how many rows each item has, counted up to `COUNT_LIMIT`. One query."""
-    first, *others = [_names(item, now) for item in ITEMS]
-    found: dict[str, int] = {}
-    for (name,) in first.union(*others, all=True):
-        found[name] = found.get(name, 0) + 1
-    return found
+def differences(now: datetime) -> QuerySet[Reconciliation]:
+    """Return accounts whose books differ from the provider's."""
+    return reconciliation.different()
 
 
-def _names(item: QueueItem, now: datetime) -> QuerySet[Any, tuple[str]]:
-    named = item.rows(now).order_by().annotate(item=Value(item.name, output_field=CharField()))
-    found: QuerySet[Any, tuple[str]] = named.values_list("item")[:COUNT_LIMIT]
-    return found
+def contested(now: datetime) -> QuerySet[Chargeback]:
+    """Return chargebacks and inquiries that are open, or lost and not booked."""
+    return Chargeback.objects.filter(CONTESTED)
+
+
+def evidence_due(now: datetime) -> QuerySet[Chargeback]:
+    """Return chargebacks that have to be answered within `ANSWER_SOON`, or whose time is over."""
+    unanswered = Chargeback.objects.filter(status=ChargebackStatus.NEEDS_RESPONSE.value, accepted_at=None)
+    return unanswered.filter(evidence_due_at__lte=now + ANSWER_SOON)
+
+
+def inquiries(now: datetime) -> QuerySet[Chargeback]:
+    """Return inquiries that wait for an answer."""
+    return Chargeback.objects.filter(status=ChargebackStatus.WARNING_NEEDS_RESPONSE.value)
+
+
+def unbooked_losses(now: datetime) -> QuerySet[Chargeback]:
+    """Return lost chargebacks whose loss nobody has booked."""
+    return contested(now).filter(status=ChargebackStatus.LOST.value)
+
+
+def fraud_warnings(now: datetime) -> QuerySet[FraudWarning]:
+    """Return fraud warnings that nobody has decided about."""
+    return FraudWarning.objects.filter(closed_at=None)
+
+
+def identities(now: datetime) -> QuerySet[PayeeIdentity]:
+    """Return identities that wait for a confirmation."""
+    return PayeeIdentity.objects.filter(state=IdentityState.SUBMITTED.value, replaced_at=None)

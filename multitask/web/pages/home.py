@@ -4,20 +4,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from multitask.marketplace.models import Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
-from multitask.payments.models import Escrow, Refund
-from multitask.payments.payouts import onboarding
-from multitask.payments.reads import wallet
-from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
+from multitask.money import Money
+from multitask.payments.escrow import stranded
+from multitask.payments.losses import holds
+from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Refund
+from multitask.payments.payouts import account_status, onboarding
+from multitask.payments.payouts.account_status import AccountStatus
+from multitask.payments.payouts.destinations import MissingReason
+from multitask.payments.reads import waiting_payouts, wallet
+from multitask.payments.states import HOLDING_ESCROWS, OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.models import User
 from multitask.web.pages.base.rendering import render_page, user_of
+from multitask.web.pages.templatetags.money import money
 
 MOST = 20
 
@@ -40,9 +47,10 @@ def show(request: HttpRequest) -> HttpResponse:
         is_development = settings.ENV.multitask_env == "development"
         return render_page(request, "welcome.html", {"logins": _demo_logins() if is_development else []})
     user = user_of(request)
+    wallets = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
     context: dict[str, Any] = {
-        "items": action_items(user),
-        "wallets": wallet.balances(user_id=user.pk, default_currency=user.default_currency),
+        "items": action_items(user, wallets),
+        "wallets": wallets,
         "is_client": user.is_client,
         "is_freelancer": user.is_freelancer,
     }
@@ -54,10 +62,10 @@ def _demo_logins() -> list[User]:
     return list(User.objects.filter(username__regex=r"^(client|freelancer|staff)-[0-9a-f]{6}$").order_by("-pk")[:3])
 
 
-def action_items(user: User) -> list[ActionItem]:
+def action_items(user: User, wallets: list[wallet.Balances]) -> list[ActionItem]:
     """Return what this user has to do, the most urgent first."""
     found = _of_client(user) if user.is_client else []
-    return [*found, *(_of_freelancer(user) if user.is_freelancer else [])]
+    return [*found, *(_of_freelancer(user, wallets) if user.is_freelancer else [])]
 
 
 def _of_client(user: User) -> list[ActionItem]:
@@ -68,11 +76,51 @@ def _of_client(user: User) -> list[ActionItem]:
     delivered = funded.filter(milestone__state=MilestoneState.DELIVERED.value).order_by("auto_release_at")
     completed = funded.filter(milestone__state=MilestoneState.COMPLETED.value)
     return [
+        *[_contested_item(found, is_payee=False) for found in _contested(mine)[:MOST]],
+        *[_stranded_item(found) for found in _stranded(user)[:MOST]],
         *[_payment_item(_("Confirm and release"), found) for found in delivered[:MOST]],
         *[_payment_item(_("Release the money"), found) for found in completed[:MOST]],
         *[_funding_item(task) for task in _unpaid(user)[:MOST]],
         *[_choice_item(task) for task in _with_applicants(user)[:MOST]],
     ]
+
+
+def _stranded(user: User) -> Any:
+    return stranded.found().filter(client=user).select_related("agreement").order_by("stranded_at")
+
+
+def _stranded_item(escrow: Escrow) -> ActionItem:
+    what = _("The task has ended and its money is still in escrow")
+    return ActionItem(what, escrow.agreement.title, _("Take the money back"), escrow.agreement.link)
+
+
+def _contested(escrows: QuerySet[Escrow]) -> QuerySet[Escrow]:
+    """Select escrows whose money, in escrow or released, is contested by a bank."""
+    open_ones = Chargeback.objects.filter(holds.CONTESTED, escrow=OuterRef("pk"))
+    states = [state.value for state in (*HOLDING_ESCROWS, EscrowState.RELEASED)]
+    return escrows.filter(Exists(open_ones), state__in=states, frozen_at__isnull=False).order_by("frozen_at")
+
+
+def _contested_item(escrow: Escrow, *, is_payee: bool) -> ActionItem:
+    if escrow.state == EscrowState.RELEASED.value:
+        return _contested_later_item(escrow, is_payee=is_payee)
+    what = (
+        _("Do not work on this: the cardholder's bank contests the payment")
+        if is_payee
+        else _("Your bank contests this payment; its money is held")
+    )
+    return ActionItem(what, escrow.agreement.title, _("See what happens"), escrow.agreement.link)
+
+
+def _contested_later_item(escrow: Escrow, *, is_payee: bool) -> ActionItem:
+    held = Money(escrow.contested_minor, escrow.currency)
+    if not is_payee:
+        what = _("Your bank contests this payment, which was released already")
+    elif held.amount_minor:
+        what = _("%(amount)s is held: the cardholder's bank contests the payment") % {"amount": money(held)}
+    else:
+        what = _("The cardholder's bank contests a payment that was released to you")
+    return ActionItem(what, escrow.agreement.title, _("See what happens"), escrow.agreement.link)
 
 
 def _payment_item(button: str, escrow: Escrow) -> ActionItem:
@@ -103,17 +151,22 @@ def _choice_item(task: Task) -> ActionItem:
     return ActionItem(_("Somebody has applied"), task.title, _("Choose"), reverse("pages:task", args=[task.pk]))
 
 
-def _of_freelancer(user: User) -> list[ActionItem]:
+def _of_freelancer(user: User, wallets: list[wallet.Balances]) -> list[ActionItem]:
     asked = Refund.objects.filter(escrow__freelancer=user, state=RefundState.REQUESTED.value)
     asked = asked.select_related("escrow__agreement", "escrow__client").order_by("answer_by_at")
-    funded = Escrow.objects.filter(Q(freelancer=user), state=EscrowState.FUNDED.value).select_related("agreement__task")
-    to_do = funded.filter(milestone__state__in=[MilestoneState.FUNDED.value, MilestoneState.STARTED.value]).order_by(
-        "funded_at"
+    mine = Escrow.objects.filter(Q(freelancer=user)).select_related("agreement__task")
+    to_do = (
+        mine.filter(state=EscrowState.FUNDED.value, frozen_at=None)
+        .filter(milestone__state__in=[MilestoneState.FUNDED.value, MilestoneState.STARTED.value])
+        .order_by("funded_at")
     )
+    account = onboarding.account_of(user.pk)
     return [
+        *[_contested_item(found, is_payee=True) for found in _contested(mine)[:MOST]],
+        *_bank_items(account, wallets),
         *[_answer_item(refund) for refund in asked[:MOST]],
         *[_delivery_item(escrow) for escrow in to_do[:MOST]],
-        *_onboarding_items(user),
+        *_payout_items(user, account),
     ]
 
 
@@ -123,12 +176,49 @@ def _answer_item(refund: Refund) -> ActionItem:
     return ActionItem(what, agreement.title, _("Answer"), agreement.link)
 
 
-def _onboarding_items(user: User) -> list[ActionItem]:
-    account = onboarding.account_of(user.pk)
-    if account is not None and account.onboarding_completed:
+def _payout_items(user: User, account: ConnectedAccount | None) -> list[ActionItem]:
+    """Return what is missing before the person can be paid in their own currency."""
+    if not waiting_payouts.is_on_platform(user.default_currency):
+        return _onboarding_items(account)
+    missing = waiting_payouts.first_missing(user.pk, user.default_currency, timezone.now())
+    if missing in {None, MissingReason.IDENTITY_UNCONFIRMED}:
         return []
+    address = reverse("pages:payout-details")
+    if missing is MissingReason.IDENTITY_REJECTED:
+        what = _("Your identity could not be confirmed")
+        return [ActionItem(what, _("Your earnings wait for you until then."), _("Correct it"), address)]
     about = _("Your earnings wait for you until then.")
-    return [ActionItem(_("Set up your payouts"), about, _("Set up"), reverse("pages:onboarding"))]
+    return [ActionItem(_("Set up your payouts"), about, _("Set up"), address)]
+
+
+def _bank_items(account: ConnectedAccount | None, wallets: list[wallet.Balances]) -> list[ActionItem]:
+    """Return the amounts that were released and wait for a bank account in their currency."""
+    if account is None or not account.can_receive or account.is_final:
+        return []
+    pending = (found.pending for found in wallets if found.pending.amount_minor)
+    waiting = [amount for amount in pending if not waiting_payouts.is_on_platform(amount.currency)]
+    return [_bank_item(amount) for amount in waiting if not account.has_bank_for(amount.currency)]
+
+
+def _bank_item(amount: Money) -> ActionItem:
+    values = {"amount": money(amount), "currency": amount.currency}
+    what = _("%(amount)s waits for a bank account in %(currency)s") % values
+    return ActionItem(what, _("Add one to your payout account."), _("Add it"), reverse("pages:onboarding"))
+
+
+def _onboarding_items(account: ConnectedAccount | None) -> list[ActionItem]:
+    status = None if account is None else account_status.of(account)
+    if status in {AccountStatus.READY, AccountStatus.CHECKED, AccountStatus.PAUSED}:
+        return []
+    address = reverse("pages:onboarding")
+    if account is not None and account.is_final:
+        ended = _("Your payout account has ended for good: open a new one")
+        return [ActionItem(ended, _("What you earned waits for it."), _("Open one"), address)]
+    if status is AccountStatus.DETAILS_DUE:
+        asked = _("The payment provider asks for more details")
+        return [ActionItem(asked, _("Payouts may stop if they do not come."), _("Provide them"), address)]
+    about = _("Your earnings wait for you until then.")
+    return [ActionItem(_("Set up your payouts"), about, _("Set up"), address)]
 
 
 def _delivery_item(escrow: Escrow) -> ActionItem:

@@ -5,7 +5,8 @@ from multitask.web.pages.accounts import password, preferences, profile, registr
 from multitask.web.pages.escrow import payment, refunds
 from multitask.web.pages.funding import checkout
 from multitask.web.pages.notices import email_previews, inbox
-from multitask.web.pages.payouts import onboarding
+from multitask.web.pages.payouts import onboarding, payout_details
+from multitask.web.pages.proof import own, statement
 from multitask.web.pages.tasks import task, task_list
 from multitask.web.pages.wallet import transactions, wallet
 
@@ -20,6 +21,7 @@ urlpatterns = [
     *refunds.urlpatterns,
     *checkout.urlpatterns,
     *onboarding.urlpatterns,
+    *payout_details.urlpatterns,
     *wallet.urlpatterns,
     *transactions.urlpatterns,
     *preferences.urlpatterns,
@@ -28,4 +30,6 @@ urlpatterns = [
     *security.urlpatterns,
     *inbox.urlpatterns,
     *email_previews.urlpatterns,
+    *statement.urlpatterns,
+    *own.urlpatterns,
 ]

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.utils.translation import get_language_from_request
 
+from multitask.web import body_limits
 from multitask.web.api import error_statuses, metrics
 from multitask.web.api.error_statuses import Answer
 from multitask.web.api.middleware import JSON_PREFIXES, client_address, request_id
@@ -94,7 +95,7 @@ class Server:
             )
             if lane not in _UNLIMITED:
                 self._limits.count(caller.group)
-            body = await self.bodies.read(headers, receive, network)
+            body = await self.bodies.read(headers, receive, network, largest=body_limits.of_upload(path))
             try:
                 ticket = await self.lanes.enter(lane, caller)
                 return await self._run(lambda: environ.build(scope, headers, body), network, ticket)

@@ -46,14 +46,18 @@ class Reader:
         self.budget = BufferBudget(total_bytes)
         self.unfinished = 0
 
-    async def read(self, headers: dict[str, str], receive: Receive, network: str) -> Body:
+    async def read(
+        self, headers: dict[str, str], receive: Receive, network: str, *, largest: int | None = None
+    ) -> Body:
         """Return the complete body; call `let_go` with it at the end of the request.
+
+        `largest` is the limit of this body, where it is not that of all.
 
         Bodies that Django refuses by their headers are not read: those with a declared length above the limit and
         those without a declared length. Raises BodyTooSlow, BufferFull or Disconnected.
         """
         declared = _declared(headers)
-        if not 0 < declared <= self._largest:
+        if not 0 < declared <= (self._largest if largest is None else largest):
             return NONE
         self.unfinished += 1
         try:

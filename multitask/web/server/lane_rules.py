@@ -23,9 +23,11 @@ PROVIDER_ROUTES: Final = frozenset(
                 "payment-methods/setup/",
                 "payment-methods/<int:method_id>/delete/",
                 "payment-methods/<int:method_id>/set-default/",
+                "withdrawals/<withdrawal_id>/cancel/",
             )
         ),
         "tasks/<int:task_id>/pay/begin/",
+        "wallet/withdrawals/<uuid:withdrawal_id>/cancel/",
         "onboarding/start/",
         "onboarding/return/",
         "onboarding/refresh/",
@@ -49,11 +51,15 @@ OPEN_ROUTES: Final = frozenset(
         "backoffice/login/",
     }
 )
-_PROVIDER: Final = re.compile(
-    "|".join(re.sub(r"<int:\w+>", "[0-9]+", route) for route in sorted(PROVIDER_ROUTES)), re.ASCII
-)
 
-_OPEN: Final = re.compile("|".join(re.sub(r"<str:\w+>", "[^/]+", route) for route in sorted(OPEN_ROUTES)))
+
+def _pattern(route: str) -> str:
+    """Return a route as a regular expression: a number where it has one, anything in one part of a path elsewhere."""
+    return re.sub(r"<[\w:]+>", "[^/]+", re.sub(r"<int:\w+>", "[0-9]+", route))
+
+
+_PROVIDER: Final = re.compile("|".join(_pattern(route) for route in sorted(PROVIDER_ROUTES)), re.ASCII)
+_OPEN: Final = re.compile("|".join(_pattern(route) for route in sorted(OPEN_ROUTES)))
 
 
 def needs_no_sign_in(path: str) -> bool:

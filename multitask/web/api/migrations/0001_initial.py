@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=255)),
                 ("endpoint", models.CharField(max_length=200)),
                 ("request_hash", models.CharField(max_length=64)),
-                ("request_key", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("request_key", models.UUIDField(default=uuid.uuid4)),
                 (
                     "state",
                     models.CharField(
@@ -37,7 +37,10 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],

@@ -10,7 +10,8 @@ from ninja.responses import Status
 from pydantic import Field
 
 from multitask.payments.models import ConnectedAccount
-from multitask.payments.payouts import onboarding
+from multitask.payments.payouts import account_choices, account_status, onboarding
+from multitask.payments.payouts.account_status import AccountStatus
 from multitask.web.api import auth
 from multitask.web.api.operations import responses
 from multitask.web.api.payments.shared import own_url
@@ -27,7 +28,11 @@ class AccountIn(Body):
 
 
 class AccountOut(Output):
-    """A payout account. `requirements` lists what the provider still needs."""
+    """A payout account. `requirements` lists what the provider still needs.
+
+    A `status` of rejected or closed is final; `explanation` says it in words. `can_be_replaced` is true while another
+    country or currency can be chosen, and when the account has ended. Only `bank_currencies` can be paid out.
+    """
 
     id: int
     provider: str
@@ -41,12 +46,44 @@ class AccountOut(Output):
     onboarding_completed: bool
     has_account: bool
     requirements: dict[str, Any]
+    status: AccountStatus
+    explanation: str
+    is_final: bool
+    can_be_replaced: bool
+    bank_currencies: list[CurrencyOut]
 
 
 class NoAccountOut(Output):
     """The answer to a user without a payout account."""
 
     has_account: bool = False
+
+
+class PlaceIn(Body):
+    """The country and the currency of an account that replaces another one."""
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    currency: CurrencyIn
+
+
+class CountryOut(Output):
+    """A country in which payees can be paid, and the currency of its banks."""
+
+    country: str
+    bank_currency: CurrencyOut
+
+
+class OptionsOut(Output):
+    """What can be chosen for a payout account."""
+
+    countries: list[CountryOut]
+    currencies: list[CurrencyOut]
+
+
+class DashboardOut(Output):
+    """A link into the account at the provider; it works once."""
+
+    url: str
 
 
 class LinkOut(Output):
@@ -65,7 +102,7 @@ WITHOUT_WISHES = AccountIn()
     response=responses({201: AccountOut}, 409, 429, body=True),
 )
 def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[AccountOut]:
-    """Create a payout account, as a freelancer."""
+    """Create a payout account, as a freelancer; or a new one after the last has been rejected or closed for good."""
     user = auth.user_of(request)
     account = onboarding.create(
         actor=auth.actor_of(request),
@@ -76,13 +113,52 @@ def create(request: HttpRequest, body: AccountIn = WITHOUT_WISHES) -> Status[Acc
     return Status(201, show(account))
 
 
+@router.get("/connect/options/", operation_id="connect_options", response=responses({200: OptionsOut}, 409))
+def options(request: HttpRequest) -> OptionsOut:
+    """List the countries and currencies in which payees can be paid."""
+    offered = account_choices.offered()
+    countries = [CountryOut(country=code, bank_currency=currency) for code, currency in offered.countries.items()]
+    return OptionsOut(countries=countries, currencies=offered.currencies)
+
+
+@router.post(
+    "/connect/replace/",
+    operation_id="connect_replace",
+    response=responses({201: AccountOut}, 404, 409, 429, body=True),
+)
+def replace(request: HttpRequest, body: PlaceIn) -> Status[AccountOut]:
+    """Replace a payout account of the wrong country or currency, as long as nothing was paid to it.
+
+    Callers with a second factor must have proved it within the last five minutes (`reauth_required`).
+    """
+    auth.require_fresh_proof(request)
+    account = onboarding.replace(
+        actor=auth.actor_of(request), country=body.country, currency=body.currency, now=timezone.now()
+    )
+    return Status(201, show(account))
+
+
+@router.post(
+    "/connect/dashboard/",
+    operation_id="connect_dashboard",
+    response=responses({200: DashboardOut}, 404, 409, 429, body=True),
+)
+def dashboard(request: HttpRequest, body: Empty = NOTHING) -> DashboardOut:
+    """Make a fresh link into a complete account at the provider, where its bank details are changed.
+
+    Callers with a second factor must have proved it within the last five minutes (`reauth_required`).
+    """
+    auth.require_fresh_proof(request)
+    return DashboardOut(url=onboarding.login_link(actor=auth.actor_of(request), now=timezone.now()))
+
+
 @router.post(
     "/connect/onboarding/",
     operation_id="connect_onboarding",
     response=responses({200: LinkOut}, 404, 409, 429, body=True),
 )
 def link(request: HttpRequest, body: Empty = NOTHING) -> LinkOut:
-    """Make a fresh link to the provider's onboarding pages, where bank details are changed.
+    """Make a fresh link to the provider's onboarding pages, where missing details are provided.
 
     Callers with a second factor must have proved it within the last five minutes (`reauth_required`).
     """
@@ -123,4 +199,9 @@ def show(account: ConnectedAccount) -> AccountOut:
         onboarding_completed=account.onboarding_completed,
         has_account=True,
         requirements=account.requirements,
+        status=account_status.of(account),
+        explanation=" ".join(account_status.sentences(account)),
+        is_final=account.is_final,
+        can_be_replaced=onboarding.can_be_replaced(account),
+        bank_currencies=account.bank_currencies,
     )

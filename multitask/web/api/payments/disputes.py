@@ -64,7 +64,8 @@ class ApprovalOut(Output):
 
     id: int
     kind: str
-    escrow: int
+    escrow: int | None
+    subject: str
     arguments: dict[str, Any]
     requested_by: str
     requested_at: datetime
@@ -181,6 +182,7 @@ def show_approval(approval: Approval) -> ApprovalOut:
         id=approval.pk,
         kind=approval.kind,
         escrow=approval.escrow_id,
+        subject=approval.subject,
         arguments=approval.arguments,
         requested_by=approval.requested_by.username,
         requested_at=approval.requested_at,

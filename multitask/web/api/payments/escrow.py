@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -14,20 +14,23 @@ from multitask.marketplace import references
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit
-from multitask.payments.escrow import disputes, refunds, releases
-from multitask.payments.models import Approval, AuditEvent, Refund
-from multitask.payments.reads import escrows
+from multitask.payments.escrow import disputes, refund_ways, releases
+from multitask.payments.escrow.refund_ways import RefundWay
+from multitask.payments.losses import late_refunds
+from multitask.payments.models import Approval, AuditEvent, Chargeback, Escrow, Refund
+from multitask.payments.provider import ChargebackStatus
+from multitask.payments.reads import escrow_detail, escrows
 from multitask.payments.reads.escrows import EscrowView
-from multitask.payments.states import EscrowState, RefundState
+from multitask.payments.states import HOLDING_ESCROWS, EscrowState, RefundState
 from multitask.payments.terms import percentage
 from multitask.users.actor import STAFF_ROLES, Actor, Role
-from multitask.web.api import auth, pagination
+from multitask.web.api import answers, auth, pagination
 from multitask.web.api.idempotency import idempotent
 from multitask.web.api.operations import IDEMPOTENCY_KEY, responses
 from multitask.web.api.pagination import PageQuery
 from multitask.web.api.payments.disputes import DisputeOut, show_dispute
 from multitask.web.api.payments.refunds import RefundOut, show_refund
-from multitask.web.api.payments.shared import identifier
+from multitask.web.api.payments.shared import WhereOut, identifier, where_fields
 from multitask.web.api.schemas import (
     AmountIn,
     AmountOut,
@@ -38,6 +41,7 @@ from multitask.web.api.schemas import (
     Output,
     Page,
     amount_out,
+    moment_out,
     money,
 )
 
@@ -52,6 +56,22 @@ class TimelineRow(Output):
     actor: str
     amount: AmountOut | None
     note: str
+
+
+class ChargebackOut(Output):
+    """A cardholder's bank contests the payment, or asks about it (`is_inquiry`), which takes no money.
+
+    `reason` is the bank's own code. `evidence_due_at` is until when the platform can answer the bank.
+    """
+
+    status: ChargebackStatus
+    reason: str
+    is_inquiry: bool
+    amount: AmountOut
+    opened_at: datetime
+    evidence_due_at: datetime | None
+    evidence_submitted_at: datetime | None
+    closed_at: datetime | None
 
 
 class EscrowOut(Output):
@@ -88,10 +108,31 @@ class EscrowOut(Output):
     released_at: datetime | None
     refunded_at: datetime | None
     auto_release_at: datetime | None
+    payment_due_at: Annotated[
+        datetime | None, Field(description="When the escrow is closed unless it is paid; null once it is paid.")
+    ]
+    hold_until_at: Annotated[
+        datetime | None,
+        Field(description="Until when the provider may hold the money; nothing happens by itself then."),
+    ]
     disputed_at: datetime | None
     dispute_reason: str
     timeline: list[TimelineRow]
     allowed_actions: list[str]
+    chargebacks: Annotated[list[ChargebackOut], Field(description="Chargebacks and inquiries, oldest first.")]
+
+
+class EscrowDetailOut(EscrowOut):
+    """One escrow, with the place of each cent."""
+
+    returned_amount: Annotated[
+        AmountOut, Field(description="The part of released_amount that went back to the client later.")
+    ]
+    used_for_debt: Annotated[
+        AmountOut | None,
+        Field(description="What of the freelancer's share paid what they owed; null for the client."),
+    ]
+    where: Annotated[list[WhereOut], Field(description="The amounts add up to total_amount.")]
 
 
 class EscrowMessage(Output):
@@ -140,11 +181,21 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[EscrowOut]:
     return pagination.of(request, paging, [show(view, actor) for view in found], count=count)
 
 
-@router.get("/escrow/{escrow_id}/", operation_id="escrow_get", response=responses({200: EscrowOut}, 404))
-def get(request: HttpRequest, escrow_id: str) -> EscrowOut:
+@router.get("/escrow/{escrow_id}/", operation_id="escrow_get", response=responses({200: EscrowDetailOut}, 404))
+def get(request: HttpRequest, escrow_id: str) -> HttpResponse:
     """Show an escrow to one of its sides or to staff."""
     actor = auth.actor_of(request)
-    return _read(actor, identifier(escrow_id))
+    view, where = escrow_detail.read(actor, identifier(escrow_id), timezone.now())
+    held = view.escrow
+    is_payer = actor.is_user(held.client_id)
+    return answers.of(
+        {
+            **fields(view, actor),
+            "returned_amount": amount_out(Money(held.returned_minor, held.currency)),
+            "used_for_debt": None if is_payer else amount_out(Money(held.netted_minor, held.currency)),
+            "where": [where_fields(row) for row in where],
+        }
+    )
 
 
 @router.post(
@@ -180,13 +231,16 @@ def release(request: HttpRequest, escrow_id: str, body: ReleaseIn = WITHOUT_NOTE
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def refund(request: HttpRequest, escrow_id: str, body: RefundIn) -> HttpResponse:
-    """Refund the client, or ask the freelancer to agree to it, whichever the escrow allows the caller."""
+    """Refund the client, or ask the freelancer to agree to it, whichever the escrow allows the caller.
+
+    After the release, the freelancer and staff refund; who bears it is decided in a fixed order.
+    """
     actor, found = auth.actor_of(request), identifier(escrow_id)
 
     def execute(request_key: str) -> tuple[int, BaseModel]:
         held = access.escrow(actor, found)
         amount = None if body.amount is None else money(body.amount, held.currency)
-        made = refunds.ask_or_refund(
+        made = late_refunds.refund_or_ask(
             actor=actor,
             escrow_id=found,
             amount=amount,
@@ -210,7 +264,8 @@ def _refund_answer(actor: Actor, escrow_id: access.Identifier, made: Refund | Ap
     if made.state == RefundState.REQUESTED.value:
         message = "The freelancer was asked to agree to the refund."
         return 202, RefundMessage(message=message, escrow=escrow, refund=refund)
-    message = "The refund is on its way to the client's card."
+    target = "the client's card" if refund_ways.of(made.escrow) is RefundWay.CARD else "the client"
+    message = f"The refund is on its way to {target}."
     return 200, RefundMessage(message=message, escrow=escrow, refund=refund)
 
 
@@ -243,54 +298,82 @@ def _read(actor: Actor, escrow_id: access.Identifier) -> EscrowOut:
 
 def show(view: EscrowView, actor: Actor) -> EscrowOut:
     """Make the answer that shows an escrow to this actor."""
+    return EscrowOut.model_validate(fields(view, actor))
+
+
+def fields(view: EscrowView, actor: Actor) -> dict[str, Any]:
+    """Return the fields of `EscrowOut` that show an escrow to this actor, as JSON has them."""
     held = view.escrow
     currency = held.currency
-    return EscrowOut(
-        id=held.pk,
-        escrow_id=held.public_id,
-        task=references.task_id(held.agreement),
-        task_title=held.agreement.title,
-        client=held.client_id,
-        client_username=held.client.username,
-        freelancer=held.freelancer_id,
-        freelancer_username=held.freelancer.username,
-        total_amount=amount_out(held.total),
-        platform_fee_percentage=percentage(held.fee_basis_points),
-        platform_fee_amount=amount_out(Money(held.fee_minor, currency)),
-        freelancer_amount=amount_out(Money(held.freelancer_minor, currency)),
-        released_amount=amount_out(Money(held.released_minor, currency)),
-        platform_fee_charged=amount_out(Money(held.released_fee_minor, currency)),
-        freelancer_received=amount_out(Money(held.released_minor - held.released_fee_minor, currency)),
-        refunded_amount=amount_out(Money(held.refunded_minor, currency)),
-        currency=currency,
-        status=EscrowState(held.state),
-        provider=held.provider,
-        stripe_payment_intent_id=held.provider_payment_id if held.provider == "stripe" else "",
-        created_at=held.created_at,
-        funded_at=held.funded_at,
-        released_at=held.released_at,
-        refunded_at=held.refunded_at,
-        auto_release_at=held.auto_release_at,
-        disputed_at=held.disputed_at,
-        dispute_reason=held.dispute_reason,
-        timeline=[_timeline_row(event, actor) for event in view.timeline if audit.is_visible(actor, event)],
-        allowed_actions=view.allowed_actions,
-    )
+    return {
+        "id": held.pk,
+        "escrow_id": str(held.public_id),
+        "task": references.task_id(held.agreement),
+        "task_title": held.agreement.title,
+        "client": held.client_id,
+        "client_username": held.client.username,
+        "freelancer": held.freelancer_id,
+        "freelancer_username": held.freelancer.username,
+        "total_amount": amount_out(held.total),
+        "platform_fee_percentage": percentage(held.fee_basis_points),
+        "platform_fee_amount": amount_out(Money(held.fee_minor, currency)),
+        "freelancer_amount": amount_out(Money(held.freelancer_minor, currency)),
+        "released_amount": amount_out(Money(held.released_minor, currency)),
+        "platform_fee_charged": amount_out(Money(held.released_fee_minor, currency)),
+        "freelancer_received": amount_out(Money(held.released_minor - held.released_fee_minor, currency)),
+        "refunded_amount": amount_out(Money(held.refunded_minor, currency)),
+        "currency": currency,
+        "status": held.state,
+        "provider": held.provider,
+        "stripe_payment_intent_id": held.provider_payment_id if held.provider == "stripe" else "",
+        **_moments(held),
+        "dispute_reason": held.dispute_reason,
+        "timeline": [_timeline_row(event, actor) for event in view.timeline if audit.is_visible(actor, event)],
+        "allowed_actions": view.allowed_actions,
+        "chargebacks": [_chargeback(row) for row in view.chargebacks],
+    }
 
 
-def _timeline_row(event: AuditEvent, actor: Actor) -> TimelineRow:
+def _moments(held: Escrow) -> dict[str, str | None]:
+    is_open, is_held = held.escrow_state is EscrowState.PENDING_PAYMENT, held.escrow_state in HOLDING_ESCROWS
+    return {
+        "created_at": moment_out(held.created_at),
+        "funded_at": moment_out(held.funded_at),
+        "released_at": moment_out(held.released_at),
+        "refunded_at": moment_out(held.refunded_at),
+        "auto_release_at": moment_out(held.auto_release_at),
+        "payment_due_at": moment_out(held.payment_due_at) if is_open else None,
+        "hold_until_at": moment_out(held.hold_until_at) if is_held else None,
+        "disputed_at": moment_out(held.disputed_at),
+    }
+
+
+def _chargeback(row: Chargeback) -> dict[str, Any]:
+    return {
+        "status": row.status,
+        "reason": row.reason,
+        "is_inquiry": row.is_inquiry,
+        "amount": amount_out(row.amount),
+        "opened_at": moment_out(row.opened_at),
+        "evidence_due_at": moment_out(row.evidence_due_at),
+        "evidence_submitted_at": moment_out(row.evidence_submitted_at),
+        "closed_at": moment_out(row.closed_at),
+    }
+
+
+def _timeline_row(event: AuditEvent, actor: Actor) -> dict[str, Any]:
     by_staff = event.actor_role in {role.value for role in STAFF_ROLES}
     hidden = by_staff and not actor.is_staff
     amount = None
     if event.amount_minor is not None:
         amount = amount_out(Money(event.amount_minor, event.currency))
-    return TimelineRow(
-        event=event.event,
-        at=event.at,
-        actor="staff" if hidden else _spoken(event),
-        amount=amount,
-        note=audit.visible_note(actor, event),
-    )
+    return {
+        "event": event.event,
+        "at": moment_out(event.at),
+        "actor": "staff" if hidden else _spoken(event),
+        "amount": amount,
+        "note": audit.visible_note(actor, event),
+    }
 
 
 def _spoken(event: AuditEvent) -> str:

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -47,6 +47,9 @@ class RefundOut(Output):
     note: str
     answer_by: datetime | None
     answer_note: str
+    source: Annotated[Literal["escrow", "unapplied", "released"], Field(description="Where its money was taken from.")]
+    made_at_provider: Annotated[bool, Field(description="Made at the payment provider, not by us.")]
+    paid_by_bank: Annotated[bool, Field(description="Paid by bank transfer, after a card did not take it.")]
     stripe_refund_id: str
     created_at: datetime
     decided_at: datetime | None
@@ -141,6 +144,9 @@ def show_refund(refund: Refund, actor: Actor) -> RefundOut:
         note=refund.note,
         answer_by=refund.answer_by_at,
         answer_note=refund.answer_note,
+        source=refund.source,
+        made_at_provider=refund.is_outside,
+        paid_by_bank=refund.is_by_bank,
         stripe_refund_id=(refund.provider_refund_id or "") if refund.provider == "stripe" else "",
         created_at=refund.created_at,
         decided_at=refund.decided_at,

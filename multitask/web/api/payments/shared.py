@@ -1,12 +1,17 @@
-"""What several payment resources share: ids that may be numbers or UUIDs, and links back to our pages."""
+"""What several payment resources share: ids that may be numbers or UUIDs, places of money, links to our pages."""
 
 import uuid
+from datetime import datetime
+from typing import Annotated, Any
 
 from django.conf import settings
+from pydantic import Field
 
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.errors import NotFound
-from multitask.web.api.schemas import BIGGEST_ID
+from multitask.payments.reads.allocation import Place
+from multitask.payments.reads.where import Party, Reason, Where
+from multitask.web.api.schemas import BIGGEST_ID, AmountOut, CurrencyOut, Output, amount_out, moment_out
 
 LONGEST_NUMBER = len(str(BIGGEST_ID))
 
@@ -25,6 +30,29 @@ def identifier(text: str) -> Identifier:
     if str(found) != text.lower():
         raise NotFound
     return found
+
+
+class WhereOut(Output):
+    """An amount, the one place where it is, and why it is not further."""
+
+    place: Place
+    amount: AmountOut
+    currency: CurrencyOut
+    reason: Annotated[Reason, Field(description="Why it is not further; docs/api.md explains each word.")]
+    until: Annotated[datetime | None, Field(description="When that ends by itself, if it does and the day is known.")]
+    depends_on: Annotated[Party | None, Field(description="Who has to act before that; null where nobody has to.")]
+
+
+def where_fields(row: Where) -> dict[str, Any]:
+    """Return the fields of `WhereOut` that show where an amount is, as JSON has them."""
+    return {
+        "place": row.place,
+        "amount": amount_out(row.amount),
+        "currency": row.amount.currency,
+        "reason": row.reason,
+        "until": moment_out(row.until),
+        "depends_on": row.depends_on,
+    }
 
 
 def own_url(path: str) -> str:

@@ -1,26 +1,31 @@
 """`/payments/wallet/`: balances and history."""
 
+import json
 import re
 import uuid
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from multitask import text
+from multitask import database, text
 from multitask.marketplace import references
-from multitask.money import Money
+from multitask.money import Currency, Money
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
-from multitask.payments.reads import wallet
-from multitask.payments.reads.wallet import Balances, Filter
+from multitask.payments.provider import RouteKind
+from multitask.payments.reads import wallet, wallet_views
+from multitask.payments.reads.wallet import Filter
+from multitask.payments.reads.wallet_views import WalletView
 from multitask.payments.states import HistoryStatus
-from multitask.web.api import auth, pagination, validation
+from multitask.web.api import answers, auth, pagination, validation
 from multitask.web.api.operations import responses
-from multitask.web.api.pagination import PageQuery
+from multitask.web.api.pagination import PageQuery, Paging
+from multitask.web.api.payments.shared import WhereOut, where_fields
 from multitask.web.api.request_errors import Refused
 from multitask.web.api.schemas import AmountOut, CurrencyOut, Output, Page, amount_out
 
@@ -28,8 +33,8 @@ router = Router(tags=["wallet"])
 
 
 EARNED = (
-    "Everything ever released to you in this currency, less the platform's fee: the sum of `freelancer_received`"
-    " over your escrows. Withdrawing it changes nothing here. The same as lifetime_earnings."
+    "Everything ever released to you in this currency, less the platform's fee and less what went back to"
+    " clients later. Withdrawing it changes nothing here. The same as lifetime_earnings."
 )
 SPENT = (
     "Everything you ever paid into escrow in this currency, less what was refunded to you. A payment counts once it"
@@ -45,10 +50,26 @@ class BalanceOut(Output):
     pending_balance: AmountOut
     escrowed_balance: AmountOut
     withdrawing_balance: AmountOut
+    contested_balance: Annotated[
+        AmountOut, Field(description="Released to you and held: a bank contests it, or it is transferred again.")
+    ]
+    owed_balance: Annotated[
+        AmountOut, Field(description="What you owe the platform after losses; later releases are used for it first.")
+    ]
     lifetime_earnings: AmountOut
     lifetime_spent: AmountOut
     total_earned: Annotated[AmountOut, Field(description=EARNED)]
     total_spent: Annotated[AmountOut, Field(description=SPENT)]
+    route: Annotated[
+        RouteKind | None,
+        Field(description="How it is paid out: from a payout account at the provider, or to a payout destination."),
+    ]
+    where: Annotated[
+        list[WhereOut],
+        Field(
+            description="The amounts add up to the escrowed, pending, contested, available and withdrawing balances."
+        ),
+    ]
 
 
 class WalletOut(BalanceOut):
@@ -78,6 +99,10 @@ class HistoryOut(Output):
     created_at: datetime
     processed_at: datetime | None
     failure_reason: str
+    made_at_provider: Annotated[bool, Field(description="A refund or payout made at the payment provider, not by us.")]
+    used_for_debt: Annotated[
+        AmountOut, Field(description="The part of a release to you that paid what you owed; otherwise zero.")
+    ]
 
 
 def _day(value: object) -> object:
@@ -121,12 +146,12 @@ class HistoryQuery(BaseModel):
 
 
 @router.get("/wallet/", operation_id="wallet_get", response=responses({200: WalletOut}))
-def get(request: HttpRequest) -> WalletOut:
+def get(request: HttpRequest) -> HttpResponse:
     """Show the caller's balances."""
     user = auth.user_of(request)
-    found = wallet.balances(user_id=user.pk, default_currency=user.default_currency)
+    found = wallet_views.read(user_id=user.pk, default_currency=user.default_currency, now=timezone.now())
     shown = [show_balances(each) for each in found]
-    return WalletOut(**shown[0].model_dump(), balances=shown)
+    return answers.of({**shown[0], "balances": shown})
 
 
 @router.get(
@@ -134,12 +159,33 @@ def get(request: HttpRequest) -> WalletOut:
     operation_id="wallet_transactions",
     response=responses({200: Page[HistoryOut]}),
 )
-def transactions(request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]) -> Page[HistoryOut]:
+def transactions(
+    request: HttpRequest, paging: PageQuery, query: Query[HistoryQuery]
+) -> HttpResponse | Page[HistoryOut]:
     """List the caller's wallet history, newest first."""
     user = auth.user_of(request)
     wanted = _filter(query, user.zone)
+    if wallet.is_counted(wanted):
+        count, results = _written_rows(user.pk, wanted, paging)
+        return answers.page(request, paging, results, count=count)
     rows, count = wallet.page(user.pk, wanted, offset=paging.offset, size=paging.size)
     return pagination.of(request, paging, [show_row(row) for row in rows], count=count)
+
+
+_HISTORY: Final = database.Statement("""
+SELECT total, results FROM api_history(%(user)s::bigint, %(type)s::text, %(status)s::text, %(currency)s::text,
+       %(offset)s::bigint, %(size)s::int, %(prefix)s::text, %(digits)s::jsonb)
+""")
+_DIGITS: Final = json.dumps({each.code: each.decimals for each in Currency.all() if each.decimals != 2})
+
+
+def _written_rows(user_id: int, wanted: Filter, paging: Paging) -> tuple[int, str]:
+    """Return how many rows match and one page of them, written as JSON with the fields of `HistoryOut`."""
+    values = {"type": wanted.type, "status": wanted.status, "currency": wanted.currency}
+    reach = {"offset": paging.offset, "size": paging.size}
+    known = {"user": user_id, "prefix": references.PREFIX, "digits": _DIGITS}
+    ((total, results),) = _HISTORY.rows(values | reach | known)
+    return total, results
 
 
 class EndsBeforeItBegins(Refused):
@@ -171,25 +217,34 @@ def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, tzinfo=zone)
 
 
-def show_balances(found: Balances) -> BalanceOut:
-    """Make the answer that shows one currency."""
-    return BalanceOut(
-        currency=found.available.currency,
-        available_balance=amount_out(found.available),
-        pending_balance=amount_out(found.pending),
-        escrowed_balance=amount_out(found.escrowed),
-        withdrawing_balance=amount_out(found.withdrawing),
-        lifetime_earnings=amount_out(found.lifetime_earnings),
-        lifetime_spent=amount_out(found.lifetime_spent),
-        total_earned=amount_out(found.lifetime_earnings),
-        total_spent=amount_out(found.lifetime_spent),
-    )
+def show_balances(view: WalletView) -> dict[str, Any]:
+    """Return the fields of `BalanceOut` that show one currency."""
+    found = view.held
+    earned, spent = amount_out(found.lifetime_earnings), amount_out(found.lifetime_spent)
+    return {
+        "currency": found.available.currency,
+        "available_balance": amount_out(found.available),
+        "pending_balance": amount_out(found.pending),
+        "escrowed_balance": amount_out(found.escrowed),
+        "withdrawing_balance": amount_out(found.withdrawing),
+        "contested_balance": amount_out(view.contested),
+        "owed_balance": amount_out(found.owed),
+        "lifetime_earnings": earned,
+        "lifetime_spent": spent,
+        "total_earned": earned,
+        "total_spent": spent,
+        "route": view.route,
+        "where": [where_fields(row) for row in view.where],
+    }
 
 
 def show_row(row: HistoryRow) -> HistoryOut:
     """Make the answer that shows one event."""
     agreement = row.escrow.agreement if row.escrow else None
     net_minor = row.amount_minor - row.fee_minor
+    made = row.refund or row.withdrawal
+    is_earned = row.type == HistoryType.ESCROW_RELEASE.value and row.direction == "in"
+    netted = row.escrow.netted_minor if row.escrow is not None and is_earned else 0
     return HistoryOut(
         id=row.pk,
         transaction_id=row.public_id,
@@ -209,4 +264,6 @@ def show_row(row: HistoryRow) -> HistoryOut:
         created_at=row.created_at,
         processed_at=row.processed_at,
         failure_reason=row.failure_reason,
+        made_at_provider=made is not None and made.is_outside,
+        used_for_debt=amount_out(Money(netted, row.currency)),
     )

@@ -13,7 +13,7 @@ from multitask.payments.models import (
     Approval,
 )
 from multitask.web.backoffice.approvals import decisions
-from multitask.web.backoffice.base import labels, links
+from multitask.web.backoffice.base import labels
 from multitask.web.backoffice.base.columns import badge, person
 from multitask.web.backoffice.base.filters import OptionFilter
 from multitask.web.backoffice.base.lists import ReadOnlyList
@@ -44,7 +44,7 @@ class ApprovalList(ReadOnlyList):
     @admin.display(description=_("Decision"))
     def decision(self, row: Approval) -> str:
         """The kind of decision."""
-        return labels.of("approval_kind", row.kind)
+        return decisions.kind_label(row)
 
     @admin.display(description=_("Amount"))
     def amount(self, row: Approval) -> str:
@@ -72,5 +72,5 @@ class ApprovalList(ReadOnlyList):
         return moment(row.requested_at)
 
     def show(self, request: HttpRequest, row: Approval) -> HttpResponse:
-        """Go to the escrow, at the decision."""
-        return redirect(links.escrow(row.escrow_id, f"approval-{row.pk}"))
+        """Go to what the decision is about."""
+        return redirect(decisions.subject_address(row))

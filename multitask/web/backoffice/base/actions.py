@@ -81,6 +81,10 @@ class Action(ABC):
         """Return the button that leads to this action's confirmation page."""
         return Button(cls.button_label, links.action(cls.name, subject_id))
 
+    def power_for(self, subject: Any) -> Power:
+        """Return the power that the action takes on this subject."""
+        return self.power
+
     @abstractmethod
     def subject(self, actor: Actor, subject_id: int | None) -> Any:
         """Return the row that the action applies to. Raises NotFound."""

@@ -31,3 +31,8 @@ def escrow_link(escrow_id: int | None) -> SafeString:
     if escrow_id is None:
         return format_html("{}", "–")
     return format_html('<a href="{}">{}</a>', links.escrow(escrow_id), _("Escrow %(id)s") % {"id": escrow_id})
+
+
+def outside_label(is_outside: bool) -> str:
+    """Return who moved the money: the platform, or somebody at the payment provider without us."""
+    return _("made at the payment provider") if is_outside else _("us")

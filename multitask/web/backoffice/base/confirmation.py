@@ -28,18 +28,21 @@ FORBIDDEN: Final = 403
 def view(actions: Mapping[str, Action]) -> Callable[..., HttpResponse]:
     """Return the view that confirms and executes one of these actions."""
 
-    @sensitive_post_parameters("otp")
+    @sensitive_post_parameters("otp", "national_id")
     @require_http_methods(["GET", "HEAD", "POST"])
     def confirm(request: HttpRequest, name: str, subject_id: int | None = None) -> HttpResponse:
         action = actions.get(name)
         if action is None:
             raise Http404
         if not roles.may(request, action.power):
-            title = _("Your role does not allow this")
-            return rendering.page(request, "forbidden.html", title, status=FORBIDDEN)
+            return _forbidden(request)
         return _confirm(request, action, subject_id)
 
     return confirm
+
+
+def _forbidden(request: HttpRequest) -> HttpResponse:
+    return rendering.page(request, "forbidden.html", _("Your role does not allow this"), status=FORBIDDEN)
 
 
 def _confirm(request: HttpRequest, action: Action, subject_id: int | None) -> HttpResponse:
@@ -48,9 +51,11 @@ def _confirm(request: HttpRequest, action: Action, subject_id: int | None) -> Ht
         subject = action.subject(roles.actor_of(request), subject_id)
     except NotFound as refusal:
         raise Http404 from refusal
+    if not roles.may(request, action.power_for(subject)):
+        return _forbidden(request)
     if request.method != "POST":
         return _ask(request, action, subject, action.form(subject))
-    form, proof = action.form(subject, request.POST), _proof_form(request, action)
+    form, proof = action.form(subject, request.POST, request.FILES), _proof_form(request, action, subject)
     is_valid = form.is_valid()
     # A code can be used once, so it is only checked with a form that is otherwise complete.
     if not is_valid or not _is_proved(request, proof):
@@ -58,9 +63,9 @@ def _confirm(request: HttpRequest, action: Action, subject_id: int | None) -> Ht
     return _execute(request, action, subject, form)
 
 
-def _proof_form(request: HttpRequest, action: Action) -> CodeForm | None:
+def _proof_form(request: HttpRequest, action: Action, subject: Any) -> CodeForm | None:
     """Return the form for a code, if the action needs a fresh proof and there is none."""
-    if roles.actor_of(request).has_proof_for(action.power):
+    if roles.actor_of(request).has_proof_for(action.power_for(subject)):
         return None
     return CodeForm(request.POST) if "otp" in request.POST else CodeForm()
 
@@ -118,7 +123,7 @@ def _ask(
     **refused: str,
 ) -> HttpResponse:
     context = {
-        "proof": proof if proof is not None else _proof_form(request, action),
+        "proof": proof if proof is not None else _proof_form(request, action, subject),
         "action": action,
         "form": form,
         "summary": action.summary(subject),

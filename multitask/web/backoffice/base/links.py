@@ -24,6 +24,11 @@ def listing(label: str, query: str = "") -> str:
     return reverse(f"admin:{label.replace('.', '_')}_changelist") + (f"?{query}" if query else "")
 
 
+def budget_file(record_id: int) -> str:
+    """Return the address of the document of a settlement or top-up."""
+    return reverse("admin:budget-file", args=[record_id])
+
+
 def action(name: str, subject_id: int | None = None) -> str:
     """Return the page that asks for a reason before it carries out an action."""
     return reverse("admin:action", args=[name] if subject_id is None else [name, subject_id])

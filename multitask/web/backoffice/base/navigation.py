@@ -15,6 +15,9 @@ _GROUPS: Final = (
             (_("Payments"), "payments_payment_changelist", "credit_card"),
             (_("Refunds"), "payments_refund_changelist", "undo"),
             (_("Withdrawals"), "payments_withdrawal_changelist", "account_balance"),
+            (_("Payout budgets"), "payments_payoutbudget_changelist", "account_balance_wallet"),
+            (_("Payouts from the budget"), "payments_disbursement_changelist", "payments"),
+            (_("Settlements and top-ups"), "payments_budgetrecord_changelist", "receipt"),
         ),
     ),
     (
@@ -23,6 +26,9 @@ _GROUPS: Final = (
             (_("Approvals"), "payments_approval_changelist", "approval"),
             (_("Disputes"), "payments_dispute_changelist", "gavel"),
             (_("Chargebacks"), "payments_chargeback_changelist", "credit_card_off"),
+            (_("Fraud warnings"), "payments_fraudwarning_changelist", "report"),
+            (_("Reversals"), "payments_reversal_changelist", "swap_horiz"),
+            (_("Receivables"), "payments_receivable_changelist", "request_quote"),
         ),
     ),
     (
@@ -37,11 +43,15 @@ _GROUPS: Final = (
         (
             (_("Users and staff"), "users_user_changelist", "group"),
             (_("Payout accounts"), "payments_connectedaccount_changelist", "badge"),
+            (_("Identities"), "payments_payeeidentity_changelist", "fingerprint"),
+            (_("Payout destinations"), "payments_payoutdestination_changelist", "send_money"),
         ),
     ),
     (
         _("Books"),
         (
+            (_("Reconciliation"), "payments_reconciliation_changelist", "balance"),
+            (_("Statement lines"), "payments_statementline_changelist", "list_alt"),
             (_("Accounts"), "ledger_account_changelist", "menu_book"),
             (_("Transactions"), "ledger_transaction_changelist", "receipt_long"),
             (_("Audit trail"), "payments_auditevent_changelist", "history"),

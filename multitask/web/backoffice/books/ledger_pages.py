@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -59,6 +59,13 @@ def posted_under(keys: Sequence[str]) -> list[Posted]:
     return _grouped(entries)
 
 
+def posted_in(account: str, keys: Sequence[str]) -> list[Posted]:
+    """Return the transactions that moved an account's money, and those with these keys, oldest first. One query."""
+    moved = Entry.objects.filter(account__code=account).values("transaction_id")
+    wanted = Q(transaction_id__in=moved) | Q(transaction__scope=SCOPE, transaction__key__in=list(keys))
+    return _grouped(Entry.objects.filter(wanted))
+
+
 def _grouped(entries: QuerySet[Entry]) -> list[Posted]:
     ordered = entries.select_related("transaction", "account").order_by("transaction_id", "amount_minor", "position")
     found: dict[UUID, Posted] = {}
@@ -73,7 +80,7 @@ def _grouped(entries: QuerySet[Entry]) -> list[Posted]:
 
 
 def keys_of(subjects: Iterable[tuple[str, int]]) -> list[str]:
-    """Return the keys of all postings that these escrows, payments, refunds and withdrawals can have."""
+    """Return the keys of all postings that these escrows, payments, refunds, withdrawals and payouts can have."""
     return [f"{subject}:{number}:{step}" for subject, number in subjects for step in _STEPS[subject]]
 
 
@@ -81,7 +88,8 @@ _STEPS: dict[str, tuple[str, ...]] = {
     "escrow": ("released", "transferred", "settled"),
     "payment": ("received", "fee"),
     "refund": ("reserved", "paid", "returned", "failed", "carried"),
-    "withdrawal": ("requested", "paid", "returned", "failed"),
+    "withdrawal": ("requested", "paid", "returned", "failed", "cancelled"),
+    "disbursement": ("costs", "costs_returned"),
 }
 
 

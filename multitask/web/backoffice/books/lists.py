@@ -33,6 +33,7 @@ class AccountFilter(OptionFilter):
         "user": _("Wallets"),
         "refund": _("Refunds"),
         "unapplied": _("Matches no escrow"),
+        "suspense": _("Suspense"),
     }
 
     def narrowed(self, queryset: QuerySet[Any], chosen: str) -> QuerySet[Any]:

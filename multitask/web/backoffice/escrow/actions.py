@@ -13,7 +13,7 @@ from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Dispute, Escrow, Payment
 from multitask.users.actor import Actor, Power
-from multitask.web.backoffice.base import links
+from multitask.web.backoffice.base import links, refund_words
 from multitask.web.backoffice.base.actions import (
     Action,
     EscrowAction,
@@ -80,7 +80,8 @@ class RefundClient(EscrowAction):
         """Return where the money goes."""
         values = {"name": subject.client.username, "amount": money(subject.remaining)}
         return [
-            _("At most %(amount)s leaves escrow and goes back to the card of %(name)s.") % values,
+            _("At most %(amount)s leaves escrow and goes back to %(name)s.") % values,
+            refund_words.sentence(subject),
             _("What is not refunded stays in escrow."),
             *approval_warning(subject, subject.remaining),
         ]
@@ -185,7 +186,7 @@ class ReturnPayment(Action):
     def consequences(self, subject: Payment) -> list[str]:
         """Return where the money goes."""
         values = {"name": subject.escrow.client.username}
-        sentence = _("The whole payment goes back to the card of %(name)s; the escrow is not touched.") % values
+        sentence = _("The whole payment goes back to %(name)s; the escrow is not touched.") % values
         if not subject.received_currency:
             return [sentence]
         received = Money(subject.received_minor, subject.received_currency)

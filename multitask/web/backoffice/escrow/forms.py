@@ -41,7 +41,7 @@ class ShareField(AmountField):
         """Parse the amount exactly; zero is valid."""
         written = forms.CharField.clean(self, value)
         try:
-            return Money.parse(written, self.currency, minimum_minor=0)
+            return Money.read(written, self.currency, minimum_minor=0)
         except MoneyError as error:
             raise ValidationError(error_messages.of(error), code=error.code) from error
 

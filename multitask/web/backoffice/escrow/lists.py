@@ -1,28 +1,29 @@
-"""The lists of escrows, payments, refunds, disputes and chargebacks."""
+"""The lists of escrows, payments, refunds and disputes."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from multitask.payments.losses.chargebacks import HARMLESS
+from multitask.payments.escrow import hold_limits, stranded
 from multitask.payments.models import (
-    Chargeback,
     Dispute,
     Escrow,
     Payment,
     Refund,
+    Reversal,
 )
+from multitask.payments.states import HOLDING_ESCROWS
 from multitask.web.backoffice import work_queue
 from multitask.web.backoffice.base import labels
-from multitask.web.backoffice.base.columns import badge, mono, person
-from multitask.web.backoffice.base.filters import OptionFilter, column, needs_attention
+from multitask.web.backoffice.base.columns import mono, outside_label, person
+from multitask.web.backoffice.base.filters import column, needs_attention
 from multitask.web.backoffice.base.lists import EscrowPartList, MoneyList
 from multitask.web.backoffice.escrow import page
-from multitask.web.pages.templatetags.money import moment, money
+from multitask.web.pages.templatetags.money import ago, day, moment, money
 
 
 class EscrowList(MoneyList):
@@ -30,19 +31,42 @@ class EscrowList(MoneyList):
 
     title = _("Escrows")
     explanation = _("The money of one task, from the payment request to release or refund.")
-    list_display = ("number", "task_title", "total", "state_label", "from_client", "to_freelancer", "created")
+    list_display = (
+        "number", "task_title", "total", "state_label", "from_client", "to_freelancer", "created", "hold_until",
+        "stranded_for",
+    )  # fmt: skip
     list_filter: ClassVar[Any] = (
+        needs_attention(
+            hold=(_("May not be held much longer"), hold_limits.nearing),
+            stranded=(_("Called off, money still here"), work_queue.stranded_money),
+        ),
         column(
             "state",
             _("State"),
-            labels.options("escrow", "pending_payment", "funded", "disputed", "released", "refunded", "cancelled"),
+            labels.options(
+                "escrow", "pending_payment", "funded", "disputed", "released", "refunded", "charged_back", "cancelled"
+            ),
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Escrow]:
-        """Read the agreement and both people with each row."""
+        """Read the agreement, both people and since when its money is stranded with each row."""
         found: QuerySet[Escrow] = super().get_queryset(request)
-        return found.select_related("agreement", "client", "freelancer")
+        since = stranded.found().filter(pk=OuterRef("pk")).values("stranded_at")[:1]
+        return found.select_related("agreement", "client", "freelancer").annotate(stranded_at=Subquery(since))
+
+    @admin.display(description=_("May be held until"))
+    def hold_until(self, row: Escrow) -> str:
+        """The end of the time for which the provider may hold its money."""
+        if row.escrow_state not in HOLDING_ESCROWS or row.hold_until_at is None:
+            return "–"
+        return day(row.hold_until_at)
+
+    @admin.display(description=_("Called off, money still here"))
+    def stranded_for(self, row: Escrow) -> str:
+        """How long its money has been stranded."""
+        since = getattr(row, "stranded_at", None)
+        return ago(since) if since is not None else "–"
 
     @admin.display(description=_("Task"))
     def task_title(self, row: Escrow) -> str:
@@ -93,9 +117,12 @@ class RefundList(EscrowPartList):
 
     title = _("Refunds")
     explanation = _("Refunds to clients, and requests for them.")
-    list_display = ("number", "provider_id", "amount", "state_label", "why", "of_escrow", "created")
+    list_display = ("number", "provider_id", "amount", "state_label", "made_by", "why", "of_escrow", "created")
     list_filter: ClassVar[Any] = (
-        needs_attention(failed=(_("Failed, not tried again"), work_queue.failed_refunds)),
+        needs_attention(
+            failed=(_("Failed, not tried again"), work_queue.failed_refunds),
+            undecided=(_("Outcome unknown"), work_queue.undecided_refunds),
+        ),
         column(
             "state",
             _("State"),
@@ -107,6 +134,11 @@ class RefundList(EscrowPartList):
     def provider_id(self, row: Refund) -> SafeString:
         """The refund at the provider."""
         return mono(row.provider_refund_id)
+
+    @admin.display(description=_("Made by"))
+    def made_by(self, row: Refund) -> str:
+        """Whether a command of ours made it."""
+        return outside_label(row.is_outside)
 
     @admin.display(description=_("Why it failed"))
     def why(self, row: Refund) -> str:
@@ -141,38 +173,28 @@ class DisputeList(EscrowPartList):
         return moment(row.opened_at)
 
 
-class ChargebackFilter(OptionFilter):
-    """By whether they hold money."""
+class ReversalList(EscrowPartList):
+    """Transfers that were reversed."""
 
-    title = _("State")
-    parameter_name = "open"
-    options: ClassVar[dict[str, Any]] = {"yes": _("Holds money"), "no": _("Ended")}
-
-    def narrowed(self, queryset: QuerySet[Any], chosen: str) -> QuerySet[Any]:
-        """By the status that the bank reports."""
-        over = {"status__in": sorted(HARMLESS)}
-        return queryset.exclude(**over) if chosen == "yes" else queryset.filter(**over)
-
-
-class ChargebackList(EscrowPartList):
-    """Chargebacks."""
-
-    title = _("Chargebacks")
-    explanation = _("A cardholder's bank contests a payment; the escrow is held as it is until the bank has decided.")
-    list_display = ("number", "provider_id", "amount", "state_label", "of_escrow", "created")
-    list_filter: ClassVar[Any] = (ChargebackFilter,)
+    title = _("Reversals")
+    explanation = _("Money of a transfer that went back to the platform. Staff decides about those made elsewhere.")
+    list_display = ("number", "provider_id", "amount", "state_label", "made_by", "decision", "of_escrow", "created")
+    list_filter: ClassVar[Any] = (
+        needs_attention(undecided=(_("Reversals to decide about"), work_queue.undecided_reversals)),
+        column("state", _("State"), labels.options("reversal", "pending", "succeeded", "failed")),
+    )
 
     @admin.display(description=_("Provider's id"))
-    def provider_id(self, row: Chargeback) -> SafeString:
-        """The dispute at the provider."""
-        return mono(row.provider_dispute_id)
+    def provider_id(self, row: Reversal) -> SafeString:
+        """The reversal at the provider."""
+        return mono(row.provider_reversal_id)
 
-    @admin.display(description=_("State"))
-    def state_label(self, row: Chargeback) -> SafeString:
-        """The provider's status."""
-        return badge("chargeback", row.status)
+    @admin.display(description=_("Made by"))
+    def made_by(self, row: Reversal) -> str:
+        """Whether a command of ours made it."""
+        return outside_label(row.is_outside)
 
-    @admin.display(description=_("Created"))
-    def created(self, row: Chargeback) -> str:
-        """When it was opened."""
-        return moment(row.opened_at)
+    @admin.display(description=_("Decided"), boolean=True)
+    def decision(self, row: Reversal) -> bool:
+        """Whether staff has decided where the money goes."""
+        return row.is_decided

@@ -14,22 +14,41 @@ from django.utils.translation import gettext as _
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access
-from multitask.payments.escrow import permitted_actions, releases
-from multitask.payments.models import Approval, AuditEvent, Chargeback, Dispute, Escrow, Operation, Payment, Refund
-from multitask.payments.reads import allocation
+from multitask.payments.escrow import permitted_actions, refunds_by_bank, releases
+from multitask.payments.losses import lost_reversals
+from multitask.payments.losses.waterfall import Shares
+from multitask.payments.models import (
+    Approval,
+    AuditEvent,
+    Chargeback,
+    Dispute,
+    Escrow,
+    FraudWarning,
+    Loss,
+    Operation,
+    Payment,
+    Refund,
+)
+from multitask.payments.payouts import reversals
+from multitask.payments.reads import where
 from multitask.payments.states import OPEN_REFUNDS, DisputeState, EscrowState, PaymentState, RefundState
 from multitask.payments.terms import percentage
-from multitask.users.actor import Actor, Power, Role
+from multitask.users.actor import Actor, Role
 from multitask.web.backoffice import work_queue
-from multitask.web.backoffice.approvals.actions import Approve, TurnDown
-from multitask.web.backoffice.approvals.decisions import WAITING, answer_of, decided_amount
-from multitask.web.backoffice.base import rendering
+from multitask.web.backoffice.approvals.actions import decision_buttons
+from multitask.web.backoffice.approvals.decisions import WAITING, answer_of, decided_amount, kind_label
+from multitask.web.backoffice.base import links, rendering, waterfall_words
 from multitask.web.backoffice.base.actions import Action, Button
 from multitask.web.backoffice.base.roles import actor_of
 from multitask.web.backoffice.books import audit_trail, ledger_pages
+from multitask.web.backoffice.chargebacks.warning_actions import CloseWarning, RefundWarning
 from multitask.web.backoffice.escrow.actions import RefundClient, Release, ReturnPayment, SettleDispute
-from multitask.web.backoffice.escrow.refund_actions import AcceptRefund, RefuseRefund, RetryRefund
-from multitask.web.backoffice.operations.actions import RetryTransfer
+from multitask.web.backoffice.escrow.late_refund_actions import GiveUpRefund, RefundReleased
+from multitask.web.backoffice.escrow.refund_actions import AcceptRefund, RefundByBank, RefuseRefund, RetryRefund
+from multitask.web.backoffice.escrow.refund_decisions import RefundWasNotMade, RefundWasPaid
+from multitask.web.backoffice.escrow.reversal_actions import GiveUpReversal, RefundReversed, TransferAgain
+from multitask.web.backoffice.operations.actions import RetryReversal, RetryTransfer
+from multitask.web.pages.base import status_labels
 from multitask.web.pages.escrow import timeline
 from multitask.webhooks.models import IncomingEvent
 
@@ -91,7 +110,7 @@ def _history(escrow: Escrow, actor: Actor) -> dict[str, Any]:
     is_waiting = any(part.data["answer"] == WAITING for part in decisions)
     offers = Offers(actor, is_blocked=is_own or is_waiting)
     return {
-        "parts": timeline.bar(allocation.parts(escrow), escrow.total_minor),
+        "parts": timeline.bar(where.of_escrow(actor, escrow, now), escrow.total_minor),
         "trail": audit_trail.lines(trail),
         "is_own": is_own,
         "buttons": _of_escrow(escrow, offers),
@@ -99,18 +118,36 @@ def _history(escrow: Escrow, actor: Actor) -> dict[str, Any]:
         "refunds": _refunds(escrow, offers, now) if _has_refunds(happened) else [],
         "disputes": [_dispute(row, escrow, offers) for row in _disputes(escrow)],
         "chargebacks": _chargebacks(escrow) if "chargeback_opened" in happened else [],
+        "reversals": _reversals(escrow, offers) if happened & {"transfer_reversed", "reversal_failed"} else [],
+        "losses": _losses(escrow) if happened & {"loss_booked", "late_refund_started", "refunded_outside"} else [],
+        "warnings": _warnings(escrow, offers) if "fraud_warning_opened" in happened else [],
         "approvals": decisions,
         "transfer_refused": _transfer_refused(trail, offers),
     }
 
 
 def _has_refunds(happened: set[str]) -> bool:
-    return bool(happened & {"refund_requested", "refund_started", "payment_sent_back", "dispute_settled"})
+    return bool(
+        happened
+        & {
+            "refund_requested",
+            "refund_started",
+            "payment_sent_back",
+            "dispute_settled",
+            "late_refund_started",
+            "refunded_outside",
+            "reversal_refund_client",
+        }
+    )
 
 
 def _of_escrow(escrow: Escrow, offers: Offers) -> list[Button]:
     """Return the buttons of what the rules allow this person to do with the escrow now."""
-    actions: dict[str, type[Action]] = {"release": Release, "refund": RefundClient}
+    actions: dict[str, type[Action]] = {
+        "release": Release,
+        "refund": RefundClient,
+        "refund_released": RefundReleased,
+    }
     allowed = [name for name in permitted_actions.allowed(offers.actor, escrow) if name in actions]
     return [button for name in allowed for button in offers.button(actions[name], escrow.pk)]
 
@@ -137,18 +174,29 @@ def _amounts(payment: Payment) -> dict[str, Any]:
 
 def _refunds(escrow: Escrow, offers: Offers, now: datetime) -> list[Part]:
     found = list(escrow.refunds.select_related("requested_by").order_by("pk"))
-    retried = {refund.request_key for refund in found}
+    followed = {refund.request_key: refund for refund in found}
     retriable = _retriable(escrow, found, now)
+    undecided = _in_queue(work_queue.undecided_refunds, escrow, now)
     return [
         _requested(refund, escrow, offers)
         if refund.state == RefundState.REQUESTED.value
         else Part(
             refund,
-            offers.button(RetryRefund, refund.pk, when=refund.pk in retriable),
-            _after_failure(refund, escrow, was_retried=f"resend:{refund.pk}" in retried),
+            [
+                *offers.button(RefundWasPaid, refund.pk, when=refund.pk in undecided),
+                *offers.button(RefundWasNotMade, refund.pk, when=refund.pk in undecided),
+                *offers.button(RetryRefund, refund.pk, when=refund.pk in retriable),
+                *offers.button(RefundByBank, refund.pk, when=_waits(refund)),
+                *offers.button(GiveUpRefund, refund.pk, when=refund.source == "released" and refund.holds_money),
+            ],
+            _after_failure(refund, escrow, followed.get(f"resend:{refund.pk}")),
         )
         for refund in found
     ]
+
+
+def _waits(refund: Refund) -> bool:
+    return refund.state == RefundState.FAILED.value and refunds_by_bank.may_be_recorded(refund)
 
 
 def _retriable(escrow: Escrow, refunds: Iterable[Refund], now: datetime) -> set[int]:
@@ -172,12 +220,12 @@ def _requested(refund: Refund, escrow: Escrow, offers: Offers) -> Part:
     )
 
 
-def _after_failure(refund: Refund, escrow: Escrow, *, was_retried: bool) -> str:
+def _after_failure(refund: Refund, escrow: Escrow, again: Refund | None) -> str:
     """Return what became of a failed refund."""
     if refund.state != RefundState.FAILED.value or refund.source != "escrow":
         return ""
-    if was_retried:
-        return _("It was tried again.")
+    if again is not None:
+        return _("It was paid by bank transfer.") if again.is_by_bank else _("It was tried again.")
     is_gone = escrow.state == EscrowState.RELEASED.value and not refund.holds_money
     return _("Its money went back to escrow and was released.") if is_gone else ""
 
@@ -195,7 +243,65 @@ def _dispute(dispute: Dispute, escrow: Escrow, offers: Offers) -> Part:
 
 def _chargebacks(escrow: Escrow) -> list[Part]:
     found: list[Chargeback] = list(escrow.chargebacks.order_by("pk"))
-    return [Part({"row": each, "amount": Money(each.amount_minor, each.currency)}) for each in found]
+    return [
+        Part(
+            {
+                "row": each,
+                "amount": each.amount,
+                "address": links.of(each),
+                "reason": status_labels.bank_reason(each.reason),
+            }
+        )
+        for each in found
+    ]
+
+
+def _warnings(escrow: Escrow, offers: Offers) -> list[Part]:
+    found: list[FraudWarning] = list(escrow.fraud_warnings.select_related("closed_by").order_by("pk"))
+    return [
+        Part(
+            {"row": each, "reason": status_labels.bank_reason(each.reason)},
+            [
+                *offers.button(RefundWarning, each.pk, when=each.closed_at is None),
+                *offers.button(CloseWarning, each.pk, when=each.closed_at is None),
+            ],
+        )
+        for each in found
+    ]
+
+
+def _reversals(escrow: Escrow, offers: Offers) -> list[Part]:
+    """Return the reversals of the escrow's transfers, with what may be decided about each."""
+    return [
+        Part(
+            reversal,
+            [
+                *offers.button(TransferAgain, reversal.pk, when=not reversal.is_decided),
+                *offers.button(RefundReversed, reversal.pk, when=not reversal.is_decided),
+                *offers.button(RetryReversal, reversal.pk, when=reversals.can_be_retried(reversal)),
+                *offers.button(GiveUpReversal, reversal.pk, when=lost_reversals.can_be_given_up(reversal)),
+            ],
+        )
+        for reversal in escrow.reversals.select_related("transfer", "loss").order_by("pk")
+    ]
+
+
+def _losses(escrow: Escrow) -> list[Part]:
+    """Return the losses of the escrow, with who bore them."""
+    found = escrow.losses.select_related("booked_by").order_by("pk")
+    words = waterfall_words.sentences
+    return [Part(loss, note=" ".join(words(escrow, shares_of(loss), currency=loss.currency))) for loss in found]
+
+
+def shares_of(loss: Loss) -> Shares:
+    """Return who bore a loss."""
+    return Shares(
+        escrow=loss.escrow_minor,
+        payee=loss.payee_minor,
+        fee=loss.fee_minor,
+        receivable=loss.receivable_minor,
+        platform=loss.platform_minor,
+    )
 
 
 def _approvals(escrow: Escrow) -> list[Approval]:
@@ -205,15 +311,21 @@ def _approvals(escrow: Escrow) -> list[Approval]:
 def _approval(approval: Approval, escrow: Escrow, actor: Actor, *, is_own: bool) -> Part:
     """Return an approval with its buttons: not for the person who asked, nor for a side of the escrow."""
     approval.escrow = escrow
-    data = {"row": approval, "amount": decided_amount(approval), "answer": answer_of(approval)}
+    data = {
+        "row": approval,
+        "kind": kind_label(approval),
+        "amount": decided_amount(approval),
+        "answer": answer_of(approval),
+    }
     if approval.decided_at is not None or is_own:
         return Part(data)
     if actor.is_user(approval.requested_by_id):
         return Part(data, note=_("You asked for this yourself, so a colleague has to approve it."))
-    if not actor.may(Power.REFUND):
+    buttons = decision_buttons(approval, actor)
+    if not buttons:
         return Part(data, note=_("A second person of the finance staff has to approve it."))
     note = _("%(name)s asked for this; you can be the second person.") % {"name": approval.requested_by.username}
-    return Part(data, [Approve.button(approval.pk), TurnDown.button(approval.pk)], note)
+    return Part(data, buttons, note)
 
 
 def _transfer_refused(trail: list[AuditEvent], offers: Offers) -> Part | None:
@@ -248,6 +360,8 @@ def _webhooks(
     """Return the provider's events about the escrow's objects, newest first."""
     ids = itertools.chain(
         ((payment.provider_payment_id, payment.provider_collection_id) for payment in payments),
+        # Paymob's callbacks name the try to pay together with the payment.
+        ((f"{payment.provider_payment_id}/{payment.provider_collection_id}",) for payment in payments),
         ((refund.provider_refund_id,) for refund in refunds),
         ((call.provider_reference,) for call in calls),
         ((each.provider_dispute_id,) for each in escrow.chargebacks.all()),

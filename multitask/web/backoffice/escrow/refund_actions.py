@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.payments.authorization import access
-from multitask.payments.escrow import refunds
+from multitask.payments.escrow import refunds, refunds_by_bank
 from multitask.payments.models import Refund
 from multitask.users.actor import Actor, Power
-from multitask.web.backoffice.base import links
+from multitask.web.backoffice.base import links, refund_words
 from multitask.web.backoffice.base.actions import (
     Action,
     Submission,
@@ -75,7 +75,8 @@ class AcceptRefund(AnswerRefund):
         """Return where the money goes."""
         values = {"name": subject.escrow.client.username, "amount": money(subject.amount)}
         return [
-            _("%(amount)s leaves escrow and goes back to the card of %(name)s.") % values,
+            _("%(amount)s leaves escrow and goes back to %(name)s.") % values,
+            refund_words.sentence(subject.escrow),
             _("The freelancer has not answered: you decide instead of them."),
             *approval_warning(subject.escrow, subject.amount),
         ]
@@ -133,3 +134,41 @@ class RetryRefund(RefundAction):
     def success_message(self, subject: Refund, outcome: object) -> str:
         """Return the confirmation."""
         return outcome_message(outcome, _("The refund is tried again."))
+
+
+class RefundByBank(RefundAction):
+    """Record that a failed refund was paid by bank transfer."""
+
+    name = "refund-by-bank"
+    title = gettext_lazy("Record that the refund was paid by bank transfer")
+    button_label = gettext_lazy("Paid by bank transfer")
+    is_irreversible = True
+
+    def summary(self, subject: Refund) -> Summary:
+        """Return the refund and why it failed."""
+        facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
+        return [*facts, (_("Why it failed"), subject.failure_reason or "–"), *escrow_summary(subject.escrow)]
+
+    def consequences(self, subject: Refund) -> list[str]:
+        """Return what is recorded."""
+        values = {"name": subject.escrow.client.username, "amount": money(subject.amount)}
+        return [
+            _("Pay %(amount)s to %(name)s from the platform's own bank account first, and name the transfer below.")
+            % values,
+            _("The money that waits at the payment provider becomes the platform's own."),
+            _("It always needs a second person: nothing moves until a colleague approves it."),
+        ]
+
+    def execute(self, subject: Refund, submission: Submission) -> object:
+        """Ask for approval."""
+        return refunds_by_bank.record(
+            actor=submission.actor,
+            refund_id=subject.pk,
+            note=submission.note,
+            now=submission.now,
+            request_key=submission.request_key,
+        )
+
+    def success_message(self, subject: Refund, outcome: object) -> str:
+        """Return the confirmation."""
+        return outcome_message(outcome, _("The refund is recorded as paid."))

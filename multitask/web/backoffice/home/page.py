@@ -12,10 +12,11 @@ from django.views.decorators.http import require_safe
 from multitask.money import Money
 from multitask.payments.reads.trends import Point
 from multitask.web import charts
-from multitask.web.backoffice import work_queue
+from multitask.web.backoffice import work_items, work_queue
 from multitask.web.backoffice.base import labels, links, rendering, roles
 from multitask.web.backoffice.home import statistics
 from multitask.web.backoffice.operations.actions import RetryOverdueCalls
+from multitask.web.backoffice.reconciliation import accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "currency": currency,
         "currencies": known,
         "queue": _queue(now),
+        "standing": accounts.standing(),
         "buttons": [RetryOverdueCalls.button()] if roles.may(request, RetryOverdueCalls.power) else [],
         **_money(currency, held_here.amount if held_here else Money.zero(currency), now),
         **_operations(now),
@@ -56,16 +58,16 @@ def _currencies(held: list[statistics.Held]) -> list[str]:
 
 
 def _queue(now: datetime) -> list[QueueLine]:
-    counts = work_queue.counts(now)
+    counts = work_items.counts(now)
     return [
         QueueLine(
             item.title,
-            min(counts[item.name], work_queue.COUNT_LIMIT - 1),
-            counts[item.name] >= work_queue.COUNT_LIMIT,
+            min(counts[item.name], work_items.COUNT_LIMIT - 1),
+            counts[item.name] >= work_items.COUNT_LIMIT,
             item.is_problem,
             links.listing(item.model, item.query),
         )
-        for item in work_queue.ITEMS
+        for item in work_items.ITEMS
         if counts.get(item.name)
     ]
 

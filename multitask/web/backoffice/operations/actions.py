@@ -7,9 +7,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.payments import staff_commands
+from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound, WrongState
-from multitask.payments.models import Escrow, Operation
-from multitask.payments.payouts import transfers
+from multitask.payments.losses import adjustments
+from multitask.payments.models import Adjustment, Escrow, Operation, Reversal
+from multitask.payments.payouts import reversals, transfers
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.base import labels, links
 from multitask.web.backoffice.base.actions import (
@@ -19,10 +21,12 @@ from multitask.web.backoffice.base.actions import (
     Submission,
     Summary,
     approval_warning,
+    escrow_summary,
     outcome_message,
     require_id,
 )
-from multitask.webhooks import incoming
+from multitask.web.pages.templatetags.money import moment, money
+from multitask.webhooks import dismissal, incoming
 from multitask.webhooks.models import IncomingEvent
 
 
@@ -141,13 +145,96 @@ class RetryTransfer(EscrowAction):
         return outcome_message(outcome, _("The transfer is tried again."))
 
 
-class ReplayWebhook(Action):
-    """Process a webhook once more."""
+class RetryReversal(Action):
+    """Try a refused reversal again."""
 
-    name = "replay"
+    name = "retry-reversal"
+    power = Power.REFUND
+    title = gettext_lazy("Try to take the share back again")
+    button_label = gettext_lazy("Try again")
+
+    def subject(self, actor: Actor, subject_id: int | None) -> Reversal:
+        """Return the reversal, with its escrow."""
+        found = Reversal.objects.filter(pk=require_id(subject_id)).first()
+        if found is None:
+            raise NotFound
+        found.escrow = access.escrow(actor, found.escrow_id)
+        return found
+
+    def summary(self, subject: Reversal) -> Summary:
+        """Return what is to be taken back."""
+        return [(_("To be taken back"), money(subject.amount)), *escrow_summary(subject.escrow)]
+
+    def consequences(self, subject: Reversal) -> list[str]:
+        """Return what is asked for."""
+        values = {"name": subject.escrow.freelancer.username, "amount": money(subject.amount)}
+        sentence = _("The provider is asked once more to take %(amount)s back from the payout account of %(name)s.")
+        return [sentence % values]
+
+    def execute(self, subject: Reversal, submission: Submission) -> object:
+        """Begin a new call."""
+        return reversals.retry(actor=submission.actor, reversal_id=subject.pk, now=submission.now, note=submission.note)
+
+    def success_message(self, subject: Reversal, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The reversal is tried again.")
+
+    def result_address(self, subject: Reversal) -> str:
+        """Return the escrow's page, at the reversal."""
+        return links.escrow(subject.escrow_id, f"reversal-{subject.pk}")
+
+
+class RetryAdjustment(Action):
+    """Try the refused transfer of an adjustment again."""
+
+    name = "retry-adjustment"
     power = Power.ADJUST
-    title = gettext_lazy("Replay the webhook")
-    button_label = gettext_lazy("Replay")
+    title = gettext_lazy("Try the transfer of the adjustment again")
+    button_label = gettext_lazy("Try again")
+
+    def subject(self, actor: Actor, subject_id: int | None) -> Adjustment:
+        """Return the adjustment, with the person whose balance it corrects."""
+        found = Adjustment.objects.select_related("user").filter(pk=require_id(subject_id)).first()
+        if found is None:
+            raise NotFound
+        return found
+
+    def form(self, subject: Adjustment, *args: Any) -> forms.Form:
+        """Return the form for the reason."""
+        return ReasonForm(*args)
+
+    def summary(self, subject: Adjustment) -> Summary:
+        """Return whose balance was adjusted, by how much and when."""
+        return [
+            (_("User"), subject.user.username),
+            (_("Adjustment"), money(subject.amount)),
+            (_("Created"), moment(subject.created_at)),
+        ]
+
+    def consequences(self, subject: Adjustment) -> list[str]:
+        """Return what is sent."""
+        sentence = _("The provider is asked once more to send the adjustment to the payout account of %(name)s.")
+        return [sentence % {"name": subject.user.username}]
+
+    def execute(self, subject: Adjustment, submission: Submission) -> object:
+        """Begin a new transfer."""
+        return adjustments.retry_transfer(
+            actor=submission.actor, adjustment_id=subject.pk, now=submission.now, note=submission.note
+        )
+
+    def success_message(self, subject: Adjustment, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The transfer is tried again.")
+
+    def result_address(self, subject: Adjustment) -> str:
+        """Return the person's page."""
+        return links.of(subject.user)
+
+
+class WebhookAction(Action):
+    """An action on a webhook."""
+
+    power = Power.ADJUST
 
     def subject(self, actor: Actor, subject_id: int | None) -> IncomingEvent:
         """Return the webhook."""
@@ -169,6 +256,18 @@ class ReplayWebhook(Action):
             (_("Last error"), subject.last_error or "–"),
         ]
 
+    def result_address(self, subject: IncomingEvent) -> str:
+        """Return the webhook's page."""
+        return links.of(subject)
+
+
+class ReplayWebhook(WebhookAction):
+    """Process a webhook once more."""
+
+    name = "replay"
+    title = gettext_lazy("Replay the webhook")
+    button_label = gettext_lazy("Replay")
+
     def consequences(self, subject: IncomingEvent) -> list[str]:
         """Return why it is safe."""
         return [
@@ -184,6 +283,26 @@ class ReplayWebhook(Action):
         """Return the confirmation."""
         return _("A worker processes it now. Look again in a moment.")
 
-    def result_address(self, subject: IncomingEvent) -> str:
-        """Return the webhook's page."""
-        return links.of(subject)
+
+class DismissWebhook(WebhookAction):
+    """Dismiss a webhook that can never be processed."""
+
+    name = "dismiss-webhook"
+    title = gettext_lazy("Dismiss the webhook")
+    button_label = gettext_lazy("Dismiss")
+    is_irreversible = True
+
+    def consequences(self, subject: IncomingEvent) -> list[str]:
+        """Return what it means."""
+        return [
+            _("It is kept with your reason, is never processed, and leaves the work queue."),
+            _("The object that it is about is still read by the polls and with the provider's statement."),
+        ]
+
+    def execute(self, subject: IncomingEvent, submission: Submission) -> object:
+        """Dismiss it."""
+        return dismissal.dismiss(actor=submission.actor, event_id=subject.pk, now=submission.now, note=submission.note)
+
+    def success_message(self, subject: IncomingEvent, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The webhook was dismissed.")

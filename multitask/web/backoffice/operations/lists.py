@@ -19,6 +19,7 @@ from multitask.web.backoffice.base.filters import column, needs_attention
 from multitask.web.backoffice.base.lists import ReadOnlyList
 from multitask.web.backoffice.operations import pages
 from multitask.web.backoffice.operations.actions import RetryOverdueCalls
+from multitask.web.backoffice.templatetags import backoffice
 from multitask.web.pages.templatetags.money import moment
 from multitask.webhooks.models import IncomingEvent
 
@@ -63,7 +64,7 @@ class OperationList(ReadOnlyList):
         """The last error, or why the call waits."""
         if row.hold:
             return labels.of("hold", row.hold)
-        return row.last_error_code or "–"
+        return backoffice.call_error(row.last_error_code) or row.last_error_code or "–"
 
     @admin.display(description=_("Escrow"))
     def of_escrow(self, row: Operation) -> SafeString:

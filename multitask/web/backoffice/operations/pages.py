@@ -11,14 +11,24 @@ from django.utils.translation import gettext as _
 
 from multitask import providers
 from multitask.payments.authorization import access, approvals
-from multitask.payments.models import Operation
+from multitask.payments.losses.adjustments import TRANSFER_ADJUSTMENT
+from multitask.payments.models import Escrow, Operation, Reversal
+from multitask.payments.payouts import reversals
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import OPEN_OPERATIONS, OperationState
 from multitask.users.actor import Role
 from multitask.web.backoffice import work_queue
 from multitask.web.backoffice.base import labels, rendering, roles
-from multitask.web.backoffice.base.actions import Button
-from multitask.web.backoffice.operations.actions import ReplayWebhook, RetryCall, RetryTransfer
+from multitask.web.backoffice.base.actions import Action, Button
+from multitask.web.backoffice.operations.actions import (
+    DismissWebhook,
+    ReplayWebhook,
+    RetryAdjustment,
+    RetryCall,
+    RetryReversal,
+    RetryTransfer,
+)
+from multitask.webhooks.dismissal import DISMISSIBLE
 from multitask.webhooks.models import EventState, IncomingEvent
 
 _REDACTED: Final = r'("(?:{names})"\s*:\s*")(?:[^"\\]|\\.)*(")'
@@ -38,23 +48,38 @@ def show_operation(request: HttpRequest, operation: Operation) -> HttpResponse:
 
 
 def _buttons(request: HttpRequest, operation: Operation, now: datetime) -> list[Button]:
-    """Return the actions that would be accepted now: one try again, of the call or of the refused transfer."""
+    """Return the actions that would be accepted now: one try again, of the call or of the refused move of money."""
     if OperationState(operation.state) in OPEN_OPERATIONS:
         return [RetryCall.button(operation.pk)] if roles.may(request, RetryCall.power) else []
-    is_refused = operation.kind == CREATE_TRANSFER and operation.state == OperationState.FAILED.value
-    if not is_refused or operation.escrow is None or not roles.may(request, RetryTransfer.power):
+    if not work_queue.refused_transfers(now).filter(pk=operation.pk).exists():
         return []
-    is_own = access.party(roles.actor_of(request), operation.escrow) in {Role.CLIENT, Role.FREELANCER}
-    was_retried = not work_queue.refused_transfers(now).filter(pk=operation.pk).exists()
-    if is_own or was_retried or approvals.is_any_open(operation.escrow):
+    if operation.kind == TRANSFER_ADJUSTMENT:
+        is_own = roles.actor_of(request).is_user(operation.user_id)
+        is_offered = not is_own and roles.may(request, RetryAdjustment.power)
+        return [RetryAdjustment.button(operation.subject_id)] if is_offered else []
+    return _again(request, operation, operation.escrow)
+
+
+def _again(request: HttpRequest, operation: Operation, escrow: Escrow | None) -> list[Button]:
+    """Return the button that tries a refused transfer or reversal of an escrow again."""
+    action: type[Action] = RetryTransfer if operation.kind == CREATE_TRANSFER else RetryReversal
+    if escrow is None or not roles.may(request, action.power):
         return []
-    return [RetryTransfer.button(operation.escrow_id)]
+    is_own = access.party(roles.actor_of(request), escrow) in {Role.CLIENT, Role.FREELANCER}
+    if is_own or approvals.is_any_open(escrow):
+        return []
+    if action is RetryTransfer:
+        return [RetryTransfer.button(escrow.pk)]
+    reversal = Reversal.objects.select_related("transfer", "loss").get(pk=operation.subject_id)
+    return [RetryReversal.button(reversal.pk)] if reversals.can_be_retried(reversal) else []
 
 
 def show_webhook(request: HttpRequest, event: IncomingEvent) -> HttpResponse:
     """Show a webhook: its payload, its processing, and the actions on it."""
-    can_replay = event.state != EventState.QUARANTINED and roles.may(request, ReplayWebhook.power)
-    buttons = [ReplayWebhook.button(event.pk)] if can_replay else []
+    is_kept = event.state in {EventState.QUARANTINED, EventState.DISMISSED}
+    buttons = [] if is_kept or not roles.may(request, ReplayWebhook.power) else [ReplayWebhook.button(event.pk)]
+    if event.state in DISMISSIBLE and roles.may(request, DismissWebhook.power):
+        buttons.append(DismissWebhook.button(event.pk))
     context = {"event": event, "payload": _readable(event.payload), "buttons": buttons}
     return rendering.page(request, "operations/webhook.html", _("Webhook"), context)
 

@@ -1,4 +1,4 @@
-"""Rows by any id: ours, the provider's, a user name, a key, an account code. Each query uses an index."""
+"""Rows by any id or by words: ours, the provider's, a key, an account code, a name, a title; all by indexes."""
 
 import re
 import uuid
@@ -9,11 +9,15 @@ from typing import Any, Final
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from multitask import providers
+from multitask.database import search
 from multitask.ledger.models import Account, Transaction
+from multitask.marketplace.models import Task
 from multitask.payments.models import (
+    Agreement,
     Chargeback,
     ConnectedAccount,
     Customer,
@@ -28,6 +32,7 @@ from multitask.payments.models import (
 )
 from multitask.payments.operations import references
 from multitask.payments.provider import IdKind
+from multitask.text import folding
 from multitask.users import names
 from multitask.users.models import User
 from multitask.web.backoffice.base import labels, links
@@ -47,7 +52,7 @@ class Hit:
 
 
 def find(wanted: str) -> list[Hit]:
-    """Return everything that has this id; nothing for text that cannot be an id."""
+    """Return everything that has this id, or else the newest people, escrows and tasks with these words."""
     if not wanted or "\x00" in wanted:
         return []
     if re.fullmatch(r"#?[0-9]{1,19}", wanted, re.ASCII):
@@ -55,7 +60,7 @@ def find(wanted: str) -> list[Hit]:
     known = _as_uuid(wanted)
     if known is not None:
         return _by_uuid(known)
-    return list(dict.fromkeys(_by_text(wanted)))
+    return list(dict.fromkeys(_by_text(wanted))) or _by_words(wanted)
 
 
 def _as_uuid(wanted: str) -> uuid.UUID | None:
@@ -108,6 +113,20 @@ def _by_text(wanted: str) -> Iterable[Hit]:
     if ":" in wanted:
         yield from _by_key(wanted)
     yield from _hits(_people(wanted))
+
+
+def _by_words(wanted: str) -> list[Hit]:
+    """Return the newest rows whose names or titles have words that begin with all of these."""
+    query = folding.query(wanted)
+    people = User.objects.filter(pk__in=search.newest(User.objects.all(), query, most=_MOST))
+    agreed = search.newest(Agreement.objects.all(), query, most=_MOST)
+    escrows = Escrow.objects.filter(agreement__in=agreed).select_related("agreement").order_by("-pk")
+    posted = Task.objects.filter(pk__in=search.newest(Task.objects.all(), query, most=_MOST))
+    return [
+        *_hits(people.order_by("-pk")),
+        *(Hit(_("Escrow %(id)s") % {"id": each.pk}, each.agreement.title, links.of(each)) for each in escrows[:_MOST]),
+        *_hits(posted.order_by("-pk")),
+    ]
 
 
 def _people(wanted: str) -> QuerySet[User]:
@@ -171,6 +190,7 @@ _SHOWN: Final[dict[type, Callable[[Any], tuple[Any, Any, str]]]] = {
     Operation: lambda row: (labels.of("operation_kind", row.kind), row.key, links.of(row)),
     IncomingEvent: lambda row: (_("Webhook %(id)s") % {"id": row.pk}, str(row), links.of(row)),
     User: lambda row: (row.username, row.email, links.of(row)),
+    Task: lambda row: (row.title, _("Task"), reverse("pages:task", args=[row.pk])),
     ConnectedAccount: lambda row: (str(row), _("Payout account"), links.of(row)),
     Customer: lambda row: (str(row), _("Customer"), links.page("users.user", row.user_id)),
     SavedMethod: lambda row: (str(row), _("Saved card"), links.page("users.user", row.customer.user_id)),

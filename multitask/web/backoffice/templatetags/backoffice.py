@@ -18,6 +18,12 @@ def label(family: str, value: str) -> str:
     return labels.of(family, value)
 
 
+@register.filter
+def call_error(code: str) -> str:
+    """Return the label of an error of a call, nothing for one that the provider words."""
+    return labels.of("call_error", code) if labels.is_known("call_error", code) else ""
+
+
 @register.simple_tag
 def tone(family: str, value: str) -> str:
     """Return the colour class of a state."""

@@ -22,6 +22,8 @@ OUT_OF_DATE: Final = frozenset(
 )
 
 BY_CODE: Final = {
+    "account_ended": gettext_lazy("Your payout account has ended for good. Open a new one."),
+    "account_in_use": gettext_lazy("Money was paid to your payout account already, so it cannot be replaced."),
     "account_exists": gettext_lazy("You have a payout account already."),
     "already_applied": gettext_lazy("You have applied for this task already."),
     "amount_invalid": gettext_lazy("Write the amount as a number, like 85.00."),
@@ -31,15 +33,31 @@ BY_CODE: Final = {
     "amount_too_small": gettext_lazy("The amount has to be more than zero."),
     "application_not_accepted": gettext_lazy("Accept the application before you pay."),
     "application_not_pending": gettext_lazy("This application was decided already."),
+    "country_unsupported": gettext_lazy("Payouts to this country are not possible here."),
     "currency_mismatch": gettext_lazy("The currency is not the escrow's."),
     "currency_unknown": gettext_lazy("This currency is not known."),
     "currency_unsupported": gettext_lazy("Payments in this currency are not possible here."),
     "dispute_open": gettext_lazy("A dispute is open; the money stays where it is until it is settled."),
     "email_already_confirmed": gettext_lazy("Your email address is confirmed already."),
+    "email_unconfirmed": gettext_lazy(
+        "Confirm your email address first: we write to you whenever your payout details change."
+    ),
     "escrow_frozen": gettext_lazy("The cardholder's bank has contested this payment; the money stays where it is."),
+    "evidence_closed": gettext_lazy(
+        "The evidence can no longer be changed: it was submitted, or the chargeback is over."
+    ),
+    "file_refused": gettext_lazy("The file has to be a PDF, a JPEG or a PNG of at most 5 MB."),
     "forbidden": gettext_lazy("You may not do this."),
     "four_eyes": gettext_lazy("A second person has to approve this."),
     "freelancer_unavailable": gettext_lazy("This freelancer is not available any more."),
+    "funds_in_former_account": gettext_lazy(
+        "Some of your balance is still on its way from your former payout account. Withdraw less, or wait."
+    ),
+    "destination_missing": gettext_lazy("Add your payout details first: where your money goes."),
+    "identity_missing": gettext_lazy("Enter your legal name and your national ID number first."),
+    "identity_rejected": gettext_lazy("Your identity could not be confirmed. Correct what you entered first."),
+    "identity_unconfirmed": gettext_lazy("Our staff has not confirmed your identity yet."),
+    "identity_mismatch": gettext_lazy("The number on the document is not the one that was entered."),
     "insufficient_funds": gettext_lazy("Your available balance does not cover this amount."),
     "invalid_credentials": gettext_lazy("The name or the password is not right."),
     "no_bank_in_currency": gettext_lazy("Your payout account has no bank account in this currency."),
@@ -51,10 +69,12 @@ BY_CODE: Final = {
     "outcome_unknown": gettext_lazy("We do not know yet whether this took effect. Look at the page again in a moment."),
     "otp_invalid": gettext_lazy("This code is not right, or was used already. Wait for the next one."),
     "own_task": gettext_lazy("You cannot apply for your own task."),
+    "password_required": gettext_lazy("Enter your password to confirm this change."),
     "provider_refused": gettext_lazy("The payment provider refused this."),
     "provider_unavailable": gettext_lazy(
         "The payment provider did not answer in time. Nothing is lost: please try again."
     ),
+    "reference_used": gettext_lazy("This reference is recorded already."),
     "reauth_required": gettext_lazy("Confirm with a code first."),
     "refund_in_progress": gettext_lazy("A refund of this escrow has been asked for or is on its way."),
     "second_factor_off": gettext_lazy("Two-step sign-in is off."),
@@ -66,6 +86,7 @@ BY_CODE: Final = {
     "too_many_attempts": gettext_lazy("Too many attempts. Wait a while and try again."),
     "too_many_requests": gettext_lazy("You have asked for this too often. Wait a few minutes, then try again."),
     "username_taken": gettext_lazy("This user name is taken."),
+    "withdrawal_left": gettext_lazy("The money has left for your bank already, so the withdrawal cannot be cancelled."),
     "wrong_password": gettext_lazy("Your present password is not right."),
     "wrong_state": gettext_lazy("This cannot be done in the present state."),
 }

@@ -125,6 +125,9 @@ def busy(language: str, status: int) -> bytes:
 
 
 def _render(request: HttpRequest, error: ErrorPage, status: int) -> HttpResponse:
+    if not hasattr(request, "session"):
+        # A request to the API that skipped the middleware of pages.
+        return _render_bare(request, error, status)
     return render_page(request, "error.html", {"error": error}, status=status)
 
 

@@ -25,7 +25,7 @@ class AmountField(forms.CharField):
         if not written:
             return None
         try:
-            return Money.parse(written, self.currency)
+            return Money.read(written, self.currency)
         except MoneyError as error:
             raise ValidationError(error_messages.of(error), code=error.code) from error
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from multitask.money import Money
 from multitask.payments.books.journal import Leg, Posted
 from multitask.payments.models import HistoryRow, Withdrawal
-from multitask.payments.payouts import withdrawals
+from multitask.payments.payouts import withdrawal_outcomes
 from multitask.payments.reads.pending_reasons import Reason
 
 _PLUS, _MINUS = "+", "\u2212"
@@ -57,17 +57,30 @@ def history_row(found: HistoryRow) -> HistoryRowView:
 def _event(found: HistoryRow) -> str:
     title = found.escrow.agreement.title if found.escrow else ""
     if not title:
-        return {"withdrawal": _("Withdrawal to your bank"), "chargeback": _("Chargeback")}.get(
-            found.type, _("Adjustment")
+        withdrawal = _("Payout made at the payment provider") if is_outside(found) else _("Withdrawal")
+        return {"withdrawal": withdrawal, "chargeback": _("Chargeback")}.get(
+            found.type, _("Adjustment by our finance team")
         )
     words = {
         "escrow_deposit": _("Payment into escrow: %(title)s"),
         "escrow_release": _("Earned: %(title)s") if found.direction == "in" else _("Released: %(title)s"),
         "platform_fee": _("Platform fee: %(title)s"),
-        "refund": _("Refund: %(title)s"),
+        "refund": _("Refund made at the payment provider: %(title)s") if is_outside(found) else _("Refund: %(title)s"),
         "chargeback": _("Chargeback: %(title)s"),
     }
     return words.get(found.type, _("Adjustment: %(title)s")) % {"title": title}
+
+
+def is_outside(found: HistoryRow) -> bool:
+    """Return whether the row's refund or withdrawal was made at the provider without a command of ours."""
+    made = found.refund or found.withdrawal
+    return made is not None and made.is_outside
+
+
+def used_for_debt(found: HistoryRow) -> Money:
+    """Return the part of a release to the reader that paid what they owed; zero for every other row."""
+    is_earned = found.type == "escrow_release" and found.direction == "in" and found.escrow is not None
+    return Money(found.escrow.netted_minor if is_earned and found.escrow else 0, found.currency)
 
 
 def _other_party(found: HistoryRow) -> str:
@@ -84,7 +97,7 @@ def _failure(found: HistoryRow) -> str:
     return _(found.failure_reason) if found.failure_reason else ""
 
 
-# The provider's most frequent decline messages; others are shown untranslated.
+# The most frequent decline messages of Stripe; the adapter of Paymob marks its own. Others are shown untranslated.
 _DECLINES: Final = (
     gettext_noop("Your card was declined."),
     gettext_noop("Your card has insufficient funds."),
@@ -97,7 +110,7 @@ _DECLINES: Final = (
 
 def decline(sentence: str) -> str:
     """Return why a card was declined, translated if the provider's message is known."""
-    return _(sentence) if sentence in _DECLINES else sentence
+    return _(sentence) if sentence else ""
 
 
 def failed_withdrawal(withdrawal: Withdrawal) -> str:
@@ -107,16 +120,21 @@ def failed_withdrawal(withdrawal: Withdrawal) -> str:
 
 def needs_bank_details(withdrawal: Withdrawal) -> bool:
     """Return whether the owner has to change the payout account's bank details before trying again."""
-    return withdrawals.needs_new_details(withdrawal)
+    return withdrawal_outcomes.needs_new_details(withdrawal)
 
 
 _PENDING_REASONS: Final = {
     Reason.NO_ACCOUNT: gettext_lazy("Waits for your payout account: set it up and the money moves on."),
+    Reason.ENDED: gettext_lazy("Waits for a new payout account: yours has ended for good."),
+    Reason.MOVING: gettext_lazy("Is being brought from your former payout account to the new one."),
+    Reason.OUT_OF_REACH: gettext_lazy("Lies in a payout account of yours that is closed; our staff looks at it."),
     Reason.INCOMPLETE: gettext_lazy("Waits for your payout account: something is still missing."),
     Reason.CHECKED: gettext_lazy("Waits until the payment provider has checked your payout account."),
     Reason.NO_BANK: gettext_lazy("Waits for a bank account in this currency: add one to your payout account."),
     Reason.CONTESTED: gettext_lazy("Held: the cardholder's bank contests the payment."),
     Reason.REFUSED: gettext_lazy("The transfer to your payout account was refused; our staff looks at it."),
+    Reason.REVERSED: gettext_lazy("Held: the transfer was reversed at the payment provider; our staff decides."),
+    Reason.TRANSFER_AGAIN: gettext_lazy("It is transferred to your payout account again."),
     Reason.SETTLING: gettext_lazy("Settling at the payment provider."),
     Reason.UNDATED: gettext_lazy("Settling; the payment provider has not named the day yet."),
     Reason.ARRIVING: gettext_lazy("Settled: it becomes available within minutes."),
@@ -137,11 +155,24 @@ _POSTINGS: Final = {
     "withdrawal_paid": gettext_lazy("Paid to the bank"),
     "withdrawal_returned": gettext_lazy("Sent back by the bank"),
     "withdrawal_failed": gettext_lazy("Made available again after the withdrawal failed"),
+    "withdrawal_cancelled": gettext_lazy("Made available again after the withdrawal was cancelled"),
     "refund_requested": gettext_lazy("Set aside for the refund"),
     "refund_paid": gettext_lazy("The refund was sent"),
     "refund_returned": gettext_lazy("The refund was sent back by the bank"),
     "refund_failed": gettext_lazy("The refund failed and its money went back"),
     "refund_retried": gettext_lazy("The refund is tried again"),
+    "share_contested": gettext_lazy("A part of the share was held"),
+    "share_freed": gettext_lazy("The held part of the share was freed"),
+    "loss_booked": gettext_lazy("The loss was divided between those who bear it"),
+    "loss_covered": gettext_lazy("Covered what the bank took back"),
+    "loss_reversed": gettext_lazy("The loss was reversed"),
+    "receivable_written_off": gettext_lazy("What was owed was written off"),
+    "chargeback_withdrawn": gettext_lazy("The bank took the contested amount"),
+    "chargeback_reinstated": gettext_lazy("The bank gave the contested amount back"),
+    "adjustment": gettext_lazy("Adjustment by our finance team"),
+    "transfer_reversed": gettext_lazy("The transfer was taken back"),
+    "adjustment_transferred": gettext_lazy("The adjustment was transferred"),
+    "adjustment_available": gettext_lazy("The adjustment became available"),
 }
 
 
@@ -170,6 +201,8 @@ def _account(code: str, about: HistoryRow) -> str:
         "escrow": _("Escrow of this task"),
         "refund": _("Set aside for the refund"),
         "unapplied": _("Payments that are looked at"),
+        "contested": _("Held part of the share"),
+        "chargeback": _("Taken by the cardholder's bank"),
     }
     if room == "platform":
         return _("Platform fee") if number == "fees" else _("The platform")
@@ -185,7 +218,9 @@ def _wallet_place(place: str, *, is_own: bool, about: HistoryRow) -> str:
     words = {
         "pending": _("Your pending balance"),
         "available": _("Your available balance"),
-        "withdrawing": _("On its way to your bank"),
+        "withdrawing": _("On its way to you"),
+        "receivable": _("What you owe"),
+        "paid_ahead": _("Paid out before it was available here"),
     }
     return words.get(place, place)
 
@@ -193,10 +228,11 @@ def _wallet_place(place: str, *, is_own: bool, about: HistoryRow) -> str:
 _LINES: Final = {
     "escrow_funded": gettext_lazy("Paid into escrow"),
     "escrow_released": gettext_lazy("Released from escrow"),
-    "withdrawal_paid": gettext_lazy("Paid to your bank"),
-    "withdrawal_returned": gettext_lazy("Sent back by your bank"),
+    "withdrawal_paid": gettext_lazy("Paid out to you"),
+    "withdrawal_returned": gettext_lazy("Sent back to your wallet"),
     "refund_requested": gettext_lazy("Refund begun"),
     "refund_failed": gettext_lazy("Refund failed, back in escrow"),
+    "loss_booked": gettext_lazy("Went back to the client"),
 }
 
 
@@ -211,7 +247,7 @@ def statement_line(kind: str, *, is_wallet: bool) -> str:
 _PLACES: Final = {
     "pending": gettext_lazy("Pending"),
     "available": gettext_lazy("Available"),
-    "withdrawing": gettext_lazy("On its way to your bank"),
+    "withdrawing": gettext_lazy("On its way to you"),
     "escrow": gettext_lazy("In escrow"),
 }
 

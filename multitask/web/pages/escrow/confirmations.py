@@ -3,6 +3,9 @@
 from django.utils.translation import gettext as _
 
 from multitask.money import Money
+from multitask.payments.escrow import refund_ways
+from multitask.payments.escrow.refund_ways import RefundWay
+from multitask.payments.losses import late_refunds
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.terms import percentage
 from multitask.users.actor import Actor
@@ -53,6 +56,36 @@ def refund(actor: Actor, escrow: Escrow, amount: Money, *, fields: tuple[tuple[s
     return _refund(escrow, amount, title=title, button=button, version=f"{amount} {escrow.remaining}", fields=fields)
 
 
+def give_back(escrow: Escrow, amount: Money, *, fields: tuple[tuple[str, str], ...]) -> Confirmation:
+    """Return what giving released money back will do, and what it takes from where."""
+    shares = late_refunds.preview(escrow, amount)
+    taken = (
+        (shares.payee, _("From your pending or available money of this task")),
+        (shares.receivable, _("You owe it afterwards")),
+        (shares.fee, _("From the platform, which returns its fee in proportion")),
+        (shares.platform, _("From the platform")),
+    )
+    names = {"client": escrow.client.username, "amount": money(amount)}
+    consequences = [_where_to(escrow)]
+    if shares.receivable:
+        consequences.append(_("What you owe is taken from your later releases, before you get anything of them."))
+    parts = (shares.payee, shares.receivable, shares.fee, shares.platform)
+    return Confirmation(
+        title=_("Give money back"),
+        about=escrow.agreement.title,
+        lines=(
+            Line(_("Back to %(name)s") % {"name": escrow.client.username}, amount),
+            *(Line(label, Money(minor, escrow.currency)) for minor, label in taken if minor),
+        ),
+        consequences=tuple(consequences),
+        warning=_("This cannot be undone: a refund that has begun cannot be taken back."),
+        button=_("Give %(amount)s back") % names,
+        version=f"{amount} {'-'.join(str(part) for part in parts)}",
+        is_destructive=True,
+        fields=fields,
+    )
+
+
 def accept_refund(escrow: Escrow, asked: Refund, *, fields: tuple[tuple[str, str], ...]) -> Confirmation:
     """Return what agreeing to a refund request will do."""
     button = _("Agree and refund %(amount)s") % {"amount": money(asked.amount)}
@@ -78,7 +111,7 @@ def _refund(
             Line(_("Left in escrow"), left),
         ),
         consequences=(
-            _("The money goes back to the card that %(client)s paid with, in 5 to 10 days.") % names,
+            _where_to(escrow),
             stays,
         ),
         warning=_("This cannot be undone: a refund that has begun cannot be taken back."),
@@ -86,4 +119,17 @@ def _refund(
         version=version,
         is_destructive=True,
         fields=fields,
+    )
+
+
+def _where_to(escrow: Escrow) -> str:
+    """Return where a refund of an escrow arrives, and when."""
+    names = {"client": escrow.client.username}
+    way = refund_ways.of(escrow)
+    if way is RefundWay.CARD:
+        return _("The money goes back to the card that %(client)s paid with, in 5 to 10 days.") % names
+    if way is RefundWay.ORIGIN:
+        return _("The money goes back the way %(client)s paid, within 10 days at most.") % names
+    return (
+        _("The money is paid out to the payout details of %(client)s: it cannot go back the way it was paid.") % names
     )

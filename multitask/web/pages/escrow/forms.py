@@ -33,6 +33,10 @@ class RefundForm(ReasonForm):
         self.order_fields(["amount", "reason", "note"])
 
 
+class GiveBackForm(RefundForm):
+    """How much of what was released the freelancer gives back, and why; everything if no amount is given."""
+
+
 class AnswerForm(ReasonForm):
     """The freelancer's note on a refund request."""
 

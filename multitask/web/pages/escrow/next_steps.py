@@ -2,17 +2,30 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from multitask.marketplace.models import Task
 from multitask.marketplace.states import TaskStatus
 from multitask.payments.authorization import access
-from multitask.payments.models import Escrow, Payment, Refund
-from multitask.payments.payouts import onboarding
+from multitask.payments.escrow import refund_ways
+from multitask.payments.escrow.refund_ways import RefundWay
+from multitask.payments.models import ConnectedAccount, Escrow, Payment, Refund
+from multitask.payments.payouts import account_status, onboarding
+from multitask.payments.payouts.account_status import AccountStatus
 from multitask.payments.states import OPEN_REFUNDS, EscrowState, MilestoneState, PaymentState, RefundState
 from multitask.users.actor import Actor, Role
+from multitask.web.pages.escrow import contested
+from multitask.web.pages.templatetags.money import money
+
+_REFUND_ARRIVES: Final = {
+    RefundWay.CARD: gettext_lazy("The refund reaches the client's card in 5 to 10 days."),
+    RefundWay.ORIGIN: gettext_lazy("The refund goes back the way the client paid, within 10 days at most."),
+    RefundWay.DESTINATION: gettext_lazy("The refund is paid out to the client's payout details."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +45,49 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | N
     """Return the next step of an escrow for this reader; None when nothing is left to do."""
     role = access.party(actor, escrow)
     if escrow.frozen_at is not None:
-        return NextStep(_("The cardholder's bank decides; the money is held until then."))
+        return NextStep(*contested.next_step(escrow, role))
+    if escrow.state == EscrowState.CHARGED_BACK.value:
+        return NextStep(_about_loss(role))
     if escrow.state == EscrowState.DISPUTED.value:
         return NextStep(_("Our staff settles the dispute; the money stays in escrow until then."))
     if open_refund is not None:
-        return _about_refund(open_refund, role)
+        return _about_refund(escrow, open_refund, role)
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
-        return NextStep(_("The client pays; then the money is in escrow."))
+        return NextStep(_about_payment(escrow, role))
     if escrow.state == EscrowState.FUNDED.value:
         return _about_work(escrow, role)
-    if escrow.state == EscrowState.RELEASED.value and escrow.made_available_at is None:
+    if was_not_paid(escrow):
+        return NextStep(_about_expired(escrow, role))
+    is_settling = escrow.state == EscrowState.RELEASED.value and escrow.made_available_at is None
+    if is_settling and escrow.payee_share.amount_minor:
         return _about_settling(escrow, role)
     return None
+
+
+def _about_payment(escrow: Escrow, role: Role) -> str:
+    if not escrow.payments.filter(state=PaymentState.REVIEW.value).exists():
+        return _("The client pays; then the money is in escrow.")
+    if role is Role.CLIENT:
+        return _("Your payment does not fit, so it is not in escrow. Our staff looks at it and sends it back.")
+    return _("The client's payment does not fit, so nothing is in escrow yet. Our staff looks at it.")
+
+
+def was_not_paid(escrow: Escrow) -> bool:
+    """Return whether the escrow was closed because its payment did not come, while the task goes on."""
+    return escrow.state == EscrowState.CANCELLED.value and not escrow.milestone.is_closed
+
+
+def _about_expired(escrow: Escrow, role: Role) -> str:
+    if role is Role.CLIENT:
+        text = _("The payment did not come in time, so this escrow was closed. You can pay %(amount)s again.")
+        return text % {"amount": money(escrow.total)}
+    return _("The client did not pay in time, so the escrow was closed. Wait with the work until they have paid.")
+
+
+def _about_loss(role: Role) -> str:
+    if role is Role.FREELANCER:
+        return _("The cardholder's bank took the money back, so there is nothing to earn here. Do not work on it.")
+    return _("The cardholder's bank took the money back, so this task has ended.")
 
 
 def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: bool) -> NextStep | None:
@@ -57,6 +101,8 @@ def of_task(task: Task, actor: Actor, escrow: Escrow | None, *, is_chosen_from: 
         return _about_choosing(is_client=is_client, is_chosen_from=is_chosen_from)
     if not is_client and not is_freelancer:
         return None
+    if escrow is not None and was_not_paid(escrow):
+        return of(escrow, actor, None)
     if escrow is None or escrow.state == EscrowState.PENDING_PAYMENT.value:
         return _about_paying(task, is_client=is_client)
     states = [state.value for state in OPEN_REFUNDS]
@@ -88,9 +134,9 @@ def _about_paying(task: Task, *, is_client: bool) -> NextStep | None:
     return NextStep(text % {"name": name})
 
 
-def _about_refund(refund: Refund, role: Role) -> NextStep:
+def _about_refund(escrow: Escrow, refund: Refund, role: Role) -> NextStep:
     if refund.state != RefundState.REQUESTED.value:
-        return NextStep(_("The refund reaches the client's card in 5 to 10 days."))
+        return NextStep(str(_REFUND_ARRIVES[refund_ways.of(escrow)]))
     text = (
         _("You answer the refund request; if you say nothing, it is accepted.")
         if role is Role.FREELANCER
@@ -125,6 +171,12 @@ def _about_cancelled(escrow: Escrow, role: Role) -> str:
     newest = escrow.refunds.filter(source="escrow").order_by("-pk").first()
     if newest is None or newest.state != RefundState.FAILED.value:
         return _("The task was called off: the client can take the money back at once.")
+    if refund_ways.of(escrow) is not RefundWay.CARD:
+        return (
+            _("The refund did not arrive. The money is in escrow again: you can take it back; our staff looks into it.")
+            if role is Role.CLIENT
+            else _("The refund did not arrive. The money is in escrow again, and the client can take it back.")
+        )
     if role is Role.CLIENT:
         return _(
             "The refund did not reach your card, so the money is in escrow again."
@@ -137,13 +189,16 @@ def _about_cancelled(escrow: Escrow, role: Role) -> str:
 
 
 def _about_settling(escrow: Escrow, role: Role) -> NextStep:
+    if escrow.is_on_platform:
+        return NextStep(_("It becomes available to the freelancer within minutes."))
     account = onboarding.account_of(escrow.freelancer_id, escrow.provider)
     is_mine = role is Role.FREELANCER
     if account is None or not account.can_receive:
-        if is_mine:
-            text = _("You set up your payout account; the money waits for you until then.")
-            return NextStep(text, button=_("Set up payouts"), address=reverse("pages:onboarding"))
-        return NextStep(_("The freelancer sets up their payout account; the money waits for them until then."))
+        return _about_account(account, is_mine=is_mine)
+    if is_mine and not account.has_bank_for(escrow.currency):
+        text = _("You add a bank account in %(currency)s to your payout account; the money waits for you until then.")
+        address = reverse("pages:onboarding")
+        return NextStep(text % {"currency": escrow.currency}, button=_("Set up payouts"), address=address)
     payment = Payment.objects.filter(escrow=escrow, state=PaymentState.SUCCEEDED.value).first()
     text = (
         _("The money settles; then you can withdraw it.")
@@ -151,3 +206,21 @@ def _about_settling(escrow: Escrow, role: Role) -> NextStep:
         else _("The money settles; then the freelancer can withdraw it.")
     )
     return NextStep(text, payment.available_at if payment else None)
+
+
+def _about_account(account: ConnectedAccount | None, *, is_mine: bool) -> NextStep:
+    """Return why the money waits for the freelancer's payout account, and whose turn it is."""
+    status = None if account is None else account_status.of(account)
+    if not is_mine:
+        if status is None:
+            return NextStep(_("The freelancer sets up their payout account; the money waits for them until then."))
+        return NextStep(_("The money waits until the freelancer's payout account can receive it."))
+    address = reverse("pages:onboarding")
+    if account is not None and account.is_final:
+        text = _("You open a new payout account, since yours has ended for good; the money waits for you.")
+        return NextStep(text, button=_("Open one"), address=address)
+    if status in {AccountStatus.CHECKED, AccountStatus.PAUSED}:
+        text = _("The payment provider looks into your payout account; the money waits for you until then.")
+        return NextStep(text, button=_("See how it stands"), address=address)
+    text = _("You set up your payout account; the money waits for you until then.")
+    return NextStep(text, button=_("Set up payouts"), address=address)

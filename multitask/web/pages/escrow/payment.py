@@ -15,11 +15,11 @@ from multitask.marketplace.models import Task
 from multitask.money import Money
 from multitask.payments.agreements import milestone_work
 from multitask.payments.authorization import access
-from multitask.payments.escrow import disputes, permitted_actions
+from multitask.payments.escrow import disputes, hold_limits, permitted_actions, stranded
 from multitask.payments.escrow import releases as escrows
 from multitask.payments.models import Escrow, Refund
-from multitask.payments.reads import allocation
-from multitask.payments.states import OPEN_REFUNDS, EscrowState
+from multitask.payments.reads import where
+from multitask.payments.states import HOLDING_ESCROWS, OPEN_REFUNDS, EscrowState
 from multitask.payments.terms import percentage
 from multitask.users.actor import Actor
 from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
@@ -32,7 +32,7 @@ from multitask.web.pages.base.rendering import (
     signed_in,
     user_of,
 )
-from multitask.web.pages.escrow import confirmations, forms, next_steps, parties, timeline
+from multitask.web.pages.escrow import confirmations, contested, forms, next_steps, parties, timeline
 from multitask.web.pages.escrow.parties import parties_only
 
 
@@ -64,10 +64,11 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
 
 
 def page(request: HttpRequest, task_id: int, *, status: int = 200, **bound: forms.ReasonForm) -> HttpResponse:
-    """Render the payment page, with the errors of a bound `refund`, `answer` or `dispute` form. Raises Http404."""
+    """Render the payment page, with the errors of a bound form. Raises Http404."""
     context = _read(actor_of(request), task_id)
     context |= {
         "refund_form": bound.get("refund") or forms.RefundForm(escrow=context["escrow"]),
+        "give_back_form": bound.get("give_back") or forms.GiveBackForm(escrow=context["escrow"]),
         "answer_form": bound.get("answer") or forms.AnswerForm(),
         "dispute_form": bound.get("dispute") or forms.DisputeForm(),
         "opened": next(iter(bound), ""),
@@ -87,14 +88,32 @@ def _read(actor: Actor, task_id: int) -> dict[str, Any]:
         "fee": Money(escrow.fee_minor, escrow.currency),
         "share": Money(escrow.freelancer_minor, escrow.currency),
         "percentage": percentage(escrow.fee_basis_points),
-        "parts": timeline.bar(allocation.visible_parts(actor, escrow), escrow.total_minor),
+        "parts": timeline.bar(where.of_escrow(actor, escrow, timezone.now()), escrow.total_minor),
         "timeline": timeline.entries(escrows.timeline(escrow), actor),
         "next": next_steps.of(escrow, actor, open_refund),
         "allowed": [] if is_reader else permitted_actions.allowed(actor, escrow),
         "back_office": parties.back_office(escrow) if is_reader else "",
         "is_client": actor.is_user(escrow.client_id),
         "open_refund": open_refund,
+        "can_pay_again": not is_reader and actor.is_user(escrow.client_id) and next_steps.was_not_paid(escrow),
+        "is_stranded": stranded.found().filter(pk=escrow.pk).exists() if _is_called_off(escrow) else False,
+        "payment_due_at": escrow.payment_due_at if escrow.escrow_state is EscrowState.PENDING_PAYMENT else None,
+        **_hold(escrow),
+        "contested": contested.views(escrow),
     }
+
+
+def _is_called_off(escrow: Escrow) -> bool:
+    return escrow.escrow_state is EscrowState.FUNDED and escrow.milestone.is_closed
+
+
+def _hold(escrow: Escrow) -> dict[str, Any]:
+    """Return until when the provider may hold the money, and whether the two sides have been warned of it."""
+    if escrow.escrow_state not in HOLDING_ESCROWS or escrow.hold_until_at is None:
+        return {"hold_until_at": None, "is_hold_ending": False}
+    now = timezone.now()
+    is_ending = escrow.hold_until_at <= now or hold_limits.warning(escrow, now) is not None
+    return {"hold_until_at": escrow.hold_until_at, "is_hold_ending": is_ending}
 
 
 def _open_refund(escrow: Escrow) -> Refund | None:
@@ -175,7 +194,8 @@ def dispute(request: HttpRequest, task_id: int) -> HttpResponse:
 @signed_in
 def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
     """Show a printable receipt of what was paid, released and refunded."""
-    escrow = escrow_of(actor_of(request), task_id)
+    actor = actor_of(request)
+    escrow = escrow_of(actor, task_id)
     if escrow.funded_at is None:
         raise Http404
     context = {
@@ -186,6 +206,8 @@ def receipt(request: HttpRequest, task_id: int) -> HttpResponse:
         "released_fee": Money(escrow.released_fee_minor, escrow.currency),
         "released_share": Money(escrow.released_minor - escrow.released_fee_minor, escrow.currency),
         "refunded": Money(escrow.refunded_minor, escrow.currency),
+        "returned": Money(escrow.returned_minor + escrow.charged_back_minor, escrow.currency),
+        "netted": Money(0 if actor.is_user(escrow.client_id) else escrow.netted_minor, escrow.currency),
         "is_open": escrow.state in {EscrowState.FUNDED.value, EscrowState.DISPUTED.value},
     }
     return render_page(request, "escrow/receipt.html", context)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from multitask.errors import DomainError
 from multitask.money import Money
 from multitask.payments.escrow import permitted_actions, refunds
+from multitask.payments.losses import late_refunds
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.states import RefundState
 from multitask.users.actor import Actor
@@ -76,6 +77,46 @@ def _ask_or_refund(actor: Actor, escrow: Escrow, form: forms.RefundForm, amount:
         note=form.cleaned_data["note"],
         now=timezone.now(),
         request_key=key,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@parties_only
+def give_back(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Show what giving released money back takes from where; once it is confirmed, refund the client."""
+    if request.method != "POST":
+        return redirect(payment.address(task_id))
+    actor, key = actor_of(request), request_key(request)
+    escrow = payment.escrow_of(actor, task_id)
+    form = forms.GiveBackForm(request.POST, escrow=escrow)
+    if not form.is_valid():
+        return payment.page(request, task_id, status=UNPROCESSABLE, give_back=form)
+    confirmation: Confirmation | None = None
+    amount: Money | None = form.cleaned_data["amount"]
+    if "refund_released" in permitted_actions.allowed(actor, escrow):
+        try:
+            amount = late_refunds.require_refundable(actor, escrow, amount)
+        except DomainError as refusal:
+            form.add_error("amount", error_messages.of(refusal))
+            return payment.page(request, task_id, status=UNPROCESSABLE, give_back=form)
+        sent = [(name, request.POST.get(name, "")) for name in form.fields]
+        confirmation = confirmations.give_back(escrow, amount, fields=(*sent, ("request_key", key)))
+    return confirm_and_carry_out(
+        request,
+        confirmation,
+        lambda: late_refunds.refund(
+            actor=actor,
+            escrow_id=escrow.pk,
+            amount=amount,
+            reason=form.cleaned_data["reason"],
+            note=form.cleaned_data["note"],
+            now=timezone.now(),
+            request_key=key,
+        ),
+        is_done=lambda: escrow.refunds.filter(requested_by_id=actor.user_id, request_key=key).exists(),
+        done=_("The refund is on its way."),
+        back=payment.address(task_id),
     )
 
 
@@ -157,6 +198,7 @@ def withdraw(request: HttpRequest, task_id: int) -> HttpResponse:
 
 urlpatterns = [
     path("tasks/<int:task_id>/payment/refund/", refund, name="payment-refund"),
+    path("tasks/<int:task_id>/payment/give-back/", give_back, name="payment-give-back"),
     path("tasks/<int:task_id>/payment/refund/accept/", accept, name="refund-accept"),
     path("tasks/<int:task_id>/payment/refund/refuse/", refuse, name="refund-refuse"),
     path("tasks/<int:task_id>/payment/refund/withdraw/", withdraw, name="refund-withdraw"),

@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from multitask.errors import DomainError
@@ -12,10 +13,11 @@ from multitask.marketplace import listing, paying
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow, Payment
-from multitask.payments.provider import Redirect
+from multitask.payments.operations import engine
+from multitask.payments.provider import Collects, Redirect, supporting, supports
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.web import continuations
-from multitask.web.pages.base import error_messages
+from multitask.web.pages.base import error_messages, labels
 from multitask.web.pages.base.rendering import actor_of, render_page, signed_in, user_of
 from multitask.web.pages.escrow.parties import parties_only
 
@@ -46,7 +48,7 @@ def begin(request: HttpRequest, task_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def show(request: HttpRequest, task_id: int) -> HttpResponse:
-    """Show what is paid for and the provider's form, or redirect to its page; for the client of the task only."""
+    """Show what is paid for, and the provider's form or the way to its page; for the client of the task only."""
     escrow = _escrow(request, task_id)
     if escrow is None:
         return redirect("pages:task", task_id=task_id)
@@ -54,15 +56,10 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
     if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
         return redirect("pages:payment", task_id=task_id)
     continuation = continuations.of_payment(payment)
-    if isinstance(continuation, Redirect):
-        return redirect(continuation.url)
-    waited = _waited(request)
     context = {
         "escrow": escrow,
         "payment": payment,
-        "poll_seconds": POLL_SECONDS,
-        "waited": waited + POLL_SECONDS,
-        "is_polled": waited < LONGEST_WAIT_SECONDS,
+        "page_url": continuation.url if isinstance(continuation, Redirect) else "",
         "task": escrow.agreement.task,
         "fee": Money(escrow.fee_minor, escrow.currency),
         "freelancer_share": Money(escrow.freelancer_minor, escrow.currency),
@@ -93,10 +90,35 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
         "is_polled": waited < LONGEST_WAIT_SECONDS,
         "task": escrow.agreement.task,
         "state": state,
+        "failure": "" if payment is None else labels.decline(payment.failure_reason),
+        "is_elsewhere": payment is not None and isinstance(continuations.of_payment(payment), Redirect),
         "was_confirmed": was_confirmed,
     }
     template = "funding/checkout_state.html" if request.htmx else "funding/checkout_wait.html"  # type: ignore[attr-defined]
     return render_page(request, template, context)
+
+
+@require_GET
+@signed_in
+def returned(request: HttpRequest, provider: str) -> HttpResponse:
+    """Lead back from the provider's page to the page that waits for the confirmation of that payment.
+
+    Anybody can write this address, so it only chooses among the client's own payments, and none is paid by it.
+    """
+    named = next((each for each in engine.configured_providers() if each.name == provider), None)
+    if named is None or not supports(named, Collects):
+        raise Http404
+    said = supporting(named, Collects).returned(request.GET.dict())
+    mine = access.visible_escrows(actor_of(request)).filter(
+        client_id=user_of(request).pk, payments__provider=provider, payments__provider_payment_id=said.payment_id
+    )
+    task_id = mine.values_list("agreement__task", flat=True).first() if said.payment_id else None
+    if task_id is None:
+        messages.info(request, _("We do not know this payment. Your tasks show what is paid."))
+        return redirect("pages:tasks")
+    # A decline that is on record may be that of an earlier try.
+    hint = "" if said.has_failed else "?confirmed"
+    return redirect(f"{reverse('pages:checkout-wait', args=[task_id])}{hint}")
 
 
 def _waited(request: HttpRequest) -> int:
@@ -136,4 +158,5 @@ urlpatterns = [
     path("tasks/<int:task_id>/pay/", show, name="checkout"),
     path("tasks/<int:task_id>/pay/begin/", begin, name="checkout-begin"),
     path("tasks/<int:task_id>/pay/wait/", wait, name="checkout-wait"),
+    path("pay/returned/<slug:provider>/", returned, name="checkout-returned"),
 ]

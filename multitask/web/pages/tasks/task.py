@@ -19,6 +19,7 @@ from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.payments.payouts import onboarding
+from multitask.payments.reads import waiting_payouts
 from multitask.users.actor import Actor
 from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
 from multitask.web.pages.base.fields import AmountField, TextField
@@ -66,7 +67,8 @@ def _page(
     escrow = _escrow(actor, task)
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
     payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
-    without_bank = onboarding.without_bank(payees, task.currency) if payees else set()
+    needs_bank = payees and not waiting_payouts.is_on_platform(task.currency)
+    without_bank = onboarding.without_bank(payees, task.currency) if needs_bank else set()
     context = {
         "task": task,
         "without_bank": without_bank,
@@ -85,7 +87,13 @@ def _page(
 
 def _escrow(actor: Actor, task: Task) -> Escrow | None:
     """Return the task's newest escrow, if the actor may see it."""
-    return access.visible_escrows(actor).filter(agreement__task=task).select_related("client").order_by("-pk").first()
+    return (
+        access.visible_escrows(actor)
+        .filter(agreement__task=task)
+        .select_related("client", "milestone")
+        .order_by("-pk")
+        .first()
+    )
 
 
 def _has_pending(applications: list[Application]) -> bool:
@@ -99,21 +107,24 @@ def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
         return _steps_of_client(status, escrow)
     if not actor.is_user(task.freelancer_id):
         return []
-    offered = ["start"] if status is TaskStatus.ASSIGNED and is_paid else []
+    # Nobody begins to work on money that a bank contests.
+    is_free = escrow is not None and escrow.frozen_at is None
+    offered = ["start"] if status is TaskStatus.ASSIGNED and is_paid and is_free else []
     if status in {TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS}:
-        offered += ["deliver", "cancel"] if is_paid else ["cancel"]
+        offered += ["deliver", "cancel"] if is_paid and is_free else ["cancel"]
     return offered
 
 
 def _steps_of_client(status: TaskStatus, escrow: Escrow | None) -> list[str]:
-    unpaid = escrow is None or escrow.state == "pending_payment"
+    unpaid = escrow is None or escrow.state in {"pending_payment", "cancelled"}
     if status is TaskStatus.OPEN:
         return ["cancel"]
     if status is TaskStatus.ASSIGNED:
         return ["pay", "cancel"] if unpaid else ["cancel"]
     if status is TaskStatus.IN_PROGRESS and unpaid:
         return ["pay"]
-    return ["complete"] if status is TaskStatus.DELIVERED else []
+    is_free = escrow is None or escrow.frozen_at is None
+    return ["complete"] if status is TaskStatus.DELIVERED and is_free else []
 
 
 @require_POST

@@ -18,7 +18,8 @@ from multitask.web.pages.base import status_labels
 register = template.Library()
 
 
-def _locale() -> Locale:
+def reader_locale() -> Locale:
+    """Return the locale of the active language."""
     try:
         return Locale.parse((get_language() or "en").replace("-", "_"))
     except (ValueError, UnknownLocaleError):
@@ -31,13 +32,13 @@ def money(value: Money | None) -> str:
     if value is None:
         return ""
     # A true minus sign, as `signed` writes it: a line may break after a hyphen.
-    return value.localized(str(_locale())) if value.amount_minor >= 0 else signed(-value, "\u2212")
+    return value.localized(str(reader_locale())) if value.amount_minor >= 0 else signed(-value, "\u2212")
 
 
 @register.filter
 def signed(value: Money, sign: str) -> str:
     """Format an amount with its currency and a sign."""
-    return value.localized(str(_locale()), sign)
+    return value.localized(str(reader_locale()), sign)
 
 
 @register.filter
@@ -52,7 +53,7 @@ def day(value: datetime | date | None) -> str:
     if value is None:
         return ""
     local = timezone.localtime(value).date() if isinstance(value, datetime) else value
-    return str(babel_dates.format_date(local, "medium", locale=_locale()))
+    return str(babel_dates.format_date(local, "medium", locale=reader_locale()))
 
 
 @register.filter
@@ -62,7 +63,7 @@ def moment(value: datetime | None) -> SafeString | str:
         return ""
     zone = timezone.get_current_timezone()
     shown = babel_dates.format_datetime(
-        value, "medium", tzinfo=zone if isinstance(zone, ZoneInfo) else None, locale=_locale()
+        value, "medium", tzinfo=zone if isinstance(zone, ZoneInfo) else None, locale=reader_locale()
     )
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
 
@@ -73,7 +74,13 @@ def ago(value: datetime | None) -> str:
     if value is None:
         return ""
     delta = value - timezone.now()
-    return str(babel_dates.format_timedelta(delta, add_direction=True, locale=_locale()))
+    return str(babel_dates.format_timedelta(delta, add_direction=True, locale=reader_locale()))
+
+
+@register.filter
+def country(code: str) -> str:
+    """Return the name of a country: Germany for DE."""
+    return str(reader_locale().territories.get(code, code))
 
 
 @register.filter

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from multitask.errors import DomainError
 from multitask.money import Money
-from multitask.payments.reads import history_pages, statements
+from multitask.payments.reads import history_search, statements
 from multitask.payments.reads.statements import About, Line, Statement
 from multitask.users.models import User
 from multitask.web.pages.base import dates, error_messages, labels
@@ -54,7 +54,7 @@ class StatementForm(forms.Form):
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
         """Offer the currencies and the subjects that the user has."""
         super().__init__(*args, **options)
-        known = sorted({user.default_currency, *history_pages.currencies(user.pk)})
+        known = sorted({user.default_currency, *history_search.currencies(user.pk)})
         self._offer("currency", [(currency, currency) for currency in known])
         sides = [(About.WALLET.value, _("My wallet"))] if user.is_freelancer else []
         sides += [(About.ESCROW.value, _("My money in escrow"))] if user.is_client or not sides else []

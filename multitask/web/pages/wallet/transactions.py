@@ -18,7 +18,7 @@ from multitask.money import Money
 from multitask.payments.books import journal
 from multitask.payments.books.history import HistoryType
 from multitask.payments.models import HistoryRow
-from multitask.payments.reads import history_pages
+from multitask.payments.reads import history_pages, history_search
 from multitask.payments.reads.history_pages import Cursor, Rows, Totals
 from multitask.payments.reads.wallet import Filter
 from multitask.payments.states import HistoryStatus
@@ -95,7 +95,6 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": [labels.history_row(row) for row in found.rows],
-        "is_cut": found.is_cut,
         "totals": totals,
         "is_whole": is_whole,
         "is_filtered": bool(query),
@@ -130,7 +129,7 @@ def _refused(request: HttpRequest, form: FilterForm) -> HttpResponse:
 
 
 def _filter(request: HttpRequest) -> FilterForm:
-    return FilterForm(request.GET, currencies=history_pages.currencies(user_of(request).pk))
+    return FilterForm(request.GET, currencies=history_search.currencies(user_of(request).pk))
 
 
 def _cursor(request: HttpRequest) -> Cursor:
@@ -155,13 +154,14 @@ def _address(query: dict[str, str], cursor: Cursor | None) -> str:
 def detail(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Show one row and the ledger entries behind it."""
     mine = HistoryRow.objects.filter(user_id=user_of(request).pk, public_id=transaction_id)
-    row = mine.select_related("escrow__agreement", "sender", "recipient", "withdrawal").first()
+    row = mine.select_related("escrow__agreement", "sender", "recipient", "refund", "withdrawal").first()
     if row is None:
         raise Http404
     context = {
         "transaction": labels.history_row(row),
         "row": row,
         "fee": Money(row.fee_minor, row.currency),
+        "netted": labels.used_for_debt(row),
         "net": Money(row.amount_minor - row.fee_minor, row.currency),
         "postings": [labels.posting(posted, row) for posted in journal.of_row(row)],
     }

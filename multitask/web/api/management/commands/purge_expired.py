@@ -1,28 +1,19 @@
-"""`manage.py purge_expired`: delete expired responses, sessions and login attempts."""
+"""`manage.py purge_expired`: delete what is kept for a time and whose time is over."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from multitask.payments.authorization import rate_limits
-from multitask.users import sessions, throttle
-from multitask.web.api import idempotency
+from multitask.web.api import retention
 
 
 class Command(BaseCommand):
-    """Delete expired rows; safe to run at any time."""
+    """Apply the retention of every table; safe to run at any time, and again after it was broken off."""
 
-    help = "Delete idempotency records, refresh tokens, login attempts and counted calls whose time is over."
+    help = "Delete rows whose time is over: sessions, attempts to sign in, idempotency records, webhooks and others."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete them and print the number of each."""
-        now = timezone.now()
-        deleted = {
-            "idempotency records": idempotency.purge(now=now),
-            "refresh tokens": sessions.purge(now=now),
-            "login attempts": throttle.purge(now=now),
-            "calls at the provider": rate_limits.purge(now=now),
-        }
-        for kind, count in deleted.items():
+        """Apply the rules and print the number of rows of each."""
+        for kind, count in retention.apply(now=timezone.now()).items():
             self.stdout.write(f"{kind}: {count}")

@@ -1,0 +1,48 @@
+"""Whether a periodic job has something to do: a bounded query for each, asked at every tick in place of a job.
+
+What has no check here runs at every tick. A check may be wrong in one direction: a job that finds nothing does no
+harm.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from multitask.database import jobs
+from multitask.payments.escrow import auto_release, refund_payouts, refunds
+from multitask.payments.funding import cancellations, unfunded
+from multitask.payments.losses import adjustments
+from multitask.payments.notices import emails, notices
+from multitask.payments.operations import sweeper
+from multitask.payments.payouts import account_moves, availability, budget, budget_shortage, withdrawal_cancellation
+from multitask.webhooks import incoming, statement
+
+
+def _budgets(now: datetime) -> bool:
+    return bool(
+        withdrawal_cancellation.to_removed_destinations()
+        or refund_payouts.due(now=now)
+        or refund_payouts.without_destination(now=now)
+        or budget.waiting(now=now)
+        or budget_shortage.due(now=now)
+    )
+
+
+CHECKS: Final[Mapping[str, Callable[[datetime], bool]]] = {
+    "accept_silent": lambda now: bool(refunds.unanswered(now=now)),
+    "allot_budgets": _budgets,
+    "cancel_left_open": lambda now: bool(cancellations.left_open(now=now)),
+    "close_unfunded": lambda now: bool(unfunded.due(now=now)),
+    "collect_notices": lambda now: notices.are_due(now=now),
+    "compare_budgets": lambda _now: bool(budget.routed()),
+    "make_adjustments_available": lambda now: bool(adjustments.due(now=now)),
+    "make_due_available": lambda now: bool(availability.due(now=now) or adjustments.due(now=now)),
+    "move_to_successors": lambda now: bool(account_moves.due(now=now)),
+    "process_newest": lambda now: incoming.are_late(now=now),
+    "queue_statements": lambda now: statement.are_due(now=now),
+    "release_silent": lambda now: bool(auto_release.due(now=now)),
+    "retry_stalled": lambda _now: jobs.has_stalled(),
+    "sweep_emails": lambda now: emails.are_lost(now=now),
+    "sweep_operations": lambda now: sweeper.is_due(now=now),
+    "sweep_webhooks": lambda now: incoming.are_overdue(now=now),
+}

@@ -1,0 +1,26 @@
+"""The result of the last check of the books, for the alerts."""
+
+from datetime import datetime, timedelta
+
+from multitask import database
+from multitask.payments.models import BooksCheck
+
+
+def full_proof_is_due(*, days: int, now: datetime) -> bool:
+    """Return whether no full proof has found the books sound for this many days, less half an hour.
+
+    One that found a violation is repeated each hour, so that the alert stays until the books are sound again.
+    """
+    check = BooksCheck.objects.first()
+    if check is None or check.proven_at is None:
+        return True
+    return now - check.proven_at >= timedelta(days=days, minutes=-30)
+
+
+@database.transactional
+def record(*, violations: int, is_full: bool, now: datetime) -> None:
+    """Store when the books were checked and how many violations were found."""
+    found: dict[str, object] = {"checked_at": now, "violations": violations}
+    if is_full and not violations:
+        found["proven_at"] = now
+    BooksCheck.objects.update_or_create(id=1, defaults=found)

@@ -1,0 +1,244 @@
+"""Refunds of payments that the provider cannot send back the way they came: paid out to a destination of the client.
+
+The refund's money is reserved like that of any other. Its payout begins once the client has a destination; it comes out
+of the payout budget, while what was collected stays where it is.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from django.db.models import Q, QuerySet
+
+from multitask import database
+from multitask.payments.authorization import access, locks
+from multitask.payments.books import audit
+from multitask.payments.errors import AmountTooLarge, AmountTooSmall, Forbidden, NotFound, WrongState
+from multitask.payments.escrow import refund_outcomes
+from multitask.payments.models import AuditEvent, Disbursement, Escrow, Operation, Refund
+from multitask.payments.operations import amounts, engine
+from multitask.payments.operations.attempt import Undecided
+from multitask.payments.payouts import budget, destination_choice, destinations, disbursements
+from multitask.payments.payouts.budget import DISBURSE_REFUND
+from multitask.payments.payouts.disbursements import Disburse
+from multitask.payments.provider import DestinationKind, PayoutStatus, ProviderError, RefundState, RefundStatus
+from multitask.payments.provider import PayoutState as ProviderPayout
+from multitask.payments.states import RefundState as OurState
+from multitask.users import powers
+from multitask.users.actor import Actor, Power
+
+log = structlog.get_logger(__name__)
+
+AWAITS_DESTINATION: Final = "refund_awaits_destination"
+_STATUSES: Final = {
+    PayoutStatus.PAID: RefundStatus.SUCCEEDED,
+    PayoutStatus.FAILED: RefundStatus.FAILED,
+    PayoutStatus.CANCELLED: RefundStatus.CANCELLED,
+}
+
+
+def due(*, now: datetime) -> list[int]:
+    """Return the ids of refunds that have to be paid out and whose client has a destination by now.
+
+    Also of those whose destination was removed: they go to the one that the client has now.
+    """
+    misled = budget.to_removed(Disbursement.objects.filter(refund__isnull=False)).values("pk")
+    waiting = Refund.objects.filter(
+        Q(disbursement=None) | Q(disbursement__in=misled),
+        state=OurState.PENDING.value,
+        payment__is_refundable=False,
+    ).order_by("pk")
+    rows = waiting.values_list("pk", "escrow__client_id", "currency")
+    return [
+        pk
+        for pk, user_id, currency in rows
+        if destinations.snapshot(user_id=user_id, currency=currency, now=now) is not None
+    ]
+
+
+def awaits_destination(escrow: Escrow, now: datetime) -> bool:
+    """Return whether a refund of an escrow waits until its client adds a destination. At most two statements."""
+    if not escrow.is_on_platform or not _unbegun().filter(escrow=escrow).exists():
+        return False
+    return destinations.snapshot(user_id=escrow.client_id, currency=escrow.currency, now=now) is None
+
+
+def is_expected(user_id: int) -> bool:
+    """Return whether a refund is, or is going to be, paid out to a destination of this client."""
+    return Refund.objects.filter(
+        escrow__client_id=user_id, state=OurState.PENDING.value, payment__is_refundable=False
+    ).exists()
+
+
+def without_destination(*, now: datetime) -> list[int]:
+    """Return the ids of refunds that wait for a destination of their client."""
+    rows = _unbegun().order_by("pk").values_list("pk", "escrow__client_id", "currency")
+    return [
+        pk
+        for pk, user_id, currency in rows
+        if destinations.snapshot(user_id=user_id, currency=currency, now=now) is None
+    ]
+
+
+@database.transactional
+def note_waiting(*, refund_id: int, now: datetime) -> None:
+    """Record once that a refund waits for a destination; the client's notice follows from it."""
+    escrow = locks.lock_by_id(Refund.objects.get(pk=refund_id).escrow_id)
+    refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
+    noted = AuditEvent.objects.filter(escrow=escrow, event=AWAITS_DESTINATION, details__refund=refund.pk)
+    if refund.state == OurState.PENDING.value and awaits_destination(escrow, now) and not noted.exists():
+        audit.record(
+            AWAITS_DESTINATION,
+            actor=Actor.system("refund"),
+            now=now,
+            escrow=escrow,
+            amount=refund.amount,
+            details={"refund": refund.pk},
+        )
+
+
+def _unbegun() -> QuerySet[Refund]:
+    return Refund.objects.filter(state=OurState.PENDING.value, payment__is_refundable=False, disbursement=None)
+
+
+@database.transactional
+def begin(*, refund_id: int, now: datetime) -> Disbursement | None:
+    """Begin the payout of a refund to the client's destination.
+
+    Return None if it has begun, or waits for a destination: there is none yet, or none that takes this amount; or for
+    finance to explain another refund of its payment, which was paid after it had failed.
+    """
+    seen = Refund.objects.get(pk=refund_id)
+    escrow = locks.lock_by_id(seen.escrow_id)
+    refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
+    if refund.state != OurState.PENDING.value:
+        return None
+    if paid_after_failure().filter(refund__payment=refund.payment_id).exists():
+        log.error("refund_awaits_explanation", refund=refund.pk)
+        return None
+    destination = destination_choice.of(user_id=escrow.client_id, currency=refund.currency, now=now)
+    if destination is None:
+        return None
+    try:
+        amounts.require_disbursement(refund.provider, DestinationKind(destination.kind), refund.amount)
+    except (AmountTooSmall, AmountTooLarge) as refusal:
+        log.info("refund_awaits_other_destination", refund=refund.pk, reason=refusal.code)
+        return None
+    begun = Disbursement.objects.select_for_update(no_key=True, of=("self",)).filter(refund=refund)
+    if begun.exists():
+        return disbursements.redirect(budget.to_removed(begun).first(), destination, now)
+    return disbursements.begin(
+        destination, refund.amount, provider=refund.provider, user_id=escrow.client_id, refund=refund, now=now
+    )
+
+
+@database.transactional
+def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
+    """Apply the provider's state of a payout from the budget, of a withdrawal or a refund.
+
+    A state with another amount does not count: the payout is held until finance decides. Raises UnknownObject.
+    """
+    found = disbursements.find(provider, state)
+    try:
+        disbursements.require_amount(found, state)
+    except Undecided as fault:
+        disbursements.hold_for_staff(found, fault.answer)
+        return
+    if found.refund_id is None:
+        disbursements.confirm(found, state, now)
+        return
+    _apply(found.pk, state, now)
+    engine.resolve(DISBURSE_REFUND, found.pk, now=now, reference=state.id)
+
+
+def _apply(disbursement_id: int, state: ProviderPayout, now: datetime) -> None:
+    seen = Disbursement.objects.select_related("refund").get(pk=disbursement_id)
+    assert seen.refund is not None  # noqa: S101
+    locks.lock_by_id(seen.refund.escrow_id)
+    refund = Refund.objects.select_for_update(no_key=True).get(pk=seen.refund.pk)
+    disbursement = disbursements.note(disbursement_id, state, now)
+    refund_outcomes.confirm(refund.provider, _as_refund(refund, state), now)
+    disbursements.post_costs(disbursement, state, now)
+    refund.refresh_from_db()
+    _note_paid_twice(refund, disbursement, state, now)
+
+
+def _note_paid_twice(refund: Refund, disbursement: Disbursement, state: ProviderPayout, now: datetime) -> None:
+    """Record once that a refund was paid after its money was given back: finance has to explain it."""
+    is_paid_again = state.status is PayoutStatus.PAID and refund.state == OurState.FAILED.value
+    if not is_paid_again or disbursement.paid_after_failure_at is not None:
+        return
+    disbursement.paid_after_failure_at = now
+    disbursement.save(update_fields=["paid_after_failure_at"])
+    log.critical("refund_paid_after_failure", refund=refund.pk, provider_payout=state.id)
+    audit.record(
+        "refund_paid_after_failure",
+        actor=Actor.system("provider"),
+        now=now,
+        escrow=refund.escrow,
+        amount=refund.amount,
+        note=state.id,
+    )
+
+
+def paid_after_failure() -> QuerySet[Disbursement]:
+    """Select the refunds that were paid after their money was given back, and that nobody has explained."""
+    return Disbursement.objects.filter(
+        refund__isnull=False, paid_after_failure_at__isnull=False, paid_explained_at=None
+    )
+
+
+@database.transactional
+def explain(*, actor: Actor, disbursement_id: int, note: str, now: datetime) -> Disbursement:
+    """Record why a refund was paid after it had failed, as finance; refunds of its payment can be paid out again then.
+
+    One that is explained already is returned. Raises Forbidden, ProofNeeded, NotFound or WrongState.
+    """
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff explains payouts."))
+    seen = Disbursement.objects.select_related("refund").filter(pk=disbursement_id, refund__isnull=False).first()
+    if seen is None or seen.refund is None:
+        raise NotFound("There is no such refund.")
+    escrow = locks.lock_by_id(seen.refund.escrow_id)
+    access.require_neutral(actor, escrow)
+    disbursement = Disbursement.objects.select_for_update(no_key=True).get(pk=disbursement_id)
+    if disbursement.paid_explained_at is not None:
+        return disbursement
+    if not note.strip():
+        raise WrongState("An explanation needs a reason.")
+    if disbursement.paid_after_failure_at is None:
+        raise WrongState("There is nothing to explain about this refund.")
+    disbursement.paid_explained_at = now
+    disbursement.save(update_fields=["paid_explained_at"])
+    audit.record("refund_paid_explained", actor=actor, now=now, escrow=escrow, amount=seen.refund.amount, note=note)
+    return disbursement
+
+
+def _as_refund(refund: Refund, state: ProviderPayout) -> RefundState:
+    """Return the payout as the state of its refund, which has the reference by which `refund_outcomes` knows it."""
+    return RefundState(
+        id=f"payout:{state.id}",
+        status=_STATUSES.get(state.status, RefundStatus.PENDING),
+        amount=state.amount,
+        payment_id=refund.payment.provider_payment_id or "",
+        reference=f"{refund_outcomes.CREATE_REFUND}:{refund.pk}:1",
+        failure_code=state.failure_code,
+        failure_message=state.failure_message,
+    )
+
+
+class DisburseRefund(Disburse):
+    """Performs `disburse_refund`."""
+
+    def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
+        """Handle the response as if a webhook had delivered it; the payout is often not paid yet."""
+        _apply(operation.subject_id, state, now)
+        return str(state.id)
+
+    def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
+        """Return the money to its source."""
+        seen = Disbursement.objects.select_related("refund").get(pk=operation.subject_id)
+        assert seen.refund is not None  # noqa: S101
+        escrow = locks.lock_by_id(seen.refund.escrow_id)
+        refund = Refund.objects.select_for_update(no_key=True).get(pk=seen.refund.pk)
+        disbursements.end(seen.pk, now)
+        refund_outcomes.fail(escrow, refund, error.code, error.message, now)

@@ -1,0 +1,300 @@
+"""Booking losses: the waterfall decides who bears what, and finance executes it. What does not last is undone."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Q
+
+from multitask import database
+from multitask.money import Money
+from multitask.payments.authorization import access, approvals, locks
+from multitask.payments.books import audit, loss_history, loss_postings, shares
+from multitask.payments.errors import Forbidden, NotFound, WrongState
+from multitask.payments.escrow import disputes, milestone_states, refund_outcomes, unapplied
+from multitask.payments.losses import adjustments, holds, lost_reversals, positions, unapplied_losses, waterfall
+from multitask.payments.losses.waterfall import Position, Shares
+from multitask.payments.models import (
+    Approval,
+    Chargeback,
+    Escrow,
+    Loss,
+    Payment,
+    Receivable,
+    Refund,
+)
+from multitask.payments.payouts import reversals, transfers
+from multitask.payments.provider import ChargebackStatus
+from multitask.payments.states import (
+    HOLDING_ESCROWS,
+    EscrowState,
+    HistoryStatus,
+    MilestoneState,
+    require,
+)
+from multitask.payments.terms import Split
+from multitask.users import powers
+from multitask.users.actor import Actor, Power
+
+_SYSTEM: Final = Actor.system("provider")
+
+
+def preview(chargeback: Chargeback) -> Shares:
+    """Return who would bear what if the loss of a chargeback were booked now."""
+    position = positions.of_chargeback(chargeback.escrow, chargeback)
+    return _divided(chargeback, chargeback.taken_minor or _expected_minor(chargeback), position)
+
+
+def _expected_minor(chargeback: Chargeback) -> int:
+    """Return what the bank would take at the rate at which the payment was converted, if it was."""
+    if chargeback.taken.currency == chargeback.currency:
+        return chargeback.amount_minor
+    return unapplied.share(chargeback.payment, chargeback.amount).amount_minor
+
+
+def _divided(chargeback: Chargeback, loss_minor: int, position: Position) -> Shares:
+    if positions.is_in_escrow(chargeback.payment):
+        return waterfall.share_out(loss_minor, position)
+    return unapplied_losses.share_out(loss_minor, chargeback.payment, chargeback.amount)
+
+
+@database.transactional
+def book(*, actor: Actor, chargeback_id: int, now: datetime, note: str = "", request_key: str = "") -> Loss | Approval:
+    """Book the loss of a lost chargeback, as finance staff; a large one creates and returns an approval.
+
+    A repeated call returns the loss that is booked. Raises Forbidden, ProofNeeded, NotFound or WrongState.
+    """
+    powers.require(actor, Power.REFUND, Forbidden("Only finance staff books losses."))
+    seen = Chargeback.objects.filter(pk=chargeback_id).first()
+    if seen is None:
+        raise NotFound("There is no such chargeback.")
+    escrow = locks.lock_by_id(seen.escrow_id)
+    access.require_neutral(actor, escrow)
+    booked = Loss.objects.filter(chargeback=seen, reversed_at=None).first()
+    if booked is not None:
+        return booked
+    earlier = approvals.asked(escrow, request_key)
+    if earlier is not None:
+        return earlier
+    chargeback = _bookable(escrow, chargeback_id)
+    if approvals.is_large(escrow, chargeback.taken):
+        arguments = {"chargeback_id": chargeback.pk, "amount_minor": chargeback.taken_minor, "note": note}
+        arguments["currency"] = chargeback.taken.currency
+        return approvals.ask(
+            approvals.BOOK_LOSS, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+        )
+    approvals.require_none_open(escrow)
+    return _book(escrow, chargeback, actor, note, now)
+
+
+def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """Book an approved loss; the caller has locked the escrow."""
+    chargeback = _bookable(escrow, arguments["chargeback_id"])
+    approvals.require_same_amount(arguments["amount_minor"], chargeback.taken)
+    _book(escrow, chargeback, actor, arguments["note"], now)
+
+
+def is_booked(chargeback: Chargeback) -> bool:
+    """Return whether the loss of a chargeback is booked."""
+    return Loss.objects.filter(chargeback=chargeback, reversed_at=None).exists()
+
+
+def _bookable(escrow: Escrow, chargeback_id: int) -> Chargeback:
+    rows = Chargeback.objects.select_for_update(no_key=True, of=("self",)).select_related("payment")
+    chargeback = rows.get(pk=chargeback_id, escrow=escrow)
+    chargeback.escrow = escrow
+    if chargeback.status != ChargebackStatus.LOST.value:
+        raise WrongState("This chargeback is not lost.")
+    # One of a payment that fits no escrow may fail, and its money then bears the loss.
+    is_concerned = Q(source="escrow") | Q(source="unapplied", payment=chargeback.payment)
+    if escrow.refunds.filter(is_concerned, state="pending").exists():
+        raise WrongState("A refund of this escrow or payment is under way: book the loss when it has ended.")
+    if chargeback.taken_minor <= 0:
+        raise WrongState("The bank has not taken the money of this chargeback yet.")
+    if is_booked(chargeback):
+        raise WrongState("This loss is booked already.")
+    return chargeback
+
+
+def _book(escrow: Escrow, chargeback: Chargeback, actor: Actor, note: str, now: datetime) -> Loss:
+    positions.lock_payee(escrow)
+    position = positions.of_chargeback(escrow, chargeback)
+    shares = _divided(chargeback, chargeback.taken_minor, position)
+    # What was reversed at the provider and is not decided has come back already.
+    reversed_minor = positions.reversed_minor(escrow, chargeback)
+    back = min(reversed_minor, shares.payee)
+    held = Money(chargeback.held_minor + back, chargeback.taken.currency)
+    chargeback.held_minor = 0
+    chargeback.save(update_fields=["held_minor"])
+    if back and back == reversed_minor:
+        escrow.reversals.filter(is_decided=False).update(is_decided=True)
+    loss = execute(
+        escrow, shares, position, held=held, chargeback=chargeback, refund=None, actor=actor, now=now, back_minor=back
+    )
+    audit.record("loss_booked", actor=actor, now=now, escrow=escrow, amount=loss.amount, note=note, details=borne(loss))
+    loss_history.chargeback_lost(escrow, chargeback, loss, now)
+    holds.freeze_or_unfreeze(escrow, now)
+    return loss
+
+
+def borne(loss: Loss) -> dict[str, str | int]:
+    """Return who bore how much, in minor units, for the audit trail and the notices."""
+    names = ("escrow_minor", "payee_minor", "fee_minor", "receivable_minor", "platform_minor")
+    return {name: getattr(loss, name) for name in names}
+
+
+def execute(
+    escrow: Escrow,
+    shares: Shares,
+    position: Position,
+    *,
+    held: Money,
+    chargeback: Chargeback | None,
+    refund: Refund | None,
+    actor: Actor,
+    now: datetime,
+    back_minor: int = 0,
+) -> Loss:
+    """Post a loss as the waterfall divided it, and bring the payee's part back from their account at the provider.
+
+    `held`, in the currency of the loss, is what of the payee's share was held for it; `back_minor` is how much of the
+    payee's part has been reversed before. The caller holds the locks of the escrow and the payee.
+    """
+    loss = Loss.objects.create(
+        escrow=escrow,
+        chargeback=chargeback,
+        refund=refund,
+        payee_id=escrow.freelancer_id,
+        currency=held.currency,
+        amount_minor=shares.total,
+        escrow_minor=shares.escrow,
+        payee_minor=shares.payee,
+        fee_minor=shares.fee,
+        receivable_minor=shares.receivable,
+        platform_minor=shares.platform,
+        returned_minor=max(0, min(shares.total - shares.escrow, position.released)),
+        booked_by_id=actor.user_id,
+        booked_at=now,
+    )
+    if shares.receivable:
+        Receivable.objects.create(
+            user_id=loss.payee_id, loss=loss, currency=loss.currency, amount_minor=shares.receivable, created_at=now
+        )
+    loss_postings.book_loss(loss, escrow, held, now)
+    payment = _payment_of(loss)
+    if positions.is_in_escrow(payment):
+        _take_from_escrow(escrow, loss, held, now)
+    else:
+        unapplied.close(payment)
+    if shares.payee > back_minor:
+        reversals.take_back(escrow, Money(shares.payee - back_minor, escrow.currency), loss=loss, now=now)
+    return loss
+
+
+def _take_from_escrow(escrow: Escrow, loss: Loss, held: Money, now: datetime) -> None:
+    escrow.charged_back_minor += loss.escrow_minor
+    escrow.returned_minor += loss.returned_minor
+    escrow.contested_minor -= held.amount_minor
+    escrow.reclaimed_minor += loss.payee_minor
+    escrow.reclaimed_fee_minor += loss.fee_minor
+    refund_outcomes.supersede_request(escrow, escrow.remaining, now)
+    if escrow.escrow_state in HOLDING_ESCROWS and not escrow.remaining.amount_minor:
+        _close(escrow, now)
+    escrow.save()
+
+
+def _close(escrow: Escrow, now: datetime) -> None:
+    """Close an escrow of which nothing is left, with its dispute and its milestone."""
+    require(escrow.escrow_state, EscrowState.CHARGED_BACK)
+    escrow.state = EscrowState.CHARGED_BACK.value
+    escrow.auto_release_at = None
+    disputes.end(escrow, now)
+    milestone_states.close(escrow.milestone, MilestoneState.CANCELLED, now)
+
+
+def _payment_of(loss: Loss) -> Payment:
+    """Return the payment whose money was lost."""
+    cause = loss.chargeback or loss.refund
+    assert cause is not None  # noqa: S101
+    return cause.payment
+
+
+def undo_for(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
+    """Undo the loss of a chargeback that was won after it had been booked as lost."""
+    loss = Loss.objects.filter(chargeback=chargeback, reversed_at=None).first()
+    if loss is not None:
+        undo(escrow, loss, now)
+        loss_history.chargeback_became(escrow, chargeback, HistoryStatus.CANCELLED, now)
+
+
+def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
+    """Undo a loss: the escrow, the platform and the payee get back what they bore; the caller holds the locks.
+
+    The payee's part is held until it has been transferred again.
+    """
+    positions.lock_payee(escrow)
+    owed, recovered = _cancel_receivable(loss)
+    loss.reversed_at = now
+    loss.save(update_fields=["reversed_at"])
+    rest = _released_since(escrow, loss)
+    loss_postings.undo_loss(loss, escrow, owed, recovered, rest, now)
+    audit.record("loss_reversed", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
+    payment = _payment_of(loss)
+    if positions.is_in_escrow(payment):
+        _give_back(escrow, loss, rest)
+    elif loss.escrow_minor:
+        unapplied.reopen(payment)
+    if rest is not None:
+        loss_history.released_rest(escrow, rest)
+    share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
+    if share.amount_minor:
+        reversals.abandon(loss, now)
+        _return_share(escrow, loss, share, now)
+    if recovered.amount_minor:
+        adjustments.return_recovered(loss, escrow, recovered, now=now)
+    lost_reversals.undo(escrow, loss, now)
+
+
+def _released_since(escrow: Escrow, loss: Loss) -> Split | None:
+    """Return how what the escrow bore is divided if the rest of it was released meanwhile: it is released as well."""
+    is_released = escrow.state == EscrowState.RELEASED.value and positions.is_in_escrow(_payment_of(loss))
+    if not is_released or not loss.escrow_minor:
+        return None
+    return escrow.terms.split(Money(loss.escrow_minor, escrow.currency))
+
+
+def _return_share(escrow: Escrow, loss: Loss, share: Money, now: datetime) -> None:
+    """Transfer the payee's part again; what never left their account at the provider is theirs at once."""
+    away = min(share, max(transfers.outstanding(escrow), Money.zero(escrow.currency)))
+    if away.amount_minor:
+        transfers.begin_again(escrow, away, held=away, now=now)
+    if away < share:
+        escrow.contested_minor -= (share - away).amount_minor
+        escrow.save(update_fields=["contested_minor"])
+        shares.free(escrow, share - away, f"loss:{loss.pk}:freed", now)
+
+
+def _cancel_receivable(loss: Loss) -> tuple[Money, Money]:
+    """Cancel what is owed of a loss; return that, and what was recovered before."""
+    row = Receivable.objects.select_for_update(no_key=True).filter(loss=loss).first()
+    if row is None:
+        return Money.zero(loss.currency), Money.zero(loss.currency)
+    owed = row.owed
+    row.cancelled_minor += owed.amount_minor
+    row.save(update_fields=["cancelled_minor"])
+    return owed, Money(row.recovered_minor, loss.currency)
+
+
+def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
+    escrow.charged_back_minor -= loss.escrow_minor
+    escrow.returned_minor -= loss.returned_minor
+    escrow.contested_minor += loss.payee_minor
+    escrow.reclaimed_minor -= loss.payee_minor
+    escrow.reclaimed_fee_minor -= loss.fee_minor
+    if rest is not None:
+        escrow.released_minor += rest.total.amount_minor
+        escrow.released_fee_minor += rest.fee.amount_minor
+        escrow.contested_minor += rest.freelancer.amount_minor
+    elif loss.escrow_minor and escrow.escrow_state not in HOLDING_ESCROWS:
+        require(escrow.escrow_state, EscrowState.FUNDED)
+        escrow.state, escrow.refunded_at = EscrowState.FUNDED.value, None
+    escrow.save()

@@ -1,0 +1,80 @@
+"""One escrow with its timeline, what may be done with it, and where its money is: all of one moment."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Final
+
+from multitask import database
+from multitask.payments.authorization.access import Identifier
+from multitask.payments.errors import NotFound
+from multitask.payments.escrow import permitted_actions
+from multitask.payments.escrow.permitted_actions import OpenDecisions
+from multitask.payments.models import Agreement, AuditEvent, Chargeback, ConnectedAccount, Escrow, Milestone
+from multitask.payments.reads import escrows, json_rows, where
+from multitask.payments.reads.allocation import Facts
+from multitask.payments.reads.escrows import EscrowView
+from multitask.payments.reads.where import Where
+from multitask.payments.states import RefundState
+from multitask.users.actor import Actor, Power
+from multitask.users.models import User
+
+_DETAIL: Final = database.Statement(
+    "SELECT payments_escrow_detail(%(id)s::bigint, %(public)s::uuid, %(reader)s::bigint)"
+)
+_EVENT: Final = ("id", "event", "at", "actor_role", "actor_label", "amount_minor", "currency", "note")
+
+
+def read(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView, list[Where]]:
+    """Read one escrow and where its money is. One statement; more on a platform route. Raises NotFound."""
+    if actor.user_id is None and not actor.may(Power.READ_ANY):
+        raise NotFound("There is no such escrow.")
+    is_public = isinstance(escrow_id, uuid.UUID)
+    asked = {"id": None if is_public else escrow_id, "public": escrow_id if is_public else None}
+    ((row,),) = _DETAIL.rows(asked | {"reader": None if actor.may(Power.READ_ANY) else actor.user_id})
+    if row is None:
+        raise NotFound("There is no such escrow.")
+    escrow = _escrow(row)
+    if escrow.is_on_platform:
+        return _on_platform(actor, escrow_id, now)
+    known = Facts(**json_rows.with_moments(row["facts"], *_MOMENTS))
+    account = None if row["account"] is None else json_rows.instance(ConnectedAccount, row["account"])
+    return _view(actor, escrow, row), where.explained(actor, escrow, known, now, account=lambda: account)
+
+
+_MOMENTS: Final = ("answer_by_at", "settles_at", "arrives_at", "leaving_from", "leaving_allotted_at")
+
+
+@database.snapshot
+def _on_platform(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView, list[Where]]:
+    """Read an escrow whose payee is paid from the budget, which depends on what the payee still has to give us."""
+    view = escrows.one(actor, escrow_id)
+    return view, where.of_escrow(actor, view.escrow, now)
+
+
+def _escrow(row: dict[str, Any]) -> Escrow:
+    escrow, sides = json_rows.instance(Escrow, row["escrow"]), row["sides"]
+    named = {"title": sides["title"], "reference": sides["reference"]}
+    escrow.agreement = json_rows.instance(Agreement, {"id": escrow.agreement_id, **named})
+    escrow.milestone = json_rows.instance(Milestone, {"id": escrow.milestone_id, "state": sides["milestone"]})
+    escrow.client = json_rows.instance(User, {"id": escrow.client_id, "username": sides["client"]})
+    escrow.freelancer = json_rows.instance(User, {"id": escrow.freelancer_id, "username": sides["freelancer"]})
+    return escrow
+
+
+def _view(actor: Actor, escrow: Escrow, row: dict[str, Any]) -> EscrowView:
+    timeline = [_event(escrow, event) for event in row["timeline"] or ()]
+    refund = row["open_refund"]
+    decisions = OpenDecisions(
+        refund=None if refund is None else RefundState(refund),
+        is_undecided=row["facts"]["is_undecided"],
+        is_contested=row["is_contested"],
+    )
+    allowed = permitted_actions.allowed_knowing(actor, escrow, decisions)
+    chargebacks = [json_rows.instance(Chargeback, found) for found in row["chargebacks"] or ()]
+    return EscrowView(escrow, timeline, allowed, chargebacks)
+
+
+def _event(escrow: Escrow, values: list[Any]) -> AuditEvent:
+    event = json_rows.instance(AuditEvent, dict(zip(_EVENT, values, strict=True)))
+    event.escrow = escrow
+    return event

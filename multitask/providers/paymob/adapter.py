@@ -1,0 +1,86 @@
+"""Paymob as a payment provider: the platform collects, holds, and pays out from a budget.
+
+Clients pay by card, wallet or kiosk on Paymob's page. Released money stays with the platform, and payouts to banks and
+wallets are made from a budget that is topped up apart from what was collected. Files by concern: payments (with
+inquiries and transactions), refunds, payouts (with payout_statuses), events (with signatures); capabilities here.
+
+Paymob has no customers: a saved card is a token that a callback brings after a payment. That does not fit
+`SavesMethods`, so cards are not offered again; the callback is verified and stored all the same.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+
+from multitask.payments.provider import (
+    NO_QUERY,
+    AmountRules,
+    Capabilities,
+    Collects,
+    Disburses,
+    IdKind,
+    InboundEvent,
+    Redirect,
+    Refunds,
+    RouteKind,
+    SendsWebhooks,
+)
+from multitask.providers.paymob import amounts, events
+from multitask.providers.paymob.payouts import Payouts
+
+
+class PaymobProvider(Payouts):
+    """Paymob, or the sandbox at another base address, as a payment provider."""
+
+    name: str = "paymob"
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What Paymob can do."""
+        return Capabilities(
+            supports=frozenset({Collects, Refunds, Disburses, SendsWebhooks}),
+            kinds=frozenset({RouteKind.PLATFORM}),
+            currencies=frozenset({amounts.CURRENCY}),
+            countries=frozenset({"EG"}),
+            continuation=Redirect,
+            key_lifetime=None,
+            finds_by_reference=True,
+            secret_fields=frozenset(
+                {"client_secret", "token", "auth_token", "access_token", "refresh_token", "card_tokens"}
+            ),
+        )
+
+    def require_answering(self) -> None:
+        """Raise Unavailable while calls are refused since Paymob has stopped answering."""
+        self.guard.breaker.require_closed()
+
+    def amount_rules(self, currency: str) -> AmountRules:
+        """Return the rules for amounts of a currency."""
+        return amounts.rules(currency)
+
+    def kind_of_id(self, object_id: str) -> IdKind | None:
+        """Return None: Paymob's ids are numbers of any kind of object."""
+        return None
+
+    def verify_webhook(
+        self,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        endpoint: str,
+        now: datetime,
+        query: Mapping[str, str] = NO_QUERY,
+    ) -> InboundEvent:
+        """Check a callback's signature, which is the parameter `hmac` of its address, and return what it is about."""
+        return events.read(
+            body,
+            given=query.get("hmac", ""),
+            secret=self._configuration.hmac_secret,
+            integrations=self._configuration.integration_ids,
+            now=now,
+            live=self._configuration.is_live,
+        )
+
+    def hinted_payout(self, body: bytes) -> str:
+        """Return the id of the payout that an unsigned callback names; empty for anything else."""
+        return events.hinted_payout(body)

@@ -1,0 +1,1 @@
+"""Chargebacks, their evidence and losses, and early fraud warnings."""

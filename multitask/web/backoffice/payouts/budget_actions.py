@@ -1,0 +1,206 @@
+"""Actions of finance on a payout budget: what moved between the provider, the bank and the budget, and comparing it."""
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from multitask.money import Money
+from multitask.payments.errors import NotFound
+from multitask.payments.models import BudgetRecord, PayoutBudget
+from multitask.payments.payouts import budget_records
+from multitask.payments.reads import payout_budgets
+from multitask.users.actor import Actor, Power
+from multitask.web.backoffice.base import labels, links
+from multitask.web.backoffice.base.actions import Action, ReasonForm, Submission, Summary, require_id
+from multitask.web.backoffice.payouts.budget_forms import RecordForm, SettlementForm
+from multitask.web.pages.templatetags.money import day, money
+
+
+class BudgetAction(Action):
+    """An action on a payout budget."""
+
+    power = Power.ADJUST
+
+    def subject(self, actor: Actor, subject_id: int | None) -> PayoutBudget:
+        """Return the budget."""
+        found = PayoutBudget.objects.filter(pk=require_id(subject_id)).first()
+        if found is None:
+            raise NotFound
+        return found
+
+    def summary(self, subject: PayoutBudget) -> Summary:
+        """Return where the money is by our books."""
+        shown = payout_budgets.view(subject, timezone.now())
+        return [
+            (_("Provider"), f"{subject.provider} · {subject.currency}"),
+            (_("Collected at the provider"), money(shown.collected)),
+            (_("In the bank"), money(shown.in_bank)),
+            (_("In the budget"), money(shown.in_budget)),
+        ]
+
+    def result_address(self, subject: PayoutBudget) -> str:
+        """Return the budget's page."""
+        return links.of(subject)
+
+
+class RecordSettlement(BudgetAction):
+    """Record a settlement to the bank."""
+
+    name = "record-settlement"
+    title = gettext_lazy("Record a settlement to the bank")
+    button_label = gettext_lazy("Record a settlement")
+
+    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
+        """Return the form with amount and fee."""
+        return SettlementForm(*args, currency=subject.currency, today=timezone.localdate())
+
+    def consequences(self, subject: PayoutBudget) -> list[str]:
+        """Return what is posted."""
+        return [
+            _("The books move the amount from what is collected at the provider to the bank, less the fee."),
+            _("No money moves: the provider has settled it already."),
+        ]
+
+    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
+        """Record it."""
+        data = submission.data
+        return budget_records.settle_to_bank(
+            actor=submission.actor,
+            provider=subject.provider,
+            amount=data["amount"],
+            fee=data["fee"] or Money.zero(subject.currency),
+            happened_on=data["happened_on"],
+            reference=data["reference"],
+            note=submission.note,
+            file=RecordForm.file_of(data),
+            now=submission.now,
+            request_key=submission.request_key,
+        )
+
+    def success_message(self, subject: PayoutBudget, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The settlement is recorded.")
+
+
+class RecordTopUp(BudgetAction):
+    """Record a top-up of the budget."""
+
+    name = "record-top-up"
+    title = gettext_lazy("Record a top-up of the budget")
+    button_label = gettext_lazy("Record a top-up")
+
+    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
+        """Return the form with the amount."""
+        return RecordForm(*args, currency=subject.currency, today=timezone.localdate())
+
+    def consequences(self, subject: PayoutBudget) -> list[str]:
+        """Return what is posted, and that payouts leave."""
+        return [
+            _("The books move the amount from the bank to the budget."),
+            _("Payouts that wait are sent at once, oldest first: record only what the provider has credited."),
+        ]
+
+    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
+        """Record it."""
+        data = submission.data
+        return budget_records.top_up(
+            actor=submission.actor,
+            provider=subject.provider,
+            amount=data["amount"],
+            happened_on=data["happened_on"],
+            reference=data["reference"],
+            note=submission.note,
+            file=RecordForm.file_of(data),
+            now=submission.now,
+            request_key=submission.request_key,
+        )
+
+    def success_message(self, subject: PayoutBudget, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The top-up is recorded. Payouts that it covers are sent now.")
+
+
+class CompareBudget(BudgetAction):
+    """Compare a budget with the provider's figure now."""
+
+    name = "compare-budget"
+    title = gettext_lazy("Compare the budget with the provider now")
+    button_label = gettext_lazy("Compare now")
+
+    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
+        """Return the form for the reason, which only the staff reads."""
+        return ReasonForm(*args)
+
+    def consequences(self, subject: PayoutBudget) -> list[str]:
+        """Return that nothing is posted."""
+        return [
+            _("The provider is asked what the budget holds, and the answer is shown beside our books."),
+            _("Nothing is posted. Payouts that the budget covers are sent."),
+        ]
+
+    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
+        """Ask the provider."""
+        return budget_records.compare_now(
+            actor=submission.actor, budget_id=subject.pk, now=submission.now, note=submission.note
+        )
+
+    def success_message(self, subject: PayoutBudget, outcome: object) -> str:
+        """Return whether it is equal."""
+        assert isinstance(outcome, PayoutBudget)  # noqa: S101
+        difference = payout_budgets.difference(outcome)
+        if difference is None or not difference.amount_minor:
+            return _("The provider and our books agree.")
+        return _("The provider and our books differ by %(amount)s.") % {"amount": money(difference)}
+
+
+class CorrectRecord(Action):
+    """Take a wrong record back by its opposite."""
+
+    name = "correct-record"
+    power = Power.ADJUST
+    title = gettext_lazy("Take a record back")
+    button_label = gettext_lazy("Take it back")
+
+    def subject(self, actor: Actor, subject_id: int | None) -> BudgetRecord:
+        """Return the record."""
+        found = BudgetRecord.objects.defer("file_content").filter(pk=require_id(subject_id)).first()
+        if found is None:
+            raise NotFound
+        return found
+
+    def form(self, subject: BudgetRecord, *args: Any) -> forms.Form:
+        """Return the form for the reason."""
+        return ReasonForm(*args)
+
+    def summary(self, subject: BudgetRecord) -> Summary:
+        """Return what was recorded."""
+        return [
+            (_("Record"), labels.of("budget_record", subject.kind)),
+            (_("Amount"), money(subject.amount)),
+            (_("Day"), day(subject.happened_on)),
+            (_("Reference"), subject.reference),
+        ]
+
+    def consequences(self, subject: BudgetRecord) -> list[str]:
+        """Return what is posted."""
+        return [
+            _("The opposite is posted. The record itself stays, and shows that it was taken back."),
+            _("Its reference can be recorded again, as it should have been."),
+        ]
+
+    def execute(self, subject: BudgetRecord, submission: Submission) -> object:
+        """Correct it."""
+        return budget_records.correct(
+            actor=submission.actor, record_id=subject.pk, note=submission.note, now=submission.now
+        )
+
+    def success_message(self, subject: BudgetRecord, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The record is taken back.")
+
+    def result_address(self, subject: BudgetRecord) -> str:
+        """Return the record's page."""
+        return links.of(subject)
