@@ -7,7 +7,21 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-BENCHMARKS = ("ledger_posting", "ledger_reading", "wallet", "webhooks", "worker", "web_memory", "overload")
+BENCHMARKS = (
+    "ledger_posting",
+    "ledger_reading",
+    "ledger_proof",
+    "reads",
+    "wallet",
+    "commands",
+    "search",
+    "webhooks",
+    "worker",
+    "stories",
+    "growth",
+    "web_memory",
+    "overload",
+)
 
 
 def main(arguments: Sequence[str]) -> int:

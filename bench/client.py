@@ -57,7 +57,7 @@ def request(
     if token:
         lines["Authorization"] = f"Bearer {token}"
     if raw:
-        lines["Content-Type"] = "application/json"
+        lines.setdefault("Content-Type", "application/json")
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + raw
 

@@ -1,4 +1,4 @@
-"""The minimum cost of a webhook: a view that only inserts the body as one row."""
+"""The minimum cost of a request: a view with one SELECT, and of a webhook: one that only inserts the body as a row."""
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,4 +17,18 @@ def insert(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"received": True})
 
 
-urlpatterns = [path("bench/floor/", insert), path("", include("multitask.config.urls"))]
+def select(request: HttpRequest) -> HttpResponse:
+    """Return the name of the user with the id of the query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, username FROM users_user WHERE id = %s", [request.GET["user"]])
+        ((number, name),) = cursor.fetchall()
+    return JsonResponse({"id": number, "username": name})
+
+
+urlpatterns = [
+    path("bench/floor/", insert),
+    path("bench/select/", select),
+    # The same view on the way that requests with an access token take.
+    path("api/bench/select/", select),
+    path("", include("multitask.config.urls")),
+]

@@ -2,7 +2,8 @@
 
 The floor is one prepared statement that writes 1 header, 3 entries and 3 balances with the same indexes, on
 accounts that it knows by id: no account is looked up, no row locked first, nothing checked. Both are driven by
-pgbench, in turns, so that whatever else the machine does falls on both.
+pgbench, in turns, so that whatever else the machine does falls on both. So are batches of the same releases, posted
+with ledger_post_many in one transaction each: their rate is that of single releases.
 """
 
 import os
@@ -26,6 +27,8 @@ CLIENTS = 16
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "10"))
 FLOOR_SHARE = 0.5
+BATCH = 50
+BATCH_SHARE = 1.3
 ONE_ACCOUNT_SHARE = 0.9
 SETUP = Path(__file__).with_name("ledger_posting.sql")
 
@@ -38,6 +41,24 @@ POST = """
 SELECT ledger_post('escrow_released', 'bench', 'release:' || {key}, now(), 'Release', '{{}}',
     NULL, ARRAY['bench-held:' || ({held}), 'bench-payee:' || ({payee}), {fees}], '{{USD,USD,USD}}',
     '{{0,0,NULL}}', '{{1,1,{shards}}}', '{{-10000,8500,1500}}')
+"""
+POST_MANY = """
+SELECT ledger_post_many(headers.kinds, headers.scopes, headers.keys, headers.moments, headers.texts, headers.details,
+                        headers.reverses, headers.legs, legs.codes, legs.currencies, legs.floors, legs.shards,
+                        legs.amounts)
+  FROM (SELECT array_agg('escrow_released'::text) AS kinds, array_agg('bench'::text) AS scopes,
+               array_agg('batch:' || :key::bigint || ':' || n) AS keys, array_agg(now()) AS moments,
+               array_agg('Release'::text) AS texts, array_agg('{{}}'::jsonb) AS details,
+               array_agg(NULL::uuid) AS reverses, array_agg(3::smallint) AS legs
+          FROM generate_series(1, {batch}) n) headers,
+       (SELECT array_agg(code ORDER BY n, position) AS codes, array_agg('USD'::text) AS currencies,
+               array_agg(floor ORDER BY n, position) AS floors,
+               array_agg(shards::smallint ORDER BY n, position) AS shards,
+               array_agg(amount ORDER BY n, position) AS amounts
+          FROM generate_series(1, {batch}) n CROSS JOIN LATERAL (VALUES
+               (1, 'bench-held:' || 1 + (:held::bigint + n * 197) % 10000, 0::bigint, 1, -10000::bigint),
+               (2, 'bench-payee:' || 1 + (:payee::bigint + n * 389) % 10000, 0, 1, 8500),
+               (3, 'bench-fees', NULL, 32, 1500)) leg (position, code, floor, shards, amount)) legs
 """
 FLOOR = """
 WITH header AS (
@@ -99,6 +120,7 @@ def write_scripts(folder: Path, ids: Mapping[str, int]) -> dict[str, Path]:
     texts = {
         "floor": FLOOR.format(held=ids["bench-held"], payee=ids["bench-payee"], fees=ids["one"]),
         "one fee account": POST.format(fees="'bench-fees'", shards=32, **variables),
+        "batches": POST_MANY.format(batch=BATCH),
         "32 fee accounts": POST.format(fees="'bench-fees:' || :client_id", shards=1, **variables),
     }
     scripts = {}
@@ -113,13 +135,14 @@ def measure(report: Report, url: str, scripts: Mapping[str, Path]) -> None:
     rates: dict[str, list[float]] = {name: [] for name in scripts}
     for number in range(ROUNDS + 1):
         for name in list(scripts)[:: -1 if number % 2 else 1]:
-            rate = pgbench(url, scripts[name])
+            rate = pgbench(url, scripts[name]) * (BATCH if name == "batches" else 1)
             if number:  # The first round warms up.
                 rates[name].append(rate)
     for name, found in rates.items():
         spread = f"({min(found):.0f} to {max(found):.0f})"
         report.figure(f"{name}, pgbench", f"median {statistics.median(found):.0f} per second {spread}")
     report.at_least("one fee account / floor", _ratio(rates, "one fee account", "floor"), FLOOR_SHARE)
+    report.at_least(f"batches of {BATCH} / floor", _ratio(rates, "batches", "floor"), BATCH_SHARE)
     shared = _ratio(rates, "one fee account", "32 fee accounts")
     report.at_least("one fee account / 32 fee accounts", shared, ONE_ACCOUNT_SHARE)
 

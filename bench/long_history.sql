@@ -12,6 +12,7 @@ SET LOCAL maintenance_work_mem = '256MB';
 ALTER TABLE ledger_transaction DISABLE TRIGGER has_legs;
 ALTER TABLE ledger_entry DISABLE TRIGGER whole_and_balanced;
 ALTER TABLE payments_historyrow ENABLE ALWAYS TRIGGER payments_history_added;
+ALTER TABLE payments_historyrow ENABLE ALWAYS TRIGGER payments_history_words;
 
 -- Creating the indexes afterwards is cheaper than updating them for each row.
 CREATE TEMPORARY TABLE set_aside ON COMMIT DROP AS
@@ -42,9 +43,9 @@ SELECT application_id, task_id, freelancer_id, total, '', 'accepted', at, at FRO
 
 INSERT INTO payments_agreement
        (id, public_id, payer_id, payee_id, title, reference, link, provider, currency, fee_basis_points,
-        auto_release_days, refund_answer_days, share_step, created_at)
+        auto_release_days, refund_answer_days, share_step, route, created_at)
 SELECT agreement_id, gen_random_uuid(), client_id, freelancer_id, 'Task ' || n, 'task:' || task_id,
-       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, at
+       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, 'connected', at
   FROM plan;
 
 INSERT INTO payments_milestone
@@ -60,11 +61,14 @@ SELECT task_id, client_id, freelancer_id, application_id, agreement_id, 'Task ' 
 
 INSERT INTO payments_escrow
        (id, public_id, agreement_id, milestone_id, client_id, freelancer_id, provider, provider_payment_id, currency,
-        total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
-        released_minor, released_fee_minor, refunded_minor, state, created_at, funded_at, released_at,
+        total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, route,
+        auto_release_days, refund_answer_days,
+        released_minor, released_fee_minor, refunded_minor, charged_back_minor, returned_minor, netted_minor,
+        contested_minor, reclaimed_minor, reclaimed_fee_minor, state, created_at, funded_at, released_at,
         made_available_at, dispute_reason, release_key)
 SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, freelancer_id, 'stripe',
-       'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 1, 14, 7, total, fee, 0, 'released', at, at, at,
+       'pi_bench_' || escrow_id, 'USD', total, 1500, fee, total - fee, 1, 'connected', 14, 7,
+       total, fee, 0, 0, 0, 0, 0, 0, 0, 'released', at, at, at,
        CASE WHEN settled THEN at END, '', ''
   FROM plan;
 
@@ -158,3 +162,4 @@ DO $$ BEGIN EXECUTE (SELECT string_agg(definition, '; ') FROM set_aside); END $$
 ALTER TABLE ledger_transaction ENABLE ALWAYS TRIGGER has_legs;
 ALTER TABLE ledger_entry ENABLE ALWAYS TRIGGER whole_and_balanced;
 ALTER TABLE payments_historyrow ENABLE TRIGGER payments_history_added;
+ALTER TABLE payments_historyrow ENABLE TRIGGER payments_history_words;

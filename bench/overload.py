@@ -8,7 +8,6 @@ import socket
 import statistics
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -185,7 +184,7 @@ def _bad_connections(up: Servers, number: int) -> Iterator[None]:
 def _slow_provider(up: Servers, scene: Scene, report: Report, number: int) -> Iterator[None]:
     """Create `number` payments in parallel while each call to the provider takes 12 seconds."""
     fault = {"kind": "delay", "path": "/v1/*", "seconds": PROVIDER_SECONDS}
-    _sandbox(up, "POST", "/_sandbox/faults", fault)
+    up.ask_sandbox("POST", "/_sandbox/faults", fault)
     statuses: Counter[int] = Counter()
 
     def ask(place: int) -> None:
@@ -201,7 +200,7 @@ def _slow_provider(up: Servers, scene: Scene, report: Report, number: int) -> It
     try:
         yield
     finally:
-        _sandbox(up, "DELETE", "/_sandbox/faults")
+        up.ask_sandbox("DELETE", "/_sandbox/faults")
         for thread in asking:
             thread.join()
     answers = ", ".join(f"{status}: {times}" for status, times in sorted(statuses.items()))
@@ -234,7 +233,7 @@ def _fund(up: Servers) -> float:
     payer, freelancer = people.register(web, client=True), people.register(web, freelancer=True)
     intent = people.intend(web, payer, freelancer)
     payment = str(intent["payment_intent_id"])
-    _sandbox(up, "POST", f"/v1/payment_intents/{payment}/confirm?payment_method=pm_card_visa")
+    up.ask_sandbox("POST", f"/v1/payment_intents/{payment}/confirm?payment_method=pm_card_visa")
     web.send(events.delivery(up, events.make(events.at_provider(up, payment))[1])).expect(200)
     began = time.perf_counter()
     path = f"/payments/escrow/{intent['escrow_id']}/"
@@ -257,15 +256,6 @@ def _clock_step(up: Servers, report: Report, hours: float) -> Iterator[None]:
     with up.connected() as database:
         ((after,),) = database.execute(count).fetchall()
     report.figure("after a clock step: jobs deferred in the meantime", str(after - before))
-
-
-def _sandbox(up: Servers, method: str, path: str, body: Any = None) -> None:
-    headers = {"Authorization": f"Bearer {up.here.keys['STRIPE_SECRET_KEY']}"}
-    path, _, form = path.partition("?")
-    data = form.encode() if body is None else json.dumps(body).encode()
-    headers["Content-Type"] = "application/x-www-form-urlencoded" if body is None else "application/json"
-    asked = urllib.request.Request(f"{up.here.sandbox}{path}", data or None, headers, method=method)
-    urllib.request.urlopen(asked, timeout=60).close()
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ class Person:
     token: str
 
 
-def register(web: Connection, *, client: bool = False, freelancer: bool = False) -> Person:
+def register(web: Connection, *, client: bool = False, freelancer: bool = False, country: str = "") -> Person:
     """Register a person and log in."""
     name = f"bench{next(_numbers)}{secrets.token_hex(3)}"
     body: dict[str, Any] = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
     body |= {"is_client": client, "is_freelancer": freelancer}
+    if country:
+        body |= {"country": country}
     made = web.call("POST", "/api/auth/register/", body=body).expect(201).json()
     return Person(made["user"]["id"], name, made["access"])
 

@@ -5,10 +5,12 @@ benchmarks' own, which is as durable as the one of `make run`: a commit waits fo
 """
 
 import contextlib
+import json
 import os
 import secrets
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,10 +40,11 @@ class Memory:
 class Servers:
     """A migrated database and the programs started for it; all of them end with `running`."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
-        """Choose free ports; no program is started yet."""
-        self.programs = Programs(folder / "logs")
-        self.here = local.Local(folder, _free_port(), _free_port(), database_url, local.keys(folder))
+    def __init__(self, folder: Path, database_url: str, checkout: Path | None = None) -> None:
+        """Choose free ports; no program is started yet. The programs are those of `checkout`, or of this project."""
+        self.programs = Programs(folder / "logs", checkout)
+        ports = local.Ports(web=_free_port(), stripe=_free_port(), paymob=_free_port())
+        self.here = local.Local(folder, ports, database_url, local.keys(folder))
         self._clock = folder / "clock"
         self.environment = {**self.here.environment(), "DJANGO_SETTINGS_MODULE": SETTINGS}
 
@@ -49,15 +52,20 @@ class Servers:
         """Apply all migrations."""
         self.programs.finish("migrate", [*MANAGE, "migrate", "--noinput"], self.environment)
 
-    def start_sandbox(self) -> None:
-        """Start the offline Stripe with its state in memory and without webhook endpoints."""
-        command = [sys.executable, "-m", "sandboxes.stripe", "--port", str(self.here.sandbox_port), "--memory"]
-        self.programs.start("sandbox", command, self.environment)
+    def start_sandbox(self, *options: str, delivers: bool = False) -> None:
+        """Start the offline Stripe with its state in memory; with `delivers` it sends webhooks to the web server."""
+        command = [sys.executable, "-m", "sandboxes.stripe", "--port", str(self.here.ports.stripe), "--memory"]
+        hook, keys = f"{self.here.web}/payments/webhooks/stripe/", self.here.keys
+        endpoints = {
+            "STRIPE_SANDBOX_WEBHOOKS": f"{hook}={keys['STRIPE_WEBHOOK_SECRET']}",
+            "STRIPE_SANDBOX_CONNECT_WEBHOOKS": f"{hook}={keys['STRIPE_CONNECT_WEBHOOK_SECRET']}",
+        }
+        self.programs.start("sandbox", [*command, *options], self.environment | (endpoints if delivers else {}))
         self.programs.await_answer("sandbox", f"{self.here.sandbox}/_sandbox/health")
 
     def start_web(self) -> None:
         """Start the web server with the same workers and threads as the stack."""
-        self.programs.start("web", local.web_command(self.here.web_port), self.environment)
+        self.programs.start("web", local.web_command(self.here.ports.web), self.environment)
         self.programs.await_answer("web", f"{self.here.web}/readyz")
 
     def start_worker(self) -> None:
@@ -78,7 +86,16 @@ class Servers:
     def memory(self, name: str) -> dict[int, Memory]:
         """Return the memory of a program and of its child processes by process id, the program itself first."""
         root = self.programs.running[name].pid
-        return {pid: _memory(pid) for pid in _family(root)}
+        return {pid: _memory(pid) for pid in family_of(root)}
+
+    def ask_sandbox(self, method: str, path: str, body: Any = None) -> None:
+        """Call the sandbox with a JSON body, or with the form fields that follow `?` in the path."""
+        headers = {"Authorization": f"Bearer {self.here.keys['STRIPE_SECRET_KEY']}"}
+        path, _, form = path.partition("?")
+        data = form.encode() if body is None else json.dumps(body).encode()
+        headers["Content-Type"] = "application/x-www-form-urlencoded" if body is None else "application/json"
+        asked = urllib.request.Request(f"{self.here.sandbox}{path}", data or None, headers, method=method)
+        urllib.request.urlopen(asked, timeout=60).close()
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[Any]]:
@@ -88,10 +105,10 @@ class Servers:
 
 
 @contextmanager
-def running() -> Iterator[Servers]:
+def running(checkout: Path | None = None) -> Iterator[Servers]:
     """Yield a migrated database without programs; at the end, stop all programs and drop the database."""
     with tempfile.TemporaryDirectory(prefix="multitask-bench-") as folder, _database() as url:
-        servers = Servers(Path(folder), url)
+        servers = Servers(Path(folder), url, checkout)
         try:
             servers.migrate()
             yield servers
@@ -132,10 +149,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _family(pid: int) -> list[int]:
+def family_of(pid: int) -> list[int]:
     """Return a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
+    return [pid, *(each for child in children for each in family_of(int(child)))]
 
 
 def _memory(pid: int) -> Memory:

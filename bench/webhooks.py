@@ -10,7 +10,7 @@ from bench import client, events, machine
 from bench.report import Report
 from bench.servers import WEB_THREADS, Servers, running
 
-BOUND = 0.5
+BOUND = 0.6
 FLOOR_TABLE = """
 CREATE TABLE bench_floor (id bigserial PRIMARY KEY, event_id text NOT NULL UNIQUE, payload text NOT NULL)
 """

@@ -21,9 +21,9 @@ SELECT application_id, task_id, freelancer_id, 10000, '', 'accepted', at, at FRO
 
 INSERT INTO payments_agreement
        (id, public_id, payer_id, payee_id, title, reference, link, provider, currency, fee_basis_points,
-        auto_release_days, refund_answer_days, share_step, created_at)
+        auto_release_days, refund_answer_days, share_step, route, created_at)
 SELECT agreement_id, gen_random_uuid(), client_id, freelancer_id, 'Draw a logo', 'task:' || task_id,
-       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, at
+       '/tasks/' || task_id || '/payment/', 'stripe', 'USD', 1500, 14, 7, 1, 'connected', at
   FROM plan;
 
 INSERT INTO payments_milestone
@@ -39,16 +39,17 @@ SELECT task_id, client_id, freelancer_id, application_id, agreement_id, 'Draw a 
 
 INSERT INTO payments_escrow
        (id, public_id, agreement_id, milestone_id, client_id, freelancer_id, provider, provider_payment_id, currency,
-        total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, auto_release_days, refund_answer_days,
-        released_minor, released_fee_minor, refunded_minor, state, created_at, dispute_reason, release_key)
+        total_minor, fee_basis_points, fee_minor, freelancer_minor, share_step, route, auto_release_days, refund_answer_days,
+        released_minor, released_fee_minor, refunded_minor, charged_back_minor, returned_minor, netted_minor,
+        contested_minor, reclaimed_minor, reclaimed_fee_minor, state, created_at, dispute_reason, release_key)
 SELECT escrow_id, gen_random_uuid(), agreement_id, milestone_id, client_id, freelancer_id, 'stripe', '', 'USD', 10000,
-       1500, 1500, 8500, 1, 14, 7, 0, 0, 0, 'pending_payment', at, '', ''
+       1500, 1500, 8500, 1, 'connected', 14, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'pending_payment', at, '', ''
   FROM plan;
 
 INSERT INTO payments_payment
        (id, escrow_id, provider, payer_token, provider_collection_id, amount_minor, currency, state, provider_status,
-        received_minor, received_currency, fee_currency, failure_code, failure_reason, review_reason, created_at)
-SELECT payment_id, escrow_id, 'stripe', '', '', 10000, 'USD', 'pending', '', 0, '', '', '', '', '', at FROM plan;
+        received_minor, received_currency, fee_currency, failure_code, failure_reason, review_reason, is_refundable, created_at)
+SELECT payment_id, escrow_id, 'stripe', '', '', 10000, 'USD', 'pending', '', 0, '', '', '', '', '', true, at FROM plan;
 
 SELECT setval(pg_get_serial_sequence('marketplace_task', 'id'), max(task_id)),
        setval(pg_get_serial_sequence('marketplace_application', 'id'), max(application_id)),
