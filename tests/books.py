@@ -11,6 +11,15 @@ SELECT account.code, account.currency, sum(balance.balance_minor)::bigint
   FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
  GROUP BY account.id
 """
+# What was taken out of the books of accounts whose reversals finance gave up: it still lies there.
+_GIVEN_UP = """
+SELECT account.code, account.currency, -sum(entry.amount_minor)::bigint
+  FROM ledger_transaction header
+  JOIN ledger_entry entry ON entry.transaction_id = header.id
+  JOIN ledger_account account ON account.id = entry.account_id AND account.code ^@ 'provider:stripe:account:'
+ WHERE header.kind IN ('reversal_given_up', 'reversal_taken_up')
+ GROUP BY account.id
+"""
 # What each kind of posting moved, by the key of its event; `sign` undoes what a later posting took back.
 _MOVED = """
 SELECT split_part(key, ':', 2), sum(moved)::bigint
@@ -20,14 +29,22 @@ SELECT split_part(key, ':', 2), sum(moved)::bigint
           FROM ledger_transaction header WHERE header.kind = ANY (%s) OR header.kind = ANY (%s)) postings
  GROUP BY 1
 """
-# The kinds of object that an operation makes, and the operation.
-MADE_BY = {
-    "account": "create_account",
-    "customer": "create_customer",
-    "payment_intent": "create_payment",
-    "transfer": "create_transfer",
-    "refund": "create_refund",
-    "payout": "create_payout",
+# Operations, and the kind of object that each makes.
+MAKES = {
+    "create_account": "account",
+    "create_customer": "customer",
+    "create_payment": "payment_intent",
+    "create_transfer": "transfer",
+    "transfer_adjustment": "transfer",
+    "create_reversal": "transfer_reversal",
+    "create_refund": "refund",
+    "create_payout": "payout",
+}
+# What was made at the provider without us carries no reference: our number for it, by the provider's id.
+_OUTSIDE = {
+    "refund": "SELECT provider_refund_id, id FROM payments_refund WHERE is_outside",
+    "payout": "SELECT provider_payout_id, id FROM payments_withdrawal WHERE is_outside",
+    "transfer_reversal": "SELECT provider_reversal_id, id FROM payments_reversal WHERE is_outside",
 }
 
 
@@ -69,14 +86,19 @@ def differences(system: Both) -> list[str]:
 def _balances(system: Both, money: dict[str, Any]) -> Iterable[str]:
     """The platform's balance, each connected account's, and the fees: an asset here is negative."""
     ours = {(code, currency): minor for code, currency, minor in system.query(_BALANCES)}
+    given_up = {(code, currency): minor for code, currency, minor in system.query(_GIVEN_UP)}
     for number, provider_id in _accounts(system).items():
-        theirs = _held(money, provider_id)
-        yield from _compare(f"account {provider_id}", _owed(ours, f"provider:stripe:account:{number}"), theirs)
+        theirs, code = _held(money, provider_id), f"provider:stripe:account:{number}"
+        booked = Counter(_owed(ours, code))
+        booked.update(_owed(given_up, code))
+        yield from _compare(f"account {provider_id}", dict(booked), theirs)
     yield from _compare(
         "the platform's balance", _owed(ours, "provider:stripe:balance"), _held(money, money["platform"])
     )
     costs = _owed(ours, "platform:processing_costs")
     yield from _compare("the provider's fees", costs, money["stripe"].get("fees", {}))
+    fees = _owed(ours, "platform:dispute_fees")
+    yield from _compare("the fees of chargebacks", fees, money["stripe"].get("dispute_fees", {}))
 
 
 def _compare(what: str, ours: Sums, theirs: Sums) -> Iterable[str]:
@@ -107,21 +129,78 @@ def _objects(system: Both, money: dict[str, Any]) -> Iterable[tuple[str, Sums, S
     yield (
         "payment",
         _moved(system, ["escrow_funded", "payment_unapplied"]),
-        {_number(charge["metadata"]): charge["captured"] for charge in money["charges"]},
+        {_number(charge["metadata"]): charge["settled"] for charge in money["charges"]},
     )
-    yield (
-        "refund",
-        _moved(system, ["refund_paid"], back=["refund_returned"]),
-        _made(system, "refund", only="succeeded"),
-    )
-    yield "transfer", _moved(system, ["transfer"]), _made(system, "transfer")
+    yield "refund", _refunded(system), _settled_refunds(system)
+    yield "transfer", _moved(system, ["transfer"]), _made(system, "create_transfer")
+    yield "adjustment", _moved(system, ["adjustment_transferred"]), _made(system, "transfer_adjustment")
+    yield "reversal", _moved(system, ["transfer_reversed"]), _made(system, "create_reversal")
     paid = _moved(system, ["withdrawal_paid"], back=["withdrawal_returned"])
-    yield "payout", paid, _made(system, "payout", only="paid")
+    yield "payout", paid, _made(system, "create_payout", only="paid", besides=money["platform"])
+    yield "chargeback", *_chargebacks(system)
     deposited: Counter[str] = Counter()
     for owner, number, minor in _withdrawals(system):
         deposited[owner] += minor if paid.get(str(number)) else 0
-    theirs = {owner: sum(sums.values()) for owner, sums in money["bank_deposits"].items()}
+    deposits = {owner: sums for owner, sums in money["bank_deposits"].items() if owner != money["platform"]}
+    theirs = {owner: sum(sums.values()) for owner, sums in deposits.items()}
     yield "bank deposits of", +deposited, theirs
+
+
+def _refunded(system: Both) -> Sums:
+    """What each refund took from the platform's balance and did not bring back, by our own number for it."""
+    rows = system.query(
+        """
+        SELECT split_part(header.key, ':', 2), sum(entry.amount_minor)::bigint
+          FROM ledger_transaction header
+          JOIN ledger_entry entry ON entry.transaction_id = header.id
+          JOIN ledger_account account ON account.id = entry.account_id AND account.code = 'provider:stripe:balance'
+         WHERE header.kind IN ('refund_paid', 'refund_returned')
+         GROUP BY 1
+        """
+    )
+    return {number: minor for number, minor in rows if minor}
+
+
+def _settled_refunds(system: Both) -> Sums:
+    """What the lines of each refund moved, whose currency may be another one than the refund's."""
+    lines = {row["object"]["id"]: row["object"] for row in system.sandbox.objects("balance_transaction")}
+    outside = {ident: str(number) for ident, number in system.query(_OUTSIDE["refund"])}
+    made: Counter[str] = Counter()
+    for row in system.sandbox.objects("refund"):
+        found = row["object"]
+        if found.get("source_transfer_reversal"):
+            continue  # The other side of a reversal, in the connected account.
+        moved = [found["balance_transaction"], found["failure_balance_transaction"]]
+        minor = -sum(lines[line]["amount"] for line in moved if line)
+        # One that waits for the bank has left the balance; here it is paid once it has succeeded. One that was made
+        # without us and failed before we knew of it is not recorded; finance explains what its lines moved.
+        is_known = found["metadata"].get("reference") or found["id"] in outside or found["status"] == "succeeded"
+        if minor and is_known and found["status"] != "pending":
+            made[outside.get(found["id"]) or _number(found["metadata"])] += minor
+    return dict(made)
+
+
+def _chargebacks(system: Both) -> tuple[Sums, Sums]:
+    """What each chargeback has taken and not given back, here by its postings, in the currency of its movements."""
+    ours = dict(
+        system.query(
+            """
+            SELECT chargeback.provider_dispute_id, -sum(entry.amount_minor)::bigint
+              FROM payments_chargeback chargeback
+              JOIN ledger_transaction header ON header.key ^@ ('chargeback:' || chargeback.id || ':')
+               AND header.kind IN ('chargeback_withdrawn', 'chargeback_reinstated')
+              JOIN ledger_entry entry ON entry.transaction_id = header.id
+              JOIN ledger_account account ON account.id = entry.account_id
+               AND account.code = 'chargeback:' || chargeback.id
+             GROUP BY 1
+            """
+        )
+    )
+    theirs = {
+        row["object"]["id"]: -sum(line["amount"] for line in row["object"]["balance_transactions"])
+        for row in system.sandbox.objects("dispute")
+    }
+    return ours, theirs
 
 
 def _withdrawals(system: Both) -> list[tuple[Any, ...]]:
@@ -139,12 +218,31 @@ def _moved(system: Both, kinds: list[str], *, back: list[str] | None = None) -> 
     return {number: minor for number, minor in rows if minor}
 
 
-def _made(system: Both, kind: str, *, only: str = "") -> Sums:
+def _made(system: Both, operation: str, *, only: str = "", besides: str = "") -> Sums:
+    """Return what the objects of an operation moved, and what was made at the provider without one.
+
+    What was made without one in the account `besides` is left out.
+    """
     made: Counter[str] = Counter()
+    kind = MAKES[operation]
+    outside = {ident: str(number) for ident, number in system.query(_OUTSIDE[kind])} if kind in _OUTSIDE else {}
+    corrections = _corrections(system) if kind == "transfer_reversal" else ()
     for row in system.sandbox.objects(kind):
-        if not only or row["object"]["status"] == only:
-            made[_number(row["object"]["metadata"])] += row["object"]["amount"]
+        found = row["object"]
+        if found.get("source_transfer_reversal"):
+            continue  # The other side of a reversal, in the connected account.
+        reference = found["metadata"].get("reference", "")
+        is_ours = reference or (row["account"] != besides and found.get("transfer") not in corrections)
+        is_wanted = reference.startswith(f"{operation}:") or (not reference and is_ours)
+        if is_wanted and (not only or found["status"] == only):
+            made[outside.get(found["id"]) or _number(found["metadata"])] += found["amount"]
     return dict(made)
+
+
+def _corrections(system: Both) -> set[str]:
+    """The transfers of adjustments. A reversal of one that we did not make is an open line, which staff explains."""
+    made = (row["object"] for row in system.sandbox.objects("transfer"))
+    return {found["id"] for found in made if found["metadata"].get("reference", "").startswith("transfer_adjustment:")}
 
 
 def _number(metadata: dict[str, str]) -> str:
@@ -160,9 +258,9 @@ def _repeated(system: Both) -> Iterable[str]:
             "SELECT kind, subject_id, sequence FROM payments_operation WHERE state = 'succeeded'"
         )
     }
-    for kind, operation in MADE_BY.items():
-        made = Counter(row["object"]["metadata"].get("reference", "") for row in system.sandbox.objects(kind))
-        made.pop("", None)
+    for operation, kind in MAKES.items():
+        references = [row["object"]["metadata"].get("reference", "") for row in system.sandbox.objects(kind)]
+        made = Counter(reference for reference in references if reference.startswith(f"{operation}:"))
         yield from (f"{kind} {reference} was made {count} times" for reference, count in made.items() if count > 1)
         claimed = {reference for name, reference in succeeded if name == operation}
         yield from (f"{reference} succeeded without an effect" for reference in claimed - made.keys())

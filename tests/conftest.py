@@ -27,6 +27,7 @@ made_up.load_profile("house")
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone, translation
 
 from stack import postgres
 from tests import fresh_database, sound_books
@@ -106,6 +107,14 @@ def pytest_collection_finish() -> None:
 
 
 DATABASE_FIXTURES = ("transactional_db", "db")
+
+
+@pytest.fixture(autouse=True)
+def language_and_zone_end() -> Iterator[None]:
+    """Forget the reader of the last request, as the next request does."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)

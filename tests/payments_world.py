@@ -22,7 +22,7 @@ from multitask.payments.escrow import refund_outcomes, refunds, releases
 from multitask.payments.funding import intents, payment_results
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Refund, Withdrawal
 from multitask.payments.operations import engine
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
+from multitask.payments.payouts import availability, budget, onboarding, transfers, withdrawal_outcomes, withdrawals
 from multitask.payments.reads import wallet
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.users.actor import Actor, Assurance
@@ -164,17 +164,28 @@ class World(Dashboard):
         onboarding.refresh(user_id=user_id(freelancer), now=self.now)
 
     def account(self, freelancer: Actor) -> ConnectedAccount:
-        return ConnectedAccount.objects.get(user_id=user_id(freelancer))
+        """The current account."""
+        current = ConnectedAccount.objects.filter(user_id=user_id(freelancer), retired_at=None)
+        return current.exclude(provider_account_id=None).get()
+
+    def former_account(self, freelancer: Actor) -> ConnectedAccount:
+        """The account that was replaced last."""
+        return ConnectedAccount.objects.filter(user_id=user_id(freelancer), retired_at__isnull=False).latest("pk")
 
     # -- work
 
     def hired(
-        self, amount: Money | None = None, *, client: Actor | None = None, freelancer: Actor | None = None
+        self,
+        amount: Money | None = None,
+        *,
+        client: Actor | None = None,
+        freelancer: Actor | None = None,
+        title: str = "Draw a logo",
     ) -> Job:
         """A task whose application was accepted, for 100 dollars unless told otherwise; nobody is onboarded yet."""
         client, freelancer = client or self.client(), freelancer or self.freelancer(onboarded=False)
         price = amount or dollars("100.00")
-        task = tasks.post_task(actor=client, now=self.now, title="Draw a logo", description="A round one", budget=price)
+        task = tasks.post_task(actor=client, now=self.now, title=title, description="A round one", budget=price)
         application: Application = applications.apply(actor=freelancer, now=self.now, task_id=task.pk)
         applications.accept(actor=client, now=self.now, application_id=application.pk)
         return Job(client=client, freelancer=freelancer, application_id=application.pk, task_id=task.pk)
@@ -192,8 +203,8 @@ class World(Dashboard):
         assert payment_id
         payment_results.confirm("stripe", self.provider.read_payment(payment_id), self.now)
 
-    def funded(self, amount: Money | None = None, *, card: str = VISA, **people: Actor) -> Job:
-        job = self.hired(amount, **people)
+    def funded(self, amount: Money | None = None, *, card: str = VISA, **more: Any) -> Job:
+        job = self.hired(amount, **more)
         self.ask_to_pay(job)
         self.pay(job, card)
         self.learn_of_payment(job)
@@ -262,7 +273,7 @@ class World(Dashboard):
         state = self.provider.read_payout(
             account_id=str(withdrawal.account.provider_account_id), payout_id=str(withdrawal.provider_payout_id)
         )
-        withdrawals.confirm("stripe", state, self.now)
+        withdrawal_outcomes.confirm("stripe", state, self.now)
         withdrawal.refresh_from_db()
         return withdrawal
 
@@ -358,6 +369,8 @@ _WORK: dict[str, Any] = {
     "perform_operation": engine.perform,
     "make_available": availability.make_available,
     "make_account_available": availability.make_account_available,
+    "allot_budget": budget.allot,
+    "compare_budget": budget.compare,
     "process_webhook": incoming.process,
 }
 

@@ -4,8 +4,10 @@ import hashlib
 import hmac
 import json
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import timezone
@@ -32,9 +34,19 @@ class Dashboard:
         """Change something in the provider's own dashboard, without a call of ours."""
         return self._call(path, urllib.parse.urlencode(form).encode(), account)
 
-    def _call(self, path: str, form: bytes | None = None, account: str = "") -> dict[str, Any]:
+    def at_provider_now(self, path: str) -> dict[str, Any]:
+        """Read one of the provider's objects as it shows it."""
+        return self._call(path)
+
+    def delete_at_provider(self, path: str) -> None:
+        """Delete something in the provider's own dashboard."""
+        self._call(path, method="DELETE")
+
+    def _call(
+        self, path: str, form: bytes | None = None, account: str = "", method: str | None = None
+    ) -> dict[str, Any]:
         headers = {"Authorization": "Bearer sk_test_dashboard"} | ({"Stripe-Account": account} if account else {})
-        request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers)
+        request = urllib.request.Request(f"{self.sandbox.base_url}/v1/{path}", form, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as reply:
             answer: dict[str, Any] = json.load(reply)
         return answer
@@ -48,11 +60,40 @@ class Dashboard:
         return [event for account in list(self._last_seen) for event in self._new_events(account)]
 
     def _new_events(self, account: str) -> list[dict[str, Any]]:
-        since = f"&ending_before={self._last_seen[account]}" if self._last_seen[account] else ""
-        new = self._call(f"events?limit=100{since}", account=account)["data"]
-        if new:
-            self._last_seen[account] = new[0]["id"]
-        return [{**event, "account": account} if account else event for event in reversed(new)]
+        new: list[dict[str, Any]] = []
+        has_more = True
+        while has_more:
+            mark = self._last_seen[account]
+            page = self._events_after(mark, account)
+            if page["data"]:
+                self._last_seen[account] = page["data"][0]["id"]
+            new += reversed(page["data"])
+            # Without a mark the page holds the newest.
+            has_more = bool(mark) and page["has_more"]
+        return [{**event, "account": account} if account else event for event in new]
+
+    def _events_after(self, mark: str, account: str) -> dict[str, Any]:
+        """The oldest events after a mark, newest first; none of an account that was closed or has left the platform."""
+        since = f"&ending_before={mark}" if mark else ""
+        try:
+            return self._call(f"events?limit=100{since}", account=account)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.FORBIDDEN:
+                raise
+            return {"data": [], "has_more": False}
+
+    def deauthorized(self, account: str) -> dict[str, Any]:
+        """End the platform's access to an account; return the event that says so."""
+        self.sandbox.control("POST", f"accounts/{account}/deauthorize")
+        return {
+            "id": f"evt_of_{account}",
+            "object": "event",
+            "type": "account.application.deauthorized",
+            "account": account,
+            "created": int(time.time()),
+            "livemode": False,
+            "data": {"object": {"id": "ca_platform", "object": "application", "name": "Sandbox"}},
+        }
 
     def receive(self, event: dict[str, Any]) -> incoming.ReceivedEvent:
         """Receive one delivery, signed as the provider signs it."""

@@ -1,4 +1,4 @@
-"""The offline Stripe as a process of its own, for tests: start, stop, kill, restart, and its control API."""
+"""An offline provider as a process of its own, for tests: start, stop, kill, restart, and its control API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 20.0
@@ -38,6 +38,8 @@ class ControlRefused(Exception):
 class SandboxProcess:
     """A sandbox in a subprocess. As a context manager it starts with the given options and stops at the end."""
 
+    module = "sandboxes.stripe"
+
     def __init__(self, **options: Any) -> None:
         self._options = options
         self._process: subprocess.Popen[str] | None = None
@@ -46,7 +48,7 @@ class SandboxProcess:
         self.data: Path | None = None
         self.base_url = ""
 
-    def __enter__(self) -> SandboxProcess:
+    def __enter__(self) -> Self:
         self.start(**self._options)
         return self
 
@@ -73,7 +75,7 @@ class SandboxProcess:
         extra += [f"--webhook={url}={secret}" for url, secret in (webhooks or {}).items()]
         extra += [f"--connect-webhook={url}={secret}" for url, secret in (connect_webhooks or {}).items()]
         self._command = [
-            sys.executable, "-m", "sandboxes.stripe", f"--port={self.port}", f"--data={self.data}", *extra, *arguments,
+            sys.executable, "-m", self.module, f"--port={self.port}", f"--data={self.data}", *extra, *arguments,
         ]  # fmt: skip
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._launch()
@@ -175,7 +177,7 @@ class SandboxProcess:
         self.control("DELETE", "faults")
 
     def money(self) -> Doc:
-        """Return the sandbox's record: accounts, cards, bank_deposits, stripe, charges, sums (all zero)."""
+        """Return the sandbox's record: accounts, cards, bank_deposits, top_ups, stripe, charges, sums."""
         return dict(self.control("GET", "money"))
 
     def journal(self, object_id: str | None = None) -> list[Doc]:

@@ -2,9 +2,9 @@
 
 from multitask.ledger import checks
 from tests.acceptance.system import System, in_process
-from tests.books import MADE_BY, differences
+from tests.books import MAKES, differences
 
-__all__ = ["MADE_BY", "assert_equal", "differences"]
+__all__ = ["MAKES", "assert_equal", "differences"]
 
 
 def assert_equal(system: System, *, context: object = "") -> None:

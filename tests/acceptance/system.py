@@ -179,6 +179,10 @@ class System:
             "PROVIDER_REQUESTS_AT_ONCE": "8",
         }
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return the servers that browsers may talk to."""
+        return self.url, self.sandbox.base_url
+
     def __enter__(self) -> Self:
         hook = f"{self.url}/payments/webhooks/stripe/"
         self.sandbox.start(
@@ -304,7 +308,8 @@ class System:
              UNION ALL SELECT concat_ws(' ', 'event', id, state) FROM webhooks_incomingevent WHERE state = 'received'
              UNION ALL SELECT concat_ws(' ', 'job', id, task_name, status, args, 'attempts', attempts, scheduled_at)
               FROM procrastinate_jobs
-             WHERE status IN ('todo', 'doing') AND queueing_lock IS NULL AND queue_name IN ('operations', 'webhooks')
+             WHERE status IN ('todo', 'doing') AND queueing_lock IS DISTINCT FROM task_name
+               AND queue_name IN ('operations', 'webhooks')
             """
         )
         return [row[0] for row in left] or ([] if self.sandbox.drain(5) else ["deliveries of the sandbox"])

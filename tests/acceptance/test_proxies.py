@@ -114,6 +114,8 @@ def system(own_database: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "SECRET_KEY": "a-key-that-is-long-enough-for-everybody-0123456789-abcdefghij",
         "ALLOWED_HOSTS": f'["{HOST}", "127.0.0.1"]',
         "PUBLIC_URL": f"https://{HOST}",
+        "PROOF_SIGNING_KEY": "9e" * 32,
+        "DESTINATION_KEYS": f"{'9e' * 21}8=",
         "WEB_THREADS": "4",
     }
     with System(tmp_path_factory.mktemp("proxied"), own_database, web_settings=web) as running:

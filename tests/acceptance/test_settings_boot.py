@@ -19,6 +19,8 @@ PRODUCTION = {
     "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
     "STRIPE_WEBHOOK_SECRET": "whsec_1",
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_2",
+    "PROOF_SIGNING_KEY": "7b" * 32,
+    "DESTINATION_KEYS": f"{'7b' * 21}c=",
     "STRIPE_API_BASE": "https://api.stripe.com",
 }
 SECRETS = [name for name in PRODUCTION if name not in {"MULTITASK_ENV", "STRIPE_API_BASE"}]

@@ -42,7 +42,7 @@ def test_a_release_takes_few_statements(system: System, key: str) -> None:
         statements = [query["sql"] for query in captured.captured_queries if query["sql"] not in {"BEGIN", "COMMIT"}]
 
     assert answer.status_code == 200, answer.content
-    assert len([statement for statement in statements if "ledger_post(" in statement]) == 1
+    assert len([statement for statement in statements if "::ledger_request" in statement]) == 1
     assert len(statements) <= MOST_STATEMENTS, "\n".join(statement[:150] for statement in statements)
     story.until_available()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.acceptance.story import Story
-from tests.acceptance.system import System
+from tests.acceptance.system import System, eventually
 from tests.staff import hire
 
 SIGNED_OUT = {
@@ -13,6 +13,8 @@ SIGNED_OUT = {
     "register": "/register/",
     "password-forgotten": "/password/forgotten/",
     "password-sent": "/password/forgotten/sent/",
+    "proof": "/proof/",
+    "proof-statement": "/proof/1/",
     "not-found": "/nothing/",
 }
 
@@ -66,6 +68,9 @@ class Scene:
         yield "transaction", f"/transactions/{transaction}/"
         yield "statement", "/transactions/statement/"
         yield "onboarding", "/onboarding/"
+        yield "payout-details", "/payout-details/"
+        yield "payout-details-add", "/payout-details/add/bank/"
+        yield "payout-details-identity", "/payout-details/identity/"
         yield "notices", "/notices/"
         yield "profile", "/profile/"
         yield "email-change", "/profile/email/"
@@ -115,4 +120,12 @@ def prepare(system: System) -> Scene:
     unpaid.intend()
     done.to_work_done()
     hire(system, staff.client.name, "admin")
+    publish_statement(system)
     return Scene(paid, asked, unpaid, done, staff.client.name)
+
+
+def publish_statement(system: System) -> None:
+    """Have the worker sign the statement of today, which it would do within ten minutes."""
+    job = "('polls', 'publish_statement', 0, NULL, NULL, '{\"timestamp\": 0}'::jsonb, NULL)"
+    system.query(f"SELECT procrastinate_defer_jobs_v1(ARRAY[ROW{job}]::procrastinate_job_to_defer_v1[])")
+    eventually(lambda: system.query("SELECT number FROM payments_proofstatement"), "a statement to be signed")

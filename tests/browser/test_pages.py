@@ -93,7 +93,7 @@ def latin_words(page: Page, scene: Scene) -> set[str]:
         for story in (scene.paid, scene.asked, scene.unpaid, scene.done)
         for one in (story.client, story.freelancer)
     ]
-    for known in (*people, scene.staff, "A logo", "example.com", "The colours differ from the draft."):
+    for known in (*people, scene.staff, "A logo", "example.com", "The colours differ from the draft.", "paymob"):
         texts = texts.replace(known, "")
     return set(LATIN_WORD.findall(texts))
 

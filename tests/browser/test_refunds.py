@@ -108,3 +108,27 @@ def test_a_confirmation_that_was_overtaken_by_ones_own_release_says_that_it_is_d
 
     client.sees("was told.")
     expect(client.page.get_by_role("heading", name="Payment", exact=True)).to_be_visible()
+
+
+def test_the_freelancer_gives_back_what_was_released(story: Story, new_person: NewPerson) -> None:
+    story.to_work_done()
+    story.release()
+    freelancer = new_person().sign_in(story.freelancer.name)
+    freelancer.open(f"/tasks/{story.task}/payment/")
+    freelancer.page.locator("summary", has_text="Give money back").click()
+    form = freelancer.page.locator("details", has_text="Give money back")
+    form.get_by_label("Amount").fill("40.00")
+    form.get_by_label("Reason").select_option("agreed")
+    form.get_by_role("button", name="Give money back").click()
+    freelancer.sees("From your pending or available money of this task")
+    freelancer.sees("$34.00")
+    assert story.escrow()["returned_amount"] == "0.00"
+    freelancer.press("Give $40.00 back")
+    freelancer.sees("The refund is on its way.")
+
+    freelancer.sees("Given back to the client after the release")
+    assert story.escrow()["returned_amount"] == "40.00"
+    assert story.escrow()["allowed_actions"] == []
+    client = new_person().sign_in(story.client.name)
+    client.open(f"/tasks/{story.task}/payment/")
+    expect(client.page.locator(".where").get_by_text("$40.00")).to_be_visible()

@@ -6,6 +6,8 @@ from typing import Final
 
 from multitask.money import Money
 from multitask.payments.provider import PROTOCOLS, Provider, supports
+from multitask.providers.paymob import configuration as paymob
+from multitask.providers.paymob.adapter import PaymobProvider
 from multitask.providers.stripe.adapter import StripeProvider
 from multitask.providers.stripe.configuration import Configuration
 
@@ -25,17 +27,30 @@ A currency is listed when a payment in it can be collected, held and paid out in
 def section(provider: Provider) -> str:
     """Return one provider's part of the page."""
     capabilities = provider.capabilities
-    lifetime = capabilities.key_lifetime
+    lifetime, hold = capabilities.key_lifetime, capabilities.longest_hold
     rows = [
         *((wanted.__name__, "yes" if supports(provider, wanted) else "no") for wanted in PROTOCOLS),
         ("Routes", _words(sorted(capabilities.kinds))),
         ("The payer continues by", capabilities.continuation.__name__.lower()),
         ("Idempotency keys", "not honoured" if lifetime is None else f"for {lifetime.total_seconds() / 3600:g} hours"),
         ("Finds objects by our reference", "yes" if capabilities.finds_by_reference else "no"),
+        ("Money may be held", "without a limit" if hold is None else f"for {hold.days} days"),
         ("Countries of payees", _words(sorted(capabilities.countries))),
     ]
     parts = [f"## {provider.name}", "", _table(("", provider.name), rows), "", _table(_LIMITS, _limits(provider)), ""]
-    return "\n".join(parts)
+    return "\n".join([*parts, *(f"{note}\n" for note in _NOTES.get(provider.name, ()))])
+
+
+# What the tables cannot show.
+_NOTES: Final[dict[str, tuple[str, ...]]] = {
+    "paymob": (
+        "Paymob has no customers. A card that a payer lets Paymob keep arrives as a token by a callback, which is "
+        "verified and stored but not used: cards are not offered again.",
+        "The least payout depends on the way: 1.00 to a wallet (60000.00 at most), 5.00 to a bank, 112.00 by InstaPay. "
+        "A payment at a kiosk cannot be refunded by Paymob; it is paid out to the client instead. A payment page "
+        "cannot be closed, it expires a day after the time for paying has ended.",
+    ),
+}
 
 
 _LIMITS: Final = (
@@ -82,8 +97,25 @@ def default_stripe() -> Provider:
     )
 
 
+def default_paymob() -> Provider:
+    """Return Paymob as the default settings configure it."""
+    return PaymobProvider(
+        paymob.Configuration(
+            secret_key="egy_sk_test_matrix",
+            public_key="egy_pk_test_matrix",
+            hmac_secret="matrix",
+            api_key="matrix",
+            integration_ids=(1,),
+            api_base="http://127.0.0.1:1",
+            notification_url="http://127.0.0.1:1",
+            redirection_url="http://127.0.0.1:1",
+            payout_base="http://127.0.0.1:1",
+        )
+    )
+
+
 # Every provider, with its default settings and without a connection.
-PROVIDERS: Final[dict[str, Callable[[], Provider]]] = {"stripe": default_stripe}
+PROVIDERS: Final[dict[str, Callable[[], Provider]]] = {"paymob": default_paymob, "stripe": default_stripe}
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from multitask.payments.provider import (
     Collects,
+    Disburses,
     Disputes,
     HoldsAccounts,
     PaysOut,
@@ -33,6 +34,7 @@ GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
 CHALLENGED_CARD = "4000002760003184"
 DISPUTED_CARD = "4000000000000259"
+SUSPECTED_CARD = "4000000000005423"  # its bank warns of fraud
 GOOD_BANK = "000123456789"
 CLOSED_BANK = "000111111113"
 RETURNING_BANK = "000555555559"
@@ -45,6 +47,7 @@ class AnyProvider(
     HoldsAccounts,
     Transfers,
     PaysOut,
+    Disburses,
     SavesMethods,
     Disputes,
     ReportsMoney,
@@ -55,9 +58,10 @@ class AnyProvider(
 
 
 class Rig(Protocol):
-    """One provider under test."""
+    """One provider under test. Its `currency` is one that it collects."""
 
     provider: AnyProvider
+    currency: str
 
     def impatient(self) -> AnyProvider:
         """The same provider with timeouts of a fraction of a second."""
@@ -111,9 +115,11 @@ class Rig(Protocol):
 class StripeRig:
     """Stripe, by the sandbox over the wire."""
 
+    currency = "USD"
+
     def __init__(self, sandbox: SandboxProcess) -> None:
         self._sandbox = sandbox
-        self.provider: AnyProvider = self._make(read_timeout_seconds=20)
+        self.provider = cast("AnyProvider", self._make(read_timeout_seconds=20))
 
     @property
     def base_url(self) -> str:
@@ -133,7 +139,7 @@ class StripeRig:
         return self._post(path, form, key="sk_test_contract")
 
     def impatient(self) -> AnyProvider:
-        return self._make(read_timeout_seconds=0.3)
+        return cast("AnyProvider", self._make(read_timeout_seconds=0.3))
 
     def pay(self, client_secret: str, card: str = GOOD_CARD) -> None:
         intent = client_secret.partition("_secret_")[0]
@@ -223,6 +229,3 @@ def _card(prefix: str, number: str) -> dict[str, str]:
         f"{prefix}[exp_year]": "2040",
         f"{prefix}[cvc]": "123",
     }
-
-
-RIGS = {"stripe": stripe_rig}

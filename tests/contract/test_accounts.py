@@ -86,3 +86,43 @@ def test_an_account_that_does_not_exist_is_no_open_account(provider: AnyProvider
     except Rejected:
         closed = True
     assert closed
+
+
+def test_a_login_link_opens_a_complete_account(people: People, provider: AnyProvider) -> None:
+    first, second = (provider.create_login_link(people.freelancer().id) for _ in range(2))
+
+    assert first.startswith("http")
+    assert first != second
+
+
+def test_an_account_without_money_is_closed_for_good(people: People, provider: AnyProvider, name: str) -> None:
+    account = people.freelancer()
+
+    closed = provider.close_account(account_id=account.id, key=name)
+    again = provider.close_account(account_id=account.id, key=f"{name}:again")
+
+    assert closed.closed
+    assert again.closed
+    assert provider.read_account(account.id).closed
+
+
+def test_an_account_that_holds_money_is_not_closed(people: People, provider: AnyProvider, name: str) -> None:
+    account, payment = people.freelancer(), people.paid()
+    provider.create_transfer(
+        reference=name,
+        amount=Money(8_500, "USD"),
+        account_id=account.id,
+        collection_id=payment.collection_id,
+        key=name,
+    )
+
+    with pytest.raises(Rejected):
+        provider.close_account(account_id=account.id, key=f"{name}:close")
+
+    assert not provider.read_account(account.id).closed
+
+
+def test_banks_have_a_currency_in_every_country_that_is_offered(provider: AnyProvider) -> None:
+    for country in provider.capabilities.countries:
+        assert provider.bank_currency(country) in provider.capabilities.currencies
+    assert provider.bank_currency("AQ") == ""

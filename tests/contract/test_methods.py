@@ -2,7 +2,8 @@
 
 import pytest
 
-from multitask.payments.provider import Rejected, SavesMethods
+from multitask.money import Money
+from multitask.payments.provider import CUSTOMER_GONE, Rejected, SavesMethods
 from tests.contract.conftest import People
 from tests.contract.rigs import DECLINED_CARD, AnyProvider, Rig
 
@@ -67,3 +68,33 @@ def test_a_strangers_card_is_no_default(people: People, rig: Rig, provider: AnyP
 
     with pytest.raises(Rejected):
         provider.set_default_method(customer_id=people.customer(), method_id=kept.id, key=f"{name}:default")
+
+
+def test_a_customer_that_is_not_there_is_deleted(people: People, provider: AnyProvider) -> None:
+    customer = people.customer()
+
+    assert not provider.read_customer(customer).is_deleted
+    assert provider.read_customer("cus_DoesNotExist").is_deleted
+
+
+@pytest.mark.parametrize("call", ["payment", "set_up", "attach"])
+def test_a_call_for_a_customer_that_is_not_there_names_it(
+    rig: Rig, provider: AnyProvider, name: str, call: str
+) -> None:
+    gone = "cus_DoesNotExist"
+    calls = {
+        "payment": lambda: provider.create_payment(
+            reference=name, amount=Money(10_000, "USD"), customer_id=gone, description="", key=name
+        ),
+        "set_up": lambda: provider.create_setup(reference=name, customer_id=gone, key=name),
+        "attach": lambda: provider.attach_method(method_id=rig.new_method(), customer_id=gone, key=name),
+    }
+
+    with pytest.raises(Rejected) as refusal:
+        calls[call]()
+
+    assert (refusal.value.code, refusal.value.object_id) == (CUSTOMER_GONE, gone)
+
+
+def test_a_card_that_is_not_there_belongs_to_nobody(provider: AnyProvider) -> None:
+    assert provider.read_method("pm_DoesNotExist").customer_id == ""

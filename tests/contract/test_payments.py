@@ -14,7 +14,7 @@ from multitask.payments.provider import (
     SavesMethods,
 )
 from tests.contract.conftest import HUNDRED, People
-from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, AnyProvider, Rig
+from tests.contract.rigs import DECLINED_CARD, AnyProvider, Rig
 
 pytestmark = pytest.mark.needs.with_args(Collects, Refunds, SavesMethods)
 
@@ -81,10 +81,6 @@ def test_a_declined_card_leaves_the_payment_waiting_and_says_why(people: People,
     assert rig.provider.read_payment(payment.id).status is PaymentStatus.SUCCEEDED
 
 
-def test_a_challenge_asks_the_client_to_act(people: People) -> None:
-    assert people.paid(card=CHALLENGED_CARD).status is PaymentStatus.ACTION_REQUIRED
-
-
 def test_a_payment_is_found_by_its_reference(people: People, provider: AnyProvider, name: str) -> None:
     customer = people.customer()
     made = provider.create_payment(reference=name, amount=HUNDRED, customer_id=customer, description="", key=name)
@@ -117,11 +113,6 @@ def test_a_payment_can_be_cancelled_once(people: People, provider: AnyProvider, 
         provider.cancel_payment(payment_id=payment.id, key=f"{name}:again")
 
 
-def test_a_paid_payment_cannot_be_cancelled(people: People, provider: AnyProvider, name: str) -> None:
-    with pytest.raises(Rejected):
-        provider.cancel_payment(payment_id=people.paid().id, key=name)
-
-
 @pytest.mark.parametrize("amount", [Money(49, "USD"), Money(1, "JPY"), Money(1_234, "KWD")])
 def test_an_amount_that_cannot_be_charged_is_refused(provider: AnyProvider, name: str, amount: Money) -> None:
     with pytest.raises(Rejected) as refusal:
@@ -136,22 +127,6 @@ def test_a_payment_that_does_not_exist_is_refused(provider: AnyProvider) -> None
         provider.read_payment("pi_1DoesNotExist")
 
     assert refusal.value.code == "resource_missing"
-
-
-def test_a_part_and_then_the_rest_is_given_back(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
-    payment = people.paid()
-    rig.settle()
-
-    part = provider.create_refund(reference=name, payment_id=payment.id, amount=Money(2_500, "USD"), key=name)
-
-    assert (part.status, part.amount, part.payment_id) == (RefundStatus.SUCCEEDED, Money(2_500, "USD"), payment.id)
-    assert part.reference == name
-    assert provider.read_refund(part.id) == part
-    assert provider.read_payment(payment.id).refunded == Money(2_500, "USD")
-
-    rest = f"{name}:rest"
-    provider.create_refund(reference=rest, payment_id=payment.id, amount=Money(7_500, "USD"), key=rest)
-    assert provider.read_payment(payment.id).refunded == HUNDRED
 
 
 def test_the_same_key_refunds_once(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:

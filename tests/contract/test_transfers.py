@@ -8,6 +8,10 @@ from multitask.money import Money
 from multitask.payments.provider import (
     ABSENT,
     Disputes,
+    EvidenceContent,
+    EvidenceDocument,
+    EvidenceText,
+    EvidenceUpload,
     Found,
     HoldsAccounts,
     PayoutStatus,
@@ -19,7 +23,7 @@ from multitask.payments.provider import (
     Unavailable,
 )
 from tests.contract.conftest import HUNDRED, LONG_AGO, People
-from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, AnyProvider, Rig
+from tests.contract.rigs import CLOSED_BANK, DISPUTED_CARD, GOOD_BANK, RETURNING_BANK, SUSPECTED_CARD, AnyProvider, Rig
 
 pytestmark = pytest.mark.needs.with_args(HoldsAccounts, Transfers, PaysOut, ReportsMoney, Disputes)
 
@@ -170,6 +174,38 @@ def test_a_payout_reaches_the_bank(people: People, rig: Rig, provider: AnyProvid
     assert provider.read_payout(account_id=account, payout_id=payout.id).status is PayoutStatus.PAID
 
 
+def test_a_payout_that_has_not_left_is_cancelled_once(
+    people: People, rig: Rig, provider: AnyProvider, name: str
+) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+    payout = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
+
+    first, second = (
+        provider.cancel_payout(account_id=account, payout_id=payout.id, key=f"{name}-cancel") for _ in range(2)
+    )
+
+    assert first == second
+    assert (first.id, first.status, first.reference) == (payout.id, PayoutStatus.CANCELLED, name)
+    assert provider.read_account_balance(account, "USD").available == SHARE
+    rig.pass_time(3 * 86_400)
+    assert provider.read_payout(account_id=account, payout_id=payout.id).status is PayoutStatus.CANCELLED
+
+
+@pytest.mark.parametrize("days", [1, 3])
+def test_a_payout_that_has_left_is_not_cancelled(
+    people: People, rig: Rig, provider: AnyProvider, name: str, days: int
+) -> None:
+    account = with_funds(people, rig, name, bank=GOOD_BANK)
+    payout = provider.create_payout(reference=name, account_id=account, amount=SHARE, key=name)
+    rig.pass_time(days * 86_400 + 60)
+
+    with pytest.raises(Rejected):
+        provider.cancel_payout(account_id=account, payout_id=payout.id, key=f"{name}-cancel")
+
+    status = provider.read_payout(account_id=account, payout_id=payout.id).status
+    assert status in {PayoutStatus.IN_TRANSIT, PayoutStatus.PAID}
+
+
 def test_the_same_key_pays_out_once(people: People, rig: Rig, provider: AnyProvider, name: str) -> None:
     account = with_funds(people, rig, name, bank=GOOD_BANK)
 
@@ -245,3 +281,40 @@ def test_only_chargebacks_opened_since_are_listed(people: People, rig: Rig, prov
     rig.pass_time(60)
 
     assert list(provider.list_disputes(since=rig.now())) == []
+
+
+def test_evidence_with_a_file_is_sent_to_the_bank_once(
+    people: People, rig: Rig, provider: AnyProvider, name: str
+) -> None:
+    people.paid(card=DISPUTED_CARD)
+    dispute = provider.read_dispute(rig.newest("dispute"))
+    upload = EvidenceUpload(name="receipt.pdf", content_type="application/pdf", content=b"%PDF-1.7 a receipt")
+    file = provider.upload_evidence(upload=upload, key=f"{name}:file")
+    content = EvidenceContent(texts={EvidenceText.SERVICE: "A logo"}, files={EvidenceDocument.RECEIPT: file})
+
+    answered = [provider.submit_evidence(dispute_id=dispute.id, content=content, key=name) for _ in range(2)]
+
+    assert answered[0] == answered[1]
+    assert (answered[0].status, answered[0].is_submitted) == ("under_review", True)
+    with pytest.raises(Rejected):
+        provider.submit_evidence(dispute_id=dispute.id, content=content, key=f"{name}:again")
+
+
+def test_a_file_of_another_kind_is_refused(provider: AnyProvider, name: str) -> None:
+    upload = EvidenceUpload(name="page.html", content_type="text/html", content=b"<html>")
+
+    with pytest.raises(Rejected):
+        provider.upload_evidence(upload=upload, key=name)
+
+
+def test_a_fraud_warning_names_its_payment_until_it_is_refunded(
+    people: People, rig: Rig, provider: AnyProvider, name: str
+) -> None:
+    before = rig.now()
+    payment = people.paid(card=SUSPECTED_CARD)
+
+    listed = provider.list_fraud_warnings(since=before)
+    assert [(warning.payment_id, warning.is_actionable) for warning in listed] == [(payment.id, True)]
+    provider.create_refund(reference=name, payment_id=payment.id, amount=HUNDRED, key=name)
+
+    assert not provider.read_fraud_warning(listed[0].id).is_actionable

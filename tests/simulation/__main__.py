@@ -25,6 +25,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stories", type=int, default=200, help="how many are played")
     parser.add_argument("--first", type=int, default=1, help="the number of the first story")
     parser.add_argument("--story", type=int, help="play this one alone and print its steps")
+    parser.add_argument("--losing", action="store_true", help="of these, those in which money comes back")
+    parser.add_argument("--egypt", action="store_true", help="of these, those in Egyptian pounds")
     parser.add_argument("--workers", type=int, default=1, help="processes, each with a database of its own")
     parser.add_argument("--template", default="", help="a migrated database on the server, to be copied")
     parser.add_argument("--sabotage", choices=("", *NAMES), default="", help="break a rule, to see it found")
@@ -75,12 +77,16 @@ def _set_up(*, is_migrated: bool) -> None:
 def _play(given: argparse.Namespace) -> int:
     from tests.simulation.player import Player
     from tests.simulation.report import Report
+    from tests.simulation.story import is_egyptian, loses
 
     player = Player(given.seed, Sabotage(given.sabotage))
     part, parts = map(int, given.part.split("/"))
     numbers = [given.story] if given.story else range(given.first, given.first + given.stories)
     told = Report(given)
     for number in numbers:
+        egyptian = is_egyptian(given.seed, number)
+        if (given.losing and (egyptian or not loses(given.seed, number))) or (given.egypt and not egyptian):
+            continue
         if given.story or number % parts == part:
             told.add(player.play(number))
         if given.until_wrong and told.wrong:
@@ -96,6 +102,8 @@ def _in_parts(given: argparse.Namespace, template: str) -> int:
     command = [
         sys.executable, "-m", "tests.simulation", f"--seed={given.seed}", f"--stories={given.stories}",
         f"--first={given.first}", f"--sabotage={given.sabotage}", f"--template={template}",
+        *(["--losing"] if given.losing else []),
+        *(["--egypt"] if given.egypt else []),
     ]  # fmt: skip
     parts = [
         subprocess.Popen([*command, f"--part={part}/{given.workers}"], cwd=ROOT, text=True)

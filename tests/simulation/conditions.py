@@ -1,9 +1,15 @@
 """The chances of failures in one story, drawn at its beginning; without failures a story shows faults of our own."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+# What else goes wrong in stories in which money comes back.
+EVIDENCE, WARNINGS, ACCOUNTS, CHOICES = "evidence", "warnings", "accounts", "choices"
+CARDS, CONVERSION, OWN_MONEY = "cards", "conversion", "own_money"
+SITUATIONS = (EVIDENCE, WARNINGS, ACCOUNTS, CHOICES, CARDS, CONVERSION, OWN_MONEY)
+# The share of those stories that have one of them, for each of them.
+SHARE = 0.35
 # The longest suspension of a process between two steps; idempotency keys expire earlier.
 LONGEST_PAUSE = 60 * HOUR
 
@@ -23,6 +29,7 @@ class Conditions:
     mishap: float = 0  # a bank or the provider decides something, per turn
     double: float = 0  # a person clicks twice
     mischief: float = 0  # a person tries something forbidden
+    loss: float = 0  # a bank contests, or somebody moves money in the provider's dashboard, per turn
     verify_after: float = 0
     besides: bool = False  # periodic jobs that move no money run too
 
@@ -30,8 +37,13 @@ class Conditions:
 CALM = Conditions(yielding=0.1, double=0.1, mischief=0.15, mishap=0.004)
 
 
-def drawn(rng: random.Random) -> Conditions:
-    """Draw the conditions of a story."""
+def drawn(rng: random.Random, *, loses: bool = False) -> Conditions:
+    """Draw the conditions of a story; `loses`: money comes back in it or moves without us."""
+    found = _drawn(rng)
+    return replace(found, loss=0.006) if loses else found
+
+
+def _drawn(rng: random.Random) -> Conditions:
     force = rng.choice((0.0, 0.5, 1.0, 1.0, 2.5))
     if not force:
         return CALM
@@ -50,3 +62,9 @@ def drawn(rng: random.Random) -> Conditions:
         besides=rng.random() < 0.2,
         verify_after=rng.choice((0.0, 0.0, HOUR)),
     )
+
+
+def situations(seed: int, number: int) -> frozenset[str]:
+    """Draw the situations of a story in which money comes back."""
+    rng = random.Random(f"{seed}:{number}:situations")
+    return frozenset(name for name in SITUATIONS if rng.random() < SHARE)

@@ -1,8 +1,12 @@
 """One task and its two sides: their requests, and what the responses confirm."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from multitask.marketplace.models import Application, Task
+from multitask.money import Money
+from multitask.payments.losses import late_refunds
 from multitask.payments.models import (
     ConnectedAccount,
     Dispute,
@@ -14,12 +18,16 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.states import STEPS, EscrowState
-from tests.simulation.conditions import HOUR
+from multitask.users.actor import Actor
+from multitask.users.models import User
+from tests.simulation.conditions import CHOICES, CONVERSION, DAY, HOUR
+from tests.simulation.losses import Losses
 from tests.simulation.people import Person
 from tests.simulation.story import Broken, Story
 
-DECIMALS = {"USD": 2, "EUR": 2, "GBP": 2}
+DECIMALS = {"USD": 2, "EUR": 2, "GBP": 2, "EGP": 2}
 UNROUTED = ({"budget": "5000", "currency": "JPY"}, {"budget": "40.000", "currency": "KWD"})
+PLACE, WRONG_PLACE = {"country": "US", "currency": "USD"}, {"country": "DE", "currency": "EUR"}
 BANKS = ("000123456789",) * 5 + ("000111111116", "000555555559")
 
 
@@ -32,10 +40,13 @@ def written(minor: int, currency: str) -> str:
 class Deal:
     """One task with its client and freelancer, and what their responses contained."""
 
-    def __init__(self, story: Story, client: Person, freelancer: Person, stranger: Person) -> None:
+    def __init__(self, story: Story, client: Person, freelancer: Person, stranger: Person, losses: Losses) -> None:
         self.story, self.client, self.freelancer, self.stranger = story, client, freelancer, stranger
+        self.losses = losses
         rng = story.rng
         self.currency = rng.choice(("USD",) * 8 + ("EUR", "EUR", "GBP"))
+        # Where the platform settles in dollars, more of the tasks have another currency.
+        self.currency = "EUR" if story.befalls(CONVERSION, 0.5) else self.currency
         units = rng.choice((rng.randint(20, 400), rng.randint(20, 400), rng.randint(900, 3_000)))
         self.price = units * 10 ** DECIMALS[self.currency]
         if self.currency == "USD":
@@ -102,13 +113,19 @@ class Deal:
         answer = self.client.post("/payments/intents/create/", body, key=key)
         if answer is None or not answer.is_done:
             return False
+        if answer.body["escrow_id"] != self.escrow:
+            self.seen = ""
         self.escrow, self.payment = answer.body["escrow_id"], answer.body["payment_intent_id"]
-        self.secret = answer.body["client_secret"]
+        self.secret = self.page_secret(answer.body)
         payment, escrow = self.payment, self.escrow
         made = Payment.objects.filter(provider_payment_id=payment, escrow__public_id=escrow)
         amount = made.filter(amount_minor=self.price, currency=self.currency)
         self.story.responses.record(f"payment {payment}", f"made over {self.price}", amount.exists)
         return True
+
+    def page_secret(self, answer: dict[str, Any]) -> str:
+        """Return the secret with which the client pays in the browser."""
+        return str(answer["client_secret"])
 
     def pay(self, card: str) -> None:
         """Pay in the browser, and answer the bank's question."""
@@ -183,6 +200,26 @@ class Deal:
         self.story.responses.record(f"refund {number}", f"answered with {name}", answered.exists)
         return True
 
+    def refund_late(self) -> None:
+        """Return a part of what was released, as the freelancer, or all of it."""
+        freelancer, amount = self.freelancer, None
+        if self.currency == "USD" and self.story.chance(0.5):
+            amount = Money(self.price // 3, self.currency)
+        escrow, key = UUID(self.escrow), freelancer.key()
+
+        def give_back() -> object:
+            actor = Actor.of(User.objects.get(pk=freelancer.id), ip=freelancer.address)
+            now = datetime.fromtimestamp(self.story.now, UTC)
+            return late_refunds.refund(
+                actor=actor, escrow_id=escrow, amount=amount, reason="It was late", now=now, request_key=key
+            )
+
+        for _ in range(2):
+            if freelancer.command("refund_late", give_back):
+                made = Refund.objects.filter(escrow__public_id=escrow, source="released", request_key=key)
+                self.story.responses.record(f"late refund {key}", "made", made.exists)
+                return
+
     def dispute(self, who: Person) -> bool:
         """Open a dispute."""
         answer = who.post(f"{self.escrow_path}dispute/", {"reason": "It is square"}, key=who.key())
@@ -197,11 +234,14 @@ class Deal:
     def onboard(self) -> bool:
         """Open the account at the provider and fill in its form, sometimes in stages."""
         story, freelancer = self.story, self.freelancer
-        opened = freelancer.post("/payments/connect/create/", {"country": "US", "currency": "USD"})
+        place = WRONG_PLACE if story.befalls(CHOICES, 0.5) else PLACE
+        opened = freelancer.post("/payments/connect/create/", place)
         if opened is None or not (opened.is_done or opened.code == "account_exists"):
             return False
         accounts = ConnectedAccount.objects.filter(user_id=freelancer.id).exclude(provider_account_id=None)
         story.responses.record(f"account of {freelancer.name}", "opened", accounts.exists)
+        if story.befalls(CHOICES, 0.5):
+            self._choose_anew()
         for is_left in (True, False) if story.chance(0.2) else (False,):
             link = freelancer.post("/payments/connect/onboarding/")
             if link is None or not link.is_done:
@@ -212,10 +252,25 @@ class Deal:
             story.say(f"{freelancer.name} fills the form in ({bank[-4:]}) -> {taken}")
         return True
 
+    def _choose_anew(self) -> None:
+        """Choose another country and currency, sometimes as another wish comes in; that ends in the right place."""
+        freelancer = self.freelancer
+        if self.story.fate.random() < 0.3:
+            self.story.also(freelancer.name, lambda: freelancer.post("/payments/connect/replace/", WRONG_PLACE))
+        for place in (WRONG_PLACE, PLACE) if self.story.fate.random() < 0.3 else (PLACE,):
+            freelancer.post("/payments/connect/replace/", place)
+
+    def renew(self) -> None:
+        """Look at the account at the provider; open another one if it has ended, or complete it."""
+        status = self.freelancer.get("/payments/connect/status/")
+        if status is not None and (not status["has_account"] or not status["onboarding_completed"]):
+            self.onboard()
+
     def add_bank(self) -> None:
         """Give the account at the provider a bank account in the deal's currency."""
-        account = ConnectedAccount.objects.filter(user_id=self.freelancer.id).exclude(provider_account_id=None).first()
-        if account is not None:
+        accounts = ConnectedAccount.objects.filter(user_id=self.freelancer.id, retired_at=None)
+        account = accounts.exclude(provider_account_id=None).first()
+        if account is not None and self.story.provider.is_reachable(str(account.provider_account_id)):
             self.story.provider.add_bank(str(account.provider_account_id), self.currency)
             self.story.say(f"{self.freelancer.name} adds a bank account in {self.currency}")
 
@@ -239,9 +294,22 @@ class Deal:
             return False
         number = answer.body["withdrawal"]["id"]
         mine = Withdrawal.objects.filter(pk=number, user_id=self.freelancer.id, amount_minor=amount)
-        ended = mine.filter(state__in=["completed", "failed"])
+        ended = mine.filter(state__in=["completed", "failed", "cancelled"])
         self.story.responses.record(f"withdrawal {number}", f"begun over {amount}", ended.exists)
+        if self.story.chance(0.15):
+            self._cancel_withdrawal(number)
         return True
+
+    def _cancel_withdrawal(self, number: int) -> None:
+        """Cancel a withdrawal soon after it was asked for, sometimes by a double click."""
+        self.story.rest(self.story.rng.choice((0.0, 0.0, 2.0, 60.0, HOUR, DAY)))
+        path = f"/payments/withdrawals/{number}/cancel/"
+        if self.story.chance(self.story.conditions.double):
+            self.story.also(self.freelancer.name, lambda: self.freelancer.post(path))
+        answer = self.freelancer.post(path, key=self.freelancer.key())
+        if answer is not None and answer.status == 200:
+            cancelled = Withdrawal.objects.filter(pk=number, state="cancelled")
+            self.story.responses.record(f"cancellation of withdrawal {number}", "done", cancelled.exists)
 
     # -- saved cards
 
@@ -255,7 +323,8 @@ class Deal:
             return
         number = saved.body["id"]
         there = SavedMethod.objects.filter(pk=number, detached_at=None)
-        story.responses.record(f"card {number}", "saved", there.exists)
+        has_card = story.provider.has_card
+        story.responses.record(f"card {number}", "saved", lambda: there.exists() or not has_card(card))
         if story.chance(0.4):
             story.responses.forget(f"card {number}")
             deleted = client.post(f"/payments/payment-methods/{number}/delete/")

@@ -1,13 +1,41 @@
 """External events: banks return money, the provider restricts accounts, clocks are stepped."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+from multitask import database, ledger
+from multitask.ledger import Leg
+from multitask.money import Money
+from multitask.payments.books import loss_postings, postings, shares
+from multitask.payments.models import Chargeback, Escrow, Loss
 from tests.simulation.conditions import DAY, HOUR, MINUTE
 from tests.simulation.story import Story
 
 # A bank decides within days; later than this nobody looks any more.
 WITHIN = 8 * DAY
 STEPS = (-26 * HOUR, -HOUR, -10.0, 0.0, 0.0, 10.0, 4 * MINUTE, HOUR, 26 * HOUR)
+
+
+def _hold(escrow: Escrow) -> None:
+    escrow.contested_minor += 100
+    escrow.save(update_fields=["contested_minor"])
+    amount = Money(100, escrow.currency)
+    loss_postings.contest(escrow, amount, f"escrow:{escrow.pk}:spoiled", datetime.now(UTC))
+
+
+def _post_again(loss: Loss) -> None:
+    assert loss.chargeback_id is not None
+    ledger.post(
+        kind="loss_booked",
+        scope=postings.SCOPE,
+        key=f"loss:{loss.pk}:again",
+        legs=[
+            Leg(loss_postings.losses_account(), -loss.amount),
+            Leg(loss_postings.chargeback_account(loss.chargeback_id), loss.amount),
+        ],
+        effective_at=datetime.now(UTC),
+        description="A loss a second time",
+    )
 
 
 class Mishaps:
@@ -23,6 +51,8 @@ class Mishaps:
         story = self.story
         if story.sabotage.moves_money and story.chance(0.01):
             story.provider.take("usd", 100)
+        if story.sabotage.spoils_books and story.chance(0.05):
+            self._spoil()
         if story.chance(story.conditions.step):
             skew = story.rng.choice(STEPS)
             story.say(f"our clock is {skew:+.0f} s off now")
@@ -33,8 +63,22 @@ class Mishaps:
             )  # fmt: skip
             story.rng.choice(happens)()
 
+    def _spoil(self) -> None:
+        """Post what no rule allows, once: money held of an escrow that nobody contests, or a loss a second time."""
+        if self.story.sabotage.name == "holds":
+            contested = Chargeback.objects.values("escrow")
+            other = Escrow.objects.filter(state="released", contested_minor=0).exclude(pk__in=contested).first()
+            if other is not None and shares.unspent(other).amount_minor >= 100:
+                database.transactional(lambda: _hold(other))()
+        else:
+            loss = Loss.objects.filter(chargeback__isnull=False, reversed_at=None).first()
+            if loss is not None:
+                database.transactional(lambda: _post_again(loss))()
+
     def _payout_fails(self) -> None:
         recent = self._recent("payout", "pending", "in_transit", "paid")
+        # What becomes of a payout of an account that the platform cannot reach is shown to its owner alone.
+        recent = [ident for ident in recent if self.story.provider.is_reachable(self.story.provider.owner_of(ident))]
         if recent:
             ident = self.story.rng.choice(recent)
             self.story.say("a bank sends a payout back")

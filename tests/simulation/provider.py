@@ -1,6 +1,7 @@
 """The sandbox inside this process, on virtual time instead of the machine's clock."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,7 +15,7 @@ from sandboxes.kit.pipeline import Pipeline, Reply, Work
 from sandboxes.stripe.api import StripeApi
 from sandboxes.stripe.control import money
 from sandboxes.stripe.objects import account as accounts
-from sandboxes.stripe.objects import dispute, payment_intent
+from sandboxes.stripe.objects import balance_transaction, dispute, payment_intent
 from sandboxes.stripe.objects import payout as payouts
 from sandboxes.stripe.objects import refund as refunds
 from sandboxes.stripe.pages.onboarding import Onboarding
@@ -54,14 +55,15 @@ class Provider:
         self.outbox = Outbox(self.sandbox, StripeWebhooks(self.sandbox))
         self._pipeline = Pipeline(StripeApi(self.sandbox))
         self._pages = Onboarding(self.sandbox)
+        self._deleted: dict[str, Doc] = {}
 
     def _capital(self) -> None:
         """Give the platform money of its own, or a refund of settled money would wait for another payment."""
         for currency in CAPITAL:
-            book = f"{self.sandbox.platform}/available"
-            self.sandbox.journal.post(
-                "capital", "capital", currency, (book, CAPITAL[currency]), ("capital", -CAPITAL[currency])
-            )
+            balance_transaction.record(
+                self.sandbox, self.sandbox.platform, "topup", source=None, amount=CAPITAL[currency],
+                currency=currency, counter=(("topups/capital", -CAPITAL[currency]),),
+            )  # fmt: skip
 
     def close(self) -> None:
         """Delete all state."""
@@ -72,8 +74,16 @@ class Provider:
     def begin(self, method: str, url: str, headers: Any, body: bytes, fault: str = "") -> Work | Reply:
         """Take a request in; `fault` is what goes wrong with it. Raises Dropped."""
         parts = urlsplit(url)
+        if method == "DELETE":
+            self._remember(parts.path)
         request = Request(method, parts.path, parts.query, headers, body, remote="192.0.2.1")
         return self._pipeline.begin(request, fault=Fault(fault, 0) if fault else None)
+
+    def _remember(self, path: str) -> None:
+        """Keep an account or customer that is about to be deleted: it was made all the same."""
+        for row in [*state.every(self.sandbox, "account"), *state.every(self.sandbox, "customer")]:
+            if path.endswith(f"/{row['object']['id']}"):
+                self._deleted[row["object"]["id"]] = row
 
     def finish(self, work: Work) -> Reply:
         """Run the endpoint of an accepted request. Raises Dropped."""
@@ -113,7 +123,10 @@ class Provider:
         """Fill in the hosted form behind a link, or leave it; return whether it was taken."""
         token = urlsplit(link).path.rsplit("/", 1)[-1]
         given = {**FORM, "account_number": bank} | ({"action": "leave"} if is_left else {})
-        where, error = self._pages.take(token, given, "192.0.2.1")
+        try:
+            where, error = self._pages.take(token, given, "192.0.2.1")
+        except ApiError:
+            return False  # The account was replaced and closed meanwhile.
         return error is None and "return" in where
 
     def add_bank(self, account: str, currency: str) -> None:
@@ -170,9 +183,11 @@ class Provider:
                 dispute.conclude(self.sandbox, inquiry, "won")
 
     def restrict(self, account: str, reason: str | None) -> None:
-        """Disable or enable an account."""
+        """Disable or enable an account, unless it has ended."""
         with self.sandbox.store.transaction():
-            doc = self.sandbox.find("account", account)
+            doc = self.sandbox.store.get(account, "account")
+            if doc is None or str(doc["_disabled"] or "").startswith("rejected"):
+                return
             before = self.sandbox.render(doc)
             doc["_disabled"] = reason
             accounts.reassess(self.sandbox, doc, before)
@@ -185,14 +200,38 @@ class Provider:
 
     # -- the record
 
-    def money(self) -> Doc:
-        """Return the provider's own record of all money, without the capital, which is not in our books."""
+    def money(self, *, booked: Collection[str] = ()) -> Doc:
+        """Return the provider's own record of all money, without the capital where that is not in our books."""
         record = money.record(self.sandbox)
         available = record["accounts"][self.sandbox.platform]["available"]
         for currency, amount in CAPITAL.items():
-            available[currency] -= amount
+            available[currency] -= 0 if currency in booked else amount
         return record
 
     def objects(self, kind: str) -> list[Doc]:
-        """Return every object of a kind with its account."""
-        return state.every(self.sandbox, kind)
+        """Return every object of a kind with its account, accounts and customers that were deleted too."""
+        found = state.every(self.sandbox, kind)
+        there = {row["object"]["id"] for row in found}
+        return found + [
+            row for ident, row in self._deleted.items() if ident not in there and row["object"]["object"] == kind
+        ]
+
+    def owner_of(self, ident: str) -> str:
+        """Return the account that an object belongs to."""
+        with self.sandbox.store.transaction():
+            return self.sandbox.store.account_of(ident)
+
+    def movements(self, account: str) -> int:
+        """Return how many movements of money an account has had."""
+        with self.sandbox.store.transaction():
+            return len(self.sandbox.store.find("balance_transaction", account=account))
+
+    def is_reachable(self, account: str) -> bool:
+        """Return whether the platform has access to an account."""
+        with self.sandbox.store.transaction():
+            return accounts.open_to_platform(self.sandbox, account) is not None
+
+    def has_card(self, ident: str) -> bool:
+        """Return whether a card is still attached to a customer."""
+        with self.sandbox.store.transaction():
+            return bool(self.sandbox.find("payment_method", ident)["customer"])

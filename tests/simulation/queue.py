@@ -17,7 +17,11 @@ from tests.simulation.conditions import DAY, HOUR, MINUTE
 CHORES: dict[str, float] = {
     "sweep_operations": 5,
     "make_due_available": MINUTE,
+    "make_adjustments_available": MINUTE,
+    "move_to_successors": MINUTE,
     "release_silent": MINUTE,
+    "close_unfunded": MINUTE,
+    "cancel_left_open": HOUR,
     "accept_silent": MINUTE,
     "sweep_webhooks": 10,
     "process_newest": 5,
@@ -26,12 +30,28 @@ CHORES: dict[str, float] = {
     "sweep_emails": MINUTE,
     "remind_clients": 10 * MINUTE,
     "check_books": HOUR,
+    "queue_statements": 10,
+    "allot_budgets": MINUTE,
+    "compare_budgets": 5 * MINUTE,
 }
 # What moves no money is done in some of the stories.
 BESIDES = frozenset({"collect_notices", "sweep_emails", "remind_clients", "check_books"})
-RARE = {"collect_notices": 6 * HOUR, "sweep_emails": 12 * HOUR, "remind_clients": DAY, "check_books": DAY}
+# Reading the provider's statement costs much; it is done where money moves without us, and where `BESIDES` are.
+STATEMENT = frozenset({"queue_statements"})
+# Only accounts that have ended have successors.
+MOVES = frozenset({"move_to_successors"})
+# Only a platform route pays out of a budget.
+BUDGETS = frozenset({"allot_budgets", "compare_budgets"})
+RARE = {
+    "queue_statements": HOUR,
+    "compare_budgets": HOUR,
+    "collect_notices": 6 * HOUR,
+    "sweep_emails": 12 * HOUR,
+    "remind_clients": DAY,
+    "check_books": DAY,
+}
 # How often a chore is done before it is calm, for those that cost more than others.
-OFTEN = {"refresh_open": 0.4, "make_due_available": 0.6, "process_newest": 0.6}
+OFTEN = {"refresh_open": 0.4, "queue_statements": 0.5, "make_due_available": 0.6, "process_newest": 0.6}
 # A worker reports every ten seconds; one that is silent for three times as long is gone.
 STALLED_AFTER = 30.0
 
@@ -49,6 +69,13 @@ class Queue:
         self._chores = {name: RARE.get(name, every) for name, every in CHORES.items() if name not in left_out}
         # The workers have been up since the story began, so no tick before the first one that they work off is lost.
         self._ran: dict[str, float] = dict.fromkeys(self._chores, BEGIN)
+        # Whether the statement is not read at the moment.
+        self.is_statement_off = False
+
+    @property
+    def chores_done(self) -> frozenset[str]:
+        """The chores that the workers of this story do."""
+        return frozenset(self._chores)
 
     def _read(self) -> list[tuple[int, str, float]]:
         if self._seen != interruptions.jobs_changed:
@@ -104,7 +131,8 @@ class Queue:
 
     def overdue(self, now: float) -> list[str]:
         """Return the chores whose time has come, by the true moment."""
-        return [name for name, every in self._chores.items() if self._ran[name] + every <= now]
+        off = STATEMENT if self.is_statement_off else ()
+        return [name for name, every in self._chores.items() if self._ran[name] + every <= now and name not in off]
 
     def chore(self, name: str, now: float, ours: float) -> Callable[[], object]:
         """Begin a chore; return what it does. Missed ticks count as one, which carries the earliest."""

@@ -5,6 +5,7 @@ import time
 
 from tests.simulation import cost
 from tests.simulation.player import Outcome
+from tests.simulation.story import is_egyptian
 
 EVERY = 500
 
@@ -14,12 +15,13 @@ class Report:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self._given = given
-        self._played = self.wrong = self._responses = self._steps = 0
+        self._played = self.wrong = self._responses = self._steps = self._egyptian = 0
         self._began = time.perf_counter(), time.process_time(), cost.database_seconds()
 
     def add(self, outcome: Outcome) -> None:
         """Count a story."""
         self._played += 1
+        self._egyptian += is_egyptian(self._given.seed, outcome.number)
         self._responses += outcome.responses
         self._steps += len(outcome.trace)
         if outcome.wrong:
@@ -39,8 +41,9 @@ class Report:
     def end(self) -> int:
         """Print the figures; return 1 when a story went wrong."""
         print(
-            f"{self._played} stories of seed {self._given.seed}: {self.wrong} wrong, {self._responses} answers held"
-            f" to what they said, {self._steps} steps; {self._pace()}",
+            f"{self._played} stories of seed {self._given.seed}, {self._egyptian} of them in Egyptian pounds:"
+            f" {self.wrong} wrong, {self._responses} answers held to what they said, {self._steps} steps;"
+            f" {self._pace()}",
             flush=True,
         )
         return int(self.wrong > 0)

@@ -1,9 +1,14 @@
 """Rules broken on purpose, outside our code, to show that the simulation detects it."""
 
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-NAMES = ("keys", "commits", "polls", "sweeps", "dashboard")
+NAMES = ("keys", "commits", "polls", "sweeps", "dashboard", "movements", "lines", "holds", "losses")
+# What moves the money of a chargeback, and the path of a statement.
+_MOVEMENTS = "balance_transactions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,9 +16,11 @@ class Sabotage:
     """One broken rule, or none.
 
     keys: the network loses the idempotency keys, and the provider's lists are empty. commits: the database says that it
-    has committed and has not. polls: nobody asks the provider about what is open. sweeps: nobody picks up what a
-    crash left behind, and its jobs are lost.
-    dashboard: somebody moves money at the provider that we are not told of.
+    has committed and has not. polls: nobody asks the provider about what is open, nor reads its statement. sweeps:
+    nobody picks up what a crash left behind, and its jobs are lost.
+    dashboard: somebody moves money at the provider that we are not told of. movements: the provider does not tell what
+    a chargeback moved. lines: its statement lacks every third line. holds: money of an escrow is held that nobody
+    contests. losses: a loss is posted twice.
     """
 
     name: str = ""
@@ -34,10 +41,25 @@ class Sabotage:
         return self.name == "dashboard"
 
     @property
+    def spoils_books(self) -> bool:
+        """Whether somebody posts what no rule allows."""
+        return self.name in ("holds", "losses")
+
+    def reply(self, path: str, body: bytes) -> bytes:
+        """Return the provider's answer to a read as it arrives."""
+        if self.name == "movements" and path.startswith("disputes"):
+            return json.dumps(_without_movements(json.loads(body))).encode()
+        if self.name == "lines" and path == _MOVEMENTS:
+            found = json.loads(body)
+            found["data"] = [line for line in found["data"] if zlib.crc32(line["id"].encode()) % 3]
+            return json.dumps(found).encode()
+        return body
+
+    @property
     def missing_chores(self) -> frozenset[str]:
         """What no worker does."""
         return {
-            "polls": frozenset({"refresh_open"}),
+            "polls": frozenset({"refresh_open", "queue_statements"}),
             "sweeps": frozenset({"sweep_operations", "sweep_webhooks"}),
         }.get(self.name, frozenset())
 
@@ -59,3 +81,11 @@ class Sabotage:
         kept = given.copy()  # type: ignore[attr-defined]
         kept.pop("Idempotency-Key", None)
         return kept  # type: ignore[no-any-return]
+
+
+def _without_movements(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_movements(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    return {name: [] if name == _MOVEMENTS else _without_movements(one) for name, one in found.items()}

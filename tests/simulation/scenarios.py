@@ -1,15 +1,18 @@
 """The scenarios of a task: from hiring to the payout, or to a refund, dispute or cancellation."""
 
-from tests.simulation.conditions import DAY, HOUR
+from tests.simulation.conditions import ACCOUNTS, DAY, HOUR, MINUTE
 from tests.simulation.deal import Deal
+from tests.simulation.situations import Situations
 
 GOOD_CARDS = ("visa",) * 6 + ("bypassPending", "pendingRefund", "refundFail")
 BAD_CARDS = ("chargeDeclined", "chargeDeclinedInsufficientFunds", "threeDSecureRequiredChargeDeclined")
 CHALLENGED = ("authenticationRequired", "threeDSecure2Required")
+# The currencies in which tasks are refunded in parts.
+IN_PARTS = ("USD", "EGP")
 PAUSES = (0.0, 1.0, 30.0, 30.0, 600.0, 5 * HOUR)
 
 
-def play(deal: Deal) -> None:
+def play(deal: Deal, situations: Situations) -> None:
     """Play one task to an end."""
     story = deal.story
     if not deal.hire():
@@ -23,12 +26,25 @@ def play(deal: Deal) -> None:
         return
     if onboards_at == "middle":
         deal.onboard()
-    _mischief(deal)
+    mischief(deal)
     _between(deal)
-    story.rng.choice((_works, _works, _works, _works, _called_off))(deal)
+    _loses(deal)
+    situations.strike(deal)
+    story.rng.choice((works, works, works, works, called_off))(deal)
     if onboards_at == "late":
         deal.onboard()
+    _loses(deal)
+    situations.strike(deal)
     _cash(deal)
+    situations.strike(deal)
+    _comes_back(deal)
+    _goes_on(deal, situations)
+
+
+def _loses(deal: Deal) -> None:
+    """In some stories money is contested at this point, or somebody moves it in the provider's dashboard."""
+    if deal.story.loses and deal.story.chance(0.25):
+        deal.losses.strike()
 
 
 def _rest(deal: Deal) -> None:
@@ -43,6 +59,8 @@ def _paid(deal: Deal) -> bool:
         return False
     if not deal.intend():
         return False
+    if story.chance(0.04) and not _forgets(deal):
+        return deal.seen == "funded"
     if story.chance(0.3):
         deal.pay(story.rng.choice(BAD_CARDS))
     if story.chance(0.08):
@@ -61,18 +79,29 @@ def _paid(deal: Deal) -> bool:
     return deal.until("funded", longest=2 * DAY)
 
 
-def _works(deal: Deal) -> None:
+def _forgets(deal: Deal) -> bool:
+    """The client forgets to pay until the escrow is closed; return whether there is a new one to pay."""
+    story = deal.story
+    story.rest(14 * DAY + story.rng.choice((-MINUTE, 0.0, MINUTE)))
+    if story.chance(0.4):
+        # At the same moment the client remembers.
+        story.also(deal.client.name, lambda: deal.pay("visa"))
+    deal.until("cancelled", "funded", longest=3 * DAY)
+    return deal.seen == "cancelled" and story.chance(0.6) and deal.intend()
+
+
+def works(deal: Deal) -> None:
     """Start, deliver, and then one of several endings."""
     story = deal.story
     if story.chance(0.85):
         deal.step(deal.freelancer, "start")
     _rest(deal)
     if story.chance(0.1):
-        _called_off(deal)
+        called_off(deal)
         return
     if not deal.step(deal.freelancer, "deliver") and not deal.step(deal.freelancer, "start"):
         return
-    _mischief(deal)
+    mischief(deal)
     _rest(deal)
     story.rng.choice((_happy, _happy, _happy, _silent, _asks_back, _asks_back, _quarrel))(deal)
 
@@ -80,8 +109,13 @@ def _works(deal: Deal) -> None:
 def _happy(deal: Deal) -> None:
     deal.step(deal.client, "complete")
     _rest(deal)
-    _mischief(deal)
-    deal.release()
+    mischief(deal)
+    _loses(deal)
+    for _ in range(3):
+        # A chargeback holds the money until the bank has decided, and the finance staff has booked a loss.
+        if deal.release() or not deal.story.loses:
+            break
+        deal.story.rest(3 * DAY)
 
 
 def _silent(deal: Deal) -> None:
@@ -96,7 +130,7 @@ def _asks_back(deal: Deal) -> None:
     """The client requests a refund, which the freelancer may answer."""
     story = deal.story
     part = story.rng.choice((None, None, deal.price // 2 - deal.price // 2 % 1000))
-    part = None if deal.currency != "USD" or not part else part
+    part = None if deal.currency not in IN_PARTS or not part else part
     number = deal.refund(deal.client, part)
     if not number:
         return
@@ -123,14 +157,14 @@ def _quarrel(deal: Deal) -> None:
     deal.until("released", "refunded", longest=3 * DAY)
 
 
-def _called_off(deal: Deal) -> None:
+def called_off(deal: Deal) -> None:
     """The task is cancelled and the money refunded."""
     story = deal.story
     who = story.rng.choice((deal.client, deal.freelancer))
     if not deal.step(who, "cancel"):
         deal.step(deal.freelancer, "cancel")
     _rest(deal)
-    amount = story.rng.choice((None, None, deal.price // 2)) if deal.currency == "USD" else None
+    amount = story.rng.choice((None, None, deal.price // 2)) if deal.currency in IN_PARTS else None
     deal.refund(story.rng.choice((deal.client, deal.client, deal.freelancer)), amount)
 
 
@@ -150,6 +184,31 @@ def _cash(deal: Deal) -> None:
         deal.freelancer.must_not("POST", "/payments/withdrawals/create/", {"amount": "1000000.00", "currency": "USD"})
 
 
+def _comes_back(deal: Deal) -> None:
+    """After the payout, in some stories, the freelancer gives money back or a bank takes it."""
+    story = deal.story
+    if not story.loses or deal.state() != "released":
+        return
+    story.rest(story.rng.choice((HOUR, DAY, 5 * DAY)))
+    if story.chance(0.25):
+        deal.refund_late()
+        _rest(deal)
+    _loses(deal)
+
+
+def _goes_on(deal: Deal, situations: Situations) -> None:
+    """In some stories the payee's account changes after all that; what is left is withdrawn from what replaces it."""
+    story = deal.story
+    if not story.befalls(ACCOUNTS, 0.6) or deal.state() != "released":
+        return
+    situations.strike(deal)
+    for _ in range(3):
+        deal.renew()
+        story.rest(story.fate.choice((HOUR, 2 * DAY)))
+        if deal.withdraw():
+            return
+
+
 def _between(deal: Deal) -> None:
     """Actions without money, such as signing in again."""
     story = deal.story
@@ -166,7 +225,7 @@ def _between(deal: Deal) -> None:
         who.get("/payments/transactions/")
 
 
-def _mischief(deal: Deal) -> None:
+def mischief(deal: Deal) -> None:
     """Try forbidden actions."""
     story, escrow, task = deal.story, deal.escrow_path, deal.task
     while story.chance(story.conditions.mischief):

@@ -26,6 +26,18 @@ STRIPE_PUBLISHABLE_KEY = "pk_test_simulation"
 STRIPE_WEBHOOK_SECRET = "whsec_platform_of_the_simulation"
 STRIPE_CONNECT_WEBHOOK_SECRET = "whsec_connect_of_the_simulation"
 
+# In the stories in Egyptian pounds, which have a route and a key besides.
+PAYMOB_SESSION = "tests.simulation.network.session"
+PAYMOB_API_BASE = "http://paymob.example"
+PAYMOB_PAYOUT_BASE = "http://paymob.example/api/secure"
+PAYMOB_PUBLIC_KEY = "egy_pk_test_simulation"
+PAYMOB_HMAC_SECRET = "hmac_of_the_simulation"
+PAYMOB_API_KEY = PAYMOB_PAYOUT_CLIENT_ID = PAYMOB_PAYOUT_CLIENT_SECRET = "simulation"
+PAYMOB_PAYOUT_USERNAME = PAYMOB_PAYOUT_PASSWORD = "simulation"
+PAYMOB_INTEGRATION_IDS = (2001, 2002, 2003)
+# Ours is counted by the database's clock; Paymob's own limit counts in virtual time, and its refusals come instead.
+PAYMOB_INQUIRIES_PER_MINUTE = 0
+
 DATABASES["default"]["OPTIONS"]["options"] = "-c jit=off"  # Worth its while for long statements only.
 
 # Nobody reads the log of a story, and to write what nobody reads takes a while.

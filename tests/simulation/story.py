@@ -1,31 +1,50 @@
 """One story: the turns drawn from its seed, until everything is finished."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 from django.db import DatabaseError, connection
 
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError
 from sandboxes.kit.documents import Doc
+from sandboxes.kit.outbox import Outbox
 from sandboxes.kit.pipeline import Dropped, Reply
 from tests.simulation import interruptions, network, web
 from tests.simulation.clock import BEGIN
-from tests.simulation.conditions import DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn
+from tests.simulation.conditions import ACCOUNTS, CHOICES, DAY, HOUR, LONGEST_PAUSE, MINUTE, drawn, situations
+from tests.simulation.egypt.paymob import HOST, TOKENS, Paymob
 from tests.simulation.provider import Provider
-from tests.simulation.queue import BESIDES, OFTEN, Queue
+from tests.simulation.queue import BESIDES, BUDGETS, MOVES, OFTEN, STATEMENT, Queue
 from tests.simulation.responses import Responses
 from tests.simulation.sabotage import Sabotage
 from tests.simulation.tasks import Crash, Task, Turns
 
 WORKERS = 2
 DELIVERIES = 2
+# The share of stories in which money comes back or moves without us.
+LOSING = 1 / 3
+# The share of stories that are in Egyptian pounds.
+EGYPTIAN = 1 / 4
 CALL_FAULTS = ("drop_request", "drop_response", "error_before", "error_after", "rate_limit", "timeout", "late_timeout")
 AT_PROVIDER = ("error_before", "error_after", "rate_limit")
 
 
 class Broken(Exception):
     """An invariant is broken."""
+
+
+def loses(seed: int, number: int) -> bool:
+    """Return whether money comes back or moves without us in a story."""
+    return random.Random(f"{seed}:{number}:losses").random() < LOSING
+
+
+def is_egyptian(seed: int, number: int) -> bool:
+    """Return whether a story is in Egyptian pounds, through Paymob."""
+    return random.Random(f"{seed}:{number}:egypt").random() < EGYPTIAN
 
 
 class Story:
@@ -35,22 +54,49 @@ class Story:
         self.rng = random.Random(f"{seed}:{number}")
         self.turns, self.clock = turns, turns.clock
         self.sabotage = sabotage
-        self.conditions = drawn(self.rng)
+        # Drawn apart, so that the other stories stay as they are.
+        self.is_egyptian = is_egyptian(seed, number)
+        self.loses = loses(seed, number) and not self.is_egyptian
+        self.situations = situations(seed, number) if self.loses else frozenset()
+        # Draws what these situations need, apart as well.
+        self.fate = random.Random(f"{seed}:{number}:fate")
+        self.conditions = drawn(self.rng, loses=self.loses)
         self.provider = Provider(self.clock, secrets=secrets, verify_after=self.conditions.verify_after)
-        self.queue = Queue(sabotage.missing_chores | (frozenset() if self.conditions.besides else BESIDES))
+        self.paymob = self._paymob() if self.is_egyptian else None
+        left_out = frozenset() if self.conditions.besides else BESIDES
+        left_out |= frozenset() if self.loses or self.conditions.besides else STATEMENT
+        left_out |= frozenset() if {ACCOUNTS, CHOICES} & self.situations else MOVES
+        left_out |= STATEMENT if self.is_egyptian else BUDGETS
+        self.queue = Queue(sabotage.missing_chores | left_out)
         self.responses = Responses()
         self.trace: list[str] = []
+        # What had happened with each account's money when its statement was found equal to our books.
+        self.statements_read: dict[int, tuple[int, ...]] = {}
         self.is_calm = False
         self._number = 0
         self._jobs: dict[Task, int] = {}
         self._flying: dict[Task, Doc] = {}
         self._crashes = 0
+        self._is_alone = False
+
+    def _paymob(self) -> Paymob:
+        payout_after = self.fate.choice((60.0, HOUR, HOUR, DAY))
+        return Paymob(self.clock, payout_after=payout_after, return_after=self.fate.choice((1.0, HOUR, DAY, 3 * DAY)))
 
     # -- what everybody uses
+
+    @property
+    def outbox(self) -> Outbox:
+        """Return the deliveries of the provider whose story this is."""
+        return self.provider.outbox if self.paymob is None else self.paymob.outbox
 
     def chance(self, share: float) -> bool:
         """Draw whether something happens."""
         return share > 0 and self.rng.random() < share
+
+    def befalls(self, situation: str, share: float = 1) -> bool:
+        """Draw whether a situation happens here, in the stories that have it."""
+        return situation in self.situations and self.fate.random() < share
 
     def say(self, text: str) -> None:
         """Add a step to the trace."""
@@ -75,7 +121,7 @@ class Story:
 
     def reach(self, point: str) -> str:
         """Draw what happens at a point: nothing, the end of the process, somebody else's turn, a lost commit."""
-        if self.turns.current() is None:
+        if self.turns.current() is None or self._is_alone:
             return ""
         if point == interruptions.BEFORE_COMMIT and self.sabotage.loses_commits and self.chance(0.02):
             return interruptions.PRETENDED
@@ -114,6 +160,21 @@ class Story:
         """Pass a call to the provider and return its response. Raises network.Lost."""
         if connection.in_atomic_block:
             raise Broken(f"a transaction spans the call {method} {url}")
+        if urlsplit(url).path.endswith(TOKENS):
+            with self._alone():
+                return self._carried(method, url, headers, body, timeout)
+        return self._carried(method, url, headers, body, timeout)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else go on, since a lock of our process is held."""
+        self._is_alone = True
+        try:
+            yield
+        finally:
+            self._is_alone = False
+
+    def _carried(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
         interruptions.reach(interruptions.BEFORE_CALL)
         self.pass_by(0.05 + 0.3 * self.rng.random())
         path = url.rsplit("/v1/", maxsplit=1)[-1].split("?", maxsplit=1)[0]
@@ -128,6 +189,8 @@ class Story:
             reply = self._at_provider(method, url, self.sabotage.headers(headers), body, fault)
         except Dropped:
             raise network.Lost("dropped") from None
+        if method == "GET" and reply.status == 200:
+            reply = replace(reply, body=self.sabotage.reply(path, reply.body))
         interruptions.reach(interruptions.AFTER_EFFECT)
         if fault in ("drop_response", "late_timeout"):
             raise network.Lost(fault)
@@ -144,23 +207,36 @@ class Story:
         return fault
 
     def _at_provider(self, method: str, url: str, headers: Mapping[str, str], body: bytes, fault: str) -> Reply:
-        work = self.provider.begin(method, url, headers, body, fault if fault in AT_PROVIDER else "")
+        provider: Provider | Paymob = self.provider
+        if self.paymob is not None and urlsplit(url).hostname == HOST:
+            provider = self.paymob
+        work = provider.begin(method, url, headers, body, fault if fault in AT_PROVIDER else "")
         if isinstance(work, Reply):
             return work
         try:
             interruptions.reach(interruptions.UNDER_WAY)
         except Crash:
             # Our process ends; the provider does not.
-            self.provider.finish(work)
+            provider.finish(work)
             raise
-        return self.provider.finish(work)
+        return provider.finish(work)
 
     # -- time
+
+    @property
+    def reads_statements(self) -> bool:
+        """Whether the provider's statement is read: by the workers, or once at the end."""
+        return not self.is_egyptian and "queue_statements" not in self.sabotage.missing_chores
 
     def pass_by(self, seconds: float) -> None:
         """Advance time, and run the provider's due timers."""
         self.clock.pass_by(seconds)
+        self._run_due()
+
+    def _run_due(self) -> None:
         self.provider.run_due()
+        if self.paymob is not None:
+            self.paymob.run_due()
 
     def rest(self, seconds: float) -> None:
         """Make a person wait."""
@@ -180,7 +256,7 @@ class Story:
                 options += [lambda name=name: self._chore(name) for name in self.queue.overdue(self.clock.true)]
         if len(self._flying) < DELIVERIES:
             under_way = {delivery["id"] for delivery in self._flying.values()}
-            due = [delivery for delivery in self.provider.outbox.due()[:6] if delivery["id"] not in under_way]
+            due = [delivery for delivery in self.outbox.due()[:6] if delivery["id"] not in under_way]
             options += [lambda one=one: self._deliver(one) for one in due]
         if not options:
             return False
@@ -198,17 +274,18 @@ class Story:
         latest = self.clock.true + 10 * DAY if latest is None else latest
         skew = self.clock.skew
         moments = [self.turns.next_ready(), self.provider.next_due()]
+        moments += [] if self.paymob is None else [self.paymob.next_due()]
         if len(self._jobs) < WORKERS:
             job = self.queue.next_due()
             moments += [None if job is None else job - skew, self.queue.next_revival()]
         if len(self._flying) < DELIVERIES:
             under_way = [delivery["id"] for delivery in self._flying.values()]
-            moments.append(self.provider.outbox.next_due(besides=under_way))
+            moments.append(self.outbox.next_due(besides=under_way))
         following = min((moment for moment in moments if moment is not None), default=latest)
         following = min(max(following, self.clock.true + 0.001), latest)
         is_long = following - self.clock.true >= MINUTE
         self.clock.pass_to(following)
-        self.provider.run_due()
+        self._run_due()
         if is_long and not self.is_calm:
             # A worker that is late, or busy, is no fault: the next tick counts for those that were missed.
             self.chores(0.2)
@@ -223,7 +300,7 @@ class Story:
         job_id = self._jobs.pop(task, None)
         delivery = self._flying.pop(task, None)
         if delivery is not None and isinstance(error, Crash):
-            self.provider.outbox.settle(delivery, "no answer")
+            self.outbox.settle(delivery, "no answer")
         if job_id and isinstance(error, Crash) and not self.sabotage.loses_jobs:
             self.queue.left(job_id, self.clock.true)
         if error is None or isinstance(error, Crash):
@@ -256,27 +333,28 @@ class Story:
         return serve
 
     def _deliver(self, delivery: Doc) -> None:
-        opened = self.provider.outbox.opened(delivery)
+        opened = self.outbox.opened(delivery)
         if opened is None:
-            self.provider.outbox.finish(delivery, "dropped", "")
+            self.outbox.finish(delivery, "dropped", "")
             return
         event, endpoint = opened
         fate = self._fate(delivery, event["type"])
         if fate == "lost":
-            self.provider.outbox.finish(delivery, "lost", "")
+            self.outbox.finish(delivery, "lost", "")
             return
         if fate == "late":
-            self.provider.outbox.put_off(delivery, "late", seconds=self.rng.choice((5.0, 120.0, 2 * HOUR, 1.5 * DAY)))
+            self.outbox.put_off(delivery, "late", seconds=self.rng.choice((5.0, 120.0, 2 * HOUR, 1.5 * DAY)))
             return
-        message = self.provider.outbox.message(event, endpoint, self.clock.true)
+        message = self.outbox.message(event, endpoint, self.clock.true)
 
         def send() -> None:
             for _ in range(2 if fate == "doubled" else 1):
-                headers = {"HTTP_STRIPE_SIGNATURE": message.headers["Stripe-Signature"]}
+                signature = message.headers.get("Stripe-Signature", "")
+                headers = {"HTTP_STRIPE_SIGNATURE": signature} if signature else {}
                 answer = web.ask("POST", message.url, message.body, address="192.0.2.1", **headers)
             if answer.status >= 500 and answer.code != "try_again":
                 raise Broken(f"a webhook was answered {answer}")
-            self.provider.outbox.settle(delivery, "" if answer.is_done else f"answered {answer.status}")
+            self.outbox.settle(delivery, "" if answer.is_done else f"answered {answer.status}")
 
         task = self.turns.begin(f"webhook {delivery['id']}", send)
         self._flying[task] = delivery

@@ -27,8 +27,12 @@ def test_a_story_is_the_same_alone_as_among_others() -> None:
 
 # Each with a story that is known to come upon it; should draws change, later ones do.
 @pytest.mark.parametrize(
-    ("rule", "first"), [("keys", 10), ("commits", 7), ("polls", 21), ("sweeps", 4), ("dashboard", 3)]
-)
+    ("rule", "first"),
+    [
+        ("keys", 10), ("commits", 7), ("polls", 21), ("sweeps", 4), ("dashboard", 3), ("movements", 4), ("lines", 4),
+        ("holds", 4), ("losses", 15),
+    ],
+)  # fmt: skip
 def test_a_rule_that_is_broken_on_purpose_is_found_and_its_story_named(rule: str, first: int) -> None:
     done = simulation("--seed=5", f"--first={first}", "--stories=60", "--until-wrong", f"--sabotage={rule}")
 

@@ -78,4 +78,5 @@ def forget() -> None:
     """Lose what the process of this thread knew: its connection, its clients, the context of its log."""
     connection.close()
     providers._stripe.cache_clear()
+    providers._paymob.cache_clear()
     structlog.contextvars.clear_contextvars()

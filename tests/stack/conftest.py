@@ -32,7 +32,7 @@ def ask(url: str, statement: str) -> str:
 
 def stack_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m stack` as a user would, without the settings of this machine."""
-    ours = ("DATABASE_URL", "MULTITASK_DATA", "PG_PORT", "WEB_PORT", "SANDBOX_PORT")
+    ours = ("DATABASE_URL", "MULTITASK_DATA", "PG_PORT", "WEB_PORT", "SANDBOX_PORT", "PAYMOB_SANDBOX_PORT")
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [sys.executable, "-m", "stack", *arguments],

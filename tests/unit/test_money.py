@@ -292,8 +292,8 @@ def test_impossible_weights_are_refused(weights: list[Any]) -> None:
     ("locale", "currency", "written"),
     [
         ("en", "USD", "\u2212$400.00"),
-        ("ar", "USD", "\u200f\u200e\u2212400.00\u200f\xa0US$\u200e"),
-        ("ar", "EGP", "\u200f\u200e\u2212400.00\u200f\xa0\u062c.\u0645.\u200e"),
+        ("ar", "USD", "\u2067\u200f\u200e\u2212400.00\u200f\xa0US$\u200e\u2069"),
+        ("ar", "EGP", "\u2067\u200f\u200e\u2212400.00\u200f\xa0\u062c.\u0645\u200e\u2069"),
     ],
 )
 def test_a_sign_stays_before_its_number_and_a_symbol_in_one_piece(locale: str, currency: str, written: str) -> None:

@@ -188,11 +188,11 @@ def test_a_refund_that_cannot_be_paid_yet_is_held(script: Script) -> None:
     assert error.value.key_spent
 
 
-def test_a_payout_or_reversal_without_funds_is_final(script: Script) -> None:
+def test_a_payout_without_funds_is_final_and_a_reversal_waits_for_them(script: Script) -> None:
     script.refuse(400, code="balance_insufficient")
     with pytest.raises(Rejected) as payout:
         provider(script).create_payout(reference="r:1:1", account_id="acct_1", amount=TEN, key="k")
-    with pytest.raises(Rejected) as reversal:
+    with pytest.raises(Unavailable) as reversal:
         provider(script).reverse_transfer(reference="r:1:1", transfer_id="tr_1", amount=TEN, key="k")
     assert payout.value.code == reversal.value.code == "balance_insufficient"
 

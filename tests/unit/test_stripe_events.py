@@ -34,6 +34,7 @@ def read(kind: str, changed: Any, *, account: str | None = None) -> InboundEvent
         ("charge.updated", {"id": "ch_1", "payment_intent": None}, Subject.NOTHING, ""),
         ("charge.dispute.created", {"id": "dp_1", "payment_intent": "pi_1"}, Subject.DISPUTE, "dp_1"),
         ("charge.dispute.closed", {"id": "dp_1"}, Subject.DISPUTE, "dp_1"),
+        ("radar.early_fraud_warning.created", {"id": "issfr_1", "charge": "ch_1"}, Subject.FRAUD_WARNING, "issfr_1"),
         ("charge.refund.updated", {"id": "re_1", "payment_intent": "pi_1"}, Subject.REFUND, "re_1"),
         ("refund.failed", {"id": "re_1"}, Subject.REFUND, "re_1"),
         ("transfer.reversed", {"id": "tr_1"}, Subject.TRANSFER, "tr_1"),

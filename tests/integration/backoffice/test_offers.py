@@ -3,9 +3,10 @@
 from django.test import Client
 
 from multitask.payments.escrow import disputes
-from multitask.payments.models import Refund
+from multitask.payments.models import Approval, Refund
 from tests.integration.backoffice import addresses, scenes
 from tests.integration.backoffice.test_actions import WHY, Browser, do, told
+from tests.integration.payments.test_chart_of_accounts import refund_to_retry
 from tests.payments_world import World, dollars
 
 
@@ -66,3 +67,17 @@ def test_a_refused_transfer_is_not_offered_to_its_own_freelancer(world: World, b
     inside = browser(finance)
     for row in (job.escrow, job.transfer):
         assert "/backoffice/do/" not in told(inside, addresses.change(row))
+
+
+def test_a_failed_refund_whose_money_waits_can_be_paid_by_bank(world: World, office: Client, browser: Browser) -> None:
+    job = refund_to_retry(world)
+    button = addresses.action("refund-by-bank", job.refund.pk)
+    assert button in told(office, addresses.change(job.escrow))
+    do(office, "refund-by-bank", job.refund.pk)
+    approval = Approval.objects.get()
+    assert "Refund paid by bank transfer" in told(office, addresses.change(job.escrow))
+    do(browser(world.staff()), "approve", approval.pk)
+    page = told(office, addresses.change(job.escrow))
+    assert button not in page
+    assert "It was paid by bank transfer." in page
+    assert "Refunds that failed" not in told(office, "/backoffice/")

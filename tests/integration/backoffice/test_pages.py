@@ -16,7 +16,7 @@ from tests.integration.backoffice import addresses, scenes
 from tests.payments_world import CONTESTED, World, dollars
 
 # One of them asks which second factor is behind the session.
-MOST_STATEMENTS = 13
+MOST_STATEMENTS = 15
 
 
 def read(office: Client, address: str, *, most: int = MOST_STATEMENTS) -> str:

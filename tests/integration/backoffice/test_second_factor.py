@@ -7,25 +7,35 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from multitask.ledger.models import Transaction
+from multitask.payments.authorization import approvals
 from multitask.payments.escrow import disputes
-from multitask.payments.models import Approval, AuditEvent, Operation
+from multitask.payments.losses import adjustments, late_refunds
+from multitask.payments.models import Adjustment, Approval, AuditEvent, Operation, Receivable, Refund, Reversal
 from multitask.users import second_factor
 from multitask.users.actor import NEEDS_FRESH_PROOF, Actor, Power
 from multitask.users.models import User
 from multitask.web.backoffice.registry import ACTIONS
 from tests import staff
-from tests.integration.backoffice import addresses, scenes
+from tests.integration.backoffice import addresses, ending_scenes, scenes
+from tests.integration.destinations import payees
+from tests.integration.payments.test_chart_of_accounts import refund_to_retry
 from tests.payments_world import World, dollars, user_id
 
 Browser = Callable[[Actor], Client]
-Scene = Callable[[World], tuple[int | None, dict[str, str]]]
+Scene = Callable[[World], tuple[int | None, dict[str, Any]]]
 PASSWORD = "a long enough passphrase"
+# Those of payout budgets have a test beside their provider.
+OF_BUDGETS = {
+    "record-settlement", "record-top-up", "compare-budget", "correct-record", "look-up-payout", "payout-was-paid",
+    "payout-was-not-made", "call-off-withdrawal", "explain-paid",
+}  # fmt: skip
 WANTED = "/backoffice/payments/escrow/?state=funded"
 STALE = second_factor.FRESH + timedelta(seconds=5)
 
@@ -120,6 +130,10 @@ def failed(world: World) -> tuple[int, dict[str, str]]:
     return scenes.failed_refund(world).refund.pk, {}
 
 
+def failed_after_release(world: World) -> tuple[int, dict[str, str]]:
+    return refund_to_retry(world).refund.pk, {}
+
+
 def refused(world: World) -> tuple[int, dict[str, str]]:
     return scenes.refused_transfer(world)[0].escrow.pk, {}
 
@@ -164,7 +178,102 @@ def protected(world: World) -> tuple[int, dict[str, str]]:
     return person.pk, {}
 
 
+def unexplained(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.open_line(world).pk, {"explanation": "adjustment"}
+
+
+def contested(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.contested(world).pk, {}
+
+
+def editing(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.contested(world).pk, {"service": "A round logo"}
+
+
+def lost(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.contested(world, verdict="lost").pk, {}
+
+
+def filing(world: World) -> tuple[int, dict[str, Any]]:
+    file = SimpleUploadedFile("receipt.pdf", b"%PDF-1.7 a receipt")
+    return scenes.contested(world).pk, {"document": "receipt", "file": file}
+
+
+def filed(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.evidence_file(world).pk, {}
+
+
+def suspected(world: World) -> tuple[int, dict[str, str]]:
+    return scenes.suspected(world).pk, {}
+
+
+def giving_back(world: World) -> tuple[int, dict[str, str]]:
+    return world.settled().escrow.pk, {"reason": "agreed", "amount": "100.00", "previewed": "0-8500-1500-0-0"}
+
+
+def given_back_in_vain(world: World) -> tuple[int, dict[str, str]]:
+    job = world.settled()
+    refund = late_refunds.refund(
+        actor=job.freelancer, escrow_id=job.escrow.pk, amount=None, reason="agreed", now=world.now
+    )
+    assert isinstance(refund, Refund)
+    world.work()
+    refund.refresh_from_db()
+    world.sandbox.control("POST", f"refunds/{refund.provider_refund_id}/fail")
+    return world.learn_of_refund(refund).pk, {}
+
+
+def reversed_outside(world: World) -> tuple[int, dict[str, str]]:
+    job = world.settled()
+    world.at_provider(f"transfers/{job.transfer.provider_reference}/reversals")
+    world.hear()
+    return Reversal.objects.get().pk, {}
+
+
+def adjusting(world: World) -> tuple[int, dict[str, str]]:
+    person = user_id(world.settled().freelancer)
+    return person, {"sign": "against", "written": "5.00", "currency": "USD"}
+
+
+def owing(world: World) -> tuple[int, dict[str, str]]:
+    scenes.reversal_and_debt(world)
+    return Receivable.objects.get().pk, {}
+
+
+def adjustment_refused(world: World) -> tuple[int, dict[str, str]]:
+    person, patch = user_id(world.settled().freelancer), scenes.refusing(adjustments.TransferAdjustment)
+    asked = adjustments.adjust(
+        actor=world.staff(), user_id=person, amount=dollars("5.00"), note="Our mistake", now=world.now
+    )
+    approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+    world.work()
+    patch.undo()
+    return Adjustment.objects.get().pk, {}
+
+
+def identified(world: World) -> tuple[int, dict[str, str]]:
+    return payees.submit(payees.payee(), at=timezone.now()).pk, {"national_id": payees.NATIONAL_ID}
+
+
 SCENES: dict[str, Scene] = {
+    "refund-by-bank": failed_after_release,
+    "retry-reversal": ending_scenes.reversal_refused,
+    "give-up-reversal": ending_scenes.reversal_given_up,
+    "withdrawal-was-paid": ending_scenes.from_closed,
+    "withdrawal-was-not-paid": ending_scenes.from_closed,
+    "record-paid-out": ending_scenes.in_closed,
+    "refund-was-paid": lambda world: (ending_scenes.undecided(world)[0], {"provider_refund_id": "re_found"}),
+    "refund-was-not-made": ending_scenes.undecided,
+    "dismiss-webhook": told,
+    "retry-adjustment": adjustment_refused,
+    "confirm-identity": identified,
+    "reject-identity": lambda world: (identified(world)[0], {}),
+    "refund-released": giving_back,
+    "give-up-refund": given_back_in_vain,
+    "transfer-again": reversed_outside,
+    "refund-reversed": reversed_outside,
+    "adjust": adjusting,
+    "write-off": owing,
     "release": of_escrow,
     "refund": refunding,
     "settle": settling,
@@ -173,11 +282,20 @@ SCENES: dict[str, Scene] = {
     "retry-refund": failed,
     "retry-transfer": refused,
     "return-payment": under_review,
+    "edit-evidence": editing,
+    "add-evidence-file": filing,
+    "remove-evidence-file": filed,
+    "submit-evidence": contested,
+    "accept-chargeback": contested,
+    "book-loss": lost,
+    "refund-warning": suspected,
+    "close-warning": suspected,
     "approve": waiting,
     "turn-down": waiting,
     "retry-call": stuck,
     "retry-overdue-calls": sweeping,
     "replay": told,
+    "explain-line": unexplained,
     "staff-role": somebody,
     "close-account": account,
     "reopen-account": account,
@@ -195,16 +313,29 @@ def traces() -> dict[str, Any]:
     return {"jobs": jobs, "people": people, "factors": TOTPDevice.objects.filter(confirmed=True).count(), **counted}
 
 
+def rewind(form: dict[str, Any]) -> None:
+    """Let the files of a form be sent again."""
+    for value in form.values():
+        if isinstance(value, SimpleUploadedFile):
+            value.seek(0)
+
+
 def test_the_scenes_are_those_of_all_actions() -> None:
-    assert SCENES.keys() == ACTIONS.keys()
+    assert SCENES.keys() | OF_BUDGETS == ACTIONS.keys()
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("name", sorted(SCENES))
 def test_a_action_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
     world: World, browser: Browser, name: str
 ) -> None:
+    require_code_and_go_on(world, browser, name, *SCENES[name](world))
+
+
+def require_code_and_go_on(
+    world: World, browser: Browser, name: str, subject_id: int | None, fields: dict[str, Any]
+) -> None:
+    """Assert that an action asks for a code, keeps what was typed meanwhile, and is done with the code."""
     admin = world.staff("admin")
-    subject_id, fields = SCENES[name](world)
     inside, user = browser(admin), User.objects.get(pk=user_id(admin))
     staff.prove(inside, user, timezone.now() - STALE)
     address, before = addresses.action(name, subject_id), traces()
@@ -212,13 +343,16 @@ def test_a_action_asks_for_a_code_when_the_last_is_too_old_and_then_goes_on(
 
     assert 'name="otp"' in inside.get(address).content.decode()
     for code in ({}, {"otp": ""}, {"otp": "000000"}):
+        rewind(form)
         asked = inside.post(address, {**form, **code})
         page = asked.content.decode()
         assert (asked.status_code, traces()) == (422, before)
         assert 'name="otp"' in page
-        for typed in form.values():
-            assert typed in page
+        for field, typed in form.items():
+            # A browser never fills in a file again, and the number on a document is not sent back.
+            assert isinstance(typed, SimpleUploadedFile) or (typed in page) is (field != "national_id")
 
+    rewind(form)
     done = inside.post(address, {**form, "otp": staff.code(user.pk)})
     assert done.status_code == 302, done.content.decode()[-3000:]
     assert traces() != before
@@ -238,7 +372,13 @@ def test_a_code_is_not_used_up_by_a_form_that_lacks_something_else(world: World,
 
 
 def test_the_powers_of_all_actions_need_a_fresh_proof() -> None:
-    assert {action.power for action in ACTIONS.values()} <= NEEDS_FRESH_PROOF == frozenset(Power) - {Power.READ_ANY}
+    # Who may decide depends on the kind of the decision.
+    decisions = {"approve", "turn-down"}
+    assert (
+        {action.power for name, action in ACTIONS.items() if name not in decisions}
+        <= NEEDS_FRESH_PROOF
+        == frozenset(Power) - {Power.READ_ANY}
+    )
 
 
 def test_the_page_of_the_security_settings_leads_nowhere_else(boss: User) -> None:

@@ -11,6 +11,7 @@ from django.db.migrations import RunSQL
 from django.db.migrations.loader import MigrationLoader
 
 from multitask import ledger
+from multitask.database import Statement
 from multitask.ledger import AccountRef, Leg, Posting
 from multitask.money import Money
 
@@ -21,6 +22,28 @@ HOT_BANK = AccountRef("bank:hot", floor_minor=None, shards=32)
 FEES = AccountRef("fees", floor_minor=None, shards=32)
 
 _numbers = itertools.count(1)
+
+
+# The tests that are run with each function that posts choose it here (`conftest.py`).
+_chosen = "post"
+_POST_REQUEST = Statement(f"SELECT posting_id, created FROM ledger_post_request({ledger.REQUEST_SQL})")
+
+
+def write_with(chosen: str) -> None:
+    """Choose the function with which `write` posts."""
+    global _chosen
+    _chosen = chosen
+
+
+def write(**arguments: Any) -> Posting:
+    """Post one transaction with the chosen function, inside the caller's database transaction."""
+    if _chosen == "post":
+        return ledger.post(**arguments)
+    if _chosen == "post_with":
+        ((posting_id, created),) = ledger.post_with(_POST_REQUEST, {}, ledger.Request(**arguments))
+        return Posting(posting_id, created)
+    (posting,) = ledger.post_many([ledger.Request(**arguments)])
+    return posting
 
 
 def ledger_sql() -> list[str]:
@@ -43,7 +66,7 @@ def post(moves: Mapping[AccountRef, Money], key: str | None = None, kind: str = 
     """Post one leg per account, in a database transaction of its own."""
     legs = [Leg(account, amount) for account, amount in moves.items()]
     with transaction.atomic():
-        return ledger.post(
+        return write(
             **{"kind": kind, "scope": SCOPE, "key": key or fresh_key(), "legs": legs, "effective_at": NOON, **more}
         )
 

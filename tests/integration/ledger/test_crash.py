@@ -49,6 +49,7 @@ def elsewhere(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, str]
         server.remove()
 
 
+@pytest.mark.usefixtures("writer")
 def test_acknowledged_postings_survive_and_no_posting_is_half_done(elsewhere: dict[str, str]) -> None:
     acknowledged: dict[str, int] = {}
     finished = threading.Event()

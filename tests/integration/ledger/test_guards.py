@@ -8,7 +8,17 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from multitask.ledger import AccountRef, checks
-from tests.integration.ledger.books import BANK, FEES, fresh_key, move, post, rows, settle_constraints, usd
+from tests.integration.ledger.books import (
+    BANK,
+    FEES,
+    fresh_key,
+    move,
+    post,
+    rows,
+    settle_constraints,
+    usd,
+    write_with,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -299,12 +309,30 @@ def test_another_table_under_the_name_of_the_entries_deceives_no_guard(posted: u
     assert refused(shadow, filled, HEADER.format(id=raw, legs=2), as_writer=True) == UNBALANCED
 
 
-def test_the_function_itself_refuses_legs_that_do_not_sum_to_zero(role: str) -> None:
-    assert refused(call("'bank', 'held:1'", "-5, 4")) == UNBALANCED
-    assert refused(call("'bank'", "-5")) == UNBALANCED
-    assert refused(call("'bank', 'bank'", "-5, 5")) == UNBALANCED
-    assert refused(call("'bank', 'user 1'", "-5, 5")) == CHECK
-    assert refused(call("'bank', NULL", "-5, 5")) == NOT_NULL
+@pytest.mark.parametrize("posting", ["call", "call_for_many"])
+def test_the_function_itself_refuses_legs_that_do_not_sum_to_zero(role: str, posting: str) -> None:
+    asked = {"call": call, "call_for_many": call_for_many}[posting]
+    assert refused(asked("'bank', 'held:1'", "-5, 4")) == UNBALANCED
+    assert refused(asked("'bank'", "-5")) == UNBALANCED
+    assert refused(asked("'bank', 'bank'", "-5, 5")) == UNBALANCED
+    assert refused(asked("'bank', 'user 1'", "-5, 5")) == CHECK
+    assert refused(asked("'bank', NULL", "-5, 5")) == NOT_NULL
+
+
+@pytest.mark.parametrize("announced", ["3", "1", "0", "-1", "2, 1"])
+def test_many_postings_have_the_legs_that_they_announce(role: str, announced: str) -> None:
+    assert refused(call_for_many("'bank', 'held:1'", "-5, 5", announced)) in {UNBALANCED, NOT_NULL}
+
+
+def call_for_many(codes: str, amounts: str, announced: str | None = None) -> str:
+    """Return a direct call of the function for many postings, with one posting that is followed by a sound one."""
+    legs = amounts.count(",") + 1
+    return f"""SELECT ledger_post_many(ARRAY['raw', 'raw'], ARRAY['raw', 'raw'],
+        ARRAY['{fresh_key()}', '{fresh_key()}'], ARRAY[now(), now()], ARRAY['', ''], ARRAY['{{}}', '{{}}']::jsonb[],
+        ARRAY[NULL, NULL]::uuid[], ARRAY[{announced or f"{legs}, 2"}]::smallint[],
+        ARRAY[{codes}, 'bank', 'held:1'], array_fill('USD'::text, ARRAY[{legs + 2}]),
+        array_fill(NULL::bigint, ARRAY[{legs + 2}]), array_fill(1::smallint, ARRAY[{legs + 2}]),
+        ARRAY[{amounts}, -5, 5]::bigint[])"""
 
 
 def call(codes: str, amounts: str) -> str:
@@ -315,20 +343,23 @@ def call(codes: str, amounts: str) -> str:
         array_fill(1::smallint, ARRAY[{legs}]), ARRAY[{amounts}]::bigint[])"""
 
 
-def test_a_role_that_may_only_post_cannot_write_otherwise(role: str) -> None:
+@pytest.mark.parametrize("many", [False, True])
+def test_a_role_that_may_only_post_cannot_write_otherwise(role: str, many: bool) -> None:
     """The privileges that docs/decisions/0011 grants to the application are sufficient and minimal."""
     move(BANK, FEES, 5)
     settle_constraints()
     rows("CREATE ROLE ledger_test_poster")
     rows("SET LOCAL ROLE ledger_test_poster")
     assert refused(call("'bank', 'held:1'", "-5, 5")) == "42501"
+    assert refused(call_for_many("'bank', 'held:1'", "-5, 5")) == "42501"
     rows("RESET ROLE")
     for grant in (
         "GRANT SELECT ON ledger_account, ledger_transaction, ledger_entry, ledger_balance, ledger_line TO",
-        "GRANT EXECUTE ON FUNCTION ledger_post TO",
+        f"GRANT EXECUTE ON FUNCTION {'ledger_post_many' if many else 'ledger_post'} TO",
     ):
         rows(f"{grant} ledger_test_poster")
     rows("SET LOCAL ROLE ledger_test_poster")
+    write_with("post_many" if many else "post")
     post({BANK: usd(-7), FEES: usd(7), AccountRef("new"): usd(3), AccountRef("bank:2", None): usd(-3)})
     raw = uuid.uuid4()
     denied = "42501"
@@ -337,6 +368,7 @@ def test_a_role_that_may_only_post_cannot_write_otherwise(role: str) -> None:
     assert refused("TRUNCATE ledger_entry") == denied
     assert refused("ALTER TABLE ledger_entry DISABLE TRIGGER ALL") == denied
     rows("RESET ROLE")
+    write_with("post")
 
 
 def move_euros() -> None:

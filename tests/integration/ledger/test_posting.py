@@ -13,9 +13,22 @@ from django.test.utils import CaptureQueriesContext
 from multitask import ledger
 from multitask.ledger import AccountRef, Leg
 from multitask.money import MAX_MINOR, Money
-from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, rows, usd
+from tests.integration.ledger.books import (
+    BANK,
+    FEES,
+    HOT_BANK,
+    NOON,
+    cents,
+    count_of,
+    fresh_key,
+    move,
+    post,
+    rows,
+    usd,
+    write,
+)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("writer")]
 
 ESCROW = AccountRef("held:1")
 FREELANCER = AccountRef("payee:1")
@@ -33,7 +46,7 @@ def test_one_posting_is_one_statement() -> None:
     move(BANK, ESCROW, 500)
     with transaction.atomic(), CaptureQueriesContext(connection) as statements:
         legs = [Leg(ESCROW, usd(-500)), Leg(FREELANCER, usd(425)), Leg(FEES, usd(75))]
-        ledger.post(kind="released", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
+        write(kind="released", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
     assert len(statements) == 1
 
 
@@ -53,7 +66,7 @@ def test_two_currencies_balance_each_on_its_own() -> None:
     euro = Money(700, "EUR")
     legs = [Leg(BANK, usd(-800)), Leg(ESCROW, usd(800)), Leg(BANK, -euro), Leg(ESCROW, euro)]
     with transaction.atomic():
-        ledger.post(kind="funded", scope="test", key="two", legs=legs, effective_at=NOON)
+        write(kind="funded", scope="test", key="two", legs=legs, effective_at=NOON)
     assert ledger.balances(["held:1", "nobody"]) == {("held:1", "USD"): usd(800), ("held:1", "EUR"): euro}
 
 
@@ -103,7 +116,7 @@ def test_entries_in_two_currencies_that_got_a_later_moment_are_each_of_their_own
         )
         legs = [Leg(BANK, usd(-5)), *(Leg(*leg) for leg in euros.items()), Leg(ESCROW, usd(5))]
         with transaction.atomic():
-            ledger.post(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
+            write(kind="m", scope="test", key=fresh_key(), legs=legs, effective_at=NOON)
     assert rows("SELECT position, currency, count(*) FROM ledger_entry GROUP BY 1, 2 ORDER BY 1") == [
         (1, "USD", 2), (2, "EUR", 2), (3, "EUR", 2), (4, "USD", 2)]  # fmt: skip
 
@@ -209,7 +222,7 @@ def test_new_and_known_accounts_with_other_terms_are_told_apart() -> None:
 def test_a_posting_outside_a_transaction_is_refused() -> None:
     legs = [Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))]
     with pytest.raises(ledger.NotInTransaction):
-        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+        write(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +239,7 @@ def test_a_posting_outside_a_transaction_is_refused() -> None:
 def test_legs_that_do_not_balance_are_refused(moves: dict[AccountRef, Money], refusal: type[Exception]) -> None:
     legs = [Leg(account, amount) for account, amount in moves.items()]
     with transaction.atomic(), CaptureQueriesContext(connection) as asked, pytest.raises(refusal):
-        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+        write(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
     assert len(asked) == 0, "it costs neither a statement nor the caller's transaction"
     assert count_of("ledger_transaction") == 0
 
@@ -234,7 +247,7 @@ def test_legs_that_do_not_balance_are_refused(moves: dict[AccountRef, Money], re
 def test_an_account_has_one_leg() -> None:
     legs = [Leg(BANK, usd(-5)), Leg(ESCROW, usd(3)), Leg(ESCROW, usd(2))]
     with transaction.atomic(), pytest.raises(ledger.PostingInvalid):
-        ledger.post(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
+        write(kind="moved", scope="test", key="k", legs=legs, effective_at=NOON)
 
 
 def test_a_thousand_legs_balance() -> None:
@@ -261,7 +274,7 @@ def test_a_posting_has_a_kind_a_scope_and_a_key(place: str) -> None:
     legs = [Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))]
     names = {"kind": "k", "scope": "s", "key": "k", place: ""}
     with transaction.atomic(), pytest.raises(ledger.PostingInvalid):
-        ledger.post(**names, legs=legs, effective_at=NOON)  # type: ignore[arg-type]
+        write(**names, legs=legs, effective_at=NOON)
 
 
 def test_names_may_be_255_characters_long() -> None:
@@ -336,6 +349,6 @@ def test_a_posting_waits_for_a_lock_no_longer_than_it_is_told() -> None:
     """The function does not change the lock_timeout of the caller."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '1234ms'")
-        ledger.post(kind="m", scope="test", key="k", legs=[Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))], effective_at=NOON)
+        write(kind="m", scope="test", key="k", legs=[Leg(BANK, usd(-1)), Leg(ESCROW, usd(1))], effective_at=NOON)
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("1234ms",)

@@ -13,10 +13,23 @@ from django.db import OperationalError, connection, transaction
 
 from multitask import ledger
 from multitask.ledger import AccountRef, Leg, Posting, checks
-from tests.integration.ledger.books import BANK, FEES, HOT_BANK, NOON, cents, count_of, fresh_key, move, post, rows, usd
+from tests.integration.ledger.books import (
+    BANK,
+    FEES,
+    HOT_BANK,
+    NOON,
+    cents,
+    count_of,
+    fresh_key,
+    move,
+    post,
+    rows,
+    usd,
+    write,
+)
 from tests.integration.ledger.connections import together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("writer")]
 
 HELD = AccountRef("held:1")
 
@@ -84,7 +97,7 @@ def test_whoever_waited_for_a_posting_that_failed_posts_itself() -> None:
     def fail() -> None:
         with transaction.atomic():
             legs = [Leg(BANK, usd(-5)), Leg(HELD, usd(5))]
-            ledger.post(kind="moved", scope="test", key="same", legs=legs, effective_at=NOON)
+            write(kind="moved", scope="test", key="same", legs=legs, effective_at=NOON)
             holding.set()
             assert may_fail.wait(30)
             transaction.set_rollback(True)
@@ -136,7 +149,7 @@ def test_a_hot_account_is_not_waited_for() -> None:
     def hold() -> None:
         with transaction.atomic():
             legs = [Leg(AccountRef("purse:slow", None), usd(-5)), Leg(FEES, usd(5))]
-            ledger.post(kind="slow", scope="test", key="slow", legs=legs, effective_at=NOON)
+            write(kind="slow", scope="test", key="slow", legs=legs, effective_at=NOON)
             holding.set()
             assert others_done.wait(60), "the others waited for the hot account"
 
@@ -162,9 +175,7 @@ def test_a_lock_timeout_of_the_caller_is_kept() -> None:
 
     def hold() -> None:
         with transaction.atomic():
-            ledger.post(
-                kind="m", scope="test", key="k", legs=[Leg(HELD, usd(-5)), Leg(BANK, usd(5))], effective_at=NOON
-            )
+            write(kind="m", scope="test", key="k", legs=[Leg(HELD, usd(-5)), Leg(BANK, usd(5))], effective_at=NOON)
             holding.set()
             assert done.wait(60)
 
@@ -174,7 +185,7 @@ def test_a_lock_timeout_of_the_caller_is_kept() -> None:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '50ms'")
                 legs = [Leg(HELD, usd(-5)), Leg(FEES, usd(5))]
-                ledger.post(kind="m", scope="test", key="h", legs=legs, effective_at=NOON)
+                write(kind="m", scope="test", key="h", legs=legs, effective_at=NOON)
         finally:
             done.set()
 

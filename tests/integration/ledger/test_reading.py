@@ -50,6 +50,29 @@ def test_many_balances_cost_one_query() -> None:
 
 
 @pytest.mark.django_db
+def test_what_postings_moved_in_an_account_is_found_by_their_keys() -> None:
+    move(BANK, HELD, 500, key="one")
+    move(HELD, BANK, 200, key="two")
+    post({BANK: Money(-7, "EUR"), HELD: Money(7, "EUR")}, key="three")
+    move(BANK, FEES, 40, key="four")
+    keys = ["one", "two", "three", "four", "five"]
+    with CaptureQueriesContext(connection) as queries:
+        found = ledger.moved("held:1", scope="test", keys=keys)
+    assert found == {("one", "USD"): usd(500), ("two", "USD"): usd(-200), ("three", "EUR"): Money(7, "EUR")}
+    assert len(queries) == 1
+    assert ledger.moved("held:1", scope="other", keys=keys) == {}
+    assert ledger.currencies("held:1") == ["EUR", "USD"]
+
+
+@pytest.mark.django_db
+def test_what_was_moved_before_a_moment_leaves_out_what_was_recorded_later() -> None:
+    move(BANK, HELD, 500, key="one")
+    move(BANK, HELD, 200, key="two")
+    _first, second = recorded_at("held:1")
+    assert ledger.moved("held:1", scope="test", keys=["one", "two"], before=second) == {("one", "USD"): usd(500)}
+
+
+@pytest.mark.django_db
 def test_the_balance_at_a_moment_is_of_what_was_recorded_before_it() -> None:
     amounts = [100, -30, 5, -75, 1000]
     for amount in amounts:

@@ -34,6 +34,15 @@ def test_an_applicant_and_the_client_are_told_that_a_bank_is_missing(world: Worl
     assert TOLD not in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
 
 
+def test_home_names_the_money_that_waits_for_a_bank(world: World, sign_in: SignIn) -> None:
+    freelancer = world.released(Money(20_000, "EUR")).freelancer
+    world.work()
+    home = text_of(sign_in(freelancer).get("/"))
+    assert "€170.00 waits for a bank account in EUR" in home
+    world.add_bank(freelancer, "EUR")
+    assert "waits for a bank account" not in text_of(sign_in(freelancer).get("/"))
+
+
 def test_the_wallet_names_the_missing_bank_and_offers_no_withdrawal(world: World, sign_in: SignIn) -> None:
     freelancer = world.released(Money(20_000, "EUR")).freelancer
     world.work()

@@ -184,11 +184,13 @@ def test_deliver_shows_what_the_client_can_do_and_when_silence_releases(world: W
     assert "You get when it is released $85.00" in shown
 
 
-def test_deliver_of_a_contested_payment_says_that_the_money_stays(world: World, sign_in: SignIn) -> None:
+def test_a_contested_payment_offers_no_delivery(world: World, sign_in: SignIn) -> None:
     job = world.started()
     Escrow.objects.update(frozen_at=world.now)
-    shown = words(sign_in(job.freelancer).get(f"/tasks/{job.task_id}/deliver/"))
-    assert "The cardholder's bank has contested this payment; the money stays where it is." in shown
+    browser = sign_in(job.freelancer)
+    led = browser.get(f"/tasks/{job.task_id}/deliver/")
+    assert (led.status_code, led["Location"]) == (302, f"/tasks/{job.task_id}/")
+    assert f"/tasks/{job.task_id}/deliver/" not in browser.get(led["Location"]).content.decode()
 
 
 def test_an_open_refund_is_named_before_delivery_and_before_calling_off(world: World, sign_in: SignIn) -> None:

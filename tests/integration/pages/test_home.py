@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
 
+from multitask.marketplace import work
 from multitask.payments.models import Escrow
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -186,3 +187,22 @@ def test_a_failed_payment_is_explained_to_the_client_in_their_own_words(world: W
     shown = text_of(browser.get(f"/tasks/{job.task_id}/payment/"))
     assert "رُفضت بطاقتك." in shown
     assert "Your card was declined." not in shown
+
+
+def test_the_client_of_a_task_that_was_called_off_takes_the_money_back(world: World, sign_in: SignIn) -> None:
+    job = world.funded()
+    work.cancel(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    browser = sign_in(job.client)
+    assert needs(browser) == ["The task has ended and its money is still in escrow"]
+    payment = browser.get(f"/tasks/{job.task_id}/payment/")
+    assert "Take $100.00 back" in text_of(payment)
+    sent = {"amount": "", "reason": "not_needed", "note": "", "request_key": "5f9d3c4e-0000-4000-8000-000000000001"}
+    shown = browser.post(f"/tasks/{job.task_id}/payment/refund/", sent)
+    assert "Back to" in text_of(shown)
+    version = re.search(r'name="confirmed" value="([^"]*)"', shown.content.decode())
+    assert version is not None
+    browser.post(f"/tasks/{job.task_id}/payment/refund/", sent | {"confirmed": version[1]})
+    world.work()
+    assert job.escrow.state == "refunded"
+    assert needs(browser) == []
+    assert "Take $100.00 back" not in text_of(sign_in(job.freelancer).get(f"/tasks/{job.task_id}/payment/"))

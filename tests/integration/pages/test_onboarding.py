@@ -32,7 +32,7 @@ def test_an_account_that_has_left_offers_no_way_that_leads_nowhere(
     ConnectedAccount.objects.update(provider_account_id="acct_gone")
     browser.get("/onboarding/return/")
     shown = text_of(browser.get("/onboarding/"))
-    assert "Your payout account has left this platform" in shown
+    assert "This account was closed, or disconnected from this platform." in shown
     assert "Go on where you stopped" not in shown
 
 

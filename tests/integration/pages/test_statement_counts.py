@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from multitask.payments.books.proof import keys, statements
 from multitask.payments.models import Withdrawal
 from multitask.payments.reads import wallet
 from multitask.users.actor import Actor
@@ -18,6 +19,7 @@ from tests.payments_world import Job, World, dollars, user_id
 # These only take forms, or lead on to another page.
 FORMS = {
     "sign-out", "checkout-begin", "onboarding-start", "onboarding-return", "onboarding-refresh", "payment-refund",
+    "onboarding-replace", "onboarding-dashboard", "payment-give-back", "payout-details-remove", "checkout-returned",
     "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
     "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
     "security-begin", "security-cancel", "security-confirm",
@@ -28,16 +30,20 @@ ELSEWHERE = {
     "dev-emails", "dev-notice", "dev-letter", "email-confirm", "password-reset", "sign-in-code", "prove",
 }  # fmt: skip
 SIGNED_OUT = ("home", "sign-in", "register", "password-forgotten", "password-sent")
+OF_ONE_STATEMENT = ("proof-statement", "proof-signed", "proof-text", "proof-signature")
 OF_ONE_TASK = ("task", "payment")
 ANYBODYS = (
     "home", "wallet", "transactions", "transactions-export", "statement", "statement-export", "tasks", "notices",
-    "profile", "email-change", "password-change", "security", "withdrawals", "withdraw",
+    "profile", "email-change", "password-change", "security", "withdrawals", "withdraw", "proof-own",
 )  # fmt: skip
 
 
 def addresses(*jobs: Job, withdrawal: Withdrawal) -> Iterator[tuple[str, Actor | None, str]]:
     """Every page, with who looks at it."""
     yield from ((name, None, reverse(f"pages:{name}")) for name in SIGNED_OUT)
+    yield from ((name, None, reverse(f"pages:{name}")) for name in ("proof", "proof-verifier"))
+    yield from ((name, None, reverse(f"pages:{name}", args=[1])) for name in OF_ONE_STATEMENT)
+    yield "proof-key", None, reverse("pages:proof-key", args=[keys.key_id(keys.public_key())])
     for job in jobs:
         for actor in (job.client, job.freelancer):
             yield from ((name, actor, reverse(f"pages:{name}")) for name in ANYBODYS)
@@ -55,8 +61,13 @@ def addresses(*jobs: Job, withdrawal: Withdrawal) -> Iterator[tuple[str, Actor |
     yield "checkout-wait", last.client, reverse("pages:checkout-wait", args=[last.task_id])
     freelancer = first.freelancer
     yield "onboarding", freelancer, reverse("pages:onboarding")
+    for name in ("payout-details", "payout-details-identity"):
+        yield name, freelancer, reverse(f"pages:{name}")
+    yield "payout-details-add", freelancer, reverse("pages:payout-details-add", args=["bank"])
     yield "withdraw-confirm", freelancer, reverse("pages:withdraw-confirm") + "?amount=1.00&currency=USD"
     yield "withdrawal", freelancer, reverse("pages:withdrawal", args=[withdrawal.public_id])
+    leaving = Withdrawal.objects.get(state="processing")
+    yield "withdrawal-cancel", freelancer, reverse("pages:withdrawal-cancel", args=[leaving.public_id])
     row = wallet.rows(user_id(freelancer), wallet.Filter())[0]
     yield "transaction", freelancer, reverse("pages:transaction", args=[row.public_id])
 
@@ -74,6 +85,7 @@ def scene(world: World) -> tuple[tuple[Job, ...], Withdrawal]:
     completed = world.completed(client=client, freelancer=freelancer)
     unpaid = world.hired(client=client, freelancer=freelancer)
     world.ask_to_pay(unpaid)
+    statements.publish(now=world.now)
     return (paid, asked, delivered, completed, unpaid), withdrawal
 
 
@@ -85,13 +97,13 @@ def test_every_page_needs_at_most_twelve_statements(
     costly, seen = {}, set()
     for name, actor, address in addresses(*jobs, withdrawal=withdrawal):
         browser = browsers.setdefault(actor, sign_in(actor) if actor else Client())
-        with CaptureQueriesContext(connection) as statements:
+        with CaptureQueriesContext(connection) as queries:
             answer = browser.get(address)
             b"".join(answer) if answer.streaming else answer.content
         assert answer.status_code == 200, (address, answer.status_code)
         seen.add(name)
-        if len(statements) > MOST_STATEMENTS:
-            costly[address] = [query["sql"][:200] for query in statements]
+        if len(queries) > MOST_STATEMENTS:
+            costly[address] = [query["sql"][:200] for query in queries]
     assert not costly
     named = {str(pattern.name) for pattern in urls.urlpatterns}
     assert seen == named - FORMS - ELSEWHERE

@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -22,11 +23,17 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from multitask.marketplace.models import Application, Task
+from multitask.money import Money
+from multitask.payments.authorization import approvals
+from multitask.payments.books.proof import keys, statements
 from multitask.payments.escrow import disputes
 from multitask.payments.funding import saved_methods
-from multitask.payments.losses import chargebacks
-from multitask.payments.models import HistoryRow, Notice, Refund, Withdrawal
+from multitask.payments.losses import adjustments, chargebacks
+from multitask.payments.models import HistoryRow, Notice, PayoutDestination, Refund, Withdrawal
 from multitask.payments.notices import emails, notices
+from multitask.payments.payouts import budget_records, identity, withdrawals
+from multitask.payments.provider.destinations import DestinationKind
+from multitask.providers import rate_limits
 from multitask.users import account_emails, mail
 from multitask.users.actor import Actor
 from multitask.users.models import LoginAttempt, User
@@ -36,6 +43,7 @@ from multitask.web.backoffice.registry import ACTIONS
 from multitask.web.pages import urls as pages
 from multitask.webhooks.models import PollPosition
 from tests.integration.backoffice import addresses, scenes
+from tests.integration.destinations import payees
 from tests.payments_world import World, dollars, user_id
 
 pytestmark = pytest.mark.breaks_the_books
@@ -66,8 +74,14 @@ MOST_OF_A_KIND: Final = 2
 NO_TEXT: Final = {
     "users.User.password": "a hash; a session ends when it changes",
     "payments.Approval.kind": "names the command that carries the decision out",
+    "payments.Approval.arguments": "the arguments of that command, with amount and currency",
+    "payments.Refund.source": "one of Refund.SOURCES, which the API documents",
+    "payments.ConnectedAccount.rejection": "one of Rejection, or empty",
     "payments.Notice.kind": "names the sentence that tells of it",
     "payments.HistoryRow.type": "one of HistoryType, which the API documents",
+    "payments.ProofStatement.text": "JSON that was signed; the checks find any other text",
+    "payments.ProofStatement.public_key": "a key in hexadecimal; the checks find any other",
+    "payments.ProofStatement.signature": "made by the key; the checks find any other",
 }
 
 
@@ -86,6 +100,10 @@ def people(world: World, settings: Settings) -> list[Actor]:
     scenes.failed_refund(world)
     scenes.refused_transfer(world)
     scenes.payment_under_review(world)
+    scenes.suspected(world)
+    scenes.evidence_file(world)
+    scenes.reversal_and_debt(world)
+    scenes.open_line(world)
     asked = world.started()
     world.refund(asked)
     contested = world.funded()
@@ -94,6 +112,11 @@ def people(world: World, settings: Settings) -> list[Actor]:
     saved_methods.save(
         actor=paid.client, method_id=world.browser.new_method("4242424242424242"), make_default=True, now=world.now
     )
+    payees.give_password(freelancer)
+    payees.submit(freelancer, at=world.now)
+    payees.add(freelancer, payees.WALLET, kind="wallet", at=world.now - timedelta(days=9))
+    payees.add(freelancer, at=world.now)
+    _in_egypt(world, freelancer)
     scenes.event(world, object_id=str(paid.payment.provider_payment_id))
     now = timezone.now()
     IdempotencyRecord.objects.create(
@@ -103,8 +126,34 @@ def people(world: World, settings: Settings) -> list[Actor]:
     LoginAttempt.objects.create(identifier="somebody", ip="203.0.113.7", attempted_at=now)
     PollPosition.objects.create(name="disputes")
     notices.collect(now=world.now)
+    statements.publish(now=world.now)
     assert Notice.objects.exists()
     return [job.client, asked.freelancer, freelancer]
+
+
+def _in_egypt(world: World, freelancer: Actor) -> None:
+    """Money in EGP, of which a part waits to be paid out, and a top-up of the budget."""
+    amount = Money(50_000, "EGP")
+    asked = adjustments.adjust(
+        actor=world.staff(), user_id=user_id(freelancer), amount=amount, note="A gift", now=world.now
+    )
+    approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+    for due in adjustments.due(now=world.now):
+        adjustments.make_available(adjustment_id=due, now=world.now)
+    current = identity.current(user_id(freelancer))
+    assert current is not None
+    identity.confirm(
+        actor=world.staff("support"), identity_id=current.pk, national_id=payees.NATIONAL_ID, note="Seen",
+        now=world.now,
+    )  # fmt: skip
+    withdrawals.create(actor=freelancer, amount=Money(20_000, "EGP"), now=world.now)
+    file = budget_records.RecordFile(name="top-up.pdf", content_type="application/pdf", content=b"%PDF-1.7")
+    budget_records.top_up(
+        actor=world.staff(), provider="paymob", amount=Money(10_000, "EGP"), happened_on=world.now.date(),
+        reference="T-1", note="March", file=file, now=world.now,
+    )  # fmt: skip
+    payees.submit(freelancer, at=world.now)
+    rate_limits.take("paymob_budget", most=1, period=timedelta(minutes=1))
 
 
 # -- filling
@@ -177,14 +226,20 @@ def of_the_pages() -> Iterator[str]:
         "application_id": list(Application.objects.values_list("pk", flat=True)),
         "transaction_id": list(HistoryRow.objects.values_list("public_id", flat=True)),
         "withdrawal_id": list(Withdrawal.objects.values_list("public_id", flat=True)),
+        "provider": ["stripe", "paymob"],
         "notice_id": list(Notice.objects.values_list("pk", flat=True)),
-        "kind": list(account_emails.KINDS),
+        "kind": [*account_emails.KINDS, *DestinationKind],
+        "destination_id": list(PayoutDestination.objects.values_list("public_id", flat=True)),
         "form": ["text", "html"],
         "language": ["en", "ar"],
         "name": ["MQ"],
         "token": ["1-2"],
+        "number": [1],
+        "key_id": [keys.key_id(keys.public_key())],
     }
     for pattern in pages.urlpatterns:
+        if pattern.name == "proof-signature":
+            continue  # 64 bytes, no text.
         names = list(pattern.pattern.converters)
         for chosen in itertools.product(*(values[name] for name in names)):
             yield reverse(f"pages:{pattern.name}", kwargs=dict(zip(names, chosen, strict=True)))
@@ -199,6 +254,8 @@ def of_the_api() -> Iterator[str]:
         "escrow_id": list(addresses.Escrow.objects.values_list("pk", flat=True)),
         "refund_id": list(Refund.objects.values_list("pk", flat=True)),
         "dispute_id": list(addresses.Dispute.objects.values_list("pk", flat=True)),
+        "destination_id": list(PayoutDestination.objects.values_list("public_id", flat=True)),
+        "number": [1],
     }
     for path, operations in document.openapi(urls.api)["paths"].items():
         if "get" in operations:

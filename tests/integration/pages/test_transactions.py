@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from multitask.payments.models import Agreement, HistoryRow
-from multitask.payments.reads import history_pages
+from multitask.payments.reads import history_pages, history_search
 from multitask.payments.reads.history_pages import Cursor
 from multitask.payments.reads.wallet import Filter
 from multitask.users.actor import Actor
@@ -154,11 +154,27 @@ def test_a_period_is_exact_in_the_middle_of_a_long_past(person: User) -> None:
     assert total.money_in.amount_minor == sum(row.amount_minor for row in rows[20:30])
 
 
-@pytest.mark.parametrize(("asked", "found"), [("LOGO", 1), ("person", 2), ("100.00", 1), ("85", 0), ("%", 0)])
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("LOGO", 1),
+        ("log", 1),
+        ("person", 2),
+        ("100.00", 1),
+        ("100", 1),
+        ("١٠٠٫٠٠", 1),
+        ("$100", 1),
+        ("85", 0),
+        ("%", 0),
+        ("شِعار", 1),
+        ("الشعار", 1),
+        ("some person", 1),
+        ("logo else", 0),
+    ],
+)
 def test_search_finds_titles_people_and_amounts(world: World, asked: str, found: int) -> None:
-    job = world.funded()
-    world.funded(dollars("20.00"), client=job.client)
-    Agreement.objects.exclude(task=job.task_id).update(title="Something else")
+    job = world.funded(title="شعار Logo")
+    world.funded(dollars("20.00"), client=job.client, title="Something else")
     rows = history_pages.page(user_id(job.client), Filter(search=asked), Cursor()).rows
     assert len(rows) == found
 
@@ -170,20 +186,38 @@ def test_an_amount_is_searched_in_its_own_currency(person: User) -> None:
     assert [row.currency for row in history_pages.page(person.pk, Filter(search="100"), Cursor()).rows] == ["JPY"]
 
 
-def test_a_search_goes_back_step_by_step(person: User) -> None:
-    rows = _past(person, history_pages.WINDOW * 2 + 10)
-    wanted = Filter(search=str(rows[2].public_id))
-    cursor: Cursor | None = Cursor()
-    steps = 0
-    found: list[HistoryRow] = []
-    while cursor is not None and not found:
-        step = history_pages.page(person.pk, wanted, cursor)
-        found, cursor, steps = step.rows, step.older, steps + 1
-    assert found == [rows[2]]
-    assert steps == 3
-    assert history_pages.totals(person.pk, wanted)[1] is False
+def test_a_search_finds_the_oldest_row_at_once(person: User) -> None:
+    rows = _past(person, history_pages.MOST_ADDED + 10)
+    for asked in (str(rows[2].public_id), "1.02"):
+        wanted = Filter(search=asked)
+        found = history_pages.page(person.pk, wanted, Cursor())
+        assert (found.rows, found.older) == ([rows[2]], None)
+        (total,), is_whole = history_pages.totals(person.pk, wanted)
+        assert (total.rows, is_whole) == (1, True)
+
+
+def test_a_search_has_pages_in_both_directions(browser: Client, person: User) -> None:
+    rows = _past(person, 60, description="A long search")
+    _past(person, 5, type="refund")
+    assert _shown(browser, "/transactions/?search=long+search") == [str(row.public_id) for row in reversed(rows)]
+    page = history_pages.page(person.pk, Filter(search="long"), Cursor(after=rows[10].pk), size=5)
+    assert page.rows == rows[15:10:-1]
+
+
+def test_a_search_finds_the_rows_of_one_person_alone(world: World) -> None:
+    job, other = world.funded(title="Draw a crest"), world.funded(title="Draw a crest")
+    rows = history_pages.page(user_id(job.client), Filter(search="crest"), Cursor()).rows
+    assert [row.escrow_id for row in rows] == [job.escrow.pk]
+    assert other.escrow.pk != job.escrow.pk
+
+
+def test_more_matches_than_are_added_up_are_said(person: User) -> None:
+    _past(person, history_search.MOST_FOUND + 10, description="many")
+    wanted = Filter(search="many")
+    (total,), is_whole = history_pages.totals(person.pk, wanted)
+    assert (total.rows, is_whole) == (history_search.MOST_FOUND, False)
     (total,), is_whole = history_pages.totals(person.pk, wanted, is_exact=True)
-    assert (total.rows, is_whole) == (1, True)
+    assert (total.rows, is_whole) == (history_search.MOST_FOUND + 10, True)
 
 
 def test_more_than_is_added_up_is_said(browser: Client, person: User) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from multitask.money import Money
 from multitask.payments.escrow import disputes
 from multitask.payments.models import ConnectedAccount, Escrow, Payment, Withdrawal
-from multitask.payments.payouts import withdrawals
+from multitask.payments.payouts import withdrawal_outcomes
 from multitask.payments.provider import PayoutState, PayoutStatus
 from multitask.payments.reads import pending_reasons, trends
 from multitask.users.actor import Actor
@@ -129,20 +129,20 @@ def test_money_of_one_day_is_one_line(world: World) -> None:
     assert [(hold.amount, len(hold.about)) for hold in found] == [(dollars("170.00"), 2), (dollars("85.00"), 1)]
 
 
-def test_a_chargeback_holds_pending_money_and_stops_withdrawals(world: World, sign_in: SignIn) -> None:
+def test_a_chargeback_holds_the_money_of_its_escrow(world: World, sign_in: SignIn) -> None:
     job = world.released(card=CONTESTED)
     world.hear()
     assert Escrow.objects.get(pk=job.escrow.pk).frozen_at is not None
     words = text_of(sign_in(job.freelancer).get("/wallet/"))
     assert "Held: the cardholder&#x27;s bank contests the payment." in words
-    assert "Withdrawals wait: the cardholder" in words
+    assert "Held $85.00" in words
 
 
-def test_a_dispute_says_that_withdrawals_wait_and_where_to_look(world: World, sign_in: SignIn) -> None:
+def test_a_dispute_says_whose_money_waits_and_where_to_look(world: World, sign_in: SignIn) -> None:
     job = world.funded()
     disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="It is late.", now=world.now)
     answer = sign_in(job.freelancer).get("/wallet/")
-    assert "Withdrawals wait until the dispute about “Draw a logo” is settled." in text_of(answer)
+    assert "“Draw a logo” is in dispute: its money stays in escrow until our staff has settled it." in text_of(answer)
     assert f'href="/tasks/{job.task_id}/payment/"' in answer.content.decode()
 
 
@@ -163,7 +163,7 @@ def test_earnings_are_what_the_wallet_grew_by_and_what_was_paid_out(world: World
     world.settled(dollars("200.00"), freelancer=freelancer)
     world.arrive(world.withdrawn(freelancer, dollars("100.00")))
     failed = world.withdrawn(freelancer, dollars("30.00"))
-    withdrawals.confirm("stripe", _failed(failed), world.now)
+    withdrawal_outcomes.confirm("stripe", _failed(failed), world.now)
     today = dates.start_of_day(_today())
     months = [today - timedelta(days=1), today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=[months[0], months[2]], months=months)
@@ -175,7 +175,7 @@ def test_a_payout_that_came_back_was_not_earned_twice(world: World) -> None:
     freelancer = world.freelancer()
     world.settled(freelancer=freelancer)
     paid = world.arrive(world.withdrawn(freelancer, dollars("85.00")))
-    withdrawals.confirm("stripe", _failed(paid), world.now)
+    withdrawal_outcomes.confirm("stripe", _failed(paid), world.now)
     today = dates.start_of_day(_today())
     months = [today, today + timedelta(days=1)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=months, months=months)
@@ -349,7 +349,7 @@ def test_a_second_factor_is_asked_for_again_before_money_leaves(world: World, si
 def test_a_failed_withdrawal_says_why_and_what_to_do(world: World, sign_in: SignIn) -> None:
     job = world.settled()
     withdrawal = world.withdrawn(job.freelancer, dollars("40.00"))
-    withdrawals.confirm("stripe", _failed(withdrawal), world.now)
+    withdrawal_outcomes.confirm("stripe", _failed(withdrawal), world.now)
     browser = sign_in(job.freelancer)
     words = text_of(browser.get(f"/wallet/withdrawals/{withdrawal.public_id}/"))
     assert "The bank account has been closed." in words

@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from tests import payments_world
 from tests.payments_world import World
+from tests.provider_balances import ProviderBalances
 from tests.sandbox_process import SandboxProcess
 
 
@@ -24,3 +25,9 @@ def world(db: None, settings: Settings, sandbox: SandboxProcess) -> Iterator[Wor
     payments_world.begin_at_fresh_numbers()
     yield World(sandbox)
     sandbox.clear_faults()
+
+
+@pytest.fixture
+def balances(world: World, sandbox: SandboxProcess) -> ProviderBalances:
+    """The provider's balances from now on, to compare the ledger with."""
+    return ProviderBalances(sandbox)

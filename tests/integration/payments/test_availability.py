@@ -2,8 +2,9 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from multitask.payments.models import Escrow
+from multitask.payments.models import Escrow, Withdrawal
 from multitask.payments.payouts import availability
 from multitask.payments.payouts.availability import account_balance_changed, make_account_available
 from multitask.users.actor import Actor
@@ -97,3 +98,30 @@ def test_an_error_on_one_escrow_does_not_block_the_others(world: World) -> None:
         cursor.execute("DROP TRIGGER refuse_escrow ON payments_escrow")
     assert make_account_available(account_id=account_id, now=world.now) == 1
     assert available(freelancer) == 3 * 8_500
+
+
+def test_all_that_is_due_is_posted_in_one_statement(world: World) -> None:
+    freelancer, _ = waiting(world, 3)
+    account_id = world.account(freelancer).pk
+    with CaptureQueriesContext(connection) as statements:
+        assert make_account_available(account_id=account_id, now=world.now) == 3
+    assert sum("ledger_post" in statement["sql"] for statement in statements) == 1
+    assert available(freelancer) == 3 * 8_500
+
+
+def test_what_was_paid_out_ahead_is_netted_once_by_several_shares(world: World) -> None:
+    """The first share pays all of its own, the second the rest, the third becomes available as a whole."""
+    freelancer = world.freelancer()
+    for _ in range(3):
+        world.released(freelancer=freelancer)
+    account = world.account(freelancer)
+    world.sandbox.settle(account.provider_account_id)
+    world.at_provider("payouts", account=str(account.provider_account_id), amount="10000", currency="usd")
+    world.hear()
+    world.arrive(Withdrawal.objects.latest("pk"))
+    assert held(f"user:{user_id(freelancer)}:paid_ahead") == -10_000
+    world.wait(SETTLING)
+    world.lose_jobs()
+    assert make_account_available(account_id=account.pk, now=world.now) == 3
+    assert held(f"user:{user_id(freelancer)}:paid_ahead") == 0
+    assert available(freelancer) == 3 * 8_500 - 10_000

@@ -12,6 +12,10 @@ from multitask.payments.payouts import availability
 from multitask.payments.provider import ChargebackState, ChargebackStatus
 from tests.payments_world import CONTESTED, SETTLING, Job, World, dollars, held
 
+WON = [
+    "chargeback_opened", "chargeback_withdrawn", "frozen", "chargeback_reinstated", "chargeback_won", "unfrozen",
+]  # fmt: skip
+
 
 def contest(world: World, job: Job, **more: Any) -> str:
     """Open a chargeback at the provider and learn of it; return its id."""
@@ -36,7 +40,7 @@ def test_a_contested_card_freezes_the_escrow_at_once(world: World) -> None:
     assert job.escrow.frozen_at == world.now
     chargeback = Chargeback.objects.get()
     assert (chargeback.escrow_id, chargeback.amount_minor, chargeback.reason) == (job.escrow.pk, 10_000, "fraudulent")
-    assert job.history()[-2:] == ["chargeback_opened", "frozen"]
+    assert job.history()[-3:] == ["chargeback_opened", "chargeback_withdrawn", "frozen"]
 
 
 def test_nothing_moves_while_it_is_undecided(world: World) -> None:
@@ -63,14 +67,10 @@ def test_silence_answers_no_request_while_it_is_undecided(world: World) -> None:
     assert refunds.unanswered(now=world.now) == []
 
 
-def test_the_freelancer_cannot_withdraw_while_it_is_undecided(world: World) -> None:
+def test_money_of_other_work_can_be_withdrawn_while_it_is_undecided(world: World) -> None:
     job = world.settled()
-    contested = world.funded(freelancer=job.freelancer)
-    dispute = contest(world, contested)
-    with pytest.raises(DisputeOpen):
-        world.withdraw(job.freelancer, dollars("1.00"))
-    close(world, dispute, "won")
-    assert world.withdraw(job.freelancer, dollars("1.00")).state == "pending"
+    contest(world, world.funded(freelancer=job.freelancer))
+    assert world.withdraw(job.freelancer, dollars("85.00")).state == "pending"
 
 
 def test_a_released_share_does_not_settle_while_it_is_undecided(world: World) -> None:
@@ -112,7 +112,7 @@ def test_a_chargeback_that_is_won_thaws_the_escrow(world: World) -> None:
     assert job.escrow.frozen_at is None
     chargeback = Chargeback.objects.get()
     assert (chargeback.status, chargeback.closed_at) == ("won", world.now)
-    assert job.history()[-4:] == ["chargeback_opened", "frozen", "chargeback_won", "unfrozen"]
+    assert job.history()[-6:] == WON
     assert world.release(job).state == "released"
 
 
@@ -151,7 +151,7 @@ def test_the_same_news_again_changes_nothing(world: World) -> None:
     close(world, dispute, "won")
     learn(world, dispute)
     assert Chargeback.objects.count() == 1
-    assert job.history()[-4:] == ["chargeback_opened", "frozen", "chargeback_won", "unfrozen"]
+    assert job.history()[-6:] == WON
 
 
 def test_old_news_does_not_reopen_what_is_closed(world: World) -> None:
@@ -201,9 +201,12 @@ def test_a_chargeback_of_a_payment_that_is_not_ours_is_unknown(world: World, cha
     assert not Chargeback.objects.exists()
 
 
-def test_the_two_sides_may_still_open_a_dispute_of_their_own(world: World) -> None:
+def test_the_two_sides_open_a_dispute_of_their_own_when_the_bank_has_decided(world: World) -> None:
     job = world.completed()
-    contest(world, job)
+    chargeback = contest(world, job)
+    with pytest.raises(EscrowFrozen):
+        disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Empty", now=world.now)
+    close(world, chargeback, "won")
     disputes.open_dispute(actor=job.client, escrow_id=job.escrow.pk, reason="Empty", now=world.now)
     with pytest.raises(DisputeOpen):
         world.release(job)

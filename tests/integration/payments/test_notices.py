@@ -11,7 +11,7 @@ from django.utils import translation
 from multitask.payments.books import audit
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import AuditEvent, Escrow, Notice, NoticeCursor, Withdrawal
-from multitask.payments.notices import notices, wording
+from multitask.payments.notices import facts, notices, wording
 from multitask.payments.notices.notices import BEHIND, RULES
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -211,7 +211,8 @@ def one_of_each(world: World) -> Iterable[Notice]:
     Withdrawal.objects.update(failure_reason="The bank account has been closed.", failure_code="account_closed")
     world.arrive(withdrawal)
     for kind in sorted(wording.KINDS):
-        about_withdrawal, about_account = kind.startswith("withdrawal"), kind.startswith("account")
+        about_withdrawal = kind.startswith("withdrawal")
+        about_account = kind.startswith(("account", "destination", "identity"))
         event = audit.record(
             kind,
             actor=SYSTEM,
@@ -220,12 +221,13 @@ def one_of_each(world: World) -> Iterable[Notice]:
             withdrawal=Withdrawal.objects.get() if about_withdrawal else None,
             amount=None if about_account else dollars("100.00"),
             user_id=user_id(job.freelancer),
+            details={"masked": "•••• 0002", "usable_from": world.now.isoformat()} if kind.startswith("dest") else {},
         )
         for side in (job.client, job.freelancer):
             yield Notice.objects.create(
                 user_id=user_id(side),
                 kind=kind,
-                reference=f"auto_release:{job.escrow.pk}:2030-01-15" if kind == "auto_release_nearing" else f"x:{kind}",
+                reference=f"{kind}:{job.escrow.pk}:2030-01-15" if kind in facts.BY_TIME else f"x:{kind}",
                 event=event,
                 escrow=event.escrow,
                 withdrawal=event.withdrawal,
@@ -234,7 +236,7 @@ def one_of_each(world: World) -> Iterable[Notice]:
 
 
 def test_every_rule_has_words_and_every_word_a_rule() -> None:
-    assert set(RULES) | {"auto_release_nearing"} == wording.KINDS
+    assert set(RULES) | facts.BY_TIME == wording.KINDS
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -250,7 +252,7 @@ def test_every_kind_is_said_to_both_sides_in_both_languages(world: World, langua
         assert "None" not in written
         assert "  " not in written
         assert said.address.startswith("/")
-        names_something = any(fact in written for fact in ("Draw a logo", "100", "person"))
+        names_something = any(fact in written for fact in ("Draw a logo", "100", "person", "0002"))
         assert ("\u2068" in written) == (language == "ar" and names_something)
 
 

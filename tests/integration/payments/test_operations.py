@@ -8,7 +8,7 @@ import pytest
 
 from multitask.payments.errors import ProviderRefused, ProviderUnavailable
 from multitask.payments.models import Operation
-from multitask.payments.operations import engine, queue, references, send_deadline
+from multitask.payments.operations import engine, held_calls, queue, references, send_deadline
 from multitask.payments.payouts import availability
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -245,14 +245,14 @@ def test_a_request_that_needs_the_answer_hears_of_a_refusal(world: World) -> Non
 def test_waking_lets_only_ones_own_operations_go(world: World) -> None:
     mine = world.released(freelancer=world.freelancer(onboarded=False))
     other = world.released(freelancer=world.freelancer(onboarded=False))
-    assert engine.retry_waiting(user_id(mine.freelancer), now=world.now) == 1
+    assert held_calls.retry_waiting(user_id(mine.freelancer), now=world.now) == 1
     assert (mine.transfer.hold, other.transfer.hold) == ("", "awaits_account")
-    assert engine.retry_waiting(user_id(mine.freelancer), now=world.now) == 0
+    assert held_calls.retry_waiting(user_id(mine.freelancer), now=world.now) == 0
 
 
 def test_what_is_woken_too_early_is_held_again(world: World) -> None:
     job = world.released(freelancer=world.freelancer(onboarded=False))
-    engine.retry_waiting(user_id(job.freelancer), now=world.now)
+    held_calls.retry_waiting(user_id(job.freelancer), now=world.now)
     world.work()
     assert (job.transfer.hold, job.transfer.attempts) == ("awaits_account", 0)
 

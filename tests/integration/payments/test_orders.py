@@ -11,7 +11,7 @@ from multitask.payments.escrow import refund_outcomes
 from multitask.payments.funding import payment_results
 from multitask.payments.losses import chargebacks
 from multitask.payments.models import Chargeback, Operation, Withdrawal
-from multitask.payments.payouts import onboarding, withdrawals
+from multitask.payments.payouts import onboarding, withdrawal_outcomes
 from multitask.webhooks.models import IncomingEvent
 from tests.payments_world import DECLINED, Job, World, dollars, held
 
@@ -75,7 +75,7 @@ def failed_payout_snapshots(world: World) -> tuple[Job, Withdrawal, Snapshots]:
     seen += [read(), read()]
     world.sandbox.control("POST", f"payouts/{made['id']}/fail", {"code": "account_closed"})
     seen.append(read())
-    return job, withdrawal, Snapshots(seen, withdrawals.confirm)
+    return job, withdrawal, Snapshots(seen, withdrawal_outcomes.confirm)
 
 
 @pytest.mark.parametrize("order", FOUR, ids=str)
@@ -96,7 +96,7 @@ def test_a_payout_that_was_paid_is_paid(world: World, order: tuple[int, ...]) ->
     seen = [world.provider.read_payout(account_id=account, payout_id=payout)] * 2
     world.sandbox.control("POST", f"payouts/{payout}/settle")
     seen.append(world.provider.read_payout(account_id=account, payout_id=payout))
-    Snapshots(seen, withdrawals.confirm).apply(world, order)
+    Snapshots(seen, withdrawal_outcomes.confirm).apply(world, order)
     withdrawal.refresh_from_db()
     assert withdrawal.state == "completed"
     assert held(f"provider:stripe:account:{withdrawal.account_id}") == 0

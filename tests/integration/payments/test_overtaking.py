@@ -11,7 +11,7 @@ from multitask.payments.escrow import refund_outcomes
 from multitask.payments.funding import payment_results
 from multitask.payments.models import Operation
 from multitask.payments.operations import engine
-from multitask.payments.payouts import onboarding, withdrawals
+from multitask.payments.payouts import onboarding, withdrawal_outcomes, withdrawals
 from multitask.payments.provider import Provider, Rejected
 from tests.payments_world import World, dollars
 
@@ -74,7 +74,7 @@ def test_a_payout_whose_other_news_names_it_meanwhile_is_known(world: World) -> 
     (made,) = world.made("payout", f"create_payout:{withdrawal.pk}:1")
     account = str(withdrawal.account.provider_account_id)
     state = world.provider.read_payout(account_id=account, payout_id=made["id"])
-    overtaken_after("payments_withdrawal", lambda: withdrawals.confirm("stripe", state, world.now))
+    overtaken_after("payments_withdrawal", lambda: withdrawal_outcomes.confirm("stripe", state, world.now))
     withdrawal.refresh_from_db()
     assert withdrawal.provider_payout_id == made["id"]
 

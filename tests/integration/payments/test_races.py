@@ -18,7 +18,7 @@ from multitask.payments.errors import (
 from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
 from multitask.payments.funding import payment_results
 from multitask.payments.models import Customer, Dispute, Escrow, Operation, Payment, Refund, Withdrawal
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawal_outcomes
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -123,7 +123,7 @@ def test_the_news_of_a_payout_many_times_at_once_pays_once(world: World) -> None
     world.sandbox.control("POST", f"payouts/{withdrawal.provider_payout_id}/settle")
     account = str(withdrawal.account.provider_account_id)
     state = world.provider.read_payout(account_id=account, payout_id=str(withdrawal.provider_payout_id))
-    assert race(lambda: withdrawals.confirm("stripe", state, world.now), times=16) == {"done": 16}
+    assert race(lambda: withdrawal_outcomes.confirm("stripe", state, world.now), times=16) == {"done": 16}
     assert held(f"provider:stripe:account:{withdrawal.account_id}") == 0
 
 

@@ -214,7 +214,7 @@ def test_when_the_fee_is_everything_nothing_is_transferred(world: World, setting
 def test_tiny_amounts_are_rounded_half_up_and_still_add_up(
     world: World, settings: Settings, total: int, share: int, fee: int
 ) -> None:
-    settings.ROUTES = routed("KRW")
+    settings.ROUTES = routed("USD", "KRW")
     job = world.released(Money(total, "KRW"))
     world.add_bank(job.freelancer, "KRW")
     assert shares(job, "KRW") == (share, fee)

@@ -16,7 +16,7 @@ from multitask.payments.escrow import auto_release, disputes, refund_outcomes, r
 from multitask.payments.funding import payment_results, saved_methods, unapplied_payments
 from multitask.payments.losses import chargebacks
 from multitask.payments.operations import engine
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawals
+from multitask.payments.payouts import availability, onboarding, transfers, withdrawal_outcomes
 from tests.integration.races import together
 from tests.payments_world import REFUNDED_LATER, World, dollars, user_id
 
@@ -212,7 +212,7 @@ class Ready:
         payout, account = str(withdrawal.provider_payout_id), str(withdrawal.account.provider_account_id)
         self.world.sandbox.control("POST", f"payouts/{payout}/settle")
         state = self.world.provider.read_payout(account_id=account, payout_id=payout)
-        return lambda: withdrawals.confirm("stripe", state, self.world.now)
+        return lambda: withdrawal_outcomes.confirm("stripe", state, self.world.now)
 
     def confirm_refund(self) -> Callable[[], object]:
         job = self.world.funded(card=REFUNDED_LATER)

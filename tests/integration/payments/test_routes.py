@@ -21,15 +21,33 @@ from multitask.webhooks import polling
 from tests.payments_world import World, dollars, held, routed, user_id
 
 STRIPE = {"provider": "stripe", "kind": "connected"}
+PAYMOB = {"provider": "paymob", "kind": "platform"}
 
 
 def test_by_default_all_is_routed_that_a_bank_of_a_reachable_country_takes() -> None:
     assert routes.currencies() == [
-        "BGN", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "HUF", "NOK", "PLN", "RON", "SEK", "USD",
+        "BGN", "CAD", "CHF", "CZK", "DKK", "EGP", "EUR", "GBP", "HUF", "NOK", "PLN", "RON", "SEK", "USD",
     ]  # fmt: skip
     route = routes.of("USD")
     assert (route.provider, route.kind) == ("stripe", RouteKind.CONNECTED)
     assert (route.minimum, route.maximum) == (dollars("0.50"), dollars("999999.99"))
+
+
+def test_by_default_each_currency_goes_to_the_first_configured_provider_that_can_do_it(settings: Settings) -> None:
+    route = routes.of("EGP")
+    assert (route.provider, route.kind, route.minimum) == ("paymob", RouteKind.PLATFORM, Money(100, "EGP"))
+    assert {routes.of(currency).provider for currency in ("USD", "EUR", "GBP")} == {"stripe"}
+
+    settings.PAYMOB_SECRET_KEY = ""
+    assert routes.find("EGP") is None
+    assert "EGP" not in routes.currencies()
+
+
+def test_what_is_configured_is_all_that_is_routed(settings: Settings) -> None:
+    settings.ROUTES = {"EGP": PAYMOB}
+    routes.require_valid()
+    assert routes.currencies() == ["EGP"]
+    assert routes.find("USD") is None
 
 
 @pytest.mark.parametrize("price", [Money(5_000, "JPY"), Money(10_000, "KWD"), Money(100_000, "IQD")])
@@ -70,6 +88,8 @@ def test_the_bounds_of_a_route_bound_the_price(world: World, settings: Settings)
         ("JPY", {}, "the provider stripe cannot collect, hold and pay out this currency"),
         ("XXX", {}, "XXX"),
         ("USD", {"kind": "platform"}, "the provider stripe has no platform routes"),
+        ("EGP", PAYMOB | {"kind": "connected"}, "the provider paymob has no connected routes"),
+        ("USD", PAYMOB, "the provider paymob cannot collect, hold and pay out this currency"),
         ("USD", {"kind": "escrow"}, "escrow"),
         ("USD", {"minimum": "0.10"}, "the minimum 0.10 USD is below the provider's of 0.50 USD"),
         ("USD", {"maximum": "2000000.00"}, "above the provider's of 999999.99 USD"),

@@ -37,7 +37,7 @@ def require_at_most(cost: Cost, statements: int) -> None:
 def test_an_intent_of_a_new_client(world: World) -> None:
     job = world.hired()
     cost = cost_of(lambda: world.ask_to_pay(job))
-    require_at_most(cost, 30)
+    require_at_most(cost, 26)
     assert cost.transactions <= 3
 
 
@@ -45,14 +45,14 @@ def test_an_intent_of_a_known_client(world: World) -> None:
     known = world.funded()
     job = world.hired(client=known.client)
     cost = cost_of(lambda: world.ask_to_pay(job))
-    require_at_most(cost, 30)
+    require_at_most(cost, 21)
     assert cost.transactions <= 2
 
 
 def test_a_release(world: World) -> None:
     job = world.completed()
     cost = cost_of(lambda: world.release(job))
-    require_at_most(cost, 12)
+    require_at_most(cost, 3)
     assert cost.transactions == 1
 
 
@@ -61,14 +61,14 @@ def test_the_job_of_a_transfer(world: World) -> None:
     world.release(job)
     transfer = job.transfer
     cost = cost_of(lambda: engine.perform(transfer.pk, now=world.now))
-    require_at_most(cost, 14)
+    require_at_most(cost, 12)
     assert job.transfer.state == "succeeded"
 
 
 def test_a_withdrawal(world: World) -> None:
     job = world.settled()
     cost = cost_of(lambda: world.withdraw(job.freelancer, dollars("60.00")))
-    require_at_most(cost, 14)
+    require_at_most(cost, 4)
     assert cost.transactions == 1
 
 
@@ -77,6 +77,6 @@ def test_the_job_of_a_payout(world: World) -> None:
     world.withdraw(job.freelancer, dollars("60.00"))
     payout = Operation.objects.get(kind="create_payout")
     cost = cost_of(lambda: engine.perform(payout.pk, now=world.now))
-    require_at_most(cost, 12)
+    require_at_most(cost, 8)
     payout.refresh_from_db()
     assert payout.state == "succeeded"

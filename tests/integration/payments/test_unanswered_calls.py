@@ -14,7 +14,7 @@ import pytest
 from multitask import providers
 from multitask.payments import staff_commands
 from multitask.payments.models import Operation
-from multitask.payments.operations import attempt, boot_clock, engine, send_deadline
+from multitask.payments.operations import attempt, boot_clock, engine, held_calls, send_deadline
 from multitask.payments.provider import (
     ABSENT,
     AmountRules,
@@ -174,7 +174,7 @@ def test_a_provider_without_keys_that_can_never_tell_leaves_it_to_staff(world: W
     assert operation in work_queue.stuck(world.now)
     # No job, sweep or news of an account touches it.
     assert engine.perform(operation.pk, now=world.now + timedelta(days=1)).hold == "outcome_unknown"
-    assert engine.retry_waiting(operation.user_id or 0, now=world.now) == 0
+    assert held_calls.retry_waiting(operation.user_id or 0, now=world.now) == 0
 
     staff_commands.retry_operation(actor=world.staff(), operation_id=operation.pk, note="Again", now=world.now)
     operation = perform(world, operation)

@@ -14,6 +14,19 @@ def test_the_settings_name_the_provider() -> None:
     assert engine.provider_named("stripe") is providers.get()
 
 
+def test_all_providers_that_rows_may_name_are_known(settings: Settings) -> None:
+    assert [provider.name for provider in providers.every()] == ["stripe", "paymob"]
+    assert providers.get("paymob") is providers.get("paymob")
+    assert {"client_secret", "card_tokens"} <= providers.redacted_fields()
+
+    settings.PAYMENT_PROVIDER = "paymob"
+    assert [provider.name for provider in providers.every()] == ["paymob", "stripe"]
+    settings.PAYMENT_PROVIDER, settings.PAYMOB_SECRET_KEY = "stripe", ""
+    assert [provider.name for provider in providers.every()] == ["stripe"]
+    settings.ROUTES = {"EGP": {"provider": "paymob", "kind": "platform"}}
+    assert [provider.name for provider in providers.every()] == ["stripe", "paymob"]
+
+
 def test_other_settings_make_another_provider(settings: Settings) -> None:
     before = providers.get()
     settings.STRIPE_PUBLISHABLE_KEY = "pk_test_other"

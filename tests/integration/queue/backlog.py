@@ -1,4 +1,4 @@
-"""A backlog of webhooks, written by SQL as the entry would have written it, one job for each event."""
+"""A backlog of webhooks, written by SQL as the entry would have written it, one job for each object."""
 
 from django.db import connection
 
@@ -12,10 +12,11 @@ WITH stored AS (
            %(name)s || number %% %(objects)s, '{}', moment, moment, moment, 'received', 0, '', %(awaited)s
       FROM generate_series(1, %(number)s) AS number,
            (SELECT now() - interval '10 minutes' AS moment) AS past
-    RETURNING id
+    RETURNING id, concat_ws(' ', provider, subject, account_id, object_id) AS key
 )
-INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)
-SELECT 'webhooks', 'process_webhook', %(priority)s, jsonb_build_object('event_id', id) FROM stored ORDER BY id
+INSERT INTO procrastinate_jobs (queue_name, task_name, priority, queueing_lock, args)
+SELECT 'webhooks', 'process_webhook', %(priority)s, key, jsonb_build_object('event_id', min(id))
+  FROM stored GROUP BY key ORDER BY min(id)
 """
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.integration.payments.conftest import sandbox, world
 from tests.sandbox_process import SandboxProcess
@@ -43,6 +44,13 @@ def start_worker(database_url: str, sandbox: SandboxProcess, tmp_path: Path) -> 
     for process in started:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(15)
+
+
+def last_tick(task: str) -> int:
+    """The last tick for which a periodic job was deferred, 0 if none was."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(defer_timestamp) FROM procrastinate_periodic_defers WHERE task_name = %s", [task])
+        return int(cursor.fetchone()[0] or 0)
 
 
 def eventually(condition: Callable[[], Any], what: str) -> None:

@@ -21,6 +21,15 @@ def test_every_lane_has_a_thread(threads: int) -> None:
     assert sum(shared.values()) == max(threads, lanes.FEWEST)
 
 
+@pytest.mark.parametrize(("operations", "threads", "expected"), [(1, 17, 1), (8, 17, 8), (12, 17, 10), (30, 60, 30)])
+def test_a_setting_says_how_many_calls_wait_at_once(operations: int, threads: int, expected: int) -> None:
+    shared = lanes.shares(threads, operations)
+
+    assert shared["operations"] == expected
+    assert min(shared.values()) == 1
+    assert sum(shared.values()) == threads
+
+
 def test_every_job_has_a_lane_and_no_lock() -> None:
     ours = [task for task in app.tasks.values() if not task.name.startswith("builtin:")]
 

@@ -1,14 +1,20 @@
 """The periodic jobs keep their pace whatever the clock does: ticks that were missed count once, none is waited for."""
 
-import asyncio
+import json
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from multitask import due
 from multitask.config.periodic import PeriodicJobs
+from multitask.webhooks import incoming
+from multitask.webhooks.models import IncomingEvent
+from tests.payments_world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,28 +31,25 @@ def jobs_are_known() -> None:
 
 
 def deferred(*moments: float) -> list[Counter[str]]:
-    """Look at these moments; return how often each job was deferred at each, with the queue worked off in between."""
+    """Look at these moments; return how often each job was deferred at each, with the queue worked off in between.
+
+    Every job has work.
+    """
+    periodic = PeriodicJobs(app, {})
     counts = []
-
-    async def look() -> None:
-        with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
-            async with running.open_async():
-                periodic = PeriodicJobs(running)
-                for moment in moments:
-                    await periodic.defer_due(at=moment)
-                    counts.append(Counter({name: len(found) for name, found in (await taken(running)).items()}))
-
-    asyncio.run(look())
+    for moment in moments:
+        periodic.defer_due(at=moment)
+        counts.append(Counter({name: len(found) for name, found in taken().items()}))
     return counts
 
 
-async def taken(running: Any) -> dict[str, list[Any]]:
+def taken() -> dict[str, list[Any]]:
     """Take all jobs from the queue, as a worker that is fast enough does; return them by their task."""
     jobs: dict[str, list[Any]] = {}
-    for row in await running.connector.execute_query_all_async(
-        "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo' RETURNING task_name, args"
-    ):
-        jobs.setdefault(row["task_name"], []).append(row["args"])
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo' RETURNING task_name, args")
+        for name, arguments in cursor.fetchall():
+            jobs.setdefault(name, []).append(json.loads(arguments))
     return jobs
 
 
@@ -62,16 +65,12 @@ def test_after_twenty_one_hours_each_job_runs_once() -> None:
 
 
 def test_jobs_come_with_their_latest_tick() -> None:
-    async def look() -> dict[str, list[Any]]:
-        with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
-            async with running.open_async():
-                periodic = PeriodicJobs(running)
-                await periodic.defer_due(at=START)
-                await taken(running)
-                await periodic.defer_due(at=START + 21 * HOUR)
-                return await taken(running)
+    periodic = PeriodicJobs(app, {})
+    periodic.defer_due(at=START)
+    taken()
+    periodic.defer_due(at=START + 21 * HOUR)
 
-    jobs = asyncio.run(look())
+    jobs = taken()
 
     assert jobs["sweep_operations"] == [{"timestamp": int(START) + 21 * HOUR}]
 
@@ -119,3 +118,54 @@ def test_a_tick_that_another_worker_has_deferred_is_not_deferred_again() -> None
     (again,) = deferred(START)
 
     assert again == Counter()
+
+
+# -- what has nothing to do writes nothing
+
+# These have no check: they read from the provider, or take long and come seldom.
+UNCHECKED = {"refresh_open", "check_books", "extend_chain", "publish_statement", "purge_expired", "remind_clients"}
+
+
+def test_every_check_is_of_a_periodic_job_and_every_frequent_job_has_one() -> None:
+    assert set(due.CHECKS) | UNCHECKED == all_jobs()
+    assert not set(due.CHECKS) & UNCHECKED
+
+
+def test_jobs_without_work_are_not_deferred_and_leave_no_tick(world: World) -> None:
+    world.lose_jobs()
+    periodic = PeriodicJobs(app, due.CHECKS)
+
+    for moment in (START, START + 5, START + HOUR):
+        periodic.defer_due(at=moment)
+
+    assert not set(taken()) - UNCHECKED - {"queue_statements", "compare_budgets"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_periodic_defers WHERE task_name = 'sweep_operations'")
+        assert cursor.fetchone() == (0,)
+
+
+def test_work_is_found_at_the_next_tick_whichever_worker_looks(world: World) -> None:
+    one, other = PeriodicJobs(app, due.CHECKS), PeriodicJobs(app, due.CHECKS)
+    for worker in (one, other):
+        worker.defer_due(at=START)
+    job = world.hired()
+    world.ask_to_pay(job)
+    world.pay(job)
+    for event in world.events():
+        world.receive(event)
+    IncomingEvent.objects.update(next_attempt_at=timezone.now() - incoming.OVERDUE)
+    taken()
+
+    for worker in (one, other):
+        worker.defer_due(at=START + 10)
+
+    assert len(taken()["sweep_webhooks"]) == 1
+
+
+def test_a_check_that_fails_lets_the_job_run(world: World) -> None:
+    def fail(_now: datetime) -> bool:
+        raise ValueError("the check is wrong")
+
+    PeriodicJobs(app, {"sweep_operations": fail}).defer_due(at=START)
+
+    assert len(taken()["sweep_operations"]) == 1

@@ -85,7 +85,7 @@ def test_an_actor_has_the_powers_of_his_role_alone() -> None:
         user.staff_role = staff_role
         held[staff_role] = {power for power in Power if Actor.of(user, assurance=Assurance.SESSION).may(power)}
     assert held[""] == set()
-    assert held["support"] == {Power.READ_ANY}
+    assert held["support"] == {Power.READ_ANY, Power.CONFIRM_IDENTITY}
     assert held["finance"] == set(Power) - {Power.MANAGE_USERS}
     assert held["admin"] == set(Power)
 

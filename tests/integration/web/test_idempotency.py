@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
@@ -287,3 +287,22 @@ def test_deleting_while_a_retry_takes_over_loses_no_request_key() -> None:
         else:
             assert answers[1] == 1
             assert left is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_waits_for_the_disk_though_its_record_does_not() -> None:
+    shown: list[str] = []
+
+    def execute(_request_key: str) -> tuple[int, Message]:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            shown.append(cursor.fetchone()[0])
+        return 200, Message(message="done")
+
+    user = _user()
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+    for key in ("first", "second"):
+        _send(user, key, execute)
+
+    assert shown == ["on", "on"]

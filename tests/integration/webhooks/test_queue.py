@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from django.db import transaction
 
+from multitask.database import jobs
 from multitask.webhooks import storage
 
 
@@ -13,7 +14,7 @@ def test_a_new_job_sends_no_notice(database_url: str) -> None:
         listener.execute("LISTEN procrastinate_any_queue_v1")
 
         with transaction.atomic():
-            storage.defer(1)
+            jobs.defer(storage.TASK, queue=storage.QUEUE, event_id=1)
         listener.execute("NOTIFY procrastinate_any_queue_v1, 'the end'")
 
         notices = [notice.payload for notice in listener.notifies(timeout=10, stop_after=1)]

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
@@ -130,13 +131,20 @@ def test_a_delivery_is_one_statement(post: Post) -> None:
 def test_the_job_is_the_one_that_procrastinate_itself_defers(post: Post) -> None:
     post(make_event())
     stored = IncomingEvent.objects.get()
-    with transaction.atomic():
-        storage.defer(stored.pk)
-
-    ours, theirs = ProcrastinateJob.objects.order_by("pk").values(
+    found = ProcrastinateJob.objects.values(
         "task_name", "queue_name", "args", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts"
     )
-    assert ours == theirs
+    (ours,) = list(found)
+    ProcrastinateJob.objects.all()._raw_delete("default")
+
+    lock = f"stripe {stored.subject} {stored.account_id} {stored.object_id}"
+    with transaction.atomic():
+        app.configure_task("process_webhook", queue="webhooks", queueing_lock=lock).defer(event_id=stored.pk)
+
+    assert found.get() == ours
+    with transaction.atomic():
+        storage.defer(stored.pk)
+    assert found.get() == ours
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from multitask.payments.errors import Forbidden, NotFound
 from multitask.payments.models import AuditEvent
 from multitask.users.actor import Actor
-from multitask.webhooks import incoming
+from multitask.webhooks import incoming, storage
 from multitask.webhooks.errors import EventQuarantined
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.integration.marketplace import people
@@ -39,7 +39,9 @@ def test_a_failed_event_is_processed_again(post: Post) -> None:
     assert replayed.pk == event.pk
     assert (event.state, event.attempts, event.last_error) == (EventState.RECEIVED, 0, "")
     assert (event.waiting_since, event.next_attempt_at) == (now, now)
-    assert ProcrastinateJob.objects.filter(args={"event_id": event.pk}).count() == 2
+    # The job that was waiting is brought forward.
+    job = ProcrastinateJob.objects.get(args={"event_id": event.pk})
+    assert (job.priority, job.scheduled_at) == (storage.AWAITED, None)
     assert (audit.actor_id, audit.at) == (finance.user_id, now)
     assert audit.details == {"event_id": event.event_id, "kind": event.kind}
 

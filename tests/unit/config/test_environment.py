@@ -1,5 +1,6 @@
 """A deployment with unsafe settings does not start."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,15 @@ PRODUCTION = {
     "STRIPE_PUBLISHABLE_KEY": "pk_live_123",
     "STRIPE_WEBHOOK_SECRET": "whsec_platform",
     "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_connect",
+    "PROOF_SIGNING_KEY": "5a" * 32,
+    "DESTINATION_KEYS": f"{'5a' * 21}4=",
 }
 
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in [*PRODUCTION, "STRIPE_API_BASE", "MULTITASK_DATA", "PLATFORM_FEE_PERCENTAGE"]:
+    others = ["STRIPE_API_BASE", "MULTITASK_DATA", "PLATFORM_FEE_PERCENTAGE", "DESTINATION_COOL_DOWN_HOURS"]
+    for name in [*PRODUCTION, *others]:
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -235,3 +239,75 @@ def test_production_lets_no_front_end_in_that_came_without_tls(environ: pytest.M
 def test_a_developer_may_name_a_front_end_on_this_machine() -> None:
     assert Environment(cors_allowed_origins=["http://localhost:5173", "http://[::1]:5173"]).cors_allowed_origins
     assert Environment(cors_allowed_origins=["http://localhost:65535"]).cors_allowed_origins
+
+
+@pytest.mark.parametrize("name", ["UNFUNDED_REMINDER_DAYS", "UNFUNDED_LAST_REMINDER_DAYS"])
+def test_a_reminder_comes_before_the_escrow_is_closed(name: str, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("UNFUNDED_CANCEL_DAYS", "10")
+    environ.setenv(name, "9")
+    assert Environment().unfunded_cancel_days == 10
+    environ.setenv(name, "10")
+    with pytest.raises(ValidationError, match="UNFUNDED_CANCEL_DAYS"):
+        Environment()
+
+
+@pytest.mark.parametrize("days", [0, -1, 3_651])
+def test_an_impossible_time_of_holding_money_is_refused(days: int, environ: pytest.MonkeyPatch) -> None:
+    route = {"provider": "stripe", "kind": "connected", "hold_days": days}
+    environ.setenv("ROUTES", json.dumps({"USD": route}))
+    with pytest.raises(ValidationError, match="hold_days"):
+        Environment()
+    environ.setenv("ROUTES", json.dumps({"USD": route | {"hold_days": 90}}))
+    assert Environment().routes["USD"].hold_days == 90
+
+
+@pytest.mark.parametrize("key", ["too short", "g" * 64, "A" * 64, "0" * 63])
+def test_a_malformed_proof_key_is_refused_and_not_repeated(key: str, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("PROOF_SIGNING_KEY", key)
+    with pytest.raises(ImproperlyConfigured, match="PROOF_SIGNING_KEY: give 64 hexadecimal digits") as refused:
+        environment.read()
+    assert key not in str(refused.value)
+
+
+def test_production_does_not_sign_with_the_key_of_development(environ: pytest.MonkeyPatch) -> None:
+    for name, setting in (PRODUCTION | {"PROOF_SIGNING_KEY": environment.DEVELOPMENT_PROOF_KEY}).items():
+        environ.setenv(name, setting)
+    with pytest.raises(ValidationError, match="production does not start without PROOF_SIGNING_KEY"):
+        Environment()
+
+
+@pytest.mark.parametrize("keys", ["too short", f"{'A' * 43}= {'A' * 42}", "[]", f"{'+' * 43}="])
+def test_malformed_destination_keys_are_refused_and_not_repeated(keys: str, environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("DESTINATION_KEYS", keys)
+    with pytest.raises(ImproperlyConfigured, match="DESTINATION_KEYS: give Fernet keys") as refused:
+        environment.read()
+    assert keys not in str(refused.value)
+
+
+def test_several_destination_keys_are_read_in_their_order(environ: pytest.MonkeyPatch) -> None:
+    newest, oldest = f"{'B' * 43}=", f"{'A' * 43}="
+    environ.setenv("DESTINATION_KEYS", f"{newest}  {oldest}\n")
+    assert environment.read().destination_keys.get_secret_value().split() == [newest, oldest]
+
+
+def test_production_encrypts_no_destination_with_the_key_of_development(environ: pytest.MonkeyPatch) -> None:
+    key = environment.DEVELOPMENT_DESTINATION_KEY
+    for name, setting in (PRODUCTION | {"DESTINATION_KEYS": f"{'A' * 43}= {key}"}).items():
+        environ.setenv(name, setting)
+    with pytest.raises(ValidationError, match="production does not start without DESTINATION_KEYS"):
+        Environment()
+
+
+def test_production_has_a_cool_down(environ: pytest.MonkeyPatch) -> None:
+    for name, setting in (PRODUCTION | {"DESTINATION_COOL_DOWN_HOURS": "0"}).items():
+        environ.setenv(name, setting)
+    with pytest.raises(ValidationError, match="DESTINATION_COOL_DOWN_HOURS"):
+        Environment()
+
+
+def test_old_public_keys_have_the_form_in_which_they_are_published(environ: pytest.MonkeyPatch) -> None:
+    environ.setenv("PROOF_OLD_PUBLIC_KEYS", '["c0ffee"]')
+    with pytest.raises(ImproperlyConfigured, match="PROOF_OLD_PUBLIC_KEYS: give each public key"):
+        environment.read()
+    environ.setenv("PROOF_OLD_PUBLIC_KEYS", f'["{"ab" * 32}"]')
+    assert environment.read().proof_old_public_keys == ["ab" * 32]

@@ -9,10 +9,13 @@ from multitask.payments import states
 from multitask.payments.states import (
     DisputeState,
     EscrowState,
+    IdentityState,
+    LineState,
     MilestoneState,
     OperationState,
     PaymentState,
     RefundState,
+    ReversalState,
     WithdrawalState,
     WrongStep,
 )
@@ -43,6 +46,9 @@ ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("disputed", "released"),
         ("disputed", "refunded"),
         ("refunded", "funded"),
+        ("funded", "charged_back"),
+        ("disputed", "charged_back"),
+        ("charged_back", "funded"),
     },
     PaymentState: {
         ("pending", "succeeded"),
@@ -64,8 +70,10 @@ ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("pending", "processing"),
         ("pending", "completed"),
         ("pending", "failed"),
+        ("pending", "cancelled"),
         ("processing", "completed"),
         ("processing", "failed"),
+        ("processing", "cancelled"),
         ("completed", "failed"),
     },
     OperationState: {
@@ -82,6 +90,21 @@ ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("unknown", "failed"),
     },
     DisputeState: {("open", "settled")},
+    IdentityState: {("submitted", "confirmed"), ("submitted", "rejected"), ("confirmed", "rejected")},
+    ReversalState: {("pending", "succeeded"), ("pending", "failed"), ("failed", "pending")},
+    LineState: {
+        ("new", "matched"),
+        ("new", "in_flight"),
+        ("new", "open"),
+        ("in_flight", "matched"),
+        ("in_flight", "open"),
+        ("open", "matched"),
+        ("open", "in_flight"),
+        ("open", "explained"),
+        ("matched", "in_flight"),
+        ("matched", "open"),
+        ("explained", "open"),
+    },
 }
 STEPS = [
     (kind(current), kind(wanted), (current, wanted) in allowed)
@@ -116,7 +139,7 @@ def test_the_groups_of_states() -> None:
     assert {s.value for s in states.OPEN_OPERATIONS} == {"pending", "sent", "unknown"}
     assert {s.value for s in states.OPEN_REFUNDS} == {"requested", "pending"}
     assert {s.value for s in states.HOLDING_ESCROWS} == {"funded", "disputed"}
-    assert {s.value for s in states.CLOSED_ESCROWS} == {"released", "refunded", "cancelled"}
+    assert {s.value for s in states.CLOSED_ESCROWS} == {"released", "refunded", "cancelled", "charged_back"}
 
 
 def test_the_words_are_those_that_are_stored() -> None:

@@ -5,7 +5,7 @@ import pytest
 from multitask.money import Money
 from multitask.payments.provider import ChargebackStatus, Failure, IdKind, Requirement
 from multitask.providers.stripe import currencies, failure_messages, identifiers, requirements, supported_currencies
-from multitask.providers.stripe.transfers import dispute_state
+from multitask.providers.stripe.disputes import dispute_state
 
 
 @pytest.mark.parametrize(

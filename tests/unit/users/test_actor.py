@@ -45,7 +45,7 @@ def test_the_system_is_nobody_and_staff_may_not_change_anything_by_reading() -> 
     assert (system.user_id, system.is_system, system.is_staff) == (None, True, False)
     assert not system.is_user(None)
     support = Actor.of(Somebody(staff_role="support"), assurance=Assurance.FRESH)
-    assert [power for power in Power if support.may(power)] == [Power.READ_ANY]
+    assert [power for power in Power if support.may(power)] == [Power.READ_ANY, Power.CONFIRM_IDENTITY]
 
 
 @pytest.mark.parametrize(("is_freelancer", "role"), [(False, Role.CLIENT), (True, Role.FREELANCER)])

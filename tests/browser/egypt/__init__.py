@@ -1,0 +1,1 @@
+"""The Egyptian story by clicking: a marketplace in EGP with the offline Paymob."""

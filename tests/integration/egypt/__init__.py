@@ -1,0 +1,1 @@
+"""The platform route: paid by redirect, paid out from a budget."""

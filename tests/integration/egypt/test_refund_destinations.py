@@ -1,0 +1,94 @@
+"""A client whose refund cannot go back the way it was paid is asked where it goes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from multitask.payments.models import Disbursement, Notice, PayoutDestination
+from multitask.payments.notices import notices, wording
+from multitask.payments.payouts import destinations
+from multitask.payments.payouts.payee_errors import InvalidPayeeDetails
+from multitask.payments.reads import where
+from multitask.users.actor import Actor
+from tests.egypt_world import COOL_DOWN, SUCCEEDS, EgyptWorld, pounds
+from tests.integration.pages.reading import text_of
+from tests.payments_world import Job, user_id
+
+SignIn = Callable[[Actor], Client]
+
+
+@pytest.fixture
+def refunded(world: EgyptWorld) -> Job:
+    """A job that was paid at a kiosk, and whose refund waits."""
+    job = world.hired(pounds("1000.00"), client=world.client())
+    world.ask_to_pay(job)
+    world.pay_there(job, method="kiosk", passed=True)
+    world.learn_of_payment(job)
+    world.refund(job)
+    for _ in range(2):
+        world.allot()
+    return job
+
+
+def reasons(reader: Actor, job: Job, world: EgyptWorld) -> list[str]:
+    return [row.reason.value for row in where.of_escrow(reader, job.escrow, world.now)]
+
+
+def test_the_reason_is_named_to_the_client_until_there_is_a_destination(world: EgyptWorld, refunded: Job) -> None:
+    [row] = where.of_escrow(refunded.client, refunded.escrow, world.now)
+    assert (row.reason.value, row.depends_on) == ("refund_awaits_destination", where.Party.CLIENT)
+    assert reasons(refunded.freelancer, refunded, world) == ["refund_under_way"]
+
+    world.add_wallet(refunded.client, "01000000001")
+    assert reasons(refunded.client, refunded, world) == ["refund_under_way"]
+
+
+def test_the_client_gets_one_notice(world: EgyptWorld, refunded: Job) -> None:
+    notices.collect(now=world.now)
+    notice = Notice.objects.get(user_id=user_id(refunded.client), kind="refund_awaits_destination")
+    assert wording.of(notice).address == "/payout-details/"
+
+
+def test_the_pages_lead_the_client_to_the_payout_details(world: EgyptWorld, refunded: Job, sign_in: SignIn) -> None:
+    browser = sign_in(refunded.client)
+    page = browser.get(refunded.escrow.agreement.link)
+    assert "choose where it goes" in text_of(page)
+    assert 'href="/payout-details/"' in page.content.decode()
+
+    details = text_of(browser.get("/payout-details/"))
+    assert "Your refund can go to a bank account" in details
+    assert "Who you are" not in details
+    assert sign_in(world.client()).get("/payout-details/").status_code == 302
+
+
+def test_a_wallet_that_is_paid_by_name_takes_the_holders_name_of_a_client(world: EgyptWorld, refunded: Job) -> None:
+    given = {"issuer": "orange", "msisdn": "01200000001"}
+
+    def add(**more: str) -> PayoutDestination:
+        return destinations.add(
+            actor=refunded.client, currency="EGP", kind="wallet", given=given | more, proof=world.proof(), now=world.now
+        )
+
+    with pytest.raises(InvalidPayeeDetails) as refused:
+        add()
+    assert (refused.value.code, list(refused.value.fields)) == ("required", ["full_name"])
+    add(full_name="Mona Ali")
+    world.fill_budget(pounds("2000.00"))
+    world.wait(COOL_DOWN)
+    world.allot()
+    world.learn_of_disbursement(Disbursement.objects.get())
+    assert refunded.refund.state in {"pending", "succeeded"}
+    [there] = world.payouts_there()
+    assert there["status"] != "failed"
+
+
+def test_a_refund_is_paid_to_a_client_whose_identity_nobody_has_confirmed(world: EgyptWorld, refunded: Job) -> None:
+    both = replace(refunded.client, is_freelancer=True)
+    world.submit_identity(both)
+    world.add_wallet(both, SUCCEEDS)
+    world.fill_budget(pounds("2000.00"))
+    world.wait(COOL_DOWN)
+    world.allot()
+    assert refunded.refund.state == "succeeded"

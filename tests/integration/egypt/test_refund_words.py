@@ -1,0 +1,90 @@
+"""What people read about refunds where nobody paid by card: pages, notices and the back office, in both languages."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import translation
+
+from multitask.payments.models import AuditEvent, Notice
+from multitask.payments.notices import wording
+from multitask.payments.reads import where
+from multitask.users.actor import Actor
+from multitask.web.pages.escrow import next_steps
+from tests.acceptance.clients import Caller
+from tests.egypt_world import COOL_DOWN, FAILS, SUCCEEDS, EgyptWorld, pounds
+from tests.integration.backoffice.addresses import action
+from tests.integration.pages.reading import text_of
+from tests.payments_world import Job
+
+CallAs = Callable[[Actor], Caller]
+SignIn = Callable[[Actor], Client]
+KEY = "00000000-0000-4000-8000-000000000001"
+
+
+def paid_by(world: EgyptWorld, method: str) -> Job:
+    job = world.hired(pounds("1000.00"), client=world.client())
+    world.ask_to_pay(job)
+    world.pay_there(job, method=method, passed=True)
+    world.learn_of_payment(job)
+    assert job.escrow.state == "funded"
+    return job
+
+
+def told(job: Job, kind: str, language: str) -> str:
+    """The notice about an event of the job's escrow, in a language."""
+    event = AuditEvent.objects.filter(escrow=job.escrow, event=kind).latest("pk")
+    notice = Notice(user=job.escrow.client, kind=kind, escrow=job.escrow, event=event, reference="")
+    with translation.override(language):
+        return wording.of(notice).text
+
+
+@pytest.mark.parametrize(
+    ("method", "before", "after"),
+    [
+        ("wallet", "The money goes back the way", "went back the way"),
+        ("kiosk", "The money is paid out to the payout details of", "was paid out to"),
+    ],
+)
+def test_a_refund_is_told_the_way_it_goes(
+    world: EgyptWorld, office: Client, sign_in: SignIn, call_as: CallAs, method: str, before: str, after: str
+) -> None:
+    job = paid_by(world, method)
+    freelancer = sign_in(job.freelancer)
+    sent = {"amount": "100", "reason": "agreed", "note": "We agreed", "request_key": KEY}
+    asked = text_of(freelancer.post(f"/tasks/{job.task_id}/payment/refund/", sent))
+    staff = text_of(office.get(action("refund", job.escrow.pk)))
+    assert before in asked
+    for page in (asked, staff):
+        assert "the card" not in page
+
+    world.refund(job)
+    step = next_steps.of(job.escrow, job.client, job.refund)
+    assert step is not None
+    assert "card" not in step.text
+    [row] = [each for each in where.of_escrow(job.client, job.escrow, world.now) if each.place.value == "refunding"]
+    assert row.reason.value in {"refund_under_way", "refund_awaits_destination"}
+    if method == "kiosk":
+        world.fill_budget(pounds("2000.00"))
+        world.add_wallet(job.client, SUCCEEDS)
+        world.wait(COOL_DOWN)
+        world.allot()
+    world.work()
+    assert job.refund.state == "succeeded"
+    assert after in told(job, "refunded", "en")
+    assert "بطاق" not in told(job, "refunded", "ar")
+
+
+def test_a_refund_that_could_not_be_paid_out_says_why_and_where_to_look(world: EgyptWorld) -> None:
+    job = paid_by(world, "kiosk")
+    world.fill_budget(pounds("2000.00"))
+    world.add_wallet(job.client, FAILS)
+    world.wait(COOL_DOWN)
+    world.refund(job)
+    world.allot()
+    assert job.refund.state == "failed"
+    assert job.refund.failure_reason == "There is no wallet for this mobile number."
+    assert "Check your payout details" in told(job, "refund_failed", "en")
+    assert "بطاق" not in told(job, "refund_failed", "ar")
+    step = next_steps.of(job.escrow, job.client, None)
+    assert step is None or "card" not in step.text

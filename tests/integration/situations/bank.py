@@ -1,0 +1,99 @@
+"""What a bank does with a payment of a card: it contests it, asks about it, warns of fraud, and decides."""
+
+from typing import Any
+
+from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings
+from multitask.payments.models import Chargeback, FraudWarning
+from multitask.payments.provider import EvidenceText
+from tests.payments_world import Job, World
+
+
+def contest(world: World, job: Job, **more: Any) -> Chargeback:
+    """Open a chargeback at the provider and learn of it."""
+    made = world.sandbox.control("POST", "disputes", {"charge": job.charge_id, **more})
+    return learn(world, made["id"])
+
+
+def learn(world: World, dispute_id: str) -> Chargeback:
+    chargebacks.confirm("stripe", world.provider.read_dispute(dispute_id), world.now)
+    return Chargeback.objects.get(provider_dispute_id=dispute_id)
+
+
+def end(world: World, chargeback: Chargeback, outcome: str) -> Chargeback:
+    world.sandbox.control("POST", f"disputes/{chargeback.provider_dispute_id}", {"outcome": outcome})
+    return learn(world, chargeback.provider_dispute_id)
+
+
+def answer(world: World, job: Job, verdict: str) -> Chargeback:
+    """A chargeback that is answered with evidence, on which the bank decides."""
+    chargeback, staff = contest(world, job), world.staff()
+    texts = {EvidenceText.REMARKS: verdict}
+    evidence.edit(actor=staff, chargeback_id=chargeback.pk, texts=texts, now=world.now)
+    evidence.submit(actor=staff, chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+    world.sandbox.advance(0, wait=False)
+    return learn(world, chargeback.provider_dispute_id)
+
+
+def accept(world: World, job: Job) -> Chargeback:
+    """A chargeback that finance accepts and books."""
+    chargeback = contest(world, job)
+    acceptance.accept(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+    booking.book(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+    return chargeback
+
+
+def refund_inquiry(world: World, job: Job) -> None:
+    """An inquiry that ends because staff refunds the client."""
+    contest(world, job, inquiry=True)
+    world.refund(job, world.staff())
+    world.work()
+    world.hear()
+
+
+def warn(world: World, job: Job) -> FraudWarning:
+    """The bank of the card suspects fraud."""
+    world.events()
+    world.sandbox.control("POST", "early_fraud_warnings", {"charge": job.charge_id})
+    world.hear()
+    return FraudWarning.objects.get(escrow=job.escrow)
+
+
+def refund_warning(world: World, job: Job) -> None:
+    """A fraud warning that ends because staff refunds the client in time."""
+    fraud_warnings.refund(actor=world.staff(), warning_id=warn(world, job).pk, now=world.now)
+    world.work()
+    world.hear()
+
+
+def lose(world: World, job: Job, **more: Any) -> Chargeback:
+    """A chargeback that is lost, whose loss finance books."""
+    chargeback = end(world, contest(world, job, **more), "lost")
+    booking.book(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+    return chargeback
+
+
+def win(world: World, job: Job, **more: Any) -> None:
+    end(world, contest(world, job, **more), "won")
+    world.work()
+
+
+def lose_and_win(world: World, job: Job) -> None:
+    end(world, lose(world, job), "won")
+    world.work()
+
+
+def closed_before_created(world: World, job: Job) -> None:
+    made = world.sandbox.control("POST", "disputes", {"charge": job.charge_id})
+    world.sandbox.control("POST", f"disputes/{made['id']}", {"outcome": "lost"})
+    events = [event for event in world.events() if event["type"].startswith("charge.dispute.")]
+    for event in reversed(events):
+        world.receive(event)
+    world.work()
+
+
+def escalate(world: World, job: Job) -> None:
+    end(world, contest(world, job, inquiry=True), "escalated")

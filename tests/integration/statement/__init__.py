@@ -1,0 +1,1 @@
+"""The provider's statement and its comparison with the ledger."""
