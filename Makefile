@@ -23,10 +23,10 @@ PROCESSES ?= 1
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: install ## Start everything, play the story of one task, and stay up (Ctrl-C stops it).
+run: install ## Start everything, play the stories of two tasks, and stay up (Ctrl-C stops it).
 	@exec $(PY) -m stack run
 
-demo: install ## Play the story of one task and stop; a step that fails is named.
+demo: install ## Play the stories of two tasks and stop; a step that fails is named.
 	@exec $(PY) -m stack demo
 
 code: ## Show the present code of the staff login that `make run` has made, for the back office.
