@@ -30,7 +30,7 @@ class PaymobProcess(SandboxProcess):
     def _sent(self, method: str, path: str, data: bytes | None, headers: Doc) -> Answer:
         request = urllib.request.Request(f"{self.base_url}{path}", data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 20.0
+START_SECONDS = 90.0
 Doc = dict[str, Any]
 
 
@@ -215,7 +215,7 @@ class SandboxProcess:
         }  # fmt: skip
         opener = urllib.request.build_opener(_NoRedirect())
         try:
-            with opener.open(link, urllib.parse.urlencode(form).encode(), timeout=30) as reply:
+            with opener.open(link, urllib.parse.urlencode(form).encode(), timeout=60) as reply:
                 raise ControlRefused(f"the form was not accepted: {reply.read().decode()}")
         except urllib.error.HTTPError as error:
             if error.code in (302, 303):

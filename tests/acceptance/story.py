@@ -160,7 +160,7 @@ class Story:
         headers = {"Authorization": f"Bearer {PUBLISHABLE_KEY}"}
         request = urllib.request.Request(self.system.sandbox.base_url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return dict(json.load(reply))
         except (OSError, urllib.error.HTTPError):
             return {}

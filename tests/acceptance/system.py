@@ -27,9 +27,9 @@ from stack.local import web_command
 from tests import fresh_database
 from tests.sandbox_process import ROOT, SandboxProcess, free_port
 
-START_SECONDS = 60
+START_SECONDS = 120
 # What the slowest recovery may take: a request's lock or a claim runs out, a sweep follows.
-PATIENCE = 90.0
+PATIENCE = 180.0
 # Asking costs the programs under test what they need for answering, so what takes long is asked for less often.
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.05, 1.3, 0.4
 WEBHOOK_SECRET = "whsec_of_the_platform_in_tests"

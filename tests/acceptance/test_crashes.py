@@ -142,29 +142,31 @@ def stories(crash: Crash, number: int, *steps: Callable[[Story], object]) -> lis
     return list(crash.threads.map(play, range(number)))
 
 
-def test_the_worker_is_killed_at_every_operation(system: System, crash: Crash) -> None:
+def test_the_worker_is_killed_while_it_moves_money(system: System, crash: Crash) -> None:
     released = stories(crash, 2, Story.to_work_done)
     withdrawn = stories(crash, 2, Story.to_work_done, Story.release, Story.until_available)
     refunded = stories(crash, 2, Story.hire, Story.fund)
-    cancelled = stories(crash, 2, Story.hire, Story.intend)
-    paid = stories(crash, 2, Story.hire, Story.onboard, Story.intend)
-    system.settle_down()
-    crash.remember()
-    began_at = time.monotonic()
 
-    at_once(
+    killed(
         crash,
+        system.worker,
         partial(crash.hold_both, "create_transfer", released, Story.release, Story.finish),
         partial(crash.hold_both, "create_payout", withdrawn, Story.withdraw, Story.until_paid_out),
         partial(crash.hold_both, "create_refund", refunded, Story.refund, partial(Story.until, status="refunded")),
+    )
+
+
+def test_the_worker_is_killed_at_news_and_cancellations_of_payments(system: System, crash: Crash) -> None:
+    cancelled = stories(crash, 2, Story.hire, Story.intend)
+    paid = stories(crash, 2, Story.hire, Story.onboard, Story.intend)
+
+    killed(
+        crash,
+        system.worker,
         partial(crash.hold_both, "cancel_payment", cancelled, Story.cancel, partial(Story.until, status="cancelled")),
         # Both events of a payment may share one job, so one read is certain.
         partial(crash.hold_both, "webhook", paid, Story.pay, finish_paid),
     )
-    crash.kill(system.worker, began_at)
-
-    crash.all_end_well()
-    books.assert_equal(system)
 
 
 def finish_paid(story: Story) -> None:
@@ -186,28 +188,44 @@ def finish_intent(story: Story) -> None:
     finish_paid(story)
 
 
-def test_the_web_server_is_killed_at_every_operation(system: System, crash: Crash) -> None:
+def test_the_web_server_is_killed_at_its_own_calls(system: System, crash: Crash) -> None:
     hired = stories(crash, 2, Story.hire)
     intended = stories(crash, 4, Story.hire)
+
+    killed(
+        crash,
+        system.web,
+        partial(crash.hold_both, "create_account", hired, Story.open_account, finish_account),
+        partial(hold_intents, crash, intended),
+    )
+
+
+def test_the_web_server_is_killed_in_its_commands(system: System, crash: Crash) -> None:
     worked = stories(crash, 2, Story.to_work_done)
     funded = stories(crash, 2, Story.hire, Story.fund)
     earned = stories(crash, 2, Story.to_work_done, Story.release, Story.until_available)
-    system.settle_down()
-    crash.remember()
-    began_at = time.monotonic()
 
-    at_once(
+    killed(
         crash,
-        partial(crash.hold_both, "create_account", hired, Story.open_account, finish_account),
-        partial(hold_intents, crash, intended),
+        system.web,
         partial(hold_commands, crash, "release", worked, Story.finish),
         partial(hold_commands, crash, "refund", funded, partial(Story.until, status="refunded")),
         partial(hold_commands, crash, "withdraw", earned, Story.until_paid_out),
     )
-    crash.kill(system.web, began_at)
 
+
+def killed(crash: Crash, process: Process, *holds: Call) -> None:
+    """Hold these steps at once, kill the program amid them, and assert that every story ends well.
+
+    Few at once: all of them must be under way before the first request that is held times out.
+    """
+    crash.system.settle_down()
+    crash.remember()
+    began_at = time.monotonic()
+    at_once(crash, *holds)
+    crash.kill(process, began_at)
     crash.all_end_well()
-    books.assert_equal(system)
+    books.assert_equal(crash.system)
 
 
 _ROWS = {

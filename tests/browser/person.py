@@ -44,7 +44,7 @@ class Person:
             extra_http_headers={"X-Forwarded-For": address},
             **context,
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(60_000)
         # As if it had been chosen at the foot of a page.
         self.context.add_cookies([{"name": "django_language", "value": language, "url": system.url}])
         self.complaints: list[str] = []
@@ -114,7 +114,7 @@ class Person:
 
     def sees(self, words: str) -> None:
         """Wait until the page shows the words."""
-        expect(self.page.get_by_text(words).first).to_be_visible(timeout=20_000)
+        expect(self.page.get_by_text(words).first).to_be_visible(timeout=60_000)
 
     def heading(self, words: str) -> Locator:
         return self.page.get_by_role("heading", name=words)

@@ -130,7 +130,7 @@ class StripeRig:
         """The newest hundred events of the platform or of one account, oldest first."""
         headers = {"Authorization": "Bearer sk_test_contract"} | ({"Stripe-Account": account} if account else {})
         request = urllib.request.Request(f"{self.base_url}/v1/events?limit=100", headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             listed: list[dict[str, Any]] = json.load(reply)["data"]
         return [{**event, "account": account} if account else event for event in reversed(listed)]
 
@@ -206,7 +206,7 @@ class StripeRig:
             {"Authorization": f"Bearer {key}"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 answer: dict[str, Any] = json.load(reply)
         except urllib.error.HTTPError as error:
             answer = json.load(error)

@@ -105,7 +105,7 @@ def test_a_late_answer_is_unknown_and_the_same_key_brings_it(rig: Rig, name: str
     assert rig.count(kind) == before + 1
 
 
-def until_free(call: Callable[[], Any], *, seconds: float = 20) -> Any:
+def until_free(call: Callable[[], Any], *, seconds: float = 60) -> Any:
     """Call as long as the provider says that the key is in use; any other refusal ends the test."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -124,7 +124,7 @@ def test_two_that_deadlock_both_finish(notes: Notes) -> None:
             calls.append(1)
             add(first)
             if len(mine) == 1:
-                both_hold.wait(timeout=10)
+                both_hold.wait(timeout=60)
             add(second)
 
         try:

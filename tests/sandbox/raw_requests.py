@@ -46,7 +46,7 @@ def send(
     url = f"{sandbox.base_url}{path}" + (f"?{text}" if text and method != "POST" else "")
     request = urllib.request.Request(url, data, sent, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=20) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return Reply(reply.status, reply.headers, json.load(reply))
     except urllib.error.HTTPError as error:
         return Reply(error.code, error.headers, json.load(error))

@@ -234,7 +234,7 @@ def status(sandbox: SandboxProcess, path: str, form: dict[str, str] | None = Non
     """Return the status of a hosted page, which is not JSON."""
     url, data = f"{sandbox.base_url}{path}", urllib.parse.urlencode(form).encode() if form else None
     try:
-        with urllib.request.urlopen(url, data, timeout=20) as reply:
+        with urllib.request.urlopen(url, data, timeout=60) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code

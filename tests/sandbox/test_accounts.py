@@ -23,7 +23,7 @@ def page(url: str) -> tuple[int, str]:
             return None
 
     try:
-        with urllib.request.build_opener(Stay()).open(url, timeout=10) as reply:
+        with urllib.request.build_opener(Stay()).open(url, timeout=60) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, str(error.headers.get("Location"))

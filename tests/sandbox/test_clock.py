@@ -17,7 +17,7 @@ from tests.sandbox_process import ControlRefused, SandboxProcess
 DAY = 86_400
 
 
-def until(happened: Callable[[], bool], seconds: float = 15) -> None:
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not happened():

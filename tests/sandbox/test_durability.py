@@ -87,7 +87,7 @@ def test_a_faulty_day_goes_on_after_a_restart(own: SandboxProcess) -> None:
 def test_a_taken_port_and_a_taken_folder_are_told_clearly(own: SandboxProcess) -> None:
     def start(port: int, folder: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sandboxes.stripe", f"--port={port}", *folder.split()]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     port, folder = start(own.port, "--memory"), start(free_port(), f"--data={own.data}")
     assert (port.returncode, folder.returncode) == (1, 1)
@@ -116,7 +116,7 @@ def test_what_cannot_be_started_is_told_in_a_line(tmp_path: Path, options: str, 
     (tmp_path / "sandbox.sqlite").write_text("This is no database.")
     command = [sys.executable, "-m", "sandboxes.stripe", f"--port={free_port()}"]
     command += options.format(folder=tmp_path).split()
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert ended.returncode in (1, 2)
     assert told in ended.stderr.splitlines()[-1]
@@ -125,7 +125,7 @@ def test_what_cannot_be_started_is_told_in_a_line(tmp_path: Path, options: str, 
 
 def test_the_help_says_how_to_use_it() -> None:
     command = [sys.executable, "-m", "sandboxes.stripe", "--help"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20).stdout
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
 
     assert "stripe.StripeClient(" in told
     assert "/_sandbox/clock" in told

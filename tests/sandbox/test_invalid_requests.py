@@ -29,7 +29,7 @@ def raw(sandbox: SandboxProcess, header: bytes) -> tuple[int, Any]:
     """Post a customer with one header as bytes; return status and body."""
     head = b"POST /v1/customers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header
     form = b"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 6\r\n\r\nname=a"
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=60) as connection:
         connection.sendall(head + form)
         with connection.makefile("rb") as reply:
             told, _, body = reply.read().partition(b"\r\n\r\n")
@@ -164,7 +164,7 @@ def test_the_control_api_survives_what_is_too_deep_or_too_large(shared: SandboxP
     url = f"{shared.base_url}/_sandbox/"
     for method, path, body in (("POST", "clock", b"[" * 5_000), ("DELETE", f"faults/{10**30}", None)):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(urllib.request.Request(url + path, body, method=method), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(url + path, body, method=method), timeout=60)
         assert caught.value.code == 400
 
 
@@ -194,7 +194,7 @@ def test_pages_of_rubbish(shared: SandboxProcess, api: stripe.StripeClient) -> N
     for url in (steps.link(api, steps.account(api).id).url, pay):
         for kind, body in (("application/x-www-form-urlencoded; charset=foo", b"a=\xff"), ("multipart/form-data", b"")):
             with pytest.raises(urllib.error.HTTPError) as caught:
-                urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=10)
+                urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=60)
             assert caught.value.code in (400, 402)
     card = {"number": "4242424242424242", "expiry": "12 / 34", "cvc": "123"}
     assert visit(f"{pay}?return_url=http://[", card)[0] == 400
@@ -236,7 +236,7 @@ def test_no_value_of_any_parameter_breaks_the_server(sandbox: SandboxProcess, cl
     known["payment_intents"] = client.v1.payment_intents.create({"amount": 900, "currency": "usd"}).id
     required = {"amount": "900", "currency": "usd", "type": "card", "enabled_events[0]": "*", "url": "http://e.com"}
     broken = []
-    server = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=20)
+    server = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     headers = {"Authorization": "Bearer sk_test_a", "Content-Type": "application/x-www-form-urlencoded"}
     for route in ROUTES:
         kind = route.pattern.pattern.split("/")[2]

@@ -28,7 +28,7 @@ def visit(url: str, form: dict[str, str] | None = None) -> tuple[int, str, Any]:
     """Return status, text (or where it redirects to) and headers."""
     data = urllib.parse.urlencode(form).encode() if form is not None else None
     try:
-        with urllib.request.build_opener(_Stay()).open(url, data, timeout=10) as reply:
+        with urllib.request.build_opener(_Stay()).open(url, data, timeout=60) as reply:
             return reply.status, reply.read().decode(), reply.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("Location") or error.read().decode(), error.headers

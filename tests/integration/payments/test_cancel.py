@@ -145,7 +145,7 @@ def beside(call: Callable[[], object]) -> threading.Thread:
 
 
 def until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.01)

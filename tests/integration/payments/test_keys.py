@@ -12,7 +12,7 @@ from multitask.payments.operations import boot_clock, engine
 from tests.integration.payments.test_finding import KINDS, Begin
 from tests.payments_world import World
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 LONGER_THAN_A_KEY_LIVES = timedelta(hours=25)
 BY_KIND = pytest.mark.parametrize(("kind", "thing", "path", "begin"), KINDS, ids=[kind for kind, *_ in KINDS])
 

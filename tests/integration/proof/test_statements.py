@@ -27,7 +27,7 @@ from tests.sandbox_process import ROOT
 
 OTHER_KEY = "11" * 32
 UPDATE, DELETE = "UPDATE payments_proofstatement", "DELETE FROM payments_proofstatement"
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 90
 
 
 def run(sql: str, *values: Any) -> None:

@@ -51,7 +51,7 @@ def is_stored(kind: str) -> bool:
     return IncomingEvent.objects.filter(kind=kind).exists()
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20) -> None:
+def until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
     """Wait for a condition; fail when it does not come about."""
     deadline = time.monotonic() + seconds
     while not condition():
