@@ -369,7 +369,6 @@ class InboundEvent:
     """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
 
     `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
-    `stored` is what is kept instead of the body, where that contains what must not be kept.
     """
 
     id: str
@@ -381,7 +380,6 @@ class InboundEvent:
     live: bool
     related: Mapping[str, str] = field(default_factory=dict)
     quarantine_reason: str = ""
-    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

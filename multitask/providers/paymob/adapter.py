@@ -25,7 +25,7 @@ from multitask.payments.provider import (
     RouteKind,
     SendsWebhooks,
 )
-from multitask.providers.paymob import amounts, events
+from multitask.providers.paymob import amounts, events, shown_fields
 from multitask.providers.paymob.payouts import Payouts
 
 
@@ -45,9 +45,8 @@ class PaymobProvider(Payouts):
             continuation=Redirect,
             key_lifetime=None,
             finds_by_reference=True,
-            secret_fields=frozenset(
-                {"client_secret", "token", "auth_token", "access_token", "refresh_token", "card_tokens"}
-            ),
+            shown_fields=shown_fields.SHOWN,
+            last_four_fields=shown_fields.LAST_FOUR,
         )
 
     def require_answering(self) -> None:

@@ -21,7 +21,7 @@ from multitask.payments.provider import (
     InboundEvent,
     RouteKind,
 )
-from multitask.providers.stripe import currencies, events, identifiers, signatures, supported_currencies
+from multitask.providers.stripe import currencies, events, identifiers, shown_fields, signatures, supported_currencies
 from multitask.providers.stripe.accounts import Accounts
 from multitask.providers.stripe.disputes import Disputes
 from multitask.providers.stripe.evidence import Evidence
@@ -53,7 +53,8 @@ class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, State
             key_lifetime=KEY_LIFETIME,
             finds_by_reference=True,
             longest_hold=supported_currencies.longest_hold(platform),
-            secret_fields=frozenset({"client_secret"}),
+            shown_fields=shown_fields.SHOWN,
+            last_four_fields=shown_fields.LAST_FOUR,
         )
 
     def require_answering(self) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import CUSTOMER_GONE, ProviderError, Rejected, Unavailable, Unknown
+from multitask.text import masking
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,8 @@ def _refused(error: stripe.StripeError, held: frozenset[str]) -> ProviderError:
     code = _detail(error, "decline_code") or _detail(error, "code") or _code_of_parameter(error)
     if code == MISSING:
         code = _MISSING_PARAMETERS.get(_detail(error, "param"), code)
-    message = SENTENCES.get(code) or _detail(error, "message") or "The payment provider refused."
+    # Stripe's own sentence may repeat what was entered, and ours is stored.
+    message = SENTENCES.get(code) or masking.sentence(_detail(error, "message")) or "The payment provider refused."
     if code in held:
         # Stripe replays a failed execution under its key, so a retry needs a new one.
         return Unavailable(code, message, key_spent=True)
