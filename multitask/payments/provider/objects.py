@@ -387,7 +387,8 @@ class AmountRules:
     """What amounts of one currency a provider moves, in minor units.
 
     Charges, transfers and refunds are multiples of `step`, payouts to a bank of `payout_step`. A provider that
-    settles a charge in another currency has that currency's minimum, converted.
+    settles a charge in another currency has that currency's minimum, converted. `secondary` names the fields whose
+    values are not the provider's own word: docs/providers.md marks them.
     """
 
     is_supported: bool = True
@@ -396,3 +397,4 @@ class AmountRules:
     step: int = 1
     least_payout: int = 1
     payout_step: int = 1
+    secondary: frozenset[str] = frozenset()
