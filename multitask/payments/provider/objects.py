@@ -82,21 +82,6 @@ class Subject(StrEnum):
     NOTHING = "nothing"
 
 
-class IdKind(StrEnum):
-    """The kind of object that an id at a provider identifies, if its form shows that."""
-
-    PAYMENT = "payment"
-    COLLECTION = "collection"
-    REFUND = "refund"
-    TRANSFER = "transfer"
-    PAYOUT = "payout"
-    ACCOUNT = "account"
-    CUSTOMER = "customer"
-    PAYMENT_METHOD = "payment_method"
-    DISPUTE = "dispute"
-    EVENT = "event"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """A freelancer's account at the provider. `requirements_due` are the provider's names of what is still missing.
@@ -193,7 +178,8 @@ class PaymentState:
     provider's id of the money taken, on which transfers and chargebacks are based; it and `received` are known once
     the payment succeeded; `fee`, `available_at` and `settled` perhaps later. `settled` is the gross amount that reached
     the platform's balance, which may be in another currency. `is_refundable` is false if the provider cannot send the
-    money back the way it came, as with cash.
+    money back the way it came, as with cash. `intention_id` is what the provider calls that which was created, known to
+    the answer alone; empty if that is the payment itself.
     """
 
     id: str
@@ -207,6 +193,7 @@ class PaymentState:
     available_at: datetime | None = None
     refunded: Money | None = None
     reference: str = ""
+    intention_id: str = ""
     failure_code: str = ""
     failure_message: str = ""
     is_refundable: bool = True

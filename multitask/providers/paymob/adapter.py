@@ -25,7 +25,7 @@ from multitask.payments.provider import (
     RouteKind,
     SendsWebhooks,
 )
-from multitask.providers.paymob import amounts, events, shown_fields
+from multitask.providers.paymob import amounts, events, identifiers, shown_fields
 from multitask.providers.paymob.payouts import Payouts
 
 
@@ -57,9 +57,9 @@ class PaymobProvider(Payouts):
         """Return the rules for amounts of a currency."""
         return amounts.rules(currency)
 
-    def kind_of_id(self, object_id: str) -> IdKind | None:
-        """Return None: Paymob's ids are numbers of any kind of object."""
-        return None
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
+        """Return the kinds that an id may be of: orders, transactions and payouts are numbers alike."""
+        return identifiers.kinds_of(object_id)
 
     def verify_webhook(
         self,

@@ -65,9 +65,10 @@ class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, State
         """Return the rules for amounts of a currency."""
         return currencies.rules(currency)
 
-    def kind_of_id(self, object_id: str) -> IdKind | None:
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
         """Return the kind of object that an id identifies."""
-        return identifiers.kind_of(object_id)
+        kind = identifiers.kind_of(object_id)
+        return frozenset() if kind is None else frozenset({kind})
 
     def verify_webhook(
         self,
