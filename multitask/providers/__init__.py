@@ -52,11 +52,6 @@ def _has_keys(name: str) -> bool:
     return bool(settings.PAYMOB_SECRET_KEY) if name == PaymobProvider.name else True
 
 
-def redacted_fields() -> frozenset[str]:
-    """Return the names of fields whose values nobody may be shown, of all providers."""
-    return frozenset().union(*(provider.capabilities.secret_fields for provider in every()))
-
-
 def _stripe_configuration() -> Configuration:
     return Configuration(
         secret_key=settings.STRIPE_SECRET_KEY,

@@ -10,6 +10,7 @@ for one lexeme: PostgreSQL then knows how many rows have it, and can choose betw
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 # Longer words are found by their first letters: all beginnings of all words have to fit into one `tsvector`.
@@ -47,6 +48,7 @@ _PAIRS: Final = (("ß", "ss"), ("ẞ", "ss"), ("æ", "ae"), ("Æ", "ae"), ("œ",
 _ARTICLE: Final = re.compile(r"ال(?=..)|[وفبك]ال(?=...)|لل(?=...)|[وف](?:[بك]ال|لل)(?=...)")
 # Particles of one letter that are written together with the next word.
 _PARTICLE: Final = re.compile(r"[وفبلك](?=...)")
+_SHORTEST_BEHIND_PARTICLE: Final = 4
 
 
 def folded(value: str) -> str:
@@ -66,18 +68,39 @@ def lexemes(value: str) -> set[str]:
     The forms are the word as it is, without the article, and without a particle.
     """
     words = {word for word in folded(value).split(" ") if word}
-    forms = words | {_without(_ARTICLE, word) for word in words} | {_without(_PARTICLE, word) for word in words}
+    forms = {form for word in words for form in _forms(word)}
     return {form[:letters] for form in forms for letters in range(min(2, len(form)), min(LONGEST, len(form)) + 1)}
 
 
 def query(wanted: str, *, prefix: str = "") -> str:
     """Return the `tsquery` for texts that have words beginning with all of these, or "" if there are no words.
 
-    The article is left out, since every text is also found without it. `prefix` is put before each word.
+    `prefix` is put before each word. A word is searched for in each of its forms: "بالغين" is "adults", and also "in
+    the" with a word behind it, and only its writer knows which. The text has the same forms, so the two meet in the
+    word that both have, whatever is joined to it on either side.
     """
-    words = dict.fromkeys(_without(_ARTICLE, word)[:LONGEST] for word in folded(wanted).split(" ") if word)
-    # A folded word contains neither quotes nor backslashes, which are separators.
-    return " & ".join(f"'{prefix}{word}'" for word in words)
+    words = dict.fromkeys(word for word in folded(wanted).split(" ") if word)
+    return " & ".join(dict.fromkeys(_any_of(_wanted_forms(word), prefix) for word in words))
+
+
+def _any_of(forms: Iterable[str], prefix: str) -> str:
+    """Return the part of a `tsquery` for one word. Folded, it has neither quotes nor backslashes: they separate."""
+    written = list(dict.fromkeys(f"'{prefix}{form[:LONGEST]}'" for form in forms))
+    return written[0] if len(written) == 1 else f"({' | '.join(written)})"
+
+
+def _forms(word: str) -> tuple[str, str, str]:
+    """Return a word as it is, without the article, and without a particle."""
+    return word, _without(_ARTICLE, word), _without(_PARTICLE, word)
+
+
+def _wanted_forms(word: str) -> tuple[str, ...]:
+    """Return the forms of a searched word. Of a short one the first letter stays, which is hardly ever a particle.
+
+    Without it "كتاب", a book, would find all that begins with "تاب".
+    """
+    whole, bare, behind_particle = _forms(word)
+    return (whole, bare, behind_particle) if len(behind_particle) >= _SHORTEST_BEHIND_PARTICLE else (whole, bare)
 
 
 def _without(beginning: re.Pattern[str], word: str) -> str:

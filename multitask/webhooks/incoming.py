@@ -18,7 +18,7 @@ from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongS
 from multitask.payments.provider import NO_QUERY, ProviderError, Rejected, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
-from multitask.webhooks import dispatch, storage
+from multitask.webhooks import dispatch, reduction, storage
 from multitask.webhooks.errors import EventQuarantined
 from multitask.webhooks.models import EventState, IncomingEvent
 
@@ -86,7 +86,8 @@ def receive(
         log.error("webhook quarantined", event_id=event.id, kind=event.kind, reason=event.quarantine_reason)
     elif event.subject is Subject.NOTHING:
         state = EventState.IGNORED
-    payload = body.decode() if event.stored is None else event.stored
+    # The signature covers the whole body; only what support needs of it is kept.
+    payload = reduction.reduced(body.decode(), provider.capabilities)
     row_id = storage.store(provider=provider.name, event=event, payload=payload, state=state, now=now)
     return ReceivedEvent(row_id=row_id)
 

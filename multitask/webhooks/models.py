@@ -23,8 +23,9 @@ class IncomingEvent(models.Model):
 
     `event_id` is the provider's; `object_id` of kind `subject` is what changed, inside the connected account
     `account_id` if one is named. `awaited`: a user was waiting for the object when the event came, so it is
-    processed before others. `waiting_since` bounds the retries and is reset by a replay; `processed_at` is from the
-    database's clock, so that concurrent jobs can be ordered.
+    processed before others. `payload` is the body, reduced to what support needs (see `reduction`). `waiting_since`
+    bounds the retries and is reset by a replay; `processed_at` is from the database's clock, so that concurrent jobs
+    can be ordered.
     """
 
     id = models.BigAutoField(primary_key=True)

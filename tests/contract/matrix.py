@@ -6,6 +6,7 @@ from typing import Final
 
 from multitask.money import Money
 from multitask.payments.provider import PROTOCOLS, Provider, supports
+from multitask.providers.paymob import amounts
 from multitask.providers.paymob import configuration as paymob
 from multitask.providers.paymob.adapter import PaymobProvider
 from multitask.providers.stripe.adapter import StripeProvider
@@ -21,6 +22,9 @@ What each adapter declares (`Capabilities` in `multitask/payments/provider/capab
 
 A currency is listed when a payment in it can be collected, held and paid out in the default set-up. `ROUTES` \
 (see [operations.md](operations.md)) narrows the list and the amounts.
+
+An amount marked "(secondary)" is not in the provider's documentation: programs of others that call the provider have \
+it. It is kept to, but ask the provider before you promise it to anybody.
 """
 
 
@@ -41,14 +45,36 @@ def section(provider: Provider) -> str:
     return "\n".join([*parts, *(f"{note}\n" for note in _NOTES.get(provider.name, ()))])
 
 
+# Behind an amount that is not the provider's own word.
+_SECONDARY: Final = " (secondary)"
+
+
+def _ways_of_paymob() -> str:
+    """Return the bounds of each way of paying out, with a mark for those that Paymob does not publish."""
+    ways = []
+    for kind, least in amounts.LEAST_PAYOUT.items():
+        way = f"{kind.value} from {_bound(least, is_secondary=kind in amounts.SECONDARY_LEAST)}"
+        if kind in amounts.MOST_PAYOUT:
+            way += f" to {_bound(amounts.MOST_PAYOUT[kind], is_secondary=kind in amounts.SECONDARY_MOST)}"
+        ways.append(way)
+    return ", ".join(ways)
+
+
+def _bound(amount_minor: int | None, *, is_secondary: bool, currency: str = amounts.CURRENCY) -> str:
+    if amount_minor is None:
+        return "none"
+    return f"{Money(amount_minor, currency).to_major_string()}{_SECONDARY if is_secondary else ''}"
+
+
 # What the tables cannot show.
 _NOTES: Final[dict[str, tuple[str, ...]]] = {
     "paymob": (
         "Paymob has no customers. A card that a payer lets Paymob keep arrives as a token by a callback, which is "
         "verified and stored but not used: cards are not offered again.",
-        "The least payout depends on the way: 1.00 to a wallet (60000.00 at most), 5.00 to a bank, 112.00 by InstaPay. "
-        "A payment at a kiosk cannot be refunded by Paymob; it is paid out to the client instead. A payment page "
-        "cannot be closed, it expires a day after the time for paying has ended.",
+        f"Paymob publishes no least price: {Money(amounts.rules(amounts.CURRENCY).least_charge, amounts.CURRENCY)} is "
+        f"ours. What can be paid out at once depends on the way: {_ways_of_paymob()}. A payment at a kiosk cannot be "
+        "refunded by Paymob; it is paid out to the client instead. A payment page cannot be closed, it expires a day "
+        "after the time for paying has ended.",
     ),
 }
 
@@ -66,8 +92,13 @@ _LIMITS: Final = (
 def _limits(provider: Provider) -> Iterable[tuple[str, ...]]:
     for currency in sorted(provider.capabilities.currencies):
         rules = provider.amount_rules(currency)
-        amounts = (rules.least_charge, rules.most_charge, rules.step, rules.least_payout, rules.payout_step)
-        yield currency, *("none" if each is None else Money(each, currency).to_major_string() for each in amounts)
+        names = ("least_charge", "most_charge", "step", "least_payout", "payout_step")
+        assert rules.secondary <= set(names)
+        cells = {name: getattr(rules, name) for name in names}
+        yield (
+            currency,
+            *(_bound(each, is_secondary=name in rules.secondary, currency=currency) for name, each in cells.items()),
+        )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

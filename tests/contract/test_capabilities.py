@@ -9,12 +9,14 @@ from multitask.payments.provider import (
     PROTOCOLS,
     Absent,
     CannotTell,
+    Disburses,
     Found,
     NotSupported,
     Provider,
     supporting,
     supports,
 )
+from multitask.providers.paymob import amounts
 from tests.contract import matrix
 from tests.contract.conftest import People
 from tests.contract.rigs import Rig
@@ -71,6 +73,21 @@ def test_the_declared_currencies_can_be_charged_and_paid_out(provider: Provider)
         assert rules.is_supported
         assert Money(rules.least_charge, currency) > Money.zero(currency)
         assert rules.least_payout % rules.payout_step == 0
+
+
+def test_amounts_that_the_provider_does_not_publish_are_marked(provider: Provider) -> None:
+    shown = matrix.section(provider)
+    for currency in provider.capabilities.currencies:
+        rules = provider.amount_rules(currency)
+        row = next(line for line in shown.splitlines() if line.startswith(f"| {currency} "))
+        assert row.count("(secondary)") == len(rules.secondary)
+    if supports(provider, Disburses):
+        for kind in amounts.SECONDARY_LEAST:
+            assert f"{provider.least_disbursement(kind, amounts.CURRENCY).to_major_string()} (secondary)" in shown
+        for kind in amounts.SECONDARY_MOST:
+            most = provider.most_disbursement(kind, amounts.CURRENCY)
+            assert most is not None
+            assert f"{most.to_major_string()} (secondary)" in shown
 
 
 def test_the_capability_matrix_is_up_to_date(provider: Provider) -> None:

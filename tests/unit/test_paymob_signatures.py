@@ -220,6 +220,15 @@ def test_the_same_state_is_the_same_event_and_another_state_another() -> None:
     assert first.id == again.id != later.id
 
 
+def test_the_id_of_an_event_cannot_be_computed_without_the_secret() -> None:
+    """All signed values but a wallet's number are stored, and of a bare hash the number could be guessed."""
+    paid = PAID | {"source_data": {"pan": "01098765432", "sub_type": "wallet", "type": "wallet"}}
+    event = verify("TRANSACTION", paid, signed("TRANSACTION", paid))
+    bare = "".join(signatures.describe(signatures.signed_values("TRANSACTION", paid)))
+
+    assert hashlib.sha256(bare.encode()).hexdigest()[:40] not in event.id
+
+
 def test_digits_that_move_between_fields_make_another_event_which_is_held() -> None:
     """Values are signed without separators, so this message is the one of `PAID`."""
     moved = PAID | {"id": 10012, "integration_id": "002"}

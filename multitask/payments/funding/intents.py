@@ -253,7 +253,8 @@ class CreatePayment:
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
         payment_results.confirm(operation.provider, state, now)
-        return str(state.id)
+        # The payment itself has `id`; staff may look for what the provider calls that which was created.
+        return str(state.intention_id or state.id)
 
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Record the refusal; nothing was created, and the client may try again."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from multitask import database
 from multitask.money import Money
@@ -53,6 +53,9 @@ from multitask.payments.provider import (
 from multitask.payments.provider import PayoutState as ProviderPayout
 
 log = structlog.get_logger(__name__)
+
+# In which the names of a payout's attempts differ; a call is never made so many times.
+_ATTEMPT_BITS: Final = 0xFFFF
 
 AMOUNT_DIFFERS: Final = "payout_amount_differs"
 AWAITS_BUDGET: Final = "awaits_budget"
@@ -188,10 +191,17 @@ def hold_for_staff(disbursement: Disbursement, answer: CannotTell) -> None:
 
 
 def reference(disbursement: Disbursement, generation: int) -> str:
-    """Return the name of a payout's attempt at the provider: another one once the former had certainly no effect."""
-    if generation == 1:
-        return str(disbursement.reference)
-    return str(uuid.uuid5(disbursement.reference, str(generation)))
+    """Return the name of a payout's attempt at the provider: another one once the former had certainly no effect.
+
+    All names of a payout differ in their last bits alone, so that `named` finds it by any of them.
+    """
+    return str(uuid.UUID(int=disbursement.reference.int ^ (generation - 1)))
+
+
+def named(name: uuid.UUID) -> QuerySet[Disbursement]:
+    """Select the payout of which one attempt has, or would have, this name at the provider."""
+    first = name.int & ~_ATTEMPT_BITS
+    return Disbursement.objects.filter(reference__range=(uuid.UUID(int=first), uuid.UUID(int=first | _ATTEMPT_BITS)))
 
 
 def _apply(disbursement_id: int, state: ProviderPayout, now: datetime) -> None:

@@ -24,6 +24,7 @@ from multitask.payments.provider.evidence import (
     EvidenceUpload,
     FraudWarningState,
 )
+from multitask.payments.provider.identifiers import IdKind
 from multitask.payments.provider.objects import (
     NO_QUERY,
     UNNAMED_PAYER,
@@ -36,7 +37,6 @@ from multitask.payments.provider.objects import (
     CustomerState,
     Embedded,
     Failure,
-    IdKind,
     InboundEvent,
     MethodState,
     OnboardingLink,

@@ -22,7 +22,8 @@ class Capabilities:
     collected, held and paid out, `countries` those of the payees. `key_lifetime` is how long an idempotency key is
     honoured, None when keys are not. `finds_by_reference` is whether an object can be looked up by our reference.
     `longest_hold` is for how long collected money may stay before it is paid out, None without a limit.
-    `secret_fields` are names in webhooks and answers whose values nobody may be shown.
+    `shown_fields` are the fields of its webhooks whose values are stored and shown to staff, `last_four_fields` those
+    of which the last four characters are; all other values are masked before anything is stored.
     """
 
     supports: frozenset[type]
@@ -33,7 +34,8 @@ class Capabilities:
     key_lifetime: timedelta | None
     finds_by_reference: bool
     longest_hold: timedelta | None = None
-    secret_fields: frozenset[str] = frozenset()
+    shown_fields: frozenset[str] = frozenset()
+    last_four_fields: frozenset[str] = frozenset()
 
     @property
     def honours_keys(self) -> bool:

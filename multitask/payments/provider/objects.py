@@ -82,21 +82,6 @@ class Subject(StrEnum):
     NOTHING = "nothing"
 
 
-class IdKind(StrEnum):
-    """The kind of object that an id at a provider identifies, if its form shows that."""
-
-    PAYMENT = "payment"
-    COLLECTION = "collection"
-    REFUND = "refund"
-    TRANSFER = "transfer"
-    PAYOUT = "payout"
-    ACCOUNT = "account"
-    CUSTOMER = "customer"
-    PAYMENT_METHOD = "payment_method"
-    DISPUTE = "dispute"
-    EVENT = "event"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """A freelancer's account at the provider. `requirements_due` are the provider's names of what is still missing.
@@ -193,7 +178,8 @@ class PaymentState:
     provider's id of the money taken, on which transfers and chargebacks are based; it and `received` are known once
     the payment succeeded; `fee`, `available_at` and `settled` perhaps later. `settled` is the gross amount that reached
     the platform's balance, which may be in another currency. `is_refundable` is false if the provider cannot send the
-    money back the way it came, as with cash.
+    money back the way it came, as with cash. `intention_id` is what the provider calls that which was created, known to
+    the answer alone; empty if that is the payment itself.
     """
 
     id: str
@@ -207,6 +193,7 @@ class PaymentState:
     available_at: datetime | None = None
     refunded: Money | None = None
     reference: str = ""
+    intention_id: str = ""
     failure_code: str = ""
     failure_message: str = ""
     is_refundable: bool = True
@@ -369,7 +356,6 @@ class InboundEvent:
     """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
 
     `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
-    `stored` is what is kept instead of the body, where that contains what must not be kept.
     """
 
     id: str
@@ -381,7 +367,6 @@ class InboundEvent:
     live: bool
     related: Mapping[str, str] = field(default_factory=dict)
     quarantine_reason: str = ""
-    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,7 +374,8 @@ class AmountRules:
     """What amounts of one currency a provider moves, in minor units.
 
     Charges, transfers and refunds are multiples of `step`, payouts to a bank of `payout_step`. A provider that
-    settles a charge in another currency has that currency's minimum, converted.
+    settles a charge in another currency has that currency's minimum, converted. `secondary` names the fields whose
+    values are not the provider's own word: docs/providers.md marks them.
     """
 
     is_supported: bool = True
@@ -398,3 +384,4 @@ class AmountRules:
     step: int = 1
     least_payout: int = 1
     payout_step: int = 1
+    secondary: frozenset[str] = frozenset()

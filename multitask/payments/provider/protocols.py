@@ -17,6 +17,7 @@ from multitask.payments.provider.capabilities import Capabilities
 from multitask.payments.provider.destinations import Destination, DestinationKind
 from multitask.payments.provider.errors import NotSupported
 from multitask.payments.provider.evidence import EvidenceContent, EvidenceUpload, FraudWarningState
+from multitask.payments.provider.identifiers import IdKind
 from multitask.payments.provider.objects import (
     NO_QUERY,
     UNNAMED_PAYER,
@@ -26,7 +27,6 @@ from multitask.payments.provider.objects import (
     Continuation,
     CustomerState,
     Failure,
-    IdKind,
     InboundEvent,
     MethodState,
     OnboardingLink,
@@ -52,8 +52,8 @@ class Provider(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
     def amount_rules(self, currency: str) -> AmountRules: ...
-    def kind_of_id(self, object_id: str) -> IdKind | None:
-        """Return the kind of object that an id of the provider identifies; None for any other text."""
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
+        """Return the kinds of objects that an id of this form may identify; none for any other text."""
         ...
 
     def require_answering(self) -> None:

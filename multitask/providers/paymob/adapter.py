@@ -25,7 +25,7 @@ from multitask.payments.provider import (
     RouteKind,
     SendsWebhooks,
 )
-from multitask.providers.paymob import amounts, events
+from multitask.providers.paymob import amounts, events, identifiers, shown_fields
 from multitask.providers.paymob.payouts import Payouts
 
 
@@ -45,9 +45,8 @@ class PaymobProvider(Payouts):
             continuation=Redirect,
             key_lifetime=None,
             finds_by_reference=True,
-            secret_fields=frozenset(
-                {"client_secret", "token", "auth_token", "access_token", "refresh_token", "card_tokens"}
-            ),
+            shown_fields=shown_fields.SHOWN,
+            last_four_fields=shown_fields.LAST_FOUR,
         )
 
     def require_answering(self) -> None:
@@ -58,9 +57,9 @@ class PaymobProvider(Payouts):
         """Return the rules for amounts of a currency."""
         return amounts.rules(currency)
 
-    def kind_of_id(self, object_id: str) -> IdKind | None:
-        """Return None: Paymob's ids are numbers of any kind of object."""
-        return None
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
+        """Return the kinds that an id may be of: orders, transactions and payouts are numbers alike."""
+        return identifiers.kinds_of(object_id)
 
     def verify_webhook(
         self,

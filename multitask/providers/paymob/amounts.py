@@ -12,14 +12,18 @@ from multitask.money import Money
 from multitask.payments.provider import AmountRules, DestinationKind, Rejected, Unknown
 
 CURRENCY: Final = "EGP"
-# The least that can be paid out, in piastres, by the way of paying out. InstaPay's is documented, the rest (secondary).
+# The least that can be paid out, in piastres, by the way of paying out.
 LEAST_PAYOUT: Final = {
     DestinationKind.WALLET: 100,
     DestinationKind.BANK: 500,
     DestinationKind.INSTAPAY: 11_200,
 }
-# A wallet takes 60,000 pounds at once (secondary); for banks no limit is known.
+# The most that can be paid out at once; for banks no limit is known.
 MOST_PAYOUT: Final = {DestinationKind.WALLET: 6_000_000}
+# Which of them programs of others know, while Paymob's documentation does not have them (secondary). What rests on
+# them, docs/providers.md included, is marked from here.
+SECONDARY_LEAST: Final = frozenset({DestinationKind.WALLET, DestinationKind.BANK})
+SECONDARY_MOST: Final = frozenset({DestinationKind.WALLET})
 
 _POUNDS: Final = re.compile(r"(?P<sign>-?)(?P<whole>[0-9]{1,15})(?:\.(?P<fraction>[0-9]{1,2})0*)?", re.ASCII)
 _BUDGET: Final = re.compile(r"your current budget is (-?[0-9][0-9,]*(?:\.[0-9]+)?) (?:LE|EGP)\.?", re.ASCII | re.I)
@@ -27,13 +31,15 @@ _GROUPED: Final = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCI
 
 
 def rules(currency: str) -> AmountRules:
-    """Return the rules for amounts; Paymob publishes no bounds for charges.
+    """Return the rules for amounts; Paymob publishes no bounds for charges, so the least is ours.
 
     `least_payout` is that of the way with the smallest one; `require_payout` checks those of each way.
     """
     if currency != CURRENCY:
         return AmountRules(is_supported=False)
-    return AmountRules(least_charge=100, least_payout=min(LEAST_PAYOUT.values()))
+    smallest = min(LEAST_PAYOUT, key=LEAST_PAYOUT.__getitem__)
+    secondary = {"least_payout"} if smallest in SECONDARY_LEAST else set[str]()
+    return AmountRules(least_charge=100, least_payout=LEAST_PAYOUT[smallest], secondary=frozenset(secondary))
 
 
 def to_piastres(amount: Money) -> int:

@@ -12,6 +12,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
 from multitask.providers.circuit_breaker import NOT_CONNECTED
+from multitask.text import masking
 
 log = structlog.get_logger(__name__)
 
@@ -117,15 +118,16 @@ def unexpected(what: str, found: object = "") -> Unknown:
 def described(body: Mapping[str, Any]) -> tuple[str, str]:
     """Return a code and a sentence for a refusal, whose body has one of many shapes.
 
-    Seen are `detail`, `message`, and the name of a field with a text or a list of texts.
+    Seen are `detail`, `message`, and the name of a field with a text or a list of texts. Long numbers are masked, since
+    the sentence is stored and may repeat the number of a wallet or an account.
     """
     for name in ("detail", "message"):
         if isinstance(body.get(name), str) and body[name].strip():
-            return "refused", body[name].strip()[:LONGEST_MESSAGE]
+            return "refused", masking.sentence(body[name].strip())[:LONGEST_MESSAGE]
     for name, value in body.items():
         texts = _texts(value)
         if texts:
-            return f"invalid_{name}"[:100], texts[0][:LONGEST_MESSAGE]
+            return f"invalid_{name}"[:100], masking.sentence(texts[0])[:LONGEST_MESSAGE]
     return "refused", "The payment provider refused."
 
 

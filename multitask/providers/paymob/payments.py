@@ -36,6 +36,7 @@ from multitask.providers.paymob.transactions import Transaction
 # In how many generations of a key a payment is looked for: each needs an attempt whose answer was lost.
 _GENERATIONS: Final = 3
 _LONGEST_NAME: Final = 50
+_LONGEST_ID: Final = 255
 # Paymob requires these details of every payer (secondary); where one is not known this is what plugins send.
 _NOT_KNOWN: Final = "NA"
 _NOBODY: Final = {"first_name": _NOT_KNOWN, "last_name": _NOT_KNOWN, "email": "na@example.com", "phone_number": "NA"}
@@ -76,6 +77,7 @@ class Payments(Inquiries):
             amount=amount,
             continuation=Redirect(self._checkout(secret)),
             reference=reference,
+            intention_id=_text(answer.body.get("id")),
         )
 
     def read_payment(self, payment_id: str) -> PaymentState:
@@ -198,6 +200,10 @@ class Payments(Inquiries):
     def _is_ours(self, found: Transaction) -> bool:
         """Return whether it was paid by a way that we offer: a test integration moves no money."""
         return found.integration_id in map(str, self._configuration.integration_ids)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= _LONGEST_ID else ""
 
 
 def _status(found: Transaction) -> PaymentStatus:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from multitask.money import Money
 from multitask.providers.paymob import amounts, errors, times
+from multitask.text import masking
 
 Raw = Mapping[str, Any]
 CARD: Final = "card"
@@ -92,7 +93,7 @@ def read(raw: Raw) -> Transaction:
         is_child=bool(parent_id)
         or any(_flag(raw, name) for name in ("has_parent_transaction", "is_refund", "is_void")),
         failure_code=str(details.get("txn_response_code") or raw.get("txn_response_code") or "")[:100],
-        failure_message=str(details.get("message") or "")[: errors.LONGEST_MESSAGE],
+        failure_message=masking.sentence(str(details.get("message") or ""))[: errors.LONGEST_MESSAGE],
     )
 
 

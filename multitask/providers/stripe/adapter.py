@@ -21,7 +21,7 @@ from multitask.payments.provider import (
     InboundEvent,
     RouteKind,
 )
-from multitask.providers.stripe import currencies, events, identifiers, signatures, supported_currencies
+from multitask.providers.stripe import currencies, events, identifiers, shown_fields, signatures, supported_currencies
 from multitask.providers.stripe.accounts import Accounts
 from multitask.providers.stripe.disputes import Disputes
 from multitask.providers.stripe.evidence import Evidence
@@ -53,7 +53,8 @@ class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, State
             key_lifetime=KEY_LIFETIME,
             finds_by_reference=True,
             longest_hold=supported_currencies.longest_hold(platform),
-            secret_fields=frozenset({"client_secret"}),
+            shown_fields=shown_fields.SHOWN,
+            last_four_fields=shown_fields.LAST_FOUR,
         )
 
     def require_answering(self) -> None:
@@ -64,9 +65,10 @@ class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, State
         """Return the rules for amounts of a currency."""
         return currencies.rules(currency)
 
-    def kind_of_id(self, object_id: str) -> IdKind | None:
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
         """Return the kind of object that an id identifies."""
-        return identifiers.kind_of(object_id)
+        kind = identifiers.kind_of(object_id)
+        return frozenset() if kind is None else frozenset({kind})
 
     def verify_webhook(
         self,

@@ -10,6 +10,7 @@ import structlog
 
 from multitask.payments.operations import send_deadline
 from multitask.payments.provider import CUSTOMER_GONE, ProviderError, Rejected, Unavailable, Unknown
+from multitask.text import masking
 
 log = structlog.get_logger(__name__)
 
@@ -20,21 +21,30 @@ MISCONFIGURED = "provider_misconfigured"
 PROBLEM = "The payment provider had a problem."
 DEFAULT_WAIT = timedelta(seconds=1)
 
-# Where Stripe's own sentence speaks to the developer, this one speaks to the person who is waiting.
+
+def gettext_noop(sentence: str) -> str:
+    """Mark a sentence for translation. Django's function would import the settings, which import this module."""
+    return sentence
+
+
+# Where Stripe's own sentence speaks to the developer, this one speaks to the person who is waiting. They are stored
+# with a refused payment, refund or payout, and translated when they are shown.
 SENTENCES = {
-    "balance_insufficient": "There is not enough money available at the payment provider yet.",
-    "insufficient_capabilities_for_transfer": "The receiving account cannot take transfers at the moment.",
-    DESTINATION_GONE: "The receiving account is closed.",
-    "charge_already_refunded": "This payment has already been refunded in full.",
-    "charge_disputed": "The cardholder's bank has disputed this payment, so it cannot be refunded.",
-    "payouts_not_allowed": "Payouts are not allowed for this account at the moment.",
-    "no_external_account_in_currency": "There is no bank account for this currency.",
-    "amount_too_small": "The amount is below the minimum that the payment provider accepts.",
-    "amount_too_large": "The amount is above the maximum that the payment provider accepts.",
-    "payment_intent_unexpected_state": "The payment has moved on, so this is no longer possible.",
-    MISSING: "The payment provider does not know this object.",
-    CUSTOMER_GONE: "Your saved details were removed at the payment provider. Please try again.",
-    ACCOUNT_INVALID: "The account is no longer connected to this platform.",
+    "balance_insufficient": gettext_noop("There is not enough money available at the payment provider yet."),
+    "insufficient_capabilities_for_transfer": gettext_noop(
+        "The receiving account cannot take transfers at the moment."
+    ),
+    DESTINATION_GONE: gettext_noop("The receiving account is closed."),
+    "charge_already_refunded": gettext_noop("This payment has already been refunded in full."),
+    "charge_disputed": gettext_noop("The cardholder's bank has disputed this payment, so it cannot be refunded."),
+    "payouts_not_allowed": gettext_noop("Payouts are not allowed for this account at the moment."),
+    "no_external_account_in_currency": gettext_noop("There is no bank account for this currency."),
+    "amount_too_small": gettext_noop("The amount is below the minimum that the payment provider accepts."),
+    "amount_too_large": gettext_noop("The amount is above the maximum that the payment provider accepts."),
+    "payment_intent_unexpected_state": gettext_noop("The payment has moved on, so this is no longer possible."),
+    MISSING: gettext_noop("The payment provider does not know this object."),
+    CUSTOMER_GONE: gettext_noop("Your saved details were removed at the payment provider. Please try again."),
+    ACCOUNT_INVALID: gettext_noop("The account is no longer connected to this platform."),
 }
 
 
@@ -96,7 +106,8 @@ def _refused(error: stripe.StripeError, held: frozenset[str]) -> ProviderError:
     code = _detail(error, "decline_code") or _detail(error, "code") or _code_of_parameter(error)
     if code == MISSING:
         code = _MISSING_PARAMETERS.get(_detail(error, "param"), code)
-    message = SENTENCES.get(code) or _detail(error, "message") or "The payment provider refused."
+    # Stripe's own sentence may repeat what was entered, and ours is stored.
+    message = SENTENCES.get(code) or masking.sentence(_detail(error, "message")) or "The payment provider refused."
     if code in held:
         # Stripe replays a failed execution under its key, so a retry needs a new one.
         return Unavailable(code, message, key_spent=True)

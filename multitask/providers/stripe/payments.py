@@ -30,6 +30,7 @@ from multitask.payments.provider import (
 from multitask.providers.stripe import browser, currencies, failure_messages
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, reference_of
 from multitask.providers.stripe.errors import MISSING
+from multitask.text import masking
 
 log = structlog.get_logger(__name__)
 
@@ -231,7 +232,7 @@ def payment_state(raw: Raw, continuation: Continuation | None = None) -> Payment
         continuation=continuation,
         reference=reference_of(raw),
         failure_code=failure.get("decline_code") or failure.get("code") or "",
-        failure_message=_FAILURES.get(failure.get("code") or "") or failure.get("message") or "",
+        failure_message=_FAILURES.get(failure.get("code") or "") or masking.sentence(failure.get("message") or ""),
     )
     return _with_charge(state, raw, charge) if isinstance(charge, dict) else state
 

@@ -19,6 +19,7 @@ from multitask.payments.provider import (
 from multitask.providers.stripe import currencies, failure_messages
 from multitask.providers.stripe.client import PAGE_SIZE, Caller, Raw, made_since, reference_of
 from multitask.providers.stripe.errors import DESTINATION_GONE
+from multitask.text import masking
 
 # These pass: the platform's funds settle, the account's owner answers what Stripe asks, or opens another account.
 HELD_TRANSFERS = frozenset({"balance_insufficient", "insufficient_capabilities_for_transfer", DESTINATION_GONE})
@@ -167,5 +168,6 @@ def payout_state(raw: Raw, account_id: str) -> PayoutState:
         reference=reference_of(raw),
         arrival_at=datetime.fromtimestamp(arrives, UTC) if arrives is not None else None,
         failure_code=code,
-        failure_message=raw.get("failure_message") or (f"The bank said: {code.replace('_', ' ')}." if code else ""),
+        failure_message=masking.sentence(raw.get("failure_message") or "")
+        or (f"The bank said: {code.replace('_', ' ')}." if code else ""),
     )

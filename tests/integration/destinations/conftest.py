@@ -37,8 +37,8 @@ class Disburser:
     def amount_rules(self, currency: str) -> AmountRules:
         return AmountRules()
 
-    def kind_of_id(self, object_id: str) -> IdKind | None:
-        return None
+    def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
+        return frozenset()
 
     def require_answering(self) -> None:
         """It always answers."""

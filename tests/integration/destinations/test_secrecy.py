@@ -4,11 +4,10 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection
@@ -20,7 +19,7 @@ from multitask.payments.models import PayeeIdentity, PayoutDestination
 from multitask.payments.notices import notices
 from multitask.users.actor import Actor
 from multitask.users.models import User
-from tests import mailbag, staff
+from tests import canaries, mailbag, staff
 from tests.acceptance import clients
 from tests.acceptance.clients import Caller
 from tests.integration.backoffice import addresses
@@ -49,37 +48,9 @@ CANARIES = {
 REST = {"bank_code": "CIB", "full_name": NAMES[0], "password": PASSWORD}
 
 
-def spellings(canary: str) -> Iterator[str]:
-    """A value as it might be found: as it is, in hexadecimal, in base64 at each offset, and as a bare hash."""
-    raw = canary.encode()
-    yield canary
-    yield raw.hex()
-    yield json.dumps(canary)[1:-1]
-    for offset in range(3):
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            encoded = encode(b"\0" * offset + raw).decode().rstrip("=")
-            yield encoded[-(-offset * 8 // 6) : -1]
-    for algorithm in ("md5", "sha1", "sha256", "sha512"):
-        yield hashlib.new(algorithm, raw).hexdigest()
-
-
 def found_in(text: str) -> set[str]:
     """The names of the canaries that a text gives away."""
-    lowered = text.lower()
-    return {name for name, canary in CANARIES.items() if any(one.lower() in lowered for one in spellings(canary))}
-
-
-def dump() -> str:
-    """Everything that the database holds, as text, and what the sessions hold once they are unpacked."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-        tables = [name for (name,) in cursor.fetchall()]
-        rows = []
-        for table in tables:
-            cursor.execute(f"SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM \"{table}\" t")
-            rows.append(cursor.fetchone()[0])
-    sessions = [repr(session.get_decoded()) for session in Session.objects.all()]
-    return "\n".join([*rows, *sessions])
+    return canaries.found_in(text, CANARIES)
 
 
 def written(messages: list[EmailMessage]) -> str:
@@ -176,7 +147,7 @@ def test_nothing_is_in_clear_anywhere(
     finally:
         connection.force_debug_cursor = False
 
-    stored, sent = dump(), written(mail.outbox)
+    stored, sent = canaries.dump(), written(mail.outbox)
     logged = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records), *capsys.readouterr()])
     assert PayoutDestination.objects.count() >= 4
     assert len(mail.outbox) >= 6
@@ -193,5 +164,5 @@ def test_the_step_up_of_somebody_with_a_second_factor_keeps_nothing(browse: Brow
     browser = browse(mona)
     staff.prove(browser, user, timezone.now() - timedelta(minutes=10))
     answer = browser.post("/payout-details/add/bank/", REST | {"number": IBAN}, follow=True)
-    assert not found_in(f"{answer.redirect_chain} {answer.content.decode()} {dump()}")
+    assert not found_in(f"{answer.redirect_chain} {answer.content.decode()} {canaries.dump()}")
     assert answer.redirect_chain[0][0].startswith("/security/prove/")

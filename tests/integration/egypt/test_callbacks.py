@@ -94,8 +94,7 @@ def test_of_a_saved_card_neither_its_token_nor_the_address_is_stored(world: Egyp
     assert post(client, body, signature).json() == {"received": True, "duplicate": True}
 
     kept = json.loads(IncomingEvent.objects.get().payload)["obj"]
-    assert kept["masked_pan"] == "xxxx-xxxx-xxxx-1111"
-    assert kept.keys() == card.keys() - {"token", "email", "next_payment_intention"}
+    assert kept == card | {"masked_pan": "…1111", "token": "…", "email": "…"}
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 128, "x"])

@@ -29,11 +29,12 @@ def _titles(world: World, wanted: str) -> list[str]:
         ("تصميم", True), ("التصميم", True), ("تصميم شعار", True), ("شعارا", True), ("لشركه", True), ("الشركة", True),
         ("مسئول", True), ("مسؤولة", True), ("اداره", True), ("٢٠٢٦", True), ("2026", True), ("cafe", True),
         ("CAFÉ", True),
+        ("بالغين", True), ("والبالغين", True), ("الوالدين", True), ("والدين", True),
         ("تصميم قلم", False), ("ميم", False), ("%", False), ("'", False), ("' | 'a", False),
     ],
 )  # fmt: skip
 def test_tasks_are_found(world: World, wanted: str, found: bool) -> None:
-    title, text = "التصميم والشعار", "شعارًا لِشركة «Café» ٢٠٢٦، مسؤولة عن الإدارة"
+    title, text = "التصميم والشعار", "شعارًا لِشركة «Café» ٢٠٢٦، مسؤولة عن الإدارة، تعليم البالغين ووالديهم والوالدين"
     now, client = world.now, world.client()
     tasks.post_task(actor=client, now=now, title=title, description=text, budget=dollars("10.00"), deadline_at=None)
     world.hired()
@@ -50,6 +51,15 @@ def test_a_task_is_found_by_those_who_may_see_it_alone(world: World) -> None:
 def test_transactions_are_found(world: World, wanted: str) -> None:
     job = world.funded(title="شِعار للمقهى")
     world.funded(dollars("25.00"), client=job.client)
+    rows = history_pages.page(user_id(job.client), Filter(search=wanted), Cursor()).rows
+    assert [row.escrow_id for row in rows] == [job.escrow.pk]
+
+
+@pytest.mark.parametrize("wanted", ["بالغين", "البالغين", "للبالغين"])
+def test_a_transaction_is_found_by_a_word_that_begins_like_a_particle_and_the_article(
+    world: World, wanted: str
+) -> None:
+    job = world.funded(title="دورة للبالغين")
     rows = history_pages.page(user_id(job.client), Filter(search=wanted), Cursor()).rows
     assert [row.escrow_id for row in rows] == [job.escrow.pk]
 

@@ -1,6 +1,5 @@
 """The staff in Egypt: it confirms identities, tops the budget up, records settlements, decides about lost payouts."""
 
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,15 @@ from multitask.payments.models import (
     Refund,
 )
 from multitask.payments.operations import engine
-from multitask.payments.payouts import budget, budget_records, destinations, encryption, identity, undecided_payouts
+from multitask.payments.payouts import (
+    budget,
+    budget_records,
+    destinations,
+    disbursements,
+    encryption,
+    identity,
+    undecided_payouts,
+)
 from multitask.payments.payouts.undecided_payouts import Costs
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
@@ -211,7 +218,7 @@ def references(payout: Disbursement) -> set[str]:
     """Return all names under which a payout may have been sent."""
     calls = Operation.objects.filter(kind__in=undecided_payouts.KINDS, subject_id=payout.pk)
     last = max(calls.values_list("generation", flat=True))
-    later = (str(uuid.uuid5(payout.reference, str(number))) for number in range(2, last + 1))
+    later = (disbursements.reference(payout, number) for number in range(2, last + 1))
     return {str(payout.reference), *later}
 
 

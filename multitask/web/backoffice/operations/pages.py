@@ -1,9 +1,7 @@
 """The pages of a call at the provider and of a webhook."""
 
 import json
-import re
 from datetime import datetime
-from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -28,10 +26,9 @@ from multitask.web.backoffice.operations.actions import (
     RetryReversal,
     RetryTransfer,
 )
+from multitask.webhooks import reduction
 from multitask.webhooks.dismissal import DISMISSIBLE
 from multitask.webhooks.models import EventState, IncomingEvent
-
-_REDACTED: Final = r'("(?:{names})"\s*:\s*")(?:[^"\\]|\\.)*(")'
 
 
 def show_operation(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -80,25 +77,15 @@ def show_webhook(request: HttpRequest, event: IncomingEvent) -> HttpResponse:
     buttons = [] if is_kept or not roles.may(request, ReplayWebhook.power) else [ReplayWebhook.button(event.pk)]
     if event.state in DISMISSIBLE and roles.may(request, DismissWebhook.power):
         buttons.append(DismissWebhook.button(event.pk))
-    context = {"event": event, "payload": _readable(event.payload), "buttons": buttons}
+    context = {"event": event, "payload": _readable(event), "buttons": buttons}
     return rendering.page(request, "operations/webhook.html", _("Webhook"), context)
 
 
-def _readable(payload: str) -> str:
-    """Return the stored payload indented, or as it came if it cannot be parsed."""
-    try:
-        content: Any = json.loads(payload)
-        text = json.dumps(_without_secrets(content, providers.redacted_fields()), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        # Not JSON, or nested too deep to parse.
-        names = "|".join(map(re.escape, sorted(providers.redacted_fields())))
-        return re.sub(_REDACTED.format(names=names), r"\1…\2", payload)
+def _readable(event: IncomingEvent) -> str:
+    """Return the stored body indented; reduced again, since earlier releases stored it whole."""
+    kept = reduction.reduced(event.payload, providers.get(event.provider).capabilities)
+    if not kept:
+        return ""
+    text = json.dumps(json.loads(kept), indent=2, ensure_ascii=False)
     # JSON can hold half of a surrogate pair, which UTF-8 cannot encode: show its escape sequence.
     return text.encode(errors="backslashreplace").decode()
-
-
-def _without_secrets(content: Any, secret: frozenset[str]) -> Any:
-    """Leave out what lets a browser pay."""
-    if isinstance(content, dict):
-        return {name: "…" if name in secret else _without_secrets(value, secret) for name, value in content.items()}
-    return [_without_secrets(each, secret) for each in content] if isinstance(content, list) else content

@@ -16,11 +16,13 @@ from multitask import providers
 from multitask.database import search
 from multitask.ledger.models import Account, Transaction
 from multitask.marketplace.models import Task
+from multitask.payments.funding.payment_results import CREATE_PAYMENT
 from multitask.payments.models import (
     Agreement,
     Chargeback,
     ConnectedAccount,
     Customer,
+    Disbursement,
     Dispute,
     Escrow,
     HistoryRow,
@@ -31,6 +33,7 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.operations import references
+from multitask.payments.payouts import disbursements
 from multitask.payments.provider import IdKind
 from multitask.text import folding
 from multitask.users import names
@@ -56,7 +59,9 @@ def find(wanted: str) -> list[Hit]:
     if not wanted or "\x00" in wanted:
         return []
     if re.fullmatch(r"#?[0-9]{1,19}", wanted, re.ASCII):
-        return _by_number(int(wanted.lstrip("#")))
+        # A provider's number may also be one of ours: then both are listed. "#7" is ours alone.
+        ours = _by_number(int(wanted.lstrip("#")))
+        return ours if wanted.startswith("#") else list(dict.fromkeys([*_by_provider_id(wanted), *ours]))
     known = _as_uuid(wanted)
     if known is not None:
         return _by_uuid(known)
@@ -73,7 +78,7 @@ def _as_uuid(wanted: str) -> uuid.UUID | None:
 def _by_number(number: int) -> list[Hit]:
     """Return the rows with this number; escrows first, as their number is searched for most."""
     models: tuple[type[Model], ...] = (
-        Escrow, Withdrawal, Refund, Dispute, Payment, Operation, IncomingEvent, User,
+        Escrow, Withdrawal, Refund, Dispute, Payment, Disbursement, Operation, IncomingEvent, User,
     )  # fmt: skip
     found = [_hits(model._default_manager.filter(pk=number)) for model in models]
     return [hit for hits in found for hit in hits]
@@ -85,15 +90,27 @@ def _by_uuid(known: uuid.UUID) -> list[Hit]:
         hits = _hits(model._default_manager.filter(public_id=known))
         if hits:
             return hits
-    return _hits(Transaction.objects.filter(pk=known))
+    found = [
+        *_hits(disbursements.named(known)),
+        *_by_provider_id(str(known)),
+        *_hits(Transaction.objects.filter(pk=known)),
+    ]
+    return list(dict.fromkeys(found))
 
 
 # Who carries an id of this kind at a provider of this name.
 _BY_KIND: Final[dict[IdKind, Callable[[str, str], QuerySet[Any]]]] = {
     IdKind.PAYMENT: lambda name, wanted: Payment.objects.filter(provider=name, provider_payment_id=wanted),
+    # Stripe has no intentions: its ids have another form.
+    IdKind.INTENTION: lambda name, wanted: Payment.objects.filter(
+        pk__in=Operation.objects.filter(provider=name, provider_reference=wanted, kind=CREATE_PAYMENT).values(
+            "subject_id"
+        )
+    ),
     IdKind.COLLECTION: lambda name, wanted: Payment.objects.filter(provider=name, provider_collection_id=wanted),
     IdKind.TRANSFER: lambda name, wanted: Operation.objects.filter(provider=name, provider_reference=wanted),
     IdKind.PAYOUT: lambda name, wanted: Withdrawal.objects.filter(provider=name, provider_payout_id=wanted),
+    IdKind.DISBURSEMENT: lambda name, wanted: Disbursement.objects.filter(provider=name, provider_payout_id=wanted),
     IdKind.REFUND: lambda name, wanted: Refund.objects.filter(provider=name, provider_refund_id=wanted),
     IdKind.ACCOUNT: lambda name, wanted: ConnectedAccount.objects.filter(provider=name, provider_account_id=wanted),
     IdKind.CUSTOMER: lambda name, wanted: Customer.objects.filter(provider=name, provider_customer_id=wanted),
@@ -105,11 +122,15 @@ _BY_KIND: Final[dict[IdKind, Callable[[str, str], QuerySet[Any]]]] = {
 }
 
 
-def _by_text(wanted: str) -> Iterable[Hit]:
+def _by_provider_id(wanted: str) -> Iterable[Hit]:
+    """Return the rows that carry this id of any provider, in all kinds that its form may stand for."""
     for provider in providers.every():
-        kind = provider.kind_of_id(wanted)
-        if kind is not None:
+        for kind in sorted(provider.kinds_of_id(wanted)):
             yield from _hits(_BY_KIND[kind](provider.name, wanted))
+
+
+def _by_text(wanted: str) -> Iterable[Hit]:
+    yield from _by_provider_id(wanted)
     if ":" in wanted:
         yield from _by_key(wanted)
     yield from _hits(_people(wanted))
@@ -183,6 +204,7 @@ def _history(row: HistoryRow) -> tuple[Any, str, str]:
 _SHOWN: Final[dict[type, Callable[[Any], tuple[Any, Any, str]]]] = {
     Escrow: lambda row: (_("Escrow %(id)s") % {"id": row.pk}, str(row), links.of(row)),
     Withdrawal: lambda row: (_("Withdrawal %(id)s") % {"id": row.pk}, str(row), links.of(row)),
+    Disbursement: lambda row: (_("Payout %(id)s") % {"id": row.pk}, str(row), links.of(row)),
     Payment: _of_escrow("payment"),
     Refund: _of_escrow("refund"),
     Dispute: _of_escrow("dispute"),
