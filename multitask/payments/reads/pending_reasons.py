@@ -1,5 +1,6 @@
 """Why a freelancer's pending money cannot be withdrawn yet: a date, or a reason."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -27,7 +28,7 @@ from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.provider import RouteKind
 from multitask.payments.states import EscrowState, OperationState, PaymentState
 
-# The most escrows that are listed; the balance covers all of them.
+# The most amounts of each part that are listed; the balances cover all of them.
 MOST: Final = 30
 MOST_DISPUTES: Final = 5
 _SHARE_TAKEN: Final = F("released_fee_minor") + F("netted_minor") + F("contested_minor") + F("reclaimed_minor")
@@ -109,10 +110,10 @@ def of_rows(
     rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo
 ) -> PendingFunds:
     """Return the pending and held amounts of these rows, soonest first, and the open disputes."""
-    waiting = [row for row in rows if row["part"] == "waiting"]
     disputes = {row["agreement__link"]: _dispute(row) for row in rows if row["part"] == "disputed"}
     amounts = [row for row in rows if row["part"] != "disputed"]
-    return PendingFunds(_grouped(amounts, account, now, zone), list(disputes.values()), len(waiting) == MOST)
+    is_cut = MOST in Counter(row["part"] for row in amounts).values()
+    return PendingFunds(_grouped(amounts, account, now, zone), list(disputes.values()), is_cut)
 
 
 def _waiting(user_id: int) -> QuerySet[Escrow, Any]:

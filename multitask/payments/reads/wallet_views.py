@@ -29,12 +29,6 @@ class WalletView:
     where: list[Where]
     route: RouteKind | None
 
-    @property
-    def contested(self) -> Money:
-        """The part of released shares that is held."""
-        zero = Money.zero(self.held.available.currency)
-        return sum((row.amount for row in self.where if row.place is Place.CONTESTED), zero)
-
 
 def read(*, user_id: int, default_currency: str, now: datetime) -> list[WalletView]:
     """Return a person's money per currency and where it is, the default currency first. One statement.
@@ -128,6 +122,7 @@ def _of_currency(held: Balances, rows: Iterable[Where], available: Reason) -> li
     found = [row for row in rows if row.amount.currency == currency]
     found += _rest(Place.ESCROW, held.escrowed, found)
     found += _rest(Place.PENDING, held.pending, found)
+    found += _rest(Place.CONTESTED, held.contested, found)
     found.append(Where(Place.AVAILABLE, held.available, available))
     found += _rest(Place.WITHDRAWING, held.withdrawing, found, Reason.WITHDRAWAL_UNDER_WAY)
     return _together(found)

@@ -2,7 +2,7 @@
 -- the timeline, chargebacks, open decisions, and what is known about the place of each cent, with the names of
 -- payments/reads/allocation.py `Facts`. NULL if there is no such escrow or p_reader is none of its sides; a p_reader of
 -- NULL may read any. payments/reads/escrow_detail.py reads it. As payments_wallet, it is planned once in each session.
-CREATE FUNCTION payments_escrow_detail(p_id bigint, p_public uuid, p_reader bigint) RETURNS json
+CREATE OR REPLACE FUNCTION payments_escrow_detail(p_id bigint, p_public uuid, p_reader bigint) RETURNS json
 LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off

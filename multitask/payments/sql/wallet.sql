@@ -1,10 +1,11 @@
 -- payments_wallet returns everything about one person's wallet, of one moment: the balances of the own ledger accounts,
--- the kept total of what escrows hold, the lifetime totals, what decides why money in escrow and pending money is not
--- further, and the payout account. payments/reads/wallet.py reads it.
--- Each part reads a bounded number of rows by an index, however many there are and whoever has them. The settings make
+-- the kept total of what escrows hold, the sum of the shares that are held, the lifetime totals, what decides why money
+-- in escrow, pending and held money is not further, and the payout account. payments/reads/wallet.py reads it.
+-- Each part reads a bounded number of rows by an index, however many there are and whoever has them; only the sum of
+-- the shares that are held reads all of these, which are as many as a payee's open chargebacks. The settings make
 -- every session plan once, with those indexes, however small or large the tables were when it began: planning again
 -- for each call costs several times the work, and needs no prepared statement of the client.
-CREATE FUNCTION payments_wallet(p_user bigint, p_provider text) RETURNS json LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION payments_wallet(p_user bigint, p_provider text) RETURNS json LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET enable_sort = off SET enable_incremental_sort = off SET jit = off
@@ -115,6 +116,10 @@ BEGIN
 
     RETURN json_build_object(
         'own', v_own, 'lifetime', v_lifetime, 'held', v_held, 'unavailable', v_unavailable,
+        'contested', (SELECT json_agg(json_build_array(currency, amount_minor))
+                        FROM (SELECT currency, sum(contested_minor)::bigint AS amount_minor FROM payments_escrow
+                               WHERE freelancer_id BETWEEN p_user AND p_user AND contested_minor > 0
+                               GROUP BY currency) AS contested),
         'escrowed', (SELECT json_agg(json_build_array(currency, amount_minor))
                        FROM payments_escrowedtotal WHERE user_id = p_user AND amount_minor <> 0),
         'account', (SELECT row_to_json(account) FROM payments_connectedaccount account

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.authorization import approvals
-from multitask.payments.books import postings
+from multitask.payments.books import loss_postings, postings
 from multitask.payments.models import Escrow, HistoryRow, Refund
 from multitask.payments.payouts import onboarding
 from multitask.payments.reads import pending_reasons, where
@@ -31,7 +31,9 @@ def balances(user_id: int, currency: str) -> dict[str, int]:
     found = {name: _held(listed, currency) for name, listed in (codes | {"escrowed": escrow_codes}).items()}
     rows = HistoryRow.objects.filter(user_id=user_id, currency=currency, status=HistoryStatus.COMPLETED.value)
     completed = list(rows.values_list("type", "direction", "amount_minor"))
+    contested = Escrow.objects.filter(freelancer_id=user_id).values_list("pk", flat=True)
     return found | {
+        "contested": _held([loss_postings.contested_account(pk).code for pk in contested], currency),
         "owed": -_held([f"user:{user_id}:receivable"], currency),
         "lifetime_earnings": sum(EARNED.get((kind, direction), 0) * amount for kind, direction, amount in completed),
         "lifetime_spent": sum(SPENT.get((kind, direction), 0) * amount for kind, direction, amount in completed),

@@ -70,7 +70,7 @@ def wallet_of(world: World, actor: Actor) -> list[Row]:
     person = user_id(actor)
     view = wallet_views.read(user_id=person, default_currency="USD", now=world.now)[0]
     held = view.held
-    whole = held.escrowed + held.pending + held.available + held.withdrawing + view.contested
+    whole = held.escrowed + held.pending + held.available + held.withdrawing + held.contested
     assert sum(row.amount.amount_minor for row in view.where) == whole.amount_minor
     by_orm = orm_reads.balances(person, "USD")
     assert {name: getattr(held, name).amount_minor for name in by_orm} == by_orm
