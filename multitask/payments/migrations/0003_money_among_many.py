@@ -5,11 +5,15 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
-WALLET = (SQL / "wallet.sql").read_text()
+CONTESTS, WALLET, DETAIL = ((SQL / f"{name}.sql").read_text() for name in ("contests", "wallet", "escrow_detail"))
 
 
 class Migration(migrations.Migration):
     """Replaces functions whose SQL is in `payments/sql/`; a database made anew has them already."""
 
     dependencies = [("payments", "0002_guards")]
-    operations = [migrations.RunSQL(WALLET, migrations.RunSQL.noop)]
+    operations = [
+        migrations.RunSQL(CONTESTS, "DROP FUNCTION payments_contests(bigint)"),
+        migrations.RunSQL(WALLET, migrations.RunSQL.noop),
+        migrations.RunSQL(DETAIL, migrations.RunSQL.noop),
+    ]

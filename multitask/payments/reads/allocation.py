@@ -27,7 +27,8 @@ from multitask.money import Money
 from multitask.payments.authorization import approvals
 from multitask.payments.books import postings, shares
 from multitask.payments.models import Disbursement, Escrow, Payment, Refund, Reversal, Withdrawal
-from multitask.payments.reads import pending_reasons
+from multitask.payments.reads import contested_reasons, pending_reasons
+from multitask.payments.reads.contested_reasons import Contests
 from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
 
 
@@ -67,6 +68,7 @@ class Facts:
     request. `earned_before`, `at_bank` and `leaving` place the payee's available share among their other earnings.
     `leaving_id` is the oldest payout of those that leave, `leaving_from` from when it may be sent,
     `leaving_allotted_at` since when the budget covers it; all are None where none of them is paid from a budget.
+    `contests` are the chargebacks that hold it, as `contested_reasons.of` takes them.
     `settles_at` is when the payment's funds settle at the provider, `is_refused` whether it has refused the transfer,
     `account_id` the account that the share was transferred to and `is_out_of_reach` whether that is closed.
     `is_returning` is true while a refund after the release is on its way, `is_return_failed` if one has failed and
@@ -80,6 +82,7 @@ class Facts:
     is_refund_requested: bool
     answer_by_at: datetime | None
     is_undecided: bool
+    contests: Contests | None
     settles_at: datetime | None
     is_refused: bool
     account_id: int | None
@@ -120,6 +123,7 @@ def _row(escrow: Escrow) -> dict[str, Any]:
         is_refund_requested=Exists(asked),
         answer_by_at=Subquery(asked.values("answer_by_at")[:1]),
         is_undecided=approvals.open_for_outer(),
+        contests=contested_reasons.expression(),
         settles_at=pending_reasons.settles_at(),
         is_refused=pending_reasons.is_refused(),
         **pending_reasons.of_account(),

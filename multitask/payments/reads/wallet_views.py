@@ -62,7 +62,7 @@ def _of_platform_wallet(user_id: int, default_currency: str, now: datetime) -> l
 def _views(
     known: wallet.Wallet, user_id: int, kinds: dict[str, RouteKind | None], waiting: list[Where], now: datetime
 ) -> list[WalletView]:
-    rows = [*_escrowed(known), *_pending_rows(known.pending, known.account, now), *waiting]
+    rows = [*_escrowed(known, now), *_pending_rows(known.pending, known.account, now), *waiting]
     views = []
     for held in known.balances:
         kind = kinds[held.available.currency]
@@ -94,10 +94,10 @@ def _in_wallet(
     return where.reason_on_platform(user_id, currency, now) if held.available.amount_minor else Reason.NOT_WITHDRAWN
 
 
-def _escrowed(known: wallet.Wallet) -> list[Where]:
+def _escrowed(known: wallet.Wallet, now: datetime) -> list[Where]:
     """Explain what escrows hold."""
     return [
-        Where(Place.ESCROW, Money(row["amount_minor"], row["currency"]), *where.reason_in_escrow(row))
+        Where(Place.ESCROW, Money(row["amount_minor"], row["currency"]), *where.reason_in_escrow(row, now))
         for row in known.escrows
     ]
 
@@ -108,7 +108,7 @@ def _pending_rows(pending: list[dict[str, Any]], account: ConnectedAccount | Non
     for row in pending:
         reason = Reason(pending_reasons.reason_of_row(row, account, now).value)
         place = Place.CONTESTED if row["part"] == "held" else Place.PENDING
-        until = row["available_at"] if reason is Reason.SETTLING else None
+        until = pending_reasons.until(reason, settles_at=row["available_at"], contests=row["contests"], now=now)
         found.append(Where(place, Money(row["share"], row["currency"]), reason, until))
     return found
 

@@ -67,6 +67,7 @@ BEGIN
         'answer_by_at', v_refunds.answer_by_at,
         'is_undecided', EXISTS (SELECT FROM payments_approval
                                  WHERE escrow_id = v_escrow.id AND decided_at IS NULL),
+        'contests', CASE WHEN v_escrow.frozen_at IS NOT NULL THEN payments_contests(v_escrow.id) END,
         'settles_at', (SELECT available_at FROM payments_payment
                         WHERE escrow_id = v_escrow.id AND state = 'succeeded' LIMIT 1),
         'is_refused', v_transfer.is_refused,
