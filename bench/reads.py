@@ -1,8 +1,8 @@
 """The reads of the API against a view with one SELECT that the same process serves, in turns.
 
-Wallet, first and later pages of history at a thousand and at a million rows, one escrow; then the wallet of a client
-and of a freelancer with ten thousand open escrows, and of a client with tens of thousands, against that of a person
-without any.
+Wallet, first and later pages of history at a thousand and at a million rows, one escrow of a payee with few and of
+one with many; then the wallet of a client and of a freelancer with ten thousand open escrows, and of a client with
+tens of thousands, against that of a person without any.
 """
 
 import argparse
@@ -31,6 +31,7 @@ BOUNDS = {
     "history, many rows, first page": 0.40,
     "history, many rows, later page": 0.40,
     "escrow": 0.45,
+    "escrow of a payee with many": 0.40,
 }
 OPEN_BOUND = 1.2
 NONE = "wallet without open escrows"
@@ -120,10 +121,11 @@ def _reads(up: Servers, who: People) -> dict[str, bytes]:
         return client.request("GET", path, token=person.token)
 
     with up.connected() as database:
-        ((small, large, escrow),) = database.execute(
+        ((small, large, escrow, of_many),) = database.execute(
             "SELECT (SELECT count(*) FROM payments_historyrow WHERE user_id = %(small)s) / 40,"
             " (SELECT count(*) FROM payments_historyrow WHERE user_id = %(large)s) / 40,"
-            " (SELECT max(id) FROM payments_escrow WHERE freelancer_id = %(small)s AND state = 'released')",
+            " (SELECT max(id) FROM payments_escrow WHERE freelancer_id = %(small)s AND state = 'released'),"
+            " (SELECT max(id) FROM payments_escrow WHERE freelancer_id = %(large)s AND made_available_at IS NOT NULL)",
             {"small": who.small.id, "large": who.large.id},
         ).fetchall()
     return {
@@ -135,6 +137,7 @@ def _reads(up: Servers, who: People) -> dict[str, bytes]:
         "history, many rows, first page": get(HISTORY, who.large),
         "history, many rows, later page": get(f"{HISTORY}?page={min(large, 5)}", who.large),
         "escrow": get(f"/payments/escrow/{escrow}/", who.small),
+        "escrow of a payee with many": get(f"/payments/escrow/{of_many}/", who.large),
         NONE: get("/payments/wallet/", who.nobody),
         "wallet of a client with open escrows": get("/payments/wallet/", who.buyer),
         "wallet of a freelancer with open escrows": get("/payments/wallet/", who.seller),

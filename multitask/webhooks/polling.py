@@ -57,7 +57,10 @@ OPENED_WITHIN: Final = (
 )
 # Minutes between polls of payout accounts that are complete: while money moves to them or from them, and otherwise.
 IN_USE_EVERY: Final = 15
-IDLE_EVERY: Final = _MINUTES_A_DAY
+IDLE_EVERY: Final = 15
+# The most idle accounts that one poll reads of the newest and of the others. With more of them than fit into fifteen
+# polls, the polls go on reading that many a minute, which is a small part of what the provider allows.
+IDLE_AT_ONCE: Final = 100
 # The most that one poll reads of each group: of the newest, and of those where the previous poll stopped.
 NEWEST: Final = 500
 BEHIND: Final = 500
@@ -69,7 +72,8 @@ class Group:
     """Objects of one kind and age that are polled together; `is_due` when their minute has come.
 
     `rows` selects the open ones; `columns` are the provider's name, the object's id and, for objects in a connected
-    account, that account's id. `at_once` is how many are read by one call.
+    account, that account's id. `at_once` is how many are read by one call, `most` how many one poll
+    reads of the newest and of the others.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Group:
     columns: tuple[str, ...]
     is_due: bool
     at_once: int = 1
+    most: tuple[int, int] = (NEWEST, BEHIND)
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
@@ -147,7 +152,8 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
     yield from _closed(is_due, begun - SENT_BACK_WITHIN)
     yield _without_bank(met.one_of(60))
     yield _accounts("in_use", met.one_of(IN_USE_EVERY), _in_use())
-    yield _accounts("all", met.one_of(IDLE_EVERY), Q(retired_at=None) | Q(closed=False))
+    idle = (Q(retired_at=None) | Q(closed=False)) & ~_in_use()
+    yield _accounts("idle", met.one_of(IDLE_EVERY), idle, most=(IDLE_AT_ONCE, IDLE_AT_ONCE))
     # A bank may take months to decide.
     yield _undecided("daily", is_due, Q(opened_at__lt=younger))
 
@@ -164,13 +170,14 @@ def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
     yield _accounts(name, is_due, aged & incomplete & Q(closed=False, retired_at=None))
 
 
-def _accounts(name: str, is_due: bool, wanted: Q) -> Group:
+def _accounts(name: str, is_due: bool, wanted: Q, *, most: tuple[int, int] = (NEWEST, BEHIND)) -> Group:
     return Group(
         name=f"accounts:{name}",
         subject=Subject.ACCOUNT,
         rows=ConnectedAccount.objects.filter(wanted).exclude(provider_account_id=None),
         columns=("provider", "provider_account_id"),
         is_due=is_due,
+        most=most,
     )
 
 
@@ -287,18 +294,18 @@ def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
     before = after_id = None if position is None else position.after_id
     if not group.is_due and after_id is None:
         return 0
-    read, is_away = 0, False
+    (most_new, most_behind), read, is_away = group.most, 0, False
     if group.is_due:
-        newest = list(_events(group, group.rows, NEWEST))
+        newest = list(_events(group, group.rows, most_new))
         read, reached, is_away = _read_all(newest, now, group.at_once)
-        if is_away or (after_id is None and len(newest) == NEWEST):
+        if is_away or (after_id is None and len(newest) == most_new):
             after_id = reached
     if after_id is not None and not is_away:
-        behind = list(_events(group, group.rows.filter(pk__lt=after_id), BEHIND))
+        behind = list(_events(group, group.rows.filter(pk__lt=after_id), most_behind))
         more, after_id, is_away = _read_all(behind, now, group.at_once)
         read += more
         # Fewer than the limit: the oldest has been read.
-        after_id = after_id if is_away or len(behind) == BEHIND else None
+        after_id = after_id if is_away or len(behind) == most_behind else None
     if after_id != before:
         PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
     return read

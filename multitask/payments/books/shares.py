@@ -1,16 +1,19 @@
 """What a payee still has of one escrow's release.
 
-Available money of several escrows lies together. Withdrawals take the earliest earnings first.
+Available money of several escrows lies together, with adjustments. Withdrawals take adjustments first and then the
+earliest earnings, so what is left are the newest.
 """
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, F, Func, QuerySet, Value
+from django.db.models.functions import Cast
 
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.books import loss_postings, postings
-from multitask.payments.models import Adjustment, ConnectedAccount, Escrow, Withdrawal
+from multitask.payments.models import ConnectedAccount, Escrow, Withdrawal
 from multitask.payments.states import EscrowState, WithdrawalState
 
 # What a payee still has of an escrow's release, as `Escrow.payee_share`.
@@ -27,42 +30,29 @@ def unspent(escrow: Escrow) -> Money:
     share = escrow.payee_share
     if escrow.made_available_at is None:
         return share
-    leaving = withdrawn(escrow, WithdrawalState.PENDING, WithdrawalState.PROCESSING, WithdrawalState.COMPLETED)
-    leaving = max(0, leaving - adjusted(escrow))
-    before = earned_before(escrow, escrow.made_available_at)
-    left = share.amount_minor - overlap(before, share.amount_minor, 0, leaving)
-    held = ledger.balance(loss_postings.share_account(escrow).code, escrow.currency)
-    return min(Money(left, escrow.currency), held)
+    available = ledger.balance(loss_postings.share_account(escrow).code, escrow.currency).amount_minor
+    rows = Escrow.objects.filter(pk=escrow.pk).annotate(later=earned_after(escrow, Value(available)))
+    (later,) = rows.values_list("later", flat=True)
+    return Money(left(share.amount_minor, later, available), escrow.currency)
 
 
-def adjusted(escrow: Escrow) -> int:
-    """Return what adjustments added to the payee's available balance, in minor units; withdrawals take it first."""
-    made = Adjustment.objects.filter(
-        user_id=escrow.freelancer_id, currency=escrow.currency, amount_minor__gt=0, made_available_at__isnull=False
-    )
-    return int(made.aggregate(total=Sum(F("amount_minor") - F("netted_minor")))["total"] or 0)
+def left(share: int, later: int, balance: int) -> int:
+    """Return how much of an available share is still in a balance, in minor units.
+
+    The balance holds the newest shares, since the earliest earnings leave it first, and adjustments before all of them.
+    `later` is what became available after the share.
+    """
+    return max(0, min(share, balance - later))
 
 
-def overlap(start: int, length: int, other_start: int, other_length: int) -> int:
-    """Return the overlap of two ranges, in minor units."""
-    end = min(start + length, other_start + other_length)
-    return max(0, end - max(start, other_start))
+def earned_after(escrow: Escrow, enough: Any) -> Func:
+    """Return the expression of the payee's shares, in minor units, that became available after an available one.
 
-
-def earned_before(escrow: Escrow, available_at: datetime) -> int:
-    """Return the payee's shares, in minor units, that became available before this escrow's."""
-    return int(earlier(escrow, available_at).aggregate(total=Sum(SHARE))["total"] or 0)
-
-
-def earlier(escrow: Escrow, available_at: datetime) -> QuerySet[Escrow]:
-    """Select the payee's escrows whose shares became available before this one's."""
-    before = Q(made_available_at__lt=available_at) | Q(made_available_at=available_at, pk__lt=escrow.pk)
-    return Escrow.objects.filter(before, freelancer_id=escrow.freelancer_id, currency=escrow.currency)
-
-
-def withdrawn(escrow: Escrow, *states: WithdrawalState) -> int:
-    """Return what the payee's withdrawals in these states took from the available balance, in minor units."""
-    return int(withdrawals(escrow, *states).aggregate(total=Sum("amount_minor"))["total"] or 0)
+    It counts no further than `enough`, an expression: the balance that they may be in.
+    """
+    found = (escrow.freelancer_id, escrow.currency, escrow.made_available_at, escrow.pk)
+    reach = Cast(enough, BigIntegerField())  # Sums of balances are numeric.
+    return Func(*map(Value, found), reach, function="payments_earned_after", output_field=BigIntegerField())
 
 
 def withdrawals(escrow: Escrow, *states: WithdrawalState) -> QuerySet[Withdrawal]:

@@ -153,6 +153,19 @@ class Escrow(models.Model):
             models.Index(
                 fields=["freelancer"], condition=models.Q(contested_minor__gt=0), name="payments_escrow_contested"
             ),
+            # The shares that a payee has earned, in the order in which they became available.
+            models.Index(
+                fields=["freelancer", "currency", "made_available_at", "id"],
+                include=[
+                    "released_minor",
+                    "released_fee_minor",
+                    "netted_minor",
+                    "contested_minor",
+                    "reclaimed_minor",
+                ],
+                condition=models.Q(made_available_at__isnull=False),
+                name="payments_escrow_earned",
+            ),
             models.Index(fields=["client", "-id"], name="payments_escrow_client"),
             models.Index(fields=["freelancer", "-id"], name="payments_escrow_freelancer"),
         ]

@@ -68,6 +68,11 @@ class Withdrawal(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "-id"], name="payments_withdrawal_user"),
             models.Index(
+                fields=["user"],
+                condition=models.Q(state__in=[WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]),
+                name="payments_withdrawal_open",
+            ),
+            models.Index(
                 fields=["failed_at"],
                 condition=models.Q(state=WithdrawalState.FAILED.value),
                 name="payments_withdrawal_failed",

@@ -1,7 +1,7 @@
 """Where the money of one escrow is: each cent is in exactly one place.
 
-Settled money is in the freelancer's wallet together with other earnings. Withdrawals take the earliest settled
-earnings first.
+Settled money is in the freelancer's wallet together with other earnings and adjustments; `books.shares` says what of
+it belongs to one escrow.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from django.db.models import (
     BigIntegerField,
     DateTimeField,
     Exists,
-    F,
     Min,
     OuterRef,
     QuerySet,
@@ -21,13 +20,15 @@ from django.db.models import (
     Sum,
     Value,
 )
+from django.db.models.functions import Coalesce
 
 from multitask.ledger.models import Balance
 from multitask.money import Money
 from multitask.payments.authorization import approvals
 from multitask.payments.books import postings, shares
 from multitask.payments.models import Disbursement, Escrow, Payment, Refund, Reversal, Withdrawal
-from multitask.payments.reads import pending_reasons
+from multitask.payments.reads import contested_reasons, pending_reasons
+from multitask.payments.reads.contested_reasons import Contests
 from multitask.payments.states import EscrowState, PaymentState, RefundState, WithdrawalState
 
 
@@ -64,9 +65,11 @@ class Facts:
     """What is known about an escrow beside its own row, read in one statement; amounts in minor units.
 
     `held` is its ledger balance, `refunding` what pending refunds reserve. `answer_by_at` belongs to an open refund
-    request. `earned_before`, `at_bank` and `leaving` place the payee's available share among their other earnings.
+    request. `available` and `withdrawing` are the payee's balances in its currency, once the share is available;
+    `earned_after` is what of them may be later shares.
     `leaving_id` is the oldest payout of those that leave, `leaving_from` from when it may be sent,
     `leaving_allotted_at` since when the budget covers it; all are None where none of them is paid from a budget.
+    `contests` are the chargebacks that hold it, as `contested_reasons.of` takes them.
     `settles_at` is when the payment's funds settle at the provider, `is_refused` whether it has refused the transfer,
     `account_id` the account that the share was transferred to and `is_out_of_reach` whether that is closed.
     `is_returning` is true while a refund after the release is on its way, `is_return_failed` if one has failed and
@@ -80,13 +83,14 @@ class Facts:
     is_refund_requested: bool
     answer_by_at: datetime | None
     is_undecided: bool
+    contests: Contests | None
     settles_at: datetime | None
     is_refused: bool
     account_id: int | None
     is_out_of_reach: bool
-    earned_before: int
-    at_bank: int
-    leaving: int
+    available: int
+    withdrawing: int
+    earned_after: int
     arrives_at: datetime | None
     leaving_id: int | None
     leaving_from: datetime | None
@@ -99,7 +103,7 @@ class Facts:
 def facts(escrow: Escrow) -> Facts:
     """Read the facts about an escrow. One statement."""
     row = _row(escrow)
-    zero = {name: row[name] or 0 for name in ("held", "refunding", "earned_before", "at_bank", "leaving")}
+    zero = {name: row[name] or 0 for name in ("held", "refunding", "available", "withdrawing", "earned_after")}
     return Facts(**row | zero | {"is_out_of_reach": bool(row["is_out_of_reach"])})
 
 
@@ -120,6 +124,7 @@ def _row(escrow: Escrow) -> dict[str, Any]:
         is_refund_requested=Exists(asked),
         answer_by_at=Subquery(asked.values("answer_by_at")[:1]),
         is_undecided=approvals.open_for_outer(),
+        contests=contested_reasons.expression(),
         settles_at=pending_reasons.settles_at(),
         is_refused=pending_reasons.is_refused(),
         **pending_reasons.of_account(),
@@ -133,34 +138,34 @@ def _row(escrow: Escrow) -> dict[str, Any]:
 
 
 def _held(escrow: Escrow) -> Subquery:
-    code = postings.escrow_account(escrow.pk).code
-    rows = Balance.objects.filter(account__code=code, account__currency=escrow.currency).order_by().values("account")
-    return Subquery(rows.annotate(sum=Sum("balance_minor")).values("sum"))
+    return _balance(postings.escrow_account(escrow.pk).code, escrow.currency)
+
+
+def _balance(code: str, currency: str) -> Subquery:
+    rows = Balance.objects.filter(account__code=code, account__currency=currency).order_by().values("account")
+    return Subquery(rows.annotate(sum=Sum("balance_minor")).values("sum"), output_field=BigIntegerField())
 
 
 def _among_others(escrow: Escrow) -> dict[str, Any]:
-    """Return the expressions that place the payee's available share among their other earnings and withdrawals."""
+    """Return the expressions that say what is left of the payee's available share, and how the rest leaves."""
     if escrow.made_available_at is None:
-        nothing = dict.fromkeys(("earned_before", "at_bank", "leaving"), Value(0))
+        nothing = dict.fromkeys(("available", "withdrawing", "earned_after"), Value(0))
         moment = Value(None, output_field=DateTimeField())
         nothing |= dict.fromkeys(("arrives_at", "leaving_from", "leaving_allotted_at"), moment)
         return nothing | {"leaving_id": Value(None, output_field=BigIntegerField())}
     leaving = (WithdrawalState.PENDING, WithdrawalState.PROCESSING)
     payouts = _oldest_payout(shares.withdrawals(escrow, *leaving))
+    available = _balance(postings.available_account(escrow.freelancer_id).code, escrow.currency)
+    withdrawing = _balance(postings.withdrawing_account(escrow.freelancer_id).code, escrow.currency)
     return {
-        "earned_before": Subquery(_summed(shares.earlier(escrow, escrow.made_available_at), shares.SHARE)),
-        "at_bank": Subquery(_summed(shares.withdrawals(escrow, WithdrawalState.COMPLETED), F("amount_minor"))),
-        "leaving": Subquery(_summed(shares.withdrawals(escrow, *leaving), F("amount_minor"))),
+        "available": available,
+        "withdrawing": withdrawing,
+        "earned_after": shares.earned_after(escrow, Coalesce(available, Value(0)) + Coalesce(withdrawing, Value(0))),
         "arrives_at": Subquery(_arrivals(shares.withdrawals(escrow, *leaving))),
         "leaving_id": Subquery(payouts.values("pk")),
         "leaving_from": Subquery(payouts.values("usable_from")),
         "leaving_allotted_at": Subquery(payouts.values("allotted_at")),
     }
-
-
-def _summed(rows: QuerySet[Any], amount: Any) -> QuerySet[Any, Any]:
-    found: QuerySet[Any, Any] = rows.order_by().values("currency").annotate(sum=Sum(amount)).values("sum")
-    return found
 
 
 def _oldest_payout(rows: QuerySet[Withdrawal]) -> QuerySet[Disbursement]:
@@ -226,10 +231,10 @@ def _for_payee(escrow: Escrow, known: Facts) -> dict[Place, int]:
     found = {Place.CONTESTED: escrow.contested_minor, Place.NETTED: escrow.netted_minor}
     if escrow.made_available_at is None:
         return found | {Place.PENDING: share}
-    bank = shares.overlap(known.earned_before, share, 0, known.at_bank)
-    withdrawing = shares.overlap(known.earned_before, share, known.at_bank, known.leaving)
+    available = shares.left(share, known.earned_after, known.available)
+    not_at_bank = shares.left(share, known.earned_after, known.available + known.withdrawing)
     return found | {
-        Place.BANK: bank,
-        Place.WITHDRAWING: withdrawing,
-        Place.AVAILABLE: share - bank - withdrawing,
+        Place.BANK: share - not_at_bank,
+        Place.WITHDRAWING: not_at_bank - available,
+        Place.AVAILABLE: available,
     }

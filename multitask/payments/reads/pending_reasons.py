@@ -1,5 +1,6 @@
 """Why a freelancer's pending money cannot be withdrawn yet: a date, or a reason."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from django.db.models import (
     DateTimeField,
     Exists,
     F,
+    JSONField,
     OuterRef,
     Q,
     QuerySet,
@@ -25,9 +27,11 @@ from multitask.payments.losses.adjustments import TRANSFER_ADJUSTMENT
 from multitask.payments.models import Adjustment, ConnectedAccount, Escrow, Operation, Payment, Reversal
 from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.provider import RouteKind
+from multitask.payments.reads import contested_reasons
+from multitask.payments.reads.contested_reasons import Contests
 from multitask.payments.states import EscrowState, OperationState, PaymentState
 
-# The most escrows that are listed; the balance covers all of them.
+# The most amounts of each part that are listed; the balances cover all of them.
 MOST: Final = 30
 MOST_DISPUTES: Final = 5
 _SHARE_TAKEN: Final = F("released_fee_minor") + F("netted_minor") + F("contested_minor") + F("reclaimed_minor")
@@ -35,6 +39,7 @@ _COLUMNS: Final = (
     "currency",
     "share",
     "frozen_at",
+    "contests",
     "available_at",
     "is_refused",
     "is_reversed",
@@ -56,7 +61,9 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"  # the freelancer has to complete the payout account
     NO_BANK = "no_bank"  # the freelancer has to add a bank account in this currency
     CHECKED = "checked"  # the provider is verifying the account
-    CONTESTED = "contested"  # the payment has an open chargeback
+    CONTESTED = "contested"  # the payment has an open chargeback, and the bank decides
+    EVIDENCE_DUE = "evidence_due"  # the payment has an open chargeback, which staff answers by a known day
+    LOSS_TO_BOOK = "loss_to_book"  # the bank has kept the money; staff books who bears it
     REFUSED = "refused"  # the transfer was refused; staff handles it
     SETTLING = "settling"  # it settles at the provider on a known day
     UNDATED = "undated"  # it settles at the provider on an unknown day
@@ -109,10 +116,10 @@ def of_rows(
     rows: list[dict[str, Any]], account: ConnectedAccount | None, now: datetime, zone: ZoneInfo
 ) -> PendingFunds:
     """Return the pending and held amounts of these rows, soonest first, and the open disputes."""
-    waiting = [row for row in rows if row["part"] == "waiting"]
     disputes = {row["agreement__link"]: _dispute(row) for row in rows if row["part"] == "disputed"}
     amounts = [row for row in rows if row["part"] != "disputed"]
-    return PendingFunds(_grouped(amounts, account, now, zone), list(disputes.values()), len(waiting) == MOST)
+    is_cut = MOST in Counter(row["part"] for row in amounts).values()
+    return PendingFunds(_grouped(amounts, account, now, zone), list(disputes.values()), is_cut)
 
 
 def _waiting(user_id: int) -> QuerySet[Escrow, Any]:
@@ -143,6 +150,7 @@ def _adjusted(user_id: int) -> QuerySet[Adjustment, Any]:
             link=text,
             title=text,
             frozen_at=moment,
+            contests=Value(None, output_field=JSONField()),
             is_reversed=Value(False),
             account_id=Value(None, output_field=BigIntegerField()),
             is_out_of_reach=Value(False),
@@ -167,6 +175,7 @@ def _columns(escrows: QuerySet[Escrow], part: str, amount: Any) -> QuerySet[Escr
     found: QuerySet[Escrow, Any] = escrows.annotate(
         part=Value(part, output_field=CharField()),
         share=amount,
+        contests=contested_reasons.expression(),
         available_at=settles_at(),
         is_refused=is_refused(),
         is_reversed=Exists(undecided) if part == "held" else Value(False),
@@ -224,11 +233,12 @@ def reason_of_row(row: dict[str, Any], account: ConnectedAccount | None, now: da
     """Return why the amount of a row that `read` returned is not available."""
     is_frozen = row["frozen_at"] is not None
     if row["part"] == "held":
-        return reason_of_held(is_frozen=is_frozen, is_reversed=row["is_reversed"])
+        return reason_of_held(row["contests"], now, is_frozen=is_frozen, is_reversed=row["is_reversed"])
     share = PendingShare(
         currency=row["currency"],
         settles_at=row["available_at"],
         is_frozen=is_frozen,
+        contests=row["contests"],
         is_refused=row["is_refused"],
         account_id=row["account_id"],
         is_out_of_reach=bool(row["is_out_of_reach"]),
@@ -237,10 +247,17 @@ def reason_of_row(row: dict[str, Any], account: ConnectedAccount | None, now: da
     return reason_of(share, account, now)
 
 
-def reason_of_held(*, is_frozen: bool, is_reversed: bool) -> Reason:
+def until(reason: str, *, settles_at: datetime | None, contests: Contests | None, now: datetime) -> datetime | None:
+    """Return when a reason ends by itself, if that is known."""
+    if reason == Reason.SETTLING.value:
+        return settles_at
+    return contested_reasons.of(contests, now).until if reason == Reason.EVIDENCE_DUE.value else None
+
+
+def reason_of_held(contests: Contests | None, now: datetime, *, is_frozen: bool, is_reversed: bool) -> Reason:
     """Return why a part of a released share is held."""
     if is_frozen:
-        return Reason.CONTESTED
+        return Reason(contested_reasons.of(contests, now).reason.value)
     return Reason.REVERSED if is_reversed else Reason.TRANSFER_AGAIN
 
 
@@ -258,12 +275,13 @@ class PendingShare:
     account_id: int | None
     is_out_of_reach: bool
     is_on_platform: bool = False
+    contests: Contests | None = None
 
 
 def reason_of(share: PendingShare, account: ConnectedAccount | None, now: datetime) -> Reason:
     """Return why a released share is not available yet."""
     if share.is_frozen:
-        return Reason.CONTESTED
+        return Reason(contested_reasons.of(share.contests, now).reason.value)
     if share.is_on_platform:
         return Reason.ARRIVING
     return Reason.NO_ACCOUNT if account is None else _reason_at(account, share, now)

@@ -19,7 +19,8 @@ from multitask.payments.reads import history_search, json_rows
 class Balances:
     """One person's money in one currency.
 
-    `escrowed` is what escrows hold in which the person is a party, on either side. `owed` is what the person owes the
+    `escrowed` is what escrows hold in which the person is a party, on either side. `contested` is what is held of the
+    shares that were released to them. `owed` is what the person owes the
     platform after losses, `has_owed` whether they ever did. Lifetime earnings are net of fees, lifetime spending is
     net of refunds.
     """
@@ -27,6 +28,7 @@ class Balances:
     available: Money
     pending: Money
     escrowed: Money
+    contested: Money
     withdrawing: Money
     owed: Money
     has_owed: bool
@@ -68,9 +70,12 @@ def read(*, user_id: int, default_currency: str) -> Wallet:
     found = _Found(
         {(code, currency): minor for code, currency, minor in row["own"] or ()},
         dict(row["escrowed"] or ()),
+        dict(row["contested"] or ()),
         {currency: (earned, spent) for currency, earned, spent in row["lifetime"] or ()},
     )
-    currencies = {currency for _, currency in found.own} | set(found.escrowed) | set(found.lifetime)
+    currencies = (
+        {currency for _, currency in found.own} | set(found.escrowed) | set(found.contested) | set(found.lifetime)
+    )
     ordered = (default_currency, *sorted(currencies - {default_currency}))
     return Wallet(
         [_in_currency(currency, accounts, found) for currency in ordered],
@@ -86,6 +91,7 @@ class _Found:
 
     own: dict[tuple[str, str], int]
     escrowed: dict[str, int]
+    contested: dict[str, int]
     lifetime: dict[str, tuple[int, int]]
 
 
@@ -97,6 +103,7 @@ def _in_currency(currency: str, accounts: dict[str, str], found: _Found) -> Bala
         pending=own["pending"],
         withdrawing=own["withdrawing"],
         escrowed=Money(found.escrowed.get(currency, 0), currency),
+        contested=Money(found.contested.get(currency, 0), currency),
         has_owed=(accounts["receivable"], currency) in found.own,
         owed=-own["receivable"],
         lifetime_earnings=Money(earned, currency),

@@ -29,12 +29,6 @@ class WalletView:
     where: list[Where]
     route: RouteKind | None
 
-    @property
-    def contested(self) -> Money:
-        """The part of released shares that is held."""
-        zero = Money.zero(self.held.available.currency)
-        return sum((row.amount for row in self.where if row.place is Place.CONTESTED), zero)
-
 
 def read(*, user_id: int, default_currency: str, now: datetime) -> list[WalletView]:
     """Return a person's money per currency and where it is, the default currency first. One statement.
@@ -68,7 +62,7 @@ def _of_platform_wallet(user_id: int, default_currency: str, now: datetime) -> l
 def _views(
     known: wallet.Wallet, user_id: int, kinds: dict[str, RouteKind | None], waiting: list[Where], now: datetime
 ) -> list[WalletView]:
-    rows = [*_escrowed(known), *_pending_rows(known.pending, known.account, now), *waiting]
+    rows = [*_escrowed(known, now), *_pending_rows(known.pending, known.account, now), *waiting]
     views = []
     for held in known.balances:
         kind = kinds[held.available.currency]
@@ -100,10 +94,10 @@ def _in_wallet(
     return where.reason_on_platform(user_id, currency, now) if held.available.amount_minor else Reason.NOT_WITHDRAWN
 
 
-def _escrowed(known: wallet.Wallet) -> list[Where]:
+def _escrowed(known: wallet.Wallet, now: datetime) -> list[Where]:
     """Explain what escrows hold."""
     return [
-        Where(Place.ESCROW, Money(row["amount_minor"], row["currency"]), *where.reason_in_escrow(row))
+        Where(Place.ESCROW, Money(row["amount_minor"], row["currency"]), *where.reason_in_escrow(row, now))
         for row in known.escrows
     ]
 
@@ -114,7 +108,7 @@ def _pending_rows(pending: list[dict[str, Any]], account: ConnectedAccount | Non
     for row in pending:
         reason = Reason(pending_reasons.reason_of_row(row, account, now).value)
         place = Place.CONTESTED if row["part"] == "held" else Place.PENDING
-        until = row["available_at"] if reason is Reason.SETTLING else None
+        until = pending_reasons.until(reason, settles_at=row["available_at"], contests=row["contests"], now=now)
         found.append(Where(place, Money(row["share"], row["currency"]), reason, until))
     return found
 
@@ -128,6 +122,7 @@ def _of_currency(held: Balances, rows: Iterable[Where], available: Reason) -> li
     found = [row for row in rows if row.amount.currency == currency]
     found += _rest(Place.ESCROW, held.escrowed, found)
     found += _rest(Place.PENDING, held.pending, found)
+    found += _rest(Place.CONTESTED, held.contested, found)
     found.append(Where(Place.AVAILABLE, held.available, available))
     found += _rest(Place.WITHDRAWING, held.withdrawing, found, Reason.WITHDRAWAL_UNDER_WAY)
     return _together(found)

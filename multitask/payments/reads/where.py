@@ -12,7 +12,7 @@ from multitask.payments.authorization import access
 from multitask.payments.escrow import refund_payouts
 from multitask.payments.models import ConnectedAccount, Escrow
 from multitask.payments.payouts import onboarding
-from multitask.payments.reads import allocation, pending_reasons, waiting_payouts
+from multitask.payments.reads import allocation, contested_reasons, pending_reasons, waiting_payouts
 from multitask.payments.reads.allocation import Facts, Place
 from multitask.payments.reads.pending_reasons import PendingShare
 from multitask.payments.states import EscrowState, MilestoneState
@@ -33,7 +33,9 @@ class Reason(StrEnum):
     REFUND_REQUESTED = "refund_requested"  # the freelancer has to answer; silence accepts on `until`
     DISPUTED = "disputed"  # the staff has to settle the dispute
     SECOND_PERSON = "second_person"  # a decision of the staff waits for a second person
-    CONTESTED = "contested"  # the cardholder's bank contests the payment
+    CONTESTED = "contested"  # the cardholder's bank contests the payment and decides
+    EVIDENCE_DUE = "evidence_due"  # the bank contests or asks about it; the staff has to answer by `until`
+    LOSS_TO_BOOK = "loss_to_book"  # the bank has kept the money; the staff has to book who bears it
     REFUND_UNDER_WAY = "refund_under_way"  # the provider sends it to the client's card
     REFUND_AWAITS_DESTINATION = "refund_awaits_destination"  # to the client: add a payout destination to receive it
     REFUND_FAILED = "refund_failed"  # the refund did not arrive; the staff has to try again or give it up
@@ -84,6 +86,8 @@ _DEPENDS_ON: Final = {
     Reason.DISPUTED: Party.STAFF,
     Reason.SECOND_PERSON: Party.STAFF,
     Reason.CONTESTED: Party.BANK,
+    Reason.EVIDENCE_DUE: Party.STAFF,
+    Reason.LOSS_TO_BOOK: Party.STAFF,
     Reason.REFUND_UNDER_WAY: Party.PROVIDER,
     Reason.REFUND_AWAITS_DESTINATION: Party.CLIENT,
     Reason.REFUND_FAILED: Party.STAFF,
@@ -183,13 +187,15 @@ def _explained(case: _Case, place: Place, amount: Money) -> Where:
             return Where(place, amount, Reason.CANCELLED)
         return Where(place, amount, Reason.NOT_PAID, escrow.payment_due_at)
     if place is Place.ESCROW:
-        return Where(place, amount, *reason_in_escrow(_terms(escrow, known)))
+        return Where(place, amount, *reason_in_escrow(_terms(escrow, known), now))
     if place is Place.PENDING:
         return Where(place, amount, *_pending(case))
     if place is Place.AVAILABLE:
         return Where(place, amount, _available(case))
     if place is Place.WITHDRAWING:
         return Where(place, amount, *_leaving(known, now))
+    if place is Place.CONTESTED:
+        return Where(place, amount, *_contested(case))
     reason = _reason(escrow, known, place)
     if reason is Reason.REFUND_UNDER_WAY and case.is_payer and refund_payouts.awaits_destination(escrow, now):
         reason = Reason.REFUND_AWAITS_DESTINATION
@@ -204,10 +210,14 @@ def _reason(escrow: Escrow, known: Facts, place: Place) -> Reason:
         return Reason.REFUND_FAILED if known.is_refund_failed else Reason.REFUND_UNDER_WAY
     if place is Place.RETURNED and (known.is_return_failed or known.is_returning):
         return Reason.REFUND_FAILED if known.is_return_failed else Reason.REFUND_UNDER_WAY
-    if place is Place.CONTESTED:
-        held = pending_reasons.reason_of_held(is_frozen=escrow.frozen_at is not None, is_reversed=known.is_reversed)
-        return Reason(held.value)
     return Reason.DONE
+
+
+def _contested(case: _Case) -> tuple[Reason, datetime | None]:
+    escrow, known, now = case.escrow, case.known, case.now
+    is_frozen = escrow.frozen_at is not None
+    held = pending_reasons.reason_of_held(known.contests, now, is_frozen=is_frozen, is_reversed=known.is_reversed)
+    return Reason(held.value), pending_reasons.until(held, settles_at=None, contests=known.contests, now=now)
 
 
 def reason_on_platform(user_id: int, currency: str, now: datetime) -> Reason:
@@ -232,7 +242,9 @@ def _pending(case: _Case) -> tuple[Reason, datetime | None]:
     reason = Reason(pending_reasons.reason_of(share, account, case.now).value)
     if case.is_payer and reason in _OF_PAYEE:
         return Reason.AWAITS_PAYEE, None
-    return reason, case.known.settles_at if reason is Reason.SETTLING else None
+    known = case.known
+    ends_at = pending_reasons.until(reason, settles_at=known.settles_at, contests=known.contests, now=case.now)
+    return reason, ends_at
 
 
 def _available(case: _Case) -> Reason:
@@ -250,6 +262,7 @@ def _share(escrow: Escrow, known: Facts) -> PendingShare:
         currency=escrow.currency,
         settles_at=known.settles_at,
         is_frozen=escrow.frozen_at is not None,
+        contests=known.contests,
         is_refused=known.is_refused,
         account_id=known.account_id,
         is_out_of_reach=known.is_out_of_reach,
@@ -261,6 +274,7 @@ def _terms(escrow: Escrow, known: Facts) -> dict[str, Any]:
     """Return what decides why money is still in escrow, with the names of the wallet's query."""
     return {
         "is_frozen": escrow.frozen_at is not None,
+        "contests": known.contests,
         "is_undecided": known.is_undecided,
         "state": escrow.state,
         "is_asked": known.is_refund_requested,
@@ -270,10 +284,11 @@ def _terms(escrow: Escrow, known: Facts) -> dict[str, Any]:
     }
 
 
-def reason_in_escrow(row: dict[str, Any]) -> tuple[Reason, datetime | None]:
+def reason_in_escrow(row: dict[str, Any], now: datetime) -> tuple[Reason, datetime | None]:
     """Return why money is still in escrow, and until when."""
     if row["is_frozen"]:
-        return Reason.CONTESTED, None
+        found = contested_reasons.of(row["contests"], now)
+        return Reason(found.reason.value), found.until
     if row["is_undecided"]:
         return Reason.SECOND_PERSON, None
     if row["state"] == EscrowState.DISPUTED.value:

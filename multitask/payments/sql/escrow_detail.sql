@@ -2,7 +2,7 @@
 -- the timeline, chargebacks, open decisions, and what is known about the place of each cent, with the names of
 -- payments/reads/allocation.py `Facts`. NULL if there is no such escrow or p_reader is none of its sides; a p_reader of
 -- NULL may read any. payments/reads/escrow_detail.py reads it. As payments_wallet, it is planned once in each session.
-CREATE FUNCTION payments_escrow_detail(p_id bigint, p_public uuid, p_reader bigint) RETURNS json
+CREATE OR REPLACE FUNCTION payments_escrow_detail(p_id bigint, p_public uuid, p_reader bigint) RETURNS json
 LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -16,6 +16,8 @@ DECLARE
     v_refunds record;
     v_transfer record;
     v_facts jsonb;
+    v_available bigint;
+    v_withdrawing bigint;
 BEGIN
     IF p_id IS NULL THEN
         SELECT * INTO v_escrow FROM payments_escrow WHERE public_id = p_public;
@@ -67,6 +69,7 @@ BEGIN
         'answer_by_at', v_refunds.answer_by_at,
         'is_undecided', EXISTS (SELECT FROM payments_approval
                                  WHERE escrow_id = v_escrow.id AND decided_at IS NULL),
+        'contests', CASE WHEN v_escrow.frozen_at IS NOT NULL THEN payments_contests(v_escrow.id) END,
         'settles_at', (SELECT available_at FROM payments_payment
                         WHERE escrow_id = v_escrow.id AND state = 'succeeded' LIMIT 1),
         'is_refused', v_transfer.is_refused,
@@ -76,24 +79,25 @@ BEGIN
         'is_returning', v_refunds.is_returning,
         'is_return_failed', v_refunds.is_return_failed,
         'is_reversed', EXISTS (SELECT FROM payments_reversal WHERE escrow_id = v_escrow.id AND NOT is_decided),
-        'earned_before', 0, 'at_bank', 0, 'leaving', 0,
+        'available', 0, 'withdrawing', 0, 'earned_after', 0,
         'arrives_at', NULL, 'leaving_id', NULL, 'leaving_from', NULL, 'leaving_allotted_at', NULL);
 
     IF v_escrow.made_available_at IS NOT NULL THEN
-        v_facts := v_facts || jsonb_build_object('earned_before', (
-            SELECT coalesce(sum(released_minor - released_fee_minor - netted_minor - contested_minor
-                                - reclaimed_minor), 0)
-              FROM payments_escrow
-             WHERE freelancer_id = v_escrow.freelancer_id AND currency = v_escrow.currency
-               AND (made_available_at, id) < (v_escrow.made_available_at, v_escrow.id)));
-        v_facts := v_facts || (
-            SELECT jsonb_build_object(
-                       'at_bank', coalesce(sum(withdrawal.amount_minor) FILTER (WHERE state = 'completed'), 0),
-                       'leaving', coalesce(sum(withdrawal.amount_minor)
-                                           FILTER (WHERE state IN ('pending', 'processing')), 0),
-                       'arrives_at', min(arrival_at) FILTER (WHERE state IN ('pending', 'processing')))
-              FROM payments_withdrawal withdrawal
-             WHERE user_id = v_escrow.freelancer_id AND currency = v_escrow.currency);
+        SELECT coalesce(sum(balance.balance_minor) FILTER (WHERE account.code LIKE '%:available'), 0),
+               coalesce(sum(balance.balance_minor) FILTER (WHERE account.code LIKE '%:withdrawing'), 0)
+          INTO v_available, v_withdrawing
+          FROM ledger_account account JOIN ledger_balance balance ON balance.account_id = account.id
+         WHERE account.code IN ('user:' || v_escrow.freelancer_id || ':available',
+                                'user:' || v_escrow.freelancer_id || ':withdrawing')
+           AND account.currency = v_escrow.currency;
+        v_facts := v_facts || jsonb_build_object(
+            'available', v_available, 'withdrawing', v_withdrawing,
+            'earned_after', payments_earned_after(v_escrow.freelancer_id, v_escrow.currency,
+                                                  v_escrow.made_available_at, v_escrow.id,
+                                                  v_available + v_withdrawing),
+            'arrives_at', (SELECT min(arrival_at) FROM payments_withdrawal
+                            WHERE user_id = v_escrow.freelancer_id AND currency = v_escrow.currency
+                              AND state IN ('pending', 'processing')));
         v_facts := v_facts || coalesce((
             SELECT jsonb_build_object('leaving_id', disbursement.id, 'leaving_from', usable_from,
                                       'leaving_allotted_at', allotted_at)

@@ -1,10 +1,11 @@
 -- payments_wallet returns everything about one person's wallet, of one moment: the balances of the own ledger accounts,
--- the kept total of what escrows hold, the lifetime totals, what decides why money in escrow and pending money is not
--- further, and the payout account. payments/reads/wallet.py reads it.
--- Each part reads a bounded number of rows by an index, however many there are and whoever has them. The settings make
+-- the kept total of what escrows hold, the sum of the shares that are held, the lifetime totals, what decides why money
+-- in escrow, pending and held money is not further, and the payout account. payments/reads/wallet.py reads it.
+-- Each part reads a bounded number of rows by an index, however many there are and whoever has them; only the sum of
+-- the shares that are held reads all of these, which are as many as a payee's open chargebacks. The settings make
 -- every session plan once, with those indexes, however small or large the tables were when it began: planning again
 -- for each call costs several times the work, and needs no prepared statement of the client.
-CREATE FUNCTION payments_wallet(p_user bigint, p_provider text) RETURNS json LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION payments_wallet(p_user bigint, p_provider text) RETURNS json LANGUAGE plpgsql STABLE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     SET enable_sort = off SET enable_incremental_sort = off SET jit = off
@@ -58,6 +59,7 @@ BEGIN
                    milestone.state AS milestone_state, held.auto_release_at,
                    held.id = ANY (v_undecided) AS is_undecided,
                    refund.is_asked IS TRUE AS is_asked, refund.answer_by_at,
+                   CASE WHEN held.frozen_at IS NOT NULL THEN payments_contests(held.id) END AS contests,
                    sum(held.total_minor - held.refunded_minor - held.charged_back_minor
                        - coalesce(refund.reserved_minor, 0)) AS amount_minor
               FROM payments_escrow held
@@ -69,15 +71,16 @@ BEGIN
                           WHERE escrow_id = ANY (v_ids) AND source = 'escrow' AND state IN ('requested', 'pending')
                           GROUP BY escrow_id OFFSET 0) AS refund ON refund.escrow_id = held.id
              WHERE held.id = ANY (v_ids)
-             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS explained;
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) AS explained;
     END IF;
 
     -- Some of what is pending or held; equal ones together. The order of the user leaves no other index to choose: where
     -- a few people have most rows, PostgreSQL would expect to meet thirty of them soon in any, and read all for the others.
     SELECT json_agg(explained) INTO v_unavailable FROM (
-        SELECT part, currency, route, max(frozen_at) AS frozen_at, available_at, is_refused, is_reversed, account_id,
-               is_out_of_reach, sum(share) AS share
+        SELECT part, currency, route, max(frozen_at) AS frozen_at, contests, available_at, is_refused, is_reversed,
+               account_id, is_out_of_reach, sum(share) AS share
           FROM ((SELECT 'waiting' AS part, share.currency, share.route, share.frozen_at, share.share,
+                        CASE WHEN share.frozen_at IS NOT NULL THEN payments_contests(share.id) END AS contests,
                         payment.available_at, coalesce(transfer.is_refused, false) AS is_refused,
                         false AS is_reversed, transfer.account_id, account.closed IS TRUE AS is_out_of_reach
                    FROM (SELECT id, currency, route, frozen_at, released_minor - released_fee_minor - netted_minor
@@ -96,25 +99,30 @@ BEGIN
                           WHERE kind = 'create_transfer' AND subject_id = share.id) AS transfer ON true
                    LEFT JOIN payments_connectedaccount account ON account.id = transfer.account_id)
                   UNION ALL
-                 (SELECT 'held', currency, route, frozen_at, contested_minor, NULL, false,
+                 (SELECT 'held', currency, route, frozen_at, contested_minor,
+                         CASE WHEN frozen_at IS NOT NULL THEN payments_contests(id) END, NULL, false,
                          EXISTS (SELECT FROM payments_reversal
                                   WHERE escrow_id = payments_escrow.id AND NOT is_decided), NULL, false
                     FROM payments_escrow
                    WHERE freelancer_id BETWEEN p_user AND p_user AND contested_minor > 0
                    ORDER BY freelancer_id LIMIT 30)
                   UNION ALL
-                 (SELECT 'adjusted', currency, route, NULL, amount_minor - netted_minor, NULL,
+                 (SELECT 'adjusted', currency, route, NULL, amount_minor - netted_minor, NULL, NULL,
                          coalesce((SELECT bool_and(state = 'failed') FROM payments_operation
                                     WHERE kind = 'transfer_adjustment' AND subject_id = payments_adjustment.id), false),
                          false, NULL, false
                     FROM payments_adjustment
                    WHERE user_id BETWEEN p_user AND p_user AND made_available_at IS NULL AND amount_minor > 0
                    ORDER BY user_id LIMIT 30)) AS unavailable
-         GROUP BY part, currency, route, frozen_at IS NULL, available_at, is_refused, is_reversed, account_id,
+         GROUP BY part, currency, route, frozen_at IS NULL, contests, available_at, is_refused, is_reversed, account_id,
                   is_out_of_reach) AS explained;
 
     RETURN json_build_object(
         'own', v_own, 'lifetime', v_lifetime, 'held', v_held, 'unavailable', v_unavailable,
+        'contested', (SELECT json_agg(json_build_array(currency, amount_minor))
+                        FROM (SELECT currency, sum(contested_minor)::bigint AS amount_minor FROM payments_escrow
+                               WHERE freelancer_id BETWEEN p_user AND p_user AND contested_minor > 0
+                               GROUP BY currency) AS contested),
         'escrowed', (SELECT json_agg(json_build_array(currency, amount_minor))
                        FROM payments_escrowedtotal WHERE user_id = p_user AND amount_minor <> 0),
         'account', (SELECT row_to_json(account) FROM payments_connectedaccount account

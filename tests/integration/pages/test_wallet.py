@@ -134,7 +134,8 @@ def test_a_chargeback_holds_the_money_of_its_escrow(world: World, sign_in: SignI
     world.hear()
     assert Escrow.objects.get(pk=job.escrow.pk).frozen_at is not None
     words = text_of(sign_in(job.freelancer).get("/wallet/"))
-    assert "Held: the cardholder&#x27;s bank contests the payment." in words
+    held = "Held: the cardholder&#x27;s bank contests the payment or asks about it; our staff answers the bank."
+    assert held in words
     assert "Held $85.00" in words
 
 

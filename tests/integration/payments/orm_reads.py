@@ -8,10 +8,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.authorization import approvals
-from multitask.payments.books import postings
+from multitask.payments.books import loss_postings, postings
 from multitask.payments.models import Escrow, HistoryRow, Refund
 from multitask.payments.payouts import onboarding
-from multitask.payments.reads import pending_reasons, where
+from multitask.payments.reads import contested_reasons, pending_reasons, where
 from multitask.payments.reads.allocation import Place
 from multitask.payments.reads.where import Reason
 from multitask.payments.states import HOLDING_ESCROWS, HistoryStatus, RefundState
@@ -31,7 +31,9 @@ def balances(user_id: int, currency: str) -> dict[str, int]:
     found = {name: _held(listed, currency) for name, listed in (codes | {"escrowed": escrow_codes}).items()}
     rows = HistoryRow.objects.filter(user_id=user_id, currency=currency, status=HistoryStatus.COMPLETED.value)
     completed = list(rows.values_list("type", "direction", "amount_minor"))
+    contested = Escrow.objects.filter(freelancer_id=user_id).values_list("pk", flat=True)
     return found | {
+        "contested": _held([loss_postings.contested_account(pk).code for pk in contested], currency),
         "owed": -_held([f"user:{user_id}:receivable"], currency),
         "lifetime_earnings": sum(EARNED.get((kind, direction), 0) * amount for kind, direction, amount in completed),
         "lifetime_spent": sum(SPENT.get((kind, direction), 0) * amount for kind, direction, amount in completed),
@@ -44,13 +46,13 @@ def reasons(user_id: int, currency: str, now: datetime) -> Sums:
     account = onboarding.account_of(user_id)
     for row in _explained_escrows(user_id):
         held = _held([postings.escrow_account(row["pk"]).code], row["currency"])
-        _add(sums, Place.ESCROW, *where.reason_in_escrow(row), Money(held, row["currency"]), currency)
+        _add(sums, Place.ESCROW, *where.reason_in_escrow(row, now), Money(held, row["currency"]), currency)
     for row in pending_reasons.read(user_id):
         if row["part"] == "disputed":
             continue
         reason = Reason(pending_reasons.reason_of_row(row, account, now).value)
         place = Place.CONTESTED if row["part"] == "held" else Place.PENDING
-        until = row["available_at"] if reason is Reason.SETTLING else None
+        until = pending_reasons.until(reason, settles_at=row["available_at"], contests=row["contests"], now=now)
         _add(sums, place, reason, until, Money(row["share"], row["currency"]), currency)
     return sums
 
@@ -66,9 +68,10 @@ def _explained_escrows(user_id: int) -> list[dict[str, Any]]:
         is_undecided=approvals.open_for_outer(),
         is_asked=Exists(asked),
         answer_by_at=Subquery(asked.values("answer_by_at")[:1]),
+        contests=contested_reasons.expression(),
     )
     columns = ("pk", "currency", "state", "frozen_at", "milestone__state", "auto_release_at")
-    found = rows.values(*columns, "is_undecided", "is_asked", "answer_by_at")
+    found = rows.values(*columns, "is_undecided", "is_asked", "answer_by_at", "contests")
     return [
         row | {"is_frozen": row["frozen_at"] is not None, "milestone_state": row["milestone__state"]} for row in found
     ]

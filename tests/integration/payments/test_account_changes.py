@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.forms import model_to_dict
 
 from multitask.payments.errors import AccountEnded, OnboardingIncomplete
-from multitask.payments.models import AuditEvent, Notice, Withdrawal
+from multitask.payments.models import AuditEvent, ConnectedAccount, Notice, Withdrawal
 from multitask.payments.notices import notices, wording
 from multitask.payments.payouts import account_status, onboarding
 from multitask.payments.payouts.account_status import AccountStatus
 from multitask.payments.reads import pending_reasons
 from multitask.payments.reads.pending_reasons import Reason
 from multitask.users.actor import Actor
+from multitask.users.models import User
 from multitask.webhooks import polling
 from tests.payments_world import World, dollars, held, user_id
 from tests.provider_balances import ProviderBalances
@@ -82,14 +84,32 @@ def test_an_account_in_use_that_is_stopped_is_noticed_by_the_poll(world: World) 
     assert "There is nothing for you to do now." in told(world, job.freelancer, "account_paused")
 
 
-def test_an_idle_account_is_polled_once_a_day(world: World) -> None:
-    freelancer = world.freelancer()
-    stop(world, freelancer, disabled_reason="listed")
-    polling.refresh_open(now=MIDNIGHT - MINUTE)
-    polling.refresh_open(now=MIDNIGHT - MINUTE)
-    assert status(world, freelancer) is AccountStatus.READY
-    polling.refresh_open(now=MIDNIGHT)
-    assert status(world, freelancer) is AccountStatus.PAUSED
+def test_an_idle_account_that_is_stopped_or_closed_is_noticed_by_the_poll_within_minutes(world: World) -> None:
+    stopped, closed = world.freelancer(), world.freelancer()
+    stop(world, stopped, disabled_reason="listed")
+    world.deauthorized(str(world.account(closed).provider_account_id))
+    polling.refresh_open(now=MIDNIGHT + 14 * MINUTE)
+    polling.refresh_open(now=MIDNIGHT + 14 * MINUTE)
+    assert [status(world, each) for each in (stopped, closed)] == [AccountStatus.READY] * 2
+    polling.refresh_open(now=MIDNIGHT + 15 * MINUTE)
+    assert status(world, stopped) is AccountStatus.PAUSED
+    assert status(world, closed) is AccountStatus.CLOSED
+
+
+def test_more_idle_accounts_than_one_poll_reads_are_read_by_the_next_ones(world: World) -> None:
+    oldest = world.freelancer()
+    others = [
+        User(username=f"idle{number}", email=f"idle{number}@example.test") for number in range(2 * polling.IDLE_AT_ONCE)
+    ]
+    fields = model_to_dict(world.account(oldest), exclude=["id", "public_id", "user", "provider_account_id"])
+    for number, user in enumerate(User.objects.bulk_create(others)):
+        ConnectedAccount.objects.create(**fields, user=user, provider_account_id=f"acct_idle{number}")
+    stop(world, oldest, disabled_reason="listed")
+
+    polling.refresh_open(now=MIDNIGHT + 15 * MINUTE)
+    assert status(world, oldest) is AccountStatus.READY
+    polling.refresh_open(now=MIDNIGHT + 16 * MINUTE)
+    assert status(world, oldest) is AccountStatus.PAUSED
 
 
 def test_an_account_that_loses_its_capability_receives_nothing_until_it_has_it_back(world: World) -> None:

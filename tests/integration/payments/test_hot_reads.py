@@ -2,13 +2,15 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections, transaction
 
 from multitask.database.base import NEVER_BY_ITSELF, DatabaseWrapper
 from multitask.payments.models import EscrowedTotal
-from multitask.payments.reads import escrow_detail, wallet, wallet_views
+from multitask.payments.reads import escrow_detail, pending_reasons, wallet, wallet_views
+from multitask.payments.reads.allocation import Place
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 
@@ -95,6 +97,32 @@ def test_a_wallet_does_not_read_the_pending_money_of_others_however_unevenly_it_
         transaction.set_rollback(True)
     # Their one open escrow is explained. All escrows are in hundreds of blocks.
     assert max(touched) < 100
+
+
+# All held in part, as by chargebacks; two of three are held otherwise, so that they are several rows.
+HELD = """
+UPDATE payments_escrow SET released_minor = total_minor, contested_minor = 100, released_at = now(),
+       made_available_at = now(), frozen_at = CASE WHEN id % 3 = 0 THEN now() END
+ WHERE state = 'released'
+"""
+
+
+def test_held_money_is_told_in_full_however_many_shares_are_held(world: World) -> None:
+    job = world.started()
+    with transaction.atomic():
+        multiply(job, 40, "released", first=10)
+        with connection.cursor() as cursor:
+            cursor.execute(HELD)
+        (view,) = wallet_views.read(user_id=user_id(job.freelancer), default_currency="USD", now=world.now)
+        listed = pending_reasons.pending_funds(
+            user_id=user_id(job.freelancer), account=None, now=world.now, zone=ZoneInfo("UTC")
+        )
+        transaction.set_rollback(True)
+    held = {row.reason.value: row.amount.amount_minor for row in view.where if row.place is Place.CONTESTED}
+    assert view.held.contested == dollars("40.00")
+    # Thirty are explained, and the rest is one amount.
+    assert (sum(held.values()), held["other"]) == (4_000, 1_000)
+    assert listed.is_cut
 
 
 def test_kept_totals_follow_refunds_and_disputes(world: World) -> None:

@@ -15,7 +15,15 @@ from multitask.payments.books import audit
 from multitask.payments.escrow import disputes
 from multitask.payments.losses import booking, late_refunds, outside_reversals
 from multitask.payments.losses.waterfall import Shares
-from multitask.payments.models import Approval, AuditEvent, Chargeback, ConnectedAccount, Loss, Reversal, Withdrawal
+from multitask.payments.models import (
+    Approval,
+    AuditEvent,
+    Chargeback,
+    ConnectedAccount,
+    Loss,
+    Reversal,
+    Withdrawal,
+)
 from multitask.payments.reads import escrow_detail, escrows, wallet_views, where
 from multitask.payments.reads.allocation import Place
 from multitask.payments.reads.where import Where
@@ -70,7 +78,7 @@ def wallet_of(world: World, actor: Actor) -> list[Row]:
     person = user_id(actor)
     view = wallet_views.read(user_id=person, default_currency="USD", now=world.now)[0]
     held = view.held
-    whole = held.escrowed + held.pending + held.available + held.withdrawing + view.contested
+    whole = held.escrowed + held.pending + held.available + held.withdrawing + held.contested
     assert sum(row.amount.amount_minor for row in view.where) == whole.amount_minor
     by_orm = orm_reads.balances(person, "USD")
     assert {name: getattr(held, name).amount_minor for name in by_orm} == by_orm
@@ -184,8 +192,8 @@ def test_a_chargeback_holds_what_it_contests(world: World) -> None:
     job = world.released()
     dispute = contest(world, job)
     for reader in (job.client, job.freelancer):
-        assert seen_by(world, reader, job) == [("contested", 8_500, "contested", "bank"), FEE]
-    assert wallet_of(world, job.freelancer) == [("contested", 8_500, "contested", "bank")]
+        assert seen_by(world, reader, job) == [("contested", 8_500, "evidence_due", "staff"), FEE]
+    assert wallet_of(world, job.freelancer) == [("contested", 8_500, "evidence_due", "staff")]
     close(world, dispute, "won")
     assert seen_by(world, job.freelancer, job)[0][:3] == ("pending", 8_500, "settling")
 

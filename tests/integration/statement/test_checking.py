@@ -65,15 +65,39 @@ def test_a_posting_without_a_line_is_a_difference(world: Books) -> None:
     assert check_ledger("--without-provider")[0] == 0
 
 
-def test_a_provider_that_does_not_answer_is_named(world: Books, settings: Settings) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--bounded"]])
+def test_a_provider_that_does_not_answer_is_named_and_has_a_status_of_its_own(
+    world: Books, settings: Settings, arguments: list[str]
+) -> None:
     world.funded()
     world.read_all()
     settings.STRIPE_API_BASE = "http://127.0.0.1:9"
 
-    status, printed = check_ledger()
+    status, printed = check_ledger(*arguments)
 
-    assert status == 0
+    assert status == 5
     assert "stripe:platform was not compared with the provider now: " in printed
+    assert "the books are sound" in printed
+    assert check_ledger("--without-provider", *arguments)[0] == 0
+
+
+@pytest.mark.breaks_the_books
+def test_broken_books_count_more_than_a_provider_that_does_not_answer(world: Books, settings: Settings) -> None:
+    world.funded()
+    world.read_all()
+    with transaction.atomic():
+        ledger.post(
+            kind="made_up",
+            scope="tests",
+            key="made_up:2",
+            legs=[
+                Leg(postings.available_account(1), dollars("5.00")),
+                Leg(AccountRef("platform:made_up", floor_minor=None), dollars("-5.00")),
+            ],
+            effective_at=world.now,
+        )
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    assert check_ledger()[0] == 1
 
 
 def test_without_the_provider_nothing_is_read(world: Books) -> None:

@@ -13,18 +13,21 @@ from multitask.ledger import checks, proof
 # Exit status 1 is for broken invariants, 2 for an invalid command line.
 SCHEMA_NEWER: Final = 3
 SCHEMA_OLDER: Final = 4
+NOT_COMPARED: Final = 5
 
 
 class Command(BaseCommand):
     """Print the trial balance by currency; exit 1 and name the broken invariants, if there are any.
 
-    The providers' statements are read first and their balances compared, where they answer. If the schema belongs to
-    another release, nothing is checked: exit 3 if the schema is newer, 4 if it is older.
+    The providers' statements are read first and their balances compared; exit 5 if the books are sound and a provider
+    did not answer. If the schema belongs to another release, nothing is checked: exit 3 if the schema is newer, 4 if
+    it is older.
     """
 
     help = (
         "Check every invariant of the ledger; exit 1 and name those that are broken. Exit 3 without a check if the "
-        "schema is newer than this code, 4 if migrations are missing."
+        "schema is newer than this code, 4 if migrations are missing. Exit 5 if the books are sound but could not be "
+        "compared with a provider that did not answer."
     )
     # System checks would import all pages and the API, which takes longer than this command.
     requires_system_checks = ()
@@ -63,11 +66,11 @@ class Command(BaseCommand):
         if violations:
             broken = sorted({violation.invariant for violation in violations})
             raise CommandError(f"the books are not sound: {', '.join(broken)}", returncode=1)
-        if bounded:
-            self.stdout.write("the books are sound, as far as they were read")
-            return
         number = len(checks.names(with_providers=not without_provider))
-        self.stdout.write(f"the books are sound: {number} invariants hold")
+        found = "as far as they were read" if bounded else f"{number} invariants hold"
+        self.stdout.write(f"the books are sound{', ' if bounded else ': '}{found}")
+        if problems:
+            raise CommandError(f"accounts not compared with their provider: {len(problems)}", returncode=NOT_COMPARED)
 
 
 def _require_schema() -> None:

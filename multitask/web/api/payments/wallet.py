@@ -227,7 +227,7 @@ def show_balances(view: WalletView) -> dict[str, Any]:
         "pending_balance": amount_out(found.pending),
         "escrowed_balance": amount_out(found.escrowed),
         "withdrawing_balance": amount_out(found.withdrawing),
-        "contested_balance": amount_out(view.contested),
+        "contested_balance": amount_out(found.contested),
         "owed_balance": amount_out(found.owed),
         "lifetime_earnings": earned,
         "lifetime_spent": spent,

@@ -132,6 +132,12 @@ _PENDING_REASONS: Final = {
     Reason.CHECKED: gettext_lazy("Waits until the payment provider has checked your payout account."),
     Reason.NO_BANK: gettext_lazy("Waits for a bank account in this currency: add one to your payout account."),
     Reason.CONTESTED: gettext_lazy("Held: the cardholder's bank contests the payment."),
+    Reason.EVIDENCE_DUE: gettext_lazy(
+        "Held: the cardholder's bank contests the payment or asks about it; our staff answers the bank."
+    ),
+    Reason.LOSS_TO_BOOK: gettext_lazy(
+        "Held: the cardholder's bank has kept the payment; our staff settles what follows."
+    ),
     Reason.REFUSED: gettext_lazy("The transfer to your payout account was refused; our staff looks at it."),
     Reason.REVERSED: gettext_lazy("Held: the transfer was reversed at the payment provider; our staff decides."),
     Reason.TRANSFER_AGAIN: gettext_lazy("It is transferred to your payout account again."),

@@ -184,6 +184,8 @@ _REASONS: Final = {
     Reason.DISPUTED: _("Our staff settles the dispute."),
     Reason.SECOND_PERSON: _("A decision of our staff waits for a second person."),
     Reason.CONTESTED: _("The cardholder's bank contests the payment."),
+    Reason.EVIDENCE_DUE: _("The cardholder's bank contests the payment or asks about it; our staff answers the bank."),
+    Reason.LOSS_TO_BOOK: _("The cardholder's bank has kept the money. Our staff settles what follows."),
     Reason.REFUND_UNDER_WAY: _("On its way back to the client."),
     Reason.REFUND_AWAITS_DESTINATION: _("It cannot go back the way you paid: choose where it goes."),
     Reason.REFUND_FAILED: _("The refund did not arrive; our staff looks at it."),

@@ -84,19 +84,17 @@ def _charted(request: HttpRequest, balances: list[Balances]) -> Balances:
 
 def _all(held: Balances) -> int:
     """Return the sum of everything that the user has or had; zero for an unused wallet."""
-    amounts = (held.available, held.pending, held.escrowed, held.withdrawing, held.owed)
+    amounts = (held.available, held.pending, held.escrowed, held.contested, held.withdrawing, held.owed)
     return sum(amount.amount_minor for amount in (*amounts, held.lifetime_earnings, held.lifetime_spent))
 
 
 def _shown(view: WalletView, account: ConnectedAccount | None) -> dict[str, Any]:
     """Return one currency for display, by the rules of its route."""
-    is_empty = not _all(view.held) and not view.contested.amount_minor
     is_on_platform = waiting_payouts.is_on_platform(view.held.available.currency)
     return {
         "held": view.held,
-        "contested": view.contested,
         "bar": _bar(view),
-        "is_empty": is_empty,
+        "is_empty": not _all(view.held),
         "is_on_platform": is_on_platform,
         "missing": _missing(view) if is_on_platform else "",
         "can_withdraw": is_on_platform or (account is not None and account.onboarding_completed),
