@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.books import loss_postings, postings
-from multitask.payments.models import Adjustment, ConnectedAccount, Escrow, Withdrawal
+from multitask.payments.models import Adjustment, ConnectedAccount, Escrow, Reversal, Withdrawal
 from multitask.payments.states import EscrowState, WithdrawalState
 
 # What a payee still has of an escrow's release, as `Escrow.payee_share`.
@@ -36,11 +36,18 @@ def unspent(escrow: Escrow) -> Money:
 
 
 def adjusted(escrow: Escrow) -> int:
-    """Return what adjustments added to the payee's available balance, in minor units; withdrawals take it first."""
+    """Return what adjustments added to the payee's available balance, in minor units; withdrawals take it first.
+
+    So they do with what was paid out ahead and has become a receivable or a loss of the platform.
+    """
+    given_up = Reversal.objects.filter(
+        escrow__freelancer_id=escrow.freelancer_id, currency=escrow.currency, ahead_minor__gt=0
+    )
     made = Adjustment.objects.filter(
         user_id=escrow.freelancer_id, currency=escrow.currency, amount_minor__gt=0, made_available_at__isnull=False
     )
-    return int(made.aggregate(total=Sum(F("amount_minor") - F("netted_minor")))["total"] or 0)
+    added = made.aggregate(total=Sum(F("amount_minor") - F("netted_minor")))["total"] or 0
+    return int(added) + int(given_up.aggregate(total=Sum("ahead_minor"))["total"] or 0)
 
 
 def overlap(start: int, length: int, other_start: int, other_length: int) -> int:
@@ -79,11 +86,21 @@ def paid_ahead(user_id: int, amount: Money) -> Money:
 
     If there is any, all accounts of the user are locked, so that it is netted once.
     """
-    code = postings.paid_ahead_account(user_id).code
-    if ledger.balance(code, amount.currency).amount_minor >= 0:
+    if not all_paid_ahead(user_id, amount.currency).amount_minor:
         return Money.zero(amount.currency)
+    lock_accounts(user_id)
+    return min(amount, all_paid_ahead(user_id, amount.currency))
+
+
+def all_paid_ahead(user_id: int, currency: str) -> Money:
+    """Return what was paid out ahead to a user and has not been netted yet."""
+    balance = ledger.balance(postings.paid_ahead_account(user_id).code, currency)
+    return max(-balance, Money.zero(currency))
+
+
+def lock_accounts(user_id: int) -> None:
+    """Lock all accounts of a user at providers."""
     list(ConnectedAccount.objects.filter(user_id=user_id).select_for_update(no_key=True).order_by("pk"))
-    return min(amount, max(-ledger.balance(code, amount.currency), Money.zero(amount.currency)))
 
 
 def free(escrow: Escrow, amount: Money, key: str, now: datetime) -> None:

@@ -245,13 +245,13 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
         unapplied.reopen(payment)
     if rest is not None:
         loss_history.released_rest(escrow, rest)
+    lost_reversals.undo(escrow, loss, now)
     share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
     if share.amount_minor:
         reversals.abandon(loss, now)
         _return_share(escrow, loss, share, now)
     if recovered.amount_minor:
         adjustments.return_recovered(loss, escrow, recovered, now=now)
-    lost_reversals.undo(escrow, loss, now)
 
 
 def _released_since(escrow: Escrow, loss: Loss) -> Split | None:
