@@ -221,7 +221,8 @@ def give_up_reversal(reversal: Reversal, *, is_owed: bool, now: datetime) -> led
 def take_reversal_up(reversal: Reversal, owed: Money, recovered: Money, now: datetime) -> ledger.Posting:
     """Post that a given-up reversal has no reason any more: the account holds the payee's own money again.
 
-    What had been paid out of it ahead has been so again. `owed` is not owed any more, `recovered` is pending for the payee, and the platform bore the rest.
+    What had been paid out of it ahead has been so again. `owed` is not owed any more, `recovered` is pending for the
+    payee, and the platform bore the rest.
     """
     ahead = Money(reversal.ahead_minor, reversal.currency)
     return _post(

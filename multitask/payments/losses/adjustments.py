@@ -275,14 +275,14 @@ class TransferAdjustment:
         audit.record("transfer_failed", actor=_SYSTEM, now=now, user_id=operation.user_id, note=note)
 
     def hold(self, operation: Operation) -> str:
-        """Return that the account has to be able to receive transfers first."""
+        """Return that the account has to be able to receive transfers in this currency first."""
         assert operation.user_id is not None  # noqa: S101
         accounts = ConnectedAccount.objects.select_for_update(no_key=True)
         account = accounts.filter(user_id=operation.user_id, provider=operation.provider).order_by("-pk").first()
-        if account is None or not account.can_receive:
-            return transfers.AWAITS_ACCOUNT
-        operation.account = account
-        return ""
+        hold = transfers.awaited(account, operation.arguments["currency"])
+        if not hold:
+            operation.account = account
+        return hold
 
 
 def _account(operation: Operation) -> ConnectedAccount:

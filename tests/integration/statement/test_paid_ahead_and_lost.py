@@ -1,4 +1,4 @@
-"""A share that is lost after it was paid out at the provider ahead: the payee owes it once, and the books stay equal."""
+"""A share that is lost after it was paid out at the provider ahead: it is owed once, and the books stay equal."""
 
 from datetime import timedelta
 
@@ -118,5 +118,3 @@ def test_what_a_later_release_paid_of_it_goes_back_when_the_chargeback_is_won(wo
     world.read_all()
     assert world.differences() == []
     assert (ahead(job), purse(world, job)) == (0, (5_100, 0, 0))
-
-
