@@ -263,6 +263,20 @@ def adjust(adjustment: Adjustment, now: datetime) -> ledger.Posting:
     )
 
 
+def net_adjustment(adjustment: Adjustment, netted: Money, now: datetime) -> ledger.Posting:
+    """Post that what was recovered for a loss that did not last, and is pending, pays what the payee owes otherwise."""
+    return _post(
+        "adjustment_netted",
+        f"adjustment:{adjustment.pk}:netted",
+        [
+            Leg(postings.pending_account(adjustment.user_id), -netted),
+            Leg(postings.receivable_account(adjustment.user_id), netted),
+        ],
+        now,
+        f"Adjustment {adjustment.pk} paid what was owed",
+    )
+
+
 def transfer_adjustment(adjustment: Adjustment, account_id: int, amount: Money, now: datetime) -> ledger.Posting:
     """Post the transfer of an adjustment from the platform's balance to the payee's account at the provider."""
     return _post(
