@@ -31,7 +31,7 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.payouts import account_moves, transfers
-from multitask.payments.payouts.transfers import AWAITS_ACCOUNT, CREATE_TRANSFER, arrived
+from multitask.payments.payouts.transfers import AWAITS_ACCOUNT, AWAITS_BANK, CREATE_TRANSFER, arrived
 from multitask.payments.states import OPEN_OPERATIONS
 from multitask.webhooks import statement as reading
 from multitask.webhooks.models import EventState, IncomingEvent
@@ -219,8 +219,9 @@ def history_of_chargebacks() -> Iterator[str]:
 
 def _waits_for_its_freelancer(operation: Operation) -> bool:
     accounts = ConnectedAccount.objects.filter(user_id=operation.user_id)
-    can_receive = any(account.can_receive for account in accounts)
-    return operation.hold == AWAITS_ACCOUNT and not can_receive
+    currency = operation.arguments.get("currency", "")
+    can_receive = any(account.can_receive and account.has_bank_for(currency) for account in accounts)
+    return operation.hold in {AWAITS_ACCOUNT, AWAITS_BANK} and not can_receive
 
 
 def _unpaid(now: datetime) -> Any:

@@ -10,7 +10,7 @@ from multitask.payments import staff_commands
 from multitask.payments.escrow import refunds, refunds_by_bank
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Dispute, Payment, Refund
-from multitask.payments.payouts import transfers
+from multitask.payments.payouts import transfer_retries
 from multitask.users.actor import Actor, Assurance
 from multitask.users.models import User
 from multitask.web.backoffice import work_items
@@ -60,7 +60,7 @@ class Staff:
             "approvals": self._decide,
             "review": self._return_payment,
             "refunds": self._retry_refund,
-            "transfers": lambda row: self._do("retry_transfer", transfers.retry, escrow_id=row.subject_id),
+            "transfers": lambda row: self._do("retry_transfer", transfer_retries.retry, escrow_id=row.subject_id),
             "stuck": lambda row: self._do(
                 "retry_operation", staff_commands.retry_operation, operation_id=row.pk, note="It is stuck"
             ),

@@ -151,6 +151,10 @@ QUERIES: Final = {
                 SELECT user_id, currency, -amount_minor, 0 FROM payments_withdrawal
                  WHERE state NOT IN ('failed', 'cancelled') AND {among("user", "user_id")}
                  UNION ALL
+                SELECT escrow.freelancer_id, reversal.currency, reversal.ahead_minor, 0
+                  FROM payments_reversal reversal JOIN payments_escrow escrow ON escrow.id = reversal.escrow_id
+                 WHERE reversal.ahead_minor > 0 AND {among("user", "escrow.freelancer_id")}
+                 UNION ALL
                 {_held_by_users("available", "paid_ahead")}) sides
          GROUP BY user_id, currency HAVING sum(amount) <> sum(held)
     """,  # noqa: S608

@@ -60,7 +60,7 @@ def chargeback_lost(escrow: Escrow, chargeback: Chargeback, loss: Loss, now: dat
     returned = chargeback.amount_minor if is_converted else loss.amount_minor
     rows.filter(user_id=escrow.client_id).update(amount_minor=returned, **completed)
     lost = loss.payee_minor + loss.receivable_minor
-    changed = {"amount_minor": lost, "direction": "out"} if lost else {"amount_minor": loss.amount_minor}
+    changed = {"amount_minor": lost or loss.amount_minor, "direction": "out" if lost else "neutral"}
     rows.filter(user_id=escrow.freelancer_id).update(**changed, **completed)
 
 

@@ -199,13 +199,18 @@ def reverse_transfer(reversal: Reversal, now: datetime) -> ledger.Posting:
 
 
 def give_up_reversal(reversal: Reversal, *, is_owed: bool, now: datetime) -> ledger.Posting:
-    """Post that money stays in the payee's account at the provider: they owe it, or the platform bears it."""
+    """Post that money stays in the payee's account at the provider, or was paid out of it ahead.
+
+    They owe it as a receivable, or the platform bears it.
+    """
+    ahead = Money(reversal.ahead_minor, reversal.currency)
     bearer = postings.receivable_account(reversal.escrow.freelancer_id) if is_owed else losses_account()
     return _post(
         "reversal_given_up",
         f"reversal:{reversal.pk}:given_up",
         [
-            Leg(postings.connected_account(reversal.provider, reversal.account_id), reversal.amount),
+            Leg(postings.connected_account(reversal.provider, reversal.account_id), reversal.amount - ahead),
+            Leg(postings.paid_ahead_account(reversal.escrow.freelancer_id), ahead),
             Leg(bearer, -reversal.amount),
         ],
         now,
@@ -216,13 +221,16 @@ def give_up_reversal(reversal: Reversal, *, is_owed: bool, now: datetime) -> led
 def take_reversal_up(reversal: Reversal, owed: Money, recovered: Money, now: datetime) -> ledger.Posting:
     """Post that a given-up reversal has no reason any more: the account holds the payee's own money again.
 
-    `owed` is not owed any more, `recovered` is pending for the payee, and the platform bore the rest.
+    What had been paid out of it ahead has been so again. `owed` is not owed any more, `recovered` is pending for the
+    payee, and the platform bore the rest.
     """
+    ahead = Money(reversal.ahead_minor, reversal.currency)
     return _post(
         "reversal_taken_up",
         f"reversal:{reversal.pk}:taken_up",
         [
-            Leg(postings.connected_account(reversal.provider, reversal.account_id), -reversal.amount),
+            Leg(postings.connected_account(reversal.provider, reversal.account_id), ahead - reversal.amount),
+            Leg(postings.paid_ahead_account(reversal.escrow.freelancer_id), -ahead),
             Leg(postings.receivable_account(reversal.escrow.freelancer_id), owed),
             Leg(postings.pending_account(reversal.escrow.freelancer_id), recovered),
             Leg(losses_account(), reversal.amount - owed - recovered),
@@ -252,6 +260,20 @@ def adjust(adjustment: Adjustment, now: datetime) -> ledger.Posting:
         ],
         now,
         f"Adjustment {adjustment.pk}",
+    )
+
+
+def net_adjustment(adjustment: Adjustment, netted: Money, now: datetime) -> ledger.Posting:
+    """Post that what was recovered for a loss that did not last, and is pending, pays what the payee owes otherwise."""
+    return _post(
+        "adjustment_netted",
+        f"adjustment:{adjustment.pk}:netted",
+        [
+            Leg(postings.pending_account(adjustment.user_id), -netted),
+            Leg(postings.receivable_account(adjustment.user_id), netted),
+        ],
+        now,
+        f"Adjustment {adjustment.pk} paid what was owed",
     )
 
 

@@ -39,11 +39,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The lines of one source, oldest first, with its object, if it is known, and what postings moved, by key."""
+    """The lines of one source, oldest first, with its object, if it is known, and what postings moved, by key.
+
+    `currencies` are those of all these postings. A provider that converts reports lines in another currency.
+    """
 
     lines: list[StatementLine]
     source: Source | None
     moved: Mapping[tuple[str, str], Money]
+    currencies: frozenset[str]
 
     @property
     def is_undecided(self) -> bool:
@@ -84,10 +88,11 @@ class Group:
 
     def _less(self, sums: dict[str, int], keys: Iterable[str]) -> dict[str, int]:
         for key in keys:
-            for currency in sums:
+            for currency in self.currencies:
                 posted = self.moved.get((key, currency))
-                # The provider's account is an asset: what it received is a debit.
-                sums[currency] += posted.amount_minor if posted is not None else 0
+                if posted is not None:
+                    # The provider's account is an asset: what it received is a debit.
+                    sums[currency] = sums.get(currency, 0) + posted.amount_minor
         return sums
 
 
@@ -129,8 +134,9 @@ def groups(account: ProviderAccount, lines: Collection[StatementLine], before: d
     keys = [key for source in known.values() for key in source.keys] + own
     code = statement_postings.account_of(account).code
     moved = ledger.moved(code, scope=postings.SCOPE, keys=keys, before=before)
+    currencies = frozenset(currency for _key, currency in moved)
     return [
-        Group(sorted(each, key=lambda line: (line.happened_at, line.pk)), known.get(source), moved)
+        Group(sorted(each, key=lambda line: (line.happened_at, line.pk)), known.get(source), moved, currencies)
         for source, each in by_source.items()
     ]
 
@@ -164,6 +170,7 @@ class _Matcher:
         elif group.is_undecided and (was_read or not group.is_fresh):
             self._apply(group, {}, LineState.IN_FLIGHT)
         elif was_read or (group.is_open and group.was_read_since(self._now - READ_AGAIN)):
+            self._add_holders(group, gaps)
             self._apply(group, gaps, LineState.MATCHED)
         else:
             return True
@@ -182,6 +189,15 @@ class _Matcher:
         if self._account.account_id is None and group.source is not None and group.source.account_id is not None:
             self._other_side.add(group.source.account_id)
         self._apply(group, {}, LineState.MATCHED)
+
+    def _add_holders(self, group: Group, gaps: dict[str, int]) -> None:
+        """Add a line of zero for each currency that was posted and of which the provider reports none: it converted."""
+        reported = {line.currency for line in group.lines}
+        newest = group.lines[-1]
+        for currency in [currency for currency, gap in gaps.items() if gap and currency not in reported]:
+            line = statement.store_converted(newest, currency, self._now)
+            group.lines.append(line)
+            self._before.append((line, _stored(line)))
 
     def _apply(self, group: Group, gaps: dict[str, int], state: LineState) -> None:
         """Put exactly `gaps` into suspense, each on the newest line that can hold it; the other lines get `state`."""

@@ -69,11 +69,21 @@ def paid_ahead(user_id: int, amount: Money) -> Money:
 
     If there is any, all accounts of the user are locked, so that it is netted once.
     """
-    code = postings.paid_ahead_account(user_id).code
-    if ledger.balance(code, amount.currency).amount_minor >= 0:
+    if not all_paid_ahead(user_id, amount.currency).amount_minor:
         return Money.zero(amount.currency)
+    lock_accounts(user_id)
+    return min(amount, all_paid_ahead(user_id, amount.currency))
+
+
+def all_paid_ahead(user_id: int, currency: str) -> Money:
+    """Return what was paid out ahead to a user and has not been netted yet."""
+    balance = ledger.balance(postings.paid_ahead_account(user_id).code, currency)
+    return max(-balance, Money.zero(currency))
+
+
+def lock_accounts(user_id: int) -> None:
+    """Lock all accounts of a user at providers."""
     list(ConnectedAccount.objects.filter(user_id=user_id).select_for_update(no_key=True).order_by("pk"))
-    return min(amount, max(-ledger.balance(code, amount.currency), Money.zero(amount.currency)))
 
 
 def free(escrow: Escrow, amount: Money, key: str, now: datetime) -> None:

@@ -226,6 +226,26 @@ def store_unreported(
     return StatementLine.objects.get(account=account, provider_line_id=entry.id)
 
 
+def store_converted(line: StatementLine, currency: str, now: datetime) -> StatementLine:
+    """Store a line of zero beside one that the provider has converted from this currency; return it.
+
+    It holds what was posted in the currency and did not arrive in it. A repeated call returns the line that is stored.
+    """
+    entry = StatementEntry(
+        id=f"converted:{currency}:{line.source}",
+        kind=LineKind(line.kind),
+        source_id=line.source,
+        subject=Subject(line.subject),
+        object_id=line.object_id,
+        amount=Money.zero(currency),
+        fee=Money.zero(currency),
+        created_at=line.happened_at,
+        description="Converted to another currency by the provider",
+    )
+    store(account=line.account, entries=[entry], cursor="", now=now)
+    return StatementLine.objects.get(account_id=line.account_id, provider_line_id=entry.id)
+
+
 def lines_of(account: ProviderAccount, sources: Sequence[str]) -> QuerySet[StatementLine]:
     """Select all lines of some sources of an account, in a fixed order."""
     return StatementLine.objects.filter(account=account, source__in=sources).order_by("pk")

@@ -121,10 +121,11 @@ def make(
 
 
 def return_recovered(loss: Loss, escrow: Escrow, recovered: Money, *, now: datetime) -> None:
-    """Give a payee back what was netted from their releases for a loss that did not last.
+    """Give a payee back what was netted from their releases for a loss that did not last, less what they still owe.
 
     The loss's own posting has made the money pending.
     """
+    netted = receivables.net(loss.payee_id, recovered)
     adjustment = Adjustment.objects.create(
         user_id=loss.payee_id,
         loss=loss,
@@ -132,12 +133,15 @@ def return_recovered(loss: Loss, escrow: Escrow, recovered: Money, *, now: datet
         route=escrow.route,
         currency=recovered.currency,
         amount_minor=recovered.amount_minor,
+        netted_minor=netted.amount_minor,
         note="Recovered for a loss that was reversed",
         created_at=now,
     )
     audit.record("adjusted", actor=_SYSTEM, now=now, user_id=loss.payee_id, amount=recovered, note=adjustment.note)
     loss_history.adjusted(adjustment, now)
-    _begin_transfer(adjustment, recovered, now)
+    _begin_transfer(adjustment, recovered - netted, now)
+    if netted.amount_minor:
+        loss_postings.net_adjustment(adjustment, netted, now)
 
 
 def _begin_transfer(adjustment: Adjustment, amount: Money, now: datetime, *, sequence: int = 1) -> None:
@@ -275,14 +279,14 @@ class TransferAdjustment:
         audit.record("transfer_failed", actor=_SYSTEM, now=now, user_id=operation.user_id, note=note)
 
     def hold(self, operation: Operation) -> str:
-        """Return that the account has to be able to receive transfers first."""
+        """Return that the account has to be able to receive transfers in this currency first."""
         assert operation.user_id is not None  # noqa: S101
         accounts = ConnectedAccount.objects.select_for_update(no_key=True)
         account = accounts.filter(user_id=operation.user_id, provider=operation.provider).order_by("-pk").first()
-        if account is None or not account.can_receive:
-            return transfers.AWAITS_ACCOUNT
-        operation.account = account
-        return ""
+        hold = transfers.awaited(account, operation.arguments["currency"])
+        if not hold:
+            operation.account = account
+        return hold
 
 
 def _account(operation: Operation) -> ConnectedAccount:

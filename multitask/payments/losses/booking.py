@@ -1,5 +1,6 @@
-"""Booking losses: the waterfall decides who bears what, and finance executes it. What does not last is undone."""
+"""Booking losses: the waterfall decides who bears what, and finance executes it."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,10 +9,10 @@ from django.db.models import Q
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
-from multitask.payments.books import audit, loss_history, loss_postings, shares
+from multitask.payments.books import audit, loss_history, loss_postings
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.escrow import disputes, milestone_states, refund_outcomes, unapplied
-from multitask.payments.losses import adjustments, holds, lost_reversals, positions, unapplied_losses, waterfall
+from multitask.payments.losses import holds, positions, unapplied_losses, waterfall
 from multitask.payments.losses.waterfall import Position, Shares
 from multitask.payments.models import (
     Approval,
@@ -22,16 +23,14 @@ from multitask.payments.models import (
     Receivable,
     Refund,
 )
-from multitask.payments.payouts import reversals, transfers
+from multitask.payments.payouts import reversals
 from multitask.payments.provider import ChargebackStatus
 from multitask.payments.states import (
     HOLDING_ESCROWS,
     EscrowState,
-    HistoryStatus,
     MilestoneState,
     require,
 )
-from multitask.payments.terms import Split
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
@@ -116,24 +115,49 @@ def _bookable(escrow: Escrow, chargeback_id: int) -> Chargeback:
 
 
 def _book(escrow: Escrow, chargeback: Chargeback, actor: Actor, note: str, now: datetime) -> Loss:
-    positions.lock_payee(escrow)
-    position = positions.of_chargeback(escrow, chargeback)
-    shares = _divided(chargeback, chargeback.taken_minor, position)
-    # What was reversed at the provider and is not decided has come back already.
-    reversed_minor = positions.reversed_minor(escrow, chargeback)
-    back = min(reversed_minor, shares.payee)
-    held = Money(chargeback.held_minor + back, chargeback.taken.currency)
-    chargeback.held_minor = 0
-    chargeback.save(update_fields=["held_minor"])
-    if back and back == reversed_minor:
-        escrow.reversals.filter(is_decided=False).update(is_decided=True)
-    loss = execute(
-        escrow, shares, position, held=held, chargeback=chargeback, refund=None, actor=actor, now=now, back_minor=back
-    )
+    loss = _lose(escrow, chargeback, Money.zero(escrow.currency), actor=actor, now=now)
     audit.record("loss_booked", actor=actor, now=now, escrow=escrow, amount=loss.amount, note=note, details=borne(loss))
     loss_history.chargeback_lost(escrow, chargeback, loss, now)
     holds.freeze_or_unfreeze(escrow, now)
     return loss
+
+
+def book_kept(escrow: Escrow, chargeback: Chargeback, waiting: Money, now: datetime) -> Loss:
+    """Book what the bank keeps of a loss that was booked before and undone; the caller holds the escrow's lock.
+
+    `waiting` of the payee's share is held until it is transferred again, and bears the loss first.
+    """
+    loss = _lose(escrow, chargeback, waiting, actor=_SYSTEM, now=now)
+    audit.record("loss_booked", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
+    loss_history.chargeback_lost(escrow, chargeback, loss, now)
+    return loss
+
+
+def _lose(escrow: Escrow, chargeback: Chargeback, waiting: Money, *, actor: Actor, now: datetime) -> Loss:
+    positions.lock_payee(escrow)
+    position = positions.of_chargeback(escrow, chargeback)
+    position = replace(position, held=position.held + waiting.amount_minor)
+    shares = _divided(chargeback, chargeback.taken_minor, position)
+    # What was reversed at the provider and is not decided has come back already.
+    reversed_minor = positions.reversed_minor(escrow, chargeback)
+    back = min(reversed_minor, shares.payee)
+    still = min(waiting.amount_minor, shares.payee - back)
+    held = Money(chargeback.held_minor + back + still, chargeback.taken.currency)
+    chargeback.held_minor = 0
+    chargeback.save(update_fields=["held_minor"])
+    if back and back == reversed_minor:
+        escrow.reversals.filter(is_decided=False).update(is_decided=True)
+    return execute(
+        escrow,
+        shares,
+        position,
+        held=held,
+        chargeback=chargeback,
+        refund=None,
+        actor=actor,
+        now=now,
+        back_minor=back,
+    )
 
 
 def borne(loss: Loss) -> dict[str, str | int]:
@@ -180,7 +204,7 @@ def execute(
             user_id=loss.payee_id, loss=loss, currency=loss.currency, amount_minor=shares.receivable, created_at=now
         )
     loss_postings.book_loss(loss, escrow, held, now)
-    payment = _payment_of(loss)
+    payment = payment_of(loss)
     if positions.is_in_escrow(payment):
         _take_from_escrow(escrow, loss, held, now)
     else:
@@ -211,90 +235,8 @@ def _close(escrow: Escrow, now: datetime) -> None:
     milestone_states.close(escrow.milestone, MilestoneState.CANCELLED, now)
 
 
-def _payment_of(loss: Loss) -> Payment:
+def payment_of(loss: Loss) -> Payment:
     """Return the payment whose money was lost."""
     cause = loss.chargeback or loss.refund
     assert cause is not None  # noqa: S101
     return cause.payment
-
-
-def undo_for(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
-    """Undo the loss of a chargeback that was won after it had been booked as lost."""
-    loss = Loss.objects.filter(chargeback=chargeback, reversed_at=None).first()
-    if loss is not None:
-        undo(escrow, loss, now)
-        loss_history.chargeback_became(escrow, chargeback, HistoryStatus.CANCELLED, now)
-
-
-def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
-    """Undo a loss: the escrow, the platform and the payee get back what they bore; the caller holds the locks.
-
-    The payee's part is held until it has been transferred again.
-    """
-    positions.lock_payee(escrow)
-    owed, recovered = _cancel_receivable(loss)
-    loss.reversed_at = now
-    loss.save(update_fields=["reversed_at"])
-    rest = _released_since(escrow, loss)
-    loss_postings.undo_loss(loss, escrow, owed, recovered, rest, now)
-    audit.record("loss_reversed", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
-    payment = _payment_of(loss)
-    if positions.is_in_escrow(payment):
-        _give_back(escrow, loss, rest)
-    elif loss.escrow_minor:
-        unapplied.reopen(payment)
-    if rest is not None:
-        loss_history.released_rest(escrow, rest)
-    share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
-    if share.amount_minor:
-        reversals.abandon(loss, now)
-        _return_share(escrow, loss, share, now)
-    if recovered.amount_minor:
-        adjustments.return_recovered(loss, escrow, recovered, now=now)
-    lost_reversals.undo(escrow, loss, now)
-
-
-def _released_since(escrow: Escrow, loss: Loss) -> Split | None:
-    """Return how what the escrow bore is divided if the rest of it was released meanwhile: it is released as well."""
-    is_released = escrow.state == EscrowState.RELEASED.value and positions.is_in_escrow(_payment_of(loss))
-    if not is_released or not loss.escrow_minor:
-        return None
-    return escrow.terms.split(Money(loss.escrow_minor, escrow.currency))
-
-
-def _return_share(escrow: Escrow, loss: Loss, share: Money, now: datetime) -> None:
-    """Transfer the payee's part again; what never left their account at the provider is theirs at once."""
-    away = min(share, max(transfers.outstanding(escrow), Money.zero(escrow.currency)))
-    if away.amount_minor:
-        transfers.begin_again(escrow, away, held=away, now=now)
-    if away < share:
-        escrow.contested_minor -= (share - away).amount_minor
-        escrow.save(update_fields=["contested_minor"])
-        shares.free(escrow, share - away, f"loss:{loss.pk}:freed", now)
-
-
-def _cancel_receivable(loss: Loss) -> tuple[Money, Money]:
-    """Cancel what is owed of a loss; return that, and what was recovered before."""
-    row = Receivable.objects.select_for_update(no_key=True).filter(loss=loss).first()
-    if row is None:
-        return Money.zero(loss.currency), Money.zero(loss.currency)
-    owed = row.owed
-    row.cancelled_minor += owed.amount_minor
-    row.save(update_fields=["cancelled_minor"])
-    return owed, Money(row.recovered_minor, loss.currency)
-
-
-def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
-    escrow.charged_back_minor -= loss.escrow_minor
-    escrow.returned_minor -= loss.returned_minor
-    escrow.contested_minor += loss.payee_minor
-    escrow.reclaimed_minor -= loss.payee_minor
-    escrow.reclaimed_fee_minor -= loss.fee_minor
-    if rest is not None:
-        escrow.released_minor += rest.total.amount_minor
-        escrow.released_fee_minor += rest.fee.amount_minor
-        escrow.contested_minor += rest.freelancer.amount_minor
-    elif loss.escrow_minor and escrow.escrow_state not in HOLDING_ESCROWS:
-        require(escrow.escrow_state, EscrowState.FUNDED)
-        escrow.state, escrow.refunded_at = EscrowState.FUNDED.value, None
-    escrow.save()

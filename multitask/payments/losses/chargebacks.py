@@ -8,7 +8,7 @@ from multitask import database
 from multitask.payments.authorization import locks
 from multitask.payments.books import audit, loss_history, loss_postings
 from multitask.payments.errors import UnknownObject
-from multitask.payments.losses import booking, holds, positions
+from multitask.payments.losses import booking, holds, positions, reinstatements
 from multitask.payments.losses.holds import HARMLESS
 from multitask.payments.models import Chargeback, Escrow, Payment
 from multitask.payments.provider import ChargebackMovement, ChargebackState, ChargebackStatus
@@ -37,11 +37,25 @@ def confirm(provider: str, state: ChargebackState, now: datetime) -> None:
         _move(chargeback, movement, now)
     _apply_status(escrow, chargeback, state, now)
     if chargeback.status in HARMLESS:
-        booking.undo_for(escrow, chargeback, now)
+        reinstatements.undo_for(escrow, chargeback, now)
         holds.free(escrow, chargeback, now)
-    elif positions.is_in_escrow(payment) and not booking.is_booked(chargeback):
+    elif booking.is_booked(chargeback):
+        reinstatements.follow(escrow, chargeback, now)
+    elif positions.is_in_escrow(payment):
         holds.hold(escrow, chargeback, now)
     holds.freeze_or_unfreeze(escrow, now)
+
+
+def _outcome(state: ChargebackState, taken_minor: int) -> ChargebackStatus:
+    """Return how a chargeback stands: once the bank gave money back, what it keeps decides, and not what it says.
+
+    One that was won in part is lost in the rest. One that is lost and of which all came back is won.
+    """
+    if state.status not in CLOSED or not any(movement.amount.amount_minor > 0 for movement in state.movements):
+        return state.status
+    if taken_minor > 0:
+        return ChargebackStatus.LOST
+    return state.status if state.status in HARMLESS else ChargebackStatus.WON
 
 
 def _stored(escrow: Escrow, payment: Payment, provider: str, state: ChargebackState, now: datetime) -> Chargeback:
@@ -97,27 +111,43 @@ def _move(chargeback: Chargeback, movement: ChargebackMovement, now: datetime) -
 
 
 def _apply_status(escrow: Escrow, chargeback: Chargeback, state: ChargebackState, now: datetime) -> None:
-    """Store the status; an outcome is final, except that a lost chargeback may be won later."""
+    """Store the status; an outcome is final, except that a lost chargeback may be won later, and the other way round.
+
+    A closed inquiry may become a chargeback.
+    """
     was_closed, was_inquiry = chargeback.closed_at is not None, chargeback.is_inquiry
-    if state.status in CLOSED and (not was_closed or chargeback.status != state.status.value):
+    status = _outcome(state, chargeback.taken_minor)
+    if status in CLOSED and (not was_closed or chargeback.status != status.value):
         chargeback.closed_at = now
-        event, details = f"chargeback_{state.status}", _details(chargeback)
+        event, details = f"chargeback_{status}", _details(chargeback)
         audit.record(event, actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount, details=details)
-        if state.status in HARMLESS:
+        if status in HARMLESS:
             loss_history.chargeback_became(escrow, chargeback, HistoryStatus.CANCELLED, now)
-    if not was_closed or state.status in CLOSED:
-        chargeback.status = state.status.value
+        elif chargeback.status in HARMLESS:
+            loss_history.chargeback_became(escrow, chargeback, HistoryStatus.PENDING, now)
+    elif was_closed and _is_reopened(chargeback, status):
+        was_closed, chargeback.closed_at = False, None
+        loss_history.chargeback_became(escrow, chargeback, HistoryStatus.PENDING, now)
+    if not was_closed or status in CLOSED:
+        chargeback.status = status.value
     if was_inquiry and not chargeback.is_inquiry:
         _record_open("chargeback_escalated", chargeback, state, now)
     chargeback.amount_minor = state.amount.amount_minor
     chargeback.evidence_due_at = state.evidence_due_at
-    if state.status in UNANSWERED:
+    if status in UNANSWERED:
         # Also an inquiry that was answered and has become a chargeback: it needs a new answer.
         chargeback.evidence_submitted_at = None
     elif state.is_submitted and chargeback.evidence_submitted_at is None:
         chargeback.evidence_submitted_at = now
         audit.record("evidence_submitted", actor=_SYSTEM, now=now, escrow=escrow)
     chargeback.save()
+
+
+def _is_reopened(chargeback: Chargeback, status: ChargebackStatus) -> bool:
+    """Return whether what had ended without a loss is contested again: the bank keeps money, or asked only before."""
+    if status in CLOSED or status.value.startswith("warning_"):
+        return False
+    return chargeback.is_inquiry or (chargeback.status in HARMLESS and chargeback.taken_minor > 0)
 
 
 def changed_ids(provider: str, states: Iterable[ChargebackState]) -> list[str]:
@@ -130,10 +160,11 @@ def changed_ids(provider: str, states: Iterable[ChargebackState]) -> list[str]:
 
 
 def _has_changed(stored: Chargeback | None, state: ChargebackState) -> bool:
-    if stored is None or stored.status != state.status.value:
+    if stored is None:
         return True
     moved = [movement.amount for movement in state.movements if movement.amount.currency == stored.taken.currency]
-    return stored.taken_minor != -sum(amount.amount_minor for amount in moved)
+    taken_minor = -sum(amount.amount_minor for amount in moved)
+    return stored.taken_minor != taken_minor or stored.status != _outcome(state, taken_minor).value
 
 
 def _payment(provider: str, state: ChargebackState) -> Payment | None:

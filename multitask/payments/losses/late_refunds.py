@@ -21,7 +21,7 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import inquiries, refund_outcomes, refunds
-from multitask.payments.losses import booking, holds, positions, waterfall
+from multitask.payments.losses import booking, holds, positions, reinstatements, waterfall
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import Approval, Escrow, Loss, Refund
 from multitask.payments.operations import amounts
@@ -251,4 +251,4 @@ def carry_out_giving_up(escrow: Escrow, arguments: dict[str, Any], actor: Actor,
     note = arguments["note"]
     audit.record("late_refund_given_up", actor=actor, now=now, escrow=escrow, amount=failed.amount, note=note)
     loss_history.share_restored(escrow, failed, now)
-    booking.undo(escrow, loss, now)
+    reinstatements.undo(escrow, loss, now)

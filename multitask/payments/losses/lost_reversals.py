@@ -1,7 +1,8 @@
 """Reversals that will never be made: what they should have brought back stays with the payee, and finance gives it up.
 
 The loss behind such a reversal has taken the payee's share here, while the money still lies in their account at the
-provider. Finance decides who bears it: the payee owes it from then on, or it is a loss of the platform.
+provider, or was paid out of it ahead. Finance decides who bears it: the payee owes it from then on, or it is a loss of
+the platform.
 """
 
 from datetime import datetime
@@ -11,11 +12,12 @@ from typing import Any, Final
 from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
-from multitask.payments.books import audit, loss_postings, postings
+from multitask.payments.books import audit, loss_postings, postings, shares
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.losses import adjustments
 from multitask.payments.models import Approval, Escrow, Loss, Receivable, Reversal
 from multitask.payments.operations import engine
+from multitask.payments.payouts import account_balances
 from multitask.payments.payouts.transfers import CREATE_REVERSAL
 from multitask.payments.states import OperationState, ReversalState
 from multitask.users import powers
@@ -78,16 +80,17 @@ def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: date
 
 
 def can_be_given_up(reversal: Reversal) -> bool:
-    """Return whether a reversal is refused, for good or for now, and still has a reason."""
+    """Return whether a reversal is refused, for good or for now, still has a reason, and its money is found."""
     try:
         _require_open(reversal)
+        paid_ahead(reversal)
     except WrongState:
         return False
     return reversal.given_up_at is None
 
 
 def _locked(escrow: Escrow, reversal_id: int) -> Reversal:
-    rows = Reversal.objects.select_for_update(no_key=True, of=("self",)).select_related("transfer", "loss")
+    rows = Reversal.objects.select_for_update(no_key=True, of=("self",)).select_related("transfer", "loss", "account")
     reversal = rows.get(pk=reversal_id)
     reversal.escrow = escrow
     return reversal
@@ -101,9 +104,28 @@ def _require_possible(reversal: Reversal, bearer: Bearer, note: str) -> None:
     if bearer not in choices(reversal):
         raise WrongState("Nobody bears money that stays the payee's; anything else is borne by somebody.")
     _require_open(reversal)
-    code = postings.connected_account(reversal.provider, reversal.account_id).code
-    if bearer is not Bearer.NOBODY and -ledger.balance(code, reversal.currency) < reversal.amount:
-        raise WrongState("By our books the account holds less than this.")
+    # No withdrawal takes what the account holds meanwhile.
+    shares.lock_accounts(reversal.escrow.freelancer_id)
+    paid_ahead(reversal)
+
+
+def paid_ahead(reversal: Reversal) -> Money:
+    """Return how much of a reversal was paid out ahead, so that it does not lie in the account any more.
+
+    What is the payee's own in the account stays theirs as long as what was paid out ahead is enough. Raises WrongState
+    if the rest does not lie there.
+    """
+    zero = Money.zero(reversal.currency)
+    if reversal.is_move:
+        return zero
+    own = ledger.balance(postings.available_account(reversal.escrow.freelancer_id).code, reversal.currency)
+    beyond = account_balances.payable_from(reversal.account, reversal.currency, besides=reversal) - own
+    missing = reversal.amount - max(min(beyond, reversal.amount), zero)
+    ahead = min(missing, shares.all_paid_ahead(reversal.escrow.freelancer_id, reversal.currency))
+    free = account_balances.free_in(reversal.account, reversal.currency, besides=reversal)
+    if reversal.amount - ahead > free:
+        raise WrongState("By our books the account holds less than this, and no more was paid out of it ahead.")
+    return ahead
 
 
 def _require_open(reversal: Reversal) -> None:
@@ -119,13 +141,14 @@ def _require_open(reversal: Reversal) -> None:
 
 
 def _give_up(escrow: Escrow, reversal: Reversal, bearer: Bearer, actor: Actor, note: str, now: datetime) -> Reversal:
+    reversal.ahead_minor = paid_ahead(reversal).amount_minor
     if reversal.state == ReversalState.PENDING.value:
         latest = engine.latest(CREATE_REVERSAL, reversal.pk)
         if latest is None or not engine.withdraw(latest, code=GIVEN_UP, now=now):
             raise WrongState("The reversal is being tried at this moment.")
         reversal.state, reversal.processed_at = ReversalState.FAILED.value, now
     reversal.given_up_at = now
-    reversal.save(update_fields=["state", "processed_at", "given_up_at"])
+    reversal.save(update_fields=["state", "processed_at", "given_up_at", "ahead_minor"])
     if bearer is Bearer.PAYEE:
         Receivable.objects.create(
             user_id=escrow.freelancer_id,
@@ -144,9 +167,10 @@ def _give_up(escrow: Escrow, reversal: Reversal, bearer: Bearer, actor: Actor, n
 
 
 def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
-    """Undo what was given up for a loss that did not last: the payee keeps what lies in their account.
+    """Undo what was given up for a loss that did not last: the payee keeps what lies in their account or was paid out.
 
-    What was recovered from later releases goes back to them. The caller holds the locks of escrow and payee.
+    What was recovered from later releases goes back to them. It comes before their share is freed, which pays what was
+    paid out ahead. The caller holds the locks of escrow and payee.
     """
     for reversal in loss.reversals.exclude(given_up_at=None).order_by("pk"):
         row = Receivable.objects.select_for_update(no_key=True).filter(reversal=reversal).first()
@@ -156,5 +180,7 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
             row.cancelled_minor += owed.amount_minor
             row.save(update_fields=["cancelled_minor"])
         loss_postings.take_reversal_up(reversal, owed, recovered, now)
+        reversal.ahead_minor = 0
+        reversal.save(update_fields=["ahead_minor"])
         if recovered.amount_minor:
             adjustments.return_recovered(loss, escrow, recovered, now=now)

@@ -1,5 +1,7 @@
-"""Receivables that are given up, always with a second person, and their ageing."""
+"""Receivables that are given up, always with a second person, and the ageing of all that payees owe."""
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,7 +12,7 @@ from django.db.models.functions import Coalesce
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import approvals
-from multitask.payments.books import audit, loss_postings, receivables
+from multitask.payments.books import audit, loss_postings, paid_ahead, receivables
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.models import Approval, Receivable
 from multitask.users import powers
@@ -70,25 +72,46 @@ def carry_out(arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ageing:
-    """What one payee owes in one currency, by age: one amount for each of `AGES`, and the total."""
+    """What one payee owes in one currency, by age: one amount for each of `AGES`, and the total.
+
+    `ahead` of it was paid out ahead; the rest are receivables.
+    """
 
     user_id: int
     total: Money
     by_age: tuple[Money, ...]
+    ahead: Money
 
 
 def ageing(*, now: datetime, limit: int = MOST_AGEING) -> list[Ageing]:
-    """Return what payees owe, by age: the `limit` who owe most, largest first. One query."""
+    """Return what payees owe, by age: the `limit` who owe most, largest first. A fixed number of queries."""
+    ahead = {(debt.user_id, debt.total.currency): debt for debt in paid_ahead.debts()}
     sums: QuerySet[Any, Any] = receivables.open_ones().order_by().values("user_id", "currency")
-    groups = sums.annotate(total=Sum(_OWED), **_by_age(now))
-    return [
-        Ageing(
-            user_id=group["user_id"],
-            total=Money(group["total"], group["currency"]),
-            by_age=tuple(Money(group[f"from_{days}"], group["currency"]) for days in AGES),
-        )
-        for group in groups.order_by("-total", "user_id")[:limit]
-    ]
+    groups = sums.annotate(total=Sum(_OWED), **_by_age(now)).order_by("-total", "user_id")
+    # Those who owe both may owe more together than the largest receivables are.
+    both = groups.filter(user_id__in=[user_id for user_id, _currency in ahead]) if ahead else []
+    rows = {(group["user_id"], group["currency"]): group for group in [*groups[:limit], *both]}
+    found = [_ageing(user_id, currency, rows, ahead, now) for user_id, currency in {**rows, **ahead}]
+    return sorted(found, key=lambda row: (-row.total.amount_minor, row.user_id))[:limit]
+
+
+def _ageing(
+    user_id: int,
+    currency: str,
+    rows: Mapping[tuple[int, str], Any],
+    ahead: Mapping[tuple[int, str], paid_ahead.Debt],
+    now: datetime,
+) -> Ageing:
+    group, debt = rows.get((user_id, currency)), ahead.get((user_id, currency))
+    by_age = [group[f"from_{days}"] if group is not None else 0 for days in AGES]
+    for at, part in debt.parts if debt is not None else ():
+        by_age[max(0, bisect_right(AGES, (now - at).days) - 1)] += part.amount_minor
+    return Ageing(
+        user_id=user_id,
+        total=Money(sum(by_age), currency),
+        by_age=tuple(Money(minor, currency) for minor in by_age),
+        ahead=debt.total if debt is not None else Money.zero(currency),
+    )
 
 
 def _by_age(now: datetime) -> dict[str, Coalesce]:

@@ -304,7 +304,7 @@ class Reversal(models.Model):
 
     `is_outside` is true for one that was made at the provider without a command of ours. `is_decided` is false while
     the payee's share that came back with it waits for a decision by the staff. `given_up_at` is when finance gave up
-    one that failed.
+    one that failed. `ahead_minor` is what of one that was given up had been paid out ahead, in minor units.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -322,6 +322,7 @@ class Reversal(models.Model):
     created_at = models.DateTimeField()
     processed_at = models.DateTimeField(null=True)
     given_up_at = models.DateTimeField(null=True)
+    ahead_minor = models.BigIntegerField(default=0)
 
     class Meta:
         """One row per reversal at a provider; only one that failed is given up."""
@@ -333,6 +334,10 @@ class Reversal(models.Model):
             models.CheckConstraint(
                 condition=models.Q(given_up_at=None) | models.Q(state=ReversalState.FAILED.value),
                 name="payments_reversal_given_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ahead_minor__gte=0, ahead_minor__lte=models.F("amount_minor")),
+                name="payments_reversal_ahead",
             ),
             currency_check("payments_reversal_currency"),
         ]

@@ -77,6 +77,7 @@ class Withdrawal(models.Model):
                 condition=models.Q(state=WithdrawalState.FAILED.value),
                 name="payments_withdrawal_failed",
             ),
+            models.Index(fields=["user"], condition=models.Q(ahead_minor__gt=0), name="payments_withdrawal_ahead"),
         ]
 
     def __str__(self) -> str:

@@ -12,13 +12,18 @@ from multitask.payments.payouts.transfers import CREATE_TRANSFER
 from multitask.payments.states import OPEN_WITHDRAWALS, OperationState, ReversalState
 
 
-def free_in(account: ConnectedAccount, currency: str) -> Money:
-    """Return what lies in an account, less its withdrawals and reversals that are under way; at least zero."""
+def free_in(account: ConnectedAccount, currency: str, *, besides: Reversal | None = None) -> Money:
+    """Return what lies in an account, less its withdrawals and reversals that are under way; at least zero.
+
+    `besides` is a reversal that is not subtracted.
+    """
     zero = Money.zero(currency)
     code = postings.connected_account(account.provider, account.pk).code
     here = {"account": account, "currency": currency}
     withdrawals = Withdrawal.objects.filter(state__in=[state.value for state in OPEN_WITHDRAWALS], **here)
     reversals = Reversal.objects.filter(state=ReversalState.PENDING.value, **here)
+    if besides is not None:
+        reversals = reversals.exclude(pk=besides.pk)
     paid_out = sum((withdrawal.amount for withdrawal in withdrawals), zero)
     taken_back = sum((reversal.amount for reversal in reversals), zero)
     return max(-ledger.balance(code, currency) - paid_out - taken_back, zero)
@@ -34,8 +39,11 @@ def out_of_reach() -> QuerySet[ConnectedAccount]:
     return ConnectedAccount.objects.filter(Exists(held), closed=True)
 
 
-def payable_from(account: ConnectedAccount, currency: str) -> Money:
-    """Return what can be paid out of an account: what is free in it, less shares that are contested or not settled."""
+def payable_from(account: ConnectedAccount, currency: str, *, besides: Reversal | None = None) -> Money:
+    """Return what can be paid out of an account: what is free in it, less shares that are contested or not settled.
+
+    `besides` is a reversal that is not subtracted.
+    """
     arrived = Operation.objects.filter(
         kind=CREATE_TRANSFER,
         account=account,
@@ -47,7 +55,8 @@ def payable_from(account: ConnectedAccount, currency: str) -> Money:
         Q(made_available_at=None) | Q(contested_minor__gt=0), pk__in=arrived.values("escrow_id")
     )
     zero = Money.zero(currency)
-    return max(free_in(account, currency) - sum((_bound(escrow) for escrow in bound), zero), zero)
+    free = free_in(account, currency, besides=besides)
+    return max(free - sum((_bound(escrow) for escrow in bound), zero), zero)
 
 
 def _bound(escrow: Escrow) -> Money:

@@ -7,23 +7,22 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from multitask import database
 from multitask.money import Money
-from multitask.payments.authorization import approvals
-from multitask.payments.authorization.access import require_neutral
 from multitask.payments.authorization.locks import lock_by_id
 from multitask.payments.books import audit, postings, shares
-from multitask.payments.errors import Forbidden, UnknownObject, WrongState
-from multitask.payments.models import Approval, ConnectedAccount, Escrow, Operation, Payment, Reversal
+from multitask.payments.errors import UnknownObject
+from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Reversal
 from multitask.payments.operations import attempt, engine, held_calls, queue, references
 from multitask.payments.payouts import onboarding
 from multitask.payments.provider import Provider, ProviderError, Search, Transfers, Unavailable, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import OPEN_OPERATIONS, OperationState, PaymentState, ReversalState
-from multitask.users import powers
-from multitask.users.actor import Actor, Power
+from multitask.users.actor import Actor
 
 CREATE_TRANSFER: Final = "create_transfer"
 CREATE_REVERSAL: Final = "create_reversal"
 AWAITS_ACCOUNT: Final = "awaits_account"
+# The provider would convert the money to a currency for which the account has a bank.
+AWAITS_BANK: Final = "awaits_bank"
 AWAITS_CHARGEBACK: Final = "awaits_chargeback"
 AWAITS_REVERSAL: Final = "awaits_reversal"
 # A transfer of what has never left the payee's account was withdrawn.
@@ -56,7 +55,7 @@ def begin_again(escrow: Escrow, amount: Money, *, held: Money, now: datetime) ->
     latest = engine.latest(CREATE_TRANSFER, escrow.pk)
     if latest is not None and latest.state == OperationState.FAILED.value:
         amount = max(amount, outstanding(escrow))
-    _begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=held)
+    begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=held)
 
 
 def send_on(escrow: Escrow, amount: Money, now: datetime) -> None:
@@ -65,7 +64,7 @@ def send_on(escrow: Escrow, amount: Money, now: datetime) -> None:
         begin_again(escrow, share, held=Money.zero(share.currency), now=now)
 
 
-def _begin(
+def begin(
     escrow: Escrow,
     amount: Money,
     *,
@@ -74,6 +73,7 @@ def _begin(
     held: Money | None = None,
     is_from_balance: bool = False,
 ) -> None:
+    """Create the operation of one transfer; `is_from_balance` takes it from the platform's balance."""
     arguments: dict[str, Any] = {"amount_minor": amount.amount_minor, "currency": amount.currency}
     arguments |= {"held_minor": held.amount_minor} if held is not None and held.amount_minor else {}
     arguments |= {"is_from_balance": True} if is_from_balance else {}
@@ -170,7 +170,7 @@ def stays(escrow: Escrow, amount: Money, now: datetime) -> None:
     left = held(waiting) - freed
     Operation.objects.filter(pk=waiting.pk).update(arguments=waiting.arguments | {"held_minor": 0})
     if planned > freed:
-        _begin(escrow, planned - freed, sequence=waiting.sequence + 1, now=now, held=left)
+        begin(escrow, planned - freed, sequence=waiting.sequence + 1, now=now, held=left)
     _free(escrow, waiting, freed, now)
 
 
@@ -203,6 +203,13 @@ def _locked_account(operation: Operation) -> ConnectedAccount | None:
     return onboarding.accounts_of(operation.user_id, operation.provider).select_for_update(no_key=True).first()
 
 
+def awaited(account: ConnectedAccount | None, currency: str) -> str:
+    """Return what a transfer in a currency to an account waits for, or nothing if it can be sent."""
+    if account is None or not account.can_receive:
+        return AWAITS_ACCOUNT
+    return "" if account.has_bank_for(currency) else AWAITS_BANK
+
+
 def _sent_to(operation: Operation) -> ConnectedAccount:
     """Return the account that a transfer was claimed for, as it is now; without a claim the current one."""
     if operation.account_id is not None:
@@ -221,8 +228,9 @@ def redirect(operation: Operation) -> str:
     """
     assert operation.user_id is not None  # noqa: S101
     successor = onboarding.account_of(operation.user_id, operation.provider)
-    if successor is None or not successor.can_receive:
-        raise Unavailable(AWAITS_ACCOUNT, "The new payout account cannot receive transfers yet.")
+    hold = awaited(successor, operation.arguments["currency"])
+    if successor is None or hold:
+        raise Unavailable(hold, "The new payout account cannot receive this transfer yet.")
     Operation.objects.filter(pk=operation.pk).update(account=successor)
     attempt.renew_key(operation)
     operation.account = successor
@@ -297,7 +305,8 @@ class CreateTransfer:
     def hold(self, operation: Operation) -> str:
         """Return why the transfer cannot be sent yet.
 
-        A chargeback is open, what it would give back may still be there, or the account cannot receive transfers.
+        A chargeback is open, what it would give back may still be there, or the account cannot receive transfers or
+        has no bank account in their currency.
 
         Escrow and account are locked, so that neither changes between this check and its commit. The claim stores
         the account that is set here.
@@ -309,10 +318,10 @@ class CreateTransfer:
             return AWAITS_CHARGEBACK
         if _awaits_reversal(operation):
             return AWAITS_REVERSAL
-        if account is None or not account.can_receive:
-            return AWAITS_ACCOUNT
-        operation.account = account
-        return ""
+        hold = awaited(account, operation.arguments["currency"])
+        if not hold:
+            operation.account = account
+        return hold
 
 
 def outstanding(escrow: Escrow) -> Money:
@@ -342,59 +351,3 @@ def locked_destination(escrow: Escrow) -> ConnectedAccount | None:
 def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
     """Select the succeeded transfer operation of an escrow."""
     return Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow_id, state=OperationState.SUCCEEDED.value)
-
-
-@database.transactional
-def retry(*, actor: Actor, escrow_id: int, now: datetime, note: str = "") -> bool | Approval:
-    """Retry a transfer that the provider refused permanently, as finance staff; return False if none was refused.
-
-    A large transfer creates and returns an approval instead. Raises NotFound, Forbidden, ProofNeeded or WrongState.
-    """
-    powers.require(actor, Power.RELEASE, Forbidden("Only finance staff can retry a transfer."))
-    escrow = lock_by_id(escrow_id)
-    require_neutral(actor, escrow)
-    refused = _refused(escrow)
-    if refused is None:
-        return False
-    share = outstanding(escrow)
-    if not share.amount_minor:
-        raise WrongState("Nothing is left to be transferred.")
-    if approvals.is_large(escrow, share):
-        arguments = {"amount_minor": share.amount_minor, "note": note}
-        return approvals.ask(approvals.RETRY_TRANSFER, escrow, actor=actor, arguments=arguments, now=now)
-    approvals.require_none_open(escrow)
-    _retry(escrow, refused, actor, note, now)
-    return True
-
-
-def refused_share(escrow: Escrow) -> Money | None:
-    """Return the amount of the transfer that the provider refused permanently, or None."""
-    return None if _refused(escrow) is None else outstanding(escrow)
-
-
-def _refused(escrow: Escrow) -> Operation | None:
-    latest = engine.latest(CREATE_TRANSFER, escrow.pk)
-    return latest if latest is not None and latest.state == OperationState.FAILED.value else None
-
-
-def _retry(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: datetime) -> None:
-    audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
-    # A payment of which something went back to the client may not cover the transfer any more.
-    has_come_back = escrow.chargebacks.exists() or escrow.refunds.filter(source="released").exists()
-    _begin(
-        escrow,
-        outstanding(escrow),
-        sequence=refused.sequence + 1,
-        now=now,
-        held=held(refused),
-        is_from_balance=has_come_back,
-    )
-
-
-def carry_out_retry(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """Carry out an approved retry of a transfer. Raises WrongState."""
-    refused = _refused(escrow)
-    if refused is None:
-        raise WrongState("No transfer of this escrow was refused.")
-    approvals.require_same_amount(arguments["amount_minor"], outstanding(escrow))
-    _retry(escrow, refused, actor, arguments["note"], now)

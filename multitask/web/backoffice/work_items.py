@@ -202,6 +202,13 @@ ITEMS: Final = (
         work_queue.unbooked_losses,
     ),
     QueueItem(
+        "unexplained_chargebacks",
+        _("Chargebacks with money that is neither back nor booked"),
+        "payments.chargeback",
+        "waits=unexplained",
+        work_queue.unexplained_chargebacks,
+    ),
+    QueueItem(
         "fraud_warnings",
         _("Fraud warnings to decide"),
         "payments.fraudwarning",

@@ -3,20 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from multitask.payments.books import reconciliation
 from multitask.payments.escrow import refund_payouts, stranded
 from multitask.payments.escrow import undecided_refunds as open_refunds
 from multitask.payments.losses.adjustments import TRANSFER_ADJUSTMENT
-from multitask.payments.losses.holds import CONTESTED
+from multitask.payments.losses.holds import CONTESTED, HARMLESS
 from multitask.payments.models import (
     Chargeback,
     ConnectedAccount,
     Disbursement,
     Escrow,
     FraudWarning,
+    Loss,
     Operation,
     PayeeIdentity,
     Payment,
@@ -55,6 +56,8 @@ STUCK_ATTEMPTS: Final = 3
 STRANDED_AFTER: Final = timedelta(days=stranded.TELLING_DAYS[0])
 SLOW_AFTER: Final = timedelta(minutes=10)
 RECENTLY: Final = timedelta(days=30)
+# The money of a chargeback that was won comes within this time.
+REINSTATED_WITHIN: Final = timedelta(days=7)
 # So long before its deadline a chargeback without an answer is urgent.
 ANSWER_SOON: Final = timedelta(days=3)
 
@@ -209,6 +212,18 @@ def inquiries(now: datetime) -> QuerySet[Chargeback]:
 def unbooked_losses(now: datetime) -> QuerySet[Chargeback]:
     """Return lost chargebacks whose loss nobody has booked."""
     return contested(now).filter(status=ChargebackStatus.LOST.value)
+
+
+def unexplained_chargebacks(now: datetime) -> QuerySet[Chargeback]:
+    """Return chargebacks that are over and of which the bank keeps money that nobody bears, or gave back too much.
+
+    Money of a chargeback that was won may come some days later.
+    """
+    booked = Loss.objects.filter(chargeback=OuterRef("pk"), reversed_at=None).values("amount_minor")
+    over = Chargeback.objects.annotate(booked_minor=Coalesce(Subquery(booked), 0))
+    is_won = Q(status__in=[status.value for status in HARMLESS], closed_at__lte=now - REINSTATED_WITHIN)
+    is_lost = Q(status=ChargebackStatus.LOST.value) & (Q(booked_minor__gt=0) | Q(taken_minor__lt=0))
+    return over.filter(is_won | is_lost).exclude(taken_minor=F("booked_minor"))
 
 
 def fraud_warnings(now: datetime) -> QuerySet[FraudWarning]:

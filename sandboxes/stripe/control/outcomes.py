@@ -61,9 +61,7 @@ async def settle_funds(control: Control[Sandbox], given: Doc) -> Doc:
 
 async def open_dispute(control: Control[Sandbox], given: Doc) -> Doc:
     """Open a dispute on `charge` with `reason`; `inquiry` takes no money yet; `amount` disputes a part."""
-    sandbox, amount = control.sandbox, given.get("amount")
-    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
-        raise ValueError("amount must be a whole number of minor units")
+    sandbox, amount = control.sandbox, _amount(given)
     with sandbox.store.transaction():
         charge = sandbox.find("charge", str(given.get("charge", "")))
         dispute = disputes.open_dispute(
@@ -79,19 +77,31 @@ async def open_dispute(control: Control[Sandbox], given: Doc) -> Doc:
 async def close_dispute(control: Control[Sandbox], given: Doc, ident: str) -> Doc:
     """Close a dispute with `outcome` won or lost, or turn an inquiry into a chargeback with `escalated`.
 
-    A lost dispute may still be won. `return_fee` also returns the fee of a dispute that is won.
+    A lost dispute may still be won, and a closed inquiry become a chargeback. `return_fee` also returns the fee of a
+    dispute that is won. `reinstated` returns money of one that is over without changing its outcome. `amount` is the
+    part that is returned, instead of all.
     """
-    sandbox = control.sandbox
+    sandbox, part = control.sandbox, _amount(given)
     outcome, return_fee = given.get("outcome"), bool(given.get("return_fee", False))
-    if outcome not in ("won", "lost", "escalated"):
-        raise ValueError("outcome must be won, lost or escalated")
+    if outcome not in ("won", "lost", "escalated", "reinstated"):
+        raise ValueError("outcome must be won, lost, escalated or reinstated")
     with sandbox.store.transaction():
         dispute = sandbox.find("dispute", ident)
         if outcome == "escalated":
             return sandbox.render(disputes.escalate(sandbox, dispute))
+        if outcome == "reinstated":
+            return sandbox.render(disputes.reinstate(sandbox, dispute, part))
         if outcome == "won" and dispute["status"] == "lost":
-            return sandbox.render(disputes.overturn(sandbox, dispute, return_fee=return_fee))
-        return sandbox.render(disputes.conclude(sandbox, dispute, outcome, return_fee=return_fee))
+            return sandbox.render(disputes.overturn(sandbox, dispute, return_fee=return_fee, part=part))
+        return sandbox.render(disputes.conclude(sandbox, dispute, outcome, return_fee=return_fee, part=part))
+
+
+def _amount(given: Doc) -> int | None:
+    """Return the given amount in minor units, or None. Raises ValueError."""
+    amount = given.get("amount")
+    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
+        raise ValueError("amount must be a whole number of minor units")
+    return amount
 
 
 async def warn(control: Control[Sandbox], given: Doc) -> Doc:

@@ -30,12 +30,12 @@ def open_on_charge(sandbox: Sandbox, ident: str) -> None:
 
 def contested(sandbox: Sandbox, charge: Doc) -> int:
     """Return how much of a charge its disputes have taken and not returned, in minor units."""
-    disputes = sandbox.store.find("dispute", parent=charge["id"])
-    return sum(dispute["amount"] for dispute in disputes if _holds_money(dispute))
+    return sum(_kept(dispute) for dispute in sandbox.store.find("dispute", parent=charge["id"]))
 
 
-def _holds_money(dispute: Doc) -> bool:
-    return dispute["status"] in ("needs_response", "under_review", "lost")
+def _kept(dispute: Doc) -> int:
+    """Return what the bank has taken with a dispute and not returned."""
+    return dispute["amount"] - dispute["_returned"] if "_fee" in dispute else 0
 
 
 def open_dispute(
@@ -102,7 +102,7 @@ def open_dispute(
 
 def withdraw(sandbox: Sandbox, dispute: Doc) -> None:
     """Deduct the disputed amount and Stripe's fee from the balance, in one movement."""
-    dispute["_fee"] = _fee(sandbox, dispute)
+    dispute |= {"_fee": _fee(sandbox, dispute), "_returned": 0}
     _move(sandbox, dispute, -dispute["amount"], fee=dispute["_fee"], words="Chargeback withdrawal for")
     events.emit(sandbox, "charge.dispute.funds_withdrawn", dispute)
 
@@ -159,8 +159,8 @@ def is_open(dispute: Doc) -> bool:
     return dispute["status"] not in ("won", "lost", "warning_closed", "prevented")
 
 
-def conclude(sandbox: Sandbox, dispute: Doc, outcome: str, *, return_fee: bool = False) -> Doc:
-    """Close a dispute as won or lost; a won dispute returns the amount, and its fee if asked. Raises 400."""
+def conclude(sandbox: Sandbox, dispute: Doc, outcome: str, *, return_fee: bool = False, part: int | None = None) -> Doc:
+    """Close a dispute as won or lost; a won one returns the amount or a part, and its fee if asked. Raises 400."""
     if not is_open(dispute):
         raise refused(f"This dispute is already closed: {dispute['status']}.", code="dispute_closed")
     before = sandbox.render(dispute)
@@ -169,12 +169,12 @@ def conclude(sandbox: Sandbox, dispute: Doc, outcome: str, *, return_fee: bool =
     dispute["is_charge_refundable"] = inquiry
     sandbox.store.save(dispute)
     if outcome == "won" and not inquiry:
-        _reinstate(sandbox, dispute, return_fee=return_fee)
+        _reinstate(sandbox, dispute, return_fee=return_fee, part=part)
     events.emit(sandbox, "charge.dispute.closed", dispute, before=before)
     return dispute
 
 
-def overturn(sandbox: Sandbox, dispute: Doc, *, return_fee: bool = False) -> Doc:
+def overturn(sandbox: Sandbox, dispute: Doc, *, return_fee: bool = False, part: int | None = None) -> Doc:
     """Turn a lost dispute into a won one: the bank changes its decision and returns the money. Raises 400."""
     if dispute["status"] != "lost":
         raise refused(f"Only a lost dispute can be overturned; this one is {dispute['status']}.")
@@ -182,14 +182,27 @@ def overturn(sandbox: Sandbox, dispute: Doc, *, return_fee: bool = False) -> Doc
     dispute["status"] = "won"
     sandbox.store.save(dispute)
     events.emit(sandbox, "charge.dispute.updated", dispute, before=before)
-    _reinstate(sandbox, dispute, return_fee=return_fee)
+    _reinstate(sandbox, dispute, return_fee=return_fee, part=part)
     return dispute
 
 
-def _reinstate(sandbox: Sandbox, dispute: Doc, *, return_fee: bool) -> None:
+def reinstate(sandbox: Sandbox, dispute: Doc, part: int | None) -> Doc:
+    """Return money of a dispute that is over and stays as it ended: all that was kept, or a part. Raises 400."""
+    if is_open(dispute) or not _kept(dispute):
+        raise refused(f"Nothing is kept of this dispute, which is {dispute['status']}.")
+    _reinstate(sandbox, dispute, return_fee=False, part=part)
+    return dispute
+
+
+def _reinstate(sandbox: Sandbox, dispute: Doc, *, return_fee: bool, part: int | None = None) -> None:
+    kept = _kept(dispute)
+    if part is not None and not 0 < part <= kept:
+        raise refused("The amount must be within what the bank kept.", param="amount")
+    returned = part or kept
+    dispute["_returned"] += returned
     # A win returns the fee for countering, and the fee for the dispute itself only in some countries.
     fee = dispute.get("_counter_fee", 0) + (dispute["_fee"] if return_fee else 0)
-    _move(sandbox, dispute, dispute["amount"], fee=-fee, words="Chargeback reversal for",
+    _move(sandbox, dispute, returned, fee=-fee, words="Chargeback reversal for",
           category="dispute_reversal")  # fmt: skip
     events.emit(sandbox, "charge.dispute.funds_reinstated", dispute)
 
@@ -202,9 +215,9 @@ def close_inquiries(sandbox: Sandbox, charge: Doc) -> None:
 
 
 def escalate(sandbox: Sandbox, dispute: Doc) -> Doc:
-    """Turn an inquiry into a chargeback, with a new deadline for the response. Raises 400."""
-    if not dispute["status"].startswith("warning_") or dispute["status"] == "warning_closed":
-        raise refused("Only an open inquiry can become a chargeback.")
+    """Turn an inquiry, also one that was closed, into a chargeback with a new deadline for the response. Raises 400."""
+    if not dispute["status"].startswith("warning_"):
+        raise refused("Only an inquiry can become a chargeback.")
     charge = sandbox.find("charge", dispute["charge"])
     if dispute["amount"] > charge["amount_captured"] - contested(sandbox, charge):
         raise refused("Another dispute has taken the money of this charge.", code="charge_disputed")

@@ -169,6 +169,23 @@ def win_given_up(world: World, reversal: Reversal) -> None:
     win_late(world, reversal.loss.chargeback)
 
 
+def recovered(world: World) -> Chargeback:
+    """A loss that the payee owes, and of which a later release has paid 51.00."""
+    job = paid_out(world)
+    chargeback = lost(world, job)
+    booking.book(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+    world.released(dollars("60.00"), freelancer=job.freelancer)
+    world.work()
+    return chargeback
+
+
+def give_part_back(world: World, chargeback: Chargeback) -> None:
+    given = {"outcome": "reinstated", "amount": 4_000}
+    world.sandbox.control("POST", f"disputes/{chargeback.provider_dispute_id}", given)
+    learn(world, chargeback.provider_dispute_id)
+
+
 def reverse(world: World, job: Job) -> None:
     world.at_provider(f"transfers/{job.transfer.provider_reference}/reversals", amount="5000")
     world.hear()
@@ -288,6 +305,13 @@ LOSS_EVENTS = (
         "The account holds the payee's own money again, and they owe nothing.",
         given_up,
         win_given_up,
+    ),
+    (
+        "The bank gives back a part of a loss that is booked",
+        "40.00: the loss is undone and the 60.00 that the bank keeps are booked anew. What a later release has paid of"
+        " the debt pays the new one.",
+        recovered,
+        give_part_back,
     ),
     (
         "A transfer is reversed at the provider without us",

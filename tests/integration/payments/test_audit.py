@@ -13,7 +13,7 @@ from multitask.payments.errors import PaymentError
 from multitask.payments.escrow import disputes, refunds, releases
 from multitask.payments.funding import saved_methods, unapplied_payments
 from multitask.payments.models import AuditEvent
-from multitask.payments.payouts import transfers, withdrawals
+from multitask.payments.payouts import transfer_retries, withdrawals
 from multitask.users.actor import Actor
 from tests.payments_world import Job, World, dollars, user_id
 
@@ -106,7 +106,7 @@ def retry_a_transfer(world: World, finance: Actor) -> None:
     world.at_provider("transfers", amount="2000", currency="usd", destination=account, source_transaction=job.charge_id)
     world.release(job)
     world.work()
-    transfers.retry(actor=finance, escrow_id=job.escrow.pk, now=world.now)
+    transfer_retries.retry(actor=finance, escrow_id=job.escrow.pk, now=world.now)
 
 
 def return_a_payment(world: World, finance: Actor) -> None:

@@ -10,7 +10,7 @@ from multitask.payments.authorization import approvals
 from multitask.payments.errors import Forbidden
 from multitask.payments.losses import outside_reversals, write_offs
 from multitask.payments.models import Loss, Payment, Receivable, Reversal
-from multitask.payments.payouts import reversals, transfers
+from multitask.payments.payouts import reversals, transfer_retries
 from multitask.users.actor import Assurance, Role
 from tests.integration.payments.losing import book, lost, parts, purse
 from tests.integration.payments.test_money_moved_outside import refund_late
@@ -60,7 +60,7 @@ def test_retry_of_a_refused_transfer_leaves_undecided_money(world: World) -> Non
     from multitask.payments.models import Operation
 
     Operation.objects.filter(pk=job.transfer.pk).update(state="failed", next_attempt_at=None)
-    transfers.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
+    transfer_retries.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
     world.work()
     outside_reversals.transfer_again(actor=world.staff(), reversal_id=second.pk, now=world.now)
     world.work()

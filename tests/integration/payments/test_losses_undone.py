@@ -9,7 +9,7 @@ from multitask.payments.errors import EscrowFrozen, WrongState
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.losses import adjustments, late_refunds, outside_refunds, outside_reversals
 from multitask.payments.models import Chargeback, HistoryRow, Operation, Refund, Reversal, Withdrawal
-from multitask.payments.payouts import reversals, transfers
+from multitask.payments.payouts import reversals, transfer_retries, transfers
 from multitask.web.backoffice import work_queue
 from tests.integration.payments.losing import book, lost, parts, purse, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close, contest, learn
@@ -220,7 +220,7 @@ def test_a_share_is_transferred_from_the_balance_when_its_payment_was_refunded_i
     late_refunds.give_up(actor=world.staff(), refund_id=failed.pk, now=world.now)
     world.work()
     assert job.transfer.state == "failed"
-    transfers.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
+    transfer_retries.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
     world.work()
     assert (job.transfer.state, job.escrow.contested_minor) == ("succeeded", 0)
     assert held("platform:losses") == -10_000

@@ -18,7 +18,7 @@ from multitask.payments.errors import (
 from multitask.payments.escrow import auto_release, disputes, refund_outcomes, refunds
 from multitask.payments.funding import payment_results
 from multitask.payments.models import Customer, Dispute, Escrow, Operation, Payment, Refund, Withdrawal
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawal_outcomes
+from multitask.payments.payouts import availability, onboarding, transfer_retries, withdrawal_outcomes
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
 
@@ -216,7 +216,7 @@ def test_many_retries_of_one_transfer_are_one(world: World) -> None:
     world.release(job)
     world.work()
     finance = world.staff()
-    answers = together([lambda: transfers.retry(actor=finance, escrow_id=job.escrow.pk, now=world.now)] * 16)
+    answers = together([lambda: transfer_retries.retry(actor=finance, escrow_id=job.escrow.pk, now=world.now)] * 16)
     assert Counter(answers) == {True: 1, False: 15}
 
 

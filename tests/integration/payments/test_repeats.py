@@ -16,7 +16,7 @@ from multitask.payments.escrow import auto_release, disputes, refund_outcomes, r
 from multitask.payments.funding import payment_results, saved_methods, unapplied_payments
 from multitask.payments.losses import chargebacks
 from multitask.payments.operations import engine
-from multitask.payments.payouts import availability, onboarding, transfers, withdrawal_outcomes
+from multitask.payments.payouts import availability, onboarding, transfer_retries, withdrawal_outcomes
 from tests.integration.races import together
 from tests.payments_world import REFUNDED_LATER, World, dollars, user_id
 
@@ -159,7 +159,7 @@ class Ready:
         self.world.release(job)
         self.world.work()
         finance = self.world.staff()
-        return lambda: transfers.retry(actor=finance, escrow_id=job.escrow.pk, now=self.world.now)
+        return lambda: transfer_retries.retry(actor=finance, escrow_id=job.escrow.pk, now=self.world.now)
 
     def start(self) -> Callable[[], object]:
         job = self.world.funded()

@@ -13,7 +13,7 @@ from multitask.payments.errors import DisputeOpen, Forbidden, FourEyes, RefundIn
 from multitask.payments.escrow import auto_release, disputes, permitted_actions, refunds, releases
 from multitask.payments.funding import unapplied_payments
 from multitask.payments.models import Approval, Escrow, Operation, Refund
-from multitask.payments.payouts import transfers
+from multitask.payments.payouts import transfer_retries
 from multitask.users.actor import Actor
 from tests.integration.backoffice import scenes
 from tests.payments_world import Job, World, dollars, held
@@ -200,7 +200,7 @@ def test_a_large_refund_of_a_released_escrow_is_tried_again_by_two(world: World)
 def test_a_large_transfer_is_tried_again_by_two(world: World) -> None:
     job, blocking = scenes.refused_transfer(world)
     world.at_provider(f"transfers/{blocking}/reversals")
-    approval = transfers.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
+    approval = transfer_retries.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
     assert isinstance(approval, Approval)
     assert approval.arguments["amount_minor"] == 8_500
     assert job.transfer.state == "failed"
@@ -249,7 +249,7 @@ def test_staff_tries_nothing_again_over_money_of_their_own(world: World, side: s
     assert isinstance(refund, Refund)
     attempts: list[Callable[[], Any]] = [
         lambda: refunds.retry(actor=own, refund_id=refund.pk, now=world.now),
-        lambda: transfers.retry(actor=own, escrow_id=job.escrow.pk, now=world.now),
+        lambda: transfer_retries.retry(actor=own, escrow_id=job.escrow.pk, now=world.now),
         lambda: unapplied_payments.return_payment(actor=own, payment_id=job.payment.pk, now=world.now),
     ]
     for attempt in attempts:

@@ -6,7 +6,7 @@ from multitask.money import Money
 from multitask.payments.errors import Forbidden, UnknownObject
 from multitask.payments.models import ConnectedAccount, Escrow, Payment
 from multitask.payments.operations import engine
-from multitask.payments.payouts import availability, transfers
+from multitask.payments.payouts import availability, transfer_retries, transfers
 from multitask.payments.provider import TransferState, TransferStatus
 from tests.payments_world import SETTLED_AT_ONCE, SETTLING, Job, World, dollars, held, user_id
 
@@ -92,9 +92,9 @@ def test_a_refused_transfer_is_tried_again_by_finance_staff(world: World) -> Non
 
     for actor in (job.client, job.freelancer, world.staff("support")):
         with pytest.raises(Forbidden):
-            transfers.retry(actor=actor, escrow_id=job.escrow.pk, now=world.now)
-    assert transfers.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
-    assert not transfers.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
+            transfer_retries.retry(actor=actor, escrow_id=job.escrow.pk, now=world.now)
+    assert transfer_retries.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
+    assert not transfer_retries.retry(actor=world.staff(), escrow_id=job.escrow.pk, now=world.now)
     world.work()
     assert (job.transfer.sequence, job.transfer.state) == (2, "succeeded")
     assert received(world, job) == 8_500
@@ -103,8 +103,8 @@ def test_a_refused_transfer_is_tried_again_by_finance_staff(world: World) -> Non
 
 def test_a_transfer_that_was_not_refused_is_not_retried(world: World) -> None:
     finance = world.staff()
-    assert not transfers.retry(actor=finance, escrow_id=world.funded().escrow.pk, now=world.now)
-    assert not transfers.retry(actor=finance, escrow_id=world.released().escrow.pk, now=world.now)
+    assert not transfer_retries.retry(actor=finance, escrow_id=world.funded().escrow.pk, now=world.now)
+    assert not transfer_retries.retry(actor=finance, escrow_id=world.released().escrow.pk, now=world.now)
 
 
 def test_a_transfer_short_of_funds_waits_and_is_tried_again(world: World) -> None:

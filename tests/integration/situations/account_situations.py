@@ -163,6 +163,12 @@ def settle_without_a_bank(world: World, job: Job) -> None:
         world.withdraw(job.freelancer, Money(100, "EUR"))
 
 
+def add_the_bank(world: World, job: Job) -> None:
+    world.add_bank(job.freelancer, "EUR")
+    world.work()
+    world.settle(job)
+
+
 ACCOUNT_SITUATIONS: Final = (
     Situation(
         group=ACCOUNTS,
@@ -260,6 +266,13 @@ ACCOUNT_SITUATIONS: Final = (
         title="There is no bank account in the currency",
         begin=lambda world: world.released(EUROS),
         happen=settle_without_a_bank,
+        state="released",
+    ),
+    Situation(
+        group=CURRENCIES,
+        title="A bank account in the currency is added after the release",
+        begin=lambda world: world.released(EUROS),
+        happen=add_the_bank,
         state="released",
     ),
     Situation(

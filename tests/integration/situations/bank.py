@@ -76,6 +76,28 @@ def lose(world: World, job: Job, **more: Any) -> Chargeback:
     return chargeback
 
 
+def reinstate(world: World, chargeback: Chargeback, outcome: str) -> Chargeback:
+    """The bank gives back 40.00 of a chargeback and keeps the rest."""
+    given = {"outcome": outcome, "amount": 4_000}
+    world.sandbox.control("POST", f"disputes/{chargeback.provider_dispute_id}", given)
+    changed = learn(world, chargeback.provider_dispute_id)
+    world.work()
+    return changed
+
+
+def win_a_part(world: World, job: Job) -> None:
+    """A chargeback that is won, of which the bank keeps 60.00, which finance books."""
+    chargeback = reinstate(world, contest(world, job), "won")
+    booking.book(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
+    world.work()
+
+
+def ask_again(world: World, job: Job) -> None:
+    """An inquiry that was closed and becomes a chargeback all the same."""
+    end(world, end(world, contest(world, job, inquiry=True), "won"), "escalated")
+    world.work()
+
+
 def win(world: World, job: Job, **more: Any) -> None:
     end(world, contest(world, job, **more), "won")
     world.work()

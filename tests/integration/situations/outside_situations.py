@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from multitask.payments.losses import outside_reversals
+from multitask.payments.losses import lost_reversals, outside_reversals
+from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Reversal, Withdrawal
+from tests.integration.situations.bank import lose
 from tests.integration.situations.situations import OUTSIDE, Situation, disputed
 from tests.payments_world import Job, World
 
@@ -56,6 +58,23 @@ def reverse_a_part_and_transfer_it_again(world: World, job: Job) -> None:
     reversal = reverse_a_part(world, job)
     outside_reversals.transfer_again(actor=world.staff(), reversal_id=reversal.pk, now=world.now)
     world.work()
+
+
+def lose_what_was_paid_ahead(world: World, job: Job) -> None:
+    """The whole share is paid out ahead and then lost; finance gives up its reversal during the payout."""
+    account = str(world.account(job.freelancer).provider_account_id)
+    world.sandbox.settle(account)
+    world.at_provider("payouts", account=account, amount="8500", currency="usd")
+    world.hear()
+    lose(world, job)
+    lost_reversals.give_up(
+        actor=world.staff(),
+        reversal_id=Reversal.objects.get().pk,
+        bearer=Bearer.PAYEE,
+        note="It was paid out",
+        now=world.now,
+    )
+    world.arrive(Withdrawal.objects.get())
 
 
 OUTSIDE_SITUATIONS: Final = (
@@ -134,6 +153,13 @@ OUTSIDE_SITUATIONS: Final = (
         title="A part that was reversed in the dashboard is transferred again",
         begin=lambda world: world.settled(),
         happen=reverse_a_part_and_transfer_it_again,
+        state="released",
+    ),
+    Situation(
+        group=OUTSIDE,
+        title="A share that was paid out ahead is lost and its reversal given up",
+        begin=lambda world: world.released(),
+        happen=lose_what_was_paid_ahead,
         state="released",
     ),
 )

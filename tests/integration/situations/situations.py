@@ -7,6 +7,7 @@ from multitask.payments.escrow import disputes, refunds
 from tests.integration.situations.bank import (
     accept,
     answer,
+    ask_again,
     closed_before_created,
     contest,
     escalate,
@@ -14,8 +15,10 @@ from tests.integration.situations.bank import (
     lose_and_win,
     refund_inquiry,
     refund_warning,
+    reinstate,
     warn,
     win,
+    win_a_part,
 )
 from tests.payments_world import Job, World, dollars
 
@@ -226,5 +229,27 @@ CHARGEBACK_SITUATIONS = (
         begin=lambda world: world.settled(),
         happen=lose_and_win,
         state="released",
+    ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A part of a chargeback that was lost is given back",
+        begin=lambda world: world.settled(),
+        happen=lambda world, job: reinstate(world, lose(world, job), "reinstated"),
+        state="released",
+    ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A chargeback is won and the bank keeps a part",
+        begin=lambda world: world.settled(),
+        happen=win_a_part,
+        state="released",
+    ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A closed inquiry becomes a chargeback",
+        begin=lambda world: world.settled(),
+        happen=ask_again,
+        state="released",
+        is_held=True,
     ),
 )

@@ -38,6 +38,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "outcome_unknown": _("Nobody can tell whether the provider did it: look at the provider, then try again"),
         "awaits_budget": _("Waits for the budget or for the end of the destination's waiting time"),
         "awaits_account": _("Waits until the freelancer's payout account can receive money"),
+        "awaits_bank": _("Waits until the freelancer's payout account has a bank account in this currency"),
         "awaits_chargeback": _("Waits until the chargeback has ended"),
         "awaits_transfer": _("Waits until the transfer has arrived"),
         "awaits_reversal": _("Waits until it is known what was taken back"),
@@ -45,6 +46,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
     },
     "call_error": {
         "awaits_account": _("The payout account cannot receive money yet"),
+        "awaits_bank": _("The payout account has no bank account in this currency"),
         "awaits_creation": _("The payment's creation is not answered yet"),
         "awaits_customer": _("The customer's creation is not answered yet"),
         "customer_gone": _("The customer was deleted at the provider"),

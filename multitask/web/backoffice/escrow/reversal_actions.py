@@ -6,8 +6,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from multitask.money import Money
 from multitask.payments.authorization import access
-from multitask.payments.errors import NotFound
+from multitask.payments.errors import NotFound, WrongState
 from multitask.payments.losses import lost_reversals, outside_reversals
 from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Reversal
@@ -151,11 +152,25 @@ class GiveUpReversal(ReversalAction):
                 _("%(amount)s stays in the former payout account and remains the money of %(name)s.") % values,
                 *approval_warning(subject.escrow, subject.amount),
             ]
+        ahead = self._ahead(subject)
+        if ahead.amount_minor:
+            paid = _("Of it, %(ahead)s was paid out to %(name)s before it was theirs.")
+            sentences = [paid % (values | {"ahead": money(ahead)})]
+        else:
+            sentences = [_("%(amount)s stays in the payout account of %(name)s and leaves our books.") % values]
         return [
-            _("%(amount)s stays in the payout account of %(name)s and leaves our books.") % values,
+            *sentences,
             _("What they owe is taken from later releases; a loss of the platform is not asked back."),
             *approval_warning(subject.escrow, subject.amount),
         ]
+
+    @staticmethod
+    def _ahead(subject: Reversal) -> Money:
+        try:
+            return lost_reversals.paid_ahead(subject)
+        except WrongState:
+            # The command refuses it with the reason.
+            return Money.zero(subject.currency)
 
     def execute(self, subject: Reversal, submission: Submission) -> object:
         """Give it up, or ask for approval."""

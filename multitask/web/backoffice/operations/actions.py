@@ -11,7 +11,7 @@ from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound, WrongState
 from multitask.payments.losses import adjustments
 from multitask.payments.models import Adjustment, Escrow, Operation, Reversal
-from multitask.payments.payouts import reversals, transfers
+from multitask.payments.payouts import reversals, transfer_retries
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.base import labels, links
 from multitask.web.backoffice.base.actions import (
@@ -129,13 +129,15 @@ class RetryTransfer(EscrowAction):
     def consequences(self, subject: Escrow) -> list[str]:
         """Return what is sent."""
         values = {"name": subject.freelancer.username}
-        share = transfers.refused_share(subject)
+        share = transfer_retries.refused_share(subject)
         sentence = _("The provider is asked once more to send the share of %(name)s to their account.") % values
         return [sentence, *(approval_warning(subject, share) if share is not None else [])]
 
     def execute(self, subject: Escrow, submission: Submission) -> object:
         """Begin a new transfer, or ask for approval."""
-        begun = transfers.retry(actor=submission.actor, escrow_id=subject.pk, now=submission.now, note=submission.note)
+        begun = transfer_retries.retry(
+            actor=submission.actor, escrow_id=subject.pk, now=submission.now, note=submission.note
+        )
         if not begun:
             raise WrongState("No transfer of this escrow was refused.")
         return begun

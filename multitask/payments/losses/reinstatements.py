@@ -1,0 +1,133 @@
+"""Losses that did not last: they are undone, and what the bank keeps of a chargeback is booked anew."""
+
+from datetime import datetime
+from typing import Final
+
+from multitask.money import Money
+from multitask.payments.books import audit, loss_history, loss_postings, shares
+from multitask.payments.escrow import unapplied
+from multitask.payments.losses import adjustments, booking, lost_reversals, positions
+from multitask.payments.models import Chargeback, Escrow, Loss, Receivable
+from multitask.payments.payouts import reversals, transfers
+from multitask.payments.states import HOLDING_ESCROWS, EscrowState, HistoryStatus, ReversalState, require
+from multitask.payments.terms import Split
+from multitask.users.actor import Actor
+
+_SYSTEM: Final = Actor.system("provider")
+
+
+def undo_for(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
+    """Undo the loss of a chargeback that was won after it had been booked as lost."""
+    loss = Loss.objects.filter(chargeback=chargeback, reversed_at=None).first()
+    if loss is not None:
+        undo(escrow, loss, now)
+        loss_history.chargeback_became(escrow, chargeback, HistoryStatus.CANCELLED, now)
+
+
+def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
+    """Undo a loss: the escrow, the platform and the payee get back what they bore; the caller holds the locks.
+
+    The payee's part is held until it has been transferred again.
+    """
+    recovered = _undo(escrow, loss, now)
+    if recovered.amount_minor:
+        adjustments.return_recovered(loss, escrow, recovered, now=now)
+
+
+def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
+    """Book a lost chargeback anew if the bank keeps another amount than was booked; the caller holds the escrow's lock.
+
+    The whole loss is undone and what is kept is divided again, so those who bear last get back first. Finance has
+    decided about the loss already, and this follows from it.
+    """
+    booked = Loss.objects.select_related("chargeback__payment").filter(chargeback=chargeback, reversed_at=None).get()
+    if booked.amount_minor == chargeback.taken_minor or chargeback.taken_minor <= 0:
+        return
+    waited = transfers.to_be_freed(escrow)
+    recovered = _undo(escrow, booked, now)
+    # What the undone loss would transfer again bears the new one first, and is then not transferred.
+    waiting = transfers.to_be_freed(escrow) - waited
+    loss = booking.book_kept(escrow, chargeback, waiting, now)
+    _carry_over(booked, loss)
+    if recovered.amount_minor:
+        adjustments.return_recovered(loss, escrow, recovered, now=now)
+
+
+def _carry_over(former: Loss, loss: Loss) -> None:
+    """Let the new loss have what the former one began: reversals that are under way, and the age of the debt."""
+    former.reversals.filter(state=ReversalState.PENDING.value).update(loss=loss)
+    owed_since = Receivable.objects.filter(loss=former).values_list("created_at", flat=True).first()
+    if owed_since is not None:
+        Receivable.objects.filter(loss=loss).update(created_at=owed_since)
+
+
+def _undo(escrow: Escrow, loss: Loss, now: datetime) -> Money:
+    """Undo a loss; return what was recovered of its receivable, which is pending for the payee."""
+    positions.lock_payee(escrow)
+    owed, recovered = _cancel_receivable(loss)
+    loss.reversed_at = now
+    loss.save(update_fields=["reversed_at"])
+    rest = _released_since(escrow, loss)
+    loss_postings.undo_loss(loss, escrow, owed, recovered, rest, now)
+    audit.record(
+        "loss_reversed", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=booking.borne(loss)
+    )
+    payment = booking.payment_of(loss)
+    if positions.is_in_escrow(payment):
+        _give_back(escrow, loss, rest)
+    elif loss.escrow_minor:
+        unapplied.reopen(payment)
+    if rest is not None:
+        loss_history.released_rest(escrow, rest)
+    lost_reversals.undo(escrow, loss, now)
+    share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
+    if share.amount_minor:
+        reversals.abandon(loss, now)
+        _return_share(escrow, loss, share, now)
+    return recovered
+
+
+def _released_since(escrow: Escrow, loss: Loss) -> Split | None:
+    """Return how what the escrow bore is divided if the rest of it was released meanwhile: it is released as well."""
+    is_released = escrow.state == EscrowState.RELEASED.value and positions.is_in_escrow(booking.payment_of(loss))
+    if not is_released or not loss.escrow_minor:
+        return None
+    return escrow.terms.split(Money(loss.escrow_minor, escrow.currency))
+
+
+def _return_share(escrow: Escrow, loss: Loss, share: Money, now: datetime) -> None:
+    """Transfer the payee's part again; what never left their account at the provider is theirs at once."""
+    away = min(share, max(transfers.outstanding(escrow), Money.zero(escrow.currency)))
+    if away.amount_minor:
+        transfers.begin_again(escrow, away, held=away, now=now)
+    if away < share:
+        escrow.contested_minor -= (share - away).amount_minor
+        escrow.save(update_fields=["contested_minor"])
+        shares.free(escrow, share - away, f"loss:{loss.pk}:freed", now)
+
+
+def _cancel_receivable(loss: Loss) -> tuple[Money, Money]:
+    """Cancel what is owed of a loss; return that, and what was recovered before."""
+    row = Receivable.objects.select_for_update(no_key=True).filter(loss=loss).first()
+    if row is None:
+        return Money.zero(loss.currency), Money.zero(loss.currency)
+    owed = row.owed
+    row.cancelled_minor += owed.amount_minor
+    row.save(update_fields=["cancelled_minor"])
+    return owed, Money(row.recovered_minor, loss.currency)
+
+
+def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
+    escrow.charged_back_minor -= loss.escrow_minor
+    escrow.returned_minor -= loss.returned_minor
+    escrow.contested_minor += loss.payee_minor
+    escrow.reclaimed_minor -= loss.payee_minor
+    escrow.reclaimed_fee_minor -= loss.fee_minor
+    if rest is not None:
+        escrow.released_minor += rest.total.amount_minor
+        escrow.released_fee_minor += rest.fee.amount_minor
+        escrow.contested_minor += rest.freelancer.amount_minor
+    elif loss.escrow_minor and escrow.escrow_state not in HOLDING_ESCROWS:
+        require(escrow.escrow_state, EscrowState.FUNDED)
+        escrow.state, escrow.refunded_at = EscrowState.FUNDED.value, None
+    escrow.save()
