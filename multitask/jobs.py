@@ -1,7 +1,8 @@
 """Jobs, each of which calls one command. They run in the worker (`manage.py worker`).
 
 Each queue has its own threads there: `chores` are quick and find lost work, `deadlines` act when a time has come,
-`polls` take long or read from the provider, `newest` processes the newest webhooks when there is a backlog.
+`polls` read from the provider or extend what is published, `maintenance` takes minutes on large books, `newest`
+processes the newest webhooks when there is a backlog.
 """
 
 from collections.abc import Callable, Iterable
@@ -224,7 +225,7 @@ def retry_stalled(timestamp: int) -> None:
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(name="check_books", queue="polls", queueing_lock="check_books")
+@app.task(name="check_books", queue="maintenance", queueing_lock="check_books")
 def check_books(timestamp: int) -> None:
     """Check the ledger's invariants; a violation is logged as `books_broken` and fails the job.
 
