@@ -31,6 +31,11 @@ def remind(*, now: datetime, limit: int = _BATCH) -> int:
     return made + _each(lambda _at, after: _stranded(after, limit), _money_stranded, now)
 
 
+def are_due(*, now: datetime) -> bool:
+    """Return whether `remind` has an escrow to look at; its people may have been told already."""
+    return bool(_unpaid(now, 0, 1) or hold_limits.to_warn(now, limit=1) or _stranded(0, 1))
+
+
 def _each(read: _Read, due: _Due, now: datetime) -> int:
     made, after = 0, 0
     while escrows := read(now, after):

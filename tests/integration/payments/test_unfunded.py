@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from multitask import due
 from multitask.marketplace import work
 from multitask.payments.agreements import milestone_work
 from multitask.payments.books import history
@@ -95,6 +96,15 @@ def test_nobody_is_reminded_again_because_the_notice_was_deleted(world: World, s
         Notice.objects.update(email_state=EmailState.SENT.value)
         notices.purge(before=now - timedelta(days=90))
     assert days == [3, 365]
+
+
+def test_the_reminders_are_due_only_while_there_is_an_escrow_to_look_at(world: World) -> None:
+    is_due = due.CHECKS["remind_clients"]
+    assert not is_due(world.now)
+    asked(world)
+    assert not is_due(world.now + timedelta(days=2))
+    assert is_due(world.now + timedelta(days=4))
+    assert not is_due(world.now + timedelta(days=15))
 
 
 def test_nobody_is_reminded_of_what_is_paid_processed_or_cancelled(world: World) -> None:
