@@ -124,11 +124,11 @@ class Environment(BaseSettings):
     )
     retention_failed_job_days: int = Field(default=30, ge=1, le=3_650, description="Jobs that failed.")
     retention_webhook_payload_days: int = Field(
-        default=30, ge=1, le=3_650, description="Bodies of events that are processed or ignored."
+        default=30, ge=1, le=3_650, description="Bodies of events that have ended."
     )
     # Providers repeat an event for days, and staff may ask them to for weeks; by its row a repetition is known.
     retention_webhook_days: int = Field(
-        default=400, ge=90, le=3_650, description="Events that are processed or ignored."
+        default=400, ge=90, le=3_650, description="Events that are processed, ignored or dismissed."
     )
     retention_notice_days: int = Field(default=400, ge=90, le=3_650, description="Notices on the pages.")
     registrations_per_address: int = Field(default=30, ge=0, description="In fifteen minutes; 0 for any number.")

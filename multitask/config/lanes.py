@@ -5,8 +5,19 @@ from typing import Final
 CHORES: Final = "chores"
 OPERATIONS: Final = "operations"
 # Every queue has one thread; the remaining threads are distributed by these shares. `polls`, `statements` and `newest`
-# always have one thread: more would only request the same objects from the provider at the same time.
-QUEUES: Final = (CHORES, "deadlines", "polls", "statements", "newest", "emails", "operations", "webhooks")
+# always have one thread: more would only request the same objects from the provider at the same time. So has
+# `maintenance`, whose jobs take minutes on large books, so no other job waits behind them.
+QUEUES: Final = (
+    CHORES,
+    "deadlines",
+    "polls",
+    "maintenance",
+    "statements",
+    "newest",
+    "emails",
+    "operations",
+    "webhooks",
+)
 SHARES: Final = {CHORES: 1, "emails": 1, "webhooks": 3}
 # The share of `operations`, unless a setting says how many threads they have.
 CALLS: Final = 4

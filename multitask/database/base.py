@@ -29,6 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Detect a dead peer: TCP keepalive starts after 15 s and fails by 45 s.
 
         With `PREPARE`, a `Statement` is prepared; statements of the ORM never are, since their values are part of them.
+        After a rollback psycopg forgets what it has prepared, and sends DEALLOCATE ALL: a pooler has to understand it.
         """
         quick = {"connect_timeout": 10, "keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
         threshold = NEVER_BY_ITSELF if self.settings_dict.get("PREPARE") else None

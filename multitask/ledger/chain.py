@@ -71,8 +71,7 @@ def extend(*, until: datetime | None = None, most_links: int = LINKS_PER_RUN) ->
     Covers those that were posted before `until`, by default all that are older than LAG, at most `most_links` links.
     Several calls may run at once: of two links with the same number one is appended.
     """
-    closed = reading.closed_until()
-    bound = _first_id_at(min(closed, until) if until is not None else closed - LAG)
+    bound = _bound(until)
     covered = 0
     for _ in range(most_links):
         added = database.run(lambda: _append(bound))
@@ -80,6 +79,22 @@ def extend(*, until: datetime | None = None, most_links: int = LINKS_PER_RUN) ->
         if added < BATCH:
             break
     return covered
+
+
+def is_behind(*, until: datetime | None = None) -> bool:
+    """Return whether `extend` has transactions to cover, by one look into the index of their ids."""
+    head = "(SELECT last_transaction FROM ledger_link ORDER BY number DESC LIMIT 1)"
+    ((found,),) = _rows(
+        f"SELECT EXISTS (SELECT FROM ledger_transaction WHERE id > coalesce({head}, %s) AND id < %s)",  # noqa: S608
+        [GENESIS.last_transaction, _bound(until)],
+    )
+    return bool(found)
+
+
+def _bound(until: datetime | None) -> UUID:
+    """Return the id before which `extend` covers all transactions."""
+    closed = reading.closed_until()
+    return _first_id_at(min(closed, until) if until is not None else closed - LAG)
 
 
 def _first_id_at(moment: datetime) -> UUID:

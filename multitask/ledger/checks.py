@@ -4,7 +4,7 @@ Other packages add their own checks with `register`. `run` proves everything, in
 a schedule and after every database test. `proof.run` proves what is new, every hour.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,6 +16,9 @@ from multitask.ledger import chain, checkpoints, invariants
 
 CHAIN: Final = "chain_is_unbroken"
 CHECKPOINTS: Final = "checkpoints_are_unbroken"
+# The invariants of the ledger itself. What other packages register is about their own rows, or about what a provider
+# holds, and says nothing about how far the ledger was proven.
+OF_LEDGER: Final = frozenset({*invariants.QUERIES, CHAIN, CHECKPOINTS})
 # How many violations of one invariant are reported at most.
 MOST_DETAILS = 20
 
@@ -71,6 +74,19 @@ def of_touched() -> Iterator[tuple[str, TouchedCheck]]:
 def of_bounded_cost(*, with_providers: bool = True) -> Iterator[tuple[str, Check]]:
     """Yield the checks that the incremental proof runs as a whole, with their names."""
     yield from ((name, _checks[name]) for name in names(with_providers=with_providers) if name in _of_bounded_cost)
+
+
+def of_names(names: Collection[str]) -> Iterator[tuple[str, Check]]:
+    """Yield the checks with these names, as far as there are any."""
+    yield from ((name, check) for name, check in _checks.items() if name in names)
+
+
+def is_proven_in_parts(name: str) -> bool:
+    """Return whether this is an invariant of another package that the incremental proof checks only where it reads.
+
+    A violation that it, or the full proof, has found would not be found by the next one.
+    """
+    return name not in OF_LEDGER and name not in _of_bounded_cost
 
 
 def register_reader(function: Check) -> None:

@@ -9,6 +9,10 @@ Its cost depends on what was posted since, not on how much there is. `checks.run
 4. The links just before the last checkpoint, and some older ones that move on with each run, are proven again: so
    everything is read again within `reread_days` if the proof runs every hour.
 
+Checkpoints and the round of step 4 stand still only while the ledger's own invariants are violated. A row of another
+package that is wrong, or a difference at a provider, may stand for days; meanwhile what was proven stays proven. The
+invariants of other packages that were found broken are checked as a whole by every proof until they hold (`broken`).
+
 Every statement is short and takes no lock that a posting waits for.
 """
 
@@ -16,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from uuid import UUID
 
-from multitask.ledger import chain, checkpoints, checks, ranges
+from multitask.ledger import broken, chain, checkpoints, checks, ranges
 from multitask.ledger.checks import Violation
 
 REREAD_DAYS: Final = 30
@@ -39,8 +43,16 @@ class _Findings:
             if len(kept) < checks.MOST_DETAILS:
                 kept[detail] = None
 
-    def __bool__(self) -> bool:
-        return bool(self._details)
+    def __contains__(self, name: str) -> bool:
+        return name in self._details
+
+    def are_of_ledger(self) -> bool:
+        """Return whether an invariant of the ledger itself is violated."""
+        return not checks.OF_LEDGER.isdisjoint(self._details)
+
+    def remember(self) -> None:
+        """Let later proofs look again at what they would not read by themselves."""
+        broken.add(filter(checks.is_proven_in_parts, self._details))
 
     def violations(self) -> list[Violation]:
         order = {name: place for place, name in enumerate(checks.names())}
@@ -49,12 +61,15 @@ class _Findings:
 
 
 def run(*, with_providers: bool = True, reread_days: int = REREAD_DAYS) -> list[Violation]:
-    """Prove what is new and a part of what is old; return an empty list if all of that holds.
+    """Prove what is new, a part of what is old, and what was broken; return an empty list if all of that holds.
 
     Several runs may work at once. One that is stopped continues from the last checkpoint.
     """
     findings = _Findings()
     for name, check in checks.of_bounded_cost(with_providers=with_providers):
+        findings.add(name, check())
+    known = broken.found()
+    for name, check in checks.of_names(known):
         findings.add(name, check())
     chain.extend()
     last = checkpoints.newest()
@@ -64,19 +79,33 @@ def run(*, with_providers: bool = True, reread_days: int = REREAD_DAYS) -> list[
     for part in _young(head.last_transaction):
         _prove(part, findings)
     reread = _prove_old(last, reread_days, findings)
-    if not findings and reached.link and reread != reached.reread:
+    findings.remember()
+    if not findings.are_of_ledger() and reached.link and reread != reached.reread:
         checkpoints.add(reached, chain.link(reached.link), reread=reread)
+    broken.remove({name: found_at for name, found_at in known.items() if name not in findings})
     return findings.violations()
 
 
+def run_in_full() -> list[Violation]:
+    """Prove all at once; what is broken is reported by `run` too until it holds."""
+    violations = checks.run()
+    broken.add(filter(checks.is_proven_in_parts, (violation.invariant for violation in violations)))
+    return violations
+
+
 def _prove_new(last: checkpoints.Checkpoint, head: int, findings: _Findings) -> checkpoints.Checkpoint:
-    """Prove the links since the last checkpoint; return the newest checkpoint. None is written if it fails."""
+    """Prove the links since the last checkpoint; return the newest checkpoint.
+
+    None is written from where the ledger's own proof fails. What else is broken is remembered before a checkpoint says
+    that the next proof need not read it.
+    """
     reached = last
     for first in range(last.link + 1, head + 1, _LINKS_PER_CHECKPOINT):
         until = min(first + _LINKS_PER_CHECKPOINT - 1, head)
         _prove_links(first, until, findings)
         # Another proof at the same time may have come further.
-        if not findings and until > reached.link:
+        if not findings.are_of_ledger() and until > reached.link:
+            findings.remember()
             reached = checkpoints.add(reached, chain.link(until), reread=reached.reread)
     return reached
 

@@ -16,7 +16,7 @@ DISMISSIBLE: Final = frozenset({EventState.FAILED, EventState.QUARANTINED})
 
 @database.transactional
 def dismiss(*, actor: Actor, event_id: int, note: str, now: datetime) -> IncomingEvent:
-    """Dismiss an event that was given up or is in quarantine, as finance staff; it is kept and never processed.
+    """Dismiss an event that was given up or is in quarantine, as finance staff; it is never processed.
 
     A dismissed event is returned as it is. Raises Forbidden, ProofNeeded, NotFound or WrongState.
     """

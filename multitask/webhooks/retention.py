@@ -1,6 +1,7 @@
 """How long events are kept: first their bodies go, much later their rows, by which a repetition is known.
 
-Only events that are processed or ignored: what failed or is in quarantine stays until staff has dealt with it.
+Only events that are processed, ignored or dismissed: what failed or is in quarantine stays until staff has dealt with
+it.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from multitask import database
 from multitask.database import purging
 from multitask.webhooks.models import EventState, IncomingEvent, PollPosition
 
-ENDED: Final = (EventState.PROCESSED, EventState.IGNORED)
+ENDED: Final = (EventState.PROCESSED, EventState.IGNORED, EventState.DISMISSED)
 # The row of `PollPosition` that holds the newest event whose body was looked at.
 POSITION: Final = "payloads"
 
@@ -20,7 +21,7 @@ POSITION: Final = "payloads"
 def clear_payloads(*, now: datetime, most: int = purging.MOST) -> int:
     """Empty the bodies of events that ended long ago; return how many. Each event is looked at once.
 
-    An event that is processed only later, by a replay, keeps its body until its row goes.
+    An event that is processed only later, by a replay, or dismissed only later, keeps its body until its row goes.
     """
     before = now - timedelta(days=settings.RETENTION_WEBHOOK_PAYLOAD_DAYS)
     position, _ = PollPosition.objects.get_or_create(name=POSITION)

@@ -7,9 +7,10 @@ from multitask.payments.models import BooksCheck
 
 
 def full_proof_is_due(*, days: int, now: datetime) -> bool:
-    """Return whether no full proof has found the books sound for this many days, less half an hour.
+    """Return whether no full proof has found the ledger sound for this many days, less half an hour.
 
-    One that found a violation is repeated each hour, so that the alert stays until the books are sound again.
+    One that found a violation of the ledger's own invariants is repeated each hour, so that the alert stays until the
+    ledger is sound again. What else is broken is checked by the hourly proof until it holds.
     """
     check = BooksCheck.objects.first()
     if check is None or check.proven_at is None:
@@ -18,9 +19,12 @@ def full_proof_is_due(*, days: int, now: datetime) -> bool:
 
 
 @database.transactional
-def record(*, violations: int, is_full: bool, now: datetime) -> None:
-    """Store when the books were checked and how many violations were found."""
+def record(*, violations: int, is_proven: bool, now: datetime) -> None:
+    """Store when the books were checked and how many violations were found.
+
+    `is_proven` if a full proof found no violation of the ledger's own invariants.
+    """
     found: dict[str, object] = {"checked_at": now, "violations": violations}
-    if is_full and not violations:
+    if is_proven:
         found["proven_at"] = now
     BooksCheck.objects.update_or_create(id=1, defaults=found)

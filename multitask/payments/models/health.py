@@ -6,7 +6,7 @@ from django.db import models
 class BooksCheck(models.Model):
     """When the books were last checked, and how many violations were found; a single row.
 
-    `proven_at` is when the last full proof found nothing.
+    `proven_at` is when a full proof last found the ledger's own invariants to hold.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

@@ -223,6 +223,11 @@ def remind(*, now: datetime, limit: int = 500) -> int:
     return made
 
 
+def are_nearing(*, now: datetime) -> bool:
+    """Return whether `remind` has an escrow to look at; its client may have been reminded already."""
+    return bool(_nearing((now, 0), now=now, limit=1))
+
+
 def _nearing(after: tuple[datetime, int], *, now: datetime, limit: int) -> list[tuple[datetime, int]]:
     """Return time and id of the next automatic releases after `after`, earliest first."""
     at, escrow_id = after

@@ -58,12 +58,17 @@ TAMPERINGS = {
 }
 
 
-def chained() -> int:
-    """Chain everything that was posted so far with one link; return how many transactions the chain covers."""
+def wait_until_closed() -> None:
+    """Wait until everything that was posted so far can be chained."""
     ((newest,),) = rows("SELECT max(created_at) FROM ledger_transaction")
     deadline = time.monotonic() + DEADLINE_SECONDS
     while ledger.closed_until() < newest + timedelta(milliseconds=2):
         assert time.monotonic() < deadline, "the last transaction is never closed"
+
+
+def chained() -> int:
+    """Chain everything that was posted so far with one link; return how many transactions the chain covers."""
+    wait_until_closed()
     chain.extend(until=ledger.closed_until())
     return chain.head().transactions
 
@@ -92,6 +97,18 @@ def test_nothing_new_appends_nothing(books: None) -> None:
     before = chain.head()
     assert chain.extend(until=ledger.closed_until()) == 0
     assert chain.head() == before
+
+
+def test_the_chain_is_behind_while_a_closed_transaction_has_no_link(db: None) -> None:
+    assert not chain.is_behind(until=ledger.closed_until())
+    for number in range(2):
+        move(BANK, HELD, 1, f"moved:{number}")
+        settle_constraints()
+        wait_until_closed()
+        assert not chain.is_behind(), "it is younger than what the job covers"
+        assert chain.is_behind(until=ledger.closed_until())
+        chained()
+        assert not chain.is_behind(until=ledger.closed_until())
 
 
 def test_young_transactions_wait(books: None) -> None:

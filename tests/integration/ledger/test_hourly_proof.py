@@ -51,7 +51,7 @@ def test_a_violation_that_only_the_full_proof_finds_is_reported_until_it_is_gone
 def test_a_full_proof_is_due_again_when_its_days_are_over() -> None:
     now = timezone.now()
     assert health.full_proof_is_due(days=7, now=now)
-    health.record(violations=0, is_full=True, now=now)
-    health.record(violations=0, is_full=False, now=now + timedelta(days=5))
+    health.record(violations=0, is_proven=True, now=now)
+    health.record(violations=0, is_proven=False, now=now + timedelta(days=5))
     assert not health.full_proof_is_due(days=7, now=now + timedelta(days=6))
     assert health.full_proof_is_due(days=7, now=now + timedelta(days=7))

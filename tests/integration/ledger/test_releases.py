@@ -8,6 +8,7 @@ import pytest
 import structlog
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -51,10 +52,11 @@ def test_an_application_that_this_code_does_not_have_is_a_later_release_too() ->
 
 
 def test_a_schema_that_lacks_migrations_is_called_older() -> None:
-    MigrationRecorder(connection).record_unapplied("ledger", "0001_initial")
+    newest = max(name for app, name in MigrationLoader(None).disk_migrations if app == "ledger")
+    MigrationRecorder(connection).record_unapplied("ledger", newest)
     status, printed, line = check_ledger()
     assert (status, printed) == (4, "")
-    assert "it lacks ledger.0001_initial" in line
+    assert f"it lacks ledger.{newest}" in line
 
 
 def test_the_schema_of_this_release_is_checked() -> None:

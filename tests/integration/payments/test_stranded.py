@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from multitask.marketplace import work
 from multitask.payments.escrow import disputes, stranded
-from multitask.payments.models import Escrow, Notice
-from multitask.payments.notices import reminders
+from multitask.payments.models import EmailState, Escrow, Notice
+from multitask.payments.notices import notices, reminders
 from multitask.users.actor import Actor
 from multitask.web.backoffice import work_items, work_queue
 from tests import mailbag
@@ -80,6 +81,17 @@ def test_the_client_is_told_after_a_day_a_week_and_a_month(world: World, scene: 
     days = [day for day in range(40) if reminders.remind(now=world.now + timedelta(days=day, minutes=1))]
     assert days == [1, 7, 30]
     assert (told(job.client), told(job.freelancer)) == (3, 0)
+
+
+def test_nobody_is_told_again_because_the_notice_was_deleted(world: World, settings: Settings) -> None:
+    settings.RETENTION_NOTICE_DAYS = 90
+    job, days = called_off(world), []
+    for day in (1, 7, 30, 60, 100, 119, 120, 121, 122, 250, 500):
+        now = world.now + timedelta(days=day, minutes=1)
+        days += [day] * reminders.remind(now=now)
+        Notice.objects.update(email_state=EmailState.SENT.value)
+        notices.purge(before=now - timedelta(days=90))
+    assert (days, told(job.client)) == ([1, 7, 30], 0)
 
 
 def test_the_client_who_takes_it_back_is_told_no_more(world: World) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from multitask import due
 from multitask.marketplace import work
 from multitask.payments.agreements import milestone_work
 from multitask.payments.books import history
 from multitask.payments.errors import ProviderUnavailable
 from multitask.payments.funding import cancellations, intents, unfunded
-from multitask.payments.models import AuditEvent, Escrow, HistoryRow, Notice, Operation, Payment
+from multitask.payments.models import AuditEvent, EmailState, Escrow, HistoryRow, Notice, Operation, Payment
 from multitask.payments.notices import notices, reminders
 from multitask.payments.operations import engine, sweeper
 from multitask.users.actor import Actor
@@ -83,6 +84,27 @@ def test_the_distances_are_settings(world: World, settings: Settings) -> None:
     assert job.escrow.payment_due_at == world.now + timedelta(days=30)
     due = {day for day in range(31) if reminders.remind(now=world.now + timedelta(days=day, minutes=1))}
     assert due == {10, 25}
+
+
+def test_nobody_is_reminded_again_because_the_notice_was_deleted(world: World, settings: Settings) -> None:
+    settings.UNFUNDED_CANCEL_DAYS, settings.RETENTION_NOTICE_DAYS = 366, 90
+    asked(world)
+    days = []
+    for day in (3, 50, 92, 93, 94, 200, 365):
+        now = world.now + timedelta(days=day, minutes=1)
+        days += [day] * reminders.remind(now=now)
+        Notice.objects.update(email_state=EmailState.SENT.value)
+        notices.purge(before=now - timedelta(days=90))
+    assert days == [3, 365]
+
+
+def test_the_reminders_are_due_only_while_there_is_an_escrow_to_look_at(world: World) -> None:
+    is_due = due.CHECKS["remind_clients"]
+    assert not is_due(world.now)
+    asked(world)
+    assert not is_due(world.now + timedelta(days=2))
+    assert is_due(world.now + timedelta(days=4))
+    assert not is_due(world.now + timedelta(days=15))
 
 
 def test_nobody_is_reminded_of_what_is_paid_processed_or_cancelled(world: World) -> None:

@@ -235,13 +235,17 @@ def test_two_workers_publish_one_statement() -> None:
 
 
 def test_the_jobs_chain_and_publish(world: World) -> None:
+    assert not statements.is_due(now=world.now)
     jobs.publish_statement(timestamp=0)
     assert not ProofStatement.objects.exists(), "the books are empty"
     world.funded()
+    assert statements.is_due(now=world.now)
     jobs.extend_chain(timestamp=0)
     jobs.publish_statement(timestamp=0)
     jobs.publish_statement(timestamp=0)
     assert ProofStatement.objects.count() == 1
+    assert not statements.is_due(now=ProofStatement.objects.get().taken_at)
+    assert statements.is_due(now=ProofStatement.objects.get().taken_at + timedelta(days=1))
 
 
 # -- what is changed afterwards

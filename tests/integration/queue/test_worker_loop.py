@@ -15,7 +15,7 @@ from multitask.database import jobs
 from tests.integration.queue.conftest import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
-THREADS = shares(17)
+THREADS = shares(18)
 OPERATIONS = THREADS["operations"]
 
 

@@ -157,6 +157,34 @@ def test_an_event_that_somebody_has_to_deal_with_keeps_its_body_and_its_row(stat
     assert goes.pk > stays.pk
 
 
+@pytest.mark.parametrize("state", events.ENDED)
+def test_an_event_that_has_ended_loses_its_body_and_then_its_row(state: EventState) -> None:
+    ended = event(state)
+
+    retention.apply(now=NOW + days("RETENTION_WEBHOOK_PAYLOAD_DAYS") + A_MOMENT)
+    ended.refresh_from_db()
+    assert ended.payload == ""
+    retention.apply(now=NOW + days("RETENTION_WEBHOOK_DAYS") + A_MOMENT)
+
+    assert not IncomingEvent.objects.exists()
+
+
+def test_every_state_of_an_event_either_ends_or_waits_for_somebody() -> None:
+    waits = {EventState.RECEIVED, EventState.FAILED, EventState.QUARANTINED}
+
+    assert set(EventState) - waits == set(events.ENDED)
+
+
+def test_an_event_that_was_dismissed_late_goes_with_its_row() -> None:
+    late = event(EventState.QUARANTINED)
+    retention.apply(now=NOW + days("RETENTION_WEBHOOK_DAYS") + A_MOMENT)
+    IncomingEvent.objects.filter(pk=late.pk).update(state=EventState.DISMISSED)
+
+    retention.apply(now=NOW + days("RETENTION_WEBHOOK_DAYS") + A_MOMENT)
+
+    assert not IncomingEvent.objects.exists()
+
+
 def test_a_row_without_its_body_still_tells_a_repetition() -> None:
     from multitask.payments.provider import InboundEvent, Subject
     from multitask.webhooks import storage

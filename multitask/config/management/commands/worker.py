@@ -14,7 +14,7 @@ from multitask.config.periodic import PeriodicJobs
 from multitask.config.worker_loop import WorkerLoop
 from multitask.payments.operations import routes
 
-CONCURRENCY: Final = 17
+CONCURRENCY: Final = 18
 # The connections of the main thread and of the one that defers periodic jobs.
 OWN_CONNECTIONS: Final = 2
 

@@ -47,6 +47,12 @@ def publish(*, now: datetime) -> ProofStatement | None:
     return statement
 
 
+def is_due(*, now: datetime) -> bool:
+    """Return whether `publish` would make a statement."""
+    day = now.astimezone(UTC).date()
+    return not ProofStatement.objects.filter(day=day).exists() and Transaction.objects.exists()
+
+
 def _make(now: datetime) -> ProofStatement:
     previous = newest()
     number = 1 if previous is None else previous.number + 1

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Add only: a column with a default, a check and a partial index."""
 
-    dependencies = (("payments", "0002_guards"),)
+    dependencies = (("payments", "0003_money_among_many"),)
 
     operations = (
         migrations.AddField("reversal", "ahead_minor", models.BigIntegerField(default=0)),
