@@ -21,6 +21,8 @@ class Capabilities:
     `supports` holds the protocols of `provider.protocols` that the adapter implements, `currencies` those that can be
     collected, held and paid out, `countries` those of the payees. `key_lifetime` is how long an idempotency key is
     honoured, None when keys are not. `finds_by_reference` is whether an object can be looked up by our reference.
+    `payments_expire_after` is how long after its creation a payment can be begun where payments only expire and cannot
+    be cancelled; money may come later for what was begun. None where a cancelled payment certainly cannot be paid.
     `longest_hold` is for how long collected money may stay before it is paid out, None without a limit.
     `secret_fields` are names in webhooks and answers whose values nobody may be shown.
     """
@@ -32,6 +34,7 @@ class Capabilities:
     continuation: type[Embedded] | type[Redirect]
     key_lifetime: timedelta | None
     finds_by_reference: bool
+    payments_expire_after: timedelta | None = None
     longest_hold: timedelta | None = None
     secret_fields: frozenset[str] = frozenset()
 

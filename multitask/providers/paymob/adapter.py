@@ -45,6 +45,7 @@ class PaymobProvider(Payouts):
             continuation=Redirect,
             key_lifetime=None,
             finds_by_reference=True,
+            payments_expire_after=self._configuration.checkout_lifetime,
             secret_fields=frozenset(
                 {"client_secret", "token", "auth_token", "access_token", "refresh_token", "card_tokens"}
             ),

@@ -40,7 +40,9 @@ def asked_about(world: World, after: timedelta) -> list[str]:
         (DAY + 45 * MINUTE, False),
         (DAY + HOUR, True),
         (29 * DAY + HOUR, True),
-        (31 * DAY, False),
+        (31 * DAY + HOUR, False),
+        (31 * DAY, True),
+        (400 * DAY, True),
     ],
 )
 def test_the_older_the_rarer(world: World, after: timedelta, is_due: bool) -> None:
