@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from multitask import database
-from multitask.payments.authorization import locks
+from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
-from multitask.payments.funding import intents, payment_results
+from multitask.payments.funding import payment_results
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import (
@@ -21,7 +21,14 @@ from multitask.payments.provider import (
     supporting,
 )
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.states import EscrowState, HistoryStatus, OperationState, PaymentState, require
+from multitask.payments.states import (
+    OPEN_OPERATIONS,
+    EscrowState,
+    HistoryStatus,
+    OperationState,
+    PaymentState,
+    require,
+)
 from multitask.users.actor import Actor
 
 CANCEL_PAYMENT: Final = "cancel_payment"
@@ -61,6 +68,36 @@ def begin(escrow: Escrow, payment: Payment, *, now: datetime) -> None:
 def _was_refused_long_ago(operation: Operation, now: datetime) -> bool:
     is_refused = operation.state == OperationState.FAILED.value
     return is_refused and operation.finished_at is not None and operation.finished_at <= now - AGAIN_AFTER
+
+
+def has_expired(payment: Payment, now: datetime) -> bool:
+    """Return whether a pending payment cannot be begun any more, at a provider where payments only expire."""
+    lifetime = engine.provider_named(payment.provider).capabilities.payments_expire_after
+    if lifetime is None or payment.state != PaymentState.PENDING.value:
+        return False
+    creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
+    return creation is not None and creation.finished_at is not None and creation.finished_at + lifetime < now
+
+
+def replace(escrow: Escrow, payment: Payment, *, now: datetime) -> engine.Call:
+    """Return the call that cancels an expired payment, so that another can be made; its client waits for it.
+
+    The caller holds the escrow's lock, and makes the call after its commit. Raises TooManyRequests.
+    """
+    before = engine.latest(CANCEL_PAYMENT, payment.pk)
+    if before is not None and OperationState(before.state) in OPEN_OPERATIONS:
+        return engine.Call(before)
+    sequence = 1 if before is None else before.sequence + 1
+    key = f"cancel:{payment.pk}:{sequence}"
+    rate_limits.count(user_id=escrow.client_id, purpose=rate_limits.Purpose.PAYMENT, key=key, now=now)
+    return engine.begin_claimed(
+        CANCEL_PAYMENT,
+        subject_id=payment.pk,
+        provider=payment.provider,
+        escrow=escrow,
+        now=now,
+        sequence=sequence,
+    )
 
 
 def left_open(*, now: datetime) -> list[int]:
@@ -136,6 +173,6 @@ def _not_there(payment: Payment, operation: Operation) -> ProviderError:
     now = operation.sent_at or operation.created_at
     if creation is None or creation.state == OperationState.FAILED.value:
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
-    if engine.withdraw(creation, code=intents.CALLED_OFF, now=now):
+    if engine.withdraw(creation, code=payment_results.CALLED_OFF, now=now):
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
     return Unavailable("awaits_creation", "The payment's creation is not answered yet.")
