@@ -6,7 +6,7 @@ from typing import Any, Final
 from multitask import database
 from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
-from multitask.payments.funding import payment_results
+from multitask.payments.funding import payment_results, unnamed_tries
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import (
@@ -49,8 +49,11 @@ def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
 def begin(escrow: Escrow, payment: Payment, *, now: datetime) -> None:
     """Cancel a pending payment at the provider, unless that is under way; the caller holds the escrow's lock.
 
-    A refused cancellation is repeated after a day: a payment that was being processed may have failed meanwhile.
+    A refused cancellation is repeated after a day: a payment that was being processed may have failed meanwhile. One of
+    which only the try that paid is not known waits for the staff.
     """
+    if payment.provider_status == unnamed_tries.STATUS:
+        return
     before = engine.latest(CANCEL_PAYMENT, payment.pk)
     if before is not None and not _was_refused_long_ago(before, now):
         return
@@ -73,7 +76,8 @@ def _was_refused_long_ago(operation: Operation, now: datetime) -> bool:
 def has_expired(payment: Payment, now: datetime) -> bool:
     """Return whether a pending payment cannot be begun any more, at a provider where payments only expire."""
     lifetime = engine.provider_named(payment.provider).capabilities.payments_expire_after
-    if lifetime is None or payment.state != PaymentState.PENDING.value:
+    is_paid = payment.state != PaymentState.PENDING.value or payment.provider_status == unnamed_tries.STATUS
+    if lifetime is None or is_paid:
         return False
     creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
     return creation is not None and creation.finished_at is not None and creation.finished_at + lifetime < now
@@ -136,7 +140,9 @@ class CancelPayment:
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             return ABSENT
-        state = supporting(provider, Collects).read_payment(payment.provider_payment_id)
+        # By the try that paid it, if that is known: the last one may have failed.
+        paid_try = payment_results.paid_try(payment.provider, payment.provider_payment_id)
+        state = supporting(provider, Collects).read_payment(paid_try or payment.provider_payment_id)
         return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
