@@ -20,7 +20,14 @@ from multitask.payments.funding import cancellations, unfunded
 from multitask.payments.losses import adjustments
 from multitask.payments.notices import emails, notices, reminders
 from multitask.payments.operations import sweeper
-from multitask.payments.payouts import account_moves, availability, budget, budget_shortage, withdrawal_cancellation
+from multitask.payments.payouts import (
+    account_moves,
+    availability,
+    budget,
+    budget_shortage,
+    overdue_payouts,
+    withdrawal_cancellation,
+)
 from multitask.webhooks import incoming, statement
 
 
@@ -29,6 +36,7 @@ def _budgets(now: datetime) -> bool:
         withdrawal_cancellation.to_removed_destinations()
         or refund_payouts.due(now=now)
         or refund_payouts.without_destination(now=now)
+        or overdue_payouts.due(now=now)
         or budget.waiting(now=now)
         or budget_shortage.due(now=now)
     )

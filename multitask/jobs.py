@@ -24,7 +24,14 @@ from multitask.payments.funding import cancellations, unfunded
 from multitask.payments.losses import adjustments
 from multitask.payments.notices import emails, notices, reminders
 from multitask.payments.operations import engine, sweeper
-from multitask.payments.payouts import account_moves, availability, budget, budget_shortage, withdrawal_cancellation
+from multitask.payments.payouts import (
+    account_moves,
+    availability,
+    budget,
+    budget_shortage,
+    overdue_payouts,
+    withdrawal_cancellation,
+)
 from multitask.payments.provider import ProviderError
 from multitask.users import account_emails
 from multitask.users.actor import Actor
@@ -84,7 +91,8 @@ def _compare_budget(provider: str, currency: str) -> None:
 def allot_budgets(timestamp: int) -> None:
     """Begin refunds that have to be paid out, allot budgets to payouts whose cool-down is over, and note shortages.
 
-    Withdrawals to destinations that their owners removed are called off.
+    Withdrawals to destinations that their owners removed are called off, and payouts that do not end are held for
+    finance to decide.
     """
     now = timezone.now()
     _each(withdrawal_cancellation.to_removed_destinations(), lambda withdrawal_id: _call_off(withdrawal_id, now))
@@ -93,6 +101,7 @@ def allot_budgets(timestamp: int) -> None:
         refund_payouts.without_destination(now=now),
         lambda refund_id: refund_payouts.note_waiting(refund_id=refund_id, now=now),
     )
+    _each(overdue_payouts.due(now=now), lambda payout_id: overdue_payouts.hold(disbursement_id=payout_id, now=now))
     for provider, currency in budget.waiting(now=now):
         budget.allot(provider=provider, currency=currency, now=now)
     for provider, currency in budget_shortage.due(now=now):

@@ -19,7 +19,14 @@ from multitask.payments.models import (
     PayoutDestination,
     Withdrawal,
 )
-from multitask.payments.payouts import budget, budget_records, destinations, identity, withdrawal_cancellation
+from multitask.payments.payouts import (
+    budget,
+    budget_records,
+    destinations,
+    identity,
+    overdue_payouts,
+    withdrawal_cancellation,
+)
 from multitask.providers.paymob.adapter import PaymobProvider
 from multitask.users.actor import Actor
 from multitask.users.models import User
@@ -69,10 +76,13 @@ class EgyptWorld(World):
         return actor
 
     def payee(self, number: str = SUCCEEDS, *, issuer: str = "vodafone") -> Actor:
-        """A freelancer whose identity is confirmed and whose wallet may be paid to."""
+        """A freelancer whose identity is confirmed and whose wallet, or account by "instapay", may be paid to."""
         payee = self.freelancer(onboarded=False)
         self.identify(payee)
-        self.add_wallet(payee, number, issuer=issuer)
+        if issuer == "instapay":
+            self.add_account(payee, number)
+        else:
+            self.add_wallet(payee, number, issuer=issuer)
         self.wait(COOL_DOWN)
         return payee
 
@@ -94,6 +104,12 @@ class EgyptWorld(World):
         given = {"issuer": issuer, "msisdn": number}
         return destinations.add(
             actor=actor, currency="EGP", kind="wallet", given=given, proof=self.proof(), now=self.now
+        )
+
+    def add_account(self, actor: Actor, number: str) -> PayoutDestination:
+        given = {"account_number": number, "bank_code": "CIB", "full_name": "Mona Ali Hassan"}
+        return destinations.add(
+            actor=actor, currency="EGP", kind="instapay", given=given, proof=self.proof(), now=self.now
         )
 
     def proof(self) -> OwnerProof:
@@ -153,6 +169,8 @@ class EgyptWorld(World):
             refund_payouts.begin(refund_id=refund_id, now=self.now)
         for refund_id in refund_payouts.without_destination(now=self.now):
             refund_payouts.note_waiting(refund_id=refund_id, now=self.now)
+        for payout_id in overdue_payouts.due(now=self.now):
+            overdue_payouts.hold(disbursement_id=payout_id, now=self.now)
         budget.allot(provider="paymob", currency="EGP", now=self.now)
         return self.work()
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import refund_payouts
-from multitask.payments.funding import customers, payment_results, saved_methods
+from multitask.payments.funding import customers, payment_results, saved_methods, unnamed_tries
 from multitask.payments.losses import adjustments, chargebacks, fraud_warnings, outside_refunds
 from multitask.payments.operations import references
 from multitask.payments.payouts import availability, onboarding, outside_payouts, reversals
@@ -32,6 +32,10 @@ from multitask.payments.provider import (
 )
 from multitask.payments.provider.errors import PAID_BY_UNNAMED
 from multitask.webhooks.models import IncomingEvent
+
+# How many tries of an order are read, of the newest events about it.
+_MOST_TRIES: Final = 5
+_MOST_EVENTS: Final = 50
 
 
 class NotOurs(Exception):
@@ -74,15 +78,43 @@ def apply(event: IncomingEvent, provider: Provider, state: Any, *, now: datetime
 
 
 def _read_payment(provider: Provider, event: IncomingEvent) -> PaymentState:
-    """Read a payment. Where its last try did not pay, read the try of which we know that it did."""
+    """Read a payment. Where its last try did not pay, read those of which we know: one that paid, or those in events.
+
+    If none of them paid, staff has to name the one that did.
+    """
     collects = supporting(provider, Collects)
     try:
         return collects.read_payment(event.object_id)
     except Unknown as error:
-        named = payment_results.paid_try(provider.name, event.object_id) if error.code == PAID_BY_UNNAMED else ""
-        if not named or named == event.object_id:
+        if error.code != PAID_BY_UNNAMED:
             raise
-        return collects.read_payment(named)
+        unnamed = error
+    for named in _known_tries(event):
+        try:
+            return collects.read_payment(named)
+        except Unknown as error:
+            if error.code != PAID_BY_UNNAMED:
+                raise
+    unnamed_tries.note(provider.name, event.object_id)
+    raise unnamed
+
+
+def _known_tries(event: IncomingEvent) -> list[str]:
+    """Return the provider's names of tries to pay an order, "order/transaction", newest first.
+
+    Events are searched until the staff is asked: a later one is about its own try.
+    """
+    order_id = event.object_id.partition("/")[0]
+    paid = payment_results.paid_try(event.provider, order_id)
+    if paid:
+        return [] if paid == event.object_id else [paid]
+    if unnamed_tries.found().filter(provider=event.provider, provider_payment_id=order_id).exists():
+        return []
+    named = IncomingEvent.objects.filter(
+        provider=event.provider, subject=Subject.PAYMENT.value, object_id__startswith=f"{order_id}/"
+    )
+    newest = named.exclude(object_id=event.object_id).order_by("-pk").values_list("object_id", flat=True)
+    return list(dict.fromkeys(newest[:_MOST_EVENTS]))[:_MOST_TRIES]
 
 
 def _has_reference(_: Provider, state: Any) -> bool:

@@ -9,20 +9,17 @@ previous poll stopped, down to the oldest (`PollPosition`).
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.db import Error
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from multitask import providers
 from multitask.payments.errors import UnknownObject
 from multitask.payments.losses import chargebacks, fraud_warnings
-from multitask.payments.models import Chargeback, ConnectedAccount, Disbursement, Escrow, Payment, Refund, Withdrawal
 from multitask.payments.provider import (
-    DISBURSEMENTS_AT_ONCE,
     Disburses,
     Disputes,
     Provider,
@@ -32,57 +29,19 @@ from multitask.payments.provider import (
     supporting,
     supports,
 )
-from multitask.payments.states import HOLDING_ESCROWS, EscrowState, PaymentState, RefundState, WithdrawalState
-from multitask.webhooks import dispatch
+from multitask.webhooks import dispatch, poll_groups
 from multitask.webhooks.models import IncomingEvent, PollPosition
+from multitask.webhooks.poll_groups import MINUTES_A_DAY, Group, Minutes
 
 log = structlog.get_logger(__name__)
 
-# Webhooks rarely take longer than this, so younger objects are not polled.
-GRACE: Final = timedelta(seconds=30)
-# Minutes between polls, by the maximum age of the object.
-CADENCE: Final = (
-    (1, timedelta(minutes=15)),
-    (15, timedelta(days=1)),
-    (60, timedelta(days=30)),
-)
-# A bank may return a paid payout or refund; polled once a day.
-SENT_BACK_WITHIN: Final = timedelta(days=14)
-_MINUTES_A_DAY: Final = 24 * 60
 # We do not create chargebacks, so new ones have no row here: the provider lists those opened recently every so many
 # minutes, and once a day those opened within a longer period, which covers outages.
 OPENED_WITHIN: Final = (
     (15, timedelta(days=3)),
-    (_MINUTES_A_DAY, timedelta(days=30)),
+    (MINUTES_A_DAY, timedelta(days=30)),
 )
-# Minutes between polls of payout accounts that are complete: while money moves to them or from them, and otherwise.
-IN_USE_EVERY: Final = 15
-IDLE_EVERY: Final = 15
-# The most idle accounts that one poll reads of the newest and of the others. With more of them than fit into fifteen
-# polls, the polls go on reading that many a minute, which is a small part of what the provider allows.
-IDLE_AT_ONCE: Final = 100
-# The most that one poll reads of each group: of the newest, and of those where the previous poll stopped.
-NEWEST: Final = 500
-BEHIND: Final = 500
 _MINUTES: Final = "minutes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Objects of one kind and age that are polled together; `is_due` when their minute has come.
-
-    `rows` selects the open ones; `columns` are the provider's name, the object's id and, for objects in a connected
-    account, that account's id. `at_once` is how many are read by one call, `most` how many one poll
-    reads of the newest and of the others.
-    """
-
-    name: str
-    subject: Subject
-    rows: QuerySet[Any]
-    columns: tuple[str, ...]
-    is_due: bool
-    at_once: int = 1
-    most: tuple[int, int] = (NEWEST, BEHIND)
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
@@ -95,7 +54,7 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
     if last is not None and last.polled_at is not None:
         missed = last.polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
-    read = sum(_poll(group, positions.get(group.name), now) for group in groups(now=now, since=since))
+    read = sum(_poll(group, positions.get(group.name), now) for group in poll_groups.groups(now=now, since=since))
     contested = [(0, event) for event in changed_chargebacks(now=now, since=since)]
     read += _read_all(contested, now)[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
@@ -104,14 +63,14 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
 
 def due(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
     """Yield every due object, newest first in its group, as the event that may have been lost."""
-    for group in groups(now=now, since=since):
+    for group in poll_groups.groups(now=now, since=since):
         if group.is_due:
             yield from (event for _, event in _events(group, group.rows))
 
 
 def changed_chargebacks(*, now: datetime, since: datetime | None = None) -> Iterator[IncomingEvent]:
     """Yield chargebacks and fraud warnings that are not stored or have changed at the provider, if a listing is due."""
-    met = _Minutes(now, since)
+    met = Minutes(now, since)
     ages = [age for every, age in OPENED_WITHIN if met.one_of(every)]
     if not ages:
         return
@@ -121,153 +80,6 @@ def changed_chargebacks(*, now: datetime, since: datetime | None = None) -> Iter
         opened = (now if since is None else min(now, since)) - max(ages)
         for subject, found in [*_contested(provider, opened), *_suspected(provider, opened)]:
             yield IncomingEvent(provider=provider.name, subject=subject.value, object_id=found)
-
-
-class _Minutes:
-    """The minutes that this poll covers."""
-
-    def __init__(self, now: datetime, since: datetime | None) -> None:
-        self.last = int(now.timestamp() // 60)
-        self.first = self.last if since is None else min(self.last, int(since.timestamp() // 60))
-
-    def one_of(self, every: int) -> bool:
-        """Return whether one of these minutes is a multiple of `every`."""
-        return self.last - self.last % every >= self.first
-
-
-def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
-    """Yield all groups of objects that are polled, with whether they are due."""
-    met = _Minutes(now, since)
-    # What fell due while no poll was made counts by its age then, however long that was.
-    begun = now if since is None else min(now, since)
-    younger = now - GRACE + timedelta.resolution
-    for every, age in CADENCE:
-        name, is_due, oldest = str(every), met.one_of(every), now - age
-        if (every, age) == CADENCE[-1]:
-            oldest = begun - age
-        yield from _open(name, is_due, Q(created_at__gte=oldest, created_at__lt=younger))
-        yield _undecided(name, is_due, Q(opened_at__gte=oldest, opened_at__lt=younger))
-        younger = oldest
-    is_due = met.one_of(_MINUTES_A_DAY)
-    yield from _closed(is_due, begun - SENT_BACK_WITHIN)
-    yield _without_bank(met.one_of(60))
-    yield _accounts("in_use", met.one_of(IN_USE_EVERY), _in_use())
-    idle = (Q(retired_at=None) | Q(closed=False)) & ~_in_use()
-    yield _accounts("idle", met.one_of(IDLE_EVERY), idle, most=(IDLE_AT_ONCE, IDLE_AT_ONCE))
-    # A bank may take months to decide.
-    yield _undecided("daily", is_due, Q(opened_at__lt=younger))
-
-
-def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
-    # A succeeded payment is complete once the date of its availability is known.
-    unpaid = Q(state=PaymentState.PENDING.value) | Q(state=PaymentState.SUCCEEDED.value, available_at=None)
-    yield _payments(name, is_due, Payment.objects.filter(aged, unpaid))
-    yield _refunds(name, is_due, Refund.objects.filter(aged, state=RefundState.PENDING.value))
-    on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
-    yield _payouts(name, is_due, Withdrawal.objects.filter(aged, state__in=on_their_way))
-    yield _disbursements(name, is_due, Disbursement.objects.filter(aged, ended_at=None))
-    incomplete = Q(payouts_enabled=False) | Q(transfers_enabled=False)
-    yield _accounts(name, is_due, aged & incomplete & Q(closed=False, retired_at=None))
-
-
-def _accounts(name: str, is_due: bool, wanted: Q, *, most: tuple[int, int] = (NEWEST, BEHIND)) -> Group:
-    return Group(
-        name=f"accounts:{name}",
-        subject=Subject.ACCOUNT,
-        rows=ConnectedAccount.objects.filter(wanted).exclude(provider_account_id=None),
-        columns=("provider", "provider_account_id"),
-        is_due=is_due,
-        most=most,
-    )
-
-
-def _in_use() -> Q:
-    """Select current accounts whose owner is being paid: a share is released or will be, or a withdrawal is open."""
-    paying = Escrow.objects.filter(
-        Q(state__in=[state.value for state in HOLDING_ESCROWS])
-        | Q(state=EscrowState.RELEASED.value, made_available_at=None),
-        freelancer_id=OuterRef("user_id"),
-        provider=OuterRef("provider"),
-    )
-    on_their_way = [WithdrawalState.PENDING.value, WithdrawalState.PROCESSING.value]
-    leaving = Withdrawal.objects.filter(account=OuterRef("pk"), state__in=on_their_way)
-    return Q(closed=False, retired_at=None) & (Q(Exists(paying)) | Q(Exists(leaving)))
-
-
-def _without_bank(is_due: bool) -> Group:
-    """Accounts in which released money waits for a bank account in its currency."""
-    bank = Func(OuterRef("bank_currencies"), F("currency"), function="array_position", output_field=IntegerField())
-    waiting = Escrow.objects.annotate(bank=bank).filter(
-        bank__isnull=True,
-        freelancer_id=OuterRef("user_id"),
-        provider=OuterRef("provider"),
-        state=EscrowState.RELEASED.value,
-        made_available_at=None,
-    )
-    return _accounts("banks", is_due, Q(Exists(waiting)) & Q(closed=False, retired_at=None))
-
-
-def _closed(is_due: bool, since: datetime) -> Iterator[Group]:
-    succeeded = Refund.objects.filter(state=RefundState.SUCCEEDED.value, processed_at__gte=since)
-    yield _refunds("closed", is_due, succeeded)
-    # A refund made at a provider that reports totals alone shows in its payment.
-    by_total = [each.name for each in providers.every() if not each.capabilities.honours_keys]
-    paid = Q(state__in=[PaymentState.SUCCEEDED.value, PaymentState.REVIEW.value], succeeded_at__gte=since)
-    yield _payments("closed", is_due, Payment.objects.filter(paid, provider__in=by_total))
-    completed = Withdrawal.objects.filter(state=WithdrawalState.COMPLETED.value, processed_at__gte=since)
-    yield _payouts("closed", is_due, completed)
-    yield _disbursements("closed", is_due, Disbursement.objects.filter(ended_at__gte=since))
-
-
-def _payments(name: str, is_due: bool, payments: QuerySet[Payment]) -> Group:
-    return Group(
-        name=f"payments:{name}",
-        subject=Subject.PAYMENT,
-        rows=payments.exclude(provider_payment_id=None),
-        columns=("provider", "provider_payment_id"),
-        is_due=is_due,
-    )
-
-
-def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
-    return Group(
-        name=f"refunds:{name}",
-        subject=Subject.REFUND,
-        rows=refunds.exclude(provider_refund_id=None).filter(payment__is_refundable=True),
-        columns=("provider", "provider_refund_id"),
-        is_due=is_due,
-    )
-
-
-def _payouts(name: str, is_due: bool, withdrawals: QuerySet[Withdrawal]) -> Group:
-    return Group(
-        name=f"payouts:{name}",
-        subject=Subject.PAYOUT,
-        rows=withdrawals.exclude(provider_payout_id=None).exclude(account=None),
-        columns=("provider", "provider_payout_id", "account__provider_account_id"),
-        is_due=is_due,
-    )
-
-
-def _disbursements(name: str, is_due: bool, disbursements: QuerySet[Disbursement]) -> Group:
-    return Group(
-        name=f"disbursements:{name}",
-        subject=Subject.PAYOUT,
-        rows=disbursements.exclude(provider_payout_id=None),
-        columns=("provider", "provider_payout_id"),
-        is_due=is_due,
-        at_once=DISBURSEMENTS_AT_ONCE,
-    )
-
-
-def _undecided(name: str, is_due: bool, opened: Q) -> Group:
-    return Group(
-        name=f"chargebacks:{name}",
-        subject=Subject.DISPUTE,
-        rows=Chargeback.objects.filter(opened, closed_at=None),
-        columns=("provider", "provider_dispute_id"),
-        is_due=is_due,
-    )
 
 
 def _contested(provider: Provider, since: datetime) -> list[tuple[Subject, str]]:

@@ -16,10 +16,9 @@ from multitask.payments.books import audit
 from multitask.payments.errors import AmountTooLarge, AmountTooSmall, Forbidden, NotFound, WrongState
 from multitask.payments.escrow import refund_outcomes
 from multitask.payments.models import AuditEvent, Disbursement, Escrow, Operation, Refund
-from multitask.payments.operations import amounts, engine
+from multitask.payments.operations import amounts
 from multitask.payments.operations.attempt import Undecided
 from multitask.payments.payouts import budget, destination_choice, destinations, disbursements
-from multitask.payments.payouts.budget import DISBURSE_REFUND
 from multitask.payments.payouts.disbursements import Disburse
 from multitask.payments.provider import DestinationKind, PayoutStatus, ProviderError, RefundState, RefundStatus
 from multitask.payments.provider import PayoutState as ProviderPayout
@@ -148,7 +147,7 @@ def confirm(provider: str, state: ProviderPayout, now: datetime) -> None:
         disbursements.confirm(found, state, now)
         return
     _apply(found.pk, state, now)
-    engine.resolve(DISBURSE_REFUND, found.pk, now=now, reference=state.id)
+    disbursements.resolve(found, state, now)
 
 
 def _apply(disbursement_id: int, state: ProviderPayout, now: datetime) -> None:

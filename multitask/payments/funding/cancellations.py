@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from multitask import database
-from multitask.payments.authorization import locks
+from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
-from multitask.payments.funding import intents, payment_results
+from multitask.payments.funding import payment_results, unnamed_tries
 from multitask.payments.models import Escrow, Operation, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import (
@@ -21,7 +21,14 @@ from multitask.payments.provider import (
     supporting,
 )
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.states import EscrowState, HistoryStatus, OperationState, PaymentState, require
+from multitask.payments.states import (
+    OPEN_OPERATIONS,
+    EscrowState,
+    HistoryStatus,
+    OperationState,
+    PaymentState,
+    require,
+)
 from multitask.users.actor import Actor
 
 CANCEL_PAYMENT: Final = "cancel_payment"
@@ -42,8 +49,11 @@ def cancel_unpaid(escrow: Escrow, *, actor: Actor, now: datetime) -> None:
 def begin(escrow: Escrow, payment: Payment, *, now: datetime) -> None:
     """Cancel a pending payment at the provider, unless that is under way; the caller holds the escrow's lock.
 
-    A refused cancellation is repeated after a day: a payment that was being processed may have failed meanwhile.
+    A refused cancellation is repeated after a day: a payment that was being processed may have failed meanwhile. One of
+    which only the try that paid is not known waits for the staff.
     """
+    if payment.provider_status == unnamed_tries.STATUS:
+        return
     before = engine.latest(CANCEL_PAYMENT, payment.pk)
     if before is not None and not _was_refused_long_ago(before, now):
         return
@@ -61,6 +71,37 @@ def begin(escrow: Escrow, payment: Payment, *, now: datetime) -> None:
 def _was_refused_long_ago(operation: Operation, now: datetime) -> bool:
     is_refused = operation.state == OperationState.FAILED.value
     return is_refused and operation.finished_at is not None and operation.finished_at <= now - AGAIN_AFTER
+
+
+def has_expired(payment: Payment, now: datetime) -> bool:
+    """Return whether a pending payment cannot be begun any more, at a provider where payments only expire."""
+    lifetime = engine.provider_named(payment.provider).capabilities.payments_expire_after
+    is_paid = payment.state != PaymentState.PENDING.value or payment.provider_status == unnamed_tries.STATUS
+    if lifetime is None or is_paid:
+        return False
+    creation = engine.latest(payment_results.CREATE_PAYMENT, payment.pk)
+    return creation is not None and creation.finished_at is not None and creation.finished_at + lifetime < now
+
+
+def replace(escrow: Escrow, payment: Payment, *, now: datetime) -> engine.Call:
+    """Return the call that cancels an expired payment, so that another can be made; its client waits for it.
+
+    The caller holds the escrow's lock, and makes the call after its commit. Raises TooManyRequests.
+    """
+    before = engine.latest(CANCEL_PAYMENT, payment.pk)
+    if before is not None and OperationState(before.state) in OPEN_OPERATIONS:
+        return engine.Call(before)
+    sequence = 1 if before is None else before.sequence + 1
+    key = f"cancel:{payment.pk}:{sequence}"
+    rate_limits.count(user_id=escrow.client_id, purpose=rate_limits.Purpose.PAYMENT, key=key, now=now)
+    return engine.begin_claimed(
+        CANCEL_PAYMENT,
+        subject_id=payment.pk,
+        provider=payment.provider,
+        escrow=escrow,
+        now=now,
+        sequence=sequence,
+    )
 
 
 def left_open(*, now: datetime) -> list[int]:
@@ -99,7 +140,9 @@ class CancelPayment:
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             return ABSENT
-        state = supporting(provider, Collects).read_payment(payment.provider_payment_id)
+        # By the try that paid it, if that is known: the last one may have failed.
+        paid_try = payment_results.paid_try(payment.provider, payment.provider_payment_id)
+        state = supporting(provider, Collects).read_payment(paid_try or payment.provider_payment_id)
         return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
@@ -136,6 +179,6 @@ def _not_there(payment: Payment, operation: Operation) -> ProviderError:
     now = operation.sent_at or operation.created_at
     if creation is None or creation.state == OperationState.FAILED.value:
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
-    if engine.withdraw(creation, code=intents.CALLED_OFF, now=now):
+    if engine.withdraw(creation, code=payment_results.CALLED_OFF, now=now):
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
     return Unavailable("awaits_creation", "The payment's creation is not answered yet.")

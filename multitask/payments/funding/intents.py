@@ -16,8 +16,8 @@ from multitask.money import Money
 from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
 from multitask.payments.errors import Forbidden, ProviderRefused, WrongState
-from multitask.payments.funding import customers, payment_results
-from multitask.payments.funding.payment_results import CREATE_PAYMENT
+from multitask.payments.funding import cancellations, customers, payment_results
+from multitask.payments.funding.payment_results import CALLED_OFF, CREATE_PAYMENT
 from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
 from multitask.payments.operations import engine, send_deadline
 from multitask.payments.operations.send_deadline import Moment
@@ -38,7 +38,6 @@ from multitask.payments.provider import PaymentState as ProviderPayment
 from multitask.payments.states import EscrowState, MilestoneState, PaymentState
 from multitask.users.actor import Actor
 
-CALLED_OFF: Final = "called_off"
 PAYABLE: Final = frozenset({MilestoneState.AGREED, MilestoneState.STARTED})
 
 
@@ -53,10 +52,14 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """The result of the first transaction: the payment, and the calls that are still to be made."""
+    """The result of the first transaction: the payment, and the calls that are still to be made.
+
+    `expired_call` cancels the payment, which cannot be begun any more, before another is created.
+    """
 
     payment: Payment
     existing: bool
+    expired_call: engine.Call | None = None
     had_customer: bool = False
     customer_call: engine.Call | None = None
     payment_call: engine.Call | None = None
@@ -65,13 +68,15 @@ class _Prepared:
 def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
     """Create the payment of a milestone, as its payer, or return the existing one.
 
-    A customer that was deleted at the provider is created anew. Raises NotFound, Forbidden, WrongState,
-    TooManyRequests, ProviderRefused or ProviderUnavailable; after the last, a repeated request continues where this
-    one stopped.
+    One whose page has expired is cancelled first, and another is created. A customer that was deleted at the provider
+    is created anew. Raises NotFound, Forbidden, WrongState, TooManyRequests, ProviderRefused or ProviderUnavailable;
+    after the last, a repeated request continues where this one stopped.
     """
     # Taken before the claims are committed, since the process may be paused during the commit.
     began = send_deadline.moment()
     prepared = _prepare(actor, milestone_id, now)
+    if prepared.expired_call is not None and _was_replaced(prepared.expired_call, now, began):
+        return create_intent(actor=actor, milestone_id=milestone_id, now=now)
     if prepared.payment_call is None:
         return Intent(escrow=prepared.payment.escrow, payment=prepared.payment, existing=True)
     if prepared.customer_call is not None:
@@ -89,6 +94,15 @@ def create_intent(*, actor: Actor, milestone_id: int, now: datetime) -> Intent:
     return Intent(escrow=payment.escrow, payment=payment, existing=prepared.existing)
 
 
+def _was_replaced(call: engine.Call, now: datetime, began: Moment) -> bool:
+    """Cancel a payment whose page has expired; return False if the provider refuses, such as for one that is paid."""
+    try:
+        engine.answered(call, now=now, began=began)
+    except ProviderRefused:
+        return False
+    return True
+
+
 @database.transactional
 def _prepare(actor: Actor, milestone_id: int, now: datetime) -> _Prepared:
     milestone = locks.locked_milestone(actor, milestone_id)
@@ -101,7 +115,8 @@ def _prepare(actor: Actor, milestone_id: int, now: datetime) -> _Prepared:
     else:
         payment, is_new = _payment_of(escrow, now)
     if payment.provider_payment_id is not None:
-        return _Prepared(payment=payment, existing=True)
+        expired = cancellations.replace(escrow, payment, now=now) if cancellations.has_expired(payment, now) else None
+        return _Prepared(payment=payment, existing=True, expired_call=expired)
     _require_unpaid(escrow)
     customer, customer_call = customers.intend(escrow.client, escrow.provider, now)
     latest = None if is_new else engine.latest(CREATE_PAYMENT, payment.pk)

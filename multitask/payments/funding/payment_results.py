@@ -21,7 +21,7 @@ from multitask.payments.states import EscrowState, HistoryStatus, MilestoneState
 from multitask.users.actor import Actor
 
 CREATE_PAYMENT: Final = "create_payment"
-
+CALLED_OFF: Final = "called_off"
 
 _SYSTEM = Actor.system("provider")
 

@@ -33,6 +33,7 @@ from multitask.payments.payouts import (
     destination_choice,
     destination_details,
     destinations,
+    overdue_payouts,
     withdrawal_outcomes,
 )
 from multitask.payments.payouts.budget import DISBURSE, DISBURSE_REFUND
@@ -48,6 +49,7 @@ from multitask.payments.provider import (
     ProviderError,
     Search,
     Unavailable,
+    Unknown,
     supporting,
 )
 from multitask.payments.provider import PayoutState as ProviderPayout
@@ -68,7 +70,6 @@ NOT_READY: Final[Mapping[MissingReason, type[PayeeNotReady]]] = {
     MissingReason.IDENTITY_REJECTED: IdentityRejected,
     MissingReason.DESTINATION_MISSING: DestinationMissing,
 }
-_ENDED: Final = frozenset({PayoutStatus.PAID, PayoutStatus.FAILED, PayoutStatus.CANCELLED})
 
 
 def require_possible(*, user_id: int, provider: str, amount: Money, now: datetime) -> PayoutDestination:
@@ -166,7 +167,14 @@ def find(provider: str, state: ProviderPayout) -> Disbursement:
 def confirm(disbursement: Disbursement, state: ProviderPayout, now: datetime) -> None:
     """Apply the provider's state of a withdrawal's payout."""
     _apply(disbursement.pk, state, now)
-    engine.resolve(DISBURSE, disbursement.pk, now=now, reference=state.id)
+    resolve(disbursement, state, now)
+
+
+def resolve(disbursement: Disbursement, state: ProviderPayout, now: datetime) -> None:
+    """Mark the call of a payout succeeded that the provider reports; one that is overdue stays with the staff."""
+    if not overdue_payouts.stays_open(disbursement, state.status, now):
+        kind = DISBURSE if disbursement.refund_id is None else DISBURSE_REFUND
+        engine.resolve(kind, disbursement.pk, now=now, reference=state.id)
 
 
 def require_amount(disbursement: Disbursement, state: ProviderPayout) -> None:
@@ -218,7 +226,7 @@ def note(disbursement_id: int, state: ProviderPayout, now: datetime) -> Disburse
     disbursement = Disbursement.objects.select_for_update(no_key=True).get(pk=disbursement_id)
     disbursement.provider_payout_id = disbursement.provider_payout_id or state.id
     _note_costs(disbursement, state)
-    if state.status in _ENDED and disbursement.ended_at is None:
+    if state.status in overdue_payouts.ENDED and disbursement.ended_at is None:
         _end(disbursement, now)
     disbursement.save()
     return disbursement
@@ -284,12 +292,16 @@ class Disburse:
     def find(self, provider: Provider, operation: Operation) -> Search[ProviderPayout]:
         """Look for the payout of an earlier attempt."""
         disbursement = Disbursement.objects.select_related("destination").get(pk=operation.subject_id)
-        found = supporting(provider, Disburses).find_disbursement(
-            reference=reference(disbursement, operation.generation),
-            kind=DestinationKind(disbursement.destination.kind),
-        )
+        try:
+            found = supporting(provider, Disburses).find_disbursement(
+                reference=reference(disbursement, operation.generation),
+                kind=DestinationKind(disbursement.destination.kind),
+            )
+        except Unknown as error:
+            found = CannotTell(error.code, error.message)
         if isinstance(found, Found):
             require_amount(disbursement, found.object)
+        overdue_payouts.require_ended(disbursement, found, operation.sent_at or operation.created_at)
         return found
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 CUSTOMER_GONE: Final = "customer_gone"
 # The code where a payment's last try did not pay, but an earlier one did that has to be named to be read.
 PAID_BY_UNNAMED: Final = "unexpected_paid_order"
+# The code where a payment was named by a try that belongs to another one.
+OTHER_ORDER: Final = "unexpected_order"
 
 
 class ProviderError(Exception):

@@ -47,6 +47,7 @@ class PaymobProvider(Payouts):
             finds_by_reference=True,
             shown_fields=shown_fields.SHOWN,
             last_four_fields=shown_fields.LAST_FOUR,
+            payments_expire_after=self._configuration.checkout_lifetime,
         )
 
     def require_answering(self) -> None:

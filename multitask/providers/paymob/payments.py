@@ -118,13 +118,14 @@ class Payments(Inquiries):
         """Return the payment as cancelled once it has not been paid and cannot be any more.
 
         Paymob has no call that cancels an intention: it only expires, so long after it was created. `Rejected` until
-        then, and for a payment that is paid or being paid. Should one be paid all the same, such as after a change of
-        the clock, it counts as a second payment and is sent back.
+        then, and for a payment that is paid. A try that was begun and left, such as a code that was never entered or a
+        bill that nobody took to a kiosk, stays pending for ever and keeps nothing open. Should one be paid all the
+        same, such as after a change of the clock or with an old bill, it counts as a second payment and is sent back.
         """
         state = self.read_payment(payment_id)
-        if state.status not in {PaymentStatus.AWAITING, PaymentStatus.CANCELLED}:
+        if state.status not in {PaymentStatus.AWAITING, PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELLED}:
             raise Rejected("payment_unexpected_state", "The payment has moved on, so this is no longer possible.")
-        if state.status is PaymentStatus.AWAITING and not self._has_expired(created_by):
+        if state.status is not PaymentStatus.CANCELLED and not self._has_expired(created_by):
             raise Rejected("payment_page_open", "The payment page is open until it expires.")
         return PaymentState(
             id=state.id,

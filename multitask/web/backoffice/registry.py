@@ -38,7 +38,13 @@ from multitask.web.backoffice.chargebacks import actions as chargeback_actions
 from multitask.web.backoffice.chargebacks import warning_actions
 from multitask.web.backoffice.chargebacks.lists import ChargebackList, FraudWarningList
 from multitask.web.backoffice.escrow import actions as escrow_actions
-from multitask.web.backoffice.escrow import late_refund_actions, refund_actions, refund_decisions, reversal_actions
+from multitask.web.backoffice.escrow import (
+    late_refund_actions,
+    payment_actions,
+    refund_actions,
+    refund_decisions,
+    reversal_actions,
+)
 from multitask.web.backoffice.escrow.lists import (
     DisputeList,
     EscrowList,
@@ -92,6 +98,7 @@ _ACTIONS: Final[tuple[type[Action], ...]] = (
     escrow_actions.RefundClient,
     escrow_actions.SettleDispute,
     escrow_actions.ReturnPayment,
+    payment_actions.NameTry,
     refund_actions.AcceptRefund,
     refund_actions.RefuseRefund,
     refund_actions.RetryRefund,

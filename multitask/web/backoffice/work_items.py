@@ -89,6 +89,13 @@ ITEMS: Final = (
     ),
     QueueItem("review", _("Payments under review"), "payments.payment", "waits=review", work_queue.under_review),
     QueueItem(
+        "unnamed_tries",
+        _("Payments that arrived by a try that nobody knows"),
+        "payments.payment",
+        "waits=unnamed",
+        work_queue.unnamed_tries,
+    ),
+    QueueItem(
         "left_behind",
         _("Money in payout accounts that were replaced"),
         "payments.connectedaccount",

@@ -9,6 +9,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from multitask.payments.books import reconciliation
 from multitask.payments.escrow import refund_payouts, stranded
 from multitask.payments.escrow import undecided_refunds as open_refunds
+from multitask.payments.funding import unnamed_tries as unnamed
 from multitask.payments.losses.adjustments import TRANSFER_ADJUSTMENT
 from multitask.payments.losses.holds import CONTESTED, HARMLESS
 from multitask.payments.models import (
@@ -120,6 +121,11 @@ def under_review(now: datetime) -> QuerySet[Payment]:
     """Return payments that arrived, fit no escrow and are not being sent back."""
     leaving = Refund.objects.filter(payment=OuterRef("pk"), source="unapplied", state=RefundState.PENDING.value)
     return Payment.objects.filter(~Exists(leaving), state=PaymentState.REVIEW.value)
+
+
+def unnamed_tries(now: datetime) -> QuerySet[Payment]:
+    """Return payments of paid orders of which nobody knows which try paid them."""
+    return unnamed.found()
 
 
 def failed_payouts(now: datetime) -> QuerySet[Withdrawal]:

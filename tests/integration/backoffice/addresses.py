@@ -61,6 +61,7 @@ ACTIONS = {
     "adjust": (User, "finance"),
     "write-off": (Receivable, "finance"),
     "return-payment": (Payment, "finance"),
+    "name-try": (Payment, "finance"),
     "edit-evidence": (Chargeback, "finance"),
     "add-evidence-file": (Chargeback, "finance"),
     "remove-evidence-file": (EvidenceFile, "finance"),

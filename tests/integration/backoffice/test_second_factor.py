@@ -31,10 +31,10 @@ from tests.payments_world import World, dollars, user_id
 Browser = Callable[[Actor], Client]
 Scene = Callable[[World], tuple[int | None, dict[str, Any]]]
 PASSWORD = "a long enough passphrase"
-# Those of payout budgets have a test beside their provider.
+# Those of payout budgets, and of a provider that redirects, have a test beside their provider.
 OF_BUDGETS = {
     "record-settlement", "record-top-up", "compare-budget", "correct-record", "look-up-payout", "payout-was-paid",
-    "payout-was-not-made", "call-off-withdrawal", "explain-paid",
+    "payout-was-not-made", "call-off-withdrawal", "explain-paid", "name-try",
 }  # fmt: skip
 WANTED = "/backoffice/payments/escrow/?state=funded"
 STALE = second_factor.FRESH + timedelta(seconds=5)

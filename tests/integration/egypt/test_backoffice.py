@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from multitask.payments.models import BudgetRecord, Disbursement, PayoutBudget, Withdrawal
+from multitask.payments.models import BudgetRecord, Disbursement, Payment, PayoutBudget, Withdrawal
 from multitask.payments.payouts import budget
 from multitask.payments.payouts.budget_shortage import NOTED_AFTER
 from multitask.users.actor import Actor
@@ -16,6 +16,7 @@ from multitask.web.backoffice import work_queue
 from tests.egypt_world import BANK, BUDGET, COLLECTED, EgyptWorld, pounds
 from tests.integration.backoffice.addresses import action, change, listing
 from tests.integration.egypt.test_undecided_payouts import undecided
+from tests.integration.egypt.test_unnamed_tries import paid_by_first, poll
 from tests.integration.pages.reading import text_of
 from tests.payments_world import held
 
@@ -136,6 +137,25 @@ def test_looking_it_up_again_asks_the_provider_once_more(
     send(office, action("look-up-payout", payout.pk), note="Once more.")
     assert "perform_operation" in world.work()
     assert work_queue.undecided_payouts(world.now).get() == payout
+
+
+def test_a_payment_by_an_unknown_try_is_in_the_work_queue_and_is_named_there(world: EgyptWorld, office: Client) -> None:
+    job, first, second = paid_by_first(world)
+    poll(world)
+    assert "Payments that arrived by a try that nobody knows" in text_of(office.get("/backoffice/"))
+    order = str(job.payment.provider_payment_id)
+    assert order in text_of(office.get(listing(Payment), {"waits": "unnamed"}))
+    assert "Name the transaction" in text_of(office.get(change(job.escrow)))
+    name = action("name-try", job.payment.pk)
+    assert order in text_of(office.get(name))
+
+    send(office, name, transaction_id=second, note="The wrong one.")
+    assert job.escrow.state == "pending_payment"
+    answer = send(office, name, transaction_id=first, note="In the dashboard.")
+
+    assert "The payment was found and counts." in text_of(answer)
+    assert job.escrow.state == "funded"
+    assert "Name the transaction" not in text_of(office.get(change(job.escrow)))
 
 
 def test_support_reads_and_does_not_record(world: EgyptWorld, found: PayoutBudget, sign_in: SignIn) -> None:

@@ -1,4 +1,4 @@
-"""Each action on payout budgets asks for a code when the last proof is too old."""
+"""Each action on payout budgets and payments of a platform route asks for a code when the last proof is too old."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +16,7 @@ from tests.egypt_world import EgyptWorld, disbursement_of, pounds
 from tests.integration.backoffice.conftest import browser
 from tests.integration.backoffice.test_second_factor import OF_BUDGETS, require_code_and_go_on
 from tests.integration.egypt.test_undecided_payouts import undecided
+from tests.integration.egypt.test_unnamed_tries import paid_by_first, poll
 
 assert browser  # the fixture
 
@@ -52,6 +53,12 @@ def to_explain(world: EgyptWorld) -> int:
     return payout.pk
 
 
+def to_name(world: EgyptWorld) -> Scene:
+    job, first, _ = paid_by_first(world)
+    poll(world)
+    return job.payment.pk, {"transaction_id": first}
+
+
 SCENES: dict[str, Callable[[EgyptWorld], Scene]] = {
     "record-settlement": lambda world: (compared(world), {**record("1000.00"), "fee": "27.50"}),
     "record-top-up": lambda world: (compared(world), record("500.00")),
@@ -62,6 +69,7 @@ SCENES: dict[str, Callable[[EgyptWorld], Scene]] = {
     "payout-was-not-made": lambda world: (to_decide(world), {}),
     "call-off-withdrawal": lambda world: (to_call_off(world), {}),
     "explain-paid": lambda world: (to_explain(world), {}),
+    "name-try": to_name,
 }
 
 

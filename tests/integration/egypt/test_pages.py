@@ -12,6 +12,7 @@ from django.utils import timezone
 from multitask.payments.models import Disbursement, Withdrawal
 from multitask.users.actor import Actor
 from tests.egypt_world import FAILS, SUCCEEDS, EgyptWorld, disbursement_of, pounds
+from tests.integration.egypt.test_cancelling import LIFETIME, backdate
 from tests.integration.egypt.test_where import identified
 from tests.integration.pages.reading import text_of
 from tests.payments_world import user_id
@@ -36,6 +37,22 @@ def test_the_checkout_leads_to_the_page_of_the_provider_and_back(world: EgyptWor
     world.learn_of_payment(job)
     again = browser.get("/pay/returned/paymob/", query, follow=True)
     assert "Your money is in escrow" in text_of(again)
+
+
+def test_the_checkout_of_an_expired_page_leads_to_another_payment(world: EgyptWorld, sign_in: SignIn) -> None:
+    job = world.hired(pounds("1000.00"))
+    world.ask_to_pay(job)
+    first = job.payment
+    backdate(job, LIFETIME + timedelta(minutes=1))
+    browser = sign_in(job.client)
+
+    shown = browser.get(f"/tasks/{job.task_id}/pay/", follow=True).content.decode()
+    assert first.payer_token.partition("?")[0] not in shown
+    assert f"/tasks/{job.task_id}/pay/begin/" in shown
+    begun = browser.post(f"/tasks/{job.task_id}/pay/begin/", follow=True)
+
+    assert job.payment != first
+    assert "/unifiedcheckout/" in begun.content.decode()
 
 
 def test_who_comes_back_from_a_refused_payment_sees_that_it_was_declined(world: EgyptWorld, sign_in: SignIn) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from multitask.payments.models import Disbursement, Operation, Withdrawal
 from multitask.payments.operations import engine, sweeper
-from multitask.payments.payouts import budget
+from multitask.payments.payouts import budget, overdue_payouts, undecided_payouts
 from multitask.payments.payouts.disbursements import Disburse
 from multitask.payments.provider import ProviderError
 from tests.egypt_world import (
@@ -37,11 +37,13 @@ ENDS = {
     FAILS: "failed",
     PENDS_THEN_FAILS: "failed",
     RETURNS: "failed",
-    UNKNOWN: "open",
+    UNKNOWN: "undecided",
     EXCEEDS: "open",
     PENDS_THEN_RETURNS: "failed",
-    STAYS_PENDING: "open",
+    STAYS_PENDING: "undecided",
 }
+# Payouts that the provider answers as pending first.
+OTHERS = [(number, "instapay") for number in (PENDS, UNKNOWN, STAYS_PENDING)]
 
 
 def not_killed(_world: EgyptWorld, operation: Operation) -> None:
@@ -80,11 +82,11 @@ def recover(world: EgyptWorld) -> None:
 
 
 @pytest.mark.parametrize("kill", [not_killed, before, during, after])
-@pytest.mark.parametrize("number", list(ENDS))
+@pytest.mark.parametrize(("number", "issuer"), [*[(number, "vodafone") for number in ENDS], *OTHERS])
 def test_never_two_payouts_and_never_a_reserve_lost(
-    world: EgyptWorld, number: str, kill: Callable[[EgyptWorld, Operation], None]
+    world: EgyptWorld, number: str, kill: Callable[[EgyptWorld, Operation], None], issuer: str
 ) -> None:
-    payee = world.payee(number)
+    payee = world.payee(number, issuer=issuer)
     world.earned(payee)
     world.fill_budget(pounds("5000.00"))
     withdrawal = world.withdraw(payee, WANTED)
@@ -125,6 +127,9 @@ def _assert_end(
     else:
         assert (withdrawal.state in {"pending", "processing"}, reserved) == (True, WANTED.amount_minor)
         assert disbursement_of(withdrawal).ended_at is None
+        world.wait(overdue_payouts.OVERDUE_AFTER)
+        world.allot()
+        assert undecided_payouts.found().exists() is (end == "undecided")
 
 
 def _allot_only(world: EgyptWorld) -> None:

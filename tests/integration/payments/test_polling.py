@@ -9,7 +9,7 @@ from pytest_django import Settings
 from multitask.money import Money
 from multitask.payments.errors import EscrowFrozen
 from multitask.payments.models import Chargeback, ConnectedAccount, Payment, Withdrawal
-from multitask.webhooks import polling
+from multitask.webhooks import poll_groups, polling
 from tests.payments_world import REFUNDED_LATER, Job, World, dollars, routed, user_id
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -40,7 +40,9 @@ def asked_about(world: World, after: timedelta) -> list[str]:
         (DAY + 45 * MINUTE, False),
         (DAY + HOUR, True),
         (29 * DAY + HOUR, True),
-        (31 * DAY, False),
+        (31 * DAY + HOUR, False),
+        (31 * DAY, True),
+        (400 * DAY, True),
     ],
 )
 def test_the_older_the_rarer(world: World, after: timedelta, is_due: bool) -> None:
@@ -288,7 +290,7 @@ def test_the_oldest_of_many_is_read_in_the_end(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
     world.pay(job)
-    copy_payment(job, polling.NEWEST + 2 * polling.BEHIND + 200)
+    copy_payment(job, poll_groups.NEWEST + 2 * poll_groups.BEHIND + 200)
 
     # A poll at a minute when these are due, and two at minutes when they are not.
     found = [polling.refresh_open(now=MIDNIGHT + 30 * MINUTE + number * MINUTE) for number in range(3)]

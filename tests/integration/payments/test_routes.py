@@ -17,7 +17,7 @@ from multitask.payments.provider import RouteKind
 from multitask.payments.reads import pending_reasons, previews
 from multitask.payments.reads.pending_reasons import Reason
 from multitask.providers.checks import check_routes
-from multitask.webhooks import polling
+from multitask.webhooks import poll_groups
 from tests.payments_world import World, dollars, held, routed, user_id
 
 STRIPE = {"provider": "stripe", "kind": "connected"}
@@ -149,5 +149,5 @@ def test_a_bank_whose_news_was_lost_is_found_by_the_poll(world: World) -> None:
 
 
 def accounts_polled(world: World) -> list[str]:
-    (group,) = [group for group in polling.groups(now=world.now) if group.name == "accounts:banks"]
+    (group,) = [group for group in poll_groups.groups(now=world.now) if group.name == "accounts:banks"]
     return list(group.rows.values_list("provider_account_id", flat=True))

@@ -12,7 +12,7 @@ from multitask.marketplace import work
 from multitask.payments.agreements import milestone_work
 from multitask.payments.books import history
 from multitask.payments.errors import ProviderUnavailable
-from multitask.payments.funding import cancellations, intents, unfunded
+from multitask.payments.funding import cancellations, payment_results, unfunded
 from multitask.payments.models import AuditEvent, EmailState, Escrow, HistoryRow, Notice, Operation, Payment
 from multitask.payments.notices import notices, reminders
 from multitask.payments.operations import engine, sweeper
@@ -253,7 +253,7 @@ def test_a_payment_that_is_created_anew_is_not_taken_for_one_that_never_was(worl
     sweep(world)
     operation = Operation.objects.get(kind="cancel_payment")
     # The cancellation has called the creation off; before it records that, the client asks again.
-    engine.withdraw(Operation.objects.get(kind="create_payment"), code=intents.CALLED_OFF, now=world.now)
+    engine.withdraw(Operation.objects.get(kind="create_payment"), code=payment_results.CALLED_OFF, now=world.now)
     world.ask_to_pay(job)
     cancellations.CancelPayment().failed(
         operation, cancellations.Rejected(cancellations.NOTHING_TO_CANCEL, ""), world.now

@@ -102,7 +102,10 @@ class PaymentList(EscrowPartList):
     explanation = _("Payments of clients. A payment under review matches no escrow and is sent back.")
     list_display = ("number", "provider_id", "amount", "state_label", "of_escrow", "created")
     list_filter: ClassVar[Any] = (
-        needs_attention(review=(_("Payments under review"), work_queue.under_review)),
+        needs_attention(
+            review=(_("Payments under review"), work_queue.under_review),
+            unnamed=(_("Payments that arrived by a try that nobody knows"), work_queue.unnamed_tries),
+        ),
         column("state", _("State"), labels.options("payment", "pending", "succeeded", "cancelled", "returned")),
     )
 

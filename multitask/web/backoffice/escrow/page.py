@@ -15,6 +15,7 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.escrow import permitted_actions, refunds_by_bank, releases
+from multitask.payments.funding import unnamed_tries
 from multitask.payments.losses import lost_reversals
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import (
@@ -44,6 +45,7 @@ from multitask.web.backoffice.books import audit_trail, ledger_pages
 from multitask.web.backoffice.chargebacks.warning_actions import CloseWarning, RefundWarning
 from multitask.web.backoffice.escrow.actions import RefundClient, Release, ReturnPayment, SettleDispute
 from multitask.web.backoffice.escrow.late_refund_actions import GiveUpRefund, RefundReleased
+from multitask.web.backoffice.escrow.payment_actions import NameTry
 from multitask.web.backoffice.escrow.refund_actions import AcceptRefund, RefundByBank, RefuseRefund, RetryRefund
 from multitask.web.backoffice.escrow.refund_decisions import RefundWasNotMade, RefundWasPaid
 from multitask.web.backoffice.escrow.reversal_actions import GiveUpReversal, RefundReversed, TransferAgain
@@ -162,9 +164,19 @@ def _payments(escrow: Escrow, offers: Offers, now: datetime) -> list[Part]:
     is_reviewed = any(payment.state == PaymentState.REVIEW.value for payment in found)
     returnable = _in_queue(work_queue.under_review, escrow, now) if is_reviewed else set()
     return [
-        Part(_amounts(payment), offers.button(ReturnPayment, payment.pk, when=payment.pk in returnable))
+        Part(
+            _amounts(payment),
+            [
+                *offers.button(ReturnPayment, payment.pk, when=payment.pk in returnable),
+                *offers.button(NameTry, payment.pk, when=_is_unnamed(payment)),
+            ],
+        )
         for payment in found
     ]
+
+
+def _is_unnamed(payment: Payment) -> bool:
+    return payment.state == PaymentState.PENDING.value and payment.provider_status == unnamed_tries.STATUS
 
 
 def _amounts(payment: Payment) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _LABELS: Final = {
     "payment_failed": _("A payment attempt was declined"),
     "payment_cancelled": _("A payment attempt was given up"),
     "payment_review": _("A payment arrived that does not fit and is looked at"),
+    "payment_try_named": _("Our staff found the payment at the payment provider"),
     "payment_sent_back": _("A payment that does not fit is sent back"),
     "funded": _("The money is in escrow"),
     "started": _("Work began"),

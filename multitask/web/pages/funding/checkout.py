@@ -12,6 +12,7 @@ from multitask.errors import DomainError
 from multitask.marketplace import listing, paying
 from multitask.money import Money
 from multitask.payments.authorization import access
+from multitask.payments.funding import cancellations
 from multitask.payments.models import Escrow, Payment
 from multitask.payments.operations import engine
 from multitask.payments.provider import Collects, Redirect, supporting, supports
@@ -54,6 +55,9 @@ def show(request: HttpRequest, task_id: int) -> HttpResponse:
         return redirect("pages:task", task_id=task_id)
     payment = _payment(escrow)
     if escrow.state != EscrowState.PENDING_PAYMENT.value or payment is None:
+        return redirect("pages:payment", task_id=task_id)
+    if cancellations.has_expired(payment, timezone.now()):
+        # The button there makes another payment.
         return redirect("pages:payment", task_id=task_id)
     continuation = continuations.of_payment(payment)
     context = {
