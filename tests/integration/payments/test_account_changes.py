@@ -99,7 +99,8 @@ def test_an_idle_account_that_is_stopped_or_closed_is_noticed_by_the_poll_within
 def test_more_idle_accounts_than_one_poll_reads_are_read_by_the_next_ones(world: World) -> None:
     oldest = world.freelancer()
     others = [
-        User(username=f"idle{number}", email=f"idle{number}@example.test") for number in range(2 * poll_groups.IDLE_AT_ONCE)
+        User(username=f"idle{number}", email=f"idle{number}@example.test")
+        for number in range(2 * poll_groups.IDLE_AT_ONCE)
     ]
     fields = model_to_dict(world.account(oldest), exclude=["id", "public_id", "user", "provider_account_id"])
     for number, user in enumerate(User.objects.bulk_create(others)):
