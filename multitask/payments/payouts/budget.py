@@ -15,8 +15,8 @@ from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.models import Disbursement, Operation, PayeeIdentity, PayoutBudget, PayoutDestination
 from multitask.payments.operations import engine, held_calls, queue, routes
-from multitask.payments.payouts import destination_choice
-from multitask.payments.provider import Disburses, RouteKind
+from multitask.payments.payouts import destination_choice, refund_destinations
+from multitask.payments.provider import DestinationKind, Disburses, RouteKind
 from multitask.payments.states import OPEN_OPERATIONS, IdentityState
 
 DISBURSE: Final = "disburse"
@@ -66,7 +66,9 @@ def _redirect(waiting: QuerySet[Disbursement], now: datetime) -> None:
     for disbursement in waiting.filter(destination__retired_at__gt=now).select_related("destination"):
         present = disbursement.destination
         chosen = destination_choice.of(user_id=present.user_id, currency=present.currency, now=now)
-        if chosen is not None and chosen.is_cooling_down(now):
+        if chosen is None or not chosen.is_cooling_down(now):
+            continue
+        if refund_destinations.takes(disbursement.provider, DestinationKind(chosen.kind), disbursement.amount):
             disbursement.destination, disbursement.usable_from = chosen, chosen.usable_from
             disbursement.save(update_fields=["destination", "usable_from"])
 
