@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from multitask import database, ledger
 from multitask.money import Money
@@ -21,6 +22,8 @@ from multitask.payments.states import OPEN_OPERATIONS, IdentityState
 
 DISBURSE: Final = "disburse"
 DISBURSE_REFUND: Final = "disburse_refund"
+# The provider's refusal of a payout that its budget does not cover.
+BUDGET_SHORT: Final = "budget_short"
 # After a refusal for a short budget, unless it is topped up: what the books reserve for costs may be too little, and
 # then nothing else shows that the budget does not cover the payout.
 REFUSED_AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -216,11 +219,11 @@ def routed() -> list[tuple[str, str]]:
 
 
 def needed(payouts: QuerySet[Disbursement]) -> int:
-    """Return what payouts take out of a budget with their costs, in minor units."""
+    """Return what payouts take out of a budget, in minor units: their costs as reported, else as they are reserved."""
     share = (F("amount_minor") * settings.PAYOUT_FEE_RESERVE_BASIS_POINTS + _ROUND_UP) / _WHOLE  # As `costs_of`.
-    found = payouts.order_by().aggregate(number=Count("pk"), total=Sum("amount_minor"), shares=Sum(share))
-    fixed = int(found["number"]) * settings.PAYOUT_FEE_RESERVE_MINOR
-    return int(found["total"] or 0) + int(found["shares"] or 0) + fixed
+    reported = F("fee_minor") + Coalesce(F("tax_minor"), 0)
+    costs = Coalesce(reported, share + settings.PAYOUT_FEE_RESERVE_MINOR)
+    return int(payouts.order_by().aggregate(total=Sum(F("amount_minor") + costs))["total"] or 0)
 
 
 def costs_of(amount_minor: int) -> int:

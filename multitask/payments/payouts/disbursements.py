@@ -58,7 +58,6 @@ AMOUNT_DIFFERS: Final = "payout_amount_differs"
 AWAITS_BUDGET: Final = "awaits_budget"
 DETAILS_UNREADABLE: Final = "details_unreadable"
 MAY_NOT_BE_PAID: Final = "may_not_be_paid"
-BUDGET_SHORT: Final = "budget_short"
 NOT_READY: Final[Mapping[MissingReason, type[PayeeNotReady]]] = {
     MissingReason.IDENTITY_MISSING: IdentityMissing,
     MissingReason.IDENTITY_UNCONFIRMED: IdentityUnconfirmed,
@@ -265,7 +264,7 @@ class Disburse:
                 amount=disbursement.amount,
             )
         except Unavailable as refusal:
-            if refusal.code == BUDGET_SHORT and operation.sent_at is not None:
+            if refusal.code == budget.BUDGET_SHORT and operation.sent_at is not None:
                 budget.put_back(disbursement_id=disbursement.pk, now=operation.sent_at)
             raise
         require_amount(disbursement, state)
