@@ -92,7 +92,7 @@ def allot_budgets(timestamp: int) -> None:
         refund_payouts.without_destination(now=now),
         lambda refund_id: refund_payouts.note_waiting(refund_id=refund_id, now=now),
     )
-    for provider, currency in budget.waiting(now=now):
+    for provider, currency in sorted({*budget.waiting(now=now), *budget.awaiting_turn()}):
         budget.allot(provider=provider, currency=currency, now=now)
     for provider, currency in budget_shortage.due(now=now):
         budget_shortage.note(provider=provider, currency=currency, now=now)

@@ -1,4 +1,4 @@
-"""How much finance is asked to top up: enough for what waits with its costs, and something while a payout is refused."""
+"""How much is to be topped up: enough for what waits with its costs, and never nothing while one is refused."""
 
 import pytest
 

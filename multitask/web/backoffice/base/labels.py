@@ -36,6 +36,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
     },
     "hold": {
         "outcome_unknown": _("Nobody can tell whether the provider did it: look at the provider, then try again"),
+        "awaits_turn": _("Waits until the payout before it is answered"),
         "awaits_budget": _("Waits for the budget or for the end of the destination's waiting time"),
         "awaits_account": _("Waits until the freelancer's payout account can receive money"),
         "awaits_chargeback": _("Waits until the chargeback has ended"),
