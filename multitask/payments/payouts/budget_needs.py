@@ -80,5 +80,5 @@ def _seen(provider: str, currency: str) -> dict[str, list[Seen]]:
     rows = known.order_by("-pk").values_list("destination__kind", "amount_minor", "fee_minor", "tax_minor")[:LATEST]
     found: dict[str, list[Seen]] = {}
     for kind, amount, fee, tax in rows:
-        found.setdefault(kind, []).append((amount, fee + (tax or 0)))
+        found.setdefault(kind, []).append((amount, (fee or 0) + (tax or 0)))
     return found
