@@ -38,6 +38,7 @@ def _budgets(now: datetime) -> bool:
         or refund_payouts.without_destination(now=now)
         or overdue_payouts.due(now=now)
         or budget.waiting(now=now)
+        or budget.awaiting_turn()
         or budget_shortage.due(now=now)
     )
 

@@ -102,7 +102,7 @@ def allot_budgets(timestamp: int) -> None:
         lambda refund_id: refund_payouts.note_waiting(refund_id=refund_id, now=now),
     )
     _each(overdue_payouts.due(now=now), lambda payout_id: overdue_payouts.hold(disbursement_id=payout_id, now=now))
-    for provider, currency in budget.waiting(now=now):
+    for provider, currency in sorted({*budget.waiting(now=now), *budget.awaiting_turn()}):
         budget.allot(provider=provider, currency=currency, now=now)
     for provider, currency in budget_shortage.due(now=now):
         budget_shortage.note(provider=provider, currency=currency, now=now)

@@ -58,6 +58,22 @@ def top_up(record: BudgetRecord, now: datetime) -> ledger.Posting:
     )
 
 
+def record_costs(record: BudgetRecord, now: datetime) -> ledger.Posting:
+    """Post fee and tax of payouts that finance has learned of in another way than by a payout's answer."""
+    tax = record.amount - record.fee
+    return _record(
+        "payout_costs_booked",
+        record,
+        [
+            Leg(payout_fees_account(), -record.fee),
+            Leg(payout_taxes_account(), -tax),
+            Leg(postings.budget_account(record.provider), record.amount),
+        ],
+        now,
+        f"Costs {record} of payouts",
+    )
+
+
 def record_key(record: BudgetRecord) -> str:
     """Return the key of the posting of a record."""
     return f"budget_record:{record.pk}:booked"

@@ -4,7 +4,9 @@ The refund's money is reserved like that of any other. Its payout begins once th
 of the payout budget, while what was collected stays where it is.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 import structlog
@@ -13,12 +15,11 @@ from django.db.models import Q, QuerySet
 from multitask import database
 from multitask.payments.authorization import access, locks
 from multitask.payments.books import audit
-from multitask.payments.errors import AmountTooLarge, AmountTooSmall, Forbidden, NotFound, WrongState
+from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.escrow import refund_outcomes
-from multitask.payments.models import AuditEvent, Disbursement, Escrow, Operation, Refund
-from multitask.payments.operations import amounts
+from multitask.payments.models import AuditEvent, Disbursement, Escrow, Operation, PayoutDestination, Refund
 from multitask.payments.operations.attempt import Undecided
-from multitask.payments.payouts import budget, destination_choice, destinations, disbursements
+from multitask.payments.payouts import budget, destination_choice, destinations, disbursements, refund_destinations
 from multitask.payments.payouts.disbursements import Disburse
 from multitask.payments.provider import DestinationKind, PayoutStatus, ProviderError, RefundState, RefundStatus
 from multitask.payments.provider import PayoutState as ProviderPayout
@@ -28,7 +29,8 @@ from multitask.users.actor import Actor, Power
 
 log = structlog.get_logger(__name__)
 
-AWAITS_DESTINATION: Final = "refund_awaits_destination"
+# So long may clients take to name a destination before their refund is shown to the staff.
+SHOWN_AFTER: Final = timedelta(days=3)
 _STATUSES: Final = {
     PayoutStatus.PAID: RefundStatus.SUCCEEDED,
     PayoutStatus.FAILED: RefundStatus.FAILED,
@@ -36,30 +38,31 @@ _STATUSES: Final = {
 }
 
 
+class Obstacle(StrEnum):
+    """What a refund that is paid out waits for; also the name of its event, and of its reason in the API."""
+
+    NO_DESTINATION = "refund_awaits_destination"
+    OTHER_DESTINATION = "refund_needs_other_destination"  # the one that there is does not take the amount
+
+
 def due(*, now: datetime) -> list[int]:
-    """Return the ids of refunds that have to be paid out and whose client has a destination by now.
+    """Return the ids of refunds that have to be paid out and whose client has a destination that takes them.
 
     Also of those whose destination was removed: they go to the one that the client has now.
     """
-    misled = budget.to_removed(Disbursement.objects.filter(refund__isnull=False)).values("pk")
-    waiting = Refund.objects.filter(
-        Q(disbursement=None) | Q(disbursement__in=misled),
-        state=OurState.PENDING.value,
-        payment__is_refundable=False,
-    ).order_by("pk")
-    rows = waiting.values_list("pk", "escrow__client_id", "currency")
-    return [
-        pk
-        for pk, user_id, currency in rows
-        if destinations.snapshot(user_id=user_id, currency=currency, now=now) is not None
-    ]
+    return [refund.pk for refund in _waiting().order_by("pk") if _obstacle(refund, now) is None]
 
 
-def awaits_destination(escrow: Escrow, now: datetime) -> bool:
-    """Return whether a refund of an escrow waits until its client adds a destination. At most two statements."""
-    if not escrow.is_on_platform or not _unbegun().filter(escrow=escrow).exists():
-        return False
-    return destinations.snapshot(user_id=escrow.client_id, currency=escrow.currency, now=now) is None
+def obstacle(escrow: Escrow, now: datetime) -> Obstacle | None:
+    """Return what a refund of an escrow waits for from its client, None if for nothing. At most four statements."""
+    if not escrow.is_on_platform:
+        return None
+    return next(_obstacles(_waiting().filter(escrow=escrow), now), None)
+
+
+def needs_other_destination(user_id: int, now: datetime) -> bool:
+    """Return whether a refund of a client waits for a destination that takes its amount. Four statements a refund."""
+    return Obstacle.OTHER_DESTINATION in _obstacles(_waiting().filter(escrow__client_id=user_id), now)
 
 
 def is_expected(user_id: int) -> bool:
@@ -70,34 +73,72 @@ def is_expected(user_id: int) -> bool:
 
 
 def without_destination(*, now: datetime) -> list[int]:
-    """Return the ids of refunds that wait for a destination of their client."""
-    rows = _unbegun().order_by("pk").values_list("pk", "escrow__client_id", "currency")
-    return [
-        pk
-        for pk, user_id, currency in rows
-        if destinations.snapshot(user_id=user_id, currency=currency, now=now) is None
-    ]
+    """Return the ids of refunds whose client has no destination that takes them."""
+    return [refund.pk for refund in _waiting().order_by("pk") if _obstacle(refund, now) is not None]
+
+
+def long_waiting(now: datetime) -> QuerySet[Refund]:
+    """Select the refunds whose client has given no destination that takes them for a while."""
+    return refund_destinations.unbegun().filter(created_at__lte=now - SHOWN_AFTER)
 
 
 @database.transactional
 def note_waiting(*, refund_id: int, now: datetime) -> None:
-    """Record once that a refund waits for a destination; the client's notice follows from it."""
+    """Record once that a refund waits for a destination, or for another one; the client's notice follows from it."""
     escrow = locks.lock_by_id(Refund.objects.get(pk=refund_id).escrow_id)
-    refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
-    noted = AuditEvent.objects.filter(escrow=escrow, event=AWAITS_DESTINATION, details__refund=refund.pk)
-    if refund.state == OurState.PENDING.value and awaits_destination(escrow, now) and not noted.exists():
-        audit.record(
-            AWAITS_DESTINATION,
-            actor=Actor.system("refund"),
-            now=now,
-            escrow=escrow,
-            amount=refund.amount,
-            details={"refund": refund.pk},
-        )
+    refund = _waiting().select_for_update(no_key=True, of=("self",)).filter(pk=refund_id).first()
+    found = None if refund is None else _obstacle(refund, now)
+    if refund is None or found is None:
+        return
+    details: dict[str, str | int] = {"refund": refund.pk}
+    if found is Obstacle.OTHER_DESTINATION:
+        unfit = destination_choice.of(user_id=escrow.client_id, currency=refund.currency, now=now)
+        details["destination"] = "" if unfit is None else str(unfit.public_id)
+    if AuditEvent.objects.filter(escrow=escrow, event=found.value, details=details).exists():
+        return
+    audit.record(
+        found.value, actor=Actor.system("refund"), now=now, escrow=escrow, amount=refund.amount, details=details
+    )
 
 
-def _unbegun() -> QuerySet[Refund]:
-    return Refund.objects.filter(state=OurState.PENDING.value, payment__is_refundable=False, disbursement=None)
+def _waiting() -> QuerySet[Refund]:
+    """Select the refunds whose payout has not begun, or would go to a destination that its owner has removed."""
+    misled = budget.to_removed(Disbursement.objects.filter(refund__isnull=False)).values("pk")
+    waiting = Refund.objects.filter(
+        Q(disbursement=None) | Q(disbursement__in=misled),
+        state=OurState.PENDING.value,
+        payment__is_refundable=False,
+    )
+    return waiting.select_related("escrow")
+
+
+def _obstacles(refunds: QuerySet[Refund], now: datetime) -> Iterator[Obstacle]:
+    for refund in refunds.order_by("pk"):
+        found = _obstacle(refund, now)
+        if found is not None:
+            yield found
+
+
+def _obstacle(refund: Refund, now: datetime) -> Obstacle | None:
+    """Return what a refund that waits needs from its client, None if it can be paid out."""
+    destination = _destination(refund, now)
+    if destination is None:
+        return Obstacle.NO_DESTINATION
+    return None if _takes(destination, refund) else Obstacle.OTHER_DESTINATION
+
+
+def _destination(refund: Refund, now: datetime) -> PayoutDestination | None:
+    """Return where a refund goes: if what is in use does not take its amount, to the one that will replace it."""
+    user_id, currency = refund.escrow.client_id, refund.currency
+    chosen = destination_choice.of(user_id=user_id, currency=currency, now=now)
+    if chosen is None or _takes(chosen, refund):
+        return chosen
+    coming = destinations.listed(user_id=user_id, currency=currency, now=now)[-1:]
+    return next((one for one in coming if _takes(one, refund)), chosen)
+
+
+def _takes(destination: PayoutDestination, refund: Refund) -> bool:
+    return refund_destinations.takes(refund.provider, DestinationKind(destination.kind), refund.amount)
 
 
 @database.transactional
@@ -115,13 +156,8 @@ def begin(*, refund_id: int, now: datetime) -> Disbursement | None:
     if paid_after_failure().filter(refund__payment=refund.payment_id).exists():
         log.error("refund_awaits_explanation", refund=refund.pk)
         return None
-    destination = destination_choice.of(user_id=escrow.client_id, currency=refund.currency, now=now)
-    if destination is None:
-        return None
-    try:
-        amounts.require_disbursement(refund.provider, DestinationKind(destination.kind), refund.amount)
-    except (AmountTooSmall, AmountTooLarge) as refusal:
-        log.info("refund_awaits_other_destination", refund=refund.pk, reason=refusal.code)
+    destination = _destination(refund, now)
+    if destination is None or not _takes(destination, refund):
         return None
     begun = Disbursement.objects.select_for_update(no_key=True, of=("self",)).filter(refund=refund)
     if begun.exists():

@@ -131,10 +131,11 @@ class Disbursement(models.Model):
 
 
 class BudgetRecord(models.Model):
-    """What finance recorded about collected money: a settlement to the bank, or a top-up of the payout budget.
+    """What finance recorded: a settlement to the bank, a top-up of the payout budget, or costs of payouts.
 
-    A settlement brought `amount_minor` less `fee_minor`, which the provider kept, to the bank. `reference` is that of
-    the bank or the provider and is recorded once. `corrects` is the wrong record that this one takes back.
+    A settlement brought `amount_minor` less `fee_minor`, which the provider kept, to the bank. Costs took
+    `amount_minor` out of the budget: `fee_minor` as a fee, and the rest as tax on it. `reference` is that of the bank
+    or the provider and is recorded once. `corrects` is the wrong record that this one takes back.
     """
 
     class Kind(models.TextChoices):
@@ -142,6 +143,7 @@ class BudgetRecord(models.Model):
 
         SETTLED_TO_BANK = "settled_to_bank"
         BUDGET_TOPPED_UP = "budget_topped_up"
+        COSTS_BOOKED = "payout_costs_booked"
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -191,5 +193,10 @@ class BudgetRecord(models.Model):
 
     @property
     def fee(self) -> Money:
-        """What the provider kept of a settlement."""
+        """What the provider kept of a settlement, or the fee of payouts."""
         return Money(self.fee_minor, self.currency)
+
+    @property
+    def tax(self) -> Money | None:
+        """The tax on the fee of payouts; None for what has none."""
+        return self.amount - self.fee if self.kind == self.Kind.COSTS_BOOKED else None

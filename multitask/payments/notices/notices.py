@@ -88,6 +88,7 @@ RULES: Final[dict[str, Who]] = {
     "refund_withdrawn": _freelancer,
     "refund_started": _both,
     "refund_awaits_destination": _client,
+    "refund_needs_other_destination": _client,
     "refunded": _both,
     "refund_failed": _client,
     "refund_paid_by_bank": _client,

@@ -185,6 +185,13 @@ _SENTENCES: Final[dict[str, Sentence]] = {
         lambda: _("Choose where your refund goes"),
         lambda: _("%(amount)s for “%(task)s” cannot go back the way you paid. Add your payout details to receive it."),
     ),
+    "refund_needs_other_destination": _sentence(
+        lambda: _("Choose another way for your refund"),
+        lambda: _(
+            "%(amount)s for “%(task)s” cannot be paid out to your payout details: it is too small or too large for"
+            " that way. Add another one, such as a bank account."
+        ),
+    ),
     "refunded": _by_way(
         lambda: _("%(amount)s was refunded"),
         {
@@ -369,6 +376,7 @@ _SENTENCES: Final[dict[str, Sentence]] = {
 _ABOUT_PAYOUT_DETAILS: Final = frozenset(
     {
         "refund_awaits_destination",
+        "refund_needs_other_destination",
         "destination_added",
         "destination_removed",
         "identity_submitted",

@@ -1,26 +1,33 @@
 """The payout budget of a platform route: which payouts it covers, in the order in which they were asked for.
 
 The provider pays out of a budget that the platform has filled before. A payout is sent once it is allotted; while the
-budget is short, it and all later ones wait. What is allotted is reserved until the payout has ended.
+budget is short, it and all later ones wait. What is allotted is reserved until the payout has ended. The provider may
+have less than the books, and refuse what was allotted: so one payout is sent after the other, each once the one before
+it was answered, and a refusal takes the allotments of all later ones back.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.models import Disbursement, Operation, PayeeIdentity, PayoutBudget, PayoutDestination
 from multitask.payments.operations import engine, held_calls, queue, routes
-from multitask.payments.payouts import destination_choice
-from multitask.payments.provider import Disburses, RouteKind
-from multitask.payments.states import OPEN_OPERATIONS, IdentityState
+from multitask.payments.payouts import destination_choice, refund_destinations
+from multitask.payments.provider import DestinationKind, Disburses, RouteKind
+from multitask.payments.states import OPEN_OPERATIONS, IdentityState, OperationState
 
 DISBURSE: Final = "disburse"
 DISBURSE_REFUND: Final = "disburse_refund"
+AWAITS_BUDGET: Final = "awaits_budget"
+# The provider's refusal of a payout that its budget does not cover.
+BUDGET_SHORT: Final = "budget_short"
+AWAITS_TURN: Final = "awaits_turn"
 # After a refusal for a short budget, unless it is topped up: what the books reserve for costs may be too little, and
 # then nothing else shows that the budget does not cover the payout.
 REFUSED_AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -38,6 +45,7 @@ def allot(*, provider: str, currency: str, now: datetime) -> int:
     After a refusal nothing is allotted for a while.
     """
     budget = lock(provider, currency)
+    _send_next(budget, now)
     if _was_just_refused(budget, now):
         return 0
     left = free(budget)
@@ -52,13 +60,65 @@ def allot(*, provider: str, currency: str, now: datetime) -> int:
             break
         allotted.append(disbursement.pk)
     Disbursement.objects.filter(pk__in=allotted).update(allotted_at=now)
-    calls = Operation.objects.filter(
-        kind__in=[DISBURSE, DISBURSE_REFUND],
-        subject_id__in=allotted,
-        state__in=[state.value for state in OPEN_OPERATIONS],
-    )
+    calls = _calls().filter(subject_id__in=allotted)
     held_calls.retry(calls.order_by("subject_id").values_list("pk", flat=True), now=now)
     return len(allotted)
+
+
+def _calls() -> QuerySet[Operation]:
+    """Select the calls of payouts that are open."""
+    return Operation.objects.filter(
+        kind__in=[DISBURSE, DISBURSE_REFUND], state__in=[state.value for state in OPEN_OPERATIONS]
+    )
+
+
+def hold_of(disbursement_id: int) -> str:
+    """Return why a payout must not be sent yet, nothing if it may: it is not allotted, or another one goes before it.
+
+    Locks the payout, so that an allotment that is made or taken back at this moment is seen, or sees that the call is
+    held.
+    """
+    payout = Disbursement.objects.select_for_update(no_key=True).get(pk=disbursement_id)
+    if payout.allotted_at is None:
+        return AWAITS_BUDGET
+    return AWAITS_TURN if _is_preceded(payout) else ""
+
+
+def _is_preceded(payout: Disbursement) -> bool:
+    """Return whether the answer to an earlier payout is awaited, which may be that the budget is short.
+
+    One that has no answer since it was allotted counts; not one that is tried again for another reason, such as a
+    lost answer, so that it keeps no other waiting.
+    """
+    is_unsent = Q(state=OperationState.PENDING.value) & (Q(sent_at=None) | Q(sent_at__lt=OuterRef("allotted_at")))
+    unanswered = _calls().filter(
+        is_unsent | Q(state=OperationState.SENT.value), subject_id=OuterRef("pk"), is_uncertain=False
+    )
+    earlier = Disbursement.objects.filter(
+        Exists(unanswered),
+        provider=payout.provider,
+        currency=payout.currency,
+        pk__lt=payout.pk,
+        allotted_at__isnull=False,
+        ended_at=None,
+    )
+    return earlier.exists()
+
+
+def _send_next(budget: PayoutBudget, now: datetime) -> None:
+    """Perform the first call that waits for its turn, if it has come."""
+    call = _awaiting_turn().filter(subject_id__in=_allotted(budget).values("pk")).order_by("subject_id").first()
+    if call is not None and not _is_preceded(Disbursement.objects.get(pk=call.subject_id)):
+        held_calls.retry([call.pk], now=now)
+
+
+def _awaiting_turn() -> QuerySet[Operation]:
+    return _calls().filter(hold=AWAITS_TURN)
+
+
+def _allotted(budget: PayoutBudget) -> QuerySet[Disbursement]:
+    open_ones = Disbursement.objects.filter(provider=budget.provider, currency=budget.currency, ended_at=None)
+    return open_ones.filter(allotted_at__isnull=False)
 
 
 def _redirect(waiting: QuerySet[Disbursement], now: datetime) -> None:
@@ -66,7 +126,9 @@ def _redirect(waiting: QuerySet[Disbursement], now: datetime) -> None:
     for disbursement in waiting.filter(destination__retired_at__gt=now).select_related("destination"):
         present = disbursement.destination
         chosen = destination_choice.of(user_id=present.user_id, currency=present.currency, now=now)
-        if chosen is not None and chosen.is_cooling_down(now):
+        if chosen is None or not chosen.is_cooling_down(now):
+            continue
+        if refund_destinations.takes(disbursement.provider, DestinationKind(chosen.kind), disbursement.amount):
             disbursement.destination, disbursement.usable_from = chosen, chosen.usable_from
             disbursement.save(update_fields=["destination", "usable_from"])
 
@@ -127,13 +189,20 @@ def withhold(*, disbursement_id: int) -> None:
 def put_back(*, disbursement_id: int, now: datetime) -> None:
     """Take the allotment of a payout back, which the provider refused for a short budget; it keeps its place.
 
-    Nothing more is allotted until the provider reports what the budget holds, and for a while.
+    So do all later ones, whose allotments are taken back too unless they were sent already: a smaller one may still be
+    covered, and would overtake it. Nothing more is allotted until the provider reports what the budget holds, and for
+    a while.
     """
     seen = Disbursement.objects.get(pk=disbursement_id)
     budget = lock(seen.provider, seen.currency)
     budget.refused_at = now
     budget.save(update_fields=["refused_at"])
-    Disbursement.objects.filter(pk=disbursement_id, ended_at=None).update(allotted_at=None)
+    later = _allotted(budget).filter(pk__gt=disbursement_id)
+    # Locked before the calls are read: a call is claimed under this lock (`hold_of`).
+    locked = list(later.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    unsent = _calls().filter(subject_id__in=locked, state=OperationState.PENDING.value, is_uncertain=False)
+    taken_back = [disbursement_id, *unsent.values_list("subject_id", flat=True)]
+    Disbursement.objects.filter(pk__in=taken_back, ended_at=None).update(allotted_at=None)
     queue.defer(queue.COMPARE_BUDGET, provider=seen.provider, currency=seen.currency)
 
 
@@ -194,6 +263,15 @@ def compare(*, provider: str, currency: str, now: datetime) -> PayoutBudget:
 def waiting(*, now: datetime) -> list[tuple[str, str]]:
     """Return the provider and currency of each budget for which a payout waits that may be sent."""
     rows = Disbursement.objects.filter(may_be_paid(), allotted_at=None, ended_at=None, usable_from__lte=now)
+    return _budgets_of(rows)
+
+
+def awaiting_turn() -> list[tuple[str, str]]:
+    """Return the provider and currency of each budget with a payout that was allotted and waits for its turn."""
+    return _budgets_of(Disbursement.objects.filter(ended_at=None, pk__in=_awaiting_turn().values("subject_id")))
+
+
+def _budgets_of(rows: QuerySet[Disbursement]) -> list[tuple[str, str]]:
     return list(rows.values_list("provider", "currency").distinct().order_by("provider", "currency"))
 
 
@@ -214,11 +292,11 @@ def routed() -> list[tuple[str, str]]:
 
 
 def needed(payouts: QuerySet[Disbursement]) -> int:
-    """Return what payouts take out of a budget with their costs, in minor units."""
+    """Return what payouts take out of a budget, in minor units: their costs as reported, else as they are reserved."""
     share = (F("amount_minor") * settings.PAYOUT_FEE_RESERVE_BASIS_POINTS + _ROUND_UP) / _WHOLE  # As `costs_of`.
-    found = payouts.order_by().aggregate(number=Count("pk"), total=Sum("amount_minor"), shares=Sum(share))
-    fixed = int(found["number"]) * settings.PAYOUT_FEE_RESERVE_MINOR
-    return int(found["total"] or 0) + int(found["shares"] or 0) + fixed
+    reported = F("fee_minor") + Coalesce(F("tax_minor"), 0)
+    costs = Coalesce(reported, share + settings.PAYOUT_FEE_RESERVE_MINOR)
+    return int(payouts.order_by().aggregate(total=Sum(F("amount_minor") + costs))["total"] or 0)
 
 
 def costs_of(amount_minor: int) -> int:
@@ -229,8 +307,7 @@ def costs_of(amount_minor: int) -> int:
 
 def reserved(budget: PayoutBudget) -> int:
     """Return what is reserved for payouts that were allotted and have not ended, in minor units."""
-    open_ones = Disbursement.objects.filter(provider=budget.provider, currency=budget.currency, ended_at=None)
-    return needed(open_ones.filter(allotted_at__isnull=False))
+    return needed(_allotted(budget))
 
 
 def free(budget: PayoutBudget) -> int:

@@ -1,7 +1,7 @@
-"""What finance records about the money of a platform route: settlements to the bank and top-ups of the payout budget.
+"""What finance records about the money of a platform route: settlements to the bank, top-ups and costs of payouts.
 
-Neither moves money: the provider and the bank have done so, and the record brings the books in line. A wrong record is
-not changed but corrected by its opposite.
+None of them moves money: the provider and the bank have done so, and the record brings the books in line. A wrong
+record is not changed but corrected by its opposite.
 """
 
 from dataclasses import dataclass, field
@@ -93,6 +93,42 @@ def top_up(
     return _record(actor, wanted, file, now)
 
 
+def book_costs(
+    *,
+    actor: Actor,
+    provider: str,
+    fee: Money,
+    tax: Money,
+    happened_on: date,
+    reference: str,
+    note: str,
+    now: datetime,
+    file: RecordFile | None = None,
+    request_key: str = "",
+) -> BudgetRecord:
+    """Record that the provider took fee and tax of payouts out of the budget, as finance staff; `note` is the reason.
+
+    It is for costs that no payout has reported: reported late, invoiced, or kept of a payout that failed. A repeated
+    `request_key` returns the same record. Raises as `settle_to_bank`.
+    """
+    if not note.strip():
+        raise WrongState("A record of costs needs a reason.")
+    if tax.amount_minor < 0:
+        raise WrongState("The tax cannot be below zero.")
+    wanted = BudgetRecord(
+        kind=Kind.COSTS_BOOKED,
+        provider=provider,
+        currency=fee.currency,
+        amount_minor=(fee + tax).amount_minor,
+        fee_minor=fee.amount_minor,
+        happened_on=happened_on,
+        reference=reference.strip(),
+        note=note,
+        request_key=request_key,
+    )
+    return _record(actor, wanted, file, now)
+
+
 @database.transactional
 def correct(*, actor: Actor, record_id: int, note: str, now: datetime) -> BudgetRecord:
     """Take a wrong record back, as finance staff. Raises Forbidden, ProofNeeded, NotFound or WrongState."""
@@ -140,7 +176,7 @@ def compare_now(*, actor: Actor, budget_id: int, now: datetime, note: str = "") 
 
 @database.transactional
 def _record(actor: Actor, wanted: BudgetRecord, file: RecordFile | None, now: datetime) -> BudgetRecord:
-    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff records settlements and top-ups."))
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff records settlements, top-ups and costs."))
     budget.lock(wanted.provider, wanted.currency)
     earlier = _earlier(actor, wanted)
     if earlier is not None:
@@ -201,6 +237,9 @@ def _book(record: BudgetRecord, actor: Actor, now: datetime) -> None:
     )
     if record.kind == Kind.SETTLED_TO_BANK:
         budget_postings.settle_to_bank(record, now)
+    elif record.kind == Kind.COSTS_BOOKED:
+        budget_postings.record_costs(record, now)
+        budget.allot_soon(record.provider, record.currency)  # A correction may cover more.
     else:
         budget.forget_refusal(record.provider, record.currency)
         budget_postings.top_up(record, now)

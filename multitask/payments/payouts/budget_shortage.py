@@ -12,7 +12,7 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments.books import audit
 from multitask.payments.models import Disbursement, PayoutBudget
-from multitask.payments.payouts import budget
+from multitask.payments.payouts import budget, budget_needs
 from multitask.users.actor import Actor
 
 NOTED_AFTER: Final = timedelta(minutes=10)
@@ -49,9 +49,13 @@ def waiting_longer(provider: str, currency: str, since: datetime) -> QuerySet[Di
 
 
 def missing(short: PayoutBudget, by: datetime) -> Money:
-    """Return by how much a budget has to be topped up for the payouts that may leave by then; zero if by nothing."""
-    wanted = budget.needed(waiting_longer(short.provider, short.currency, by))
-    return Money(max(0, wanted - budget.free(short)), short.currency)
+    """Return by how much a budget has to be topped up for the payouts that may leave by then; zero if by nothing.
+
+    It is above zero while a payout waits that the provider refused for a short budget, whatever the books hold.
+    """
+    waiting = waiting_longer(short.provider, short.currency, by)
+    least = budget_needs.of_refused(waiting)
+    return Money(max(least, budget_needs.of(waiting) - budget.free(short)), short.currency)
 
 
 def _set_short(locked: PayoutBudget, since: datetime | None) -> None:

@@ -21,7 +21,7 @@ from multitask.payments.books import audit
 from multitask.payments.errors import CurrencyUnsupported, Forbidden, NotFound
 from multitask.payments.models import PayoutDestination
 from multitask.payments.operations import routes
-from multitask.payments.payouts import destination_rules, encryption, identity
+from multitask.payments.payouts import destination_rules, encryption, identity, refund_destinations
 from multitask.payments.provider import RouteKind
 from multitask.payments.provider.destinations import DestinationDetails
 from multitask.payments.states import IdentityState
@@ -112,7 +112,8 @@ def add(
     """Add a destination, which replaces the present one of its currency after the cool-down.
 
     The same details again return the destination that has them, unless it is being replaced. Raises Forbidden,
-    CurrencyUnsupported, TooManyRequests, what `destination_rules.read` and what `owner_proof.require` raise.
+    CurrencyUnsupported, TooManyRequests, DestinationCannotTakeRefund, what `destination_rules.read` and what
+    `owner_proof.require` raise.
     """
     user_id = _payee(actor)
     if currency not in destination_rules.CURRENCIES:
@@ -139,6 +140,9 @@ def _add(actor: Actor, user_id: int, currency: str, details: DestinationDetails,
     latest = PayoutDestination.objects.filter(user_id=user_id, currency=currency, retired_at=None).first()
     if latest is not None and _has(latest, details):
         return latest
+    if not actor.is_freelancer:
+        # A freelancer's withdrawals go there too, which it may suit.
+        refund_destinations.require_taken(user_id=user_id, currency=currency, kind=details.kind)
     public_id = uuid4()
     rate_limits.count(user_id=user_id, purpose=rate_limits.Purpose.DESTINATION, key=str(public_id), now=now)
     usable_from = now + timedelta(hours=settings.DESTINATION_COOL_DOWN_HOURS)

@@ -60,10 +60,8 @@ log = structlog.get_logger(__name__)
 _ATTEMPT_BITS: Final = 0xFFFF
 
 AMOUNT_DIFFERS: Final = "payout_amount_differs"
-AWAITS_BUDGET: Final = "awaits_budget"
 DETAILS_UNREADABLE: Final = "details_unreadable"
 MAY_NOT_BE_PAID: Final = "may_not_be_paid"
-BUDGET_SHORT: Final = "budget_short"
 NOT_READY: Final[Mapping[MissingReason, type[PayeeNotReady]]] = {
     MissingReason.IDENTITY_MISSING: IdentityMissing,
     MissingReason.IDENTITY_UNCONFIRMED: IdentityUnconfirmed,
@@ -120,7 +118,7 @@ def begin(
         user_id=user_id,
         now=now,
         arguments={"amount_minor": amount.amount_minor, "currency": amount.currency},
-        hold=AWAITS_BUDGET,
+        hold=budget.AWAITS_BUDGET,
     )
     if disbursement.usable_from <= now:
         budget.allot_soon(provider, amount.currency)
@@ -224,10 +222,14 @@ def _apply(disbursement_id: int, state: ProviderPayout, now: datetime) -> None:
 def note(disbursement_id: int, state: ProviderPayout, now: datetime) -> Disbursement:
     """Lock a payout and store what the provider reports of it; the caller has locked its withdrawal or refund."""
     disbursement = Disbursement.objects.select_for_update(no_key=True).get(pk=disbursement_id)
+    is_first_answer = disbursement.provider_payout_id is None
     disbursement.provider_payout_id = disbursement.provider_payout_id or state.id
     _note_costs(disbursement, state)
     if state.status in overdue_payouts.ENDED and disbursement.ended_at is None:
         _end(disbursement, now)
+    elif is_first_answer:
+        # The next one may wait for its turn.
+        budget.allot_soon(disbursement.provider, disbursement.currency)
     disbursement.save()
     return disbursement
 
@@ -283,7 +285,7 @@ class Disburse:
                 amount=disbursement.amount,
             )
         except Unavailable as refusal:
-            if refusal.code == BUDGET_SHORT and operation.sent_at is not None:
+            if refusal.code == budget.BUDGET_SHORT and operation.sent_at is not None:
                 budget.put_back(disbursement_id=disbursement.pk, now=operation.sent_at)
             raise
         require_amount(disbursement, state)
@@ -319,12 +321,8 @@ class Disburse:
         withdrawal.save()
 
     def hold(self, operation: Operation) -> str:
-        """Return that the budget does not cover it yet, or that its destination is in its cool-down.
-
-        Locked, so that an allotment that is made at this moment is seen, or sees that the operation is held.
-        """
-        rows = Disbursement.objects.select_for_update(no_key=True).filter(pk=operation.subject_id)
-        return "" if rows.values_list("allotted_at", flat=True).get() is not None else AWAITS_BUDGET
+        """Return that the budget does not cover it yet, that its destination cools down, or that it awaits its turn."""
+        return budget.hold_of(operation.subject_id)
 
 
 def _in_clear(disbursement: Disbursement) -> Destination:

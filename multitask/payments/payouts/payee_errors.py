@@ -115,6 +115,13 @@ class NationalIdInvalid(InvalidPayeeDetails):
     message = "This is not a national ID number."
 
 
+class DestinationCannotTakeRefund(PaymentError):
+    """A refund that waits for this client is below the least, or above the most, that can be paid out there."""
+
+    code = "destination_cannot_take_refund"
+    message = "Your refund is too small or too large to be paid out there. Choose another way."
+
+
 class IdentityMismatch(PaymentError):
     """The number that staff read from a document is not the one that the payee has entered."""
 

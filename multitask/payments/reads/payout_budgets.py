@@ -11,7 +11,7 @@ from multitask.ledger import AccountRef
 from multitask.money import Money
 from multitask.payments.books import budget_postings, postings
 from multitask.payments.models import Disbursement, PayoutBudget
-from multitask.payments.payouts import budget, budget_shortage
+from multitask.payments.payouts import budget, budget_needs, budget_shortage
 
 # Cool-downs that end within this time count as needed soon.
 SOON: Final = timedelta(hours=72)
@@ -62,9 +62,9 @@ def view(found: PayoutBudget, now: datetime) -> BudgetView:
         free=Money(budget.free(found), currency),
         waiting=list(listed[:MOST]),
         waiting_number=waiting.count(),
-        waiting_sum=Money(budget.needed(waiting), currency),
+        waiting_sum=Money(budget_needs.of(waiting), currency),
         cooling_number=cooling.count(),
-        cooling_sum=Money(budget.needed(cooling), currency),
+        cooling_sum=Money(budget_needs.of(cooling), currency),
         needed_now=budget_shortage.missing(found, now),
         needed_soon=budget_shortage.missing(found, now + SOON),
     )

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     LOSS_TO_BOOK = "loss_to_book"  # the bank has kept the money; the staff has to book who bears it
     REFUND_UNDER_WAY = "refund_under_way"  # the provider sends it to the client's card
     REFUND_AWAITS_DESTINATION = "refund_awaits_destination"  # to the client: add a payout destination to receive it
+    # To the client: the payout destination does not take this amount; add another one.
+    REFUND_NEEDS_OTHER_DESTINATION = "refund_needs_other_destination"
     REFUND_FAILED = "refund_failed"  # the refund did not arrive; the staff has to try again or give it up
     NO_ACCOUNT = "no_account"
     ENDED = "ended"
@@ -90,6 +92,7 @@ _DEPENDS_ON: Final = {
     Reason.LOSS_TO_BOOK: Party.STAFF,
     Reason.REFUND_UNDER_WAY: Party.PROVIDER,
     Reason.REFUND_AWAITS_DESTINATION: Party.CLIENT,
+    Reason.REFUND_NEEDS_OTHER_DESTINATION: Party.CLIENT,
     Reason.REFUND_FAILED: Party.STAFF,
     Reason.NO_ACCOUNT: Party.FREELANCER,
     Reason.ENDED: Party.FREELANCER,
@@ -197,8 +200,9 @@ def _explained(case: _Case, place: Place, amount: Money) -> Where:
     if place is Place.CONTESTED:
         return Where(place, amount, *_contested(case))
     reason = _reason(escrow, known, place)
-    if reason is Reason.REFUND_UNDER_WAY and case.is_payer and refund_payouts.awaits_destination(escrow, now):
-        reason = Reason.REFUND_AWAITS_DESTINATION
+    if reason is Reason.REFUND_UNDER_WAY and case.is_payer:
+        obstacle = refund_payouts.obstacle(escrow, now)
+        reason = reason if obstacle is None else Reason(obstacle.value)
     return Where(place, amount, reason)
 
 

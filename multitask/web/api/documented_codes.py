@@ -67,7 +67,8 @@ OWN: Final[Mapping[str, str]] = {
     "withdrawals_cancel": "not_found wrong_state withdrawal_left",
     "destinations_add": (
         f"{_OWNER} {_NAMED} currency_unsupported unknown_field destination_kind_unknown iban_invalid"
-        " account_number_invalid card_number_refused bank_unknown wallet_issuer_unknown msisdn_invalid"
+        " destination_cannot_take_refund account_number_invalid card_number_refused bank_unknown"
+        " wallet_issuer_unknown msisdn_invalid"
     ),
     "destinations_get": "not_found",
     "destinations_remove": f"{_OWNER} not_found",

@@ -130,6 +130,7 @@ _ACTIONS: Final[tuple[type[Action], ...]] = (
     reconciliation_actions.ExplainLine,
     budget_actions.RecordSettlement,
     budget_actions.RecordTopUp,
+    budget_actions.RecordCosts,
     budget_actions.CompareBudget,
     budget_actions.CorrectRecord,
     disbursement_actions.CallOffWithdrawal,

@@ -111,6 +111,13 @@ ITEMS: Final = (
         work_queue.undecided_refunds,
     ),
     QueueItem(
+        "refunds_without_destination",
+        _("Refunds that wait for payout details of their client"),
+        "payments.refund",
+        "waits=destination",
+        work_queue.refunds_without_destination,
+    ),
+    QueueItem(
         "refunds_paid_after_failure",
         _("Refunds that were paid after they had failed"),
         "payments.disbursement",

@@ -107,6 +107,11 @@ def undecided_refunds(now: datetime) -> QuerySet[Refund]:
     return open_refunds.found()
 
 
+def refunds_without_destination(now: datetime) -> QuerySet[Refund]:
+    """Return refunds whose client has not named a destination that takes them for a while."""
+    return refund_payouts.long_waiting(now)
+
+
 def refunds_paid_after_failure(now: datetime) -> QuerySet[Disbursement]:
     """Return refunds by payout that were paid after they had failed: the client may have the money twice."""
     return refund_payouts.paid_after_failure()

@@ -112,6 +112,22 @@ def test_comparing_shows_the_difference_and_the_work_queue_has_it(
     assert found.differs_since is None
 
 
+def test_costs_that_explain_a_difference_are_recorded_with_a_reason(
+    world: EgyptWorld, found: PayoutBudget, office: Client
+) -> None:
+    assert "Record costs" in text_of(office.get(change(found)))
+    sent = {"fee": "5.00", "tax": "0.70", "happened_on": timezone.localdate().isoformat(), "reference": "INV-1"}
+    assert send(office, action("record-costs", found.pk), **sent).status_code == 422
+    assert send(office, action("record-costs", found.pk), **sent | {"fee": "", "tax": ""}, note="x").status_code == 422
+    answer = send(office, action("record-costs", found.pk), **sent, note="Invoice of November.")
+    assert "The costs are recorded." in text_of(answer)
+    assert held(BUDGET, "EGP") == 570
+    record = text_of(office.get(change(BudgetRecord.objects.get())))
+    assert "Costs of payouts" in record
+    assert "0.70" in record
+    assert "5.70" in text_of(office.get(listing(BudgetRecord)))
+
+
 def test_an_undecided_payout_is_in_the_work_queue_and_is_decided_there(
     world: EgyptWorld, found: PayoutBudget, office: Client
 ) -> None:

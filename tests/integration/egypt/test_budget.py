@@ -1,12 +1,13 @@
 """The payout budget: who is paid while it is short, in which order, and what finance records."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from multitask.payments.errors import Forbidden, KeyReused, ReferenceUsed, WithdrawalLeft, WrongState
-from multitask.payments.models import BudgetRecord, Disbursement, Operation, PayoutBudget, Withdrawal
+from multitask.payments.models import AuditEvent, BudgetRecord, Disbursement, Operation, PayoutBudget, Withdrawal
 from multitask.payments.payouts import budget, budget_records, withdrawal_cancellation
 from multitask.users.actor import Actor
 from tests.egypt_world import BANK, BUDGET, COLLECTED, EXCEEDS, EgyptWorld, disbursement_of, pounds
@@ -166,6 +167,40 @@ def test_settlements_and_top_ups_are_booked_and_corrected(world: EgyptWorld) -> 
     with pytest.raises(WrongState):
         budget_records.correct(actor=finance, record_id=topped.pk, note="Again", now=world.now)
     assert BudgetRecord.objects.count() == 3
+
+
+def test_costs_that_no_payout_reports_are_booked_and_corrected(world: EgyptWorld) -> None:
+    world.fill_budget(pounds("500.00"))
+    finance = world.staff("finance")
+
+    def book(**changed: Any) -> BudgetRecord:
+        given = {"fee": pounds("5.00"), "tax": pounds("0.70"), "reference": "INV-1", "note": "Late", "request_key": "k"}
+        when = {"happened_on": world.now.date(), "now": world.now}
+        return budget_records.book_costs(actor=finance, provider="paymob", **when, **(given | changed))
+
+    booked = book()
+    assert held(BUDGET, "EGP") == -49_430
+    assert (held("platform:payout_fees", "EGP"), held("platform:payout_taxes", "EGP")) == (-500, -70)
+    assert (booked.fee, booked.tax) == (pounds("5.00"), pounds("0.70"))
+    assert book() == booked
+    with pytest.raises(KeyReused):
+        book(tax=pounds("0.80"))
+    with pytest.raises(ReferenceUsed):
+        book(request_key="")
+    for wrong in ({"note": " "}, {"tax": pounds("-0.10")}, {"fee": pounds("0.00"), "tax": pounds("0.00")}):
+        with pytest.raises(WrongState):
+            book(request_key="", reference="INV-2", **wrong)
+    with pytest.raises(Forbidden):
+        budget_records.book_costs(
+            actor=world.staff("support"), provider="paymob", fee=pounds("5.00"), tax=pounds("0.00"), reference="INV-3",
+            note="Late", happened_on=world.now.date(), now=world.now,
+        )  # fmt: skip
+
+    event = AuditEvent.objects.get(event="payout_costs_booked")
+    assert (event.amount_minor, event.note, event.details["fee_minor"]) == (570, "Late", 500)
+    budget_records.correct(actor=finance, record_id=booked.pk, note="Another month", now=world.now)
+    assert held(BUDGET, "EGP") == -50_000
+    assert (held("platform:payout_fees", "EGP"), held("platform:payout_taxes", "EGP")) == (0, 0)
 
 
 def test_only_finance_records(world: EgyptWorld) -> None:

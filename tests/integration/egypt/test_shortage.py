@@ -8,7 +8,7 @@ from django.utils import translation
 from multitask import jobs
 from multitask.payments.models import AuditEvent, Notice, PayoutBudget, Withdrawal
 from multitask.payments.notices import notices, wording
-from multitask.payments.payouts import budget, budget_shortage
+from multitask.payments.payouts import budget, budget_needs, budget_shortage
 from multitask.users.actor import Actor
 from tests.egypt_world import EXCEEDS, EgyptWorld, disbursement_of, pounds
 from tests.integration.web.test_money_metrics import figures
@@ -48,7 +48,7 @@ def test_finance_and_the_payee_are_told_once_after_a_while(world: EgyptWorld) ->
     assert told(support, "budget_short") == []
     assert of_payee.withdrawal_id == withdrawal.pk
     short = AuditEvent.objects.get(event="budget_short")
-    assert (short.amount_minor, short.currency) == (budget.needed(payouts_of(withdrawal)), "EGP")
+    assert (short.amount_minor, short.currency) == (budget_needs.of(payouts_of(withdrawal)), "EGP")
     text = wording.of(of_finance)
     assert text.address == "/backoffice/payments/payoutbudget/"
     assert "top it up with at least" in text.text

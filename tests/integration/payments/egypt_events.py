@@ -31,6 +31,19 @@ def record_settlement(world: EgyptWorld, number: int) -> BudgetRecord:
     )
 
 
+def record_costs(world: EgyptWorld, number: int) -> BudgetRecord:
+    return budget_records.book_costs(
+        actor=world.staff(),
+        provider="paymob",
+        fee=pounds("5.00"),
+        tax=pounds("0.70"),
+        happened_on=world.now.date(),
+        reference=f"INV-{number}",
+        note="Invoice of the month",
+        now=world.now,
+    )
+
+
 def correct(world: EgyptWorld, record: BudgetRecord) -> None:
     budget_records.correct(actor=world.staff(), record_id=record.pk, note="Typed twice", now=world.now)
 
@@ -109,9 +122,15 @@ EGYPT_EVENTS = (
         lambda world, nothing: world.record_top_up(pounds("2000.00")),
     ),
     (
+        "Costs of payouts are recorded",
+        "A fee of 5.00 with its tax that the provider reported late, invoiced, or kept of a payout that failed.",
+        lambda world: None,
+        lambda world, nothing: record_costs(world, 1),
+    ),
+    (
         "A record is taken back",
-        "A wrong settlement or top-up is corrected by its opposite.",
-        lambda world: (record_settlement(world, 2), world.record_top_up(pounds("2000.00"))),
+        "What was recorded wrongly is corrected by its opposite.",
+        lambda world: (record_settlement(world, 2), world.record_top_up(pounds("2000.00")), record_costs(world, 2)),
         lambda world, records: [correct(world, record) for record in records],
     ),
     (

@@ -36,6 +36,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
     },
     "hold": {
         "outcome_unknown": _("Nobody can tell whether the provider did it: look at the provider, then try again"),
+        "awaits_turn": _("Waits until the payout before it is answered"),
         "awaits_budget": _("Waits for the budget or for the end of the destination's waiting time"),
         "awaits_account": _("Waits until the freelancer's payout account can receive money"),
         "awaits_bank": _("Waits until the freelancer's payout account has a bank account in this currency"),
@@ -108,6 +109,8 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "settled_to_bank_corrected": _("A recorded settlement was taken back"),
         "budget_topped_up": _("The payout budget was topped up"),
         "budget_topped_up_corrected": _("A recorded top-up was taken back"),
+        "payout_costs_booked": _("Costs of payouts were recorded"),
+        "payout_costs_booked_corrected": _("Recorded costs of payouts were taken back"),
         "payout_costs": _("The payout cost a fee and tax"),
         "payout_costs_returned": _("Fee and tax of the payout came back"),
         "adjustment": _("The balance was adjusted"),
@@ -225,6 +228,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
     "budget_record": {
         "settled_to_bank": _("Settlement to the bank"),
         "budget_topped_up": _("Top-up of the budget"),
+        "payout_costs_booked": _("Costs of payouts"),
     },
     "budget_record_state": {
         "standing": _("Counts"),

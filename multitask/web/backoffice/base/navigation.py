@@ -17,7 +17,7 @@ _GROUPS: Final = (
             (_("Withdrawals"), "payments_withdrawal_changelist", "account_balance"),
             (_("Payout budgets"), "payments_payoutbudget_changelist", "account_balance_wallet"),
             (_("Payouts from the budget"), "payments_disbursement_changelist", "payments"),
-            (_("Settlements and top-ups"), "payments_budgetrecord_changelist", "receipt"),
+            (_("Settlements, top-ups and costs"), "payments_budgetrecord_changelist", "receipt"),
         ),
     ),
     (

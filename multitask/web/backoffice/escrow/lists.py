@@ -125,6 +125,7 @@ class RefundList(EscrowPartList):
         needs_attention(
             failed=(_("Failed, not tried again"), work_queue.failed_refunds),
             undecided=(_("Outcome unknown"), work_queue.undecided_refunds),
+            destination=(_("Waits for payout details"), work_queue.refunds_without_destination),
         ),
         column(
             "state",

@@ -15,7 +15,7 @@ from multitask.payments.reads import payout_budgets
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.base import labels, links
 from multitask.web.backoffice.base.actions import Action, ReasonForm, Submission, Summary, require_id
-from multitask.web.backoffice.payouts.budget_forms import RecordForm, SettlementForm
+from multitask.web.backoffice.payouts.budget_forms import CostsForm, RecordForm, SettlementForm
 from multitask.web.pages.templatetags.money import day, money
 
 
@@ -121,6 +121,45 @@ class RecordTopUp(BudgetAction):
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
         return _("The top-up is recorded. Payouts that it covers are sent now.")
+
+
+class RecordCosts(BudgetAction):
+    """Record fee and tax of payouts that no payout has reported."""
+
+    name = "record-costs"
+    title = gettext_lazy("Record costs of payouts")
+    button_label = gettext_lazy("Record costs")
+
+    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
+        """Return the form with fee and tax."""
+        return CostsForm(*args, currency=subject.currency, today=timezone.localdate())
+
+    def consequences(self, subject: PayoutBudget) -> list[str]:
+        """Return what is posted."""
+        return [
+            _("The books take fee and tax out of the budget, as costs of the platform."),
+            _("Record only what no payout shows: reported late, invoiced, or kept of a payout that failed."),
+        ]
+
+    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
+        """Record it."""
+        data = submission.data
+        return budget_records.book_costs(
+            actor=submission.actor,
+            provider=subject.provider,
+            fee=data["fee"],
+            tax=data["tax"],
+            happened_on=data["happened_on"],
+            reference=data["reference"],
+            note=submission.note,
+            file=RecordForm.file_of(data),
+            now=submission.now,
+            request_key=submission.request_key,
+        )
+
+    def success_message(self, subject: PayoutBudget, outcome: object) -> str:
+        """Return the confirmation."""
+        return _("The costs are recorded.")
 
 
 class CompareBudget(BudgetAction):

@@ -1,4 +1,4 @@
-"""Forms about the payout budget: a settlement, a top-up, and what became of a payout."""
+"""Forms about the payout budget: a settlement, a top-up, costs, and what became of a payout."""
 
 from datetime import date
 from typing import Any
@@ -82,6 +82,32 @@ class SettlementForm(RecordForm):
         )
         self.fields["amount"].help_text = _("Before the fee that the provider kept.")
         self.order_fields(["amount", "fee", "happened_on", "reference", "file", "note"])
+
+
+class CostsForm(RecordForm):
+    """Fee and tax of payouts, and why they are recorded."""
+
+    def __init__(self, *args: Any, currency: str, today: date) -> None:
+        """Ask for the fee and the tax on it in place of an amount."""
+        super().__init__(*args, currency=currency, today=today)
+        self.currency = currency
+        del self.fields["amount"]
+        for name, label in (("fee", _("Fee of the payouts")), ("tax", _("Tax on the fee"))):
+            self.fields[name] = CostField(
+                currency=currency, label=label, required=False, help_text=_("Nothing if left empty.")
+            )
+        self.fields["note"].label, self.fields["note"].required = _("Reason"), True
+        self.order_fields(["fee", "tax", "happened_on", "reference", "file", "note"])
+
+    def clean(self) -> dict[str, Any]:
+        """Require that something was charged."""
+        cleaned = super().clean() or self.cleaned_data
+        for name in ("fee", "tax"):
+            cleaned[name] = cleaned.get(name) or Money.zero(self.currency)
+        if not self.errors and not (cleaned["fee"] + cleaned["tax"]).amount_minor:
+            told = str(error_messages.BY_CODE["amount_too_small"])
+            self.add_error("fee", ValidationError(told, code="amount_too_small"))
+        return cleaned
 
 
 class PaidForm(ReasonForm):

@@ -120,15 +120,13 @@ class DisbursementList(MoneyList):
 
 
 class BudgetRecordList(MoneyList):
-    """What finance recorded: settlements to the bank and top-ups of the budget."""
+    """What finance recorded: settlements to the bank, top-ups of the budget and costs of payouts."""
 
-    title = _("Settlements and top-ups")
+    title = _("Settlements, top-ups and costs")
     explanation = _("What moved between the provider, the bank and the budget, as finance recorded it.")
     list_display = ("kind_label", "amount", "fee", "happened", "reference", "corrected", "document", "by", "created")
     list_select_related = ("recorded_by", "corrected_by", "corrects")
-    list_filter: ClassVar[Any] = (
-        column("kind", _("Kind"), labels.options("budget_record", "settled_to_bank", "budget_topped_up")),
-    )
+    list_filter: ClassVar[Any] = (column("kind", _("Kind"), labels.options("budget_record")),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BudgetRecord]:
         """Leave the contents of files out."""
@@ -142,7 +140,7 @@ class BudgetRecordList(MoneyList):
 
     @admin.display(description=_("Fee"))
     def fee(self, row: BudgetRecord) -> str:
-        """What the provider kept."""
+        """What the provider kept, or took for payouts."""
         return money(row.fee) if row.fee_minor else "–"
 
     @admin.display(description=_("Day"))

@@ -11,7 +11,13 @@ from multitask.payments.reads import payout_budgets
 from multitask.web.backoffice.base import labels, rendering, roles
 from multitask.web.backoffice.base.actions import Button
 from multitask.web.backoffice.books import ledger_pages
-from multitask.web.backoffice.payouts.budget_actions import CompareBudget, CorrectRecord, RecordSettlement, RecordTopUp
+from multitask.web.backoffice.payouts.budget_actions import (
+    CompareBudget,
+    CorrectRecord,
+    RecordCosts,
+    RecordSettlement,
+    RecordTopUp,
+)
 
 NEWEST = 20
 
@@ -31,7 +37,7 @@ def show(request: HttpRequest, budget: PayoutBudget) -> HttpResponse:
 
 
 def _buttons(request: HttpRequest, budget: PayoutBudget) -> list[Button]:
-    actions = (RecordTopUp, RecordSettlement, CompareBudget)
+    actions = (RecordTopUp, RecordSettlement, RecordCosts, CompareBudget)
     return [action.button(budget.pk) for action in actions if roles.may(request, action.power)]
 
 

@@ -60,6 +60,9 @@ BY_CODE: Final = {
     "funds_in_former_account": gettext_lazy(
         "Some of your balance is still on its way from your former payout account. Withdraw less, or wait."
     ),
+    "destination_cannot_take_refund": gettext_lazy(
+        "Your refund is too small or too large to be paid out there. Choose another way."
+    ),
     "destination_missing": gettext_lazy("Add your payout details first: where your money goes."),
     "identity_missing": gettext_lazy("Enter your legal name and your national ID number first."),
     "identity_rejected": gettext_lazy("Your identity could not be confirmed. Correct what you entered first."),

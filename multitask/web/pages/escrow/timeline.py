@@ -35,6 +35,7 @@ _LABELS: Final = {
     "refund_requested": _("The client asked for a refund"),
     "refund_started": _("A refund began"),
     "refund_awaits_destination": _("The refund waits for the client's payout details"),
+    "refund_needs_other_destination": _("The refund waits for other payout details of the client"),
     "refund_accepted": _("The freelancer agreed to the refund"),
     "refund_refused": _("The freelancer refused the refund"),
     "refund_granted": _("Our staff agreed to the refund"),
@@ -189,6 +190,9 @@ _REASONS: Final = {
     Reason.LOSS_TO_BOOK: _("The cardholder's bank has kept the money. Our staff settles what follows."),
     Reason.REFUND_UNDER_WAY: _("On its way back to the client."),
     Reason.REFUND_AWAITS_DESTINATION: _("It cannot go back the way you paid: choose where it goes."),
+    Reason.REFUND_NEEDS_OTHER_DESTINATION: _(
+        "Your payout details do not take this amount: it is too small or too large. Add another way."
+    ),
     Reason.REFUND_FAILED: _("The refund did not arrive; our staff looks at it."),
     Reason.NO_ACCOUNT: _("Waits for the freelancer's payout account."),
     Reason.ENDED: _("The freelancer's payout account has ended; a new one is needed."),
@@ -213,6 +217,7 @@ _REASONS: Final = {
     Reason.REVERSED: _("The transfer was reversed at the payment provider; our staff decides."),
     Reason.TRANSFER_AGAIN: _("It is transferred to the freelancer's payout account again."),
 }
+_NEED_DESTINATION: Final = frozenset({Reason.REFUND_AWAITS_DESTINATION, Reason.REFUND_NEEDS_OTHER_DESTINATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +311,7 @@ def bar(parts: Sequence[Where], total_minor: int) -> list[BarSegment]:
         text, tone = _PLACES[part.place]
         length = part.amount.amount_minor * 1000 // total_minor
         why = str(_REASONS.get(part.reason, ""))
-        needs_destination = part.reason is Reason.REFUND_AWAITS_DESTINATION
+        needs_destination = part.reason in _NEED_DESTINATION
         shown.append(
             BarSegment(str(text), why, part.until, tone, part.amount, start, max(length, 6), needs_destination)
         )

@@ -113,6 +113,9 @@ def show(request: HttpRequest) -> HttpResponse:
     state = _state(user, timezone.now())
     if not (user.is_freelancer or state["destinations"] or refund_payouts.is_expected(user.pk)):
         return redirect("pages:wallet")
+    if refund_payouts.needs_other_destination(user.pk, timezone.now()):
+        state |= {"missing": [*state["missing"], _("Your refund is too small or too large for it. Add another way.")]}
+        state["is_to_do"] = True
     context = {
         **state,
         "needs_identity": user.is_freelancer,
