@@ -306,12 +306,19 @@ def sweep_emails(timestamp: int) -> None:
 
 
 @app.task(name="send_letter", queue="emails", pass_context=True)
-def send_letter(context: JobContext, kind: str, address: str, user_id: int, attempt: int, state: str = "") -> None:
-    """Send one email about an account; not sent again after a worker died, since it may have been sent already."""
-    if context.job.attempts == 0:
-        account_emails.send(
-            kind=kind, address=address, user_id=user_id, attempt=attempt, state=state, now=timezone.now()
-        )
+def send_letter(
+    context: JobContext, kind: str, address: str, user_id: int, attempt: int, state: str = "", begun: int = 0
+) -> None:
+    """Send one email about an account, at most once: its job is marked right before, in `begun`."""
+    account_emails.send(
+        kind=kind,
+        address=address,
+        user_id=user_id,
+        attempt=attempt,
+        state=state,
+        now=timezone.now(),
+        begin=lambda: jobs.begin_once(context.job.id, context.job.attempts),
+    )
 
 
 def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:

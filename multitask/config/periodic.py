@@ -18,12 +18,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from django.db import Error, connection
+from django.db import connection
 from django.db.utils import IntegrityError
 from django.utils import timezone
 from procrastinate import App
 from procrastinate.periodic import PeriodicTask
-from psycopg_pool import PoolTimeout
+
+from multitask.database.errors import is_unavailable
 
 # The clocks of several workers differ by less. A tick further ahead was deferred before the clock was set back.
 AHEAD_SECONDS: Final = 60
@@ -41,7 +42,6 @@ Check = Callable[[datetime], bool]
 Begin = Callable[[str, str, Callable[[], None]], None]
 # The name of a task, and of one of its schedules.
 Key = tuple[str, str]
-LOST: Final = (Error, PoolTimeout, OSError)
 log = structlog.get_logger(__name__)
 
 
@@ -65,7 +65,9 @@ class PeriodicJobs:
             now = time.time()
             try:
                 self.defer_due(at=now)
-            except LOST as error:
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
                 log.warning("periodic_jobs_put_off", fault=type(error).__name__)
                 connection.close()
                 stopping.wait(PAUSE_SECONDS)
@@ -87,7 +89,9 @@ class PeriodicJobs:
         try:
             if self._has_work(key):
                 _defer(self._tasks[key], tick)
-        except LOST as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             log.warning("periodic_job_put_off", task=key[0], fault=type(error).__name__)
             connection.close()
             self._last[key] = tick - 1
@@ -98,9 +102,9 @@ class PeriodicJobs:
             return True
         try:
             return check(timezone.now())
-        except LOST:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_unavailable(error):
+                raise
             # The job itself meets the same error, where it is seen.
             log.exception("periodic_job_not_checked", task=key[0])
             return True

@@ -2,7 +2,8 @@
 
 One statement ends jobs and takes as many as there are free threads (`JobTable`). It runs five times a second, and at
 once when a job ends in a lane that had no free thread, since others may wait there. New jobs are not announced by
-NOTIFY, because it serializes commits. If the database is lost, what has ended is kept until it is back.
+NOTIFY, because it serializes commits. If the database is lost, what has ended is kept until it is back. Any other error
+of these threads ends the process in order, so that its supervisor starts it again.
 """
 
 import queue
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -21,7 +23,8 @@ from procrastinate import App, JobContext
 from procrastinate.jobs import Job
 from psycopg_pool import PoolTimeout
 
-from multitask.config.job_table import Ended, JobTable, TakenJob
+from multitask.config.job_table import Attempt, Ended, JobTable, TakenJob
+from multitask.database.errors import is_unavailable
 
 # Users wait for operations and webhooks.
 LOOK_SECONDS: Final = 0.2
@@ -35,11 +38,15 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(Enum):
-    """How the performance of a job ended. `again`: its connection was lost, so it is put back."""
+    """How the performance of a job ended.
+
+    `again`: its connection was lost, so it is put back; `unbegun`: so is this one, which was not begun.
+    """
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     AGAIN = "again"
+    UNBEGUN = "unbegun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +79,23 @@ class WorkerLoop:
             name: queue.SimpleQueue() for name in self._shares
         }
         self._errands: set[str] = set()
-        self._running: dict[int, TakenJob] = {}
+        # A job may be in it twice: others put it back while this process was suspended, and it took the job again.
+        self._running: set[TakenJob] = set()
         self._ended = Ended()
         self._reported_at = 0.0
         self._is_stopping = False
+        self._fault: BaseException | None = None
 
     def stop(self) -> None:
         """Take no more jobs; `run` returns when those under way have ended. A signal handler may call it."""
         self._is_stopping = True
         self._news.put(None)
+
+    def fail(self, fault: BaseException) -> None:
+        """Stop because of an error that leaves the process unable to do its work; `run` raises the first such error."""
+        log.critical("worker_failed", exc_info=fault)
+        self._fault = self._fault or fault
+        self.stop()
 
     def begin(self, lane: str, name: str, work: Callable[[], None]) -> None:
         """Let a thread of a lane do something that is no job, unless the one with this name is waiting or under way."""
@@ -89,7 +104,7 @@ class WorkerLoop:
             self._inboxes[lane].put(Errand(name, work))
 
     def run(self) -> None:
-        """Perform jobs until stopped."""
+        """Perform jobs until stopped. Raises the error that stopped it, after the jobs under way have ended."""
         threads = [
             threading.Thread(target=self._work, args=(name,), name=f"{name}-{number}", daemon=True)
             for name, number in self._shares.items()
@@ -99,29 +114,40 @@ class WorkerLoop:
             thread.start()
         while not self._is_stopping:
             try:
-                self._turn()
-            except LOST as error:
-                log.warning("worker_lost_database", fault=type(error).__name__)
-                connection.close()
-                self._await_turn(PAUSE_SECONDS, is_early=False)
-            else:
-                self._await_turn(LOOK_SECONDS)
+                is_there = self._turn()
+                self._await_turn(LOOK_SECONDS if is_there else PAUSE_SECONDS, is_early=is_there)
+            except Exception as error:
+                self.fail(error)
         self._finish(threads)
+        if self._fault is not None:
+            raise self._fault
 
-    def _turn(self) -> None:
-        """End what has ended, and take what is next."""
-        if time.monotonic() - self._reported_at >= HEARTBEAT_SECONDS:
-            self._table.report([*self._running, *self._ended.ids()])
-            self._reported_at = time.monotonic()
-        ended = self._ended
-        jobs = self._table.take(self._free(), ended)
-        self._ended = Ended()
-        for job in jobs:
-            self._running[job.id] = job
-            self._begin(job)
+    def _turn(self) -> bool:
+        """End what has ended, and take what is next; return whether the database was there.
+
+        The heartbeat follows, so that it tells of a process that takes jobs.
+        """
+        try:
+            jobs = self._table.take(self._free(), self._ended)
+            self._ended = Ended()
+            for job in jobs:
+                self._running.add(job)
+                self._begin(job)
+            if time.monotonic() - self._reported_at >= HEARTBEAT_SECONDS:
+                self._table.report(self._known())
+                self._reported_at = time.monotonic()
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            _put_off(error)
+            return False
+        return True
+
+    def _known(self) -> list[Attempt]:
+        return [*(job.attempt for job in self._running), *self._ended.attempts()]
 
     def _free(self) -> Mapping[str, int]:
-        busy = Counter(job.queue for job in self._running.values())
+        busy = Counter(job.queue for job in self._running)
         return {name: number - busy[name] for name, number in self._shares.items() if number > busy[name]}
 
     def _begin(self, job: TakenJob) -> None:
@@ -131,13 +157,13 @@ class WorkerLoop:
         threads of its lane.
         """
         is_periodic = job.queueing_lock == job.task
-        if is_periodic and any(each.task == job.task and each.id != job.id for each in self._running.values()):
+        if is_periodic and any(each.task == job.task and each is not job for each in self._running):
             log.info("chore_under_way", task=job.task)
             self._end(Performed(job, Outcome.SUCCEEDED))
         else:
             self._inboxes[job.queue].put(job)
 
-    def _await_turn(self, seconds: float, *, is_early: bool = True) -> None:
+    def _await_turn(self, seconds: float, *, is_early: bool) -> None:
         """Wait until it is time for the next turn; with `is_early`, only until a full lane has a free thread."""
         deadline = time.monotonic() + seconds
         full = {name for name in self._shares if name not in self._free()} if is_early else set()
@@ -163,36 +189,57 @@ class WorkerLoop:
             self._await_news(0)
 
     def _end(self, performed: Performed) -> None:
-        del self._running[performed.job.id]
-        ids: list[int] = getattr(self._ended, performed.outcome.value)
-        ids.append(performed.job.id)
+        self._running.discard(performed.job)
+        attempts: list[Attempt] = getattr(self._ended, performed.outcome.value)
+        attempts.append(performed.job.attempt)
 
     def _finish(self, threads: list[threading.Thread]) -> None:
-        """Wait for the jobs under way, and end them."""
+        """Put back the jobs that were not begun, wait for those under way, and end them."""
         for name, number in self._shares.items():
+            self._empty(self._inboxes[name])
             for _ in range(number):
                 self._inboxes[name].put(None)
+        self._attempt(self._write_ended)
         for thread in threads:
             while thread.is_alive():
                 thread.join(HEARTBEAT_SECONDS)
-                self._attempt(lambda: self._table.report([*self._running, *self._ended.ids()]))
-        self._drain()
-        self._attempt(lambda: self._table.take({}, self._ended))
+                self._attempt(lambda: self._table.report(self._known()))
+        self._attempt(self._write_ended)
         self._attempt(self._table.unregister)
         connection.close()
 
-    def _attempt(self, write: Any) -> None:
+    def _write_ended(self) -> None:
+        self._drain()
+        self._table.take({}, self._ended)
+        self._ended = Ended()
+
+    def _empty(self, inbox: queue.SimpleQueue[TakenJob | Errand | None]) -> None:
+        """Take out the jobs that wait for a thread, because others may begin them at once."""
+        while not inbox.empty():
+            with suppress(queue.Empty):
+                job = inbox.get_nowait()
+                if isinstance(job, TakenJob):
+                    self._news.put(Performed(job, Outcome.UNBEGUN))
+
+    def _attempt(self, write: Callable[[], object]) -> None:
         """What cannot be written at the end is found by other workers."""
         try:
             write()
-        except LOST as error:
-            log.warning("worker_lost_database", fault=type(error).__name__)
-            connection.close()
+        except Exception as error:
+            if not is_unavailable(error):
+                log.exception("worker_did_not_finish")
+            _put_off(error)
 
     # -- the threads of the lanes
 
     def _work(self, lane: str) -> None:
-        inbox = self._inboxes[lane]
+        try:
+            self._work_off(self._inboxes[lane])
+        except BaseException as error:
+            # The lane would go on without this thread, and nobody would end its job.
+            self.fail(error)
+
+    def _work_off(self, inbox: queue.SimpleQueue[TakenJob | Errand | None]) -> None:
         while True:
             try:
                 job = inbox.get(timeout=IDLE_SECONDS)
@@ -219,8 +266,9 @@ class WorkerLoop:
     def _perform(self, job: TakenJob) -> Outcome:
         try:
             task = self._app.tasks[job.task]
-            context = [self._context(job)] if task.pass_context else []
-            task.func(*context, **job.arguments)
+            arguments = job.arguments
+            context = [self._context(job, arguments)] if task.pass_context else []
+            task.func(*context, **arguments)
         except BaseException as error:
             is_lost = isinstance(error, LOST) and not _is_connected()
             log.exception("job_put_back" if is_lost else "job_failed", task=job.task, job=job.id)
@@ -230,8 +278,8 @@ class WorkerLoop:
             connection.close()
         return Outcome.SUCCEEDED
 
-    def _context(self, job: TakenJob) -> JobContext:
-        """Return what a job may ask of procrastinate: how often it was attempted."""
+    def _context(self, job: TakenJob, arguments: dict[str, Any]) -> JobContext:
+        """Return what a job may ask of procrastinate: which job it is, and how often it was taken."""
         return JobContext(
             app=self._app,
             job=Job(
@@ -240,12 +288,17 @@ class WorkerLoop:
                 lock=None,
                 queueing_lock=job.queueing_lock,
                 task_name=job.task,
-                task_kwargs=job.arguments,
+                task_kwargs=arguments,
                 attempts=job.attempts,
             ),
             start_timestamp=time.time(),
             abort_reason=lambda: None,
         )
+
+
+def _put_off(error: Exception) -> None:
+    log.warning("worker_lost_database", fault=type(error).__name__)
+    connection.close()
 
 
 def _is_connected() -> bool:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import psycopg
 import psycopg_pool
-from django.db import DatabaseError, Error, OperationalError
+from django.db import DatabaseError, Error, InterfaceError, OperationalError
 
 # Deadlock, serialization failure or lock timeout: the transaction was rolled back completely.
 CONTENTION = frozenset({"40P01", "40001", "55P03"})
@@ -14,6 +14,10 @@ SHUTDOWN = frozenset({"57P01", "57P02", "57P03", "57P05"})
 # file (F0), internal error (XX).
 INDEFINITE_CLASSES = frozenset({"08", "57", "58", "XX", "F0"})
 COMPLETION_UNKNOWN = "40003"
+# Classes of errors that pass: connection, rolled back by contention, resources, operator intervention, system.
+PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
+# A lock timeout, a transaction that was idle for too long, and a server that is a standby since a failover.
+PASSING = frozenset({"55P03", "25P03", "25P04", "25006"})
 # Pool timeouts are not retried: the caller has already waited.
 POOL_TIMEOUTS = (psycopg.errors.ConnectionTimeout, psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
 WARNING = "01000"
@@ -63,6 +67,21 @@ def is_retryable(error: Error) -> bool:
     if isinstance(error, OutcomeUnknown):
         return False
     return sqlstate(error) in CONTENTION or is_lost_connection(error)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Return whether the database could not be reached or used for now, so that the same statement may work later.
+
+    An error that is due to the statement or to a row is none of these: it would be the same at each attempt.
+    """
+    if isinstance(error, OSError | psycopg_pool.PoolTimeout | psycopg_pool.TooManyRequests | OutcomeUnknown):
+        return True
+    if not isinstance(error, Error | psycopg.Error):
+        return False
+    state = sqlstate(error)
+    if state is None:
+        return isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in PASSING_CLASSES or state in PASSING
 
 
 def is_lost_connection(error: Error) -> bool:

@@ -1,7 +1,7 @@
 """Letters: emails about an account itself, with links that prove an address or news about its security.
 
-Each is written by a job. A letter whose worker died is not sent again: it may have been sent already,
-and every link can be requested again.
+Each is written by a job, which is marked right before the letter is sent. A letter with the mark is not sent again: it
+may have been sent already, and every link can be requested again. One without is sent however often its worker died.
 """
 
 import uuid
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import structlog
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.utils.encoding import force_bytes
@@ -41,6 +42,8 @@ EMAIL_SALT: Final = "multitask.users.email"
 _COUNTED: Final = frozenset({RESET, REGISTERED, ADDRESS_IN_USE, EMAIL_CONFIRMATION})
 Words = Callable[[], str]
 
+log = structlog.get_logger(__name__)
+
 
 def post(
     kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None, state: str = ""
@@ -57,12 +60,24 @@ def post(
     jobs.defer(JOB, queue="emails", at=at, priority=PRIORITY, **about)
 
 
-def send(*, kind: str, address: str, user_id: int, attempt: int, now: datetime, state: str = "") -> bool:
-    """Write and send one letter, unless it has no reader any more; return whether it was sent."""
+def send(
+    *,
+    kind: str,
+    address: str,
+    user_id: int,
+    attempt: int,
+    now: datetime,
+    state: str = "",
+    begin: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Write and send one letter, unless it has no reader any more; return whether it was sent.
+
+    `begin` marks its job right before, and returns False if the letter must not be sent by this one.
+    """
     kind_to_write, user = _reader(kind, address, user_id)
     if user is None:
         return False
-    letter = _Letter(kind_to_write, user, address, state, attempt, asked=(kind, user_id))
+    letter = _Letter(kind_to_write, user, address, state, attempt, asked=(kind, user_id), begin=begin)
     return outbox.send(letter, now=now)
 
 
@@ -76,6 +91,7 @@ class _Letter:
     state: str
     earlier_attempts: int
     asked: tuple[str, int]
+    begin: Callable[[], bool]
 
     @property
     def name(self) -> str:
@@ -87,7 +103,10 @@ class _Letter:
             return written(self.user, content, message_id=uuid.uuid4().hex, to=self.address)
 
     def take(self, *, now: datetime) -> bool:
-        return True  # A job that runs a second time does not come here (`jobs.send_letter`).
+        is_first = self.begin()
+        if not is_first:
+            log.warning("letter_not_sent_again", letter=self.name)
+        return is_first
 
     def may_be_sent(self, *, now: datetime) -> bool:
         return _may_send(self.kind, self.address, now)

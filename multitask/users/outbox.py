@@ -61,12 +61,13 @@ class Email(Protocol):
 def send(email: Email, *, now: datetime) -> bool:
     """Send an email at most once; return whether it was sent.
 
-    It is taken before it is sent: a crash in between leaves it unsent rather than sent twice.
+    It is taken right before it is sent: a crash in between leaves it unsent rather than sent twice. Whatever else can
+    fail comes before.
     """
-    message = email.write()
+    message, may_be_sent = email.write(), email.may_be_sent(now=now)
     if not email.take(now=now):
         return False
-    outcome = _deliver(message, email) if email.may_be_sent(now=now) else Outcome.FAILED
+    outcome = _deliver(message, email) if may_be_sent else Outcome.FAILED
     email.record(outcome, now=now)
     return outcome is Outcome.SENT
 

@@ -33,14 +33,6 @@ BEHIND: Final = -10
 
 # The object of an event, as the queueing lock of its job.
 _KEY: Final = "provider || ' ' || subject || ' ' || account_id || ' ' || object_id"
-# Locks the job that waits, also where nothing about it has to change.
-_OR_SOONER: Final = """
-ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE
-   SET priority = greatest(job.priority, excluded.priority),
-       scheduled_at = CASE WHEN job.scheduled_at IS NOT NULL AND excluded.scheduled_at IS NOT NULL
-                           THEN least(job.scheduled_at, excluded.scheduled_at) END
- WHERE job.priority < excluded.priority OR job.scheduled_at > coalesce(excluded.scheduled_at, '-infinity')
-"""
 # Each parameter has its type, since a prepared statement deduces another from each column that it is compared with.
 _STORE: Final = """
 WITH stored AS (
@@ -109,7 +101,7 @@ def defer(event_id: int, *, priority: int = ORDINARY, at: datetime | None = None
     """
     values: dict[str, Any] = {"queue": QUEUE, "task": TASK, "priority": priority, "id": event_id, "at": at}
     with connection.cursor() as cursor:
-        cursor.execute(_DEFER.format(key=_KEY, or_sooner=_OR_SOONER), values)
+        cursor.execute(_DEFER.format(key=_KEY, or_sooner=jobs.OR_SOONER), values)
 
 
 def without_job(events: QuerySet[IncomingEvent], *, by: datetime) -> QuerySet[IncomingEvent]:
@@ -120,7 +112,9 @@ def without_job(events: QuerySet[IncomingEvent], *, by: datetime) -> QuerySet[In
 
 @cache
 def _statement(awaited: str) -> Statement:
-    return Statement(_STORE.format(awaited=awaited, first=AWAITED, ordinary=ORDINARY, key=_KEY, or_sooner=_OR_SOONER))
+    return Statement(
+        _STORE.format(awaited=awaited, first=AWAITED, ordinary=ORDINARY, key=_KEY, or_sooner=jobs.OR_SOONER)
+    )
 
 
 def _execute_alone(statement: Statement, values: Mapping[str, str | datetime]) -> tuple[Any, ...] | None:

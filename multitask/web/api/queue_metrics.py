@@ -12,6 +12,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from multitask.database import jobs
+
 log = structlog.get_logger(__name__)
 
 # A job without a time is due since it was deferred, and the first of them is the oldest.
@@ -32,6 +34,8 @@ _EVENTS: Final = """
 SELECT coalesce(greatest(extract(epoch FROM now() - min(received_at)), 0), 0)::float8
   FROM webhooks_incomingevent WHERE state = 'received'
 """
+# A worker reports right after it has looked for jobs, so one that cannot take any is not counted.
+_WORKERS: Final = f"SELECT count(*)::float8 FROM procrastinate_workers WHERE NOT ({jobs.DEAD})"  # noqa: S608 - a constant.
 
 
 class QueueMetrics(Collector):
@@ -43,30 +47,33 @@ class QueueMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the figures."""
-        jobs, oldest, lag = _families()
+        waiting, oldest, lag, workers = _families()
         try:
             queues, events = _rows(_QUEUES), _rows(_EVENTS)
+            alive = _rows(_WORKERS, {"seconds": jobs.STALLED_SECONDS})
         except Error as error:
             log.warning("queue_not_measured", fault=type(error).__name__)
             return
         for queue, number, seconds in queues:
-            jobs.add_metric([queue], number)
+            waiting.add_metric([queue], number)
             oldest.add_metric([queue], seconds)
         lag.add_metric([], events[0][0])
-        yield from (jobs, oldest, lag)
+        workers.add_metric([], alive[0][0])
+        yield from (waiting, oldest, lag, workers)
 
 
-def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
     return (
         GaugeMetricFamily("multitask_queue_jobs", "Jobs that wait, due or not.", labels=["queue"]),
         GaugeMetricFamily("multitask_queue_oldest_seconds", "Age of the oldest job that is due.", labels=["queue"]),
         GaugeMetricFamily("multitask_webhooks_lag_seconds", "Age of the oldest event that waits.", labels=[]),
+        GaugeMetricFamily("multitask_workers", "Worker processes that took jobs within 30 seconds.", labels=[]),
     )
 
 
-def _rows(statement: str) -> list[tuple[Any, ...]]:
+def _rows(statement: str, values: dict[str, int] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import ProgrammingError, connection
 from django.utils import translation
 from pytest_django import Settings
 
@@ -14,7 +15,7 @@ from multitask.payments.models import Notice
 from multitask.payments.notices import emails, notices
 from multitask.users import account_emails, outbox
 from multitask.users.actor import Actor
-from multitask.users.models import User
+from multitask.users.models import LoginAttempt, User
 from tests import mailbag, smtp_server
 from tests.integration import races
 from tests.smtp_server import HANG_UP, SmtpServer
@@ -134,6 +135,22 @@ def test_when_nobody_knows_whether_it_went_out_it_is_not_sent_again(server: Smtp
     assert emails.sweep(now=NOW + timedelta(days=2)) == 0
     assert send(notice) is False
     assert len(server.taken) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_email_that_could_not_be_counted_is_not_taken(server: SmtpServer) -> None:
+    notice = a_notice(email_confirmed_at=None)
+    rename = "ALTER TABLE {} RENAME TO {}"
+    names = [LoginAttempt._meta.db_table, "taken_away"]
+    with connection.cursor() as cursor:
+        cursor.execute(rename.format(*names))
+        try:
+            with pytest.raises(ProgrammingError):
+                send(notice)
+        finally:
+            cursor.execute(rename.format(*reversed(names)))
+    assert state(notice) == ("pending", 0)
+    assert send(notice) is True
 
 
 def test_a_server_that_is_away_is_tried_again_and_given_up_in_the_end(settings: Settings) -> None:

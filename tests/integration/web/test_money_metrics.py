@@ -72,6 +72,6 @@ def test_every_figure_of_the_example_rules_exists(db: None, client: Client) -> N
     rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
     named = {name for rule in rules for name in re.findall(r"multitask_\w+", rule["expr"])}
     described = set(re.findall(r"^# HELP (\w+)", client.get("/metrics").content.decode(), re.M))
-    assert len(rules) == 16
+    assert len(rules) == 17
     assert named <= described
     assert all(rule["labels"]["severity"] in {"page", "ticket"} for rule in rules)

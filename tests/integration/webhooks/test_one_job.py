@@ -11,6 +11,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from multitask.config.job_table import Ended, JobTable, TakenJob
+from multitask.database import jobs
 from multitask.payments.provider import InboundEvent, Subject
 from multitask.payments.states import EscrowState
 from multitask.webhooks import incoming, storage
@@ -54,8 +55,8 @@ def take(table: JobTable | None = None) -> TakenJob | None:
 def work_off() -> int:
     """Do all jobs that wait; return how many."""
     table, done = JobTable(), 0
-    while jobs := table.take({"webhooks": 1}, Ended()):
-        incoming.process(event_id=jobs[0].arguments["event_id"], now=timezone.now())
+    while taken := table.take({"webhooks": 1}, Ended()):
+        incoming.process(event_id=taken[0].arguments["event_id"], now=timezone.now())
         done += 1
     return done
 
@@ -168,7 +169,7 @@ def test_a_job_is_not_taken_while_an_event_that_relies_on_it_is_being_stored(dat
             " SELECT provider, 'evt_late', kind, account_id, subject, object_id, payload, received_at, waiting_since,"
             " next_attempt_at, state, attempts, last_error FROM webhooks_incomingevent"
         )
-        statement = storage._DEFER.format(key=storage._KEY, or_sooner=storage._OR_SOONER)
+        statement = storage._DEFER.format(key=storage._KEY, or_sooner=jobs.OR_SOONER)
         values: dict[str, Any] = {"queue": "webhooks", "task": storage.TASK, "priority": 0, "at": None}
         server.execute(statement.replace("id = %(id)s", "event_id = 'evt_late'").encode(), {**values, "id": None})
         assert take() is None

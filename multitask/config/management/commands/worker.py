@@ -44,13 +44,21 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: loop.stop())
         stopping = threading.Event()
         jobs = PeriodicJobs(app, due.CHECKS, loop.begin)
-        periodic = threading.Thread(target=jobs.run, args=(stopping,), name="periodic")
+        periodic = threading.Thread(target=_defer, args=(jobs, stopping, loop), name="periodic")
         periodic.start()
         try:
             loop.run()
         finally:
             stopping.set()
             periodic.join()
+
+
+def _defer(jobs: PeriodicJobs, stopping: threading.Event, loop: WorkerLoop) -> None:
+    try:
+        jobs.run(stopping)
+    except BaseException as error:
+        # A worker without periodic jobs would look alive.
+        loop.fail(error)
 
 
 def _connections() -> int:
