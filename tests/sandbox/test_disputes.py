@@ -170,6 +170,29 @@ def test_a_full_refund_ends_an_inquiry(sandbox: SandboxProcess, client: stripe.S
         sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "escalated"})
 
 
+def test_a_part_of_a_dispute_that_is_over_can_be_returned(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    dispute = disputed(client, "pm_card_createDispute")
+    sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "won", "amount": 4_000})
+    sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "reinstated", "amount": 1_000})
+    for amount in (5_001, 0, -1, "4000"):
+        with pytest.raises(ControlRefused):
+            sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "reinstated", "amount": amount})
+    sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "reinstated"})
+    with pytest.raises(ControlRefused):
+        sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "reinstated"})
+    moved = client.v1.disputes.retrieve(dispute.id)
+    assert moved.status == "won"
+    assert [each.amount for each in moved.balance_transactions] == [-10_000, 4_000, 1_000, 5_000]
+
+
+def test_a_closed_inquiry_may_become_a_chargeback(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
+    dispute = disputed(client, "pm_card_createDisputeInquiry")
+    sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "won"})
+    sandbox.control("POST", f"disputes/{dispute.id}", {"outcome": "escalated"})
+    escalated = client.v1.disputes.retrieve(dispute.id)
+    assert (escalated.status, [each.amount for each in escalated.balance_transactions]) == ("needs_response", [-10_000])
+
+
 def test_an_escalated_inquiry_has_a_new_deadline(sandbox: SandboxProcess, client: stripe.StripeClient) -> None:
     dispute = disputed(client, "pm_card_createDisputeInquiry")
     sandbox.advance(8 * DAY)

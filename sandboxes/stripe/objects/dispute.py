@@ -219,6 +219,8 @@ def escalate(sandbox: Sandbox, dispute: Doc) -> Doc:
     if not dispute["status"].startswith("warning_"):
         raise refused("Only an inquiry can become a chargeback.")
     charge = sandbox.find("charge", dispute["charge"])
+    if dispute["status"] == "warning_closed" and charge["refunded"]:
+        raise refused("A full refund has ended this inquiry.", code="dispute_closed")
     if dispute["amount"] > charge["amount_captured"] - contested(sandbox, charge):
         raise refused("Another dispute has taken the money of this charge.", code="charge_disputed")
     before = sandbox.render(dispute)
