@@ -68,6 +68,24 @@ def refund_warning(world: World, job: Job) -> None:
     world.hear()
 
 
+def refund_warning_of_another_payment(world: World, job: Job) -> None:
+    """A fraud warning about a payment of another amount, after the client has paid anew."""
+    world.ask_to_pay(job)
+    wrong = job.payment
+    world.at_provider(f"payment_intents/{wrong.provider_payment_id}", amount="9000")
+    world.pay(job)
+    world.hear()
+    world.ask_to_pay(job)
+    world.pay(job)
+    world.hear()
+    wrong.refresh_from_db()
+    world.sandbox.control("POST", "early_fraud_warnings", {"charge": wrong.provider_collection_id})
+    world.hear()
+    fraud_warnings.refund(actor=world.staff(), warning_id=FraudWarning.objects.get().pk, now=world.now)
+    world.work()
+    world.hear()
+
+
 def lose(world: World, job: Job, **more: Any) -> Chargeback:
     """A chargeback that is lost, whose loss finance books."""
     chargeback = end(world, contest(world, job, **more), "lost")

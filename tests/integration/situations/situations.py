@@ -14,6 +14,7 @@ from tests.integration.situations.bank import (
     lose_and_win,
     refund_inquiry,
     refund_warning,
+    refund_warning_of_another_payment,
     warn,
     win,
 )
@@ -100,6 +101,13 @@ CHARGEBACK_SITUATIONS = (
         begin=lambda world: world.started(),
         happen=refund_warning,
         state="refunded",
+    ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A fraud warning about a payment that fits no escrow is refunded",
+        begin=lambda world: world.hired(),
+        happen=refund_warning_of_another_payment,
+        state="funded",
     ),
     Situation(
         group=CHARGEBACKS,
