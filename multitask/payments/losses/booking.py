@@ -119,14 +119,10 @@ def _book(escrow: Escrow, chargeback: Chargeback, actor: Actor, note: str, now: 
     positions.lock_payee(escrow)
     position = positions.of_chargeback(escrow, chargeback)
     shares = _divided(chargeback, chargeback.taken_minor, position)
-    # What was reversed at the provider and is not decided has come back already.
-    reversed_minor = positions.reversed_minor(escrow, chargeback)
-    back = min(reversed_minor, shares.payee)
+    back = holds.use_reversed(escrow, shares.payee)
     held = Money(chargeback.held_minor + back, chargeback.taken.currency)
     chargeback.held_minor = 0
     chargeback.save(update_fields=["held_minor"])
-    if back and back == reversed_minor:
-        escrow.reversals.filter(is_decided=False).update(is_decided=True)
     loss = execute(
         escrow, shares, position, held=held, chargeback=chargeback, refund=None, actor=actor, now=now, back_minor=back
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings
+from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings, late_refunds
 from multitask.payments.models import Chargeback, FraudWarning
 from multitask.payments.provider import EvidenceText
 from tests.payments_world import Job, World
@@ -49,6 +49,14 @@ def refund_inquiry(world: World, job: Job) -> None:
     """An inquiry that ends because staff refunds the client."""
     contest(world, job, inquiry=True)
     world.refund(job, world.staff())
+    world.work()
+    world.hear()
+
+
+def refund_inquiry_late(world: World, job: Job) -> None:
+    """An inquiry about money that was released, which ends because staff refunds the client."""
+    contest(world, job, inquiry=True)
+    late_refunds.refund(actor=world.staff(), escrow_id=job.escrow.pk, amount=None, reason="agreed", now=world.now)
     world.work()
     world.hear()
 

@@ -7,7 +7,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound
 from multitask.payments.escrow import unapplied
-from multitask.payments.losses import fraud_warnings, late_refunds, positions
+from multitask.payments.losses import fraud_warnings, positions, refund_losses
 from multitask.payments.models import Escrow, FraudWarning, Payment
 from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor, Power
@@ -67,7 +67,7 @@ class RefundWarning(WarningAction):
         if not is_released or not positions.is_in_escrow(subject.payment):
             return super().summary(subject)
         escrow = subject.escrow
-        shares = waterfall_words.of_preview(late_refunds.preview(escrow, _left(escrow)), escrow.currency)
+        shares = waterfall_words.of_preview(refund_losses.preview(escrow, _left(escrow)), escrow.currency)
         return [*super().summary(subject), *shares]
 
     def consequences(self, subject: FraudWarning) -> list[str]:
