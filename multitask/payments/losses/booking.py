@@ -10,7 +10,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit, loss_history, loss_postings, shares
 from multitask.payments.errors import Forbidden, NotFound, WrongState
-from multitask.payments.escrow import disputes, milestone_states, refund_outcomes, unapplied
+from multitask.payments.escrow import disputes, milestone_states, refund_outcomes, reopening, unapplied
 from multitask.payments.losses import adjustments, holds, lost_reversals, positions, unapplied_losses, waterfall
 from multitask.payments.losses.waterfall import Position, Shares
 from multitask.payments.models import (
@@ -236,7 +236,7 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
     audit.record("loss_reversed", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
     payment = _payment_of(loss)
     if positions.is_in_escrow(payment):
-        _give_back(escrow, loss, rest)
+        _give_back(escrow, loss, rest, now)
     elif loss.escrow_minor:
         unapplied.reopen(payment)
     if rest is not None:
@@ -280,7 +280,7 @@ def _cancel_receivable(loss: Loss) -> tuple[Money, Money]:
     return owed, Money(row.recovered_minor, loss.currency)
 
 
-def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
+def _give_back(escrow: Escrow, loss: Loss, rest: Split | None, now: datetime) -> None:
     escrow.charged_back_minor -= loss.escrow_minor
     escrow.returned_minor -= loss.returned_minor
     escrow.contested_minor += loss.payee_minor
@@ -290,7 +290,6 @@ def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
         escrow.released_minor += rest.total.amount_minor
         escrow.released_fee_minor += rest.fee.amount_minor
         escrow.contested_minor += rest.freelancer.amount_minor
-    elif loss.escrow_minor and escrow.escrow_state not in HOLDING_ESCROWS:
-        require(escrow.escrow_state, EscrowState.FUNDED)
-        escrow.state, escrow.refunded_at = EscrowState.FUNDED.value, None
+    elif loss.escrow_minor:
+        reopening.reopen(escrow, now)
     escrow.save()

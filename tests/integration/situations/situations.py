@@ -251,4 +251,18 @@ CHARGEBACK_SITUATIONS = (
         happen=lose_and_win,
         state="released",
     ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A chargeback of delivered work that was lost is won later",
+        begin=lambda world: world.delivered(),
+        happen=lose_and_win,
+        state="funded",
+    ),
+    Situation(
+        group=CHARGEBACKS,
+        title="A chargeback that was lost while the two sides were in dispute is won later",
+        begin=disputed,
+        happen=lose_and_win,
+        state="disputed",
+    ),
 )
