@@ -165,7 +165,7 @@ STEPS: Mapping[type[StrEnum], Mapping[str, frozenset[StrEnum]]] = {
     },
     _D: {
         _D.OPEN: frozenset({_D.SETTLED}),
-        _D.SETTLED: frozenset(),
+        _D.SETTLED: frozenset({_D.OPEN}),  # the loss that ended it, so that nothing was left to divide, is undone
     },
     IdentityState: {
         IdentityState.SUBMITTED: frozenset({IdentityState.CONFIRMED, IdentityState.REJECTED}),
@@ -182,6 +182,16 @@ OPEN_REFUNDS = frozenset({_R.REQUESTED, _R.PENDING})
 OPEN_WITHDRAWALS = frozenset({_W.PENDING, _W.PROCESSING})
 HOLDING_ESCROWS = frozenset({_E.FUNDED, _E.DISPUTED})
 CLOSED_ESCROWS = frozenset({_E.RELEASED, _E.REFUNDED, _E.CANCELLED, _E.CHARGED_BACK})
+
+
+def resumed(*, is_started: bool, is_delivered: bool) -> MilestoneState:
+    """Return where the work of a milestone is whose cancellation is undone, since only the loss of its money caused it.
+
+    Not a step: from cancelled the work goes on in no other case.
+    """
+    if is_delivered:
+        return MilestoneState.DELIVERED
+    return MilestoneState.STARTED if is_started else MilestoneState.FUNDED
 
 
 def may(current: StrEnum, wanted: StrEnum) -> bool:

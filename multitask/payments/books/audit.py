@@ -107,6 +107,11 @@ def values(
     }
 
 
+def has_happened(event: str, escrow: Escrow) -> bool:
+    """Return whether an event of an escrow was recorded."""
+    return AuditEvent.objects.filter(escrow=escrow, event=event).exists()
+
+
 def visible_note(reader: Actor, event: AuditEvent) -> str:
     """Return the note as this reader may see it; only the client and staff see why a card took no refund."""
     if event.event == "refund_failed" and event.escrow is not None and reader.is_user(event.escrow.freelancer_id):

@@ -177,3 +177,21 @@ def end(escrow: Escrow, now: datetime) -> None:
     """End the open dispute of an escrow of which nothing is left to divide; the caller holds the lock."""
     open_ones = Dispute.objects.filter(escrow=escrow, state=DisputeState.OPEN.value)
     open_ones.update(state=DisputeState.SETTLED.value, settled_at=now, client_minor=0, freelancer_minor=0)
+
+
+def reopen(escrow: Escrow, now: datetime) -> None:
+    """Reopen the dispute that a loss of the escrow ended, if there is one; the caller holds the lock and has the money.
+
+    Such a dispute ended in the command that booked the loss, and nobody settled it.
+    """
+    by_losses = escrow.disputes.filter(settled_by=None, settled_at__in=escrow.losses.values("booked_at"))
+    ended = by_losses.filter(state=DisputeState.SETTLED.value).order_by("-pk").first()
+    if ended is None:
+        return
+    require(DisputeState.SETTLED, DisputeState.OPEN)
+    require(escrow.escrow_state, EscrowState.DISPUTED)
+    ended.state, ended.settled_at = DisputeState.OPEN.value, None
+    ended.client_minor, ended.freelancer_minor = None, None
+    ended.save()
+    escrow.state = EscrowState.DISPUTED.value
+    audit.record("dispute_opened", actor=Actor.system("provider"), now=now, escrow=escrow, note=ended.reason)

@@ -11,7 +11,7 @@ from multitask.users.actor import Actor, Power, Role
 
 _ENDED: Final = [ChargebackStatus.WON.value, ChargebackStatus.PREVENTED.value]
 _BOOKED: Final = Exists(Loss.objects.filter(chargeback=OuterRef("pk"), reversed_at=None))
-_TAKES_MONEY: Final = ~Q(status__startswith="warning_") & ~Q(status__in=_ENDED) & ~Q(_BOOKED)
+_TAKES_MONEY: Final = ~Q(status__startswith=Chargeback.INQUIRY) & ~Q(status__in=_ENDED) & ~Q(_BOOKED)
 
 
 def is_frozen_only_by_inquiry(escrow: Escrow) -> bool:

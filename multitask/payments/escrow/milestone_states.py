@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from multitask.payments.models import Milestone
-from multitask.payments.states import MilestoneState, may, require
+from multitask.payments.states import MilestoneState, may, require, resumed
 
 _TIMES: Final = {
     MilestoneState.STARTED: "started_at",
@@ -24,6 +24,17 @@ def advance(milestone: Milestone, state: MilestoneState, now: datetime) -> None:
         setattr(milestone, _TIMES[state], now)
         changed.append(_TIMES[state])
     milestone.save(update_fields=changed)
+
+
+def resume(milestone: Milestone) -> None:
+    """Undo a cancellation that nobody asked for; the caller holds the lock and knows that.
+
+    The times of the work say where it was. No step leads there: nobody resumes what a person has called off.
+    """
+    is_started, is_delivered = milestone.started_at is not None, milestone.delivered_at is not None
+    milestone.state = resumed(is_started=is_started, is_delivered=is_delivered).value
+    milestone.cancelled_at = None
+    milestone.save(update_fields=["state", "cancelled_at"])
 
 
 def close(milestone: Milestone, state: MilestoneState, now: datetime) -> None:

@@ -64,19 +64,21 @@ def _open_decisions(escrow_ids: Sequence[int]) -> dict[int, OpenDecisions]:
 
 
 def _may_refund_released(actor: Actor, escrow: Escrow) -> bool:
-    """Return whether the actor may refund what was released, as its payee or as staff."""
-    if escrow.state != EscrowState.RELEASED.value or escrow.frozen_at is not None:
-        return False
-    if escrow.returned_minor >= escrow.released_minor:
+    """Return whether the actor may refund what was released, as its payee or as staff, unless a bank contests it."""
+    if escrow.state != EscrowState.RELEASED.value or escrow.returned_minor >= escrow.released_minor:
         return False
     role = access.party(actor, escrow)
-    return role is Role.FREELANCER or (role is not Role.CLIENT and actor.may(Power.REFUND))
+    if role is Role.FREELANCER:
+        return escrow.frozen_at is None
+    return role is not Role.CLIENT and actor.may(Power.REFUND)
 
 
 def _may_move(actor: Actor, escrow: Escrow) -> bool:
     """Return whether anything might be allowed, so that what is open about the escrow has to be read."""
+    if _may_refund_released(actor, escrow):
+        return True
     if escrow.frozen_at is None:
-        return escrow.escrow_state in HOLDING_ESCROWS or _may_refund_released(actor, escrow)
+        return escrow.escrow_state in HOLDING_ESCROWS
     return escrow.state == EscrowState.FUNDED.value and actor.may(Power.REFUND)
 
 
@@ -85,9 +87,7 @@ def _allowed(actor: Actor, escrow: Escrow, open_refund: RefundState | None, *, i
     if escrow.state == EscrowState.PENDING_PAYMENT.value:
         return ["pay"] if role is Role.CLIENT else []
     if escrow.frozen_at is not None:
-        is_neutral = role not in {Role.CLIENT, Role.FREELANCER}
-        can_refund = is_inquired and is_neutral and escrow.state == EscrowState.FUNDED.value and open_refund is None
-        return ["refund"] if can_refund else []
+        return _answering_inquiry(actor, escrow, open_refund) if is_inquired else []
     if escrow.state == EscrowState.DISPUTED.value:
         is_party = role in {Role.CLIENT, Role.FREELANCER}
         return ["settle"] if actor.may(Power.SETTLE_DISPUTE) and not is_party else []
@@ -98,6 +98,14 @@ def _allowed(actor: Actor, escrow: Escrow, open_refund: RefundState | None, *, i
     if open_refund is not None:
         return _about_refund(actor, role, open_refund)
     return _about_money(actor, role, escrow)
+
+
+def _answering_inquiry(actor: Actor, escrow: Escrow, open_refund: RefundState | None) -> list[str]:
+    """Return how the actor may answer an inquiry that alone freezes the escrow: the staff by a refund."""
+    if _may_refund_released(actor, escrow):
+        return ["refund_released"]
+    is_neutral = access.party(actor, escrow) not in {Role.CLIENT, Role.FREELANCER}
+    return ["refund"] if is_neutral and escrow.state == EscrowState.FUNDED.value and open_refund is None else []
 
 
 def _about_refund(actor: Actor, role: Role, state: RefundState) -> list[str]:

@@ -7,7 +7,7 @@ from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit, history, postings
-from multitask.payments.errors import Forbidden, NotFound, WrongState
+from multitask.payments.errors import Forbidden, KeyReused, NotFound, WrongState
 from multitask.payments.escrow import refund_outcomes, unapplied
 from multitask.payments.models import Approval, Escrow, Payment, Refund
 from multitask.payments.states import HistoryStatus, PaymentState, RefundState, require
@@ -35,7 +35,14 @@ _REASONS: Final = {
 
 
 def send_back(
-    escrow: Escrow, payment: Payment, received: Money, *, actor: Actor, now: datetime, note: str = ""
+    escrow: Escrow,
+    payment: Payment,
+    received: Money,
+    *,
+    actor: Actor,
+    now: datetime,
+    note: str = "",
+    request_key: str = "",
 ) -> Refund:
     """Refund what is left of an unapplied payment; the caller holds the escrow's lock.
 
@@ -57,6 +64,7 @@ def send_back(
         note=note,
         requested_by_id=actor.user_id,
         decided_by_id=actor.user_id,
+        request_key=request_key,
         created_at=now,
         decided_at=now,
     )
@@ -66,10 +74,13 @@ def send_back(
 
 
 @database.transactional
-def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = "") -> Refund | Approval:
+def return_payment(
+    *, actor: Actor, payment_id: int, now: datetime, note: str = "", request_key: str = ""
+) -> Refund | Approval:
     """Refund a payment that is under review, as finance staff.
 
-    A large payment creates and returns an approval instead. Raises Forbidden, ProofNeeded, NotFound or WrongState.
+    A large payment creates and returns an approval instead. A repeated `request_key` returns what it created. Raises
+    Forbidden, ProofNeeded, NotFound, WrongState or KeyReused.
     """
     powers.require(actor, Power.REFUND, Forbidden())
     payment = Payment.objects.filter(pk=payment_id).first()
@@ -78,13 +89,28 @@ def return_payment(*, actor: Actor, payment_id: int, now: datetime, note: str = 
     escrow = locks.lock_by_id(payment.escrow_id)
     access.require_neutral(actor, escrow)
     payment.refresh_from_db()
+    earlier = _earlier(actor, payment, request_key) or approvals.asked(escrow, request_key)
+    if earlier is not None:
+        return earlier
     received = _returnable(payment)
     if approvals.is_large(escrow, received):
         arguments = {"payment_id": payment.pk, "amount_minor": received.amount_minor, "note": note}
         arguments["currency"] = received.currency
-        return approvals.ask(approvals.RETURN_PAYMENT, escrow, actor=actor, arguments=arguments, now=now)
+        return approvals.ask(
+            approvals.RETURN_PAYMENT, escrow, actor=actor, arguments=arguments, now=now, request_key=request_key
+        )
     approvals.require_none_open(escrow)
-    return send_back(escrow, payment, received, actor=actor, now=now, note=note)
+    return send_back(escrow, payment, received, actor=actor, now=now, note=note, request_key=request_key)
+
+
+def _earlier(actor: Actor, payment: Payment, request_key: str) -> Refund | None:
+    """Return the refund that an earlier attempt of the same request created, or None. Raises KeyReused."""
+    if not request_key:
+        return None
+    found = Refund.objects.filter(requested_by_id=actor.user_id, request_key=request_key).first()
+    if found is not None and found.payment_id != payment.pk:
+        raise KeyReused
+    return found
 
 
 def _returnable(payment: Payment) -> Money:

@@ -138,15 +138,11 @@ def _lose(escrow: Escrow, chargeback: Chargeback, waiting: Money, *, actor: Acto
     position = positions.of_chargeback(escrow, chargeback)
     position = replace(position, held=position.held + waiting.amount_minor)
     shares = _divided(chargeback, chargeback.taken_minor, position)
-    # What was reversed at the provider and is not decided has come back already.
-    reversed_minor = positions.reversed_minor(escrow, chargeback)
-    back = min(reversed_minor, shares.payee)
+    back = holds.use_reversed(escrow, shares.payee)
     still = min(waiting.amount_minor, shares.payee - back)
     held = Money(chargeback.held_minor + back + still, chargeback.taken.currency)
     chargeback.held_minor = 0
     chargeback.save(update_fields=["held_minor"])
-    if back and back == reversed_minor:
-        escrow.reversals.filter(is_decided=False).update(is_decided=True)
     return execute(
         escrow,
         shares,

@@ -10,7 +10,8 @@ from multitask.payments.authorization import access, locks
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongState
 from multitask.payments.escrow import refunds
-from multitask.payments.losses import late_refunds
+from multitask.payments.funding import unapplied_payments
+from multitask.payments.losses import late_refunds, positions
 from multitask.payments.models import Approval, Escrow, FraudWarning, Payment, Refund
 from multitask.payments.provider import FraudWarningState
 from multitask.payments.states import EscrowState
@@ -80,12 +81,17 @@ def close(*, actor: Actor, warning_id: int, note: str, now: datetime) -> FraudWa
 
 @database.transactional
 def refund(*, actor: Actor, warning_id: int, note: str = "", now: datetime, request_key: str = "") -> Refund | Approval:
-    """Refund all that is left of the payment, before or after its release, as finance staff.
+    """Refund all that is left of the warned payment, as finance staff: before or after its release, or under review.
 
-    The warning ends when the provider reports that. A large refund creates and returns an approval. Raises what
-    `refunds.ask_or_refund` or `late_refunds.refund` raises.
+    A payment that fits no escrow goes back alone: another one may have funded the escrow. The warning ends when the
+    provider reports the refund. A large refund creates and returns an approval. Raises what `refunds.ask_or_refund`,
+    `late_refunds.refund` or `unapplied_payments.return_payment` raises.
     """
-    escrow, _ = _locked(actor, warning_id)
+    escrow, warning = _locked(actor, warning_id)
+    if not positions.is_in_escrow(warning.payment):
+        return unapplied_payments.return_payment(
+            actor=actor, payment_id=warning.payment_id, note=note, now=now, request_key=request_key
+        )
     command = late_refunds.refund if escrow.state == EscrowState.RELEASED.value else refunds.ask_or_refund
     return command(
         actor=actor, escrow_id=escrow.pk, amount=None, reason=REASON, note=note, now=now, request_key=request_key

@@ -35,7 +35,7 @@ def hold(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     positions.lock_payee(escrow)
     shares = waterfall.share_out(chargeback.amount_minor, positions.of_chargeback(escrow, chargeback))
     # What was reversed at the provider is held already.
-    wanted = shares.payee - positions.reversed_minor(escrow, chargeback)
+    wanted = shares.payee - positions.reversed_minor(escrow)
     if wanted <= 0 or chargeback.held_minor:
         return
     chargeback.held_minor = wanted
@@ -57,6 +57,18 @@ def free(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     escrow.contested_minor -= amount.amount_minor
     escrow.save(update_fields=["contested_minor"])
     shares.free(escrow, amount, f"chargeback:{chargeback.pk}:freed:{chargeback.holds}", now)
+
+
+def use_reversed(escrow: Escrow, payee_minor: int) -> int:
+    """Use what was reversed at the provider for the payee's part of a loss; return how much, in minor units.
+
+    It has come back already, so that nothing is left to decide about a reversal that is used up. The caller books it.
+    """
+    reversed_minor = positions.reversed_minor(escrow)
+    used = min(reversed_minor, payee_minor)
+    if used and used == reversed_minor:
+        escrow.reversals.filter(is_decided=False).update(is_decided=True)
+    return used
 
 
 def _prolong(escrow: Escrow, held_for: timedelta) -> None:

@@ -21,18 +21,12 @@ from multitask.payments.errors import (
     WrongState,
 )
 from multitask.payments.escrow import inquiries, refund_outcomes, refunds
-from multitask.payments.losses import booking, holds, positions, reinstatements, waterfall
-from multitask.payments.losses.waterfall import Shares
+from multitask.payments.losses import positions, refund_losses, reinstatements
 from multitask.payments.models import Approval, Escrow, Loss, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import EscrowState, PaymentState, RefundState
 from multitask.users import powers
 from multitask.users.actor import Actor, Power, Role
-
-
-def preview(escrow: Escrow, amount: Money) -> Shares:
-    """Return who would bear a refund of this amount if it were made now."""
-    return waterfall.share_out(amount.amount_minor, positions.of_escrow(escrow))
 
 
 def refund_or_ask(
@@ -113,7 +107,7 @@ def require_refundable(actor: Actor, escrow: Escrow, amount: Money | None) -> Mo
 
 def _require_bearable(escrow: Escrow, amount: Money) -> None:
     """Require that the payee still has the amount, or may owe it. Raises AmountTooLarge."""
-    if preview(escrow, amount).platform:
+    if refund_losses.preview(escrow, amount).platform:
         raise AmountTooLarge("You have withdrawn this money: return less, or ask our support.")
 
 
@@ -163,25 +157,9 @@ def _refund(
     escrow: Escrow, amount: Money, actor: Actor, reason: str, note: str, now: datetime, request_key: str
 ) -> Refund:
     positions.lock_payee(escrow)
-    # An inquiry holds the payee's share only so that it is there for a refund such as this.
-    inquired = list(escrow.chargebacks.select_for_update(no_key=True).filter(held_minor__gt=0).order_by("pk"))
-    for inquiry in inquired:
-        holds.free(escrow, inquiry, now)
-    position = positions.of_escrow(escrow)
     created = create(escrow, amount, actor=actor, reason=reason, note=note, now=now, request_key=request_key)
-    loss = booking.execute(
-        escrow,
-        waterfall.share_out(amount.amount_minor, position),
-        position,
-        held=Money.zero(escrow.currency),
-        chargeback=None,
-        refund=created,
-        actor=actor,
-        now=now,
-    )
+    loss = refund_losses.bear(escrow, created, actor=actor, now=now)
     audit.record("late_refund_started", actor=actor, now=now, escrow=escrow, amount=amount, note=note or reason)
-    for inquiry in inquired:
-        holds.hold(escrow, inquiry, now)
     loss_history.share_returned(escrow, created, loss, now)
     refund_outcomes.begin_call(escrow, created, now)
     return created

@@ -11,8 +11,8 @@ from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history, loss_history, postings
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import disputes, refund_outcomes, unapplied
-from multitask.payments.losses import booking, positions, unapplied_losses, waterfall
-from multitask.payments.models import Escrow, Payment, Refund
+from multitask.payments.losses import booking, positions, refund_losses, unapplied_losses, waterfall
+from multitask.payments.models import Escrow, Loss, Payment, Refund
 from multitask.payments.operations import references
 from multitask.payments.provider import PaymentState as ProviderPayment
 from multitask.payments.provider import RefundState as ProviderRefund
@@ -166,22 +166,24 @@ def _reserve(
 def _bear(escrow: Escrow, payment: Payment, state: ProviderRefund, now: datetime) -> None:
     positions.lock_payee(escrow)
     is_in_escrow = positions.is_in_escrow(payment)
-    position = positions.of_escrow(escrow) if is_in_escrow else positions.of_unapplied(payment, state.amount)
     if is_in_escrow:
         refund_outcomes.supersede_request(escrow, Money.zero(escrow.currency), now)
     refund = _created(escrow, payment, state, "released", now)
-    loss = booking.execute(
-        escrow,
-        waterfall.share_out(state.amount.amount_minor, position),
-        position,
-        held=Money.zero(escrow.currency),
-        chargeback=None,
-        refund=refund,
-        actor=_SYSTEM,
-        now=now,
-    )
+    if is_in_escrow:
+        loss = refund_losses.bear(escrow, refund, actor=_SYSTEM, now=now)
+    else:
+        loss = _bear_unapplied(escrow, refund, now)
     _record_borne(escrow, state, booking.borne(loss), now)
     loss_history.share_returned(escrow, refund, loss, now)
+
+
+def _bear_unapplied(escrow: Escrow, refund: Refund, now: datetime) -> Loss:
+    position = positions.of_unapplied(refund.payment, refund.amount)
+    shares = waterfall.share_out(refund.amount_minor, position)
+    nothing = Money.zero(escrow.currency)
+    return booking.execute(
+        escrow, shares, position, held=nothing, chargeback=None, refund=refund, actor=_SYSTEM, now=now
+    )
 
 
 def _created(escrow: Escrow, payment: Payment, state: ProviderRefund, source: str, now: datetime) -> Refund:

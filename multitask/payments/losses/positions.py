@@ -35,13 +35,11 @@ def of_chargeback(escrow: Escrow, chargeback: Chargeback) -> Position:
     """Return what there is to bear a chargeback; that of a payment which fits no escrow concerns no payee."""
     if not is_in_escrow(chargeback.payment):
         return of_unapplied(chargeback.payment, chargeback.amount)
-    return of_escrow(escrow, held_minor=chargeback.held_minor + reversed_minor(escrow, chargeback))
+    return of_escrow(escrow, held_minor=chargeback.held_minor + reversed_minor(escrow))
 
 
-def reversed_minor(escrow: Escrow, chargeback: Chargeback) -> int:
+def reversed_minor(escrow: Escrow) -> int:
     """Return what of the payee's share was reversed at the provider and waits for a decision, in minor units."""
-    if not is_in_escrow(chargeback.payment):
-        return 0
     undecided = escrow.reversals.filter(is_decided=False).aggregate(sum=Sum("amount_minor"))["sum"] or 0
     held = escrow.chargebacks.aggregate(sum=Sum("held_minor"))["sum"] or 0
     return min(int(undecided), max(0, escrow.contested_minor - int(held)))

@@ -5,11 +5,11 @@ from typing import Final
 
 from multitask.money import Money
 from multitask.payments.books import audit, loss_history, loss_postings, shares
-from multitask.payments.escrow import unapplied
+from multitask.payments.escrow import reopening, unapplied
 from multitask.payments.losses import adjustments, booking, lost_reversals, positions
 from multitask.payments.models import Chargeback, Escrow, Loss, Receivable
 from multitask.payments.payouts import reversals, transfers
-from multitask.payments.states import HOLDING_ESCROWS, EscrowState, HistoryStatus, ReversalState, require
+from multitask.payments.states import EscrowState, HistoryStatus, ReversalState
 from multitask.payments.terms import Split
 from multitask.users.actor import Actor
 
@@ -74,7 +74,7 @@ def _undo(escrow: Escrow, loss: Loss, now: datetime) -> Money:
     )
     payment = booking.payment_of(loss)
     if positions.is_in_escrow(payment):
-        _give_back(escrow, loss, rest)
+        _give_back(escrow, loss, rest, now)
     elif loss.escrow_minor:
         unapplied.reopen(payment)
     if rest is not None:
@@ -117,7 +117,7 @@ def _cancel_receivable(loss: Loss) -> tuple[Money, Money]:
     return owed, Money(row.recovered_minor, loss.currency)
 
 
-def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
+def _give_back(escrow: Escrow, loss: Loss, rest: Split | None, now: datetime) -> None:
     escrow.charged_back_minor -= loss.escrow_minor
     escrow.returned_minor -= loss.returned_minor
     escrow.contested_minor += loss.payee_minor
@@ -127,7 +127,6 @@ def _give_back(escrow: Escrow, loss: Loss, rest: Split | None) -> None:
         escrow.released_minor += rest.total.amount_minor
         escrow.released_fee_minor += rest.fee.amount_minor
         escrow.contested_minor += rest.freelancer.amount_minor
-    elif loss.escrow_minor and escrow.escrow_state not in HOLDING_ESCROWS:
-        require(escrow.escrow_state, EscrowState.FUNDED)
-        escrow.state, escrow.refunded_at = EscrowState.FUNDED.value, None
+    elif loss.escrow_minor:
+        reopening.reopen(escrow, now)
     escrow.save()

@@ -23,6 +23,9 @@ class Chargeback(models.Model):
     `held_minor` is the payee's share that it holds now, `holds` counts how often it began to hold.
     """
 
+    # How the statuses of inquiries begin.
+    INQUIRY: ClassVar[str] = "warning_"
+
     id = models.BigAutoField(primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
     escrow = models.ForeignKey(Escrow, on_delete=models.PROTECT, related_name="chargebacks")
@@ -77,7 +80,7 @@ class Chargeback(models.Model):
     @property
     def is_inquiry(self) -> bool:
         """Return whether it is an inquiry, which has taken no money."""
-        return self.status.startswith("warning_")
+        return self.status.startswith(Chargeback.INQUIRY)
 
 
 class FraudWarning(models.Model):

@@ -16,6 +16,7 @@ from multitask.users.actor import Actor
 from multitask.web.backoffice import work_items
 from tests.integration.backoffice import addresses
 from tests.integration.payments.test_chargebacks import close, contest, learn
+from tests.integration.payments.test_money_moved_outside import reviewed
 from tests.payments_world import World, dollars
 
 PDF = b"%PDF-1.7 the contract"
@@ -186,6 +187,18 @@ def test_a_warning_is_refunded_or_closed(world: World, office: Client, is_releas
     assert "The refund is on its way." in do(office, "refund-warning", warning.pk, note="Not known after all")
     world.work()
     assert job.refund.amount == dollars("100.00")
+
+
+def test_a_warning_about_a_payment_that_fits_no_escrow_returns_it(world: World, office: Client) -> None:
+    job = reviewed(world)
+    world.sandbox.control("POST", "early_fraud_warnings", {"charge": job.payment.provider_collection_id})
+    world.hear()
+    warning = FraudWarning.objects.get()
+    asked = office.get(f"/backoffice/do/refund-warning/{warning.pk}/").content.decode()
+    assert "$90.00 goes back to the card" in asked
+    assert "the escrow is not touched" in asked
+    assert "The refund is on its way." in do(office, "refund-warning", warning.pk, note="A stolen card")
+    assert job.refund.amount == dollars("90.00")
 
 
 def test_an_inquiry_offers_a_refund_to_the_staff(world: World, office: Client) -> None:

@@ -28,9 +28,9 @@ def test_a_refund_that_its_destination_does_not_take_waits_for_another(world: Eg
     world.pay_there(job, method="kiosk", passed=True)
     world.learn_of_payment(job)
     world.fill_budget(pounds("2000.00"))
-    world.refund(job, amount=pounds("50.00"))
     given = {"account_number": "1234567890", "bank_code": "CIB", "full_name": "Mona Ali Hassan"}
     destinations.add(actor=client, currency="EGP", kind="instapay", given=given, proof=world.proof(), now=world.now)
+    world.refund(job, amount=pounds("50.00"))
     world.wait(COOL_DOWN)
     world.allot()
     assert (job.refund.state, world.payouts_there()) == ("pending", [])

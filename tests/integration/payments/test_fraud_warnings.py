@@ -4,11 +4,12 @@ import pytest
 
 from multitask.payments.errors import WrongState
 from multitask.payments.losses import fraud_warnings
-from multitask.payments.models import FraudWarning, Loss, Refund
+from multitask.payments.models import FraudWarning, Loss, Payment, Refund
 from multitask.webhooks import polling
 from tests.integration.payments.losing import parts, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import contest
-from tests.payments_world import Job, World
+from tests.integration.payments.test_money_moved_outside import reviewed
+from tests.payments_world import Job, World, held
 
 __all__ = ["the_books_equal_the_providers"]
 
@@ -51,6 +52,47 @@ def test_a_warning_after_the_release_is_refunded_by_the_waterfall(world: World) 
     assert parts(Loss.objects.get()) == (0, 8_500, 1_500, 0, 0)
     warning.refresh_from_db()
     assert warning.closed_at is not None
+
+
+def paid_anew(world: World) -> tuple[Job, Payment]:
+    """90 dollars arrive and fit no escrow; then the client pays the 100 that were asked for."""
+    job = reviewed(world)
+    wrong = job.payment
+    world.ask_to_pay(job)
+    world.pay(job)
+    world.hear()
+    assert (job.escrow.state, job.payment.pk == wrong.pk) == ("funded", False)
+    return job, wrong
+
+
+def test_a_warning_about_a_payment_that_fits_no_escrow_returns_that_payment(world: World) -> None:
+    job, wrong = paid_anew(world)
+    world.sandbox.control("POST", "early_fraud_warnings", {"charge": wrong.provider_collection_id})
+    world.hear()
+    warning, staff = FraudWarning.objects.get(payment=wrong), world.staff()
+    first, again = (
+        fraud_warnings.refund(actor=staff, warning_id=warning.pk, now=world.now, request_key="once") for _ in range(2)
+    )
+    assert first == again
+    world.work()
+    world.hear()
+    [refund] = Refund.objects.all()
+    wrong.refresh_from_db()
+    assert (refund.payment_id, refund.state, wrong.state) == (wrong.pk, "succeeded", "returned")
+    assert (job.escrow.state, job.task.status, held(f"escrow:{job.escrow.pk}")) == ("funded", "assigned", 10_000)
+    warning.refresh_from_db()
+    assert (warning.is_actionable, warning.closed_at) == (False, world.now)
+    with pytest.raises(WrongState):
+        fraud_warnings.refund(actor=staff, warning_id=warning.pk, now=world.now)
+
+
+def test_a_warning_about_the_payment_in_escrow_leaves_one_that_fits_none(world: World) -> None:
+    job, wrong = paid_anew(world)
+    fraud_warnings.refund(actor=world.staff(), warning_id=warned(world, job).pk, now=world.now)
+    world.work()
+    world.hear()
+    wrong.refresh_from_db()
+    assert (job.escrow.state, job.refund.payment_id, wrong.state) == ("refunded", job.payment.pk, "review")
 
 
 def test_a_warning_is_closed_with_a_reason(world: World) -> None:

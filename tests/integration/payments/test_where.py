@@ -12,8 +12,8 @@ from django.db.models import Model
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.books import audit
-from multitask.payments.escrow import disputes
-from multitask.payments.losses import booking, late_refunds, outside_reversals
+from multitask.payments.escrow import disputes, inquiries
+from multitask.payments.losses import booking, late_refunds, outside_reversals, refund_losses
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import (
     Approval,
@@ -30,7 +30,7 @@ from multitask.payments.reads.where import Where
 from multitask.users.actor import Actor
 from multitask.users.models import User
 from tests.integration.payments import orm_reads
-from tests.integration.payments.test_chargebacks import close, contest
+from tests.integration.payments.test_chargebacks import close, contest, learn
 from tests.payments_world import Job, World, dollars, user_id
 
 Row = tuple[str, int, str, str | None]
@@ -295,20 +295,27 @@ class Tale:
             self.world.work()
 
     def ask_back(self) -> None:
-        if job := self.job("released"):
+        if job := self.inquired() or self.job("released"):
             left = job.escrow.released_minor - job.escrow.returned_minor
             if left > 200:
                 self.give(job, dollars(f"{self.random.randint(1, left // 100)}.00"))
 
+    def inquired(self) -> Job | None:
+        """A job of which the staff may refund what was released although a bank asks about it."""
+        frozen = [job for job in self.jobs if job.escrow.state == "released" and job.escrow.frozen_at is not None]
+        fitting = [job for job in frozen if inquiries.is_frozen_only_by_inquiry(job.escrow)]
+        fitting = [job for job in fitting if not job.escrow.reversals.filter(is_decided=False).exists()]
+        return self.random.choice(fitting) if fitting else None
+
     def give_back(self) -> None:
-        job = self.job("released")
+        job = self.inquired() or self.job("released")
         if job and job.escrow.released_minor > job.escrow.returned_minor:
             self.give(job, None)
 
     def give(self, job: Job, amount: Any) -> None:
         escrow = job.escrow
         left = Money(escrow.released_minor - escrow.returned_minor, escrow.currency)
-        previewed = late_refunds.preview(escrow, amount or left)
+        previewed = refund_losses.preview(escrow, amount or left)
         made = late_refunds.refund(
             actor=self.world.staff(), escrow_id=escrow.pk, amount=amount, reason="agreed", now=self.world.now
         )
@@ -321,15 +328,23 @@ class Tale:
     def contest(self) -> None:
         job = self.job("funded", "released")
         if job and not job.escrow.refunds.exists() and not job.escrow.chargebacks.exists():
-            contest(self.world, job)
+            contest(self.world, job, inquiry=self.random.random() < 0.5)
 
     def decide(self) -> None:
         for job in self.jobs:
             chargeback = job.escrow.chargebacks.filter(closed_at=None).first()
             if chargeback is not None:
-                close(self.world, chargeback.provider_dispute_id, self.random.choice(["won", "lost"]))
-                self.book(chargeback)
+                self.end(chargeback)
                 return
+
+    def end(self, chargeback: Chargeback) -> None:
+        learn(self.world, chargeback.provider_dispute_id)
+        chargeback.refresh_from_db()
+        if chargeback.closed_at is not None:
+            return  # A refund has ended the inquiry.
+        outcomes = ["won", "escalated"] if chargeback.is_inquiry else ["won", "lost"]
+        close(self.world, chargeback.provider_dispute_id, self.random.choice(outcomes))
+        self.book(chargeback)
 
     def book(self, chargeback: Chargeback) -> None:
         chargeback.refresh_from_db()

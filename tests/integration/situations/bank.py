@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings
+from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings, late_refunds
 from multitask.payments.models import Chargeback, FraudWarning
 from multitask.payments.provider import EvidenceText
 from tests.payments_world import Job, World
@@ -53,6 +53,14 @@ def refund_inquiry(world: World, job: Job) -> None:
     world.hear()
 
 
+def refund_inquiry_late(world: World, job: Job) -> None:
+    """An inquiry about money that was released, which ends because staff refunds the client."""
+    contest(world, job, inquiry=True)
+    late_refunds.refund(actor=world.staff(), escrow_id=job.escrow.pk, amount=None, reason="agreed", now=world.now)
+    world.work()
+    world.hear()
+
+
 def warn(world: World, job: Job) -> FraudWarning:
     """The bank of the card suspects fraud."""
     world.events()
@@ -64,6 +72,24 @@ def warn(world: World, job: Job) -> FraudWarning:
 def refund_warning(world: World, job: Job) -> None:
     """A fraud warning that ends because staff refunds the client in time."""
     fraud_warnings.refund(actor=world.staff(), warning_id=warn(world, job).pk, now=world.now)
+    world.work()
+    world.hear()
+
+
+def refund_warning_of_another_payment(world: World, job: Job) -> None:
+    """A fraud warning about a payment of another amount, after the client has paid anew."""
+    world.ask_to_pay(job)
+    wrong = job.payment
+    world.at_provider(f"payment_intents/{wrong.provider_payment_id}", amount="9000")
+    world.pay(job)
+    world.hear()
+    world.ask_to_pay(job)
+    world.pay(job)
+    world.hear()
+    wrong.refresh_from_db()
+    world.sandbox.control("POST", "early_fraud_warnings", {"charge": wrong.provider_collection_id})
+    world.hear()
+    fraud_warnings.refund(actor=world.staff(), warning_id=FraudWarning.objects.get().pk, now=world.now)
     world.work()
     world.hear()
 

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from multitask.payments.losses import lost_reversals, outside_reversals
+from multitask.payments.losses import lost_reversals, outside_refunds, outside_reversals
 from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Reversal, Withdrawal
-from tests.integration.situations.bank import lose
+from tests.integration.situations.bank import contest, lose
 from tests.integration.situations.situations import OUTSIDE, Situation, disputed
 from tests.payments_world import Job, World
 
@@ -22,6 +22,22 @@ def reverse_outside(world: World, job: Job) -> Reversal:
     world.at_provider(f"transfers/{job.transfer.provider_reference}/reversals")
     world.hear()
     return Reversal.objects.get()
+
+
+def refund_outside_during_inquiry(world: World, job: Job) -> None:
+    """A refund in the provider's dashboard, of which we learn before the inquiry that it ends."""
+    contest(world, job, inquiry=True)
+    payment = str(job.payment.provider_payment_id)
+    made = world.at_provider("refunds", payment_intent=payment, amount="10000")
+    outside_refunds.confirm("stripe", world.provider.read_refund(made["id"]), world.now)
+    world.work()
+    world.hear()
+
+
+def reverse_and_refund_outside(world: World, job: Job) -> None:
+    """A reversal and then a refund, both in the provider's dashboard."""
+    reverse_outside(world, job)
+    refund_outside(world, job, 10_000)
 
 
 def reverse_and_transfer_again(world: World, job: Job) -> None:
@@ -104,6 +120,20 @@ OUTSIDE_SITUATIONS: Final = (
         title="A part is refunded in the provider's dashboard after the release",
         begin=lambda world: world.settled(),
         happen=lambda world, job: refund_outside(world, job, 5_000),
+        state="released",
+    ),
+    Situation(
+        group=OUTSIDE,
+        title="The payment is refunded in the provider's dashboard during an inquiry after the release",
+        begin=lambda world: world.settled(),
+        happen=refund_outside_during_inquiry,
+        state="released",
+    ),
+    Situation(
+        group=OUTSIDE,
+        title="A transfer is reversed and its payment refunded in the provider's dashboard",
+        begin=lambda world: world.settled(),
+        happen=reverse_and_refund_outside,
         state="released",
     ),
     Situation(

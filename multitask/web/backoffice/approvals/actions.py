@@ -9,7 +9,7 @@ from multitask.money import Money
 from multitask.payments.authorization import access, approvals
 from multitask.payments.authorization.approvals import SETTLE
 from multitask.payments.errors import NotFound
-from multitask.payments.losses import booking, late_refunds
+from multitask.payments.losses import booking, refund_losses
 from multitask.payments.models import Approval
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.approvals.decisions import (
@@ -156,7 +156,7 @@ def _borne(subject: Approval) -> list[str]:
     """Return who bears a refund after the release, if it is carried out now."""
     if subject.kind != approvals.LATE_REFUND or subject.escrow is None:
         return []
-    return waterfall_words.sentences(subject.escrow, late_refunds.preview(subject.escrow, decided_amount(subject)))
+    return waterfall_words.sentences(subject.escrow, refund_losses.preview(subject.escrow, decided_amount(subject)))
 
 
 def _waterfall(approval: Approval) -> Summary:

@@ -59,6 +59,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "not_needed": _("It is not needed any more"),
         "nothing_to_cancel": _("There was nothing to cancel"),
         "payout_amount_differs": _("The provider reports another amount than was asked for"),
+        "payout_overdue": _("The provider accepted the payout and does not report how it ended"),
         "payout_not_made": _("Finance found that the payout was not made"),
         "refund_not_made": _("Finance found that the refund was not made"),
         "refund_totals_differ": _("The total refunded of the payment is not what was expected"),

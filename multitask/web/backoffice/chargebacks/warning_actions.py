@@ -6,8 +6,9 @@ from django.utils.translation import gettext_lazy
 from multitask.money import Money
 from multitask.payments.authorization import access
 from multitask.payments.errors import NotFound
-from multitask.payments.losses import fraud_warnings, late_refunds
-from multitask.payments.models import Escrow, FraudWarning
+from multitask.payments.escrow import unapplied
+from multitask.payments.losses import fraud_warnings, positions, refund_losses
+from multitask.payments.models import Escrow, FraudWarning, Payment
 from multitask.payments.states import EscrowState
 from multitask.users.actor import Actor, Power
 from multitask.web.backoffice.base import links, waterfall_words
@@ -31,16 +32,17 @@ class WarningAction(Action):
 
     def subject(self, actor: Actor, subject_id: int | None) -> FraudWarning:
         """Return the warning, with its escrow."""
-        found = FraudWarning.objects.filter(pk=require_id(subject_id)).first()
+        found = FraudWarning.objects.select_related("payment").filter(pk=require_id(subject_id)).first()
         if found is None:
             raise NotFound
         found.escrow = access.escrow(actor, found.escrow_id)
         return found
 
     def summary(self, subject: FraudWarning) -> Summary:
-        """Return what the bank suspects, and the escrow."""
+        """Return what the bank suspects, which payment, and the escrow."""
         return [
             (_("Fraud warning"), subject.pk),
+            (_("Payment"), f"{subject.payment}, {status_labels.label(subject.payment.state)}"),
             (_("Reason of the bank"), status_labels.bank_reason(subject.reason)),
             (_("Since"), moment(subject.opened_at)),
             *escrow_summary(subject.escrow),
@@ -61,20 +63,24 @@ class RefundWarning(WarningAction):
 
     def summary(self, subject: FraudWarning) -> Summary:
         """Return the warning's summary; after the release, also who bears the refund."""
-        if subject.escrow.state != EscrowState.RELEASED.value:
+        is_released = subject.escrow.state == EscrowState.RELEASED.value
+        if not is_released or not positions.is_in_escrow(subject.payment):
             return super().summary(subject)
         escrow = subject.escrow
-        shares = waterfall_words.of_preview(late_refunds.preview(escrow, _left(escrow)), escrow.currency)
+        shares = waterfall_words.of_preview(refund_losses.preview(escrow, _left(escrow)), escrow.currency)
         return [*super().summary(subject), *shares]
 
     def consequences(self, subject: FraudWarning) -> list[str]:
         """Return what is refunded and why."""
-        amount = _left(subject.escrow)
+        escrow, payment, name = subject.escrow, subject.payment, subject.escrow.client.username
+        is_in_escrow = positions.is_in_escrow(payment)
+        amount = _left(escrow) if is_in_escrow else _left_under_review(payment)
+        untouched = _("The whole payment goes back to %(name)s; the escrow is not touched.") % {"name": name}
         return [
-            _("%(amount)s goes back to the card of %(name)s.")
-            % {"amount": money(amount), "name": subject.escrow.client.username},
+            _("%(amount)s goes back to the card of %(name)s.") % {"amount": money(amount), "name": name},
+            *([] if is_in_escrow else [untouched]),
             _("A refund in time ends the warning and saves the fee of a chargeback."),
-            *approval_warning(subject.escrow, amount),
+            *approval_warning(escrow, amount if is_in_escrow else unapplied.left(payment)),
         ]
 
     def execute(self, subject: FraudWarning, submission: Submission) -> object:
@@ -122,3 +128,9 @@ def _left(escrow: Escrow) -> Money:
     if escrow.state != EscrowState.RELEASED.value:
         return escrow.remaining
     return Money(escrow.released_minor - escrow.returned_minor, escrow.currency)
+
+
+def _left_under_review(payment: Payment) -> Money:
+    """Return what a refund would send back of a payment that fits no escrow, in the currency of its charge."""
+    held = unapplied.left(payment)
+    return held if held.currency == payment.currency else unapplied.left_of_charge(payment)

@@ -195,7 +195,11 @@ class ReturnPayment(Action):
     def execute(self, subject: Payment, submission: Submission) -> object:
         """Refund the payment, or ask for approval."""
         return unapplied_payments.return_payment(
-            actor=submission.actor, payment_id=subject.pk, now=submission.now, note=submission.note
+            actor=submission.actor,
+            payment_id=subject.pk,
+            now=submission.now,
+            note=submission.note,
+            request_key=submission.request_key,
         )
 
     def success_message(self, subject: Payment, outcome: object) -> str:

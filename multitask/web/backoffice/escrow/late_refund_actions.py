@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from multitask.errors import DomainError
 from multitask.money import Money
-from multitask.payments.losses import late_refunds
+from multitask.payments.losses import late_refunds, refund_losses
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import Escrow, Refund
 from multitask.users.actor import Power
@@ -77,7 +77,7 @@ def _shares(escrow: Escrow, amount: Money | None) -> Shares:
     left = refundable(escrow)
     wanted = left if amount is None else amount
     late_refunds.require_at_most(left, wanted)
-    return late_refunds.preview(escrow, wanted)
+    return refund_losses.preview(escrow, wanted)
 
 
 class RefundReleased(EscrowAction):

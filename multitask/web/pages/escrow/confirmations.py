@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from multitask.money import Money
 from multitask.payments.escrow import refund_ways
 from multitask.payments.escrow.refund_ways import RefundWay
-from multitask.payments.losses import late_refunds
+from multitask.payments.losses import refund_losses
 from multitask.payments.models import Escrow, Refund
 from multitask.payments.terms import percentage
 from multitask.users.actor import Actor
@@ -58,7 +58,7 @@ def refund(actor: Actor, escrow: Escrow, amount: Money, *, fields: tuple[tuple[s
 
 def give_back(escrow: Escrow, amount: Money, *, fields: tuple[tuple[str, str], ...]) -> Confirmation:
     """Return what giving released money back will do, and what it takes from where."""
-    shares = late_refunds.preview(escrow, amount)
+    shares = refund_losses.preview(escrow, amount)
     taken = (
         (shares.payee, _("From your pending or available money of this task")),
         (shares.receivable, _("You owe it afterwards")),
