@@ -129,7 +129,7 @@ def _assert_end(
         assert disbursement_of(withdrawal).ended_at is None
         world.wait(overdue_payouts.OVERDUE_AFTER)
         world.allot()
-        # Nobody can know of a payout whose answer was lost and which is not listed that the budget was too short for it.
+        # Of a payout whose answer was lost and which is not listed, nobody can know that the budget was too short.
         assert undecided_payouts.found().exists() is (end == "undecided" or kill is not not_killed)
 
 
