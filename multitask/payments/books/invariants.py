@@ -130,7 +130,7 @@ QUERIES: Final = {
                   FROM payments_escrow
                  WHERE state = 'released' AND made_available_at IS NULL AND {among("user", "freelancer_id")}
                  UNION ALL
-                SELECT user_id, currency, amount_minor - netted_minor, 0
+                SELECT user_id, currency, amount_minor - netted_minor - reversed_minor, 0
                   FROM payments_adjustment
                  WHERE amount_minor > 0 AND made_available_at IS NULL AND {among("user", "user_id")}
                  UNION ALL
@@ -144,7 +144,7 @@ QUERIES: Final = {
                   FROM payments_escrow
                  WHERE state = 'released' AND made_available_at IS NOT NULL AND {among("user", "freelancer_id")}
                  UNION ALL
-                SELECT user_id, currency, amount_minor - netted_minor, 0
+                SELECT user_id, currency, amount_minor - netted_minor - reversed_minor, 0
                   FROM payments_adjustment
                  WHERE amount_minor > 0 AND made_available_at IS NOT NULL AND {among("user", "user_id")}
                  UNION ALL

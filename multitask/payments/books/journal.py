@@ -53,7 +53,9 @@ def _loss_keys(row: HistoryRow) -> list[str]:
 
 def _keys(row: HistoryRow) -> list[str]:
     """Return the keys under which `postings` may have posted the row's subject; they begin like its reference."""
-    subject, number, *_rest = [*row.reference.split(":"), ""]
+    subject, number, *rest = [*row.reference.split(":"), ""]
+    if subject == "adjustment" and rest[0] == "reversed":
+        return [row.reference]
     steps = {
         "payment": ["received"],
         "escrow": ["released", "settled"] if row.user_id == row.recipient_id else ["released"],

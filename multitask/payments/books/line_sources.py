@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db.models import Model, Q, QuerySet
 
 from multitask.payments.models import (
+    AdjustmentReversal,
     Chargeback,
     Operation,
     Payment,
@@ -43,6 +44,10 @@ TRANSFER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "create_transfer": ("escrow:{id}:transferred{sequence}",),
     "transfer_adjustment": ("adjustment:{id}:transferred",),
 }
+# That of a reversal of an adjustment's transfer.
+_ADJUSTMENT_REVERSED: Final = "adjustment:{adjustment}:reversed:{id}"
+# What moves money between the platform and a connected account.
+_BETWEEN_ACCOUNTS: Final = (Operation, Reversal, AdjustmentReversal)
 # Kinds of lines that belong to the source of another kind.
 _KIND_OF_SOURCE: Final = {
     LineKind.REFUND_FAILURE: LineKind.REFUND,
@@ -77,7 +82,7 @@ def look_up(provider: str, lines: Collection[StatementLine]) -> dict[str, Source
             found[source] = Source(
                 keys=_keys(kind, row, by_source[source]),
                 is_undecided=_UNDECIDED[kind](row),
-                account_id=row.account_id if isinstance(row, Operation | Reversal) else None,
+                account_id=row.account_id if isinstance(row, _BETWEEN_ACCOUNTS) else None,
             )
     return found
 
@@ -86,6 +91,8 @@ def _keys(kind: LineKind, row: Model, lines: list[StatementLine]) -> tuple[str, 
     if isinstance(row, Operation):
         sequence = f":{row.sequence}" if row.sequence > 1 else ""
         return tuple(template.format(id=row.subject_id, sequence=sequence) for template in TRANSFER_KEYS[row.kind])
+    if isinstance(row, AdjustmentReversal):
+        return (_ADJUSTMENT_REVERSED.format(adjustment=row.adjustment_id, id=row.pk),)
     named = (template.format(id=row.pk, line=line.provider_line_id) for template in KEYS[kind] for line in lines)
     return tuple(dict.fromkeys(named))
 
@@ -113,11 +120,17 @@ def _by_column(rows: QuerySet[Any], column: str) -> Callable[[str, _BySource], l
     return find
 
 
+def _reversals(provider: str, by_source: _BySource) -> list[tuple[str, Any]]:
+    """Find reversals of transfers of shares and of adjustments."""
+    tables = (Reversal.objects.all(), AdjustmentReversal.objects.all())
+    return [pair for rows in tables for pair in _by_column(rows, "provider_reversal_id")(provider, by_source)]
+
+
 _FINDERS: Final[Mapping[LineKind, Callable[[str, _BySource], list[tuple[str, Any]]]]] = {
     LineKind.PAYMENT: _payments,
     LineKind.REFUND: _by_column(Refund.objects.all(), "provider_refund_id"),
     LineKind.TRANSFER: _by_column(Operation.objects.filter(kind__in=TRANSFER_KEYS), "provider_reference"),
-    LineKind.REVERSAL: _by_column(Reversal.objects.all(), "provider_reversal_id"),
+    LineKind.REVERSAL: _reversals,
     LineKind.PAYOUT: _by_column(Withdrawal.objects.all(), "provider_payout_id"),
     LineKind.CHARGEBACK: _by_column(Chargeback.objects.all(), "provider_dispute_id"),
 }
@@ -127,7 +140,8 @@ _UNDECIDED: Final[Mapping[LineKind, Callable[[Any], bool]]] = {
     LineKind.PAYMENT: lambda row: row.state == PaymentState.PENDING.value or row.fee_minor is None,
     LineKind.REFUND: lambda row: row.state == RefundState.PENDING.value,
     LineKind.TRANSFER: lambda row: OperationState(row.state) in OPEN_OPERATIONS,
-    LineKind.REVERSAL: lambda row: row.state == ReversalState.PENDING.value,
+    # Those of adjustments are known only once they have happened.
+    LineKind.REVERSAL: lambda row: isinstance(row, Reversal) and row.state == ReversalState.PENDING.value,
     LineKind.PAYOUT: lambda row: row.state in _ON_ITS_WAY,
     LineKind.CHARGEBACK: lambda row: False,
 }

@@ -7,7 +7,7 @@ from django.db.models import F
 from multitask.money import Money
 from multitask.payments.books import history
 from multitask.payments.books.history import HistoryType
-from multitask.payments.models import Adjustment, Chargeback, Escrow, HistoryRow, Loss, Refund
+from multitask.payments.models import Adjustment, AdjustmentReversal, Chargeback, Escrow, HistoryRow, Loss, Refund
 from multitask.payments.states import HistoryStatus, PaymentState
 from multitask.payments.terms import Split
 
@@ -125,5 +125,20 @@ def adjusted(adjustment: Adjustment, now: datetime) -> None:
         description="Adjustment by our finance team",
         recipient_id=adjustment.user_id if is_credit else None,
         sender_id=None if is_credit else adjustment.user_id,
+    )
+    history.write([entry])
+
+
+def adjustment_reversed(adjustment: Adjustment, reversal: AdjustmentReversal, now: datetime) -> None:
+    """Record that an adjustment was taken back at the provider."""
+    entry = history.row(
+        adjustment.user_id,
+        HistoryType.ADJUSTMENT,
+        f"adjustment:{adjustment.pk}:reversed:{reversal.pk}",
+        reversal.amount,
+        now=now,
+        direction="out",
+        description="The adjustment was taken back at the payment provider",
+        sender_id=adjustment.user_id,
     )
     history.write([entry])

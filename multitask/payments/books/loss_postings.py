@@ -9,7 +9,16 @@ from multitask import ledger
 from multitask.ledger import AccountRef, Leg
 from multitask.money import Money
 from multitask.payments.books import postings
-from multitask.payments.models import Adjustment, Chargeback, Escrow, Loss, Receivable, Refund, Reversal
+from multitask.payments.models import (
+    Adjustment,
+    AdjustmentReversal,
+    Chargeback,
+    Escrow,
+    Loss,
+    Receivable,
+    Refund,
+    Reversal,
+)
 from multitask.payments.states import PaymentState
 from multitask.payments.terms import Split
 
@@ -303,4 +312,26 @@ def make_adjustment_available(adjustment: Adjustment, amount: Money, ahead: Mone
         ],
         now,
         f"Adjustment {adjustment.pk} available",
+    )
+
+
+def reverse_adjustment(adjustment: Adjustment, reversal: AdjustmentReversal, now: datetime) -> ledger.Posting:
+    """Post that the transfer of an adjustment was reversed at the provider, so that it is not given any more.
+
+    It comes out of what is pending or available; the part that is not there any more counts as paid out ahead.
+    """
+    ahead = Money(reversal.ahead_minor, reversal.currency)
+    wallet = postings.pending_account if adjustment.made_available_at is None else postings.available_account
+    return _post(
+        "adjustment_reversed",
+        f"adjustment:{adjustment.pk}:reversed:{reversal.pk}",
+        [
+            Leg(wallet(adjustment.user_id), ahead - reversal.amount),
+            Leg(postings.paid_ahead_account(adjustment.user_id), -ahead),
+            Leg(adjustments_account(), reversal.amount),
+            Leg(postings.connected_account(reversal.provider, reversal.account_id), reversal.amount),
+            Leg(postings.provider_account(reversal.provider), -reversal.amount),
+        ],
+        now,
+        f"Reversal {reversal} of the transfer of adjustment {adjustment.pk}",
     )

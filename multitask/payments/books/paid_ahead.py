@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.books import postings
-from multitask.payments.models import Escrow, Reversal, Withdrawal
+from multitask.payments.models import AdjustmentReversal, Escrow, Reversal, Withdrawal
 from multitask.payments.states import WithdrawalState
 
 
@@ -49,10 +49,12 @@ def _paid() -> dict[tuple[int, str], list[tuple[datetime, int]]]:
     payouts = Withdrawal.objects.filter(ahead_minor__gt=0).exclude(state__in=ended)
     # What was reversed at the provider after it had been paid out here.
     reversals = Reversal.objects.filter(is_outside=True)
+    adjusted = AdjustmentReversal.objects.filter(ahead_minor__gt=0)
     found: dict[tuple[int, str], list[tuple[datetime, int]]] = {}
     for rows in (
         payouts.values_list("user_id", "currency", "created_at", "ahead_minor"),
         reversals.values_list("escrow__freelancer_id", "currency", "created_at", "amount_minor"),
+        adjusted.values_list("adjustment__user_id", "currency", "created_at", "ahead_minor"),
     ):
         for user_id, currency, at, minor in rows:
             found.setdefault((user_id, currency), []).append((at, minor))

@@ -10,6 +10,7 @@ from multitask.money import Money
 from multitask.payments.authorization import approvals, locks
 from multitask.payments.books import audit, loss_history, loss_postings, receivables, shares
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongState
+from multitask.payments.losses import adjustment_reversals
 from multitask.payments.models import Adjustment, Approval, ConnectedAccount, Escrow, Loss, Operation, Receivable
 from multitask.payments.operations import amounts, engine, references, routes
 from multitask.payments.payouts import onboarding, transfers
@@ -205,7 +206,7 @@ def make_available(*, adjustment_id: int, now: datetime) -> bool:
     adjustment = Adjustment.objects.select_for_update(no_key=True).get(pk=adjustment_id)
     if adjustment.made_available_at is not None:
         return False
-    amount = Money(adjustment.amount_minor - adjustment.netted_minor, adjustment.currency)
+    amount = adjustment.left
     adjustment.made_available_at = now
     adjustment.save(update_fields=["made_available_at"])
     ahead = shares.paid_ahead(adjustment.user_id, amount)
@@ -215,7 +216,7 @@ def make_available(*, adjustment_id: int, now: datetime) -> bool:
 
 @database.transactional
 def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
-    """Apply the provider's state of the transfer of an adjustment. Raises UnknownObject."""
+    """Apply the provider's state of the transfer of an adjustment and of its reversals. Raises UnknownObject."""
     subject = references.subject_of(state.reference, TRANSFER_ADJUSTMENT)
     if subject is None:
         raise UnknownObject(detail=state.id)
@@ -223,7 +224,12 @@ def confirm(provider: str, state: ProviderTransfer, now: datetime) -> None:
     operation = made.filter(provider=provider).first()
     if operation is None:
         raise UnknownObject(detail=state.id)
+    if state.reversals:
+        # Before the adjustment is locked, and any balance.
+        seen = Adjustment.objects.get(pk=operation.subject_id)
+        locks.lock_payee(seen.user_id, provider, is_on_platform=False)
     _transferred(operation, state, now)
+    adjustment_reversals.apply(operation, state.reversals, now)
     engine.resolve(
         TRANSFER_ADJUSTMENT,
         operation.subject_id,

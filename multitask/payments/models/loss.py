@@ -10,7 +10,6 @@ from multitask.payments.models.account import ConnectedAccount
 from multitask.payments.models.escrow import Escrow, Payment, Refund
 from multitask.payments.models.fields import currency_check, state_field, states_check
 from multitask.payments.models.operation import Operation
-from multitask.payments.provider import RouteKind
 from multitask.payments.states import ReversalState
 
 
@@ -187,51 +186,6 @@ class Loss(models.Model):
         return Money(self.amount_minor, self.currency)
 
 
-class Adjustment(models.Model):
-    """A correction of a person's balance by finance, or of a receivable that did not last; positive is in their favour.
-
-    A positive one pays what they owe first (`netted_minor`); the rest is transferred to their account at the provider
-    and then becomes available, on a platform route at once. A negative one is owed (a `Receivable`).
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    loss = models.ForeignKey(Loss, on_delete=models.PROTECT, null=True, related_name="adjustments")
-    provider = models.CharField(max_length=20)
-    route = models.CharField(max_length=10, default=RouteKind.CONNECTED.value)
-    currency = models.CharField(max_length=3)
-    amount_minor = models.BigIntegerField()
-    netted_minor = models.BigIntegerField(default=0)
-    note = models.TextField()
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    created_at = models.DateTimeField()
-    made_available_at = models.DateTimeField(null=True)
-
-    class Meta:
-        """The amount is not zero; an index for those that are on their way."""
-
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(condition=~models.Q(amount_minor=0), name="payments_adjustment_not_zero"),
-            currency_check("payments_adjustment_currency"),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                fields=["user"],
-                condition=models.Q(made_available_at=None, amount_minor__gt=0),
-                name="payments_adjustment_pending",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        """Return the amount."""
-        return f"adjustment of {self.amount}"
-
-    @property
-    def amount(self) -> Money:
-        """The signed amount."""
-        return Money(self.amount_minor, self.currency)
-
-
 class Receivable(models.Model):
     """What a payee owes the platform after a loss, a negative adjustment or a reversal that was given up.
 
@@ -244,7 +198,7 @@ class Receivable(models.Model):
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     loss = models.OneToOneField(Loss, on_delete=models.PROTECT, null=True, related_name="receivable")
-    adjustment = models.OneToOneField(Adjustment, on_delete=models.PROTECT, null=True, related_name="receivable")
+    adjustment = models.OneToOneField("Adjustment", on_delete=models.PROTECT, null=True, related_name="receivable")
     reversal = models.OneToOneField("Reversal", on_delete=models.PROTECT, null=True, related_name="receivable")
     currency = models.CharField(max_length=3)
     amount_minor = models.BigIntegerField()

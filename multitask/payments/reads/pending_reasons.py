@@ -164,7 +164,7 @@ def pending_adjustments(user_id: int) -> QuerySet[Adjustment, Any]:
     """Select a person's adjustments that are not available yet, with `share` and `is_refused`."""
     transfers = Operation.objects.filter(kind=TRANSFER_ADJUSTMENT, subject_id=OuterRef("pk"))
     return Adjustment.objects.filter(user_id=user_id, made_available_at=None, amount_minor__gt=0).annotate(
-        share=F("amount_minor") - F("netted_minor"),
+        share=F("amount_minor") - F("netted_minor") - F("reversed_minor"),
         is_refused=Exists(transfers.filter(state=OperationState.FAILED.value))
         & ~Exists(transfers.exclude(state=OperationState.FAILED.value)),
     )

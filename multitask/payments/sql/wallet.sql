@@ -107,7 +107,7 @@ BEGIN
                    WHERE freelancer_id BETWEEN p_user AND p_user AND contested_minor > 0
                    ORDER BY freelancer_id LIMIT 30)
                   UNION ALL
-                 (SELECT 'adjusted', currency, route, NULL, amount_minor - netted_minor, NULL, NULL,
+                 (SELECT 'adjusted', currency, route, NULL, amount_minor - netted_minor - reversed_minor, NULL, NULL,
                          coalesce((SELECT bool_and(state = 'failed') FROM payments_operation
                                     WHERE kind = 'transfer_adjustment' AND subject_id = payments_adjustment.id), false),
                          false, NULL, false

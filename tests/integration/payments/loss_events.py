@@ -16,7 +16,7 @@ from multitask.payments.losses import (
     write_offs,
 )
 from multitask.payments.losses.lost_reversals import Bearer
-from multitask.payments.models import Adjustment, Chargeback, Receivable, Reversal
+from multitask.payments.models import Adjustment, Chargeback, Operation, Receivable, Reversal
 from multitask.payments.payouts import availability
 from tests.integration.payments.test_chargebacks import close, contest, learn
 from tests.integration.payments.test_unapplied_payments import second_payment
@@ -128,8 +128,19 @@ def rich(world: World) -> Job:
 
 def adjusted(world: World) -> Adjustment:
     adjust(world, rich(world), "5.00")
-    world.wait(hours=30)
     return Adjustment.objects.latest("pk")
+
+
+def reverse_adjustment(world: World, adjustment: Adjustment) -> None:
+    transfer = Operation.objects.get(kind=adjustments.TRANSFER_ADJUSTMENT, subject_id=adjustment.pk)
+    world.at_provider(f"transfers/{transfer.provider_reference}/reversals")
+    world.hear()
+
+
+def arrived(world: World) -> Adjustment:
+    adjustment = adjusted(world)
+    world.wait(hours=30)
+    return adjustment
 
 
 def indebted(world: World) -> Receivable:
@@ -288,6 +299,12 @@ LOSS_EVENTS = (
         lambda world, job: adjust(world, job, "5.00"),
     ),
     (
+        "The transfer of an adjustment is reversed at the provider without us",
+        "The adjustment is taken back; here it is not available yet.",
+        adjusted,
+        reverse_adjustment,
+    ),
+    (
         "An adjustment against a freelancer",
         "They owe it.",
         lambda world: world.settled(),
@@ -347,7 +364,7 @@ LOSS_EVENTS = (
     (
         "The adjustment becomes available",
         "A day after its transfer.",
-        adjusted,
+        arrived,
         lambda world, adjustment: adjustments.make_available(adjustment_id=adjustment.pk, now=world.now),
     ),
 )

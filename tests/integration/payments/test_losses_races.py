@@ -4,7 +4,15 @@ import pytest
 
 from multitask.payments.authorization import approvals
 from multitask.payments.losses import adjustments, late_refunds, write_offs
-from multitask.payments.models import Loss, Operation, Receivable
+from multitask.payments.models import (
+    Adjustment,
+    AdjustmentReversal,
+    HistoryRow,
+    Loss,
+    Operation,
+    Receivable,
+    Withdrawal,
+)
 from multitask.payments.operations import engine
 from multitask.payments.payouts import onboarding
 from tests.integration.payments.losing import book, lost
@@ -39,6 +47,33 @@ def test_an_adjustment_of_unknown_outcome_is_not_sent_again_to_a_successor(world
     operation.refresh_from_db()
     assert operation.state == "succeeded"
     assert len(world.made("transfer", operation.reference)) == 1
+
+
+def test_a_reversal_of_an_adjustment_and_a_withdrawal_at_once_take_the_same_money_once(world: World) -> None:
+    job = world.settled()
+    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    asked = adjustments.adjust(
+        actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Ours", now=world.now
+    )
+    approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+    world.work()
+    adjustments.make_available(adjustment_id=Adjustment.objects.get().pk, now=world.now)
+    transfer = Operation.objects.get(kind="transfer_adjustment")
+    world.at_provider(f"transfers/{transfer.provider_reference}/reversals")
+    state = world.provider.read_transfer(transfer.provider_reference)
+
+    def learn() -> None:
+        adjustments.confirm("stripe", state, world.now)
+
+    answers = together([learn, learn, learn, lambda: world.withdraw(job.freelancer, dollars("135.00"))])
+
+    assert answers[:3] == [None, None, None]
+    assert (
+        AdjustmentReversal.objects.count() == HistoryRow.objects.filter(reference__contains=":reversed:").count() == 1
+    )
+    ahead = -held(f"user:{user_id(job.freelancer)}:paid_ahead")
+    assert held(f"user:{user_id(job.freelancer)}:available") in {0, 8_500}
+    assert ahead == (5_000 if Withdrawal.objects.exists() else 0)
 
 
 def test_six_refunds_of_everything_at_once_make_one_loss(world: World) -> None:

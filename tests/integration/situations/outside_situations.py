@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from multitask.payments.losses import lost_reversals, outside_refunds, outside_reversals
+from multitask.payments.authorization import approvals
+from multitask.payments.losses import adjustments, lost_reversals, outside_refunds, outside_reversals
 from multitask.payments.losses.lost_reversals import Bearer
-from multitask.payments.models import Reversal, Withdrawal
+from multitask.payments.models import Adjustment, Operation, Reversal, Withdrawal
 from tests.integration.situations.bank import contest, lose
 from tests.integration.situations.situations import OUTSIDE, Situation, disputed
-from tests.payments_world import Job, World
+from tests.payments_world import SETTLED_AT_ONCE, Job, World, dollars, user_id
 
 
 def refund_outside(world: World, job: Job, amount: int) -> None:
@@ -91,6 +92,20 @@ def lose_what_was_paid_ahead(world: World, job: Job) -> None:
         now=world.now,
     )
     world.arrive(Withdrawal.objects.get())
+
+
+def reverse_an_adjustment(world: World, job: Job) -> None:
+    """An adjustment of 50.00 that is available, and the reversal of its transfer in the provider's dashboard."""
+    world.funded(dollars("500.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    asked = adjustments.adjust(
+        actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Our mistake", now=world.now
+    )
+    approvals.decide(actor=world.staff(), approval_id=asked.pk, approve=True, now=world.now)
+    world.work()
+    adjustments.make_available(adjustment_id=Adjustment.objects.get().pk, now=world.now)
+    transfer = Operation.objects.get(kind=adjustments.TRANSFER_ADJUSTMENT)
+    world.at_provider(f"transfers/{transfer.provider_reference}/reversals")
+    world.hear()
 
 
 OUTSIDE_SITUATIONS: Final = (
@@ -190,6 +205,13 @@ OUTSIDE_SITUATIONS: Final = (
         title="A share that was paid out ahead is lost and its reversal given up",
         begin=lambda world: world.released(),
         happen=lose_what_was_paid_ahead,
+        state="released",
+    ),
+    Situation(
+        group=OUTSIDE,
+        title="The transfer of an adjustment is reversed in the provider's dashboard",
+        begin=lambda world: world.settled(),
+        happen=reverse_an_adjustment,
         state="released",
     ),
 )

@@ -117,6 +117,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "adjustment": _("The balance was adjusted"),
         "adjustment_transferred": _("The adjustment was transferred to the connected account"),
         "adjustment_available": _("The adjustment became available"),
+        "adjustment_reversed": _("The adjustment was taken back at the payment provider"),
     },
     "role": {
         "": _("Not staff"),

@@ -35,6 +35,7 @@ _LABELS: Final = {
     "adjust_needs_approval": gettext_lazy("An adjustment of a balance waits for a second person"),
     "adjust_approved": gettext_lazy("The adjustment of a balance was approved"),
     "adjust_turned_down": gettext_lazy("The adjustment of a balance was rejected"),
+    "adjustment_reversed": gettext_lazy("The adjustment was taken back at the payment provider"),
     "write_off_needs_approval": gettext_lazy("The write-off of a receivable waits for a second person"),
     "write_off_approved": gettext_lazy("The write-off of a receivable was approved"),
     "write_off_turned_down": gettext_lazy("The write-off of a receivable was rejected"),

@@ -58,9 +58,9 @@ def _event(found: HistoryRow) -> str:
     title = found.escrow.agreement.title if found.escrow else ""
     if not title:
         withdrawal = _("Payout made at the payment provider") if is_outside(found) else _("Withdrawal")
-        return {"withdrawal": withdrawal, "chargeback": _("Chargeback")}.get(
-            found.type, _("Adjustment by our finance team")
-        )
+        is_reversed = found.type == "adjustment" and ":reversed:" in found.reference
+        adjustment = posting_kind("adjustment_reversed" if is_reversed else "adjustment")
+        return {"withdrawal": withdrawal, "chargeback": _("Chargeback")}.get(found.type, adjustment)
     words = {
         "escrow_deposit": _("Payment into escrow: %(title)s"),
         "escrow_release": _("Earned: %(title)s") if found.direction == "in" else _("Released: %(title)s"),
@@ -179,6 +179,7 @@ _POSTINGS: Final = {
     "transfer_reversed": gettext_lazy("The transfer was taken back"),
     "adjustment_transferred": gettext_lazy("The adjustment was transferred"),
     "adjustment_available": gettext_lazy("The adjustment became available"),
+    "adjustment_reversed": gettext_lazy("The adjustment was taken back at the payment provider"),
 }
 
 
