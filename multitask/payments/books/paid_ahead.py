@@ -25,6 +25,8 @@ class Debt:
 def debts() -> list[Debt]:
     """Return what was paid out ahead beyond what is still to become available: pending or contested."""
     paid = _paid()
+    if not paid:
+        return []
     accounts = {
         (user_id, kind): make(user_id).code
         for user_id in {user_id for user_id, _currency in paid}
@@ -51,13 +53,13 @@ def _paid() -> dict[tuple[int, str], list[tuple[datetime, int]]]:
     reversals = Reversal.objects.filter(is_outside=True)
     adjusted = AdjustmentReversal.objects.filter(ahead_minor__gt=0)
     found: dict[tuple[int, str], list[tuple[datetime, int]]] = {}
-    for rows in (
-        payouts.values_list("user_id", "currency", "created_at", "ahead_minor"),
+    rows = payouts.values_list("user_id", "currency", "created_at", "ahead_minor").union(
         reversals.values_list("escrow__freelancer_id", "currency", "created_at", "amount_minor"),
         adjusted.values_list("adjustment__user_id", "currency", "created_at", "ahead_minor"),
-    ):
-        for user_id, currency, at, minor in rows:
-            found.setdefault((user_id, currency), []).append((at, minor))
+        all=True,
+    )
+    for user_id, currency, at, minor in rows:
+        found.setdefault((user_id, currency), []).append((at, minor))
     return found
 
 

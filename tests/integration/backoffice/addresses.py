@@ -79,6 +79,7 @@ ACTIONS = {
     "explain-line": (StatementLine, "finance"),
     "record-settlement": (PayoutBudget, "finance"),
     "record-top-up": (PayoutBudget, "finance"),
+    "record-costs": (PayoutBudget, "finance"),
     "compare-budget": (PayoutBudget, "finance"),
     "correct-record": (BudgetRecord, "finance"),
     "look-up-payout": (Disbursement, "finance"),

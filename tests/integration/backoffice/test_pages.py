@@ -86,7 +86,8 @@ def test_lists_of_many_cost_as_much_as_lists_of_few(world: World, office: Client
     for address in addresses.lists():
         with CaptureQueriesContext(connection) as statements:
             assert office.get(address).status_code == 200
-        assert len(statements) <= 6, address
+        # The receivables stand below what was paid out ahead, which is read of its own.
+        assert len(statements) <= (7 if "/receivable/" in address else 6), address
 
 
 def test_filters_take_only_what_they_know(world: World, office: Client) -> None:

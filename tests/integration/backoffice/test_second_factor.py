@@ -34,7 +34,7 @@ PASSWORD = "a long enough passphrase"
 # Those of payout budgets, and of a provider that redirects, have a test beside their provider.
 OF_BUDGETS = {
     "record-settlement", "record-top-up", "compare-budget", "correct-record", "look-up-payout", "payout-was-paid",
-    "payout-was-not-made", "call-off-withdrawal", "explain-paid", "name-try",
+    "payout-was-not-made", "call-off-withdrawal", "explain-paid", "name-try", "record-costs",
 }  # fmt: skip
 WANTED = "/backoffice/payments/escrow/?state=funded"
 STALE = second_factor.FRESH + timedelta(seconds=5)
