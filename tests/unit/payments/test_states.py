@@ -89,7 +89,7 @@ ALLOWED: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("unknown", "succeeded"),
         ("unknown", "failed"),
     },
-    DisputeState: {("open", "settled")},
+    DisputeState: {("open", "settled"), ("settled", "open")},
     IdentityState: {("submitted", "confirmed"), ("submitted", "rejected"), ("confirmed", "rejected")},
     ReversalState: {("pending", "succeeded"), ("pending", "failed"), ("failed", "pending")},
     LineState: {
