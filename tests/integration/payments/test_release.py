@@ -217,6 +217,7 @@ def test_tiny_amounts_are_rounded_half_up_and_still_add_up(
     settings.ROUTES = routed("USD", "KRW")
     job = world.released(Money(total, "KRW"))
     world.add_bank(job.freelancer, "KRW")
+    world.work()
     assert shares(job, "KRW") == (share, fee)
     assert job.transfer.state == "succeeded"
     world.settle(job)
