@@ -29,7 +29,15 @@ from multitask.payments.books.proof import keys, statements
 from multitask.payments.escrow import disputes
 from multitask.payments.funding import saved_methods
 from multitask.payments.losses import adjustments, chargebacks
-from multitask.payments.models import HistoryRow, Notice, PayoutDestination, Refund, Withdrawal
+from multitask.payments.models import (
+    Adjustment,
+    AdjustmentReversal,
+    HistoryRow,
+    Notice,
+    PayoutDestination,
+    Refund,
+    Withdrawal,
+)
 from multitask.payments.notices import emails, notices
 from multitask.payments.payouts import budget_records, identity, withdrawals
 from multitask.payments.provider.destinations import DestinationKind
@@ -122,6 +130,10 @@ def people(world: World, settings: Settings) -> list[Actor]:
     IdempotencyRecord.objects.create(
         user_id=user_id(paid.client), key="k", endpoint="e", request_hash="h", request_key="0" * 32, created_at=now,
         state=IdempotencyState.DONE, response_status=200, response_body="{}", locked_until=now,
+    )  # fmt: skip
+    AdjustmentReversal.objects.create(
+        adjustment=Adjustment.objects.latest("pk"), account=world.account(freelancer), provider="stripe",
+        provider_reversal_id="trr_1", amount_minor=1, currency="USD", created_at=now,
     )  # fmt: skip
     LoginAttempt.objects.create(identifier="somebody", ip="203.0.113.7", attempted_at=now)
     PollPosition.objects.create(name="disputes")
