@@ -8,6 +8,7 @@ from multitask.money import Money
 from multitask.payments.books import audit, loss_history, loss_postings, shares
 from multitask.payments.escrow import reopening, unapplied
 from multitask.payments.losses import adjustments, booking, lost_reversals, positions, write_offs
+from multitask.payments.losses.lost_reversals import TakenUp
 from multitask.payments.models import Chargeback, Escrow, Loss, Receivable
 from multitask.payments.payouts import reversals, transfers
 from multitask.payments.states import EscrowState, HistoryStatus, ReversalState
@@ -19,8 +20,12 @@ _SYSTEM: Final = Actor.system("provider")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Undone:
-    """What was recovered of a loss's receivable, and the payee's part: given up and still held, and all others."""
+    """The payee's part of a loss that was undone: what was given up, which is still held, and all others.
 
+    `recovered` from later releases is pending for the payee.
+    """
+
+    taken_up: list[TakenUp]
     recovered: Money
     given_up: Money
     others: Money
@@ -40,11 +45,9 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
     The payee's part is held until it has been transferred again.
     """
     undone = _undo(escrow, loss, now)
-    taken_up = lost_reversals.take_up(loss, now)
     _free_given_up(escrow, loss, undone.given_up, now)
-    recovered = sum((each.recovered for each in taken_up), undone.recovered)
-    if recovered.amount_minor:
-        adjustments.return_recovered(loss, escrow, recovered, now=now)
+    if undone.recovered.amount_minor:
+        adjustments.return_recovered(loss, escrow, undone.recovered, now=now)
 
 
 def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
@@ -66,14 +69,12 @@ def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
         others=undone.others.amount_minor,
     )
     loss, given_up = booking.book_kept(escrow, chargeback, part, now)
-    taken_up = lost_reversals.take_up(booked, now)
     returned = undone.given_up - given_up
-    debts = _carry_over(booked, loss) + lost_reversals.book_anew(escrow, loss, taken_up, returned, now)
+    debts = _carry_over(booked, loss) + lost_reversals.book_anew(escrow, loss, undone.taken_up, returned, now)
     _free_given_up(escrow, booked, returned, now)
-    recovered = sum((each.recovered for each in taken_up), undone.recovered)
-    if recovered.amount_minor:
+    if undone.recovered.amount_minor:
         first = [debt.pk for _former, debt in debts]
-        adjustments.return_recovered(loss, escrow, recovered, now=now, first=first)
+        adjustments.return_recovered(loss, escrow, undone.recovered, now=now, first=first)
     for former, debt in debts:
         write_offs.carry_over(former, debt.pk, now)
 
@@ -102,10 +103,7 @@ def _free_given_up(escrow: Escrow, loss: Loss, amount: Money, now: datetime) -> 
 
 
 def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
-    """Undo a loss, except what was given up of it: the caller takes that up, and the share behind it is held so far.
-
-    What was recovered of its receivable is pending for the payee.
-    """
+    """Undo a loss; the caller frees the share behind what was given up, or books it anew."""
     positions.lock_payee(escrow)
     owed, recovered = _cancel_receivable(loss)
     loss.reversed_at = now
@@ -127,7 +125,10 @@ def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
     if share.amount_minor:
         reversals.abandon(loss, now)
         _return_share(escrow, loss, share - given_up, now)
-    return _Undone(recovered=recovered, given_up=given_up, others=share - given_up)
+    # Not before the rest is freed: that does not pay what was paid out ahead of this part.
+    taken_up = lost_reversals.take_up(loss, now)
+    recovered = sum((each.recovered for each in taken_up), recovered)
+    return _Undone(taken_up=taken_up, recovered=recovered, given_up=given_up, others=share - given_up)
 
 
 def _released_since(escrow: Escrow, loss: Loss) -> Split | None:

@@ -1,19 +1,21 @@
 """A reversal was given up, and the bank gives back a part of the loss: for what it keeps, finance's decision stands."""
 
+from typing import Any
+
 from multitask.payments.authorization import approvals
 from multitask.payments.books import receivables
 from multitask.payments.losses import adjustments, lost_reversals, write_offs
 from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Approval, Chargeback, Operation, Receivable, Reversal
 from multitask.web.backoffice import work_queue
-from tests.integration.payments.losing import book, lost, purse
+from tests.integration.payments.losing import book, lost, parts, purse
 from tests.integration.payments.test_partial_reinstatements import end, lasting
 from tests.payments_world import Job, World, dollars, held, user_id
 
 
-def given_up(world: World, bearer: Bearer) -> tuple[Job, Chargeback]:
-    """A loss whose reversal is refused, since the payee's account was closed; 85.00 of it are given up."""
-    job = world.settled()
+def given_up(world: World, bearer: Bearer, job: Job | None = None) -> tuple[Job, Chargeback]:
+    """A loss whose reversal is refused, since the payee's account was closed, and given up: the payee's whole part."""
+    job = job or world.settled()
     chargeback = lost(world, job)
     world.receive(world.deauthorized(str(world.account(job.freelancer).provider_account_id)))
     world.work()
@@ -80,6 +82,17 @@ def test_what_the_payee_owes_is_as_old_as_before_and_shrinks_with_what_comes_bac
         assert receivables.open_ones().get().created_at == owed_since
     end(world, chargeback.provider_dispute_id, "reinstated")
     assert (owed(job), purse(world, job)) == (0, (0, 8_500, 0))
+
+
+def test_a_debt_that_was_given_up_leaves_as_much_room_for_another_as_before(world: World, settings: Any) -> None:
+    settings.RECEIVABLE_LIMIT_MINOR = 6_000
+    job = world.settled()
+    world.arrive(world.withdrawn(job.freelancer, dollars("35.00")))
+    _job, chargeback = given_up(world, Bearer.PAYEE, job)
+    assert parts(lasting()) == (0, 5_000, 1_500, 3_500, 0)
+    end(world, chargeback.provider_dispute_id, "reinstated", 2_000)
+    assert parts(lasting()) == (0, 5_000, 1_200, 1_800, 0)
+    assert (owed(job), decisions()) == (6_800, [(5_000, True)])
 
 
 def test_what_was_written_off_stays_written_off(world: World) -> None:
