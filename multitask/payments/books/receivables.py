@@ -1,5 +1,7 @@
 """What payees owe the platform, and its recovery from later releases."""
 
+from collections.abc import Collection
+
 from django.db.models import F, QuerySet, Sum
 
 from multitask.money import Money
@@ -26,14 +28,14 @@ def of(user_id: int) -> QuerySet[Receivable]:
     return Receivable.objects.filter(user_id=user_id).select_related("loss", "adjustment", "reversal").order_by("-pk")
 
 
-def net(user_id: int, share: Money) -> Money:
-    """Use a share to pay what the payee owes, oldest first; return how much of it was used.
+def net(user_id: int, share: Money, *, first: Collection[int] = ()) -> Money:
+    """Use a share to pay what the payee owes, those in `first` before the others and then oldest first.
 
-    The rows are locked, so that two releases never pay the same receivable.
+    Return how much of it was used. The rows are locked, so that two releases never pay the same receivable.
     """
     left = share
     rows = open_ones().filter(user_id=user_id, currency=share.currency)
-    for row in rows.select_for_update(no_key=True):
+    for row in sorted(rows.select_for_update(no_key=True), key=lambda row: row.pk not in first):
         paid = min(left, row.owed)
         if not paid.amount_minor:
             break

@@ -1,5 +1,6 @@
 """Adjustments of a person's balance by finance, always with a second person."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -121,12 +122,14 @@ def make(
     return adjustment
 
 
-def return_recovered(loss: Loss, escrow: Escrow, recovered: Money, *, now: datetime) -> None:
+def return_recovered(
+    loss: Loss, escrow: Escrow, recovered: Money, *, now: datetime, first: Collection[int] = ()
+) -> None:
     """Give a payee back what was netted from their releases for a loss that did not last, less what they still owe.
 
-    The loss's own posting has made the money pending.
+    The receivables in `first` are paid before any other. The postings that undid the loss have made the money pending.
     """
-    netted = receivables.net(loss.payee_id, recovered)
+    netted = receivables.net(loss.payee_id, recovered, first=first)
     adjustment = Adjustment.objects.create(
         user_id=loss.payee_id,
         loss=loss,

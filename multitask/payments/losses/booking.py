@@ -1,6 +1,6 @@
 """Booking losses: the waterfall decides who bears what, and finance executes it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,6 +35,19 @@ from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 _SYSTEM: Final = Actor.system("provider")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """The payee's part of a loss that was undone and is booked anew, in minor units.
+
+    `to_transfer` is held until it is transferred again. `given_up` is held too: its reversal was given up, so it is not
+    there to be taken back. `others` is the whole part without that.
+    """
+
+    to_transfer: int = 0
+    given_up: int = 0
+    others: int = 0
 
 
 def preview(chargeback: Chargeback) -> Shares:
@@ -115,35 +128,39 @@ def _bookable(escrow: Escrow, chargeback_id: int) -> Chargeback:
 
 
 def _book(escrow: Escrow, chargeback: Chargeback, actor: Actor, note: str, now: datetime) -> Loss:
-    loss = _lose(escrow, chargeback, Money.zero(escrow.currency), actor=actor, now=now)
+    loss, _given_up = _lose(escrow, chargeback, Undone(), actor=actor, now=now)
     audit.record("loss_booked", actor=actor, now=now, escrow=escrow, amount=loss.amount, note=note, details=borne(loss))
     loss_history.chargeback_lost(escrow, chargeback, loss, now)
     holds.freeze_or_unfreeze(escrow, now)
     return loss
 
 
-def book_kept(escrow: Escrow, chargeback: Chargeback, waiting: Money, now: datetime) -> Loss:
+def book_kept(escrow: Escrow, chargeback: Chargeback, undone: Undone, now: datetime) -> tuple[Loss, Money]:
     """Book what the bank keeps of a loss that was booked before and undone; the caller holds the escrow's lock.
 
-    `waiting` of the payee's share is held until it is transferred again, and bears the loss first.
+    Return also how much of what was given up bears the new loss.
     """
-    loss = _lose(escrow, chargeback, waiting, actor=_SYSTEM, now=now)
+    loss, given_up = _lose(escrow, chargeback, undone, actor=_SYSTEM, now=now)
     audit.record("loss_booked", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
     loss_history.chargeback_lost(escrow, chargeback, loss, now)
-    return loss
+    return loss, Money(given_up, loss.currency)
 
 
-def _lose(escrow: Escrow, chargeback: Chargeback, waiting: Money, *, actor: Actor, now: datetime) -> Loss:
+def _lose(escrow: Escrow, chargeback: Chargeback, undone: Undone, *, actor: Actor, now: datetime) -> tuple[Loss, int]:
     positions.lock_payee(escrow)
     position = positions.of_chargeback(escrow, chargeback)
-    position = replace(position, held=position.held + waiting.amount_minor)
+    there = position.held + undone.to_transfer
+    position = replace(position, held=there + undone.given_up)
     shares = _divided(chargeback, chargeback.taken_minor, position)
     back = holds.use_reversed(escrow, shares.payee)
-    still = min(waiting.amount_minor, shares.payee - back)
+    left = shares.payee - back
+    # What was given up bears last, so it gets back first.
+    given_up = min(undone.given_up, left - min(left, undone.others, there - back))
+    still = given_up + min(undone.to_transfer, left - given_up)
     held = Money(chargeback.held_minor + back + still, chargeback.taken.currency)
     chargeback.held_minor = 0
     chargeback.save(update_fields=["held_minor"])
-    return execute(
+    loss = execute(
         escrow,
         shares,
         position,
@@ -152,8 +169,9 @@ def _lose(escrow: Escrow, chargeback: Chargeback, waiting: Money, *, actor: Acto
         refund=None,
         actor=actor,
         now=now,
-        back_minor=back,
+        back_minor=back + given_up,
     )
+    return loss, given_up
 
 
 def borne(loss: Loss) -> dict[str, str | int]:
@@ -176,8 +194,9 @@ def execute(
 ) -> Loss:
     """Post a loss as the waterfall divided it, and bring the payee's part back from their account at the provider.
 
-    `held`, in the currency of the loss, is what of the payee's share was held for it; `back_minor` is how much of the
-    payee's part has been reversed before. The caller holds the locks of the escrow and the payee.
+    `held`, in the currency of the loss, is what of the payee's share was held for it. `back_minor` of the payee's part
+    is not to be taken back: it has been reversed before, or that was given up. The caller holds the locks of the escrow
+    and the payee.
     """
     loss = Loss.objects.create(
         escrow=escrow,

@@ -5,6 +5,8 @@ provider, or was paid out of it ahead. Finance decides who bears it: the payee o
 the platform.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +16,6 @@ from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit, loss_postings, postings, shares
 from multitask.payments.errors import Forbidden, NotFound, WrongState
-from multitask.payments.losses import adjustments
 from multitask.payments.models import Approval, Escrow, Loss, Receivable, Reversal
 from multitask.payments.operations import engine
 from multitask.payments.payouts import account_balances
@@ -24,6 +25,7 @@ from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 GIVEN_UP: Final = "given_up"
+_SYSTEM: Final = Actor.system("provider")
 
 
 class Bearer(StrEnum):
@@ -149,13 +151,29 @@ def _give_up(escrow: Escrow, reversal: Reversal, bearer: Bearer, actor: Actor, n
         reversal.state, reversal.processed_at = ReversalState.FAILED.value, now
     reversal.given_up_at = now
     reversal.save(update_fields=["state", "processed_at", "given_up_at", "ahead_minor"])
+    _book(escrow, reversal, bearer, actor, note, owed_since=now, now=now)
+    return reversal
+
+
+def _book(
+    escrow: Escrow,
+    reversal: Reversal,
+    bearer: Bearer,
+    actor: Actor,
+    note: str,
+    *,
+    owed_since: datetime,
+    now: datetime,
+) -> Receivable | None:
+    """Book who bears a reversal that was given up; return what the payee owes from then on."""
+    debt = None
     if bearer is Bearer.PAYEE:
-        Receivable.objects.create(
+        debt = Receivable.objects.create(
             user_id=escrow.freelancer_id,
             reversal=reversal,
             currency=reversal.currency,
             amount_minor=reversal.amount_minor,
-            created_at=now,
+            created_at=owed_since,
         )
     details = {"bearer": bearer.value}
     audit.record(
@@ -163,24 +181,89 @@ def _give_up(escrow: Escrow, reversal: Reversal, bearer: Bearer, actor: Actor, n
     )
     if bearer is not Bearer.NOBODY:
         loss_postings.give_up_reversal(reversal, is_owed=bearer is Bearer.PAYEE, now=now)
-    return reversal
+    return debt
 
 
-def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenUp:
+    """A given-up reversal whose loss did not last: what of it had been paid out ahead, and what the payee owed."""
+
+    reversal: Reversal
+    ahead: Money
+    debt: Receivable | None
+
+    @property
+    def recovered(self) -> Money:
+        """What later releases have paid of the debt."""
+        return Money(self.debt.recovered_minor if self.debt is not None else 0, self.reversal.currency)
+
+
+def given_up_of(loss: Loss) -> Money:
+    """Return how much of the payee's part of a loss was given up."""
+    rows = loss.reversals.exclude(given_up_at=None)
+    return Money(min(sum(rows.values_list("amount_minor", flat=True)), loss.payee_minor), loss.currency)
+
+
+def take_up(loss: Loss, now: datetime) -> list[TakenUp]:
     """Undo what was given up for a loss that did not last: the payee keeps what lies in their account or was paid out.
 
-    What was recovered from later releases goes back to them. It comes before their share is freed, which pays what was
+    What was recovered from later releases is pending for them. It comes before the share is freed, which pays what was
     paid out ahead. The caller holds the locks of escrow and payee.
     """
-    for reversal in loss.reversals.exclude(given_up_at=None).order_by("pk"):
-        row = Receivable.objects.select_for_update(no_key=True).filter(reversal=reversal).first()
-        owed = recovered = Money.zero(reversal.currency)
-        if row is not None:
-            owed, recovered = row.owed, Money(row.recovered_minor, row.currency)
-            row.cancelled_minor += owed.amount_minor
-            row.save(update_fields=["cancelled_minor"])
-        loss_postings.take_reversal_up(reversal, owed, recovered, now)
-        reversal.ahead_minor = 0
-        reversal.save(update_fields=["ahead_minor"])
-        if recovered.amount_minor:
-            adjustments.return_recovered(loss, escrow, recovered, now=now)
+    return [_take_up(reversal, now) for reversal in loss.reversals.exclude(given_up_at=None).order_by("pk")]
+
+
+def _take_up(reversal: Reversal, now: datetime) -> TakenUp:
+    row = Receivable.objects.select_for_update(no_key=True).filter(reversal=reversal).first()
+    owed = Money.zero(reversal.currency)
+    if row is not None:
+        owed = row.owed
+        row.cancelled_minor += owed.amount_minor
+        row.save(update_fields=["cancelled_minor"])
+    taken_up = TakenUp(reversal=reversal, ahead=Money(reversal.ahead_minor, reversal.currency), debt=row)
+    loss_postings.take_reversal_up(reversal, owed, taken_up.recovered, now)
+    reversal.ahead_minor = 0
+    reversal.save(update_fields=["ahead_minor"])
+    return taken_up
+
+
+def book_anew(
+    escrow: Escrow, loss: Loss, former: Sequence[TakenUp], returned: Money, now: datetime
+) -> list[tuple[Receivable, Receivable]]:
+    """Give up for the loss that is booked anew what was given up for the former one, less what came back.
+
+    Nobody decides again: it has the same bearer, is as old, and the reversal is not tried. What came back goes to the
+    platform before the payee. Return each former debt with the one that replaces it.
+    """
+    debts, left = [], returned
+    for each in sorted(former, key=lambda each: (each.debt is not None, -each.reversal.pk)):
+        back = min(left, each.reversal.amount)
+        left = left - back
+        if back == each.reversal.amount:
+            continue
+        debt = _give_up_again(escrow, loss, each, each.reversal.amount - back, now)
+        if each.debt is not None and debt is not None:
+            debts.append((each.debt, debt))
+    return debts
+
+
+def _give_up_again(escrow: Escrow, loss: Loss, former: TakenUp, amount: Money, now: datetime) -> Receivable | None:
+    before, debt = former.reversal, former.debt
+    reversal = Reversal.objects.create(
+        escrow=escrow,
+        transfer=before.transfer,
+        account=before.account,
+        loss=loss,
+        provider=before.provider,
+        amount_minor=amount.amount_minor,
+        currency=before.currency,
+        state=ReversalState.FAILED.value,
+        created_at=before.created_at,
+        processed_at=before.processed_at,
+        given_up_at=before.given_up_at,
+        # What lies in the account goes back to the payee first, since only that can be theirs again.
+        ahead_minor=min(former.ahead, amount).amount_minor,
+    )
+    bearer, since = (Bearer.PLATFORM, now) if debt is None else (Bearer.PAYEE, debt.created_at)
+    note = "Given up before the loss was booked anew"
+    return _book(escrow, reversal, bearer, _SYSTEM, note, owed_since=since, now=now)

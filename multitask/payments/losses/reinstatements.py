@@ -1,12 +1,14 @@
 """Losses that did not last: they are undone, and what the bank keeps of a chargeback is booked anew."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from multitask.money import Money
 from multitask.payments.books import audit, loss_history, loss_postings, shares
 from multitask.payments.escrow import reopening, unapplied
-from multitask.payments.losses import adjustments, booking, lost_reversals, positions
+from multitask.payments.losses import adjustments, booking, lost_reversals, positions, write_offs
+from multitask.payments.losses.lost_reversals import TakenUp
 from multitask.payments.models import Chargeback, Escrow, Loss, Receivable
 from multitask.payments.payouts import reversals, transfers
 from multitask.payments.states import EscrowState, HistoryStatus, ReversalState
@@ -14,6 +16,19 @@ from multitask.payments.terms import Split
 from multitask.users.actor import Actor
 
 _SYSTEM: Final = Actor.system("provider")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Undone:
+    """The payee's part of a loss that was undone: what was given up, which is still held, and all others.
+
+    `recovered` from later releases is pending for the payee.
+    """
+
+    taken_up: list[TakenUp]
+    recovered: Money
+    given_up: Money
+    others: Money
 
 
 def undo_for(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
@@ -29,40 +44,66 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
 
     The payee's part is held until it has been transferred again.
     """
-    recovered = _undo(escrow, loss, now)
-    if recovered.amount_minor:
-        adjustments.return_recovered(loss, escrow, recovered, now=now)
+    undone = _undo(escrow, loss, now)
+    _free_given_up(escrow, loss, undone.given_up, now)
+    if undone.recovered.amount_minor:
+        adjustments.return_recovered(loss, escrow, undone.recovered, now=now)
 
 
 def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     """Book a lost chargeback anew if the bank keeps another amount than was booked; the caller holds the escrow's lock.
 
     The whole loss is undone and what is kept is divided again, so those who bear last get back first. Finance has
-    decided about the loss already, and this follows from it.
+    decided about the loss already, and this follows from it; so do the reversals that it gave up, and its write-offs.
     """
     booked = Loss.objects.select_related("chargeback__payment").filter(chargeback=chargeback, reversed_at=None).get()
     if booked.amount_minor == chargeback.taken_minor or chargeback.taken_minor <= 0:
         return
     waited = transfers.to_be_freed(escrow)
-    recovered = _undo(escrow, booked, now)
+    undone = _undo(escrow, booked, now)
     # What the undone loss would transfer again bears the new one first, and is then not transferred.
     waiting = transfers.to_be_freed(escrow) - waited
-    loss = booking.book_kept(escrow, chargeback, waiting, now)
-    _carry_over(booked, loss)
-    if recovered.amount_minor:
-        adjustments.return_recovered(loss, escrow, recovered, now=now)
+    part = booking.Undone(
+        to_transfer=waiting.amount_minor,
+        given_up=undone.given_up.amount_minor,
+        others=undone.others.amount_minor,
+    )
+    loss, given_up = booking.book_kept(escrow, chargeback, part, now)
+    returned = undone.given_up - given_up
+    debts = _carry_over(booked, loss) + lost_reversals.book_anew(escrow, loss, undone.taken_up, returned, now)
+    _free_given_up(escrow, booked, returned, now)
+    if undone.recovered.amount_minor:
+        first = [debt.pk for _former, debt in debts]
+        adjustments.return_recovered(loss, escrow, undone.recovered, now=now, first=first)
+    for former, debt in debts:
+        write_offs.carry_over(former, debt.pk, now)
 
 
-def _carry_over(former: Loss, loss: Loss) -> None:
-    """Let the new loss have what the former one began: reversals that are under way, and the age of the debt."""
+def _carry_over(former: Loss, loss: Loss) -> list[tuple[Receivable, Receivable]]:
+    """Let the new loss have what the former one began: reversals that are under way, and the age of the debt.
+
+    Return the former debt with the one that replaces it, if both losses have one.
+    """
     former.reversals.filter(state=ReversalState.PENDING.value).update(loss=loss)
-    owed_since = Receivable.objects.filter(loss=former).values_list("created_at", flat=True).first()
-    if owed_since is not None:
-        Receivable.objects.filter(loss=loss).update(created_at=owed_since)
+    owed = Receivable.objects.filter(loss=former).first()
+    debt = Receivable.objects.filter(loss=loss).first()
+    if owed is None or debt is None:
+        return []
+    debt.created_at = owed.created_at
+    debt.save(update_fields=["created_at"])
+    return [(owed, debt)]
 
 
-def _undo(escrow: Escrow, loss: Loss, now: datetime) -> Money:
-    """Undo a loss; return what was recovered of its receivable, which is pending for the payee."""
+def _free_given_up(escrow: Escrow, loss: Loss, amount: Money, now: datetime) -> None:
+    """Give the payee back what they keep in their account at the provider, since its loss did not last."""
+    if amount.amount_minor:
+        escrow.contested_minor -= amount.amount_minor
+        escrow.save(update_fields=["contested_minor"])
+        shares.free(escrow, amount, f"loss:{loss.pk}:taken_up", now)
+
+
+def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
+    """Undo a loss; the caller frees the share behind what was given up, or books it anew."""
     positions.lock_payee(escrow)
     owed, recovered = _cancel_receivable(loss)
     loss.reversed_at = now
@@ -79,12 +120,15 @@ def _undo(escrow: Escrow, loss: Loss, now: datetime) -> Money:
         unapplied.reopen(payment)
     if rest is not None:
         loss_history.released_rest(escrow, rest)
-    lost_reversals.undo(escrow, loss, now)
+    given_up = lost_reversals.given_up_of(loss)
     share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
     if share.amount_minor:
         reversals.abandon(loss, now)
-        _return_share(escrow, loss, share, now)
-    return recovered
+        _return_share(escrow, loss, share - given_up, now)
+    # Not before the rest is freed: that does not pay what was paid out ahead of this part.
+    taken_up = lost_reversals.take_up(loss, now)
+    recovered = sum((each.recovered for each in taken_up), recovered)
+    return _Undone(taken_up=taken_up, recovered=recovered, given_up=given_up, others=share - given_up)
 
 
 def _released_since(escrow: Escrow, loss: Loss) -> Split | None:

@@ -18,6 +18,7 @@ from multitask.payments.models import Approval, Receivable
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
+_SYSTEM: Final = Actor.system("provider")
 # The ages, in days, at which the ageing list begins a new column.
 AGES: Final = (0, 30, 60, 90)
 # The most lines of the ageing list; the list of receivables below it shows the others.
@@ -61,13 +62,22 @@ def carry_out(arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
     """Write off an approved receivable: what is still owed of it now."""
     row = Receivable.objects.select_for_update(no_key=True).get(pk=arguments["receivable_id"])
     _require_neutral(actor, row)
-    owed = _owed(row)
-    row.written_off_minor += owed.amount_minor
+    _write_off(row, _owed(row), actor, arguments["note"], now)
+
+
+def carry_over(former: Receivable, debt_id: int, now: datetime) -> None:
+    """Write off of a debt what was written off of the one that it replaces, as far as it is still owed."""
+    row = Receivable.objects.select_for_update(no_key=True).get(pk=debt_id)
+    amount = min(Money(former.written_off_minor, former.currency), row.owed)
+    if amount.amount_minor:
+        _write_off(row, amount, _SYSTEM, "Written off before the loss was booked anew", now)
+
+
+def _write_off(row: Receivable, amount: Money, actor: Actor, note: str, now: datetime) -> None:
+    row.written_off_minor += amount.amount_minor
     row.save(update_fields=["written_off_minor"])
-    audit.record(
-        "receivable_written_off", actor=actor, now=now, user_id=row.user_id, amount=owed, note=arguments["note"]
-    )
-    loss_postings.write_off(row, owed, now)
+    audit.record("receivable_written_off", actor=actor, now=now, user_id=row.user_id, amount=amount, note=note)
+    loss_postings.write_off(row, amount, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

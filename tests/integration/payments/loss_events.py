@@ -18,6 +18,7 @@ from multitask.payments.losses import (
 from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Adjustment, Chargeback, Operation, Receivable, Reversal
 from multitask.payments.payouts import availability
+from multitask.users.actor import Actor
 from tests.integration.payments.test_chargebacks import close, contest, learn
 from tests.integration.payments.test_unapplied_payments import second_payment
 from tests.payments_world import SETTLING, Job, World, dollars, user_id
@@ -180,6 +181,18 @@ def win_given_up(world: World, reversal: Reversal) -> None:
     win_late(world, reversal.loss.chargeback)
 
 
+def given_up_and_recovered(world: World) -> Chargeback:
+    """A loss whose reversal is given up; the payee owes it, and a later release has paid 51.00."""
+    freelancer = Actor.of(given_up(world).escrow.freelancer)
+    # Theirs was closed.
+    world.create_account(freelancer)
+    world.fill_in(freelancer)
+    world.hear()
+    world.released(dollars("60.00"), freelancer=freelancer)
+    world.work()
+    return Chargeback.objects.latest("pk")
+
+
 def recovered(world: World) -> Chargeback:
     """A loss that the payee owes, and of which a later release has paid 51.00."""
     job = paid_out(world)
@@ -328,6 +341,13 @@ LOSS_EVENTS = (
         "40.00: the loss is undone and the 60.00 that the bank keeps are booked anew. What a later release has paid of"
         " the debt pays the new one.",
         recovered,
+        give_part_back,
+    ),
+    (
+        "The bank gives back a part of a loss whose reversal was given up",
+        "40.00: of the 60.00 that it keeps, 51.00 stay given up as was decided, and what a later release has paid of"
+        " the debt pays the new one.",
+        given_up_and_recovered,
         give_part_back,
     ),
     (

@@ -6,11 +6,12 @@ import pytest
 
 from multitask.payments.authorization import approvals
 from multitask.payments.books import receivables
-from multitask.payments.losses import lost_reversals, write_offs
+from multitask.payments.losses import lost_reversals, outside_reversals, write_offs
 from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Receivable, Reversal, Withdrawal
 from tests.integration.payments.losing import book, lost, purse
 from tests.integration.payments.test_chargebacks import close
+from tests.integration.payments.test_partial_reinstatements import end
 from tests.integration.statement.books import Books
 from tests.payments_world import Job, dollars, held, user_id
 
@@ -118,3 +119,59 @@ def test_what_a_later_release_paid_of_it_goes_back_when_the_chargeback_is_won(wo
     world.read_all()
     assert world.differences() == []
     assert (ahead(job), purse(world, job)) == (0, (5_100, 0, 0))
+
+
+@pytest.mark.parametrize("settles_first", [True, False])
+@pytest.mark.parametrize("bearer", [Bearer.PAYEE, Bearer.PLATFORM])
+def test_what_the_bank_keeps_is_borne_as_was_decided(world: Books, settles_first: bool, bearer: Bearer) -> None:
+    before = held("platform:losses")
+    job, _payout = paid_ahead(world, arrives=True)
+    chargeback = lost(world, job)
+    book(world, chargeback)
+    give_up(world, bearer)
+    if settles_first:
+        world.settle(job)
+    end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+    if not settles_first:
+        world.settle(job)
+    world.read_all()
+    assert world.differences() == []
+    assert (ahead(job), purse(world, job)) == (0, (0, 0, 0))
+    owed = receivables.owed(user_id(job.freelancer), "USD")
+    if bearer is Bearer.PAYEE:
+        assert (owed, held("platform:losses")) == (dollars("51.00"), before)
+    else:
+        assert (owed, held("platform:losses")) == (dollars("0.00"), before - 5_100)
+    world.released(dollars("100.00"), freelancer=job.freelancer)
+    assert purse(world, job) == ((0, 3_400, 0) if bearer is Bearer.PAYEE else (0, 8_500, 0))
+
+
+def test_what_was_given_up_gets_back_before_what_was_taken_back(world: Books) -> None:
+    """Of two reversals one takes back 35.00; the other 50.00 were paid out ahead, and the platform bears them."""
+    before = held("platform:losses")
+    job = world.released()
+    account = str(world.account(job.freelancer).provider_account_id)
+    world.at_provider(f"transfers/{job.transfer.provider_reference}/reversals", amount="5000")
+    world.hear()
+    outside_reversals.transfer_again(actor=world.staff(), reversal_id=Reversal.objects.get().pk, now=world.now)
+    world.work()
+    world.sandbox.settle(account)
+    world.at_provider("payouts", account=account, amount="5000", currency="usd")
+    world.hear()
+    world.arrive(Withdrawal.objects.get())
+    chargeback = lost(world, job)
+    loss = book(world, chargeback)
+    lost_reversals.give_up(
+        actor=world.staff(),
+        reversal_id=loss.reversals.get(amount_minor=5_000).pk,
+        bearer=Bearer.PLATFORM,
+        note="It was paid out",
+        now=world.now,
+    )
+    end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+    assert (held("platform:losses"), ahead(job), purse(world, job)) == (before - 1_600, -3_400, (3_400, 0, 0))
+    assert Reversal.objects.get(loss__reversed_at=None, loss__isnull=False).amount_minor == 1_600
+    world.settle(job)
+    world.read_all()
+    assert world.differences() == []
+    assert (ahead(job), purse(world, job)) == (0, (0, 0, 0))
