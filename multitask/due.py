@@ -34,8 +34,7 @@ from multitask.webhooks import incoming, statement
 def _budgets(now: datetime) -> bool:
     return bool(
         withdrawal_cancellation.to_removed_destinations()
-        or refund_payouts.due(now=now)
-        or refund_payouts.without_destination(now=now)
+        or refund_payouts.are_waiting()
         or overdue_payouts.due(now=now)
         or budget.waiting(now=now)
         or budget.awaiting_turn()

@@ -95,7 +95,8 @@ class Breaker:
     def _refusal(self, left: float) -> Unavailable:
         CALLS.labels(self.provider, "refused_by_breaker").inc()
         wait = timedelta(seconds=max(1.0, left))
-        return Unavailable("provider_not_answering", "The payment provider does not answer.", retry_after=wait)
+        message = "The payment provider does not answer."
+        return Unavailable("provider_not_answering", message, retry_after=wait, refuses_all=True)
 
     def answered(self) -> None:
         """Record that the provider answered a call, with any result."""

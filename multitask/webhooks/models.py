@@ -103,7 +103,8 @@ class IncomingEvent(models.Model):
 class PollPosition(models.Model):
     """How far the polls are: an unfinished poll continues below `after_id`, which is null when it has finished.
 
-    The row named `minutes` keeps the time of the last poll in `polled_at`.
+    `polled_at` of a group is since when it waits there because the provider accepts no more calls, else null. In the
+    row named `minutes` it is the time of the last poll.
     """
 
     name = models.CharField(max_length=40, primary_key=True)

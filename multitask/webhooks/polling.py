@@ -5,10 +5,14 @@ both may come, in any order.
 
 There may be more objects than one poll can read. Each poll reads the newest that are due, then continues where the
 previous poll stopped, down to the oldest (`PollPosition`).
+
+The provider may allow fewer calls than are due. A group that its limit stopped continues with the object that was
+refused, down to the oldest, before it begins with the newest again; and the groups that have waited for longest come
+first. So every object is read in the end, however few calls a minute are allowed.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -54,7 +58,9 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
     if last is not None and last.polled_at is not None:
         missed = last.polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
-    read = sum(_poll(group, positions.get(group.name), now) for group in poll_groups.groups(now=now, since=since))
+    # The sort keeps the order of those that were not stopped.
+    found = sorted(poll_groups.groups(now=now, since=since), key=lambda group: _stopped_at(positions, group) or now)
+    read = sum(_poll(group, positions.get(group.name), now) for group in found)
     contested = [(0, event) for event in changed_chargebacks(now=now, since=since)]
     read += _read_all(contested, now)[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
@@ -101,26 +107,55 @@ def _suspected(provider: Provider, since: datetime) -> list[tuple[Subject, str]]
     return [(Subject.FRAUD_WARNING, found) for found in changed]
 
 
+def _stopped_at(positions: Mapping[str, PollPosition], group: Group) -> datetime | None:
+    return positions[group.name].polled_at if group.name in positions else None
+
+
 def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
-    """Read a part of the group: the newest if it is due, and those that earlier polls did not reach."""
-    before = after_id = None if position is None else position.after_id
-    if not group.is_due and after_id is None:
+    """Read a part of the group: the newest if it is due, and those that earlier polls did not reach.
+
+    A group that a limit stopped is read down to the oldest before its newest.
+    """
+    before, stopped_at = (None, None) if position is None else (position.after_id, position.polled_at)
+    if not group.is_due and before is None:
         return 0
-    (most_new, most_behind), read, is_away = group.most, 0, False
-    if group.is_due:
-        newest = list(_events(group, group.rows, most_new))
-        read, reached, is_away = _read_all(newest, now, group.at_once)
-        if is_away or (after_id is None and len(newest) == most_new):
+    after_id = before
+    (most_new, most_behind), read, fault = group.most, 0, None
+    if group.is_due and stopped_at is None:
+        read, reached, fault = _read_part(group, None, most_new, now)
+        if fault is not None or after_id is None:
             after_id = reached
-    if after_id is not None and not is_away:
-        behind = list(_events(group, group.rows.filter(pk__lt=after_id), most_behind))
-        more, after_id, is_away = _read_all(behind, now, group.at_once)
+    if after_id is not None and fault is None:
+        more, after_id, fault = _read_part(group, after_id, most_behind, now)
         read += more
-        # Fewer than the limit: the oldest has been read.
-        after_id = after_id if is_away or len(behind) == most_behind else None
-    if after_id != before:
-        PollPosition.objects.update_or_create(name=group.name, defaults={"after_id": after_id})
+    if group.is_due and stopped_at is not None and after_id is None:
+        more, after_id, fault = _read_part(group, None, most_new, now)
+        read += more
+    if fault is None or not fault.refuses_all:
+        waits_since = None
+    else:
+        # One that got no turn keeps its place before others.
+        waits_since = stopped_at if stopped_at is not None and after_id == before else now
+    if (after_id, waits_since) != (before, stopped_at):
+        changed = {"after_id": after_id, "polled_at": waits_since}
+        PollPosition.objects.update_or_create(name=group.name, defaults=changed)
     return read
+
+
+def _read_part(group: Group, below: int | None, most: int, now: datetime) -> tuple[int, int | None, Unavailable | None]:
+    """Read the newest of a group, or the newest below a row, until the provider is unavailable.
+
+    Return how many were read, below which row the next poll continues, None if the oldest has been read, and why the
+    provider was unavailable, if it was.
+    """
+    rows = group.rows if below is None else group.rows.filter(pk__lt=below)
+    objects = list(_events(group, rows, most))
+    read, reached, fault = _read_all(objects, now, group.at_once)
+    if fault is None and len(objects) < most:
+        return read, None, None
+    if reached is None:
+        reached = below if below is not None else objects[0][0] + 1
+    return read, reached, fault
 
 
 def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iterator[tuple[int, IncomingEvent]]:
@@ -132,21 +167,22 @@ def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iter
 
 def _read_all(
     objects: list[tuple[int, IncomingEvent]], now: datetime, at_once: int = 1
-) -> tuple[int, int | None, bool]:
-    """Read objects until the provider is unavailable; return how many were read, the last row, and whether it is.
+) -> tuple[int, int | None, Unavailable | None]:
+    """Read objects until the provider is unavailable; return how many were read, the last row, and why it is.
 
-    The rest is left for the next poll. The object that failed may be the cause, so that poll skips it.
+    The rest is left for the next poll. If the object that failed may be the cause, that poll skips it.
     """
     read, row_id = 0, None
     for first in range(0, len(objects), at_once):
         some = objects[first : first + at_once]
-        row_id, event = some[-1]
+        last_id, event = some[-1]
         try:
             read += _refresh(event, now) if at_once == 1 else _refresh_together([each for _, each in some], now)
         except Unavailable as error:
             log.warning("poll_put_off", subject=event.subject, object=event.object_id, fault=str(error))
-            return read, row_id, True
-    return read, row_id, False
+            return read, row_id if error.refuses_all else last_id, error
+        row_id = last_id
+    return read, row_id, None
 
 
 def _refresh_together(wanted: list[IncomingEvent], now: datetime) -> int:

@@ -140,12 +140,13 @@ def test_a_replayed_500_says_so(script: Script) -> None:
     assert error.value.replayed
 
 
-def test_a_rate_limit_asks_for_patience(script: Script) -> None:
-    script.refuse(429, code="rate_limit", headers={"Retry-After": "7"})
+@pytest.mark.parametrize(("code", "refuses_all"), [("rate_limit", True), ("lock_timeout", False)])
+def test_a_rate_limit_asks_for_patience(script: Script, code: str, refuses_all: bool) -> None:
+    script.refuse(429, code=code, headers={"Retry-After": "7"})
     with pytest.raises(Unavailable) as error:
         transfer(script)
     assert (error.value.code, error.value.retry_after) == ("rate_limited", timedelta(seconds=7))
-    assert not error.value.key_spent
+    assert (error.value.key_spent, error.value.refuses_all) == (False, refuses_all)
 
 
 @pytest.mark.parametrize("odd", ["soon", "-1", "1.5", ""])

@@ -53,6 +53,11 @@ def due(*, now: datetime) -> list[int]:
     return [refund.pk for refund in _waiting().order_by("pk") if _obstacle(refund, now) is None]
 
 
+def are_waiting() -> bool:
+    """Return whether any refund is due or without destination. One statement, however many there are."""
+    return _waiting().exists()
+
+
 def obstacle(escrow: Escrow, now: datetime) -> Obstacle | None:
     """Return what a refund of an escrow waits for from its client, None if for nothing. At most four statements."""
     if not escrow.is_on_platform:

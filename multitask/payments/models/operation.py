@@ -18,7 +18,8 @@ class Operation(models.Model):
     `key`. `hold` is the reason why it must not be sent yet, if any. `generation` is part of the key: it rises only
     after the provider proved that the previous key had no effect. `is_uncertain` is true once the outcome of any
     attempt was unknown, so that the object may exist at the provider. `account` is the account to which a transfer
-    was sent; it is set with the claim.
+    was sent; it is set with the claim. `finished_at` is when it succeeded or failed; one that succeeded and was held
+    for the staff afterwards keeps it.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -38,14 +38,13 @@ def retry_waiting(user_id: int, *, now: datetime) -> int:
 def hold_for_staff(kind: str, subject_id: int, *, code: str, message: str) -> None:
     """Hold the latest call on a subject until staff decides, also one that was accepted, in the caller's transaction.
 
-    The provider reports something about its object that cannot be.
+    The provider reports something about its object that cannot be. One that was accepted keeps `finished_at`.
     """
     call = engine.latest(kind, subject_id)
     if call is not None:
         Operation.objects.filter(pk=call.pk).exclude(state=OperationState.FAILED.value).update(
             state=OperationState.UNKNOWN.value,
             hold=OUTCOME_UNKNOWN,
-            finished_at=None,
             next_attempt_at=None,
             last_error_code=code,
             last_error=message,

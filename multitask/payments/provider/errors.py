@@ -37,14 +37,22 @@ class Unavailable(ProviderError):
 
     `key_spent` is true when the provider will repeat this refusal to the same key, so that a later attempt needs a
     new one; that is safe, because the refusal proves that the old key moved nothing.
+    `refuses_all` is true when any call of this kind would be refused now, so that its object is not the cause.
     """
 
     def __init__(
-        self, code: str, message: str, *, retry_after: timedelta | None = None, key_spent: bool = False
+        self,
+        code: str,
+        message: str,
+        *,
+        retry_after: timedelta | None = None,
+        key_spent: bool = False,
+        refuses_all: bool = False,
     ) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
         self.key_spent = key_spent
+        self.refuses_all = refuses_all
 
 
 class Unknown(ProviderError):

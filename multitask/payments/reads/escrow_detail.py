@@ -36,12 +36,18 @@ def read(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView
     escrow = _escrow(row)
     if escrow.is_on_platform:
         return _on_platform(actor, escrow_id, now)
-    known = Facts(**json_rows.with_moments(row["facts"], *_MOMENTS))
+    known = _facts(row["facts"])
     account = None if row["account"] is None else json_rows.instance(ConnectedAccount, row["account"])
     return _view(actor, escrow, row), where.explained(actor, escrow, known, now, account=lambda: account)
 
 
 _MOMENTS: Final = ("answer_by_at", "settles_at", "arrives_at", "leaving_from", "leaving_allotted_at")
+
+
+def _facts(found: dict[str, Any]) -> Facts:
+    """Return the facts, without those that the function of a later release adds, which is there before its code is."""
+    known = {name: found[name] for name in Facts.__slots__}
+    return Facts(**json_rows.with_moments(known, *_MOMENTS))
 
 
 @database.snapshot
@@ -75,6 +81,7 @@ def _view(actor: Actor, escrow: Escrow, row: dict[str, Any]) -> EscrowView:
 
 
 def _event(escrow: Escrow, values: list[Any]) -> AuditEvent:
-    event = json_rows.instance(AuditEvent, dict(zip(_EVENT, values, strict=True)))
+    # The function of a later release may append columns.
+    event = json_rows.instance(AuditEvent, dict(zip(_EVENT, values, strict=False)))
     event.escrow = escrow
     return event

@@ -50,7 +50,7 @@ def connection_errors() -> Iterator[None]:
         log.warning("paymob call failed", error=type(error).__name__)
         if _is_unconnected(error):
             message = "The payment provider cannot be reached."
-            raise Unavailable(NOT_CONNECTED, message, retry_after=DEFAULT_WAIT) from error
+            raise Unavailable(NOT_CONNECTED, message, retry_after=DEFAULT_WAIT, refuses_all=True) from error
         raise Unknown("connection_failed", "The payment provider did not answer in time.") from error
     except Exception as error:
         log.exception("paymob answered what cannot be read")
@@ -95,7 +95,8 @@ def refusal(answer: Refusal) -> ProviderError:
         # Not documented; these may speak of a request that is being worked on.
         return Unknown("conflict", "The payment provider is still working on the request.")
     if status == 429:
-        return Unavailable("rate_limited", "The payment provider is busy.", retry_after=_wait(answer))
+        message = "The payment provider is busy."
+        return Unavailable("rate_limited", message, retry_after=_wait(answer), refuses_all=True)
     if 400 <= status < 500:
         code, message = described(answer.body)
         log.warning("paymob refused", http_status=status, code=code)

@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 ACCOUNT_INVALID = "account_invalid"
 MISSING = "resource_missing"
+LOCK_TIMEOUT = "lock_timeout"
 DESTINATION_GONE = "destination_gone"
 MISCONFIGURED = "provider_misconfigured"
 PROBLEM = "The payment provider had a problem."
@@ -85,7 +86,10 @@ def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) 
     if isinstance(error, stripe.PermissionError):
         return _forbidden(error)
     if isinstance(error, stripe.RateLimitError):
-        return Unavailable("rate_limited", "The payment provider is busy.", retry_after=_wait(error))
+        # Stripe also answers 429 while another request holds a lock on the object.
+        is_locked = _detail(error, "code") == LOCK_TIMEOUT
+        message = "The payment provider is busy."
+        return Unavailable("rate_limited", message, retry_after=_wait(error), refuses_all=not is_locked)
     if status == 409:
         code = _detail(error, "code") or "conflict"
         return Unavailable(code, "The same request is still being worked on.", retry_after=_wait(error))

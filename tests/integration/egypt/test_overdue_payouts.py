@@ -1,9 +1,11 @@
 """Payouts that the provider accepted and whose end it does not report: the staff decides about them after a week."""
 
 import pytest
+from cryptography.fernet import Fernet
+from pytest_django import Settings
 
 from multitask.payments.models import Disbursement, Operation, Withdrawal
-from multitask.payments.operations import sweeper
+from multitask.payments.operations import engine, sweeper
 from multitask.payments.operations.engine import OUTCOME_UNKNOWN
 from multitask.payments.payouts import destinations, overdue_payouts, undecided_payouts
 from multitask.payments.staff_commands import retry_operation
@@ -110,6 +112,43 @@ def test_a_look_that_shows_no_end_leaves_it_in_the_queue(world: EgyptWorld, outc
     call.refresh_from_db()
     assert (call.state, call.hold) == ("unknown", OUTCOME_UNKNOWN)
     assert len(world.payouts_there()) == 1
+
+
+def test_the_week_begins_when_the_provider_accepts(world: EgyptWorld, settings: Settings) -> None:
+    payee = world.payee(STAYS_PENDING, issuer="orange")
+    world.earned(payee)
+    world.fill_budget(pounds("2000.00"))
+    keys = settings.DESTINATION_KEYS
+    settings.DESTINATION_KEYS = [Fernet.generate_key().decode()]
+    payout = disbursement_of(world.withdrawn(payee, pounds("850.00")))
+    world.wait(overdue_payouts.OVERDUE_AFTER)
+    settings.DESTINATION_KEYS = keys
+    engine.perform(Operation.objects.get(kind="disburse").pk, now=world.now)
+    assert len(world.payouts_there()) == 1
+
+    # The money may be on its way: to call it not made would be to pay it twice.
+    pass_days(world, 6)
+    assert not undecided_payouts.found().exists()
+
+    for _ in range(2):
+        pass_days(world, 1)
+        assert list(undecided_payouts.found()) == [payout]
+
+
+def test_one_whose_answer_was_lost_is_accepted_when_it_is_found(world: EgyptWorld) -> None:
+    payee = world.payee(STAYS_PENDING, issuer="orange")
+    world.earned(payee)
+    world.fill_budget(pounds("2000.00"))
+    world.paymob.add_fault("drop_response", method="POST", path="*/disburse/", count=1)
+    payout = disbursement_of(world.withdrawn(payee, pounds("850.00")))
+    world.wait(overdue_payouts.OVERDUE_AFTER)
+    engine.perform(Operation.objects.get(kind="disburse").pk, now=world.now)
+    assert Operation.objects.get(kind="disburse").state == "succeeded"
+
+    pass_days(world, 6)
+    assert not undecided_payouts.found().exists()
+    pass_days(world, 1)
+    assert list(undecided_payouts.found()) == [payout]
 
 
 def test_holding_twice_changes_nothing(world: EgyptWorld) -> None:

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from multitask import due
+from multitask.payments.escrow import refund_payouts
 from multitask.payments.models import Disbursement, Notice, PayoutDestination
 from multitask.payments.notices import notices, wording
 from multitask.payments.payouts import destinations
@@ -49,6 +53,26 @@ def test_the_client_gets_one_notice(world: EgyptWorld, refunded: Job) -> None:
     notices.collect(now=world.now)
     notice = Notice.objects.get(user_id=user_id(refunded.client), kind="refund_awaits_destination")
     assert wording.of(notice).address == "/payout-details/"
+
+
+def test_whether_refunds_wait_is_asked_in_as_many_statements_for_many(world: EgyptWorld, refunded: Job) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as made:
+            assert due.CHECKS["allot_budgets"](world.now)
+        return len(made)
+
+    for_one = statements()
+    for _ in range(2):
+        other = world.hired(pounds("1000.00"), client=refunded.client)
+        world.ask_to_pay(other)
+        world.pay_there(other, method="kiosk", passed=True)
+        world.learn_of_payment(other)
+        world.refund(other)
+        world.allot()
+    world.add_wallet(refunded.client, "01000000001")
+
+    assert len(refund_payouts.due(now=world.now)) == 3
+    assert statements() == for_one
 
 
 def test_the_pages_lead_the_client_to_the_payout_details(world: EgyptWorld, refunded: Job, sign_in: SignIn) -> None:

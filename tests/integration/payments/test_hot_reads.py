@@ -136,6 +136,27 @@ def test_kept_totals_follow_refunds_and_disputes(world: World) -> None:
     assert list(kept.values_list("amount_minor", flat=True)) == [0, 0]
 
 
+LATER = """
+ALTER FUNCTION payments_escrow_detail(bigint, uuid, bigint) RENAME TO payments_escrow_detail_of_today;
+CREATE FUNCTION payments_escrow_detail(p_id bigint, p_public uuid, p_reader bigint) RETURNS json LANGUAGE sql AS $$
+SELECT (found || jsonb_build_object(
+           'more', 1,
+           'facts', found -> 'facts' || '{"is_new": true}',
+           'timeline', (SELECT jsonb_agg(each || '[7]') FROM jsonb_array_elements(found -> 'timeline') AS each)))::json
+  FROM CAST(payments_escrow_detail_of_today(p_id, p_public, p_reader) AS jsonb) AS found
+$$;
+"""
+
+
+def test_a_process_reads_an_escrow_by_the_function_of_a_later_release(world: World) -> None:
+    job = world.released()
+    before = escrow_detail.read(job.freelancer, job.escrow.pk, world.now)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LATER)
+        assert escrow_detail.read(job.freelancer, job.escrow.pk, world.now) == before
+        transaction.set_rollback(True)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_preparing_statements_changes_no_answer(world: World) -> None:
     job, now = world.released(), world.now

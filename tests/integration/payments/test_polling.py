@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from pytest_django import Settings
 
 from multitask.money import Money
@@ -339,8 +340,22 @@ def test_a_poll_that_the_provider_refuses_goes_on_a_minute_later(world: World) -
         world.pay(job)
     world.sandbox.add_fault("rate_limit", method="GET", path="/v1/payment_intents/*", count=1)
 
-    # Due at this minute and not at the next: the newest was refused, and has its turn when they are due again.
+    # Due at this minute and not at the next: the limit is not the newest's fault, so that one is read too.
     assert polling.refresh_open(now=MIDNIGHT + 30 * MINUTE) == 0
+    assert polling.refresh_open(now=MIDNIGHT + 31 * MINUTE) == 3
+    assert polling.refresh_open(now=MIDNIGHT + 32 * MINUTE) == 0
+
+
+def test_an_object_that_may_be_why_calls_are_refused_keeps_no_other_waiting(world: World) -> None:
+    jobs = [world.hired() for _ in range(3)]
+    for job in jobs:
+        world.ask_to_pay(job)
+        world.pay(job)
+    with override_settings(STRIPE_SECRET_KEY="revoked"):
+        # An answer of 401 or 403 may be about what is asked for.
+        assert polling.refresh_open(now=MIDNIGHT + 30 * MINUTE) == 0
+
+    # The newest has its turn when they are due again.
     assert polling.refresh_open(now=MIDNIGHT + 31 * MINUTE) == 2
     assert polling.refresh_open(now=MIDNIGHT + 32 * MINUTE) == 0
     assert polling.refresh_open(now=MIDNIGHT + 45 * MINUTE) == 1
