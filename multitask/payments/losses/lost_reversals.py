@@ -198,10 +198,13 @@ class TakenUp:
         return Money(self.debt.recovered_minor if self.debt is not None else 0, self.reversal.currency)
 
 
-def given_up_of(loss: Loss) -> Money:
-    """Return how much of the payee's part of a loss was given up."""
+def given_up_of(escrow: Escrow, loss: Loss) -> Money:
+    """Return how much of the payee's part of a loss was given up, in the escrow's currency.
+
+    A loss in another currency is that of a converted payment, in which a payee has no part.
+    """
     rows = loss.reversals.exclude(given_up_at=None)
-    return Money(min(sum(rows.values_list("amount_minor", flat=True)), loss.payee_minor), loss.currency)
+    return Money(min(sum(rows.values_list("amount_minor", flat=True)), loss.payee_minor), escrow.currency)
 
 
 def take_up(loss: Loss, now: datetime) -> list[TakenUp]:

@@ -120,7 +120,7 @@ def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
         unapplied.reopen(payment)
     if rest is not None:
         loss_history.released_rest(escrow, rest)
-    given_up = lost_reversals.given_up_of(loss)
+    given_up = lost_reversals.given_up_of(escrow, loss)
     share = Money(loss.payee_minor, escrow.currency) + (rest.freelancer if rest else Money.zero(escrow.currency))
     if share.amount_minor:
         reversals.abandon(loss, now)
