@@ -143,7 +143,7 @@ def book_kept(escrow: Escrow, chargeback: Chargeback, undone: Undone, now: datet
     loss, given_up = _lose(escrow, chargeback, undone, actor=_SYSTEM, now=now)
     audit.record("loss_booked", actor=_SYSTEM, now=now, escrow=escrow, amount=loss.amount, details=borne(loss))
     loss_history.chargeback_lost(escrow, chargeback, loss, now)
-    return loss, Money(given_up, loss.currency)
+    return loss, Money(given_up, escrow.currency)
 
 
 def _lose(escrow: Escrow, chargeback: Chargeback, undone: Undone, *, actor: Actor, now: datetime) -> tuple[Loss, int]:

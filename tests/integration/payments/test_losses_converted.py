@@ -108,6 +108,19 @@ def test_what_the_bank_took_less_than_the_payment_is_a_gain_of_the_platform(worl
     assert (unapplied(job), job.payment.state, held("platform:losses")) == (11_000, "review", 0)
 
 
+def test_what_the_bank_keeps_of_a_converted_payment_is_booked_anew(world: World, job: Job) -> None:
+    chargeback = lost(world, job)
+    book(world, chargeback)
+    given = {"outcome": "reinstated", "amount": 4_000}
+    world.sandbox.control("POST", f"disputes/{chargeback.provider_dispute_id}", given)
+    learn(world, chargeback.provider_dispute_id)
+    chargeback.refresh_from_db()
+    loss = Loss.objects.get(chargeback=chargeback, reversed_at=None)
+    assert 0 < chargeback.taken_minor == loss.amount_minor
+    assert Loss.objects.filter(chargeback=chargeback).count() == 2
+    assert sum(parts(loss)) == loss.amount_minor
+
+
 def refunded(world: World, job: Job) -> Refund:
     refund = unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
     assert isinstance(refund, Refund)
