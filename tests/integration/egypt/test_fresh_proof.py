@@ -59,9 +59,11 @@ def to_name(world: EgyptWorld) -> Scene:
     return job.payment.pk, {"transaction_id": first}
 
 
+COSTS = {"fee": "5.00", "tax": "0.70", "happened_on": timezone.localdate().isoformat(), "reference": "INV-1"}
 SCENES: dict[str, Callable[[EgyptWorld], Scene]] = {
     "record-settlement": lambda world: (compared(world), {**record("1000.00"), "fee": "27.50"}),
     "record-top-up": lambda world: (compared(world), record("500.00")),
+    "record-costs": lambda world: (compared(world), COSTS),
     "compare-budget": lambda world: (compared(world), {}),
     "correct-record": lambda world: (world.record_top_up(pounds("500.00")).pk, {}),
     "look-up-payout": lambda world: (to_decide(world), {}),

@@ -94,9 +94,14 @@ def lose_what_was_paid_ahead(world: World, job: Job) -> None:
     world.arrive(Withdrawal.objects.get())
 
 
+def settled_with_money_to_spare(world: World) -> Job:
+    """A share that is available, at a platform that has available money of its own, whatever other tests have lost."""
+    world.funded(dollars("50000.00"), card=SETTLED_AT_ONCE)
+    return world.settled()
+
+
 def reverse_an_adjustment(world: World, job: Job) -> None:
     """An adjustment of 50.00 that is available, and the reversal of its transfer in the provider's dashboard."""
-    world.funded(dollars("500.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Our mistake", now=world.now
     )
@@ -210,7 +215,7 @@ OUTSIDE_SITUATIONS: Final = (
     Situation(
         group=OUTSIDE,
         title="The transfer of an adjustment is reversed in the provider's dashboard",
-        begin=lambda world: world.settled(),
+        begin=settled_with_money_to_spare,
         happen=reverse_an_adjustment,
         state="released",
     ),
