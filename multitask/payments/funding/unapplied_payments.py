@@ -117,6 +117,8 @@ def _returnable(payment: Payment) -> Money:
     under_way = payment.refunds.filter(source="unapplied", state=RefundState.PENDING.value)
     if payment.state != PaymentState.REVIEW.value or under_way.exists():
         raise WrongState("Only a payment under review can be refunded, and only once.")
+    if payment.chargebacks.filter(taken_minor__gt=0).exists():
+        raise WrongState("A bank has taken this payment back: book who bears that instead of refunding it.")
     found = unapplied.left(payment)
     is_converted = found.currency != payment.currency
     if not found.amount_minor or (is_converted and not unapplied.left_of_charge(payment).amount_minor):

@@ -150,6 +150,14 @@ def test_a_refund_that_fails_after_the_charge_was_lost_covers_that_loss(world: W
     assert (unapplied(job), job.payment.state) == (11_000, "review")
 
 
+def test_a_payment_that_a_bank_has_taken_back_is_not_refunded(world: World, job: Job) -> None:
+    chargeback = lost(world, job)
+    with pytest.raises(WrongState, match="has taken this payment back"):
+        unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
+    close(world, chargeback.provider_dispute_id, "won")
+    assert isinstance(refunded(world, job), Refund)
+
+
 def test_a_loss_is_not_booked_while_a_refund_of_its_payment_is_under_way(world: World, job: Job) -> None:
     refund = unapplied_payments.return_payment(actor=world.staff(), payment_id=job.payment.pk, now=world.now)
     assert isinstance(refund, Refund)
