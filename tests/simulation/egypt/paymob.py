@@ -88,7 +88,7 @@ class Paymob:
             return 0
 
     def answer(self, number: int, *, passed: bool) -> str:
-        """Answer what the bank or the wallet asks, or pay the kiosk's bill; return the transaction's status."""
+        """Respond to what the bank or the wallet asks, or pay the kiosk's bill; return the transaction's status."""
         with self.sandbox.store.transaction():
             doc = transaction.by_number(self.sandbox, number)
             payment.answer(self.sandbox, doc, passed=passed)

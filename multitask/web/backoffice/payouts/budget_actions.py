@@ -68,16 +68,9 @@ class RecordSettlement(BudgetAction):
         """Record it."""
         data = submission.data
         return budget_records.settle_to_bank(
-            actor=submission.actor,
-            provider=subject.provider,
             amount=data["amount"],
             fee=data["fee"] or Money.zero(subject.currency),
-            happened_on=data["happened_on"],
-            reference=data["reference"],
-            note=submission.note,
-            file=RecordForm.file_of(data),
-            now=submission.now,
-            request_key=submission.request_key,
+            **_recorded(subject, submission),
         )
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
@@ -107,15 +100,8 @@ class RecordTopUp(BudgetAction):
         """Record it."""
         data = submission.data
         return budget_records.top_up(
-            actor=submission.actor,
-            provider=subject.provider,
             amount=data["amount"],
-            happened_on=data["happened_on"],
-            reference=data["reference"],
-            note=submission.note,
-            file=RecordForm.file_of(data),
-            now=submission.now,
-            request_key=submission.request_key,
+            **_recorded(subject, submission),
         )
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
@@ -145,21 +131,29 @@ class RecordCosts(BudgetAction):
         """Record it."""
         data = submission.data
         return budget_records.book_costs(
-            actor=submission.actor,
-            provider=subject.provider,
             fee=data["fee"],
             tax=data["tax"],
-            happened_on=data["happened_on"],
-            reference=data["reference"],
-            note=submission.note,
-            file=RecordForm.file_of(data),
-            now=submission.now,
-            request_key=submission.request_key,
+            **_recorded(subject, submission),
         )
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
         return _("The costs are recorded.")
+
+
+def _recorded(subject: PayoutBudget, submission: Submission) -> dict[str, Any]:
+    """Return what each kind of record has, as arguments: who recorded it, its day, reference, reason and document."""
+    data = submission.data
+    return {
+        "actor": submission.actor,
+        "provider": subject.provider,
+        "happened_on": data["happened_on"],
+        "reference": data["reference"],
+        "note": submission.note,
+        "file": RecordForm.file_of(data),
+        "now": submission.now,
+        "request_key": submission.request_key,
+    }
 
 
 class CompareBudget(BudgetAction):
