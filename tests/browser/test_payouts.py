@@ -108,6 +108,8 @@ def test_a_rejected_account_is_replaced_and_paid_out(story: Story, new_person: N
     eventually(lambda: _held_in(story, first) == 0, "the money to leave the former account", seconds=150)
     eventually(lambda: _held_in(story, _account(story)) == 8_500, "the money to reach the new account")
     sandbox.settle(_account(story))
+    # The provider has the money before the books have heard of it.
+    story.until_available()
     withdraw(freelancer, "85.00")
     freelancer.press("Withdraw $85.00")
     freelancer.sees("Paid to your bank")
