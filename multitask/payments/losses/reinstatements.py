@@ -25,6 +25,7 @@ class _Undone:
     `recovered` from later releases is pending for the payee.
     """
 
+    loss: Loss
     taken_up: list[TakenUp]
     recovered: Money
     given_up: Money
@@ -45,9 +46,9 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
     The payee's part is held until it has been transferred again.
     """
     undone = _undo(escrow, loss, now)
-    _free_given_up(escrow, loss, undone.given_up, now)
-    if undone.recovered.amount_minor:
-        adjustments.return_recovered(loss, escrow, undone.recovered, now=now)
+    # A reversal that was begun for a larger loss may have been given up for more than this one took.
+    debts = lost_reversals.book_anew(escrow, loss, undone.taken_up, undone.given_up, now)
+    _return(escrow, loss, undone, undone.given_up, debts, now)
 
 
 def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
@@ -71,12 +72,7 @@ def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     loss, given_up = booking.book_kept(escrow, chargeback, part, now)
     returned = undone.given_up - given_up
     debts = _carry_over(booked, loss) + lost_reversals.book_anew(escrow, loss, undone.taken_up, returned, now)
-    _free_given_up(escrow, booked, returned, now)
-    if undone.recovered.amount_minor:
-        first = [debt.pk for _former, debt in debts]
-        adjustments.return_recovered(loss, escrow, undone.recovered, now=now, first=first)
-    for former, debt in debts:
-        write_offs.carry_over(former, debt.pk, now)
+    _return(escrow, loss, undone, returned, debts, now)
 
 
 def _carry_over(former: Loss, loss: Loss) -> list[tuple[Receivable, Receivable]]:
@@ -94,12 +90,27 @@ def _carry_over(former: Loss, loss: Loss) -> list[tuple[Receivable, Receivable]]
     return [(owed, debt)]
 
 
-def _free_given_up(escrow: Escrow, loss: Loss, amount: Money, now: datetime) -> None:
-    """Give the payee back what they keep in their account at the provider, since its loss did not last."""
-    if amount.amount_minor:
-        escrow.contested_minor -= amount.amount_minor
+def _return(
+    escrow: Escrow,
+    loss: Loss,
+    undone: _Undone,
+    given_up: Money,
+    debts: list[tuple[Receivable, Receivable]],
+    now: datetime,
+) -> None:
+    """Give the payee back what they keep of what was given up, and what was recovered of their debts.
+
+    What was recovered pays the debts first that replace former ones; what was written off of those stays so.
+    """
+    if given_up.amount_minor:
+        escrow.contested_minor -= given_up.amount_minor
         escrow.save(update_fields=["contested_minor"])
-        shares.free(escrow, amount, f"loss:{loss.pk}:taken_up", now)
+        shares.free(escrow, given_up, f"loss:{undone.loss.pk}:taken_up", now)
+    if undone.recovered.amount_minor:
+        first = [debt.pk for _former, debt in debts]
+        adjustments.return_recovered(loss, escrow, undone.recovered, now=now, first=first)
+    for former, debt in debts:
+        write_offs.carry_over(former, debt.pk, now)
 
 
 def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
@@ -128,7 +139,7 @@ def _undo(escrow: Escrow, loss: Loss, now: datetime) -> _Undone:
     # Not before the rest is freed: that does not pay what was paid out ahead of this part.
     taken_up = lost_reversals.take_up(loss, now)
     recovered = sum((each.recovered for each in taken_up), recovered)
-    return _Undone(taken_up=taken_up, recovered=recovered, given_up=given_up, others=share - given_up)
+    return _Undone(loss=loss, taken_up=taken_up, recovered=recovered, given_up=given_up, others=share - given_up)
 
 
 def _released_since(escrow: Escrow, loss: Loss) -> Split | None:

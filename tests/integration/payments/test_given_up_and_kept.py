@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from multitask.payments.authorization import approvals
 from multitask.payments.books import receivables
 from multitask.payments.losses import adjustments, lost_reversals, write_offs
@@ -126,3 +128,27 @@ def test_what_was_recovered_of_a_debt_pays_it_before_any_other(world: World) -> 
     assert held("platform:losses") == before - 6_800
     end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
     assert (owed(job), held("platform:losses")) == (6_000, before - 3_400)
+
+
+@pytest.mark.parametrize("bearer", [Bearer.PAYEE, Bearer.PLATFORM])
+def test_what_was_given_up_beyond_the_payees_part_is_not_given_twice(world: World, bearer: Bearer) -> None:
+    """The reversal of 85.00 was begun before the bank gave back a part, of which 34.00 was transferred again."""
+    before = held("platform:losses")
+    job = world.settled()
+    world.sandbox.settle(world.account(job.freelancer).provider_account_id)
+    chargeback = lost(world, job)
+    world.sandbox.add_fault("drop_request", method="POST", path="/v1/transfers/*/reversals", count=1)
+    book(world, chargeback)
+    end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+    assert (decisions(), parts(lasting())) == ([(8_500, False)], (0, 5_100, 900, 0, 0))
+    world.receive(world.deauthorized(str(world.account(job.freelancer).provider_account_id)))
+    world.wait(minutes=10)
+    world.work()
+    reversal = lasting().reversals.get()
+    assert reversal.state == "failed"
+    lost_reversals.give_up(
+        actor=world.staff(), reversal_id=reversal.pk, bearer=bearer, note="It was closed", now=world.now
+    )
+    end(world, chargeback.provider_dispute_id, "reinstated")
+    beyond = {Bearer.PAYEE: (3_400, before), Bearer.PLATFORM: (0, before - 3_400)}
+    assert (owed(job), held("platform:losses")) == beyond[bearer]

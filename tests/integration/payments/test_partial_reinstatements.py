@@ -118,7 +118,7 @@ def test_a_reversal_under_way_belongs_to_what_is_booked_anew(world: World) -> No
     job = world.settled()
     world.sandbox.settle(world.account(job.freelancer).provider_account_id)
     chargeback = lost(world, job)
-    world.sandbox.add_fault("drop_response", method="POST", path="/v1/transfers", count=1)
+    world.sandbox.add_fault("drop_response", method="POST", path="/v1/transfers/*/reversals", count=1)
     book(world, chargeback)
     end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
     world.wait(minutes=10)
