@@ -18,9 +18,11 @@ from multitask.payments.provider import (
     Rejected,
     Search,
     Unavailable,
+    Unknown,
     supporting,
 )
 from multitask.payments.provider import PaymentState as ProviderPayment
+from multitask.payments.provider.errors import PAID_BY_UNNAMED
 from multitask.payments.states import (
     OPEN_OPERATIONS,
     EscrowState,
@@ -140,9 +142,7 @@ class CancelPayment:
         payment = Payment.objects.get(pk=operation.subject_id)
         if payment.provider_payment_id is None:
             return ABSENT
-        # By the try that paid it, if that is known: the last one may have failed.
-        paid_try = payment_results.paid_try(payment.provider, payment.provider_payment_id)
-        state = supporting(provider, Collects).read_payment(paid_try or payment.provider_payment_id)
+        state = _read(supporting(provider, Collects), payment, payment.provider_payment_id)
         return Found(state) if state.status.value in {"cancelled", "succeeded"} else ABSENT
 
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
@@ -182,3 +182,14 @@ def _not_there(payment: Payment, operation: Operation) -> ProviderError:
     if engine.withdraw(creation, code=payment_results.CALLED_OFF, now=now):
         return Rejected(NOTHING_TO_CANCEL, "The payment was never created.")
     return Unavailable("awaits_creation", "The payment's creation is not answered yet.")
+
+
+def _read(collects: Collects, payment: Payment, payment_id: str) -> ProviderPayment:
+    """Read a payment; where its last try did not pay, by the one that did, if that is known."""
+    try:
+        return collects.read_payment(payment_id)
+    except Unknown as error:
+        paid_try = payment_results.paid_try(payment.provider, payment_id)
+        if error.code != PAID_BY_UNNAMED or not paid_try:
+            raise
+        return collects.read_payment(paid_try)

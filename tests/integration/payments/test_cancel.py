@@ -120,6 +120,21 @@ def test_a_cancelling_tried_after_a_day_reads_what_was_decided(world: World, pro
     assert job.payment.state == state
 
 
+def test_a_cancelling_without_an_answer_ends_after_the_payment_has_arrived(world: World) -> None:
+    job = world.hired()
+    world.ask_to_pay(job)
+    world.pay(job)
+    cancel(world, job)
+    world.sandbox.add_fault("drop_response", method="POST", path="*/cancel", count=1)
+    world.work()
+    assert cancelling(job).state == "unknown"
+    world.hear()
+    assert job.payment.provider_collection_id
+    world.wait(minutes=1)
+    world.work()
+    assert (cancelling(job).state, job.payment.state) == ("succeeded", "returned")
+
+
 def test_after_a_day_a_payment_still_open_is_cancelled_under_the_same_key(world: World) -> None:
     job = world.hired()
     world.ask_to_pay(job)
