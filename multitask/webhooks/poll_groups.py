@@ -1,7 +1,7 @@
 """What is polled, and when: the open objects of each kind, by their age, and closed ones that may still change."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +19,17 @@ from multitask.payments.models import (
     Refund,
     Withdrawal,
 )
-from multitask.payments.provider import DISBURSEMENTS_AT_ONCE, Subject
+from multitask.payments.provider import (
+    DISBURSEMENTS_AT_ONCE,
+    Collects,
+    Disburses,
+    Disputes,
+    HoldsAccounts,
+    PaysOut,
+    Refunds,
+    Subject,
+    supports,
+)
 from multitask.payments.states import HOLDING_ESCROWS, EscrowState, PaymentState, RefundState, WithdrawalState
 
 # Webhooks rarely take longer than this, so younger objects are not polled.
@@ -51,13 +61,14 @@ PAID_LATE_WITHIN: Final = timedelta(days=60)
 class Group:
     """Objects of one kind and age that are polled together; `is_due` when their minute has come.
 
-    `rows` selects the open ones; `columns` are the provider's name, the object's id and, for objects in a connected
-    account, that account's id. `at_once` is how many are read by one call, `most` how many one poll
-    reads of the newest and of the others.
+    `needs` is the protocol of providers that have such objects. `rows` selects the open ones; `columns` are the
+    provider's name, the object's id and, for objects in a connected account, that account's id. `at_once` is how many
+    are read by one call, `most` how many one poll reads of the newest and of the others.
     """
 
     name: str
     subject: Subject
+    needs: type[Any]
     rows: QuerySet[Any]
     columns: tuple[str, ...]
     is_due: bool
@@ -103,6 +114,16 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
     yield _accounts("idle", met.one_of(IDLE_EVERY), idle, most=(IDLE_AT_ONCE, IDLE_AT_ONCE))
 
 
+def by_provider(found: Iterable[Group]) -> Iterator[Group]:
+    """Divide groups by provider, so that what one of them refuses holds up no object of another."""
+    used = providers.every()
+    for group in found:
+        for provider in used:
+            if supports(provider, group.needs):
+                rows = group.rows.filter(provider=provider.name)
+                yield replace(group, name=f"{group.name}:{provider.name}", rows=rows)
+
+
 def _open(name: str, is_due: bool, aged: Q) -> Iterator[Group]:
     # A succeeded payment is complete once the date of its availability is known.
     unpaid = Q(state=PaymentState.PENDING.value) | Q(state=PaymentState.SUCCEEDED.value, available_at=None)
@@ -122,6 +143,7 @@ def _accounts(name: str, is_due: bool, wanted: Q, *, most: tuple[int, int] = (NE
     return Group(
         name=f"accounts:{name}",
         subject=Subject.ACCOUNT,
+        needs=HoldsAccounts,
         rows=ConnectedAccount.objects.filter(wanted).exclude(provider_account_id=None),
         columns=("provider", "provider_account_id"),
         is_due=is_due,
@@ -189,6 +211,7 @@ def _payments(name: str, is_due: bool, payments: QuerySet[Payment]) -> Group:
     return Group(
         name=f"payments:{name}",
         subject=Subject.PAYMENT,
+        needs=Collects,
         rows=payments.exclude(provider_payment_id=None),
         columns=("provider", "provider_payment_id"),
         is_due=is_due,
@@ -199,6 +222,7 @@ def _refunds(name: str, is_due: bool, refunds: QuerySet[Refund]) -> Group:
     return Group(
         name=f"refunds:{name}",
         subject=Subject.REFUND,
+        needs=Refunds,
         rows=refunds.exclude(provider_refund_id=None).filter(payment__is_refundable=True),
         columns=("provider", "provider_refund_id"),
         is_due=is_due,
@@ -209,6 +233,7 @@ def _payouts(name: str, is_due: bool, withdrawals: QuerySet[Withdrawal]) -> Grou
     return Group(
         name=f"payouts:{name}",
         subject=Subject.PAYOUT,
+        needs=PaysOut,
         rows=withdrawals.exclude(provider_payout_id=None).exclude(account=None),
         columns=("provider", "provider_payout_id", "account__provider_account_id"),
         is_due=is_due,
@@ -219,6 +244,7 @@ def _disbursements(name: str, is_due: bool, disbursements: QuerySet[Disbursement
     return Group(
         name=f"disbursements:{name}",
         subject=Subject.PAYOUT,
+        needs=Disburses,
         rows=disbursements.exclude(provider_payout_id=None),
         columns=("provider", "provider_payout_id"),
         is_due=is_due,
@@ -230,6 +256,7 @@ def _undecided(name: str, is_due: bool, opened: Q) -> Group:
     return Group(
         name=f"chargebacks:{name}",
         subject=Subject.DISPUTE,
+        needs=Disputes,
         rows=Chargeback.objects.filter(opened, closed_at=None),
         columns=("provider", "provider_dispute_id"),
         is_due=is_due,

@@ -6,15 +6,18 @@ both may come, in any order.
 There may be more objects than one poll can read. Each poll reads the newest that are due, then continues where the
 previous poll stopped, down to the oldest (`PollPosition`).
 
-The provider may allow fewer calls than are due. A group that its limit stopped continues with the object that was
-refused, down to the oldest, before it begins with the newest again; and the groups that have waited for longest come
-first. So every object is read in the end, however few calls a minute are allowed.
+The provider may allow fewer calls than are due, or answer slowly: a poll has a limited time. A group that such a limit
+stopped continues with the object that was not read, down to the oldest, before it begins with the newest again; and
+the groups that have waited for longest come first. So every object is read in the end, however few calls are made in a
+minute. Each provider has groups of its own, so none waits for another.
 """
 
 import functools
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from django.db import Error
@@ -46,6 +49,18 @@ OPENED_WITHIN: Final = (
     (MINUTES_A_DAY, timedelta(days=30)),
 )
 _MINUTES: Final = "minutes"
+# How long one poll may read, since comparisons of budgets and the hash chain wait for the same thread.
+LONGEST_SECONDS: Final = 45.0
+# After so many refusals in a row of which each may be about its object, a poll takes them for one of all calls.
+MOST_REFUSED: Final = 3
+_OUT_OF_TIME: Final = Unavailable("out_of_time", "The time of this poll is up.", refuses_all=True)
+
+
+class _Turn(NamedTuple):
+    """One poll: the moment that it is about, and when it ends, by the clock of `time.monotonic`."""
+
+    now: datetime
+    ends_at: float
 
 
 def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
@@ -59,10 +74,13 @@ def refresh_open(*, now: datetime, since: datetime | None = None) -> int:
         missed = last.polled_at + timedelta(minutes=1)
         since = missed if since is None else min(since, missed)
     # The sort keeps the order of those that were not stopped.
-    found = sorted(poll_groups.groups(now=now, since=since), key=lambda group: _stopped_at(positions, group) or now)
-    read = sum(_poll(group, positions.get(group.name), now) for group in found)
+    groups = poll_groups.by_provider(poll_groups.groups(now=now, since=since))
+    found = sorted(groups, key=lambda group: _stopped_at(positions, group) or now)
+    turn = _Turn(now, time.monotonic() + LONGEST_SECONDS)
+    read = sum(_poll(group, positions.get(group.name), turn) for group in found)
     contested = [(0, event) for event in changed_chargebacks(now=now, since=since)]
-    read += _read_all(contested, now)[0]
+    # They are listed again in fifteen minutes, so the limit of time leaves them out.
+    read += _read_all(contested, _Turn(now, math.inf))[0]
     PollPosition.objects.update_or_create(name=_MINUTES, defaults={"polled_at": now})
     return read
 
@@ -111,7 +129,7 @@ def _stopped_at(positions: Mapping[str, PollPosition], group: Group) -> datetime
     return positions[group.name].polled_at if group.name in positions else None
 
 
-def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
+def _poll(group: Group, position: PollPosition | None, turn: _Turn) -> int:
     """Read a part of the group: the newest if it is due, and those that earlier polls did not reach.
 
     A group that a limit stopped is read down to the oldest before its newest.
@@ -122,35 +140,35 @@ def _poll(group: Group, position: PollPosition | None, now: datetime) -> int:
     after_id = before
     (most_new, most_behind), read, fault = group.most, 0, None
     if group.is_due and stopped_at is None:
-        read, reached, fault = _read_part(group, None, most_new, now)
+        read, reached, fault = _read_part(group, None, most_new, turn)
         if fault is not None or after_id is None:
             after_id = reached
     if after_id is not None and fault is None:
-        more, after_id, fault = _read_part(group, after_id, most_behind, now)
+        more, after_id, fault = _read_part(group, after_id, most_behind, turn)
         read += more
     if group.is_due and stopped_at is not None and after_id is None:
-        more, after_id, fault = _read_part(group, None, most_new, now)
+        more, after_id, fault = _read_part(group, None, most_new, turn)
         read += more
-    if fault is None or not fault.refuses_all:
+    if fault is None:
         waits_since = None
     else:
-        # One that got no turn keeps its place before others.
-        waits_since = stopped_at if stopped_at is not None and after_id == before else now
+        # One of which nothing was read keeps its place before others.
+        waits_since = stopped_at if stopped_at is not None and after_id == before else turn.now
     if (after_id, waits_since) != (before, stopped_at):
         changed = {"after_id": after_id, "polled_at": waits_since}
         PollPosition.objects.update_or_create(name=group.name, defaults=changed)
     return read
 
 
-def _read_part(group: Group, below: int | None, most: int, now: datetime) -> tuple[int, int | None, Unavailable | None]:
-    """Read the newest of a group, or the newest below a row, until the provider is unavailable.
+def _read_part(group: Group, below: int | None, most: int, turn: _Turn) -> tuple[int, int | None, Unavailable | None]:
+    """Read the newest of a group, or the newest below a row, until the provider refuses all calls or the time is up.
 
     Return how many were read, below which row the next poll continues, None if the oldest has been read, and why the
-    provider was unavailable, if it was.
+    rest was not read, if it was not.
     """
     rows = group.rows if below is None else group.rows.filter(pk__lt=below)
     objects = list(_events(group, rows, most))
-    read, reached, fault = _read_all(objects, now, group.at_once)
+    read, reached, fault = _read_all(objects, turn, group.at_once)
     if fault is None and len(objects) < most:
         return read, None, None
     if reached is None:
@@ -166,43 +184,51 @@ def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iter
 
 
 def _read_all(
-    objects: list[tuple[int, IncomingEvent]], now: datetime, at_once: int = 1
+    objects: list[tuple[int, IncomingEvent]], turn: _Turn, at_once: int = 1
 ) -> tuple[int, int | None, Unavailable | None]:
-    """Read objects until the provider is unavailable; return how many were read, the last row, and why it is.
+    """Read objects until the provider refuses all calls or the time is up.
 
-    The rest is left for the next poll. If the object that failed may be the cause, that poll skips it.
+    Return how many were read, the last row, and why the rest was left for the next poll. Objects that alone are refused
+    are passed over; if one after the other is, such as with a wrong key, the next poll continues after the first.
     """
     read, row_id = 0, None
+    refused: list[int] = []
     for first in range(0, len(objects), at_once):
+        if time.monotonic() >= turn.ends_at:
+            return read, row_id, _OUT_OF_TIME
         some = objects[first : first + at_once]
         last_id, event = some[-1]
         try:
-            read += _refresh(event, now) if at_once == 1 else _refresh_together([each for _, each in some], now)
+            events = [each for _, each in some]
+            read += _refresh(event, turn.now) if at_once == 1 else _refresh_together(events, turn.now)
         except Unavailable as error:
             log.warning("poll_put_off", subject=event.subject, object=event.object_id, fault=str(error))
-            return read, row_id if error.refuses_all else last_id, error
+            if error.refuses_all:
+                return read, row_id, error
+            refused.append(last_id)
+            if len(refused) == MOST_REFUSED:
+                return read, refused[0], error
+        else:
+            refused.clear()
         row_id = last_id
     return read, row_id, None
 
 
 def _refresh_together(wanted: list[IncomingEvent], now: datetime) -> int:
-    """Read payouts from budgets, those of each provider by one call; return how many were read."""
-    read = 0
-    for name in sorted({event.provider for event in wanted}):
-        provider = providers.get(name)
-        ours = {event.object_id: event for event in wanted if event.provider == name}
-        try:
-            states = supporting(provider, Disburses).read_disbursements(list(ours))
-        except Unavailable:
-            raise
-        except ProviderError as error:
-            log.warning("poll_failed", subject=Subject.PAYOUT.value, provider=name, fault=str(error))
-            continue
-        read += sum(
-            _attempt(ours[found], functools.partial(dispatch.apply, ours[found], provider, state, now=now))
-            for found, state in states.items()
-        )
-    return read
+    """Read payouts from one provider's budgets by one call; return how many were read."""
+    provider = providers.get(wanted[0].provider)
+    ours = {event.object_id: event for event in wanted}
+    try:
+        states = supporting(provider, Disburses).read_disbursements(list(ours))
+    except Unavailable:
+        raise
+    except ProviderError as error:
+        log.warning("poll_failed", subject=Subject.PAYOUT.value, provider=provider.name, fault=str(error))
+        return 0
+    return sum(
+        _attempt(ours[found], functools.partial(dispatch.apply, ours[found], provider, state, now=now))
+        for found, state in states.items()
+    )
 
 
 def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
