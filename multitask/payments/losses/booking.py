@@ -156,7 +156,8 @@ def _lose(escrow: Escrow, chargeback: Chargeback, undone: Undone, *, actor: Acto
     left = shares.payee - back
     # What was given up bears last, so it gets back first.
     given_up = min(undone.given_up, left - min(left, undone.others, there - back))
-    still = given_up + min(undone.to_transfer, left - given_up)
+    waiting = min(undone.to_transfer, left - given_up)
+    still = given_up + waiting
     held = Money(chargeback.held_minor + back + still, chargeback.taken.currency)
     chargeback.held_minor = 0
     chargeback.save(update_fields=["held_minor"])
@@ -170,6 +171,7 @@ def _lose(escrow: Escrow, chargeback: Chargeback, undone: Undone, *, actor: Acto
         actor=actor,
         now=now,
         back_minor=back + given_up,
+        waiting_minor=waiting,
     )
     return loss, given_up
 
@@ -191,12 +193,13 @@ def execute(
     actor: Actor,
     now: datetime,
     back_minor: int = 0,
+    waiting_minor: int = 0,
 ) -> Loss:
     """Post a loss as the waterfall divided it, and bring the payee's part back from their account at the provider.
 
     `held`, in the currency of the loss, is what of the payee's share was held for it. `back_minor` of the payee's part
-    is not to be taken back: it has been reversed before, or that was given up. The caller holds the locks of the escrow
-    and the payee.
+    is not to be taken back: it has been reversed before, or that was given up. `waiting_minor` of it was held until it
+    is transferred again. The caller holds the locks of the escrow and the payee.
     """
     loss = Loss.objects.create(
         escrow=escrow,
@@ -225,7 +228,9 @@ def execute(
     else:
         unapplied.close(payment)
     if shares.payee > back_minor:
-        reversals.take_back(escrow, Money(shares.payee - back_minor, escrow.currency), loss=loss, now=now)
+        back = Money(shares.payee - back_minor, escrow.currency)
+        waiting = Money(waiting_minor, escrow.currency)
+        reversals.take_back(escrow, back, loss=loss, now=now, waiting=waiting)
     return loss
 
 

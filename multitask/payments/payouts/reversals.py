@@ -24,49 +24,49 @@ LOSS_REVERSED: Final = "loss_reversed"
 _SYSTEM: Final = Actor.system("provider")
 
 
-def take_back(escrow: Escrow, amount: Money, *, loss: Loss | None, now: datetime) -> None:
-    """Take an amount of the payee's share back to the platform, wherever its transfer stands.
+def take_back(escrow: Escrow, amount: Money, *, loss: Loss | None, now: datetime, waiting: Money | None = None) -> None:
+    """Take an amount of the payee's share back to the platform, wherever its transfers stand.
 
-    What was not sent is not sent. What was sent, or may have been, is reversed. The caller holds the escrow's lock and
-    has added the amount to `escrow.reclaimed_minor`. On a platform route the money never left the platform.
+    What was not sent is not sent. What was sent, or may have been, is reversed. `waiting` of the amount is what was
+    held until it is transferred again. The caller holds the escrow's lock and has added the amount to
+    `escrow.reclaimed_minor`. On a platform route the money never left the platform.
     """
     if escrow.is_on_platform:
         return
-    made = list(Operation.objects.filter(kind=transfers.CREATE_TRANSFER, subject_id=escrow.pk).order_by("-sequence"))
-    left = amount
-    if made and OperationState(made[0].state) in OPEN_OPERATIONS:
-        left = _shorten(escrow, made[0], left, now)
-    elif made and made[0].state == OperationState.FAILED.value:
-        # A retry by the staff transfers what is outstanding, which is less now.
-        left = left - min(left, Money(made[0].arguments["amount_minor"], escrow.currency))
-    for operation in made:
-        if not left.amount_minor:
-            return
-        if operation.state != OperationState.FAILED.value:
+    zero = Money.zero(escrow.currency)
+    # What is neither in the account nor on its way there, such as after a refused transfer, is not sent any more.
+    left = amount - min(amount, max(transfers.outstanding(escrow) + amount, zero))
+    left = left - _send_less(escrow, min(left, waiting or zero), is_held=True, now=now)
+    left = left - _send_less(escrow, left, is_held=False, now=now)
+    made = Operation.objects.filter(kind=transfers.CREATE_TRANSFER, subject_id=escrow.pk)
+    for operation in made.exclude(state=OperationState.FAILED.value).order_by("-sequence"):
+        if left.amount_minor:
             left = left - _reverse(escrow, operation, left, loss, now)
 
 
-def _shorten(escrow: Escrow, operation: Operation, amount: Money, now: datetime) -> Money:
-    """Withdraw a transfer that was not sent and begin a smaller one; return what has to come from others."""
-    if not engine.withdraw(operation, code="taken_back", now=now):
-        return amount
-    operation.state = OperationState.FAILED.value
-    planned = Money(operation.arguments["amount_minor"], escrow.currency)
-    taken = min(amount, planned)
-    if taken < planned:
-        left = planned - taken
-        transfers.begin_again(escrow, left, held=min(left, transfers.held(operation)), now=now)
-    return amount - taken
+def _send_less(escrow: Escrow, amount: Money, *, is_held: bool, now: datetime) -> Money:
+    """Reduce transfers that were not sent, newest first, by what they hold or by the rest; return by how much."""
+    zero, done = Money.zero(amount.currency), Money.zero(amount.currency)
+    for operation in transfers.under_way(escrow):
+        held = transfers.held_until(operation)
+        part = min(amount - done, held if is_held else transfers.planned(operation) - held)
+        if part.amount_minor and transfers.reduce(
+            escrow, operation, part, held=part if is_held else zero, code=transfers.TAKEN_BACK, now=now
+        ):
+            done = done + part
+    return done
 
 
 def _reverse(escrow: Escrow, transfer: Operation, amount: Money, loss: Loss | None, now: datetime) -> Money:
-    """Begin to reverse a transfer; return how much of the amount it covers."""
+    """Begin to reverse a transfer, without what is held until it succeeds; return how much of the amount it covers."""
     reversed_before = Reversal.objects.filter(transfer=transfer).exclude(state=ReversalState.FAILED.value)
-    whole = transfer.arguments["amount_minor"] - sum(reversed_before.values_list("amount_minor", flat=True))
-    part = min(amount, Money(whole, escrow.currency))
-    if part.amount_minor > 0:
+    whole = transfers.planned(transfer).amount_minor - sum(reversed_before.values_list("amount_minor", flat=True))
+    if OperationState(transfer.state) in OPEN_OPERATIONS:
+        whole -= transfers.held_until(transfer).amount_minor
+    part = min(amount, Money(max(0, whole), escrow.currency))
+    if part.amount_minor:
         begin(escrow, transfer, part, loss=loss, now=now)
-    return max(part, Money.zero(escrow.currency))
+    return part
 
 
 def begin(escrow: Escrow, transfer: Operation, amount: Money, *, loss: Loss | None, now: datetime) -> Reversal:

@@ -56,12 +56,13 @@ def _retry(escrow: Escrow, refused: Operation, actor: Actor, note: str, now: dat
     audit.record("transfer_retried", actor=actor, now=now, escrow=escrow, note=note)
     # A payment of which something went back to the client may not cover the transfer any more.
     has_come_back = escrow.chargebacks.exists() or escrow.refunds.filter(source="released").exists()
+    share = transfers.outstanding(escrow)
     transfers.begin(
         escrow,
-        transfers.outstanding(escrow),
+        share,
         sequence=refused.sequence + 1,
         now=now,
-        held=transfers.held(refused),
+        held=min(transfers.held_until(refused), share),
         is_from_balance=has_come_back,
     )
 

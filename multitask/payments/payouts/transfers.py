@@ -25,8 +25,11 @@ AWAITS_ACCOUNT: Final = "awaits_account"
 AWAITS_BANK: Final = "awaits_bank"
 AWAITS_CHARGEBACK: Final = "awaits_chargeback"
 AWAITS_REVERSAL: Final = "awaits_reversal"
-# A transfer of what has never left the payee's account was withdrawn.
+# Transfers that were withdrawn before they were sent: of what has never left the payee's account, of what was taken
+# back, and those that a later one brings as well.
 NOT_NEEDED: Final = "not_needed"
+TAKEN_BACK: Final = "taken_back"
+MERGED: Final = "merged"
 _SYSTEM: Final = Actor.system("provider")
 
 
@@ -49,13 +52,16 @@ def first(escrow: Escrow, amount: Money, now: datetime) -> dict[str, Any]:
 def begin_again(escrow: Escrow, amount: Money, *, held: Money, now: datetime) -> None:
     """Create the operation for a further transfer of the same share.
 
-    `held` of it is held as contested, and becomes the payee's again when it has been transferred. A transfer that was
-    refused before is made good with it, since only the latest one can be retried.
+    `held` of it is held as contested, and becomes the payee's again when it has been transferred. It also brings what
+    the latest transfer was to bring if that was refused, since only the latest one can be retried, or was not sent.
     """
     latest = engine.latest(CREATE_TRANSFER, escrow.pk)
     if latest is not None and latest.state == OperationState.FAILED.value:
+        held = held + held_until(latest)
         amount = max(amount, outstanding(escrow))
-    begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=held)
+    elif latest is not None and _withdraw(latest, MERGED, now):
+        held, amount = held + held_until(latest), amount + planned(latest)
+    begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=min(held, amount))
 
 
 def send_on(escrow: Escrow, amount: Money, now: datetime) -> None:
@@ -132,8 +138,8 @@ def _transferred(escrow: Escrow, operation: Operation, state: ProviderTransfer, 
         return
     operation.account_id = account_id  # Saved with the operation's outcome.
     audit.record("transferred", actor=_SYSTEM, now=now, escrow=escrow, amount=state.amount)
-    if held(operation).amount_minor:
-        _free(escrow, operation, held(operation), now)
+    if held_until(operation).amount_minor:
+        _free(escrow, operation, held_until(operation), now)
     if escrow.made_available_at is None:
         queue.defer(queue.MAKE_AVAILABLE, at=available_at, escrow_id=escrow.pk)
     if escrow.reclaimed_minor:
@@ -141,7 +147,12 @@ def _transferred(escrow: Escrow, operation: Operation, state: ProviderTransfer, 
         held_calls.retry_waiting(escrow.freelancer_id, now=now)
 
 
-def held(operation: Operation) -> Money:
+def planned(operation: Operation) -> Money:
+    """Return the amount of a transfer."""
+    return Money(operation.arguments["amount_minor"], operation.arguments["currency"])
+
+
+def held_until(operation: Operation) -> Money:
     """Return what of a transfer's amount is held as contested until it has succeeded."""
     return Money(operation.arguments.get("held_minor", 0), operation.arguments["currency"])
 
@@ -156,22 +167,47 @@ def to_be_freed(escrow: Escrow) -> Money:
         if OperationState(operation.state) in OPEN_OPERATIONS
         or (operation.state == OperationState.FAILED.value and operation == latest)
     ]
-    return Money(sum(held(operation).amount_minor for operation in waiting), escrow.currency)
+    return Money(sum(held_until(operation).amount_minor for operation in waiting), escrow.currency)
+
+
+def under_way(escrow: Escrow) -> list[Operation]:
+    """Return the transfers of an escrow whose outcome is open, newest first."""
+    open_states = [state.value for state in OPEN_OPERATIONS]
+    found = Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow.pk, state__in=open_states)
+    return list(found.order_by("-sequence"))
+
+
+def reduce(escrow: Escrow, operation: Operation, amount: Money, *, held: Money, code: str, now: datetime) -> bool:
+    """Replace a transfer that was not sent by one that is smaller by `amount`, of which `held` was held for it.
+
+    Return False if it may have been sent, or a reversal waits for it.
+    """
+    left, still_held = planned(operation) - amount, held_until(operation) - held
+    if not _withdraw(operation, code, now):
+        return False
+    # What it held is held by its successor, or not at all.
+    Operation.objects.filter(pk=operation.pk).update(arguments=operation.arguments | {"held_minor": 0})
+    if left.amount_minor:
+        latest = engine.latest(CREATE_TRANSFER, escrow.pk)
+        assert latest is not None  # noqa: S101
+        is_from_balance = operation.arguments.get("is_from_balance", False)
+        begin(escrow, left, sequence=latest.sequence + 1, now=now, held=still_held, is_from_balance=is_from_balance)
+    return True
+
+
+def _withdraw(operation: Operation, code: str, now: datetime) -> bool:
+    if Reversal.objects.filter(transfer=operation, state=ReversalState.PENDING.value).exists():
+        return False
+    return engine.withdraw(operation, code=code, now=now)
 
 
 def stays(escrow: Escrow, amount: Money, now: datetime) -> None:
     """Free what was held until it is transferred again, but has never left the payee's account: a reversal failed."""
-    waiting = engine.latest(CREATE_TRANSFER, escrow.pk)
-    if waiting is None:
-        return
-    planned, freed = Money(waiting.arguments["amount_minor"], escrow.currency), min(amount, held(waiting))
-    if not freed.amount_minor or not engine.withdraw(waiting, code=NOT_NEEDED, now=now):
-        return
-    left = held(waiting) - freed
-    Operation.objects.filter(pk=waiting.pk).update(arguments=waiting.arguments | {"held_minor": 0})
-    if planned > freed:
-        begin(escrow, planned - freed, sequence=waiting.sequence + 1, now=now, held=left)
-    _free(escrow, waiting, freed, now)
+    for waiting in under_way(escrow):
+        freed = min(amount, held_until(waiting))
+        if freed.amount_minor and reduce(escrow, waiting, freed, held=freed, code=NOT_NEEDED, now=now):
+            _free(escrow, waiting, freed, now)
+            amount = amount - freed
 
 
 def _awaits_reversal(operation: Operation) -> bool:
@@ -179,7 +215,7 @@ def _awaits_reversal(operation: Operation) -> bool:
     undecided = Reversal.objects.filter(
         escrow=operation.escrow_id, state=ReversalState.PENDING.value, loss__reversed_at__isnull=False
     )
-    return bool(held(operation).amount_minor) and undecided.exists()
+    return bool(held_until(operation).amount_minor) and undecided.exists()
 
 
 def _free(escrow: Escrow, operation: Operation, amount: Money, now: datetime) -> None:
@@ -325,14 +361,15 @@ class CreateTransfer:
 
 
 def outstanding(escrow: Escrow) -> Money:
-    """Return what of the payee's share is not in their account at the provider, nor on its way back from there.
+    """Return what of the payee's share is neither in their account at the provider nor on its way there.
 
-    Nothing on a platform route, where there are no accounts.
+    It counts what is on its way back from there. Nothing on a platform route, where there are no accounts.
     """
     if escrow.is_on_platform:
         return Money.zero(escrow.currency)
     due = escrow.released_minor - escrow.released_fee_minor - escrow.netted_minor - escrow.reclaimed_minor
     gone = sum(operation.arguments["amount_minor"] for operation in arrived(escrow.pk))
+    gone += sum(operation.arguments["amount_minor"] for operation in under_way(escrow))
     back = Reversal.objects.filter(escrow=escrow, is_decided=True).exclude(state=ReversalState.FAILED.value)
     return Money(due - gone + sum(back.values_list("amount_minor", flat=True)), escrow.currency)
 

@@ -33,7 +33,7 @@ from multitask.payments.operations.engine import OUTCOME_UNKNOWN
 from multitask.payments.payouts import account_balances, budget, withdrawal_outcomes
 from multitask.payments.payouts import undecided_payouts as undecided
 from multitask.payments.payouts.reversals import LOSS_REVERSED
-from multitask.payments.payouts.transfers import CREATE_REVERSAL, CREATE_TRANSFER, NOT_NEEDED
+from multitask.payments.payouts.transfers import CREATE_REVERSAL, CREATE_TRANSFER, MERGED, NOT_NEEDED, TAKEN_BACK
 from multitask.payments.provider import ChargebackStatus
 from multitask.payments.reads import payout_budgets
 from multitask.payments.states import (
@@ -51,7 +51,7 @@ from multitask.webhooks.models import EventState, IncomingEvent
 # Calls that move money to a payee's account, or back.
 _MOVES: Final = (CREATE_TRANSFER, CREATE_REVERSAL, TRANSFER_ADJUSTMENT)
 # We ourselves did not send these.
-_NOT_REFUSED: Final = ("taken_back", "transfer_failed", LOSS_REVERSED, NOT_NEEDED)
+_NOT_REFUSED: Final = (TAKEN_BACK, MERGED, "transfer_failed", LOSS_REVERSED, NOT_NEEDED)
 STUCK_AFTER: Final = timedelta(minutes=5)
 STUCK_ATTEMPTS: Final = 3
 STRANDED_AFTER: Final = timedelta(days=stranded.TELLING_DAYS[0])

@@ -289,7 +289,8 @@ def copy_payment(job: Job, number: int) -> None:
 
 
 @pytest.mark.breaks_the_books  # The copies have no history.
-def test_the_oldest_of_many_is_read_in_the_end(world: World) -> None:
+def test_the_oldest_of_many_is_read_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "LONGEST_SECONDS", 900)
     job = world.hired()
     world.ask_to_pay(job)
     world.pay(job)

@@ -56,6 +56,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "given_up": _("It was given up by finance"),
         "loss_reversed": _("The loss was reversed, so nothing is to come back"),
         "may_not_be_paid": _("This payee must not be paid at present"),
+        "merged": _("A later transfer brings it as well"),
         "not_needed": _("It is not needed any more"),
         "nothing_to_cancel": _("There was nothing to cancel"),
         "payout_amount_differs": _("The provider reports another amount than was asked for"),
