@@ -328,7 +328,7 @@ def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:
         try:
             do(number)
         except Exception as error:
-            log.exception("chore_failed", number=number)
+            log.exception("batch_item_failed", number=number)
             failures.append(error)
     if failures:
         raise failures[0]

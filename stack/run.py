@@ -47,9 +47,7 @@ def _tell(here: Local, programs: Programs) -> tuple[Login, dict[str, Story]]:
     console.title("\nA task in USD through Stripe")
     dollars = DollarStory(here, programs.check)
     dollars.play()
-    console.title(
-        f"\nThe story is told: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, {dollars.verdict}."
-    )
+    console.title(f"\nDemo finished: 85.00 USD in the freelancer's bank, 15.00 USD platform fees, {dollars.verdict}.")
     console.title("\nA staff login switches two-step sign-in on, which the back office asks for")
     back_office = Caller(here.web, check=programs.check)
     login = staff.register(back_office, f"staff-{dollars.mark}")
@@ -58,9 +56,7 @@ def _tell(here: Local, programs: Programs) -> tuple[Login, dict[str, Story]]:
     console.title("\nA task in EGP through Paymob")
     egypt = EgyptStory(here, programs.check, staff=back_office)
     egypt.play()
-    console.title(
-        f"\nThe story is told: 850.00 EGP in the freelancer's wallet, 150.00 EGP platform fees, {egypt.verdict}."
-    )
+    console.title(f"\nDemo finished: 850.00 EGP in the freelancer's wallet, 150.00 EGP platform fees, {egypt.verdict}.")
     return login, {"": dollars, " in Egypt": egypt}
 
 

@@ -58,7 +58,7 @@ class Performed:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class LocalTask:
     """Something that a lane does for this process alone: it looks whether a periodic job has work."""
 
     name: str
@@ -75,10 +75,10 @@ class WorkerLoop:
         self._table = JobTable()
         # None wakes the main thread. `put` of this queue may be called by the handler of a signal.
         self._news: queue.SimpleQueue[Performed | None] = queue.SimpleQueue()
-        self._inboxes: dict[str, queue.SimpleQueue[TakenJob | Errand | None]] = {
+        self._inboxes: dict[str, queue.SimpleQueue[TakenJob | LocalTask | None]] = {
             name: queue.SimpleQueue() for name in self._shares
         }
-        self._errands: set[str] = set()
+        self._local_tasks: set[str] = set()
         # A job may be in it twice: others put it back while this process was suspended, and it took the job again.
         self._running: set[TakenJob] = set()
         self._ended = Ended()
@@ -99,9 +99,9 @@ class WorkerLoop:
 
     def begin(self, lane: str, name: str, work: Callable[[], None]) -> None:
         """Let a thread of a lane do something that is no job, unless the one with this name is waiting or under way."""
-        if name not in self._errands:
-            self._errands.add(name)
-            self._inboxes[lane].put(Errand(name, work))
+        if name not in self._local_tasks:
+            self._local_tasks.add(name)
+            self._inboxes[lane].put(LocalTask(name, work))
 
     def run(self) -> None:
         """Perform jobs until stopped. Raises the error that stopped it, after the jobs under way have ended."""
@@ -158,7 +158,7 @@ class WorkerLoop:
         """
         is_periodic = job.queueing_lock == job.task
         if is_periodic and any(each.task == job.task and each is not job for each in self._running):
-            log.info("chore_under_way", task=job.task)
+            log.info("periodic_job_already_running", task=job.task)
             self._end(Performed(job, Outcome.SUCCEEDED))
         else:
             self._inboxes[job.queue].put(job)
@@ -213,7 +213,7 @@ class WorkerLoop:
         self._table.take({}, self._ended)
         self._ended = Ended()
 
-    def _empty(self, inbox: queue.SimpleQueue[TakenJob | Errand | None]) -> None:
+    def _empty(self, inbox: queue.SimpleQueue[TakenJob | LocalTask | None]) -> None:
         """Take out the jobs that wait for a thread, because others may begin them at once."""
         while not inbox.empty():
             with suppress(queue.Empty):
@@ -239,7 +239,7 @@ class WorkerLoop:
             # The lane would go on without this thread, and nobody would end its job.
             self.fail(error)
 
-    def _work_off(self, inbox: queue.SimpleQueue[TakenJob | Errand | None]) -> None:
+    def _work_off(self, inbox: queue.SimpleQueue[TakenJob | LocalTask | None]) -> None:
         while True:
             try:
                 job = inbox.get(timeout=IDLE_SECONDS)
@@ -249,19 +249,19 @@ class WorkerLoop:
             if job is None:
                 connection.close()
                 return
-            if isinstance(job, Errand):
-                self._run_errand(job)
+            if isinstance(job, LocalTask):
+                self._run_local_task(job)
             else:
                 self._news.put(Performed(job, self._perform(job)))
 
-    def _run_errand(self, errand: Errand) -> None:
+    def _run_local_task(self, task: LocalTask) -> None:
         try:
-            errand.work()
+            task.work()
         except Exception:
-            log.exception("errand_failed", name=errand.name)
+            log.exception("periodic_check_failed", name=task.name)
             connection.close()
         finally:
-            self._errands.discard(errand.name)
+            self._local_tasks.discard(task.name)
 
     def _perform(self, job: TakenJob) -> Outcome:
         try:

@@ -4,18 +4,18 @@ from django.apps import AppConfig
 
 
 class PaymentsConfig(AppConfig):
-    """Registers operation handlers, carriers of approved decisions and invariants, in every process."""
+    """Registers operation handlers, executors of approved decisions and invariants, in every process."""
 
     name = "multitask.payments"
     label = "payments"
 
     def ready(self) -> None:
-        """Install handlers, carriers and invariants."""
+        """Install handlers, executors and invariants."""
         from multitask.payments import operation_handlers
         from multitask.payments.authorization import approvals
         from multitask.payments.books import invariants
         from multitask.payments.operations import engine
 
         engine.install(operation_handlers.HANDLERS)
-        approvals.install(operation_handlers.CARRIERS, operation_handlers.SUBJECT_CARRIERS)
+        approvals.install(operation_handlers.EXECUTORS, operation_handlers.SUBJECT_EXECUTORS)
         invariants.register()

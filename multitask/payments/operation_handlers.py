@@ -60,7 +60,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     withdrawal_cancellation.CANCEL_PAYOUT: withdrawal_cancellation.CancelPayout(),
 }
 
-CARRIERS: Final[Mapping[str, approvals.Carrier]] = {
+EXECUTORS: Final[Mapping[str, approvals.Executor]] = {
     approvals.RELEASE: releases.carry_out,
     approvals.REFUND: refunds.carry_out,
     approvals.RETRY_REFUND: refunds.carry_out_retry,
@@ -78,7 +78,7 @@ CARRIERS: Final[Mapping[str, approvals.Carrier]] = {
 }
 
 # Decisions that concern no escrow.
-SUBJECT_CARRIERS: Final[Mapping[str, approvals.SubjectCarrier]] = {
+SUBJECT_EXECUTORS: Final[Mapping[str, approvals.SubjectExecutor]] = {
     approvals.EXPLAIN_LINE: explanations.carry_out,
     approvals.WRITE_OFF: write_offs.carry_out,
     approvals.ADJUST: adjustments.carry_out,

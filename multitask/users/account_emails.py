@@ -1,6 +1,6 @@
-"""Letters: emails about an account itself, with links that prove an address or news about its security.
+"""Account emails: emails about an account itself, with links that prove an address or news about its security.
 
-Each is written by a job, which is marked right before the letter is sent. A letter with the mark is not sent again: it
+Each is written by a job, which is marked right before the email is sent. An email with the mark is not sent again: it
 may have been sent already, and every link can be requested again. One without is sent however often its worker died.
 """
 
@@ -32,13 +32,13 @@ ADDRESS_IN_USE: Final = "address_in_use"
 EMAIL_CONFIRMATION: Final = "email_confirmation"
 EMAIL_CHANGE_ASKED: Final = "email_change_asked"
 EMAIL_CHANGED: Final = "email_changed"
-PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a letter
+PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105 - the name of an account email
 SECOND_FACTOR_ON: Final = "second_factor_on"
 SECOND_FACTOR_OFF: Final = "second_factor_off"
 RECOVERY_CODE_USED: Final = "recovery_code_used"
 
 EMAIL_SALT: Final = "multitask.users.email"
-# Letters that visitors request are counted when they are requested.
+# Emails that visitors request are counted when they are requested.
 _COUNTED: Final = frozenset({RESET, REGISTERED, ADDRESS_IN_USE, EMAIL_CONFIRMATION})
 Words = Callable[[], str]
 
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 def post(
     kind: str, *, address: str, user_id: int = 0, attempt: int = 0, at: datetime | None = None, state: str = ""
 ) -> None:
-    """Queue a letter in the caller's transaction, to an address in its normal form.
+    """Queue an account email in the caller's transaction, to an address in its normal form.
 
     With `user_id` 0 the reader is found by the address. `state` is the account's state when a change of address was
     requested; it is signed into the link.
@@ -70,20 +70,20 @@ def send(
     state: str = "",
     begin: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Write and send one letter, unless it has no reader any more; return whether it was sent.
+    """Write and send one account email, unless it has no reader any more; return whether it was sent.
 
-    `begin` marks its job right before, and returns False if the letter must not be sent by this one.
+    `begin` marks its job right before, and returns False if the email must not be sent by this one.
     """
     kind_to_write, user = _reader(kind, address, user_id)
     if user is None:
         return False
-    letter = _Letter(kind_to_write, user, address, state, attempt, asked=(kind, user_id), begin=begin)
-    return outbox.send(letter, now=now)
+    email = _AccountEmail(kind_to_write, user, address, state, attempt, asked=(kind, user_id), begin=begin)
+    return outbox.send(email, now=now)
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """A letter as `outbox` sends it; its record is its job. `asked` is the kind and user that the job was made for."""
+class _AccountEmail:
+    """An account email as `outbox` sends it; its record is its job, which was made for the kind and user in `asked`."""
 
     kind: str
     user: User
@@ -95,7 +95,7 @@ class _Letter:
 
     @property
     def name(self) -> str:
-        return f"letter {self.kind} for user {self.user.pk}"
+        return f"account email {self.kind} for user {self.user.pk}"
 
     def write(self) -> EmailMultiAlternatives:
         with mail.in_language_of(self.user):
@@ -105,7 +105,7 @@ class _Letter:
     def take(self, *, now: datetime) -> bool:
         is_first = self.begin()
         if not is_first:
-            log.warning("letter_not_sent_again", letter=self.name)
+            log.warning("account_email_not_resent", email=self.name)
         return is_first
 
     def may_be_sent(self, *, now: datetime) -> bool:
@@ -120,15 +120,15 @@ class _Letter:
 
 
 def written(user: User, content: MessageText, *, message_id: str, to: str = "") -> EmailMultiAlternatives:
-    """Write the email of a letter."""
+    """Write the message of an account email."""
     why = _("You get this message because it is about the safety of your account.")
     return mail.compose(user=user, content=content, why=why, message_id=message_id, to=to)
 
 
 def _reader(kind: str, address: str, user_id: int) -> tuple[str, User | None]:
-    """Return the kind of letter to write and its reader, or None for no reader.
+    """Return the kind of account email to write and its reader, or None for no reader.
 
-    The reader has the address or asks to have it. The account that has confirmed it gets no letter that is meant for
+    The reader has the address or asks to have it. The account that has confirmed it gets no email that is meant for
     another account.
     """
     owner = mailboxes.owner(address)
@@ -148,14 +148,14 @@ def _is_settled(user: User, address: str) -> bool:
 
 
 def _may_send(kind: str, address: str, now: datetime) -> bool:
-    """Return whether a letter may be sent. An unconfirmed address may be a stranger's, so it gets few."""
+    """Return whether an account email may be sent. An unconfirmed address may be a stranger's, so it gets few."""
     if kind in _COUNTED or mailboxes.owner(address) is not None:
         return True
     return mailboxes.may_send_news(address=address, now=now)
 
 
 def message_text(kind: str, user: User, address: str, state: str = "") -> MessageText:
-    """Return a letter's text in the active language; its link is for this user and address.
+    """Return an account email's text in the active language; its link is for this user and address.
 
     The link of a change of address works while the account's state is `state` (`addresses`).
     """

@@ -86,7 +86,7 @@ def register(*, actor: Actor, now: datetime, registration: Registration) -> User
     user.password = hashers.make_password(password)
     _insert(user)
     # If the process dies here, the user can request the email again.
-    if mailboxes.may_send_letter(address=user.email, ip=actor.ip, now=now):
+    if mailboxes.may_send_email(address=user.email, ip=actor.ip, now=now):
         run(lambda: account_emails.post(account_emails.REGISTERED, address=user.email, user_id=user.pk))
     log.info("user_registered", user_id=user.pk, ip=actor.ip, request_id=actor.request_id)
     return user

@@ -25,7 +25,7 @@ from multitask.users.models import User
 
 LINK_LIFETIME: Final = timedelta(days=1)
 _STATE_SALT: Final = "multitask.users.address"
-_CHANGES: Final = throttle.Limits(same_account_same_address=3, same_account=6, when_besieged=1)
+_CHANGES: Final = throttle.Limits(same_account_same_address=3, same_account=6, when_under_attack=1)
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class AlreadyConfirmed(UserError):
 class Link:
     """The content of a link that confirms an address.
 
-    `earlier` is the address that the account had when the letter was written. `state` is that of the account when a
+    `earlier` is the address that the account had when the email was written. `state` is that of the account when a
     change was asked for, and empty in the link of a registration.
     """
 
@@ -52,16 +52,16 @@ class Link:
 
 
 def ask_for_confirmation(*, actor: Actor, now: datetime) -> None:
-    """Queue the letter of the registration again. Raises UnknownUser, AlreadyConfirmed or TooManyAttempts."""
+    """Queue the email of the registration again. Raises UnknownUser, AlreadyConfirmed or TooManyAttempts."""
     user = accounts.present(actor)
     if user.email_confirmed:
         raise AlreadyConfirmed
-    mailboxes.count_letter(address=user.email, ip=actor.ip, now=now)
+    mailboxes.count_email(address=user.email, ip=actor.ip, now=now)
     run(lambda: account_emails.post(account_emails.REGISTERED, address=user.email, user_id=user.pk))
 
 
 def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> None:
-    """Queue a letter with a link to a new address, which becomes valid by the link; `current` is the password.
+    """Queue an email with a link to a new address, which becomes valid by the link; `current` is the password.
 
     The present address, if confirmed, is notified. Raises WrongPassword, TooManyAttempts or
     InvalidAccount. The response does not reveal whether the address belongs to an account.
@@ -73,7 +73,7 @@ def ask_for_change(*, actor: Actor, now: datetime, current: str, email: str) -> 
     if wrong or address is None:
         raise InvalidAccount(fields=wrong)
     throttle.begin(identifier=str(user.pk), ip=actor.ip, now=now, limits=_CHANGES, purpose="email")
-    mailboxes.count_letter(address=address, ip=actor.ip, now=now)
+    mailboxes.count_email(address=address, ip=actor.ip, now=now)
     _write_to_both(user, address, _states(user)[0])
 
 

@@ -89,7 +89,7 @@ def reset_password(*, actor: Actor, now: datetime, name: str, token: str, passwo
     try:
         return _new_password(user, password, now, confirms_email=True)
     except IntegrityError:
-        # Another account has confirmed this address since the letter was written.
+        # Another account has confirmed this address since the email was written.
         raise LinkInvalid from None
 
 

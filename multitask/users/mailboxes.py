@@ -1,4 +1,4 @@
-"""Which account owns an email address, and how many letters may be sent there.
+"""Which account owns an email address, and how many emails may be sent there.
 
 Several accounts may name one address, but only one of them has confirmed it, by a link that was sent there. Addresses
 are given in their normal form (`names.email`).
@@ -10,9 +10,11 @@ from typing import Final
 from multitask.users import throttle
 from multitask.users.models import User
 
-# Letters that any visitor can have sent to any address. A visitor over the limit is refused;
-# however many letters others have sent, each visitor still has one.
-_LETTERS: Final = throttle.Limits(same_account_same_address=3, same_address=None, same_account=6, when_besieged=1)
+# Emails that any visitor can have sent to any address. A visitor over the limit is refused;
+# however many emails others have sent, each visitor still has one.
+_ACCOUNT_EMAILS: Final = throttle.Limits(
+    same_account_same_address=3, same_address=None, same_account=6, when_under_attack=1
+)
 # Links to reset a password: one that arrived earlier in the window still works, so more of them are of no use.
 _RESETS: Final = throttle.Limits(same_account_same_address=6, same_address=None, same_account=None)
 # News to an unconfirmed address, which may be a stranger's mailbox.
@@ -42,15 +44,15 @@ def release_from_closed(address: str) -> None:
     closed.update(email_confirmed_at=None)
 
 
-def count_letter(*, address: str, ip: str | None, now: datetime) -> None:
-    """Count a letter that a visitor requests to any address. Raises TooManyAttempts."""
-    throttle.begin(identifier=address, ip=ip, now=now, limits=_LETTERS, purpose="mailbox")
+def count_email(*, address: str, ip: str | None, now: datetime) -> None:
+    """Count an account email that a visitor requests to any address. Raises TooManyAttempts."""
+    throttle.begin(identifier=address, ip=ip, now=now, limits=_ACCOUNT_EMAILS, purpose="mailbox")
 
 
-def may_send_letter(*, address: str, ip: str | None, now: datetime) -> bool:
-    """Count a letter as `count_letter` does, and return whether it may be sent."""
+def may_send_email(*, address: str, ip: str | None, now: datetime) -> bool:
+    """Count an account email as `count_email` does, and return whether it may be sent."""
     try:
-        count_letter(address=address, ip=ip, now=now)
+        count_email(address=address, ip=ip, now=now)
     except throttle.TooManyAttempts:
         return False
     return True

@@ -1,6 +1,6 @@
 """The one place that sends emails: each at most once, and again only when the server certainly refused it.
 
-Its record (`Email`) is the row of a notice or the job of a letter.
+Its record (`Email`) is the row of a notice or the job of an account email.
 """
 
 import smtplib

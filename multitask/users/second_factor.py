@@ -30,7 +30,7 @@ FRESH: Final = timedelta(minutes=5)
 WAITS: Final = timedelta(minutes=15)
 RECOVERY_CODES: Final = 10
 # Three of a million codes count at any moment: unknown visitors together have ten tries, whatever their number.
-_LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10, when_besieged=0)
+_LIMITS: Final = throttle.Limits(same_account_same_address=5, same_account=10, when_under_attack=0)
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # Without characters that look alike.
 _GROUPS, _GROUP = 4, 4
 

@@ -34,7 +34,7 @@ AHEAD: Final = timedelta(minutes=1)
 class Limits:
     """How many failures within the window are allowed, counting the one now tried; None is any number.
 
-    Once an account has had `same_account` failures from all visitors together, `when_besieged` is what is left to
+    Once an account has had `same_account` failures from all visitors together, `when_under_attack` is what is left to
     each visitor who has not succeeded in the last 30 days; 0 refuses them all. `known_address` is what an exact
     address that has succeeded in that time keeps for the account beside all of this.
     """
@@ -42,7 +42,7 @@ class Limits:
     same_account_same_address: int = 10
     same_address: int | None = 60
     same_account: int | None = 200
-    when_besieged: int = 3
+    when_under_attack: int = 3
     known_address: int = 5
     window: timedelta = WINDOW
 
@@ -122,12 +122,12 @@ def _oldest_too_many(attempt: LoginAttempt, limits: Limits) -> datetime | None:
         oldest = _beyond(attempt, address, limits.same_address, limits.window)
     if oldest is not None or limits.same_account is None:
         return oldest
-    besieged = _beyond(attempt, account, limits.same_account, limits.window)
-    if besieged is None or _is_known(attempt, address):
+    oldest = _beyond(attempt, account, limits.same_account, limits.window)
+    if oldest is None or _is_known(attempt, address):
         return None
-    if not limits.when_besieged:
-        return besieged
-    return _beyond(attempt, account & address, limits.when_besieged, limits.window)
+    if not limits.when_under_attack:
+        return oldest
+    return _beyond(attempt, account & address, limits.when_under_attack, limits.window)
 
 
 def _beyond(attempt: LoginAttempt, condition: Q, limit: int, window: timedelta) -> datetime | None:

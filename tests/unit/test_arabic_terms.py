@@ -57,8 +57,8 @@ def test_a_word_that_is_not_ours_does_not_occur(word: str) -> None:
         ("Money in", "وارد"),
         ("Money out", "صادر"),
         ("automatic release", "الإفراج التلقائي"),
-        ("Released by silence", "الإفراج التلقائي"),
-        ("What needs you now", "ما يتطلب إجراءً منك"),
+        ("Automatic release", "الإفراج التلقائي"),
+        ("Action needed", "ما يتطلب إجراءً منك"),
         ("Country of your bank", "بلد بنكك"),
     ],
 )

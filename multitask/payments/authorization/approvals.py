@@ -62,20 +62,20 @@ _POWERS: Final[Mapping[str, Power]] = {
     RECORD_PAYOUT: Power.ADJUST,
 }
 
-Carrier: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
+Executor: TypeAlias = Callable[[Escrow, dict[str, Any], Actor, datetime], None]
 # Carries out a decision that concerns no escrow.
-SubjectCarrier: TypeAlias = Callable[[dict[str, Any], Actor, datetime], None]
-_CARRIERS: dict[str, Carrier] = {}
-_SUBJECT_CARRIERS: dict[str, SubjectCarrier] = {}
+SubjectExecutor: TypeAlias = Callable[[dict[str, Any], Actor, datetime], None]
+_EXECUTORS: dict[str, Executor] = {}
+_SUBJECT_EXECUTORS: dict[str, SubjectExecutor] = {}
 
 
-def install(carriers: Mapping[str, Carrier], subject_carriers: Mapping[str, SubjectCarrier]) -> None:
+def install(executors: Mapping[str, Executor], subject_executors: Mapping[str, SubjectExecutor]) -> None:
     """Register the function that carries out approved decisions of each kind.
 
-    `carriers` are called with the escrow locked; `subject_carriers` are for decisions that concern no escrow.
+    `executors` are called with the escrow locked; `subject_executors` are for decisions that concern no escrow.
     """
-    _CARRIERS.update(carriers)
-    _SUBJECT_CARRIERS.update(subject_carriers)
+    _EXECUTORS.update(executors)
+    _SUBJECT_EXECUTORS.update(subject_executors)
 
 
 def power_of(kind: str) -> Power:
@@ -235,7 +235,7 @@ def decide(
     event = f"{approval.kind}_approved" if approve else f"{approval.kind}_turned_down"
     _record(event, approval, actor, now, note)
     if approve and escrow is not None:
-        _CARRIERS[approval.kind](escrow, approval.arguments, actor, now)
+        _EXECUTORS[approval.kind](escrow, approval.arguments, actor, now)
     elif approve:
-        _SUBJECT_CARRIERS[approval.kind](approval.arguments, actor, now)
+        _SUBJECT_EXECUTORS[approval.kind](approval.arguments, actor, now)
     return approval

@@ -46,7 +46,7 @@ def note(provider: str, payment_id: str) -> None:
     locks.lock_by_id(seen.escrow_id)
     pending = Payment.objects.filter(pk=seen.pk, state=PaymentState.PENDING.value).exclude(provider_status=STATUS)
     if pending.update(provider_status=STATUS):
-        log.error("payment_paid_by_unnamed_try", payment=seen.pk, order=seen.provider_payment_id)
+        log.error("payment_paid_by_unknown_transaction", payment=seen.pk, order=seen.provider_payment_id)
 
 
 def name_try(*, actor: Actor, payment_id: int, transaction_id: str, note: str, now: datetime) -> Payment:

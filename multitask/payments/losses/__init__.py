@@ -1,1 +1,1 @@
-"""Chargebacks."""
+"""Chargebacks, fraud warnings, refunds after release, reversals, receivables, adjustments."""

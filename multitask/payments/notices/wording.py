@@ -155,7 +155,9 @@ _SENTENCES: Final[dict[str, Sentence]] = {
     ),
     "refund_requested": _sentence(
         lambda: _("%(client)s asks for a refund"),
-        lambda: _("%(client)s asks for %(amount)s back for “%(task)s”. Please answer: silence accepts it."),
+        lambda: _(
+            "%(client)s asks for %(amount)s back for “%(task)s”. Please answer: without an answer it is accepted."
+        ),
     ),
     "refund_accepted": _sentence(
         lambda: _("Your refund was agreed to"),

@@ -1,1 +1,1 @@
-"""Money out: connected accounts, transfers, availability, withdrawals."""
+"""Money out: connected accounts, transfers, availability, withdrawals, destinations and the payout budget."""

@@ -1,4 +1,4 @@
-"""Encrypts what payees entrust to us under the newest key, after `DESTINATION_KEYS` got a new first one."""
+"""Encrypts payout destinations and identities under the newest key, after `DESTINATION_KEYS` got a new first one."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What somebody has to be woken for, as figures; each query is bounded by an index on what is open."""
+"""Figures for alerting; each query is bounded by an index on what is open."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -124,7 +124,9 @@ class Payments(Inquiries):
         """
         state = self.read_payment(payment_id)
         if state.status not in {PaymentStatus.AWAITING, PaymentStatus.ACTION_REQUIRED, PaymentStatus.CANCELLED}:
-            raise Rejected("payment_unexpected_state", "The payment has moved on, so this is no longer possible.")
+            raise Rejected(
+                "payment_unexpected_state", "The payment's status has changed, so this is no longer possible."
+            )
         if state.status is not PaymentStatus.CANCELLED and not self._has_expired(created_by):
             raise Rejected("payment_page_open", "The payment page is open until it expires.")
         return PaymentState(

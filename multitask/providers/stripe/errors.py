@@ -42,7 +42,7 @@ SENTENCES = {
     "no_external_account_in_currency": gettext_noop("There is no bank account for this currency."),
     "amount_too_small": gettext_noop("The amount is below the minimum that the payment provider accepts."),
     "amount_too_large": gettext_noop("The amount is above the maximum that the payment provider accepts."),
-    "payment_intent_unexpected_state": gettext_noop("The payment has moved on, so this is no longer possible."),
+    "payment_intent_unexpected_state": gettext_noop("The payment's status has changed, so this is no longer possible."),
     MISSING: gettext_noop("The payment provider does not know this object."),
     CUSTOMER_GONE: gettext_noop("Your saved details were removed at the payment provider. Please try again."),
     ACCOUNT_INVALID: gettext_noop("The account is no longer connected to this platform."),

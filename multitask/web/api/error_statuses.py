@@ -66,7 +66,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         bank_unknown wallet_issuer_unknown msisdn_invalid name_invalid national_id_invalid
     """,
     429: "too_many_attempts too_many_requests",
-    # Errors of our own code: the message is logged and not shown to the caller.
+    # Errors of our own code: answered as `internal_error`, with code and message only in the log.
     500: "not_in_transaction posting_invalid unbalanced account_mismatch balance_out_of_range",
     503: "provider_unavailable outcome_unknown temporarily_unavailable",
 }

@@ -36,6 +36,6 @@ def _missing() -> str | None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     if not _Migrations.applied:
-        # A newer schema does not keep this process from serving: releases are compatible with the one before.
+        # A newer schema does not make this process unready; see Upgrades in docs/operations.md.
         _Migrations.applied = not schema.difference().missing
     return None if _Migrations.applied else "migrations"

@@ -1,4 +1,4 @@
-"""What somebody has to be woken for, for Prometheus: read from the database when the figures are asked for."""
+"""Figures for alerting, for Prometheus: read from the database when the figures are asked for."""
 
 from collections.abc import Iterator
 from typing import Final

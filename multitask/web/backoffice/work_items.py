@@ -90,7 +90,7 @@ ITEMS: Final = (
     QueueItem("review", _("Payments under review"), "payments.payment", "waits=review", work_queue.under_review),
     QueueItem(
         "unnamed_tries",
-        _("Payments that arrived by a try that nobody knows"),
+        _("Paid orders whose transaction is unknown"),
         "payments.payment",
         "waits=unnamed",
         work_queue.unnamed_tries,
@@ -217,7 +217,7 @@ ITEMS: Final = (
     ),
     QueueItem(
         "unexplained_chargebacks",
-        _("Chargebacks with money that is neither back nor booked"),
+        _("Chargebacks with unreconciled money"),
         "payments.chargeback",
         "waits=unexplained",
         work_queue.unexplained_chargebacks,

@@ -1,4 +1,4 @@
-"""What payees entrust to us is nowhere in clear: not in the database, in logs, in emails, in answers to others."""
+"""Payout destinations and identities are never in clear: in the database, logs, emails, or answers to others."""
 
 import base64
 import hashlib

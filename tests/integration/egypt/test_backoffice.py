@@ -158,7 +158,7 @@ def test_looking_it_up_again_asks_the_provider_once_more(
 def test_a_payment_by_an_unknown_try_is_in_the_work_queue_and_is_named_there(world: EgyptWorld, office: Client) -> None:
     job, first, second = paid_by_first(world)
     poll(world)
-    assert "Payments that arrived by a try that nobody knows" in text_of(office.get("/backoffice/"))
+    assert "Paid orders whose transaction is unknown" in text_of(office.get("/backoffice/"))
     order = str(job.payment.provider_payment_id)
     assert order in text_of(office.get(listing(Payment), {"waits": "unnamed"}))
     assert "Name the transaction" in text_of(office.get(change(job.escrow)))

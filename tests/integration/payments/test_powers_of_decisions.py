@@ -13,7 +13,7 @@ from tests.payments_world import Job, World, dollars, user_id
 
 
 def test_every_kind_of_decision_has_the_power_that_decides_about_it() -> None:
-    kinds = {*operation_handlers.CARRIERS, *operation_handlers.SUBJECT_CARRIERS}
+    kinds = {*operation_handlers.EXECUTORS, *operation_handlers.SUBJECT_EXECUTORS}
     assert {kind: approvals.power_of(kind) for kind in kinds}.keys() == kinds
     assert approvals.power_of(approvals.ADJUST) is approvals.power_of(approvals.WRITE_OFF) is Power.ADJUST
     assert approvals.power_of(approvals.EXPLAIN_LINE) is Power.ADJUST

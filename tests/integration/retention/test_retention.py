@@ -290,6 +290,7 @@ def test_the_command_tells_what_it_has_deleted(user: User) -> None:
 def test_every_table_is_listed_with_its_retention() -> None:
     listed = OPERATIONS.read_text()
 
-    tables = {model._meta.db_table for model in apps.get_models()}
+    tables = set(connection.introspection.table_names())
+    assert tables > {model._meta.db_table for model in apps.get_models()}
 
     assert not sorted(table for table in tables if f"`{table}`" not in listed)

@@ -85,7 +85,7 @@ def section(situation: Situation, world: World, job: Job, known: set[object], si
         "| who | sees |",
         "|---|---|",
         f"| client | {seen_by(world, job, job.client, sign_in)} |",
-        f"| freelancer | {seen_by(world, job, job.freelancer, sign_in)}{wallet_of(world, job)} |",
+        f"| freelancer | {seen_by(world, job, job.freelancer, sign_in).rstrip('.')}. {wallet_of(world, job)} |",
         f"| staff can | {', '.join(offered_to_staff(staff, job, sign_in)) or 'nothing more'} |",
         "",
         *postings_since(known),
@@ -94,7 +94,7 @@ def section(situation: Situation, world: World, job: Job, known: set[object], si
 
 
 def seen_by(world: World, job: Job, reader: Actor, sign_in: SignIn) -> str:
-    """What a side reads on the payment page: the next step, which has to be there."""
+    """What a side reads on the payment page: the next step, which has to be there; `{date}` stands for its date."""
     shown = text_of(sign_in(reader).get(f"/tasks/{job.task_id}/payment/"))
     assert not re.search(r"\b[a-z]+_[a-z_]+\b", shown.partition("CSRF")[0]), shown
     escrow = access.escrow(reader, job.escrow.pk)
@@ -102,13 +102,13 @@ def seen_by(world: World, job: Job, reader: Actor, sign_in: SignIn) -> str:
     if step is None:
         return "nothing to do"
     assert step.text in shown.replace("&#x27;", "'")
-    return step.text
+    return f"{step.text} {{date}}" if step.at else step.text
 
 
 def wallet_of(world: World, job: Job) -> str:
     """The freelancer's balances; the other escrow of the same freelancer is funded and not held."""
     wallet = world.wallet(job.freelancer, job.escrow.currency)
-    return f" Wallet: {wallet.pending.to_major_string()} pending, {wallet.available.to_major_string()} available."
+    return f"Wallet: {wallet.pending.to_major_string()} pending, {wallet.available.to_major_string()} available."
 
 
 def offered_to_staff(staff: Actor, job: Job, sign_in: SignIn) -> list[str]:

@@ -10,10 +10,13 @@ from django.utils import timezone
 
 from multitask import jobs
 from multitask.payments.models import BooksCheck, Chargeback, ProviderAccount, Reconciliation, StatementLine
+from multitask.providers import circuit_breaker
 from tests.integration.payments.test_chargebacks import close, contest
 from tests.payments_world import World
 
-RULES = Path(__file__).parents[3] / "docs" / "alerts" / "multitask.rules.yml"
+DOCS = Path(__file__).parents[3] / "docs"
+RULES = DOCS / "alerts" / "multitask.rules.yml"
+OPERATIONS = DOCS / "operations.md"
 
 
 def figures(client: Client) -> dict[str, float]:
@@ -68,10 +71,38 @@ def test_differences_and_open_items_are_seen_with_their_age(db: None, client: Cl
     Reconciliation.objects.all().delete()
 
 
+def described_by(client: Client) -> set[str]:
+    """The names of all metrics that are served."""
+    return set(re.findall(r"^# HELP (\w+)", client.get("/metrics").content.decode(), re.M))
+
+
+def test_every_metric_is_explained(db: None, client: Client) -> None:
+    page = OPERATIONS.read_text()
+    # Prometheus's client adds `_created` to each counter and histogram.
+    names = described_by(client)
+    ours = {name for name in names if name.startswith("multitask_") and not name.endswith("_created")}
+    assert len(ours) > 30
+    assert sorted(name for name in ours if f"`{name}`" not in page and f"`{name}{{" not in page) == []
+
+
+def test_an_open_breaker_is_seen_and_has_a_rule(db: None, client: Client) -> None:
+    breaker = circuit_breaker.Breaker("stripe")
+    try:
+        for _ in range(circuit_breaker.FAILURES_TO_OPEN):
+            breaker.unanswered(was_trial=False)
+        assert figures(client)['multitask_provider_breaker_open{provider="stripe"}'] == 1
+    finally:
+        breaker.answered()
+    assert figures(client)['multitask_provider_breaker_open{provider="stripe"}'] == 0
+    rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+    alerts = [rule["alert"] for rule in rules if "multitask_provider_breaker_open" in rule["expr"]]
+    assert alerts == ["ProviderNotAnswering"]
+
+
 def test_every_figure_of_the_example_rules_exists(db: None, client: Client) -> None:
     rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
     named = {name for rule in rules for name in re.findall(r"multitask_\w+", rule["expr"])}
-    described = set(re.findall(r"^# HELP (\w+)", client.get("/metrics").content.decode(), re.M))
-    assert len(rules) == 17
+    described = described_by(client)
+    assert len(rules) == 18
     assert named <= described
     assert all(rule["labels"]["severity"] in {"page", "ticket"} for rule in rules)

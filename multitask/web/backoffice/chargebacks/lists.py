@@ -29,7 +29,7 @@ class ChargebackList(MoneyList):
         needs_attention(
             due=(_("To be answered within three days"), work_queue.evidence_due),
             unbooked=(_("Lost and not booked"), work_queue.unbooked_losses),
-            unexplained=(_("Over, with money that is neither back nor booked"), work_queue.unexplained_chargebacks),
+            unexplained=(_("Over, with unreconciled money"), work_queue.unexplained_chargebacks),
             inquiries=(_("Inquiries to answer"), work_queue.inquiries),
             open=(_("Holds money"), work_queue.contested),
         ),

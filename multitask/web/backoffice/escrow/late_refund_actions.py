@@ -68,7 +68,7 @@ class LateRefundForm(SharedReasonForm):
         if found.get("previewed") != seen:
             self.data = {**self.data, "previewed": seen}
             borne = " ".join(waterfall_words.sentences(self.escrow, shares))
-            raise ValidationError(_("Send it again to confirm who bears it: %(borne)s") % {"borne": borne})
+            raise ValidationError(_("Submit again to confirm who bears the refund: %(borne)s") % {"borne": borne})
         return found
 
 

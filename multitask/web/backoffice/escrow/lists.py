@@ -104,7 +104,7 @@ class PaymentList(EscrowPartList):
     list_filter: ClassVar[Any] = (
         needs_attention(
             review=(_("Payments under review"), work_queue.under_review),
-            unnamed=(_("Payments that arrived by a try that nobody knows"), work_queue.unnamed_tries),
+            unnamed=(_("Paid orders whose transaction is unknown"), work_queue.unnamed_tries),
         ),
         column("state", _("State"), labels.options("payment", "pending", "succeeded", "cancelled", "returned")),
     )

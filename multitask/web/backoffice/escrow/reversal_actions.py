@@ -154,7 +154,7 @@ class GiveUpReversal(ReversalAction):
             ]
         ahead = self._ahead(subject)
         if ahead.amount_minor:
-            paid = _("Of it, %(ahead)s was paid out to %(name)s before it was theirs.")
+            paid = _("Of it, %(ahead)s was paid out to %(name)s before it was available.")
             sentences = [paid % (values | {"ahead": money(ahead)})]
         else:
             sentences = [_("%(amount)s stays in the payout account of %(name)s and leaves our books.") % values]

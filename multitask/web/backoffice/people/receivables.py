@@ -60,7 +60,7 @@ class ReceivableList(MoneyList):
     """What people owe the platform, the oldest first."""
 
     title = _("Receivables")
-    explanation = _("What freelancers owe after losses. Later releases pay it; what is hopeless is written off.")
+    explanation = _("What freelancers owe after losses. Later releases pay it; uncollectible amounts are written off.")
     list_display = ("number", "debtor", "owed", "amount", "recovered", "written_off", "because", "age", "created")
     list_filter: ClassVar[Any] = (OpenFilter, AgeFilter)
     ordering: ClassVar[Any] = ("pk",)

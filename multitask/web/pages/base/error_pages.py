@@ -88,7 +88,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _unavailable(request)
     error = ErrorPage(
         title=_("Something went wrong on our side"),
-        text=_("Your money is safe. See how things stand before you send anything again."),
+        text=_("Your money is safe. Check the current state before you send anything again."),
         button=_("Go to the home page"),
     )
     return _render_bare(request, error, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -201,8 +201,8 @@ def _leg(leg: Leg, about: HistoryRow) -> LegView:
 
 def _account(code: str, about: HistoryRow) -> str:
     """Return the label of a ledger account for the row's owner."""
-    room, number, *place = [*code.split(":"), "", ""]
-    if room == "user":
+    kind, number, *place = [*code.split(":"), "", ""]
+    if kind == "user":
         return _wallet_place(place[0], is_own=number == str(about.user_id), about=about)
     words = {
         "escrow": _("Escrow of this task"),
@@ -211,11 +211,11 @@ def _account(code: str, about: HistoryRow) -> str:
         "contested": _("Held part of the share"),
         "chargeback": _("Taken by the cardholder's bank"),
     }
-    if room == "platform":
+    if kind == "platform":
         return _("Platform fee") if number == "fees" else _("The platform")
-    if room == "provider":
+    if kind == "provider":
         return _("Your bank, through the payment provider") if place[0] == "account" else _("The payment provider")
-    return words.get(room, code)
+    return words.get(kind, code)
 
 
 def _wallet_place(place: str, *, is_own: bool, about: HistoryRow) -> str:

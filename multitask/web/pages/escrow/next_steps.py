@@ -138,7 +138,7 @@ def _about_refund(escrow: Escrow, refund: Refund, role: Role) -> NextStep:
     if refund.state != RefundState.REQUESTED.value:
         return NextStep(str(_REFUND_ARRIVES[refund_ways.of(escrow)]))
     text = (
-        _("You answer the refund request; if you say nothing, it is accepted.")
+        _("You answer the refund request; if you do not respond, it is accepted.")
         if role is Role.FREELANCER
         else _("The freelancer answers the refund request; without an answer it is accepted.")
     )
@@ -153,9 +153,9 @@ def _about_work(escrow: Escrow, role: Role) -> NextStep:
         return NextStep(_("The client releases the money."), escrow.auto_release_at)
     if state is MilestoneState.DELIVERED:
         text = (
-            _("You confirm the work and release the money; if you say nothing, it is released by itself.")
+            _("You confirm the work and release the money; if you do not respond, it is released automatically.")
             if role is Role.CLIENT
-            else _("The client confirms the work; without a word from them the money is released by itself.")
+            else _("The client confirms the work; if they do not respond, the money is released automatically.")
         )
         return NextStep(text, escrow.auto_release_at)
     if role is Role.FREELANCER:
