@@ -118,13 +118,9 @@ def sweep_operations(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="make_due_available", queue="deadlines", queueing_lock="make_due_available")
 def make_due_available(timestamp: int) -> None:
-    """Make shares available whose funds have settled at the provider without an event, and adjustments."""
+    """Make shares available whose funds have settled at the provider without an event."""
     now = timezone.now()
     _each(availability.due(now=now), lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now))
-    _each(
-        adjustments.due(now=now),
-        lambda adjustment_id: adjustments.make_available(adjustment_id=adjustment_id, now=now),
-    )
 
 
 @app.periodic(cron="* * * * *")
