@@ -51,7 +51,7 @@ CHECKS: Final[Mapping[str, Callable[[datetime], bool]]] = {
     "compare_budgets": lambda _now: bool(budget.routed()),
     "extend_chain": lambda _now: chain.is_behind(),
     "make_adjustments_available": lambda now: bool(adjustments.due(now=now)),
-    "make_due_available": lambda now: bool(availability.due(now=now) or adjustments.due(now=now)),
+    "make_due_available": lambda now: bool(availability.due(now=now)),
     "move_to_successors": lambda now: bool(account_moves.due(now=now)),
     "process_newest": lambda now: incoming.are_late(now=now),
     "publish_statement": lambda now: statements.is_due(now=now),

@@ -118,13 +118,9 @@ def sweep_operations(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="make_due_available", queue="deadlines", queueing_lock="make_due_available")
 def make_due_available(timestamp: int) -> None:
-    """Make shares available whose funds have settled at the provider without an event, and adjustments."""
+    """Make shares available whose funds have settled at the provider without an event."""
     now = timezone.now()
     _each(availability.due(now=now), lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now))
-    _each(
-        adjustments.due(now=now),
-        lambda adjustment_id: adjustments.make_available(adjustment_id=adjustment_id, now=now),
-    )
 
 
 @app.periodic(cron="* * * * *")
@@ -215,11 +211,11 @@ def queue_statements(timestamp: int) -> None:
     statement.queue_due(now=timezone.now())
 
 
-@app.task(name="read_statement", queue="statements")
-def read_statement(account_id: int) -> None:
-    """Read the statement of one provider account, and compare it with the ledger."""
+@app.task(name="read_statement", queue="statements", pass_context=True)
+def read_statement(context: JobContext, account_id: int) -> None:
+    """Read the statement of one provider account, unless it was read meanwhile, and compare it with the ledger."""
     try:
-        statement.refresh(account_id=account_id, now=timezone.now())
+        statement.read_due(account_id=account_id, is_repeated=context.job.attempts > 1, now=timezone.now())
     except ProviderError as error:
         # It is due again soon, and the last comparison shows how old it is.
         log.warning("statement_put_off", account=account_id, fault=str(error))

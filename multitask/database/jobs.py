@@ -29,6 +29,12 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[
        ]::procrastinate_job_to_defer_v1[])
 """
 
+# The insertion joins a job with its queueing lock that waits already; `OR_SOONER` follows.
+_ONCE: Final = """
+INSERT INTO procrastinate_jobs AS job (queue_name, task_name, priority, queueing_lock, args)
+VALUES (%s, %s, %s, %s, %s::jsonb)
+"""
+
 # A worker whose heartbeat lies ahead was alive before the database's clock was set back, and has not reported since.
 DEAD: Final = """
 last_heartbeat NOT BETWEEN now() - make_interval(secs => %(seconds)s) AND now() + make_interval(secs => %(seconds)s)
@@ -177,6 +183,12 @@ def defer(name: str, *, queue: str, at: datetime | None = None, priority: int = 
     """
     with connection.cursor() as cursor:
         cursor.execute(_JOB, [queue, name, priority, json.dumps(arguments), at])
+
+
+def defer_once(name: str, *, queue: str, lock: str, priority: int = 0, **arguments: int | str) -> None:
+    """As `defer`, unless a job with the queueing lock `lock` waits; that one gets the priority if it is higher."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ONCE + OR_SOONER, [queue, name, priority, lock, json.dumps(arguments)])
 
 
 def is_queued(name: str, argument: str, *, by: datetime | None = None) -> Subquery:

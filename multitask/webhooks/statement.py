@@ -11,6 +11,8 @@ from typing import Final
 
 import structlog
 from django.db import Error
+from django.db.models import BooleanField, CharField, ExpressionWrapper, Q, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from multitask import database, ledger, providers
@@ -37,8 +39,13 @@ log = structlog.get_logger(__name__)
 # Jobs are named, not imported: `multitask.jobs` imports this module.
 TASK: Final = "read_statement"
 QUEUE: Final = "statements"
+# What the queueing lock of an account's job begins with; its id follows.
+_KEY: Final = f"{TASK} "
 # How many accounts are queued at once; the others wait for the next time.
 MOST_ACCOUNTS: Final = 200
+# The platform's account is due every minute, so its job does not wait behind those of thousands of others.
+OF_PLATFORM: Final = 10
+ORDINARY: Final = 0
 # A line may appear a little later than younger ones, so the last minutes are read again.
 OUT_OF_ORDER: Final = timedelta(minutes=3)
 # How often lines and balance are read until they agree, and how often all of it while lines are still being explained.
@@ -51,16 +58,24 @@ MOST_NEW: Final = 1000
 
 
 def queue_due(*, now: datetime) -> int:
-    """Queue a job for each account whose statement is due; return how many."""
+    """Queue a job for each account whose statement is due and that has no waiting job; return how many.
+
+    An account stays due until its job begins, which claims it. One that has news while it is read is due again, and
+    gets another job. The account is the job's queueing lock.
+    """
     statement.add_accounts(_reporting(), now)
+    return database.run(lambda: _queue_due(now))
 
-    def claim() -> int:
-        due = statement.claim_due(now=now, limit=MOST_ACCOUNTS)
-        for account_id in due:
-            jobs.defer(TASK, queue=QUEUE, account_id=account_id)
-        return len(due)
 
-    return database.run(claim)
+def _queue_due(now: datetime) -> int:
+    is_platform = ExpressionWrapper(Q(account=None), output_field=BooleanField())
+    due = statement.due(now).annotate(is_platform=is_platform, job_key=Concat(Value(_KEY), Cast("pk", CharField())))
+    without_job = due.filter(~jobs.is_locked("job_key", by=now)).order_by("-is_platform", "due_at", "pk")
+    found = without_job.values_list("pk", "job_key", "is_platform")[:MOST_ACCOUNTS]
+    for account_id, key, first in found:
+        priority = OF_PLATFORM if first else ORDINARY
+        jobs.defer_once(TASK, queue=QUEUE, lock=key, priority=priority, account_id=account_id)
+    return len(found)
 
 
 def are_due(*, now: datetime) -> bool:
@@ -89,6 +104,17 @@ def read_for_checks() -> list[str]:
 def _reporting() -> list[str]:
     """Return the names of the providers that have a statement."""
     return [provider.name for provider in providers.every() if supports(provider, ReportsMoney)]
+
+
+def read_due(*, account_id: int, is_repeated: bool, now: datetime) -> bool:
+    """Read the statement of one account as its job does; return False if it was read since it was queued.
+
+    `is_repeated` says that the job was taken before, and not performed to its end. Raises the provider's errors.
+    """
+    if not statement.begin(account_id, is_repeated=is_repeated, now=now):
+        return False
+    refresh(account_id=account_id, now=now)
+    return True
 
 
 def refresh(*, account_id: int, now: datetime) -> None:

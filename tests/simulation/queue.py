@@ -10,6 +10,7 @@ from django.utils import timezone
 from multitask import jobs
 from multitask.database.jobs import defer
 from multitask.users import account_emails
+from multitask.webhooks import statement
 from tests.simulation import interruptions
 from tests.simulation.clock import BEGIN
 from tests.simulation.conditions import DAY, HOUR, MINUTE
@@ -110,6 +111,9 @@ class Queue:
         if name == "send_letter":
             # Its row, which would be marked, is gone; `revive` does not bring it back.
             return lambda: account_emails.send(**arguments, now=timezone.now())
+        if name == "read_statement":
+            # Nor does the simulation count how often a job was taken, so one that is repeated waits for its claim.
+            return lambda: statement.read_due(**arguments, is_repeated=False, now=timezone.now())
         return lambda: function(**arguments)
 
     def left(self, job_id: int, now: float) -> None:

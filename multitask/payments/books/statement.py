@@ -20,6 +20,8 @@ SOON: Final = timedelta(seconds=5)
 AGAIN: Final = timedelta(minutes=1)
 # A read that has not ended by then was lost with its worker.
 CLAIM: Final = timedelta(minutes=10)
+# How far ahead another server's clock may be. Longer waits than planned were written by a clock that was further ahead.
+AHEAD: Final = timedelta(minutes=1)
 # How many rows are added at once; the others are added by the next run.
 NEW_ACCOUNTS: Final = 1_000
 # How far the provider's clock and ours may differ.
@@ -36,8 +38,7 @@ def add_accounts(providers: Sequence[str], now: datetime) -> None:
 
 def are_due(providers: Sequence[str], now: datetime) -> bool:
     """Return whether a statement is due, or an account of these providers has no row yet."""
-    due = ProviderAccount.objects.filter(due_at__lte=now)
-    return due.exists() or bool(_unknown(providers)) or _without_row(providers).exists()
+    return due(now).exists() or bool(_unknown(providers)) or _without_row(providers).exists()
 
 
 def _unknown(providers: Sequence[str]) -> set[str]:
@@ -49,18 +50,30 @@ def _without_row(providers: Sequence[str]) -> QuerySet[ConnectedAccount]:
     return ConnectedAccount.objects.filter(provider__in=providers, statement=None).exclude(provider_account_id=None)
 
 
+def due(now: datetime) -> QuerySet[ProviderAccount]:
+    """Select the accounts whose statement is due."""
+    return ProviderAccount.objects.filter(_is_due(now))
+
+
+def _is_due(now: datetime) -> Q:
+    """Return the condition of accounts that are due, or whose next read lies further ahead than it is ever planned."""
+    too_late = Q(account=None, due_at__gt=now + CLAIM + AHEAD) | Q(due_at__gt=now + ACCOUNTS_EVERY + SPREAD + AHEAD)
+    return Q(due_at__lte=now) | too_late
+
+
 @database.transactional
-def claim_due(*, now: datetime, limit: int) -> list[int]:
-    """Return accounts whose statement is due, those that waited longest first, and claim them until `CLAIM`."""
-    locked = ProviderAccount.objects.select_for_update(no_key=True, skip_locked=True)
-    due = list(locked.filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:limit])
-    ProviderAccount.objects.filter(pk__in=due).update(due_at=now + CLAIM)
-    return due
+def begin(account_id: int, *, is_repeated: bool, now: datetime) -> bool:
+    """Claim an account for one read, until `CLAIM`; return False if it is not due, since it was read or claimed.
+
+    A read that is repeated, because its worker died, has claimed the account before.
+    """
+    wanted = ProviderAccount.objects.filter(pk=account_id)
+    return bool((wanted if is_repeated else wanted.filter(_is_due(now))).update(due_at=now + CLAIM))
 
 
 def due_or_different(now: datetime) -> list[int]:
     """Return the platform's accounts, and of the connected ones those that are due or differ."""
-    wanted = Q(account=None) | Q(due_at__lte=now) | Q(reconciliations__differs_since__isnull=False)
+    wanted = Q(account=None) | _is_due(now) | Q(reconciliations__differs_since__isnull=False)
     return list(ProviderAccount.objects.filter(wanted).order_by("pk").values_list("pk", flat=True).distinct())
 
 

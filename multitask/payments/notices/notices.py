@@ -31,6 +31,8 @@ BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
 # A job that has not run after this time counts as lost and is queued again.
 LOST: Final = timedelta(minutes=5)
+# How far ahead another server's clock may be: a moment that lies further ahead was written by a clock that was wrong.
+AHEAD: Final = timedelta(minutes=1)
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
 
@@ -322,7 +324,8 @@ def _with_facts() -> QuerySet[Notice]:
 
 def unsent(*, now: datetime) -> list[int]:
     """Return the ids of notices whose email is due, including those with a queued job."""
-    due = Q(email_attempts=0, created_at__lte=now - LOST)
+    due = Q(email_attempts=0) & (Q(created_at__lte=now - LOST) | Q(created_at__gt=now + AHEAD))
+    due |= Q(email_attempts__gt=0, emailed_at__gt=now + AHEAD)
     for attempts, pause in enumerate(outbox.PAUSES, start=1):
         due |= Q(email_attempts=attempts, emailed_at__lte=now - pause)
     waiting = Notice.objects.filter(due, email_state=EmailState.PENDING.value)

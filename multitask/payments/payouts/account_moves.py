@@ -8,8 +8,9 @@ asked again: the refused reversal stands in the escrow's trail, and staff decide
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Sum, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import BigIntegerField, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from multitask import database, ledger
 from multitask.ledger.models import Balance
@@ -20,7 +21,7 @@ from multitask.payments.models import ConnectedAccount, Operation, Reversal
 from multitask.payments.payouts import account_balances, onboarding, reversals, transfers
 from multitask.payments.states import OperationState, ReversalState
 
-# The most transfers that one run reverses for one account; the next run goes on.
+# The most reversals that one run begins for one account; the next run goes on.
 BATCH: Final = 200
 # What still lies in a former account after this time does not follow by itself.
 LEFT_BEHIND_AFTER: Final = timedelta(days=1)
@@ -61,13 +62,43 @@ def left_behind(now: datetime) -> QuerySet[ConnectedAccount]:
 
 def move(*, account_id: int, now: datetime) -> int:
     """Begin to bring the money of one former account to its successor; return how many reversals were begun."""
+    former = ConnectedAccount.objects.get(pk=account_id)
+    code = postings.connected_account(former.provider, former.pk).code
+    begun = 0
+    for (_, currency), balance in sorted(ledger.balances([code]).items()):
+        if balance.amount_minor < 0:
+            begun += _move_currency(former, currency, BATCH - begun, now)
+    return begun
+
+
+def _move_currency(former: ConnectedAccount, currency: str, most: int, now: datetime) -> int:
+    """Begin to reverse at most so many transfers in one currency; return how many were begun."""
+    begun = 0
+    for transfer_id in _to_reverse(former, currency).values_list("pk", flat=True)[:most]:
+        # Once nothing is free in the account, no other transfer can be reversed either.
+        if not account_balances.free_in(former, currency).amount_minor:
+            break
+        begun += _reverse(transfer_id, now)
+    return begun
+
+
+def _to_reverse(former: ConnectedAccount, currency: str) -> QuerySet[Operation]:
+    """Select the transfers that were not reversed as a whole, nor refused to be; those to be reversed first first."""
+    reversals_of = Reversal.objects.filter(transfer=OuterRef("pk"))
+    refused = reversals_of.filter(state=ReversalState.FAILED.value)
+    back = reversals_of.exclude(state=ReversalState.FAILED.value).order_by().values("transfer")
     sources = Operation.objects.filter(
-        kind=transfers.CREATE_TRANSFER, account_id=account_id, state=OperationState.SUCCEEDED.value
+        ~Exists(refused),
+        kind=transfers.CREATE_TRANSFER,
+        account=former,
+        state=OperationState.SUCCEEDED.value,
+        escrow__currency=currency,
     )
-    refused = Reversal.objects.filter(transfer=OuterRef("pk"), state=ReversalState.FAILED.value)
+    whole = Cast(KT("arguments__amount_minor"), BigIntegerField())
+    reversed_before = Coalesce(Subquery(back.annotate(sum=Sum("amount_minor")).values("sum")), 0)
     # First what its owner cannot withdraw yet: all of it is there. Then the newest.
-    ordered = sources.exclude(Exists(refused)).order_by(F("escrow__made_available_at").desc(nulls_first=True), "-pk")
-    return sum(_reverse(transfer_id, now) for transfer_id in ordered.values_list("pk", flat=True)[:BATCH])
+    order = F("escrow__made_available_at").desc(nulls_first=True), "-pk"
+    return sources.alias(left=whole - reversed_before).filter(left__gt=0).order_by(*order)
 
 
 @database.transactional

@@ -31,6 +31,8 @@ AWAITS_TURN: Final = "awaits_turn"
 # After a refusal for a short budget, unless it is topped up: what the books reserve for costs may be too little, and
 # then nothing else shows that the budget does not cover the payout.
 REFUSED_AGAIN_AFTER: Final = timedelta(minutes=15)
+# How far ahead another server's clock may be: a refusal that lies further ahead was noted by a clock that was wrong.
+AHEAD: Final = timedelta(minutes=1)
 # Basis points are hundredths of a percent.
 _WHOLE: Final = 10_000
 _ROUND_UP: Final = _WHOLE - 1
@@ -45,6 +47,7 @@ def allot(*, provider: str, currency: str, now: datetime) -> int:
     After a refusal nothing is allotted for a while.
     """
     budget = lock(provider, currency)
+    _correct_refusal(budget, now)
     _send_next(budget, now)
     if _was_just_refused(budget, now):
         return 0
@@ -137,6 +140,16 @@ def _was_just_refused(budget: PayoutBudget, now: datetime) -> bool:
     return budget.refused_at is not None and now < budget.refused_at + REFUSED_AGAIN_AFTER
 
 
+def _correct_refusal(budget: PayoutBudget, now: datetime) -> None:
+    """Let a refusal that lies ahead count as one after which it is time to try again; the budget is locked.
+
+    Otherwise nothing would be allotted, and no report would count as later, until the clock has come to that moment.
+    """
+    if budget.refused_at is not None and budget.refused_at > now + AHEAD:
+        budget.refused_at = now - REFUSED_AGAIN_AFTER
+        budget.save(update_fields=["refused_at"])
+
+
 def may_be_paid() -> Q:
     """Return the condition of payouts that nothing forbids.
 
@@ -213,6 +226,7 @@ def report(*, provider: str, reported: Money, expected: Money, now: datetime) ->
     If both are equal, an earlier refusal counts no more.
     """
     budget = lock(provider, reported.currency)
+    _correct_refusal(budget, now)
     budget.reported_minor, budget.expected_minor = reported.amount_minor, expected.amount_minor
     budget.reported_at = now
     if reported == expected:

@@ -53,6 +53,8 @@ _STORE_SOON = Statement(f"{_STORED} {_WITHOUT_WAITING}")
 # Longer than a request can take (two calls at the provider included), since two executions at once
 # are safe but useless; short enough to recover from a crash within a minute.
 LOCK = timedelta(seconds=50)
+# How far ahead another server's clock may be. A lock beyond both was written by a clock that was further ahead.
+AHEAD = timedelta(minutes=1)
 # Few requests take as long as their lock, so callers should retry soon.
 SOON_SECONDS = 1
 KEY_LIFETIME = timedelta(hours=48)
@@ -183,8 +185,11 @@ def _insert(user_id: int, key: str, endpoint: str, request_hash: str, now: datet
 
 
 def _take_over(record: IdempotencyRecord, now: datetime) -> _Claim:
-    """Claim a record whose lock has expired. Raises InFlight when another request holds or gets it."""
-    if record.locked_until > now:
+    """Claim a record whose lock has expired, or lies too far ahead to be right.
+
+    Raises InFlight when another request holds or gets it.
+    """
+    if now < record.locked_until <= now + LOCK + AHEAD:
         raise InFlight(retry_after=SOON_SECONDS)
     locked_until = now + LOCK
     taken = IdempotencyRecord.objects.filter(

@@ -121,6 +121,22 @@ def test_a_refusal_is_not_tried_again_at_once(world: EgyptWorld) -> None:
     assert attempts() == before + 2
 
 
+@pytest.mark.parametrize("is_reported_first", [True, False])
+def test_a_refusal_that_was_noted_by_a_clock_that_was_ahead_stops_nothing(
+    world: EgyptWorld, is_reported_first: bool
+) -> None:
+    payee = world.payee(EXCEEDS)
+    world.earned(payee)
+    world.fill_budget(pounds("2000.00"))
+    world.withdrawn(payee, pounds("850.00"))
+    before = Operation.objects.get(kind="disburse").generation
+    PayoutBudget.objects.update(refused_at=world.now + timedelta(hours=3))
+    if is_reported_first:
+        budget.compare(provider="paymob", currency="EGP", now=world.now)
+    world.allot()
+    assert Operation.objects.get(kind="disburse").generation == before + 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_fifty_at_once_ten_leave(world: EgyptWorld) -> None:
     payees = earners(world, 50)

@@ -141,6 +141,37 @@ def test_money_is_moved_once_however_often_the_job_runs(world: World) -> None:
     assert Reversal.objects.count() == 3
 
 
+def test_each_run_goes_on_where_the_one_before_has_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_moves, "BATCH", 2)
+    freelancer = world.freelancer()
+    for _ in range(5):
+        world.settled(freelancer=freelancer)
+    former = reject(world, freelancer)
+    successor = succeed(world, freelancer)
+    moved = []
+    while account_moves.due(now=world.now) and len(moved) < 4:
+        move(world)
+        moved.append(in_account(successor))
+    assert (in_account(former), moved) == (0, [17_000, 34_000, 42_500])
+
+
+def test_what_was_withdrawn_from_the_former_account_does_not_use_up_a_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_moves, "BATCH", 2)
+    freelancer = world.freelancer()
+    for _ in range(3):
+        world.settled(freelancer=freelancer)
+    world.arrive(world.withdrawn(freelancer, dollars("120.00")))
+    former = reject(world, freelancer)
+    successor = succeed(world, freelancer)
+    assert account_moves.move(account_id=former.pk, now=world.now) == 2
+    assert account_moves.move(account_id=former.pk, now=world.now) == 0
+    world.work()
+    assert (in_account(former), in_account(successor)) == (0, 13_500)
+    assert account_moves.due(now=world.now) == []
+
+
 def test_a_move_whose_answer_was_lost_is_finished_once(world: World) -> None:
     job = world.settled()
     former = reject(world, job.freelancer)

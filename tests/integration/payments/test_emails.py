@@ -197,6 +197,26 @@ def test_an_email_whose_job_was_lost_is_sent_all_the_same(server: SmtpServer) ->
     assert state(notice) == ("sent", 1)
 
 
+def test_an_email_that_a_clock_postponed_that_was_ahead_does_not_wait_for_it(server: SmtpServer) -> None:
+    notice = a_notice()
+    server.answers["RCPT"] = "450 busy"
+    assert send(notice, NOW + timedelta(hours=3)) is False
+    server.answers.clear()
+    assert emails.are_lost(now=NOW)
+    assert emails.sweep(now=NOW) == 1
+    mailbag.empty(NOW)
+    assert state(notice) == ("sent", 2)
+
+
+def test_a_lost_email_of_a_notice_that_lies_ahead_is_sent_all_the_same(server: SmtpServer) -> None:
+    notice = a_notice()
+    mailbag.lose()
+    before = NOW - timedelta(hours=3)
+    assert emails.sweep(now=before) == 1
+    mailbag.empty(before)
+    assert state(notice) == ("sent", 1)
+
+
 def test_an_email_whose_job_waits_in_a_long_queue_is_not_doubled(server: SmtpServer) -> None:
     a_notice()
     assert emails.sweep(now=NOW + timedelta(days=1)) == 0

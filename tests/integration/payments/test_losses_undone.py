@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from multitask import jobs
+from multitask import due, jobs
 from multitask.marketplace import work
 from multitask.payments.errors import EscrowFrozen, WrongState
 from multitask.payments.funding import unapplied_payments
@@ -183,7 +183,7 @@ def test_a_loss_of_a_payment_beside_the_escrow_that_does_not_last_is_not_release
     assert (held(f"unapplied:{beside.pk}"), purse(world, job)) == (9_000, (8_500, 0, 0))
 
 
-def test_a_periodic_job_makes_an_adjustment_available(world: World) -> None:
+def test_one_periodic_job_makes_an_adjustment_available(world: World) -> None:
     job = world.settled()
     world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
     person = user_id(job.freelancer)
@@ -195,7 +195,12 @@ def test_a_periodic_job_makes_an_adjustment_available(world: World) -> None:
     )
     arrived = Operation.objects.filter(kind=adjustments.TRANSFER_ADJUSTMENT)
     arrived.update(finished_at=timezone.now() - adjustments.SETTLES_AFTER)
+    assert [name for name in ("make_due_available", "make_adjustments_available") if due.CHECKS[name](world.now)] == [
+        "make_adjustments_available"
+    ]
     jobs.make_due_available(timestamp=0)
+    assert purse(world, job) == (500, 8_500, 0)
+    jobs.make_adjustments_available(timestamp=0)
     assert purse(world, job) == (0, 9_000, 0)
 
 

@@ -200,7 +200,6 @@ def test_accounts_are_queued_once_when_they_are_due(world: Books) -> None:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'read_statement'")
         assert cursor.fetchone() == (2,)
     world.lose_jobs()
-    world.wait(statement.CLAIM)
     assert reading.queue_due(now=world.now) == 2
     for account in ProviderAccount.objects.all():
         reading.refresh(account_id=account.pk, now=world.now)

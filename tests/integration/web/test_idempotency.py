@@ -198,6 +198,15 @@ def test_a_crash_leaves_the_key_in_flight_until_its_lock_runs_out() -> None:
     assert execute.request_keys == [str(record.request_key)]
 
 
+def test_a_lock_that_a_clock_wrote_that_was_ahead_does_not_hold_the_key() -> None:
+    user, execute = _user(), Counter()
+    record = _crashed(user, execute)
+    IdempotencyRecord.objects.update(locked_until=timezone.now() + timedelta(hours=3))
+    assert _send(user, "k1", execute).status_code == 200
+    assert execute.request_keys == [str(record.request_key)]
+    assert _send(user, "k1", execute)["Idempotent-Replayed"] == "true"
+
+
 def test_who_lost_the_lock_writes_no_answer() -> None:
     user = _user()
 
