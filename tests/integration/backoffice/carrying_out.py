@@ -1,5 +1,6 @@
 """Carries an action of the back office out, as somebody whose last proof is too old."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,6 +24,7 @@ from tests import staff
 from tests.integration.backoffice import addresses
 from tests.payments_world import World, user_id
 
+FILE_INPUT = re.compile(r'<input type="file" name="(\w+)"')
 STALE = second_factor.FRESH + timedelta(seconds=5)
 
 
@@ -42,6 +44,12 @@ def provider_calls() -> float:
     return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
+def file_of_2_megabytes() -> SimpleUploadedFile:
+    """A document; a body without one may have less."""
+    content = b"%PDF-1.7 " + b"x" * 2_000_000
+    return SimpleUploadedFile("scan.pdf", content, content_type="application/pdf")
+
+
 def rewind(form: dict[str, Any]) -> None:
     """Let the files of a form be sent again."""
     for value in form.values():
@@ -54,7 +62,7 @@ def require_code_and_go_on(
 ) -> None:
     """Assert that an action asks for a code, keeps what was typed meanwhile, and is done with the code.
 
-    If it calls a provider, it is in the lane of such requests.
+    If it calls a provider, it is in the lane of such requests; if it takes a file, it takes one of 2 MB.
     """
     admin = world.staff("admin")
     inside, user = browser(admin), User.objects.get(pk=user_id(admin))
@@ -62,7 +70,9 @@ def require_code_and_go_on(
     address, before = addresses.action(name, subject_id), traces()
     form = {"note": "Typed once, kept", "request_key": str(uuid.uuid4()), **fields}
 
-    assert 'name="otp"' in inside.get(address).content.decode()
+    asked = inside.get(address).content.decode()
+    assert 'name="otp"' in asked
+    form |= {name: file_of_2_megabytes() for name in FILE_INPUT.findall(asked)}
     for code in ({}, {"otp": ""}, {"otp": "000000"}):
         rewind(form)
         answer = inside.post(address, {**form, **code})

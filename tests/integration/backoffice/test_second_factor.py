@@ -1,10 +1,11 @@
 """The second factor of the staff: nobody comes in without it, and nothing is done without a fresh proof."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django import forms
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -297,6 +298,22 @@ SCENES: dict[str, Scene] = {
     "reopen-account": account,
     "second-factor-off": protected,
 }
+
+
+def all_forms(form: type[forms.Form] = forms.Form) -> Iterator[type[forms.Form]]:
+    """All forms of the site."""
+    for kind in form.__subclasses__():
+        yield kind
+        yield from all_forms(kind)
+
+
+def test_only_actions_take_files() -> None:
+    """Their forms are sent below with a file; another page that takes files needs a test of its own."""
+    takes_file = [
+        form for form in all_forms() if any(isinstance(f, forms.FileField) for f in form.base_fields.values())
+    ]
+    own = {form.__module__ for form in takes_file if form.__module__.startswith("multitask.")}
+    assert own == {"multitask.web.backoffice.chargebacks.forms", "multitask.web.backoffice.payouts.budget_forms"}
 
 
 def test_the_scenes_are_those_of_all_actions() -> None:
