@@ -30,10 +30,11 @@ from django.db import connection
 from django.utils import timezone, translation
 
 from stack import postgres
-from tests import fresh_database, sound_books
+from tests import fresh_database, request_lanes, sound_books
 
 # Each of Django's test clients makes the middlewares anew, and this one would look through all static files each time.
 settings.WHITENOISE_AUTOREFRESH = True
+request_lanes.watch()
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +116,15 @@ def language_and_zone_end() -> Iterator[None]:
     yield
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def requests_stay_in_their_lanes() -> Iterator[None]:
+    """Fail a test one of whose requests called a provider outside the provider's lane."""
+    request_lanes.begin()
+    yield
+    outside = request_lanes.outside()
+    assert not outside, f"these requests call a provider, and are not in its lane: {outside}"
 
 
 @pytest.fixture(autouse=True)

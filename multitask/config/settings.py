@@ -124,8 +124,9 @@ STORAGES = {
 # Outside production, static files are served from the source folders without `collectstatic`.
 WHITENOISE_USE_FINDERS = not ENV.is_production
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
-# Evidence about a chargeback: a file of 4.5 MB, with the rest of its form. Files stay in memory, never on the disk.
-FILE_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
+# For the addresses of `body_limits.UPLOADS`: a file of at most 5 MiB, with the rest of its form. Files stay in memory,
+# never on the disk.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5_500_000
 SESSION_COOKIE_NAME = "sessionid"
 WEB_SERVER = ServerSettings(
     threads=ENV.web_threads,

@@ -4,8 +4,13 @@ from typing import Final
 
 from django.conf import settings
 
-# Only these addresses take a file: evidence about a chargeback, from signed-in staff.
-UPLOADS: Final = "/backoffice/do/add-evidence-file/"
+# Only these addresses take a file, from signed-in staff: evidence about a chargeback, and documents about a budget.
+UPLOADS: Final = (
+    "/backoffice/do/add-evidence-file/",
+    "/backoffice/do/record-settlement/",
+    "/backoffice/do/record-top-up/",
+    "/backoffice/do/record-costs/",
+)
 
 
 def of_upload(path: str) -> int | None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from multitask.payments.models import RECORD_FILE_MAX
+from multitask.web import body_limits
 from tests.acceptance.connections import LOGIN, WEBHOOK, head
 from tests.acceptance.system import System, eventually
 from tests.sandbox_process import ROOT, free_port
@@ -98,11 +100,20 @@ class Proxy:
         self, method: str, path: str, body: object = None, *, source: str = "127.0.0.1", **headers: str
     ) -> http.client.HTTPResponse:
         """Make one request; header names are written with their hyphens as two underscores."""
-        sent = None if body is None else json.dumps(body)
+        sent = None if body is None else json.dumps(body).encode()
+        return self._request(method, path, sent, source, headers)
+
+    def send(self, path: str, body: bytes, **headers: str) -> http.client.HTTPResponse:
+        """Post a body as it is; header names are written as above."""
+        return self._request("POST", path, body, "127.0.0.1", headers)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, source: str, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.sock = self.connect(source=source)
         spoken = {name.replace("__", "-"): value for name, value in headers.items()}
-        connection.request(method, path, sent, {"Host": HOST, "Content-Type": "application/json", **spoken})
+        connection.request(method, path, body, {"Host": HOST, "Content-Type": "application/json", **spoken})
         return connection.getresponse()
 
 
@@ -160,6 +171,11 @@ if INSTALLED:
         assert proxy.ask("GET", "/metrics", source=STRANGER).status == 403
         for name in ("X__Forwarded__For", "X_Forwarded_For"):
             assert proxy.ask("GET", "/metrics", source=STRANGER, **{name: "127.0.0.1"}).status == 403
+
+    def test_the_largest_file_passes_where_files_are_taken(proxy: Proxy) -> None:
+        for path in body_limits.UPLOADS:
+            answer = proxy.send(f"{path}1/", b"x" * RECORD_FILE_MAX, Content__Type="application/octet-stream")
+            assert answer.status == 403  # from the site, since nobody is signed in
 
     @pytest.mark.parametrize("path", [LOGIN, WEBHOOK])
     def test_half_sent_bodies_and_slow_readers_hold_nobody_up(proxy: Proxy, path: str) -> None:

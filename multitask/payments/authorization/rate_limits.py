@@ -1,6 +1,7 @@
 """Limits on how many objects a user may create at the provider, since each costs a call there and causes events.
 
-Calls are counted by object, just before it is created, so a repeated request for an existing object is free.
+Calls are counted by object, just before it is created, so a repeated request for an existing object is free. Reading an
+account is counted each time.
 """
 
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ class Purpose(StrEnum):
     CARD = "card"
     DEFAULT_CARD = "default_card"
     ACCOUNT = "account"
+    ACCOUNT_READ = "account_read"
     ONBOARDING_LINK = "onboarding_link"
     CUSTOMER = "customer"
     PAYMENT = "payment"
@@ -45,6 +47,7 @@ _LIMITS: Final = {
     Purpose.CARD: "CARD_CALLS_PER_USER",
     Purpose.DEFAULT_CARD: "CARD_CALLS_PER_USER",
     Purpose.ACCOUNT: "CARD_CALLS_PER_USER",
+    Purpose.ACCOUNT_READ: "CARD_CALLS_PER_USER",
     Purpose.ONBOARDING_LINK: "CARD_CALLS_PER_USER",
     Purpose.CUSTOMER: "CARD_CALLS_PER_USER",
     Purpose.PAYMENT: "PAYMENT_CALLS_PER_USER",

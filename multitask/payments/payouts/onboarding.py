@@ -186,23 +186,24 @@ def _linked(actor: Actor, now: datetime) -> tuple[ConnectedAccount, str]:
         raise NoAccount
     if account.is_final:
         raise AccountEnded
-    rate_limits.count(
-        user_id=account.user_id,
-        purpose=rate_limits.Purpose.ONBOARDING_LINK,
-        key=f"{account.pk}:{now.timestamp()}",
-        now=now,
-    )
+    _count(account, rate_limits.Purpose.ONBOARDING_LINK, now)
     return account, account.provider_account_id
+
+
+def _count(account: ConnectedAccount, purpose: rate_limits.Purpose, now: datetime) -> None:
+    """Count a call about an account, each time that it is made."""
+    rate_limits.count(user_id=account.user_id, purpose=purpose, key=f"{account.pk}:{now.timestamp()}", now=now)
 
 
 def refresh(*, user_id: int, now: datetime) -> None:
     """Read the account from the provider and apply its state; called when the user returns from the provider's pages.
 
-    Does nothing without an account. Raises ProviderRefused or ProviderUnavailable.
+    Does nothing without an account. Raises TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     account = account_of(user_id)
     if account is None or account.provider_account_id is None:
         return
+    _count(account, rate_limits.Purpose.ACCOUNT_READ, now)
     with direct_calls.answered():
         state = engine.provider_for(account.provider, HoldsAccounts).read_account(account.provider_account_id)
     confirm(account.provider, state, now=now)

@@ -9,7 +9,10 @@ HEALTH: Final = "/healthz"
 _SYSTEM: Final = frozenset({HEALTH, "/readyz", "/metrics"})
 _WEBHOOKS: Final = ("/payments/webhooks/", "/api/payments/webhooks/")
 
-# Routes as Django's resolver writes them. A test compares this list with the views that call the provider.
+# Actions of the back office that ask the provider at once; the calls of all others are made by jobs.
+PROVIDER_ACTIONS: Final = frozenset({"compare-budget", "name-try"})
+# Routes as Django's resolver writes them, and actions by their names. Tests compare this list with the requests that
+# call the provider.
 PROVIDER_ROUTES: Final = frozenset(
     {
         *(
@@ -19,6 +22,8 @@ PROVIDER_ROUTES: Final = frozenset(
                 "intents/create/",
                 "connect/create/",
                 "connect/onboarding/",
+                "connect/replace/",
+                "connect/dashboard/",
                 "payment-methods/create/",
                 "payment-methods/setup/",
                 "payment-methods/<int:method_id>/delete/",
@@ -29,8 +34,11 @@ PROVIDER_ROUTES: Final = frozenset(
         "tasks/<int:task_id>/pay/begin/",
         "wallet/withdrawals/<uuid:withdrawal_id>/cancel/",
         "onboarding/start/",
+        "onboarding/replace/",
+        "onboarding/dashboard/",
         "onboarding/return/",
         "onboarding/refresh/",
+        *(f"backoffice/do/{action}/<int:subject_id>/" for action in PROVIDER_ACTIONS),
     }
 )
 # Requests to these count by network address alone, even with credentials, since they need no sign-in.

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from multitask.payments.models import BudgetRecord, Disbursement, Payment, PayoutBudget, Withdrawal
+from multitask.payments.models import RECORD_FILE_MAX, BudgetRecord, Disbursement, Payment, PayoutBudget, Withdrawal
 from multitask.payments.payouts import budget
 from multitask.payments.payouts.budget_shortage import NOTED_AFTER
 from multitask.users.actor import Actor
@@ -62,6 +62,14 @@ def test_a_file_of_another_kind_is_refused(world: EgyptWorld, found: PayoutBudge
     answer = send(office, action("record-top-up", found.pk), **sent, file=document)
     assert answer.status_code == 422
     assert not BudgetRecord.objects.exists()
+
+
+def test_a_document_may_be_as_large_as_its_form_says(world: EgyptWorld, found: PayoutBudget, office: Client) -> None:
+    sent = {"amount": "10.00", "happened_on": timezone.localdate().isoformat(), "reference": "T-1", "note": "é" * 1000}
+    for size, status in ((RECORD_FILE_MAX + 1, 422), (RECORD_FILE_MAX, 200)):
+        document = SimpleUploadedFile("scan.pdf", PDF.ljust(size), content_type="application/pdf")
+        assert send(office, action("record-top-up", found.pk), **sent, file=document).status_code == status
+    assert len(BudgetRecord.objects.get().file_content or b"") == RECORD_FILE_MAX
 
 
 def test_the_page_shows_what_waits_and_a_top_up_sends_it(

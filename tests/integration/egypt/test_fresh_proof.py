@@ -13,8 +13,9 @@ from multitask.payments.payouts import budget
 from multitask.payments.provider import PayoutStatus
 from multitask.users.actor import Actor
 from tests.egypt_world import EgyptWorld, disbursement_of, pounds
+from tests.integration.backoffice.carrying_out import require_code_and_go_on
 from tests.integration.backoffice.conftest import browser
-from tests.integration.backoffice.test_second_factor import OF_BUDGETS, require_code_and_go_on
+from tests.integration.backoffice.test_second_factor import OF_BUDGETS
 from tests.integration.egypt.test_undecided_payouts import undecided
 from tests.integration.egypt.test_unnamed_tries import paid_by_first, poll
 

@@ -25,6 +25,20 @@ def test_whoever_comes_back_while_the_provider_is_silent_is_told_so(
     assert "We could not ask the payment provider just now" in text_of(browser.get("/onboarding/"))
 
 
+def test_whoever_comes_back_again_and_again_causes_few_calls(
+    world: World, sign_in: Callable[[Actor], Client], settings: Settings
+) -> None:
+    freelancer = world.freelancer()
+    ProviderCall.objects.all().delete()
+    settings.CARD_CALLS_PER_USER = 2
+    browser = sign_in(freelancer)
+    world.sandbox.add_fault("delay", path="/v1/accounts/*", seconds=0)  # which counts the requests
+    for _ in range(5):
+        assert browser.get("/onboarding/return/")["Location"] == "/onboarding/"
+    assert world.sandbox.faults()[0]["matched"] == 2
+    assert "We could not ask the payment provider just now" in text_of(browser.get("/onboarding/"))
+
+
 def test_an_account_that_has_left_offers_no_way_that_leads_nowhere(
     world: World, sign_in: Callable[[Actor], Client]
 ) -> None:

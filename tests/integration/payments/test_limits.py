@@ -81,7 +81,7 @@ def test_a_payment_too_many_leaves_nothing_behind(world: World, settings: Settin
     assert world.ask_to_pay(second).payment.provider_payment_id
 
 
-def test_links_default_cards_refunds_and_withdrawals_are_counted(world: World, settings: Settings) -> None:
+def test_links_reads_default_cards_refunds_and_withdrawals_are_counted(world: World, settings: Settings) -> None:
     freelancer = world.freelancer()
     job = world.settled(freelancer=freelancer)
     settings.CARD_CALLS_PER_USER = settings.PAYMENT_CALLS_PER_USER = 1
@@ -92,6 +92,7 @@ def test_links_default_cards_refunds_and_withdrawals_are_counted(world: World, s
     paid = world.funded(client=job.client)
     calls = (
         lambda: onboarding.link(actor=freelancer, refresh_url="http://a", return_url="http://b", now=world.now),
+        lambda: onboarding.refresh(user_id=user_id(freelancer), now=world.now),
         lambda: saved_methods.set_default(actor=job.client, method_id=saved.pk, now=world.now),
         lambda: world.refund(paid, amount=dollars("1.00")) and world.work(),
         lambda: world.withdraw(freelancer, dollars("1.00")),
