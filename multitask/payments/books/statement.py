@@ -31,7 +31,7 @@ CLOCKS_APART: Final = timedelta(days=3)
 def add_accounts(providers: Sequence[str], now: datetime) -> None:
     """Create the rows of accounts that have none yet: the platform's at each provider, and each connected account."""
     missing = [ProviderAccount(provider=name, due_at=now) for name in _unknown(providers)]
-    made = _without_row(providers).only("provider")[:NEW_ACCOUNTS]
+    made = _without_row(providers).only("provider").order_by("pk")[:NEW_ACCOUNTS]
     missing += [ProviderAccount(provider=row.provider, account=row, due_at=now) for row in made]
     ProviderAccount.objects.bulk_create(missing, ignore_conflicts=True)
 

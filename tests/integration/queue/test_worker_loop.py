@@ -170,7 +170,7 @@ def test_stopping_waits_for_what_is_under_way_and_takes_nothing_more(work: Work)
         assert cursor.fetchone() == (0,)
 
 
-def test_an_errand_with_the_name_of_one_under_way_is_left_out(loop: WorkerLoop) -> None:
+def test_a_local_task_with_the_name_of_one_under_way_is_left_out(loop: WorkerLoop) -> None:
     gate, seen = threading.Event(), []
 
     def look(number: int) -> Callable[[], None]:
