@@ -203,8 +203,6 @@ def answered(call: Call, *, now: datetime, began: Moment) -> Operation:
         operation = _attempt(operation, now, began)
     elif OperationState(operation.state) in OPEN_OPERATIONS:
         require_answering(operation.provider)
-        if wait := retries.wanted_by_provider(operation, now):
-            raise ProviderUnavailable(detail=operation.last_error_code, wait=wait)
         operation = _outcome_elsewhere(perform(operation.pk, now=now + began.age))
     if operation.state == OperationState.SUCCEEDED.value:
         return operation

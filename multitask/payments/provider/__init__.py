@@ -7,7 +7,6 @@ from multitask.payments.provider.capabilities import Capabilities, RouteKind
 from multitask.payments.provider.destinations import Destination, DestinationKind
 from multitask.payments.provider.errors import (
     CUSTOMER_GONE,
-    RATE_LIMITED,
     InvalidSignature,
     NotSupported,
     ProviderError,
@@ -85,7 +84,6 @@ __all__ = [
     "FILES_MAX",
     "NO_QUERY",
     "PROTOCOLS",
-    "RATE_LIMITED",
     "TEXTS_MAX",
     "TEXT_MAX",
     "UNNAMED_PAYER",

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Final
 
-# The code of a refusal because we call too often: `retry_after` is what the provider asks for.
-RATE_LIMITED: Final = "rate_limited"
 # The code of a refusal because the customer was deleted at the provider; its `object_id` is the customer's id.
 CUSTOMER_GONE: Final = "customer_gone"
 # The code where a payment's last try did not pay, but an earlier one did that has to be named to be read.

@@ -10,7 +10,7 @@ import structlog
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from multitask.payments.operations import send_deadline
-from multitask.payments.provider import RATE_LIMITED, ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.provider import ProviderError, Rejected, Unavailable, Unknown
 from multitask.providers.circuit_breaker import NOT_CONNECTED
 from multitask.text import masking
 
@@ -96,7 +96,7 @@ def refusal(answer: Refusal) -> ProviderError:
         return Unknown("conflict", "The payment provider is still working on the request.")
     if status == 429:
         message = "The payment provider is busy."
-        return Unavailable(RATE_LIMITED, message, retry_after=_wait(answer), refuses_all=True)
+        return Unavailable("rate_limited", message, retry_after=_wait(answer), refuses_all=True)
     if 400 <= status < 500:
         code, message = described(answer.body)
         log.warning("paymob refused", http_status=status, code=code)

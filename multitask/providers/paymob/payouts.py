@@ -17,7 +17,6 @@ import structlog
 from multitask.money import Money
 from multitask.payments.provider import (
     DISBURSEMENTS_AT_ONCE,
-    RATE_LIMITED,
     CannotTell,
     Destination,
     DestinationKind,
@@ -164,7 +163,7 @@ class Payouts(Refunds):
         wait = self._configuration.inquiry_allowed(kind)
         if wait is not None:
             message = "The payment provider answers few inquiries a minute."
-            raise Unavailable(RATE_LIMITED, message, retry_after=wait, refuses_all=True)
+            raise Unavailable("rate_limited", message, retry_after=wait, refuses_all=True)
 
     def _paid_out(self, method: str, path: str, body: Raw | None = None) -> Answer:
         """Make a call about payouts, once more with a new token if this one is refused, which shows no effect."""

@@ -9,7 +9,7 @@ import stripe
 import structlog
 
 from multitask.payments.operations import send_deadline
-from multitask.payments.provider import CUSTOMER_GONE, RATE_LIMITED, ProviderError, Rejected, Unavailable, Unknown
+from multitask.payments.provider import CUSTOMER_GONE, ProviderError, Rejected, Unavailable, Unknown
 from multitask.text import masking
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ def translate(error: stripe.StripeError, *, held: frozenset[str] = frozenset()) 
         # Stripe also answers 429 while another request holds a lock on the object.
         is_locked = _detail(error, "code") == LOCK_TIMEOUT
         message = "The payment provider is busy."
-        return Unavailable(RATE_LIMITED, message, retry_after=_wait(error), refuses_all=not is_locked)
+        return Unavailable("rate_limited", message, retry_after=_wait(error), refuses_all=not is_locked)
     if status == 409:
         code = _detail(error, "code") or "conflict"
         return Unavailable(code, "The same request is still being worked on.", retry_after=_wait(error))

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from multitask.marketplace import work
-from multitask.payments.errors import ProviderRefused, ProviderUnavailable, TooManyRequests
+from multitask.payments.errors import ProviderRefused, TooManyRequests
 from multitask.payments.funding import intents
 from multitask.payments.models import Operation
 from multitask.payments.operations import sweeper
@@ -57,17 +57,3 @@ def test_customers_that_are_refused_again_and_again_are_limited(world: World, se
             world.ask_to_pay(job)
     with pytest.raises(TooManyRequests):
         world.ask_to_pay(job)
-
-
-def test_nobody_calls_before_the_time_that_the_provider_asked_for(world: World) -> None:
-    job = world.hired()
-    world.sandbox.add_fault("rate_limit", method="POST", path="/v1/payment_intents", count=2)
-    for _ in range(3):
-        with pytest.raises(ProviderUnavailable) as refusal:
-            world.ask_to_pay(job)
-        assert (refusal.value.detail, refusal.value.retry_after) == ("rate_limited", 2)
-    assert world.sandbox.faults()[0]["matched"] == 1
-
-    world.sandbox.clear_faults()
-    world.wait(seconds=refusal.value.retry_after)
-    assert world.ask_to_pay(job).payment.provider_payment_id

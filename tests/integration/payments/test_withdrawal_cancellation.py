@@ -59,18 +59,6 @@ def require_kept(world: World, withdrawal: Withdrawal) -> None:
 # -- one at a time
 
 
-def test_a_repeated_request_waits_as_the_provider_asked(world: World) -> None:
-    withdrawal = world.withdrawn(world.settled().freelancer, ALL)
-    world.sandbox.add_fault("rate_limit", method="POST", path="/v1/payouts/*")
-    for _ in range(3):
-        assert cancel(world, withdrawal).state == "processing"
-    assert world.sandbox.faults()[0]["matched"] == 1
-
-    world.sandbox.clear_faults()
-    world.wait(seconds=2)
-    assert cancel(world, withdrawal).state == "cancelled"
-
-
 def test_a_withdrawal_that_was_not_sent_is_undone_at_once(world: World) -> None:
     withdrawal = world.withdraw(world.settled().freelancer, ALL)
     cancel(world, withdrawal)
