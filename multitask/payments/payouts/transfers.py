@@ -56,12 +56,21 @@ def begin_again(escrow: Escrow, amount: Money, *, held: Money, now: datetime) ->
     the latest transfer was to bring if that was refused, since only the latest one can be retried, or was not sent.
     """
     latest = engine.latest(CREATE_TRANSFER, escrow.pk)
+    is_from_balance = False
     if latest is not None and latest.state == OperationState.FAILED.value:
         held = held + held_until(latest)
         amount = max(amount, outstanding(escrow))
     elif latest is not None and _withdraw(latest, MERGED, now):
         held, amount = held + held_until(latest), amount + planned(latest)
-    begin(escrow, amount, sequence=1 if latest is None else latest.sequence + 1, now=now, held=min(held, amount))
+        is_from_balance = latest.arguments.get("is_from_balance", False)
+    begin(
+        escrow,
+        amount,
+        sequence=1 if latest is None else latest.sequence + 1,
+        now=now,
+        held=min(held, amount),
+        is_from_balance=is_from_balance,
+    )
 
 
 def send_on(escrow: Escrow, amount: Money, now: datetime) -> None:
