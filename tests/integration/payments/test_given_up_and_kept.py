@@ -11,7 +11,7 @@ from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Approval, Chargeback, Operation, Receivable, Reversal
 from multitask.web.backoffice import work_queue
 from tests.integration.payments.losing import book, lost, parts, purse
-from tests.integration.payments.test_partial_reinstatements import end, lasting
+from tests.integration.payments.test_partial_reinstatements import end, lasting, reversal_under_way
 from tests.payments_world import Job, World, dollars, held, user_id
 
 
@@ -134,12 +134,7 @@ def test_what_was_recovered_of_a_debt_pays_it_before_any_other(world: World) -> 
 def test_what_was_given_up_beyond_the_payees_part_is_not_given_twice(world: World, bearer: Bearer) -> None:
     """The reversal of 85.00 was begun before the bank gave back a part, of which 34.00 was transferred again."""
     before = held("platform:losses")
-    job = world.settled()
-    world.sandbox.settle(world.account(job.freelancer).provider_account_id)
-    chargeback = lost(world, job)
-    world.sandbox.add_fault("drop_request", method="POST", path="/v1/transfers/*/reversals", count=1)
-    book(world, chargeback)
-    end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+    job, chargeback = reversal_under_way(world, "drop_request")
     assert (decisions(), parts(lasting())) == ([(8_500, False)], (0, 5_100, 900, 0, 0))
     world.receive(world.deauthorized(str(world.account(job.freelancer).provider_account_id)))
     world.wait(minutes=10)

@@ -114,13 +114,18 @@ def test_the_rest_that_comes_back_later_undoes_the_loss(world: World) -> None:
     assert (purse(world, job), job.escrow.frozen_at) == ((0, 8_500, 0), None)
 
 
-def test_a_reversal_under_way_belongs_to_what_is_booked_anew(world: World) -> None:
+def reversal_under_way(world: World, fault: str) -> tuple[Job, Chargeback]:
+    """The outcome of the payee's reversal is unknown when the bank gives back 40.00 of the loss."""
     job = world.settled()
     world.sandbox.settle(world.account(job.freelancer).provider_account_id)
     chargeback = lost(world, job)
-    world.sandbox.add_fault("drop_response", method="POST", path="/v1/transfers/*/reversals", count=1)
+    world.sandbox.add_fault(fault, method="POST", path="/v1/transfers/*/reversals", count=1)
     book(world, chargeback)
-    end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+    return job, end(world, chargeback.provider_dispute_id, "reinstated", 4_000)
+
+
+def test_a_reversal_under_way_belongs_to_what_is_booked_anew(world: World) -> None:
+    job, _chargeback = reversal_under_way(world, "drop_response")
     world.wait(minutes=10)
     world.work()
     world.hear()
