@@ -5,7 +5,7 @@ Each queue has its own threads there: `chores` are quick and find lost work, `de
 processes the newest webhooks when there is a backlog.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -120,7 +120,11 @@ def sweep_operations(timestamp: int) -> None:
 def make_due_available(timestamp: int) -> None:
     """Make shares available whose funds have settled at the provider without an event."""
     now = timezone.now()
-    _each(availability.due(now=now), lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now))
+    _in_batches(
+        availability.due(now=now),
+        lambda escrow_ids: availability.make_available_together(escrow_ids, now=now),
+        lambda escrow_id: availability.make_available(escrow_id=escrow_id, now=now),
+    )
 
 
 @app.periodic(cron="* * * * *")
@@ -147,8 +151,9 @@ def make_adjustments_available(timestamp: int) -> None:
 def release_silent(timestamp: int) -> None:
     """Release escrows whose client has not answered a delivery in time."""
     now = timezone.now()
-    _each(
+    _in_batches(
         auto_release.due(now=now),
+        lambda escrow_ids: auto_release.release_together(escrow_ids, now=now),
         lambda escrow_id: auto_release.release(escrow_id=escrow_id, now=now),
     )
 
@@ -319,15 +324,35 @@ def send_letter(
 
 def _each(numbers: Iterable[int], do: Callable[[int], object]) -> None:
     """Call `do` for each number; an error on one does not block the others. Raises the first error at the end."""
-    failures = []
+    failures = _attempt_each(numbers, do)
+    if failures:
+        raise failures[0]
+
+
+def _in_batches(
+    numbers: Sequence[int], together: Callable[[Sequence[int]], object], alone: Callable[[int], object]
+) -> None:
+    """Call `together` for some numbers at a time, and `alone` for each of them if that fails, as `_each` does."""
+    failures: list[Exception] = []
+    for batch in jobs.batches(numbers, availability.TOGETHER):
+        try:
+            together(batch)
+        except Exception as error:
+            log.warning("batch_done_one_by_one", numbers=len(batch), fault=str(error))
+            failures += _attempt_each(batch, alone)
+    if failures:
+        raise failures[0]
+
+
+def _attempt_each(numbers: Iterable[int], do: Callable[[int], object]) -> list[Exception]:
+    failures: list[Exception] = []
     for number in numbers:
         try:
             do(number)
         except Exception as error:
             log.exception("batch_item_failed", number=number)
             failures.append(error)
-    if failures:
-        raise failures[0]
+    return failures
 
 
 def _call_off(withdrawal_id: int, now: datetime) -> None:

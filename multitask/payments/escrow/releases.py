@@ -1,15 +1,11 @@
 """Releases: an escrow is divided between freelancer and platform, once, by a decision or after silence."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import JSONField
-
-from multitask import database, ledger
+from multitask import database
 from multitask.database import Statement
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
@@ -24,7 +20,8 @@ from multitask.payments.errors import (
     TaskNotCompleted,
     WrongState,
 )
-from multitask.payments.escrow import milestone_states
+from multitask.payments.escrow import milestone_states, release_records
+from multitask.payments.escrow.release_records import Release
 from multitask.payments.models import Approval, AuditEvent, Escrow
 from multitask.payments.operations import queue
 from multitask.payments.payouts import transfers
@@ -34,14 +31,6 @@ from multitask.users.actor import Actor, Power, Role
 
 _GUARDS: Final = "payments_release_guards"
 _READ_GUARDS: Final = Statement(f"SELECT * FROM {_GUARDS}(%(escrow)s)")  # noqa: S608 - a constant
-_EVENT_COLUMNS: Final = tuple(
-    field.attname for field in AuditEvent._meta.concrete_fields if not isinstance(field, JSONField)
-)
-_RELEASE: Final = Statement(f"""
-SELECT {", ".join(_EVENT_COLUMNS)} FROM payments_release(
-    %(escrow)s, %(at)s, %(released)s, %(fee)s, %(netted)s, %(made_available_at)s::timestamptz, %(key)s,
-    %(history)s::jsonb, %(audit)s::jsonb, %(transfer)s::jsonb, {ledger.REQUEST_SQL})
-""")  # noqa: S608 - the names of our own columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +125,14 @@ def release_amount(
     `owes` is false if it is known that they owe nothing. The caller holds the lock and has checked that the escrow may
     be released.
     """
+    release_records.write(decide(escrow, amount, actor=actor, now=now, note=note, owes=owes))
+
+
+def decide(escrow: Escrow, amount: Money, *, actor: Actor, now: datetime, note: str, owes: bool) -> Release:
+    """Return the release of `amount`, for `release_records` to write, as `release_amount` does.
+
+    The milestone is completed at once, and the share on a platform route gets its job.
+    """
     require(escrow.escrow_state, EscrowState.RELEASED)
     split = escrow.terms.split(amount)
     netted = receivables.net(escrow.freelancer_id, split.freelancer) if owes else Money.zero(amount.currency)
@@ -156,36 +153,8 @@ def release_amount(
     transfer = transfers.first(escrow, share, now) if is_transferred else None
     if share.amount_minor and escrow.is_on_platform:
         queue.defer(queue.MAKE_AVAILABLE, escrow_id=escrow.pk)
-    _write(
-        escrow, history.release_rows(escrow, split, now), events, transfer, postings.release(escrow, split, netted, now)
-    )
-
-
-def _write(
-    escrow: Escrow,
-    rows: list[history.Row],
-    events: list[dict[str, Any]],
-    transfer: dict[str, Any] | None,
-    posting: ledger.Request,
-) -> None:
-    """Write everything in one statement; the order of the locks is that of the SQL function."""
-    values = {
-        "escrow": escrow.pk,
-        "at": escrow.released_at,
-        "released": escrow.released_minor,
-        "fee": escrow.released_fee_minor,
-        "netted": escrow.netted_minor,
-        "made_available_at": escrow.made_available_at,
-        "key": escrow.release_key,
-        "history": history.as_json(rows),
-        "audit": json.dumps(events),
-        "transfer": None if transfer is None else json.dumps(transfer),
-    }
-    known = escrow.audit_events.all()
-    # Django's cache of related rows, so that the answer, which shows the timeline, does not read it again.
-    written = ledger.post_with(_RELEASE, values, posting)
-    known._result_cache = [AuditEvent.from_db(DEFAULT_DB_ALIAS, _EVENT_COLUMNS, row) for row in written]
-    escrow._prefetched_objects_cache = {"audit_events": known}  # type: ignore[attr-defined]
+    posting = postings.release(escrow, split, netted, now)
+    return Release(escrow, history.release_rows(escrow, split, now), events, transfer, posting)
 
 
 def timeline(escrow: Escrow) -> list[AuditEvent]:

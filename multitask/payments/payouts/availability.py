@@ -31,11 +31,11 @@ log = structlog.get_logger(__name__)
 @database.transactional
 def make_available(*, escrow_id: int, now: datetime) -> bool:
     """Make a released share available if its funds have settled; return whether it was made available now."""
-    return _make_available_together([escrow_id], now) == 1
+    return make_available_together([escrow_id], now=now) == 1
 
 
 @database.transactional
-def _make_available_together(escrow_ids: Sequence[int], now: datetime) -> int:
+def make_available_together(escrow_ids: Sequence[int], *, now: datetime) -> int:
     """Make the shares available whose funds have settled, in one transaction; return how many there are.
 
     The escrows are locked before any account, in one order: other commands lock one escrow and then its account.
@@ -152,7 +152,7 @@ def make_account_available(*, account_id: int, now: datetime, after: int = 0, li
 
 def _settle_batch(escrow_ids: Sequence[int], now: datetime) -> int:
     try:
-        return _make_available_together(escrow_ids, now)
+        return make_available_together(escrow_ids, now=now)
     except Exception as error:
         log.warning("settlements_one_by_one", escrows=len(escrow_ids), fault=str(error))
     return sum(_try_to_settle(escrow_id, now) for escrow_id in escrow_ids)
