@@ -1,6 +1,6 @@
 """The command that applies each kind of object, which is read from the provider outside any transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -133,10 +133,28 @@ def _never(_: Provider, __: Any) -> bool:
     return False
 
 
+def read_payment(event: IncomingEvent) -> PaymentState:
+    """Read the payment that an event is about. Raises the provider's errors."""
+    return _read_payment(providers.get(event.provider), event)
+
+
+def apply_payments(provider: str, states: Sequence[PaymentState], *, now: datetime) -> set[str]:
+    """Apply those payments that fund their escrows, in one transaction; return the provider's ids of them."""
+    applied = payment_results.confirm_together(provider, states, now)
+    for state in states:
+        if state.id in applied:
+            _confirm_total(provider, state, now)
+    return applied
+
+
 def _confirm_payment(provider: str, state: PaymentState, now: datetime) -> None:
     payment_results.confirm(provider, state, now)
+    _confirm_total(provider, state, now)
+
+
+def _confirm_total(provider: str, state: PaymentState, now: datetime) -> None:
+    """Where refunds have no events of their own, what the total shows beyond ours was made by others."""
     if not providers.get(provider).capabilities.honours_keys:
-        # There refunds have no events of their own: what the total shows beyond ours was made by others.
         outside_refunds.confirm_total(provider, state, now)
 
 

@@ -1,8 +1,9 @@
 """The life of an event: received, processed by its job, retried, given up, replayed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -18,7 +19,7 @@ from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongS
 from multitask.payments.provider import NO_QUERY, ProviderError, Rejected, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
-from multitask.webhooks import dispatch, reduction, storage
+from multitask.webhooks import dispatch, reduction, storage, together
 from multitask.webhooks.errors import EventQuarantined
 from multitask.webhooks.models import EventState, IncomingEvent
 
@@ -109,8 +110,13 @@ def process(*, event_id: int, now: datetime) -> EventState:
         if other is None:
             return EventState(event.state)
         event = other
+    return _process(event, lambda: dispatch.refresh(event, now=now), now)
+
+
+def _process(event: Any, apply: Callable[[], object], now: datetime) -> EventState:
+    """Apply the state of an event's object, and finish the event and the others of its object, or try them later."""
     try:
-        dispatch.refresh(event, now=now)
+        apply()
     except dispatch.NotOurs as error:
         state = EventState.QUARANTINED if error.is_suspicious else EventState.IGNORED
         return _finish(event, state, str(error), event.same_object)
@@ -157,20 +163,47 @@ def process_newest(*, now: datetime, limit: int = 200) -> int:
     """While events are late, process the newest that users wait for; return how many were processed.
 
     The jobs start from the oldest event, this from the newest, so neither end starves. A run takes `limit` events at
-    most, none twice. The jobs remain: one whose event is finished does nothing, and two at once are safe (see
-    `process`).
+    most, none twice; payments are applied some at a time. The jobs remain: one whose event is finished does nothing,
+    and two at once are safe (see `process`).
     """
     taken: list[int] = []
     while len(taken) < limit and are_late(now=now):
-        event_id = _newest(now).exclude(pk__in=taken).first()
-        if event_id is None:
+        event_ids = list(_newest(now).exclude(pk__in=taken)[: min(together.MOST, limit - len(taken))])
+        if not event_ids:
             break
-        taken.append(event_id)
-        try:
-            process(event_id=event_id, now=now)
-        except Exception:
-            log.exception("webhook stumbled", row_id=event_id)
+        taken += _process_payments(event_ids, now) or _process_first(event_ids, now)
     return len(taken)
+
+
+def _process_payments(event_ids: Sequence[int], now: datetime) -> list[int]:
+    """Process the events that are about payments, if the first one is; return those that were processed.
+
+    The first is the newest, so whatever comes next waits for no more than one batch.
+    """
+    events = list(_with_same_object().filter(pk__in=event_ids, state=EventState.RECEIVED).order_by("-pk"))
+    if not events or not together.is_possible(events[0]):
+        return []
+    found = list(together.read(events))
+    applied = together.apply(found, now=now)
+    if applied:
+        _mark_all([pk for event in applied for pk in (event.pk, *event.same_object)], EventState.PROCESSED, "")
+    for event, state in found:
+        if event not in applied:
+            apply = partial(dispatch.apply, event, providers.get(event.provider), state, now=now)
+            _attempt(event.pk, partial(_process, event, apply, now))
+    return [event.pk for event, _ in found]
+
+
+def _process_first(event_ids: Sequence[int], now: datetime) -> list[int]:
+    _attempt(event_ids[0], partial(process, event_id=event_ids[0], now=now))
+    return [event_ids[0]]
+
+
+def _attempt(event_id: int, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:
+        log.exception("webhook stumbled", row_id=event_id)
 
 
 def are_late(*, now: datetime) -> bool:

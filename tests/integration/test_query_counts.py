@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from multitask import database
+from multitask import database, ledger
 from multitask.marketplace import applications
 from multitask.payments.books import audit, history, postings
 from multitask.payments.books.history import HistoryType
@@ -56,7 +56,7 @@ def fund_escrow(employer: Caller, freelancer: Caller) -> Escrow:
     )
     history.deposit_requested(escrow, payment, now)
     history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
-    database.run(lambda: postings.fund(escrow, payment, escrow.total, now))
+    database.run(lambda: ledger.post_many([postings.fund(escrow, payment, escrow.total, now)]))
     return escrow
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
 
 from multitask import ledger
 from multitask.ledger.models import Balance
@@ -30,7 +30,7 @@ from multitask.payments.models import (
     StatementLine,
     Withdrawal,
 )
-from multitask.payments.payouts import account_moves, transfers
+from multitask.payments.payouts import account_balances, account_moves, transfers
 from multitask.payments.payouts.transfers import AWAITS_ACCOUNT, AWAITS_BANK, CREATE_TRANSFER, arrived
 from multitask.payments.states import OPEN_OPERATIONS
 from multitask.webhooks import statement as reading
@@ -54,8 +54,8 @@ class Both:
 
     def money(self) -> Doc:
         """Return the provider's record; the capital counts where its line of the statement is booked."""
-        lines = StatementLine.objects.filter(kind="topup", account__account=None)
-        booked = [line.currency.lower() for line in lines if line.amount_minor == CAPITAL[line.currency.lower()]]
+        lines = StatementLine.objects.filter(kind__in=["topup", "opening"], account__account=None)
+        booked = [line.currency.lower() for line in lines if line.amount_minor >= CAPITAL[line.currency.lower()]]
         return self._provider.money(booked=booked)
 
     def objects(self, kind: str) -> list[Doc]:
@@ -235,8 +235,12 @@ def _silent(now: datetime) -> Any:
 
 
 def _unsettled(now: datetime) -> list[Escrow]:
+    """Escrows whose share arrived and is not available; what lies in a closed account is in front of the staff."""
     waiting = Escrow.objects.filter(Q(state="released"), made_available_at=None)
-    return [escrow for escrow in waiting if arrived(escrow.pk).exists() and not _waits_for_a_bank(escrow)]
+    out_of_reach = account_balances.out_of_reach().values("pk")
+    arrived_there = arrived(OuterRef("pk")).order_by("-sequence").values("account_id")[:1]
+    seen = waiting.alias(there=Subquery(arrived_there)).exclude(there__in=out_of_reach)
+    return [escrow for escrow in seen if arrived(escrow.pk).exists() and not _waits_for_a_bank(escrow)]
 
 
 def _waits_for_a_bank(escrow: Escrow) -> bool:

@@ -2,7 +2,7 @@
 
 Balances are credits minus debits: what we owe to users and hold for them is positive, what the provider holds
 for us is negative. Every function that posts is called at the end of the command's transaction and is idempotent
-by its key. The posting of a release is returned instead, since one statement writes it with everything else.
+by its key. Postings that are written with others or with something else are returned instead (`ledger.Request`).
 """
 
 import uuid
@@ -89,6 +89,19 @@ def connected_account(provider: str, account_id: int) -> AccountRef:
     return AccountRef(f"provider:{provider}:account:{account_id}", floor_minor=None)
 
 
+def _moved(
+    kind: str, key: str, amount: Money, *, source: AccountRef, target: AccountRef, now: datetime, description: str
+) -> ledger.Request:
+    return ledger.Request(
+        kind=kind,
+        scope=SCOPE,
+        key=key,
+        legs=[Leg(source, -amount), Leg(target, amount)],
+        effective_at=now,
+        description=description,
+    )
+
+
 def _move(
     kind: str,
     key: str,
@@ -111,9 +124,9 @@ def _move(
     )
 
 
-def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> ledger.Posting:
-    """Post a confirmed payment into escrow."""
-    return _move(
+def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> ledger.Request:
+    """Return the posting of a confirmed payment into escrow."""
+    return _moved(
         "escrow_funded",
         f"payment:{payment.pk}:received",
         received,
@@ -137,9 +150,9 @@ def receive_unapplied(payment: Payment, received: Money, now: datetime) -> ledge
     )
 
 
-def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Posting:
-    """Post the provider's processing fee, which the platform bears."""
-    return _move(
+def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Request:
+    """Return the posting of the provider's processing fee, which the platform bears."""
+    return _moved(
         "processing_fee",
         f"payment:{payment.pk}:fee",
         fee,

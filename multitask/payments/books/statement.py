@@ -116,7 +116,7 @@ def begin_anew(account: ProviderAccount, now: datetime) -> datetime:
     only.
     """
     if account.reading_since is None:
-        account.reading_since = begins_at(account, now)
+        account.reading_since = _begins_at(account, now)
         ProviderAccount.objects.filter(pk=account.pk).update(reading_since=account.reading_since)
     return account.reading_since
 
@@ -127,18 +127,32 @@ def end_anew(account: ProviderAccount) -> None:
     ProviderAccount.objects.filter(pk=account.pk).update(reading_since=None)
 
 
-def begins_at(account: ProviderAccount, now: datetime) -> datetime:
+def _begins_at(account: ProviderAccount, now: datetime) -> datetime:
     """Return the moment from which on the statement is read without a cursor.
 
-    That is well before the newest line that is stored; at the first time, before anything of ours can have happened.
+    That is well before the newest line that is stored, but never before the start: what is older is part of the
+    opening balance.
     """
-    if account.read_at is not None:
-        newest = StatementLine.objects.filter(account=account).order_by("-pk").values_list("happened_at", flat=True)
-        return (newest.first() or account.read_at) - CLOCKS_APART
+    start = _start(account, now)
+    newest = StatementLine.objects.filter(account=account).order_by("-pk").values_list("happened_at", flat=True).first()
+    return start if account.read_at is None or newest is None else max(start, newest - CLOCKS_APART)
+
+
+def _start(account: ProviderAccount, now: datetime) -> datetime:
+    """Return the moment of the first lines that are stored, set once: before anything of ours can have happened."""
+    if account.starts_at is None:
+        start = _first_of_ours(account, now) - CLOCKS_APART
+        ProviderAccount.objects.filter(pk=account.pk, starts_at=None).update(starts_at=start)
+        account.refresh_from_db(fields=["starts_at"])
+    assert account.starts_at is not None  # noqa: S101
+    return account.starts_at
+
+
+def _first_of_ours(account: ProviderAccount, now: datetime) -> datetime:
     if account.account is not None:
-        return account.account.created_at - CLOCKS_APART
-    first = Operation.objects.filter(provider=account.provider).aggregate(at=Min("created_at"))["at"]
-    return (first or now) - CLOCKS_APART
+        return account.account.created_at
+    first: datetime | None = Operation.objects.filter(provider=account.provider).aggregate(at=Min("created_at"))["at"]
+    return first or now
 
 
 @database.transactional
@@ -212,7 +226,7 @@ def _opening(account: ProviderAccount, amount: Money, now: datetime) -> Statemen
         object_id="",
         amount=amount,
         fee=Money.zero(amount.currency),
-        created_at=begins_at(account, now),
+        created_at=_start(account, now),
         description="Balance before the first line",
     )
 

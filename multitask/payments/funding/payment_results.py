@@ -1,23 +1,22 @@
-"""Confirmations of payments: the provider's state of a payment is applied here, and only here is an escrow funded."""
+"""Confirmations of payments: the provider's state of a payment is applied, and only this funds an escrow."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from multitask import database
+from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.authorization import locks
-from multitask.payments.books import audit, history, postings
+from multitask.payments.books import audit, history
 from multitask.payments.errors import UnknownObject
-from multitask.payments.escrow import milestone_states
-from multitask.payments.funding import unapplied_payments
+from multitask.payments.funding import fundings, payment_facts, unapplied_payments
+from multitask.payments.funding.fundings import Funding
 from multitask.payments.models import Escrow, Payment
-from multitask.payments.operations import references, routes
+from multitask.payments.operations import references
 from multitask.payments.provider import PaymentState as ProviderPayment
-from multitask.payments.provider import (
-    PaymentStatus,
-)
-from multitask.payments.states import EscrowState, HistoryStatus, MilestoneState, PaymentState, require
+from multitask.payments.provider import PaymentStatus
+from multitask.payments.states import EscrowState, HistoryStatus, PaymentState
 from multitask.users.actor import Actor
 
 CREATE_PAYMENT: Final = "create_payment"
@@ -35,6 +34,35 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
     payment_id, escrow_id = known
     escrow = locks.lock_by_id(escrow_id)
     payment = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
+    if fundings.is_due(escrow, payment, state):
+        fundings.write([fundings.decide(escrow, payment, state, now)], now)
+    else:
+        _apply(escrow, payment, state, now)
+
+
+@database.transactional
+def confirm_together(provider: str, states: Sequence[ProviderPayment], now: datetime) -> set[str]:
+    """Apply those payments that fund their escrows, in one transaction; return the provider's ids of them.
+
+    The others are left for `confirm`, and so are payments that are not known.
+    """
+    known = {state.id: _known(provider, state) for state in states}
+    escrow_ids = {state_id: found[1] for state_id, found in known.items() if found is not None}
+    escrows = {escrow_id: locks.lock_by_id(escrow_id) for escrow_id in sorted(set(escrow_ids.values()))}
+    rows = Payment.objects.select_for_update(no_key=True).filter(pk__in=[found[0] for found in known.values() if found])
+    payments = {payment.pk: payment for payment in rows.order_by("pk")}
+    decided: dict[str, Funding] = {}
+    for state in states:
+        found = known[state.id]
+        # An escrow that one of them funds waits for no other.
+        if found is not None and fundings.is_due(escrows[found[1]], payments[found[0]], state):
+            decided[state.id] = fundings.decide(escrows[found[1]], payments[found[0]], state, now)
+    fundings.write(list(decided.values()), now)
+    return set(decided)
+
+
+def _apply(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
+    """Apply a state that does not fund the escrow."""
     charge_id = references.charge_id(payment, state)
     if charge_id != state.id:
         state = replace(state, id=charge_id)
@@ -43,11 +71,11 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
             return
         payment = another
     had_succeeded = payment.succeeded_at is not None
-    _note(payment, state)
+    payment_facts.note(payment, state)
     _name(escrow, payment)
     if state.status is PaymentStatus.SUCCEEDED:
-        _received(escrow, payment, state, now)
-        _record_fee(payment, state, now)
+        _set_aside(escrow, payment, state, now)
+        ledger.post_many(payment_facts.note_fee(payment, state, now))
     elif state.status is PaymentStatus.CANCELLED and payment.state == PaymentState.PENDING.value:
         payment.state = PaymentState.CANCELLED.value
         history.deposit_became(escrow, payment, HistoryStatus.CANCELLED, now)
@@ -96,23 +124,6 @@ def paid_try(provider: str, payment_id: str) -> str:
     return f"{order_id}/{collection_id}" if collection_id else ""
 
 
-def _note(payment: Payment, state: ProviderPayment) -> None:
-    """Store facts that become known once and then never change.
-
-    How money came is known once it has: a later try to pay, such as a declined one, shows nothing about it.
-    """
-    payment.provider_payment_id = state.id
-    if state.continuation is not None:
-        payment.payer_token = payment.payer_token or state.continuation.token
-    payment.available_at = state.available_at or payment.available_at
-    if state.status is PaymentStatus.SUCCEEDED:
-        payment.provider_collection_id = payment.provider_collection_id or state.collection_id
-        if payment.succeeded_at is None:
-            payment.is_refundable = state.is_refundable
-    if payment.state == PaymentState.PENDING.value:
-        payment.provider_status = state.status.value
-
-
 def _note_failure(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
     """Store why the last try to pay failed; the caller has seen that none had succeeded before."""
     is_new = state.failure_code and state.failure_code != payment.failure_code
@@ -130,13 +141,13 @@ def _name(escrow: Escrow, payment: Payment) -> None:
         escrow.save(update_fields=["provider_payment_id"])
 
 
-def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
-    """Fund the escrow if the received amount is the expected one, else set the payment aside."""
+def _set_aside(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:
+    """Set money aside that does not fund the escrow, and send back what nobody waits for."""
     if payment.state not in {PaymentState.PENDING.value, PaymentState.CANCELLED.value}:
         return
     received = state.received if state.received is not None else state.amount
     is_converted = state.settled is not None and state.settled.currency != received.currency
-    expected = received == Money(payment.amount_minor, payment.currency)
+    is_expected = received == Money(payment.amount_minor, payment.currency)
     if is_converted:
         # The books keep what there is: the amount in the currency in which it reached the balance.
         assert state.settled is not None  # noqa: S101
@@ -147,39 +158,12 @@ def _received(escrow: Escrow, payment: Payment, state: ProviderPayment, now: dat
     payment.provider_status = state.status.value
     if is_converted:
         unapplied_payments.set_aside(escrow, payment, received, "other_currency", now)
-    elif not expected:
+    elif not is_expected:
         unapplied_payments.set_aside(escrow, payment, received, "amount_mismatch", now)
-    elif payment.state == PaymentState.CANCELLED.value or not _awaits(escrow):
+    else:
         unapplied_payments.set_aside(escrow, payment, received, "second_payment", now)
         unapplied_payments.send_back(escrow, payment, received, actor=_SYSTEM, now=now)
-    else:
-        _fund(escrow, payment, received, now)
 
 
 def _awaits(escrow: Escrow) -> bool:
     return escrow.escrow_state is EscrowState.PENDING_PAYMENT
-
-
-def _fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> None:
-    require(escrow.escrow_state, EscrowState.FUNDED)
-    payment.state = PaymentState.SUCCEEDED.value
-    escrow.state = EscrowState.FUNDED.value
-    escrow.funded_at = now
-    longest = routes.longest_hold(escrow.currency, escrow.provider)
-    escrow.hold_until_at = None if longest is None else now + longest
-    escrow.save(update_fields=["state", "funded_at", "hold_until_at"])
-    if escrow.milestone.milestone_state is MilestoneState.AGREED:
-        milestone_states.advance(escrow.milestone, MilestoneState.FUNDED, now)
-    history.deposit_became(escrow, payment, HistoryStatus.COMPLETED, now)
-    audit.record("funded", actor=_SYSTEM, now=now, escrow=escrow, amount=received)
-    postings.fund(escrow, payment, received, now)
-
-
-def _record_fee(payment: Payment, state: ProviderPayment, now: datetime) -> None:
-    """Post the provider's fee once; it may become known after the payment."""
-    if state.fee is None or payment.fee_minor is not None:
-        return
-    payment.fee_minor = state.fee.amount_minor
-    payment.fee_currency = state.fee.currency
-    if state.fee.amount_minor:
-        postings.processing_fee(payment, state.fee, now)

@@ -15,14 +15,16 @@ class ProviderAccount(models.Model):
     """One account at a provider whose statement is read: the platform's own (`account` is null) or a payee's.
 
     `cursor` is the provider's id of the line up to which the statement is complete. `read_at` is null until the whole
-    statement was read once. `reading_since` is
-    from when on a reading without a cursor began that has not come to its end.
+    statement was read once. `starts_at` is the moment of the first lines that are stored: older ones are part of the
+    opening balance. `reading_since` is the moment from which on a reading without a cursor began that has not come to
+    its end.
     """
 
     id = models.BigAutoField(primary_key=True)
     provider = models.CharField(max_length=20)
     account = models.OneToOneField(ConnectedAccount, on_delete=models.PROTECT, null=True, related_name="statement")
     cursor = models.CharField(max_length=255, blank=True, default="")
+    starts_at = models.DateTimeField(null=True)
     reading_since = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from multitask import database, ledger
 from multitask.database import jobs
@@ -79,10 +79,27 @@ def _is_payable(escrow: Escrow, now: datetime) -> bool:
 def _can_be_paid_out(escrow: Escrow) -> bool:
     """Return whether the share lies in the payee's account, which can pay out; locks the account.
 
-    Locked, so that what was paid out ahead is netted once.
+    Locked, so that what was paid out ahead is netted once. What was in a closed account must have been paid out to its
+    last cent, as finance has recorded.
     """
     account = transfers.locked_destination(escrow)
+    if account is not None and account.closed:
+        return _was_paid_out(escrow, account)
     return account is not None and account.can_receive and account.has_bank_for(escrow.currency)
+
+
+def _was_paid_out(escrow: Escrow, closed: ConnectedAccount) -> bool:
+    is_left = ledger.balance(postings.connected_account(closed.provider, closed.pk).code, escrow.currency).amount_minor
+    share = escrow.payee_share
+    return not is_left and not escrow.contested_minor and shares.paid_ahead(escrow.freelancer_id, share) == share
+
+
+def settle_paid_out(account: ConnectedAccount, currency: str) -> None:
+    """Queue a job for each pending share that went to an account, since finance has recorded a payout from there."""
+    newest = transfers.arrived(OuterRef("pk")).order_by("-sequence").values("account_id")[:1]
+    waiting = _unsettled(account).filter(currency=currency).alias(arrived_in=Subquery(newest))
+    for escrow_id in waiting.filter(arrived_in=account.pk).values_list("pk", flat=True):
+        queue.defer(queue.MAKE_AVAILABLE, escrow_id=escrow_id)
 
 
 def due(*, now: datetime) -> list[int]:

@@ -1,16 +1,11 @@
 -- Writes several releases of one moment as payments_release does, in the same order of locks; the caller posts them at
--- last. The rows of the history come sorted by user. The trigger of each escrow moves the totals of its two sides, so
--- all totals are locked first, in the order in which every command locks them.
+-- last. The rows of the history come sorted by user.
 CREATE OR REPLACE FUNCTION payments_release_many(
     p_escrows jsonb, p_history jsonb, p_audit jsonb, p_transfers jsonb
 ) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_escrows bigint[] := ARRAY(SELECT escrow FROM jsonb_to_recordset(p_escrows) AS line (escrow bigint));
 BEGIN
-    PERFORM FROM payments_escrowedtotal total
-      WHERE (user_id, currency) IN (
-            SELECT unnest(ARRAY[client_id, freelancer_id]), currency FROM payments_escrow WHERE id = ANY (v_escrows))
-      ORDER BY user_id, currency FOR NO KEY UPDATE;
+    PERFORM payments_lock_escrowed(
+        ARRAY(SELECT escrow FROM jsonb_to_recordset(p_escrows) AS line (escrow bigint)));
     UPDATE payments_escrow
        SET state = 'released', released_at = line.at, released_minor = line.released, released_fee_minor = line.fee,
            netted_minor = line.netted, auto_release_at = NULL, made_available_at = line.made_available_at,

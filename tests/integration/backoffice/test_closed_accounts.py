@@ -16,7 +16,7 @@ from multitask.web.backoffice import work_queue
 from multitask.webhooks import statement as reading
 from tests.integration.backoffice import addresses
 from tests.integration.backoffice.test_actions import WHY, audited, do, told
-from tests.payments_world import Job, World, dollars, held, user_id
+from tests.payments_world import SETTLING, Job, World, dollars, held, user_id
 
 LINES = "Statement lines in flight of closed payout accounts"
 PAYOUTS = "Withdrawals under way from closed payout accounts"
@@ -128,6 +128,28 @@ def test_a_payout_from_a_closed_account_is_recorded(world: World, finance: Actor
     assert sum(line.net.amount_minor for line in StatementLine.objects.filter(account=found)) == 0
     assert MONEY not in told(office, "/backoffice/")
     assert addresses.action("record-paid-out", account.pk) not in told(office, addresses.change(account))
+
+
+def test_shares_that_were_not_available_yet_are_settled_by_the_record(world: World, finance: Actor) -> None:
+    """Two shares of 85.00 lie in the account; they are settled once the whole of both was paid out, not before."""
+    first = world.released()
+    second = world.released(freelancer=first.freelancer)
+    account = close(world, world.account(first.freelancer))
+    world.wait(SETTLING)
+
+    def record(amount: Money) -> None:
+        closed_accounts.record_payout(actor=finance, account_id=account.pk, amount=amount, note=WHY, now=world.now)
+        world.work()
+
+    record(dollars("100.00"))
+    assert [job.escrow.made_available_at for job in (first, second)] == [None, None]
+
+    record(dollars("70.00"))
+    assert [job.escrow.made_available_at for job in (first, second)] == [world.now, world.now]
+    wallet = world.wallet(first.freelancer)
+    assert (wallet.pending, wallet.available) == (dollars("0.00"), dollars("0.00"))
+    assert held(f"user:{user_id(first.freelancer)}:paid_ahead") == 0
+    assert balance(account) == 0
 
 
 def test_a_record_counts_once(world: World, finance: Actor) -> None:

@@ -129,6 +129,24 @@ def test_what_the_account_held_before_is_one_open_line(world: Books) -> None:
     assert world.compared() == (5_000, 5_000, 0, 0)
 
 
+def test_what_the_account_held_before_is_not_read_again_as_lines(world: Books) -> None:
+    """Without a line there is no cursor, and a cursor can be lost: reading begins where the opening balance ends."""
+    world.sandbox.control("POST", "lines", {"type": "adjustment", "amount": 5_000, "currency": "usd"})
+    world.wait(days=4)
+    world.read_all()
+    assert world.lines() == [("opening", "open", 5_000)]
+
+    world.wait(minutes=1)
+    world.read_all()
+    assert world.lines() == [("opening", "open", 5_000)]
+    assert world.compared() == (5_000, 5_000, 0, 0)
+
+    statement.forget_cursor(world.platform)
+    world.wait(days=2)
+    world.read_all()
+    assert world.compared() == (5_000, 5_000, 0, 0)
+
+
 def test_a_line_in_an_unknown_currency_does_not_stop_the_rest(world: Books) -> None:
     world.funded()
     world.sandbox.control("POST", "lines", {"type": "adjustment", "amount": 101, "currency": "isk"})

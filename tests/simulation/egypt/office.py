@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from multitask.money import Money
+from multitask.payments.escrow import undecided_refunds
 from multitask.payments.models import (
     Approval,
     BudgetRecord,
@@ -193,7 +194,7 @@ class EgyptStaff(Staff):
             )  # fmt: skip
 
     def _refunds(self) -> None:
-        """Make the refunds in the dashboard whose outcome is unknown and that are not there."""
+        """Make the refunds in the dashboard whose outcome is unknown and that are not there, or end them."""
         unknown = Operation.objects.filter(kind="create_refund", hold=engine.OUTCOME_UNKNOWN)
         for refund in Refund.objects.filter(pk__in=unknown.values("subject_id"), state="pending").order_by("pk"):
             number = int(refund.payment.provider_collection_id)
@@ -202,6 +203,16 @@ class EgyptStaff(Staff):
             if not there["voided"] and there["refunded"] == ours:
                 outcome = self.paymob.refund(number, refund.amount_minor)
                 self.story.say(f"finance makes refund {refund.pk} in the dashboard: {outcome}")
+                if (
+                    outcome == "declined"
+                    and not Approval.objects.filter(escrow=refund.escrow, decided_at=None).exists()
+                ):
+                    self._do(
+                        "refund_not_made",
+                        undecided_refunds.was_not_made,
+                        refund_id=refund.pk,
+                        note="The card takes none",
+                    )
 
     def _have_clients_paid(self) -> None:
         """Clients whose cash is to go back add a destination at last."""
