@@ -240,9 +240,10 @@ def _unsettled(now: datetime) -> list[Escrow]:
     out_of_reach = account_balances.out_of_reach().values("pk")
     arrived_there = arrived(OuterRef("pk")).order_by("-sequence").values("account_id")[:1]
     seen = waiting.alias(there=Subquery(arrived_there)).exclude(there__in=out_of_reach)
-    return [escrow for escrow in seen if arrived(escrow.pk).exists() and not _waits_for_a_bank(escrow)]
+    return [escrow for escrow in seen if arrived(escrow.pk).exists() and not _waits_for_an_account(escrow)]
 
 
-def _waits_for_a_bank(escrow: Escrow) -> bool:
-    accounts = ConnectedAccount.objects.filter(user_id=escrow.freelancer_id)
+def _waits_for_an_account(escrow: Escrow) -> bool:
+    """Return whether the payee has to replace an account that was rejected or closed, or to add a bank."""
+    accounts = ConnectedAccount.objects.filter(user_id=escrow.freelancer_id, rejection="", closed=False)
     return not any(account.has_bank_for(escrow.currency) for account in accounts)
