@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-# A later moment was written while the clock was ahead.
-_AHEAD: Final = timedelta(minutes=1)
+from multitask.database.clocks import AHEAD
+
 SHORTEST_WAIT: Final = timedelta(seconds=1)
 
 _TAKE: Final = """
@@ -38,7 +38,7 @@ def take(name: str, *, most: int, period: timedelta) -> timedelta | None:
 
     Return None if it may be made now, else for how long to wait; then it is not counted.
     """
-    values: dict[str, Any] = {"name": name, "most": most, "period": period, "ahead": _AHEAD}
+    values: dict[str, Any] = {"name": name, "most": most, "period": period, "ahead": AHEAD}
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, values)
         if cursor.fetchone() is not None:

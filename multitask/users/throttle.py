@@ -19,6 +19,7 @@ from typing import Final
 from django.db.models import Q
 
 from multitask.database import purging
+from multitask.database.clocks import AHEAD
 from multitask.users import names
 from multitask.users.errors import UserError
 from multitask.users.models import LoginAttempt
@@ -26,8 +27,6 @@ from multitask.users.models import LoginAttempt
 WINDOW: Final = timedelta(minutes=15)
 # How long a visitor who has succeeded counts as known to the account.
 KEEP: Final = timedelta(days=30)
-# Concurrent attempts may be out of order by this much; later ones were written by a clock that was ahead.
-AHEAD: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

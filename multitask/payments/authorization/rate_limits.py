@@ -12,13 +12,12 @@ from django.conf import settings
 
 from multitask import database
 from multitask.database import Statement, purging
+from multitask.database.clocks import AHEAD
 from multitask.payments.errors import TooManyRequests
 from multitask.payments.models import ProviderCall
 
 WINDOW: Final = timedelta(minutes=5)
 KEEP: Final = timedelta(days=1)
-# Servers' clocks differ by less than this; a later date was written by a clock that was ahead.
-AHEAD: Final = timedelta(minutes=1)
 # The first key of this module's advisory locks; the second is the user's id.
 _LOCK: Final = 0x11517
 _COUNT: Final = Statement("""

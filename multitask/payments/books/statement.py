@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import F, Min, Q, QuerySet
 
 from multitask import database
+from multitask.database.clocks import AHEAD
 from multitask.money import Money
 from multitask.payments.models import ConnectedAccount, Operation, ProviderAccount, Reconciliation, StatementLine
 from multitask.payments.provider import LineKind, StatementEntry, Subject
@@ -20,8 +21,6 @@ SOON: Final = timedelta(seconds=5)
 AGAIN: Final = timedelta(minutes=1)
 # A read that has not ended by then was lost with its worker.
 CLAIM: Final = timedelta(minutes=10)
-# How far ahead another server's clock may be. Longer waits than planned were written by a clock that was further ahead.
-AHEAD: Final = timedelta(minutes=1)
 # How many rows are added at once; the others are added by the next run.
 NEW_ACCOUNTS: Final = 1_000
 # How far the provider's clock and ours may differ.

@@ -16,6 +16,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from multitask import database
 from multitask.database import OutcomeUnknown, jobs, purging
+from multitask.database.clocks import AHEAD
 from multitask.payments.authorization import approvals
 from multitask.payments.models import AuditEvent, EmailState, Escrow, Notice, NoticeCursor, Refund
 from multitask.payments.notices import wording
@@ -31,8 +32,6 @@ BEHIND: Final = timedelta(hours=1)
 NEARING: Final = timedelta(days=2)
 # A job that has not run after this time counts as lost and is queued again.
 LOST: Final = timedelta(minutes=5)
-# How far ahead another server's clock may be: a moment that lies further ahead was written by a clock that was wrong.
-AHEAD: Final = timedelta(minutes=1)
 
 Who = Callable[[AuditEvent], Iterable[int | None]]
 

@@ -14,6 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from multitask import database, ledger
+from multitask.database.clocks import AHEAD
 from multitask.money import Money
 from multitask.payments.books import postings
 from multitask.payments.models import Disbursement, Operation, PayeeIdentity, PayoutBudget, PayoutDestination
@@ -31,8 +32,6 @@ AWAITS_TURN: Final = "awaits_turn"
 # After a refusal for a short budget, unless it is topped up: what the books reserve for costs may be too little, and
 # then nothing else shows that the budget does not cover the payout.
 REFUSED_AGAIN_AFTER: Final = timedelta(minutes=15)
-# How far ahead another server's clock may be: a refusal that lies further ahead was noted by a clock that was wrong.
-AHEAD: Final = timedelta(minutes=1)
 # Basis points are hundredths of a percent.
 _WHOLE: Final = 10_000
 _ROUND_UP: Final = _WHOLE - 1

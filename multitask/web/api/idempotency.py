@@ -28,6 +28,7 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from multitask.database import Statement, purging
+from multitask.database.clocks import AHEAD
 from multitask.web.api import error_statuses
 from multitask.web.api.auth import user_of
 from multitask.web.api.models import IdempotencyRecord, IdempotencyState
@@ -53,8 +54,6 @@ _STORE_SOON = Statement(f"{_STORED} {_WITHOUT_WAITING}")
 # Longer than a request can take (two calls at the provider included), since two executions at once
 # are safe but useless; short enough to recover from a crash within a minute.
 LOCK = timedelta(seconds=50)
-# How far ahead another server's clock may be. A lock beyond both was written by a clock that was further ahead.
-AHEAD = timedelta(minutes=1)
 # Few requests take as long as their lock, so callers should retry soon.
 SOON_SECONDS = 1
 KEY_LIFETIME = timedelta(hours=48)
