@@ -138,11 +138,11 @@ def read_payment(event: IncomingEvent) -> PaymentState:
     return _read_payment(providers.get(event.provider), event)
 
 
-def apply_payments(provider: str, states: Sequence[PaymentState], *, now: datetime) -> set[str]:
-    """Apply those payments that fund their escrows, in one transaction; return the provider's ids of them."""
+def apply_payments(provider: str, states: Sequence[PaymentState], *, now: datetime) -> list[bool]:
+    """Apply those payments that fund their escrows, in one transaction; return of each whether it was applied."""
     applied = payment_results.confirm_together(provider, states, now)
-    for state in states:
-        if state.id in applied:
+    for state, is_applied in zip(states, applied, strict=True):
+        if is_applied:
             _confirm_total(provider, state, now)
     return applied
 

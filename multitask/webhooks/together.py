@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from multitask.payments.provider import PaymentState, ProviderError, Subject
+from multitask.payments.provider import PaymentState, Subject
 from multitask.webhooks import dispatch
 from multitask.webhooks.models import IncomingEvent
 
@@ -40,7 +40,8 @@ def read(events: Sequence[Any]) -> Iterator[tuple[Any, PaymentState]]:
         seen.add(event.object_id)
         try:
             yield event, dispatch.read_payment(event)
-        except ProviderError as error:
+        except Exception as error:
+            # `incoming` reads it again, alone, and handles what it raises.
             log.info("payment_not_read", event_id=event.event_id, fault=str(error))
             return
         if time.monotonic() >= deadline:
@@ -57,4 +58,4 @@ def apply(found: Sequence[tuple[Any, PaymentState]], *, now: datetime) -> list[A
     except Exception as error:
         log.warning("payments_applied_one_by_one", payments=len(states), fault=str(error))
         return []
-    return [event for event, state in found if state.id in applied]
+    return [event for (event, _), is_applied in zip(found, applied, strict=True) if is_applied]

@@ -41,24 +41,27 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
 
 
 @database.transactional
-def confirm_together(provider: str, states: Sequence[ProviderPayment], now: datetime) -> set[str]:
-    """Apply those payments that fund their escrows, in one transaction; return the provider's ids of them.
+def confirm_together(provider: str, states: Sequence[ProviderPayment], now: datetime) -> list[bool]:
+    """Apply those payments that fund their escrows, in one transaction; return of each whether it was applied.
 
-    The others are left for `confirm`, and so are payments that are not known.
+    The others are left for `confirm`: payments that are not known, and further charges of a payment, which may have
+    its id.
     """
-    known = {state.id: _known(provider, state) for state in states}
-    escrow_ids = {state_id: found[1] for state_id, found in known.items() if found is not None}
-    escrows = {escrow_id: locks.lock_by_id(escrow_id) for escrow_id in sorted(set(escrow_ids.values()))}
-    rows = Payment.objects.select_for_update(no_key=True).filter(pk__in=[found[0] for found in known.values() if found])
+    known = [_known(provider, state) for state in states]
+    escrow_ids = sorted({found[1] for found in known if found is not None})
+    escrows = {escrow_id: locks.lock_by_id(escrow_id) for escrow_id in escrow_ids}
+    rows = Payment.objects.select_for_update(no_key=True).filter(pk__in=[found[0] for found in known if found])
     payments = {payment.pk: payment for payment in rows.order_by("pk")}
-    decided: dict[str, Funding] = {}
-    for state in states:
-        found = known[state.id]
-        # An escrow that one of them funds waits for no other.
-        if found is not None and fundings.is_due(escrows[found[1]], payments[found[0]], state):
-            decided[state.id] = fundings.decide(escrows[found[1]], payments[found[0]], state, now)
-    fundings.write(list(decided.values()), now)
-    return set(decided)
+    decided: list[Funding | None] = []
+    for state, found in zip(states, known, strict=True):
+        decided.append(None if found is None else _funding(escrows[found[1]], payments[found[0]], state, now))
+    fundings.write([funding for funding in decided if funding is not None], now)
+    return [funding is not None for funding in decided]
+
+
+def _funding(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> Funding | None:
+    # An escrow that one of them funds waits for no other.
+    return fundings.decide(escrow, payment, state, now) if fundings.is_due(escrow, payment, state) else None
 
 
 def _apply(escrow: Escrow, payment: Payment, state: ProviderPayment, now: datetime) -> None:

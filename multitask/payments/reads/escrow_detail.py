@@ -5,17 +5,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from multitask import database
+from multitask.payments.authorization import access
 from multitask.payments.authorization.access import Identifier
 from multitask.payments.errors import NotFound
 from multitask.payments.escrow import permitted_actions
 from multitask.payments.escrow.permitted_actions import OpenDecisions
 from multitask.payments.models import Agreement, AuditEvent, Chargeback, ConnectedAccount, Escrow, Milestone
-from multitask.payments.reads import escrows, json_rows, where
-from multitask.payments.reads.allocation import Facts
+from multitask.payments.reads import allocation, json_rows, where
+from multitask.payments.reads.allocation import Facts, Place
 from multitask.payments.reads.escrows import EscrowView
 from multitask.payments.reads.where import Where
 from multitask.payments.states import RefundState
-from multitask.users.actor import Actor, Power
+from multitask.users.actor import Actor, Power, Role
 from multitask.users.models import User
 
 _DETAIL: Final = database.Statement(
@@ -25,22 +26,49 @@ _EVENT: Final = ("id", "event", "at", "actor_role", "actor_label", "amount_minor
 
 
 def read(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView, list[Where]]:
-    """Read one escrow and where its money is. One statement; more on a platform route. Raises NotFound."""
+    """Read one escrow and where its money is. One statement; more while a payee of a platform route has it.
+
+    Raises NotFound.
+    """
     if actor.user_id is None and not actor.may(Power.READ_ANY):
         raise NotFound("There is no such escrow.")
+    row = _row(actor, escrow_id)
+    escrow, known = _escrow(row), _facts(row["facts"])
+    if escrow.is_on_platform and _depends_on_payout(actor, escrow, known):
+        return _in_snapshot(actor, escrow_id, now)
+    return _explained(actor, escrow, known, row, now)
+
+
+def _row(actor: Actor, escrow_id: Identifier) -> dict[str, Any]:
     is_public = isinstance(escrow_id, uuid.UUID)
     asked = {"id": None if is_public else escrow_id, "public": escrow_id if is_public else None}
     ((row,),) = _DETAIL.rows(asked | {"reader": None if actor.may(Power.READ_ANY) else actor.user_id})
     if row is None:
         raise NotFound("There is no such escrow.")
-    escrow = _escrow(row)
-    if escrow.is_on_platform:
-        return _on_platform(actor, escrow_id, now)
-    known = _facts(row["facts"])
+    found: dict[str, Any] = row
+    return found
+
+
+def _depends_on_payout(reader: Actor, escrow: Escrow, known: Facts) -> bool:
+    """Return whether the reason of a place depends on what is missing for a payout, which is read apart."""
+    is_payer = access.party(reader, escrow) is Role.CLIENT
+    return any(part.place in _PAID_OUT for part in allocation.places(escrow, known, is_payer=is_payer))
+
+
+@database.snapshot
+def _in_snapshot(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView, list[Where]]:
+    row = _row(actor, escrow_id)
+    return _explained(actor, _escrow(row), _facts(row["facts"]), row, now)
+
+
+def _explained(
+    actor: Actor, escrow: Escrow, known: Facts, row: dict[str, Any], now: datetime
+) -> tuple[EscrowView, list[Where]]:
     account = None if row["account"] is None else json_rows.instance(ConnectedAccount, row["account"])
     return _view(actor, escrow, row), where.explained(actor, escrow, known, now, account=lambda: account)
 
 
+_PAID_OUT: Final = frozenset({Place.AVAILABLE, Place.WITHDRAWING, Place.REFUNDING, Place.RETURNED})
 _MOMENTS: Final = ("answer_by_at", "settles_at", "arrives_at", "leaving_from", "leaving_allotted_at")
 
 
@@ -48,13 +76,6 @@ def _facts(found: dict[str, Any]) -> Facts:
     """Return the facts, without those that the function of a later release adds, which is there before its code is."""
     known = {name: found[name] for name in Facts.__slots__}
     return Facts(**json_rows.with_moments(known, *_MOMENTS))
-
-
-@database.snapshot
-def _on_platform(actor: Actor, escrow_id: Identifier, now: datetime) -> tuple[EscrowView, list[Where]]:
-    """Read an escrow whose payee is paid from the budget, which depends on what the payee still has to give us."""
-    view = escrows.one(actor, escrow_id)
-    return view, where.of_escrow(actor, view.escrow, now)
 
 
 def _escrow(row: dict[str, Any]) -> Escrow:

@@ -1,11 +1,12 @@
 """A second successful payment of one order: booked, set aside and sent back, like any payment that fits no escrow."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from multitask.payments.models import Payment, Refund
-from multitask.webhooks import dispatch
+from multitask.webhooks import dispatch, incoming
 from multitask.webhooks.models import IncomingEvent
 from tests.egypt_world import BUDGET, COLLECTED, EgyptWorld, pounds
 from tests.payments_world import Job, held
@@ -58,6 +59,23 @@ def test_a_second_payment_by_card_goes_back_to_the_card(world: EgyptWorld, times
     assert held(COLLECTED, "EGP") == -100_000
     read = world.paymob_provider.read_payment
     assert (read(second_id).refunded, read(first_id).refunded) == (pounds("1000.00"), pounds("0.00"))
+
+
+@pytest.mark.parametrize("is_card_newer", [True, False])
+def test_both_payments_of_an_order_are_booked_by_one_batch(world: EgyptWorld, is_card_newer: bool) -> None:
+    _job, card_id, bill_id = paid_twice(world)
+    later = world.now + timedelta(minutes=1)
+    for number, object_id in enumerate((bill_id, card_id) if is_card_newer else (card_id, bill_id)):
+        IncomingEvent.objects.create(
+            provider="paymob", event_id=str(number), kind="TRANSACTION", subject="payment", object_id=object_id,
+            payload="{}", received_at=world.now, waiting_since=world.now, next_attempt_at=world.now, awaited=True,
+        )  # fmt: skip
+
+    assert incoming.process_newest(now=later) == 2
+
+    assert sorted(Payment.objects.values_list("state", flat=True)) == ["review", "succeeded"]
+    assert held(COLLECTED, "EGP") == -200_000
+    assert set(IncomingEvent.objects.values_list("state", flat=True)) == {"processed"}
 
 
 def test_a_bill_paid_at_a_kiosk_after_the_card_is_paid_out_to_the_client(world: EgyptWorld) -> None:

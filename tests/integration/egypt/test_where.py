@@ -123,3 +123,20 @@ def test_the_number_of_statements_is_bounded(world: EgyptWorld) -> None:
     world.withdraw(payee, pounds("200.00"))
     world.withdraw(payee, pounds("300.00"))
     assert counted() == before
+
+
+def test_an_escrow_takes_one_statement_until_its_payee_may_be_paid(world: EgyptWorld) -> None:
+    payee = world.payee()
+    first = world.funded(pounds("1000.00"), freelancer=payee)
+
+    def counted(reader: Actor, job: Job) -> int:
+        escrow_id = job.escrow.pk
+        with CaptureQueriesContext(connection) as statements:
+            escrow_detail.read(reader, escrow_id, world.now)
+        return len(statements)
+
+    assert (counted(first.client, first), counted(payee, first)) == (1, 1)
+    earned = world.earned(payee)
+    assert counted(earned.client, earned) == 1
+    view, found = escrow_detail.read(payee, earned.escrow.pk, world.now)
+    assert (view.escrow, found) == (earned.escrow, where.of_escrow(payee, earned.escrow, world.now))

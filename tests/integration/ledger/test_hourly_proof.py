@@ -55,3 +55,5 @@ def test_a_full_proof_is_due_again_when_its_days_are_over() -> None:
     health.record(violations=0, is_proven=False, now=now + timedelta(days=5))
     assert not health.full_proof_is_due(days=7, now=now + timedelta(days=6))
     assert health.full_proof_is_due(days=7, now=now + timedelta(days=7))
+    # The clock was ahead when it was recorded.
+    assert health.full_proof_is_due(days=7, now=now - timedelta(days=1))

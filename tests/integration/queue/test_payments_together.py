@@ -94,6 +94,20 @@ def test_a_payment_whose_escrow_cannot_be_funded_holds_up_no_other(world: World)
     assert IncomingEvent.objects.filter(object_id=jobs[1].payment.provider_payment_id, state="received").exists()
 
 
+@pytest.mark.django_db
+def test_an_event_that_cannot_be_read_holds_up_no_other(world: World) -> None:
+    """The newest is of a provider that is configured no more."""
+    jobs = paid_by_many(world, 3)
+    newest = IncomingEvent.objects.filter(subject="payment").latest("pk")
+    IncomingEvent.objects.filter(pk=newest.pk).update(provider="gone", object_id="pi_gone")
+
+    assert incoming.process_newest(now=timezone.now()) == 4
+
+    newest.refresh_from_db()
+    assert (newest.state, newest.attempts) == ("received", 1)
+    assert {job.escrow.state for job in jobs} == {EscrowState.FUNDED}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_jobs_and_batches_at_once_fund_each_escrow_once(world: World) -> None:
     jobs = paid_by_many(world, 6)
