@@ -115,7 +115,7 @@ def _run(up: Servers, script: Path, table: str, payer: Person, freelancer: Perso
 
 
 def _reads(up: Servers, who: People) -> dict[str, bytes]:
-    """Return the requests by name, those of a later page at half of the history."""
+    """Return the requests by name; a later page is the fifth, or the middle one of a shorter history."""
 
     def get(path: str, person: Person) -> bytes:
         return client.request("GET", path, token=person.token)
