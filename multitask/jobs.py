@@ -14,6 +14,7 @@ from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from multitask import database
 from multitask.database import jobs, schema
 from multitask.ledger import chain, checks, proof
 from multitask.payments.books import health
@@ -334,7 +335,7 @@ def _in_batches(
 ) -> None:
     """Call `together` for some numbers at a time, and `alone` for each of them if that fails, as `_each` does."""
     failures: list[Exception] = []
-    for batch in jobs.batches(numbers, availability.TOGETHER):
+    for batch in jobs.batches(numbers, database.TOGETHER):
         try:
             together(batch)
         except Exception as error:

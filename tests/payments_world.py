@@ -210,6 +210,10 @@ class World(Dashboard):
         self.learn_of_payment(job)
         return job
 
+    def give_the_platform_money(self) -> None:
+        """Let the platform have available money at the provider, whatever other tests have lost there."""
+        self.funded(dollars("50000.00"), card=SETTLED_AT_ONCE)
+
     def started(self, amount: Money | None = None, **more: Any) -> Job:
         job = self.funded(amount, **more)
         work.start(actor=job.freelancer, task_id=job.task_id, now=self.now)

@@ -14,6 +14,9 @@ from multitask.database import errors
 
 ATTEMPTS = 4
 LOCK_TIMEOUT_MS = 5_000
+# How many items one transaction of a batch takes, and how long it waits for a lock, with which it holds up others.
+TOGETHER = 50
+TOGETHER_LOCK_TIMEOUT_MS = 500
 FIRST_PAUSE_SECONDS = 0.02
 
 T = TypeVar("T")
@@ -38,6 +41,14 @@ def run(function: Callable[[], T], *, attempts: int = ATTEMPTS, lock_timeout_ms:
         return function()
     # For this transaction alone: a session's setting would leak to others through a pooling proxy.
     return _retried(lambda: _once(function, f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}"), attempts)
+
+
+def run_together(function: Callable[[], T]) -> T:
+    """Call `function`, which changes several items, in one transaction, once.
+
+    It gives up soon where an item is locked. The caller then changes one item after the other, by `run`.
+    """
+    return run(function, attempts=1, lock_timeout_ms=TOGETHER_LOCK_TIMEOUT_MS)
 
 
 def transactional(function: Callable[P, T]) -> Callable[P, T]:

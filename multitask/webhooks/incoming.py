@@ -50,7 +50,7 @@ WITH open AS (
 )
 UPDATE webhooks_incomingevent AS event
    SET state = %s, last_error = %s, processed_at = statement_timestamp(),
-       attempts = attempts + CASE WHEN %s IN (event.id, 0) THEN 1 ELSE 0 END
+       attempts = attempts + CASE WHEN event.id = ANY(%s) THEN 1 ELSE 0 END
   FROM open WHERE event.id = open.id
 RETURNING event.id
 """
@@ -178,20 +178,20 @@ def process_newest(*, now: datetime, limit: int = 200) -> int:
 def _process_payments(event_ids: Sequence[int], now: datetime) -> list[int]:
     """Process the events that are about payments, if the first one is; return those that were processed.
 
-    The first is the newest, so whatever comes next waits for no more than one batch.
+    The first is the newest. What comes next waits for no more than one batch, which takes about a second to read.
     """
     events = list(_with_same_object().filter(pk__in=event_ids, state=EventState.RECEIVED).order_by("-pk"))
     if not events or not together.is_possible(events[0]):
         return []
-    found = list(together.read(events))
-    applied = together.apply(found, now=now)
+    read = list(together.read(events))
+    applied = [each.event for each in together.apply(read, now=now)]
     if applied:
-        _mark_all([pk for event in applied for pk in (event.pk, *event.same_object)], EventState.PROCESSED, "")
-    for event, state in found:
-        if event not in applied:
-            apply = partial(dispatch.apply, event, providers.get(event.provider), state, now=now)
-            _attempt(event.pk, partial(_process, event, apply, now))
-    return [event.pk for event, _ in found]
+        everything = [pk for event in applied for pk in (event.pk, *event.same_object)]
+        _mark_all(everything, EventState.PROCESSED, "", attempted=[event.pk for event in applied])
+    for each in read:
+        if each.event not in applied:
+            _attempt(each.event.pk, partial(_process, each.event, partial(each.apply, now), now))
+    return [each.event.pk for each in read]
 
 
 def _process_first(event_ids: Sequence[int], now: datetime) -> list[int]:
@@ -290,10 +290,10 @@ def _finish(event: IncomingEvent, state: EventState, reason: str, same_object: C
 
 def _mark(event: IncomingEvent, state: EventState, reason: str, same_object: Collection[int]) -> list[int]:
     """Finish events that no other job has finished; return the ids of those that this call finished."""
-    return _mark_all([event.pk, *same_object], state, reason, event.pk)
+    return _mark_all([event.pk, *same_object], state, reason, attempted=[event.pk])
 
 
-def _mark_all(event_ids: list[int], state: EventState, reason: str, attempted: int = 0) -> list[int]:
+def _mark_all(event_ids: list[int], state: EventState, reason: str, *, attempted: list[int]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_MARK, [event_ids, state.value, reason, attempted])
         return [row_id for (row_id,) in cursor.fetchall()]
@@ -321,7 +321,8 @@ def _write_attempt(
     tried = list(locked.only("event_id", "kind", "attempts", "waiting_since").order_by("pk"))
     given_up = [each for each in tried if now - each.waiting_since >= bound and each.attempts + 1 >= FEWEST_ATTEMPTS]
     left = [each for each in tried if each not in given_up]
-    _mark_all([each.pk for each in given_up], EventState.FAILED, reason)
+    ended = [each.pk for each in given_up]
+    _mark_all(ended, EventState.FAILED, reason, attempted=ended)
     if not left:
         return given_up, None
     # The youngest of them may be about something that is known in a second.

@@ -5,11 +5,13 @@ Any other payment, and each of a batch that fails, is left to `incoming`, which 
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
+from multitask import providers
 from multitask.payments.provider import PaymentState, Subject
 from multitask.webhooks import dispatch
 from multitask.webhooks.models import IncomingEvent
@@ -22,13 +24,27 @@ READING_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An event about a payment, and its present state, or what was raised when it was read."""
+
+    event: Any
+    found: PaymentState | Exception
+
+    def apply(self, now: datetime) -> None:
+        """Apply the state, as `dispatch.refresh` does. Raises what that raises."""
+        if isinstance(self.found, Exception):
+            raise self.found
+        dispatch.apply(self.event, providers.get(self.event.provider), self.found, now=now)
+
+
 def is_possible(event: IncomingEvent) -> bool:
     """Return whether an event is about a payment."""
     return event.subject == Subject.PAYMENT.value and not event.account_id
 
 
-def read(events: Sequence[Any]) -> Iterator[tuple[Any, PaymentState]]:
-    """Yield events of the first one's provider with the present states of their payments, each payment once.
+def read(events: Sequence[Any]) -> Iterator[Read]:
+    """Yield the events about payments of the first one's provider, each payment once, with what is read.
 
     It ends when that takes too long, or at the first error.
     """
@@ -39,23 +55,23 @@ def read(events: Sequence[Any]) -> Iterator[tuple[Any, PaymentState]]:
             continue
         seen.add(event.object_id)
         try:
-            yield event, dispatch.read_payment(event)
+            found: PaymentState | Exception = dispatch.read_payment(event)
         except Exception as error:
-            # `incoming` reads it again, alone, and handles what it raises.
-            log.info("payment_not_read", event_id=event.event_id, fault=str(error))
-            return
-        if time.monotonic() >= deadline:
+            found = error
+        yield Read(event, found)
+        if isinstance(found, Exception) or time.monotonic() >= deadline:
             return
 
 
-def apply(found: Sequence[tuple[Any, PaymentState]], *, now: datetime) -> list[Any]:
-    """Apply those of the payments that were read that fund their escrows; return the events about them."""
-    if not found:
+def apply(read: Sequence[Read], *, now: datetime) -> list[Read]:
+    """Apply those of the payments that fund their escrows; return them."""
+    states = {each.event.pk: each.found for each in read if isinstance(each.found, PaymentState)}
+    if not states:
         return []
-    states = [state for _, state in found]
     try:
-        applied = dispatch.apply_payments(found[0][0].provider, states, now=now)
+        applied = dispatch.apply_payments(read[0].event.provider, list(states.values()), now=now)
     except Exception as error:
         log.warning("payments_applied_one_by_one", payments=len(states), fault=str(error))
         return []
-    return [event for (event, _), is_applied in zip(found, applied, strict=True) if is_applied]
+    funded = {event_id for event_id, is_applied in zip(states, applied, strict=True) if is_applied}
+    return [each for each in read if each.event.pk in funded]

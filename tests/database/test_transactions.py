@@ -173,6 +173,21 @@ def test_a_lock_that_is_not_had_in_time_is_given_up(notes: Notes) -> None:
     assert notes() == ["0"]
 
 
+def test_a_batch_gives_up_soon_and_is_not_repeated(notes: Notes) -> None:
+    settings: list[str] = []
+
+    def deadlock() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            settings.append(cursor.fetchone()[0])
+        fail_with("40P01")
+
+    with pytest.raises(OperationalError):
+        database.run_together(deadlock)
+
+    assert settings == ["500ms"]
+
+
 def test_the_lock_timeout_ends_with_the_transaction(notes: Notes) -> None:
     def setting() -> str:
         with connection.cursor() as cursor:

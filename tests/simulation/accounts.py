@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from multitask.payments.models import ConnectedAccount
 from sandboxes.kit.documents import Doc
 from tests.simulation.conditions import DAY, HOUR
 from tests.simulation.dashboard import Dashboard
@@ -49,7 +50,11 @@ class Accounts:
             self.story.say(f"the owner of {account} ends the platform's access")
 
     def _close(self, account: str) -> None:
-        self.story.say(f"somebody closes {account} in the dashboard: {self._dashboard.close(account)}")
+        is_closed = self._dashboard.close(account)
+        if is_closed and not ConnectedAccount.objects.filter(provider_account_id=account).exists():
+            # Nobody can find it any more, so it is made anew.
+            self.story.provider.forget(account)
+        self.story.say(f"somebody closes {account} in the dashboard: {is_closed}")
 
     def _lose(self, account: str) -> None:
         lost = self._rng.choice((["transfers"], ["transfers"], []))

@@ -56,6 +56,7 @@ class Provider:
         self._pipeline = Pipeline(StripeApi(self.sandbox))
         self._pages = Onboarding(self.sandbox)
         self._deleted: dict[str, Doc] = {}
+        self._forgotten: set[str] = set()
 
     def _capital(self) -> None:
         """Give the platform money of its own, or a refund of settled money would wait for another payment."""
@@ -84,6 +85,10 @@ class Provider:
         for row in [*state.every(self.sandbox, "account"), *state.every(self.sandbox, "customer")]:
             if path.endswith(f"/{row['object']['id']}"):
                 self._deleted[row["object"]["id"]] = row
+
+    def forget(self, account: str) -> None:
+        """Do not count an account as made once it is deleted."""
+        self._forgotten.add(account)
 
     def finish(self, work: Work) -> Reply:
         """Run the endpoint of an accepted request. Raises Dropped."""
@@ -213,7 +218,9 @@ class Provider:
         found = state.every(self.sandbox, kind)
         there = {row["object"]["id"] for row in found}
         return found + [
-            row for ident, row in self._deleted.items() if ident not in there and row["object"]["object"] == kind
+            row
+            for ident, row in self._deleted.items()
+            if ident not in there | self._forgotten and row["object"]["object"] == kind
         ]
 
     def owner_of(self, ident: str) -> str:

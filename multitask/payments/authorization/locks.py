@@ -2,9 +2,10 @@
 
 Commands take the locks that they share in one order, so that two of them never wait for each other: the task (posting,
 applying, accepting), the user, the milestone, its escrow, the payee's account, then payments, refunds, disputes and
-withdrawals. History totals, operations and the ledger's balances are locked after all of these, as a command needs
-them; `ledger.post` locks balances in the order of their accounts. Lines of a provider's statement are locked with
-balances alone.
+withdrawals. The totals of what escrows hold, history totals, operations and the ledger's balances are locked after all
+of these, as a command needs them: totals in the order of their users, balances in the order of their accounts. A batch
+locks all its escrows, in the order of their ids, before anything that comes after them. Lines of a provider's statement
+are locked with balances alone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -81,9 +81,9 @@ def all_paid_ahead(user_id: int, currency: str) -> Money:
     return max(-balance, Money.zero(currency))
 
 
-def lock_accounts(user_id: int) -> None:
-    """Lock all accounts of a user at providers."""
-    list(ConnectedAccount.objects.filter(user_id=user_id).select_for_update(no_key=True).order_by("pk"))
+def lock_accounts(*user_ids: int) -> None:
+    """Lock all accounts of users at providers."""
+    list(ConnectedAccount.objects.filter(user_id__in=user_ids).select_for_update(no_key=True).order_by("pk"))
 
 
 def free(escrow: Escrow, amount: Money, key: str, now: datetime) -> None:

@@ -56,11 +56,10 @@ def release_together(escrow_ids: Sequence[int], *, now: datetime) -> int:
 
     Those whose payees owe the platform are released alone after that: what one recovers changes what the next owes.
     """
-    released, left = _release_together(escrow_ids, now)
+    released, left = database.run_together(lambda: _release_together(escrow_ids, now))
     return released + sum(release(escrow_id=escrow_id, now=now) for escrow_id in left)
 
 
-@database.transactional
 def _release_together(escrow_ids: Sequence[int], now: datetime) -> tuple[int, list[int]]:
     """Release escrows whose payees owe nothing; return how many, and the others.
 

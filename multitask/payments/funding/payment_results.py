@@ -40,13 +40,16 @@ def confirm(provider: str, state: ProviderPayment, now: datetime) -> None:
         _apply(escrow, payment, state, now)
 
 
-@database.transactional
 def confirm_together(provider: str, states: Sequence[ProviderPayment], now: datetime) -> list[bool]:
     """Apply those payments that fund their escrows, in one transaction; return of each whether it was applied.
 
     The others are left for `confirm`: payments that are not known, and further charges of a payment, which may have
     its id.
     """
+    return database.run_together(lambda: _confirm_together(provider, states, now))
+
+
+def _confirm_together(provider: str, states: Sequence[ProviderPayment], now: datetime) -> list[bool]:
     known = [_known(provider, state) for state in states]
     escrow_ids = sorted({found[1] for found in known if found is not None})
     escrows = {escrow_id: locks.lock_by_id(escrow_id) for escrow_id in escrow_ids}

@@ -2,11 +2,12 @@
 
 from django.db import migrations, models
 
+# Only an opening line says when it was. Elsewhere the moment is found as at the first reading, at the next one.
 FILL = """
-UPDATE payments_provideraccount AS account
-   SET starts_at = coalesce(
-       (SELECT min(happened_at) FROM payments_statementline line WHERE line.account_id = account.id), read_at)
- WHERE read_at IS NOT NULL
+UPDATE payments_provideraccount AS account SET starts_at = opening.happened_at
+  FROM payments_reconciliation reconciliation, payments_statementline opening
+ WHERE reconciliation.account_id = account.id AND opening.account_id = account.id
+   AND opening.provider_line_id = 'opening:' || reconciliation.currency
 """
 
 

@@ -29,13 +29,16 @@ def free_in(account: ConnectedAccount, currency: str, *, besides: Reversal | Non
     return max(-ledger.balance(code, currency) - paid_out - taken_back, zero)
 
 
+def code(provider: OuterRef, account_id: OuterRef) -> Concat:
+    """Return the expression of the code of an account in the ledger, as `postings.connected_account` makes it."""
+    return Concat(
+        Value("provider:"), provider, Value(":account:"), Cast(account_id, TextField()), output_field=TextField()
+    )
+
+
 def out_of_reach() -> QuerySet[ConnectedAccount]:
     """Select the closed accounts that still hold money by our books: nothing can be brought from there."""
-    code = Concat(
-        Value("provider:"), OuterRef("provider"), Value(":account:"), Cast(OuterRef("pk"), TextField()),
-        output_field=TextField(),
-    )  # fmt: skip
-    held = Balance.objects.filter(account__code=code, balance_minor__lt=0)
+    held = Balance.objects.filter(account__code=code(OuterRef("provider"), OuterRef("pk")), balance_minor__lt=0)
     return ConnectedAccount.objects.filter(Exists(held), closed=True)
 
 

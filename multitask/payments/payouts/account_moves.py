@@ -8,9 +8,9 @@ asked again: the refused reversal stands in the escrow's trail, and staff decide
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import BigIntegerField, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models.functions import Cast, Coalesce
 
 from multitask import database, ledger
 from multitask.ledger.models import Balance
@@ -51,9 +51,7 @@ def left_behind(now: datetime) -> QuerySet[ConnectedAccount]:
     The account is closed, the provider refused to reverse a transfer, or the money came by an adjustment, whose
     transfer is not reversed here.
     """
-    code = Concat(
-        Value("provider:"), OuterRef("provider"), Value(":account:"), Cast(OuterRef("pk"), CharField())
-    )  # As in `postings.connected_account`.
+    code = account_balances.code(OuterRef("provider"), OuterRef("pk"))
     # An asset, so negative.
     held = Balance.objects.filter(account__code=code).order_by().values("account").annotate(sum=Sum("balance_minor"))
     retired = ConnectedAccount.objects.filter(retired_at__lte=now - LEFT_BEHIND_AFTER)

@@ -6,23 +6,22 @@ from typing import Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from multitask import database, ledger
 from multitask.database import jobs
+from multitask.ledger.models import Balance
 from multitask.payments.authorization import locks
 from multitask.payments.books import audit, postings, shares
 from multitask.payments.models import ConnectedAccount, Escrow, Payment
 from multitask.payments.operations import queue
-from multitask.payments.payouts import transfers
+from multitask.payments.payouts import account_balances, transfers
 from multitask.payments.provider import RouteKind
 from multitask.payments.states import EscrowState, PaymentState
 from multitask.users.actor import Actor
 
 # How many escrows one job makes available at most.
 BATCH: Final = 500
-# How many are made available in one transaction.
-TOGETHER: Final = 50
 _SYSTEM: Final = Actor.system("settlement")
 
 log = structlog.get_logger(__name__)
@@ -31,18 +30,22 @@ log = structlog.get_logger(__name__)
 @database.transactional
 def make_available(*, escrow_id: int, now: datetime) -> bool:
     """Make a released share available if its funds have settled; return whether it was made available now."""
-    return make_available_together([escrow_id], now=now) == 1
+    return _make_available([escrow_id], now) == 1
 
 
-@database.transactional
 def make_available_together(escrow_ids: Sequence[int], *, now: datetime) -> int:
-    """Make the shares available whose funds have settled, in one transaction; return how many there are.
+    """Make the shares available whose funds have settled, in one transaction; return how many there are."""
+    return database.run_together(lambda: _make_available(escrow_ids, now))
 
-    The escrows are locked before any account, in one order: other commands lock one escrow and then its account.
-    """
+
+def _make_available(escrow_ids: Sequence[int], now: datetime) -> int:
+    """Lock the escrows before any account, in one order: other commands lock one escrow and then its account."""
     together: list[ledger.Request] = []
     settled = 0
-    for escrow in [locks.lock_by_id(escrow_id) for escrow_id in sorted(escrow_ids)]:
+    escrows = [locks.lock_by_id(escrow_id) for escrow_id in sorted(escrow_ids)]
+    if len(escrows) > 1:
+        shares.lock_accounts(*(escrow.freelancer_id for escrow in escrows))
+    for escrow in escrows:
         if escrow.state != EscrowState.RELEASED.value or escrow.made_available_at is not None:
             continue
         if not _is_payable(escrow, now):
@@ -79,8 +82,8 @@ def _is_payable(escrow: Escrow, now: datetime) -> bool:
 def _can_be_paid_out(escrow: Escrow) -> bool:
     """Return whether the share lies in the payee's account, which can pay out; locks the account.
 
-    Locked, so that what was paid out ahead is netted once. What was in a closed account must have been paid out to its
-    last cent, as finance has recorded.
+    Locked, so that what was paid out ahead is netted once. What was in a closed account must have been paid out to the
+    last cent, as finance records it.
     """
     account = transfers.locked_destination(escrow)
     if account is not None and account.closed:
@@ -90,16 +93,7 @@ def _can_be_paid_out(escrow: Escrow) -> bool:
 
 def _was_paid_out(escrow: Escrow, closed: ConnectedAccount) -> bool:
     is_left = ledger.balance(postings.connected_account(closed.provider, closed.pk).code, escrow.currency).amount_minor
-    share = escrow.payee_share
-    return not is_left and not escrow.contested_minor and shares.paid_ahead(escrow.freelancer_id, share) == share
-
-
-def settle_paid_out(account: ConnectedAccount, currency: str) -> None:
-    """Queue a job for each pending share that went to an account, since finance has recorded a payout from there."""
-    newest = transfers.arrived(OuterRef("pk")).order_by("-sequence").values("account_id")[:1]
-    waiting = _unsettled(account).filter(currency=currency).alias(arrived_in=Subquery(newest))
-    for escrow_id in waiting.filter(arrived_in=account.pk).values_list("pk", flat=True):
-        queue.defer(queue.MAKE_AVAILABLE, escrow_id=escrow_id)
+    return not is_left and not escrow.contested_minor and not transfers.under_way(escrow)
 
 
 def due(*, now: datetime) -> list[int]:
@@ -111,16 +105,21 @@ def due(*, now: datetime) -> list[int]:
 
 
 def _due(now: datetime) -> QuerySet[Escrow]:
-    payable = transfers.arrived(OuterRef("pk")).filter(
+    arrived = transfers.arrived(OuterRef("pk"))
+    payable = arrived.filter(
         account__transfers_enabled=True,
         account__closed=False,
         account__rejection="",
         account__retired_at=None,
         account__bank_currencies__contains=[OuterRef("currency")],
     )
+    code = account_balances.code(OuterRef("provider"), OuterRef("account_id"))
+    left = Balance.objects.filter(account__code=code, account__currency=OuterRef("escrow__currency"))
+    paid_out = arrived.filter(~Exists(left.filter(balance_minor__lt=0)), account__closed=True)
     settled = Payment.objects.filter(escrow=OuterRef("pk"), state=PaymentState.SUCCEEDED.value, available_at__lte=now)
     waiting = Escrow.objects.annotate(share=shares.SHARE).filter(
-        Q(route=RouteKind.PLATFORM.value) | Exists(settled) & (Exists(payable) | Q(share=0, contested_minor=0)),
+        Q(route=RouteKind.PLATFORM.value)
+        | Exists(settled) & (Exists(payable) | Q(Exists(paid_out) | Q(share=0), contested_minor=0)),
         state=EscrowState.RELEASED.value,
         made_available_at=None,
         frozen_at=None,
@@ -153,7 +152,7 @@ def make_account_available(*, account_id: int, now: datetime, after: int = 0, li
     """Make the due shares of one account available; return how many.
 
     At most `limit` escrows with ids above `after` are processed; another job is queued for the rest. They are settled
-    TOGETHER at a time in one transaction, and one by one if that fails. So an error on one escrow does not block the
+    `database.TOGETHER` at a time, and one by one if that fails. So an error on one escrow does not block the
     others: it is logged, and `due` finds the escrow again.
     """
     account = ConnectedAccount.objects.get(pk=account_id)
@@ -162,9 +161,7 @@ def make_account_available(*, account_id: int, now: datetime, after: int = 0, li
     if len(escrow_ids) == limit:
         last = escrow_ids[-1]
         database.run(lambda: queue.defer(queue.MAKE_ACCOUNT_AVAILABLE, account_id=account_id, after=last))
-    return sum(
-        _settle_batch(escrow_ids[place : place + TOGETHER], now) for place in range(0, len(escrow_ids), TOGETHER)
-    )
+    return sum(_settle_batch(batch, now) for batch in jobs.batches(escrow_ids, database.TOGETHER))
 
 
 def _settle_batch(escrow_ids: Sequence[int], now: datetime) -> int:

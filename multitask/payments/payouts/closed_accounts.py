@@ -17,7 +17,7 @@ from multitask.payments.books import audit, history, matching, postings, stateme
 from multitask.payments.errors import AmountTooLarge, Forbidden, NotFound, WrongState
 from multitask.payments.models import Approval, ConnectedAccount, ProviderAccount, StatementLine, Withdrawal
 from multitask.payments.operations import held_calls
-from multitask.payments.payouts import account_balances, availability, withdrawal_outcomes
+from multitask.payments.payouts import account_balances, withdrawal_outcomes
 from multitask.payments.payouts.withdrawal_outcomes import CREATE_PAYOUT
 from multitask.payments.provider import LineKind
 from multitask.payments.states import LineState, WithdrawalState
@@ -219,7 +219,6 @@ def _record_payout(account: ConnectedAccount, arguments: dict[str, Any], actor: 
     postings.reserve_withdrawal(withdrawal, now)
     withdrawal_outcomes.paid(withdrawal, now)
     withdrawal.save()
-    availability.settle_paid_out(account, amount.currency)
     found = _statement_of(withdrawal)
     if found is not None:
         line = statement.store_unreported(

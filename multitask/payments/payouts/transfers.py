@@ -395,5 +395,5 @@ def locked_destination(escrow: Escrow) -> ConnectedAccount | None:
 
 
 def arrived(escrow_id: int | OuterRef) -> QuerySet[Operation]:
-    """Select the succeeded transfer operation of an escrow."""
+    """Select the transfers of an escrow that have succeeded."""
     return Operation.objects.filter(kind=CREATE_TRANSFER, subject_id=escrow_id, state=OperationState.SUCCEEDED.value)

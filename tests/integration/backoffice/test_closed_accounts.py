@@ -9,14 +9,14 @@ from multitask.money import Money
 from multitask.payments.authorization import approvals
 from multitask.payments.books import statement
 from multitask.payments.errors import AmountTooLarge, Forbidden, WrongState
-from multitask.payments.models import Approval, ConnectedAccount, ProviderAccount, StatementLine, Withdrawal
-from multitask.payments.payouts import closed_accounts
+from multitask.payments.models import Approval, ConnectedAccount, Escrow, ProviderAccount, StatementLine, Withdrawal
+from multitask.payments.payouts import availability, closed_accounts
 from multitask.users.actor import Actor
 from multitask.web.backoffice import work_queue
 from multitask.webhooks import statement as reading
 from tests.integration.backoffice import addresses
 from tests.integration.backoffice.test_actions import WHY, audited, do, told
-from tests.payments_world import SETTLING, Job, World, dollars, held, user_id
+from tests.payments_world import SETTLED_AT_ONCE, SETTLING, Job, World, dollars, held, user_id
 
 LINES = "Statement lines in flight of closed payout accounts"
 PAYOUTS = "Withdrawals under way from closed payout accounts"
@@ -130,26 +130,78 @@ def test_a_payout_from_a_closed_account_is_recorded(world: World, finance: Actor
     assert addresses.action("record-paid-out", account.pk) not in told(office, addresses.change(account))
 
 
-def test_shares_that_were_not_available_yet_are_settled_by_the_record(world: World, finance: Actor) -> None:
-    """Two shares of 85.00 lie in the account; they are settled once the whole of both was paid out, not before."""
+def record(world: World, finance: Actor, account: ConnectedAccount, amount: str) -> None:
+    closed_accounts.record_payout(actor=finance, account_id=account.pk, amount=dollars(amount), note=WHY, now=world.now)
+
+
+def settle_due(world: World) -> int:
+    """Do what the job of each minute does."""
+    return availability.make_available_together(availability.due(now=world.now), now=world.now)
+
+
+def pending_and_available(world: World, payee: Actor) -> tuple[Money, Money]:
+    wallet = world.wallet(payee)
+    return wallet.pending, wallet.available
+
+
+def test_pending_shares_are_settled_once_the_account_is_recorded_as_empty(world: World, finance: Actor) -> None:
     first = world.released()
     second = world.released(freelancer=first.freelancer)
     account = close(world, world.account(first.freelancer))
     world.wait(SETTLING)
 
-    def record(amount: Money) -> None:
-        closed_accounts.record_payout(actor=finance, account_id=account.pk, amount=amount, note=WHY, now=world.now)
-        world.work()
+    record(world, finance, account, "100.00")
+    assert settle_due(world) == 0
+    record(world, finance, account, "70.00")
+    assert settle_due(world) == 2
 
-    record(dollars("100.00"))
-    assert [job.escrow.made_available_at for job in (first, second)] == [None, None]
-
-    record(dollars("70.00"))
     assert [job.escrow.made_available_at for job in (first, second)] == [world.now, world.now]
-    wallet = world.wallet(first.freelancer)
-    assert (wallet.pending, wallet.available) == (dollars("0.00"), dollars("0.00"))
-    assert held(f"user:{user_id(first.freelancer)}:paid_ahead") == 0
-    assert balance(account) == 0
+    assert pending_and_available(world, first.freelancer) == (dollars("0.00"), dollars("0.00"))
+    assert held(f"user:{user_id(first.freelancer)}:paid_ahead") == balance(account) == 0
+
+
+def test_a_record_that_takes_what_is_available_leaves_the_share_to_be_withdrawn(world: World, finance: Actor) -> None:
+    """85.00 are pending in the closed account and 85.00 available in the next: what was paid out counts once."""
+    first = world.released()
+    account = close(world, world.account(first.freelancer))
+    world.onboard(first.freelancer)
+    world.settled(freelancer=first.freelancer)
+
+    record(world, finance, account, "85.00")
+    assert pending_and_available(world, first.freelancer) == (dollars("85.00"), dollars("0.00"))
+    assert settle_due(world) == 1
+    assert pending_and_available(world, first.freelancer) == (dollars("0.00"), dollars("85.00"))
+
+
+def test_a_decided_withdrawal_that_empties_the_account_settles_too(world: World, finance: Actor) -> None:
+    job = world.released(card=SETTLED_AT_ONCE)
+    account = world.account(job.freelancer)
+    world.sandbox.settle(account.provider_account_id)
+    world.wait(days=1)
+    settle_due(world)
+    second = world.released(freelancer=job.freelancer)
+    withdrawal = world.withdrawn(job.freelancer, dollars("85.00"))
+    close(world, account)
+    world.wait(SETTLING)
+    record(world, finance, account, "85.00")
+    assert settle_due(world) == 0
+
+    closed_accounts.decide(actor=finance, withdrawal_id=withdrawal.pk, is_paid=True, note=WHY, now=world.now)
+
+    assert settle_due(world) == 1
+    assert second.escrow.made_available_at == world.now
+    assert pending_and_available(world, job.freelancer) == (dollars("0.00"), dollars("0.00"))
+
+
+def test_a_share_that_was_held_is_settled_later(world: World, finance: Actor) -> None:
+    job = world.released()
+    account = close(world, world.account(job.freelancer))
+    world.wait(SETTLING)
+    Escrow.objects.filter(pk=job.escrow.pk).update(frozen_at=world.now)
+    record(world, finance, account, "85.00")
+    assert settle_due(world) == 0
+    Escrow.objects.filter(pk=job.escrow.pk).update(frozen_at=None)
+    assert settle_due(world) == 1
 
 
 def test_a_record_counts_once(world: World, finance: Actor) -> None:

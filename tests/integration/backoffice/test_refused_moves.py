@@ -15,7 +15,7 @@ from multitask.users.actor import Actor
 from tests.integration.backoffice import addresses
 from tests.integration.backoffice.test_access import Browser
 from tests.integration.backoffice.test_actions import audited, do, told
-from tests.payments_world import SETTLED_AT_ONCE, Job, World, dollars, held, user_id
+from tests.payments_world import Job, World, dollars, held, user_id
 
 REFUSED = "Transfers that were refused"
 
@@ -40,7 +40,7 @@ def refused_reversal(world: World, monkeypatch: pytest.MonkeyPatch) -> Reversal:
 def refused_adjustment(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Adjustment]:
     """An adjustment in a freelancer's favour that the provider did not transfer."""
     job = world.settled()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Our mistake", now=world.now
     )

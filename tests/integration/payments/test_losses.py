@@ -12,7 +12,7 @@ from multitask.payments.losses import adjustments, booking
 from multitask.payments.models import Approval, Chargeback, Loss, Receivable, Reversal
 from tests.integration.payments.losing import book, lost, parts, purse, row, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close, contest, learn
-from tests.payments_world import SETTLED_AT_ONCE, World, dollars, held, user_id
+from tests.payments_world import World, dollars, held, user_id
 
 __all__ = ["the_books_equal_the_providers"]
 
@@ -149,7 +149,7 @@ def test_a_receivable_that_was_recovered_goes_back_when_the_loss_does_not_last(w
     book(world, chargeback)
     world.released(dollars("60.00"), freelancer=job.freelancer)
     close(world, chargeback.provider_dispute_id, "won")
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     world.work()
     assert purse(world, job) == (5_100, 0, 0)
     world.wait(hours=30)

@@ -17,14 +17,14 @@ from multitask.payments.operations import engine
 from multitask.payments.payouts import onboarding
 from tests.integration.payments.losing import book, lost
 from tests.integration.races import together
-from tests.payments_world import SETTLED_AT_ONCE, World, dollars, held, user_id
+from tests.payments_world import World, dollars, held, user_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_adjustment_of_unknown_outcome_is_not_sent_again_to_a_successor(world: World) -> None:
     job = world.released()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Ours", now=world.now
     )
@@ -51,7 +51,7 @@ def test_an_adjustment_of_unknown_outcome_is_not_sent_again_to_a_successor(world
 
 def test_a_reversal_of_an_adjustment_and_a_withdrawal_at_once_take_the_same_money_once(world: World) -> None:
     job = world.settled()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Ours", now=world.now
     )

@@ -14,7 +14,7 @@ from multitask.web.backoffice import work_queue
 from tests.integration.payments.losing import book, lost, parts, purse, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close, contest, learn
 from tests.integration.payments.test_money_moved_outside import approve, refund_late, reviewed
-from tests.payments_world import SETTLED_AT_ONCE, Job, World, dollars, held, user_id
+from tests.payments_world import Job, World, dollars, held, user_id
 
 __all__ = ["the_books_equal_the_providers"]
 
@@ -185,7 +185,7 @@ def test_a_loss_of_a_payment_beside_the_escrow_that_does_not_last_is_not_release
 
 def test_one_periodic_job_makes_an_adjustment_available(world: World) -> None:
     job = world.settled()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     person = user_id(job.freelancer)
     approve(
         world,
@@ -221,7 +221,7 @@ def test_a_share_is_transferred_from_the_balance_when_its_payment_was_refunded_i
     world.at_provider("refunds", payment_intent=str(job.payment.provider_payment_id))
     world.hear()
     world.work()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     late_refunds.give_up(actor=world.staff(), refund_id=failed.pk, now=world.now)
     world.work()
     assert job.transfer.state == "failed"

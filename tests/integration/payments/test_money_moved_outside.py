@@ -17,7 +17,7 @@ from multitask.payments.models import Approval, Chargeback, HistoryRow, Loss, Re
 from multitask.payments.payouts import availability
 from tests.integration.payments.losing import book, parts, purse, row, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close
-from tests.payments_world import SETTLED_AT_ONCE, SETTLING, Job, World, dollars, held, user_id
+from tests.payments_world import SETTLING, Job, World, dollars, held, user_id
 from tests.payout_accounts import reject
 
 __all__ = ["the_books_equal_the_providers"]
@@ -236,7 +236,7 @@ def approve(world: World, asked: Approval) -> None:
 
 def test_an_adjustment_in_favour_is_transferred_and_becomes_available(world: World) -> None:
     job = world.settled()
-    world.funded(dollars("5000.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("5.00"), note="Our mistake", now=world.now
     )

@@ -108,6 +108,18 @@ def test_an_event_that_cannot_be_read_holds_up_no_other(world: World) -> None:
     assert {job.escrow.state for job in jobs} == {EscrowState.FUNDED}
 
 
+@pytest.mark.django_db
+def test_a_payment_that_the_provider_does_not_tell_is_read_once(world: World) -> None:
+    jobs = paid_by_many(world, 4)
+    path = f"/v1/payment_intents/{jobs[1].payment.provider_payment_id}"
+    fault = world.sandbox.add_fault("error_before", method="GET", path=path)
+
+    assert incoming.process_newest(now=timezone.now()) == 4
+
+    assert [rule["fired"] for rule in world.sandbox.faults() if rule["id"] == fault["id"]] == [1]
+    assert [job.escrow.state for job in jobs] == ["funded", "pending_payment", "funded", "funded"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_jobs_and_batches_at_once_fund_each_escrow_once(world: World) -> None:
     jobs = paid_by_many(world, 6)

@@ -8,7 +8,7 @@ from multitask.payments.losses.lost_reversals import Bearer
 from multitask.payments.models import Adjustment, Operation, Reversal, Withdrawal
 from tests.integration.situations.bank import contest, lose
 from tests.integration.situations.situations import OUTSIDE, Situation, disputed
-from tests.payments_world import SETTLED_AT_ONCE, Job, World, dollars, user_id
+from tests.payments_world import Job, World, dollars, user_id
 
 
 def refund_outside(world: World, job: Job, amount: int) -> None:
@@ -95,8 +95,8 @@ def lose_what_was_paid_ahead(world: World, job: Job) -> None:
 
 
 def settled_with_money_to_spare(world: World) -> Job:
-    """A share that is available, at a platform that has available money of its own, whatever other tests have lost."""
-    world.funded(dollars("50000.00"), card=SETTLED_AT_ONCE)
+    """A share that is available, at a platform that has available money of its own."""
+    world.give_the_platform_money()
     return world.settled()
 
 

@@ -10,14 +10,14 @@ from multitask.payments.models import Adjustment, AdjustmentReversal, AuditEvent
 from multitask.web.pages.base import labels
 from tests.integration.payments.losing import book, lost, purse, row
 from tests.integration.statement.books import Books
-from tests.payments_world import SETTLED_AT_ONCE, Job, dollars, held, user_id
+from tests.payments_world import Job, dollars, held, user_id
 
 
 @pytest.fixture
 def job(world: Books) -> Job:
     """A freelancer with 85.00, and 50.00 on their way by an adjustment."""
     job = world.settled()
-    world.funded(dollars("500.00"), card=SETTLED_AT_ONCE)  # So that the platform has available money.
+    world.give_the_platform_money()
     asked = adjustments.adjust(
         actor=world.staff(), user_id=user_id(job.freelancer), amount=dollars("50.00"), note="Our mistake", now=world.now
     )
