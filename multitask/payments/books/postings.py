@@ -12,7 +12,7 @@ from typing import Final
 from multitask import ledger
 from multitask.ledger import AccountRef, Leg
 from multitask.money import Money
-from multitask.payments.models import Escrow, Payment, Refund, Withdrawal
+from multitask.payments.models import Escrow, Payment, Withdrawal
 from multitask.payments.terms import Split
 
 SCOPE: Final = "payments"
@@ -79,6 +79,11 @@ def provider_account(provider: str) -> AccountRef:
     return AccountRef(f"provider:{provider}:balance", floor_minor=None, shards=HOT_SHARDS)
 
 
+def own_bank_account() -> AccountRef:
+    """The platform's own money outside the provider: its payouts and top-ups (an asset, so negative)."""
+    return AccountRef("platform:bank", floor_minor=None, shards=HOT_SHARDS)
+
+
 def budget_account(provider: str) -> AccountRef:
     """The platform's prepaid budget of payouts at the provider (an asset, so negative)."""
     return AccountRef(f"provider:{provider}:budget", floor_minor=None)
@@ -89,9 +94,10 @@ def connected_account(provider: str, account_id: int) -> AccountRef:
     return AccountRef(f"provider:{provider}:account:{account_id}", floor_minor=None)
 
 
-def _moved(
+def moved(
     kind: str, key: str, amount: Money, *, source: AccountRef, target: AccountRef, now: datetime, description: str
 ) -> ledger.Request:
+    """Return the posting of an amount from one account to another."""
     return ledger.Request(
         kind=kind,
         scope=SCOPE,
@@ -102,7 +108,7 @@ def _moved(
     )
 
 
-def _move(
+def move(
     kind: str,
     key: str,
     amount: Money,
@@ -113,6 +119,7 @@ def _move(
     description: str,
     reverses: uuid.UUID | None = None,
 ) -> ledger.Posting:
+    """Post an amount from one account to another."""
     return ledger.post(
         kind=kind,
         scope=SCOPE,
@@ -126,7 +133,7 @@ def _move(
 
 def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> ledger.Request:
     """Return the posting of a confirmed payment into escrow."""
-    return _moved(
+    return moved(
         "escrow_funded",
         f"payment:{payment.pk}:received",
         received,
@@ -139,7 +146,7 @@ def fund(escrow: Escrow, payment: Payment, received: Money, now: datetime) -> le
 
 def receive_unapplied(payment: Payment, received: Money, now: datetime) -> ledger.Posting:
     """Post a payment that fits no escrow."""
-    return _move(
+    return move(
         "payment_unapplied",
         f"payment:{payment.pk}:received",
         received,
@@ -152,7 +159,7 @@ def receive_unapplied(payment: Payment, received: Money, now: datetime) -> ledge
 
 def processing_fee(payment: Payment, fee: Money, now: datetime) -> ledger.Request:
     """Return the posting of the provider's processing fee, which the platform bears."""
-    return _moved(
+    return moved(
         "processing_fee",
         f"payment:{payment.pk}:fee",
         fee,
@@ -195,7 +202,7 @@ def transfer_key(escrow_id: int, sequence: int) -> str:
 
 def transfer(escrow: Escrow, account_id: int, amount: Money, sequence: int, now: datetime) -> ledger.Posting:
     """Post a transfer of the freelancer's share from the platform's balance to the connected account."""
-    return _move(
+    return move(
         "transfer",
         transfer_key(escrow.pk, sequence),
         amount,
@@ -243,7 +250,7 @@ def reserve_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
 
 def pay_withdrawal(withdrawal: Withdrawal, now: datetime) -> ledger.Posting:
     """Post a paid payout from the connected account, or from the budget, to the bank."""
-    return _move(
+    return move(
         "withdrawal_paid",
         f"withdrawal:{withdrawal.pk}:paid",
         withdrawal.amount,
@@ -262,7 +269,7 @@ def _paid_from(withdrawal: Withdrawal) -> AccountRef:
 
 def unpay_withdrawal(withdrawal: Withdrawal, paid: uuid.UUID, now: datetime) -> ledger.Posting:
     """Reverse a paid payout that came back to the connected account, or to the budget."""
-    return _move(
+    return move(
         "withdrawal_returned",
         f"withdrawal:{withdrawal.pk}:returned",
         withdrawal.amount,
@@ -305,101 +312,3 @@ def _given_back(withdrawal: Withdrawal, ahead: Money) -> list[Leg]:
         Leg(available_account(withdrawal.user_id), withdrawal.amount - ahead),
     ]
     return [leg for leg in legs if leg.amount.amount_minor]
-
-
-def _refund_source(refund: Refund) -> AccountRef:
-    if refund.source == "unapplied":
-        return unapplied_account(refund.payment_id)
-    return escrow_account(refund.escrow_id)
-
-
-def reserve_refund(refund: Refund, now: datetime) -> ledger.Posting:
-    """Set aside the amount of a refund."""
-    return _move(
-        "refund_requested",
-        f"refund:{refund.pk}:reserved",
-        refund.booked,
-        source=_refund_source(refund),
-        target=refund_account(refund.pk),
-        now=now,
-        description=f"Refund {refund}",
-    )
-
-
-def pay_refund(refund: Refund, provider: str, settled: Money | None, now: datetime) -> ledger.Posting:
-    """Post a refund that the provider has paid; `settled` is what a converted one took from the balance."""
-    return _settle_refund("refund_paid", f"refund:{refund.pk}:paid", refund, provider, settled, now, sign=1)
-
-
-def pay_refund_by_bank(refund: Refund, now: datetime) -> ledger.Posting:
-    """Post a refund that the platform has paid from its own bank account."""
-    return _move(
-        "refund_paid_by_bank",
-        f"refund:{refund.pk}:paid_by_bank",
-        refund.booked,
-        source=refund_account(refund.pk),
-        target=own_bank_account(),
-        now=now,
-        description=f"Refund {refund} paid from the platform's own bank",
-    )
-
-
-def own_bank_account() -> AccountRef:
-    """The platform's own money outside the provider: its payouts and top-ups (an asset, so negative)."""
-    return AccountRef("platform:bank", floor_minor=None, shards=HOT_SHARDS)
-
-
-def unpay_refund(refund: Refund, provider: str, returned: Money | None, now: datetime) -> ledger.Posting:
-    """Reverse a paid refund that the client's bank sent back; `returned` is what a converted one brought back."""
-    return _settle_refund("refund_returned", f"refund:{refund.pk}:returned", refund, provider, returned, now, sign=-1)
-
-
-def _settle_refund(
-    kind: str, key: str, refund: Refund, provider: str, settled: Money | None, now: datetime, *, sign: int
-) -> ledger.Posting:
-    booked = refund.booked
-    is_converted = settled is not None and booked.currency != refund.currency
-    moved = settled if is_converted and settled is not None else booked
-    legs = [
-        Leg(refund_account(refund.pk), -booked if sign > 0 else booked),
-        Leg(_refunded_from(refund, provider), moved if sign > 0 else -moved),
-        Leg(exchange_account(), (booked - moved) if sign > 0 else (moved - booked)),
-    ]
-    return ledger.post(
-        kind=kind,
-        scope=SCOPE,
-        key=key,
-        legs=[leg for leg in legs if leg.amount.amount_minor],
-        effective_at=now,
-        description=f"Refund {refund} {'paid' if sign > 0 else 'returned by the bank'}",
-    )
-
-
-def _refunded_from(refund: Refund, provider: str) -> AccountRef:
-    return provider_account(provider) if refund.payment.is_refundable else budget_account(provider)
-
-
-def release_refund(refund: Refund, now: datetime) -> ledger.Posting:
-    """Return the amount of a failed refund to its source: the escrow or the unapplied payment."""
-    return _move(
-        "refund_failed",
-        f"refund:{refund.pk}:failed",
-        refund.booked,
-        source=refund_account(refund.pk),
-        target=_refund_source(refund),
-        now=now,
-        description=f"Refund {refund} failed",
-    )
-
-
-def carry_refund(failed: Refund, new_refund: Refund, now: datetime) -> ledger.Posting:
-    """Move the money that a failed refund still holds to the refund that retries it."""
-    return _move(
-        "refund_retried",
-        f"refund:{failed.pk}:carried",
-        failed.amount,
-        source=refund_account(failed.pk),
-        target=refund_account(new_refund.pk),
-        now=now,
-        description=f"Refund {failed} retried as {new_refund}",
-    )

@@ -8,7 +8,7 @@ from django.db.models import QuerySet, Sum
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import locks
-from multitask.payments.books import audit, history, loss_history, postings
+from multitask.payments.books import audit, history, loss_history, refund_postings
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import milestone_states, unapplied
 from multitask.payments.models import Escrow, Loss, Operation, Refund
@@ -73,7 +73,7 @@ def _succeeded(escrow: Escrow, refund: Refund, settled: Money | None, now: datet
         escrow.save()
     history.refund_became(escrow, refund, HistoryStatus.COMPLETED, now)
     audit.record("refunded", actor=_SYSTEM, now=now, escrow=escrow, amount=refund.amount)
-    postings.pay_refund(refund, escrow.provider, settled, now)
+    refund_postings.pay(refund, escrow.provider, settled, now)
 
 
 def _close(escrow: Escrow, now: datetime) -> None:
@@ -105,8 +105,8 @@ def fail(
         _undo(escrow, refund, at_provider, now)
     elif at_provider is not None and at_provider.settled != at_provider.returned is not None:
         # It left and came back before it was known here, at two rates.
-        postings.pay_refund(refund, escrow.provider, at_provider.settled, now)
-        postings.unpay_refund(refund, escrow.provider, at_provider.returned, now)
+        refund_postings.pay(refund, escrow.provider, at_provider.settled, now)
+        refund_postings.unpay(refund, escrow.provider, at_provider.returned, now)
     if refund.source == "escrow" and escrow.auto_release_at is not None:
         # A refund was decided, so the rest must not be released to the freelancer without a new decision.
         escrow.auto_release_at = None
@@ -121,7 +121,7 @@ def fail(
         note=refund.failure_reason,
     )
     if not refund.holds_money:
-        postings.release_refund(refund, now)
+        refund_postings.release(refund, now)
 
 
 def _undo(escrow: Escrow, refund: Refund, at_provider: ProviderRefund | None, now: datetime) -> None:
@@ -135,16 +135,16 @@ def _undo(escrow: Escrow, refund: Refund, at_provider: ProviderRefund | None, no
             escrow.state = EscrowState.FUNDED.value
         escrow.save()
     returned = None if at_provider is None else at_provider.returned or at_provider.settled
-    postings.unpay_refund(refund, escrow.provider, returned, now)
+    refund_postings.unpay(refund, escrow.provider, returned, now)
 
 
 def send(escrow: Escrow, refund: Refund, now: datetime, *, carried_from: Refund | None = None) -> None:
     """Reserve the money and create the operation. The money comes from `carried_from`, a failed refund, if given."""
     begin_call(escrow, refund, now)
     if carried_from is None:
-        postings.reserve_refund(refund, now)
+        refund_postings.reserve(refund, now)
     else:
-        postings.carry_refund(carried_from, refund, now)
+        refund_postings.carry(carried_from, refund, now)
 
 
 def begin_call(escrow: Escrow, refund: Refund, now: datetime) -> None:
@@ -207,10 +207,10 @@ def pay_by_bank(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, 
     history.refund_became(escrow, paid, HistoryStatus.COMPLETED, now)
     audit.record("refund_paid_by_bank", actor=actor, now=now, escrow=escrow, amount=paid.amount, note=note)
     if held_it:
-        postings.carry_refund(refund, paid, now)
+        refund_postings.carry(refund, paid, now)
     else:
-        postings.reserve_refund(paid, now)
-    postings.pay_refund_by_bank(paid, now)
+        refund_postings.reserve(paid, now)
+    refund_postings.pay_by_bank(paid, now)
     if paid.source == "unapplied":
         unapplied.close(paid.payment)
     return paid

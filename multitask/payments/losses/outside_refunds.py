@@ -8,7 +8,7 @@ from django.db.models import Sum
 from multitask import database, ledger
 from multitask.money import Money
 from multitask.payments.authorization import locks
-from multitask.payments.books import audit, history, loss_history, postings
+from multitask.payments.books import audit, history, loss_history, postings, refund_postings
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import disputes, refund_outcomes, unapplied
 from multitask.payments.losses import booking, positions, refund_losses, unapplied_losses, waterfall
@@ -160,7 +160,7 @@ def _reserve(
     if booked is not None:
         refund.booked_minor, refund.booked_currency = booked.amount_minor, booked.currency
         refund.save(update_fields=["booked_minor", "booked_currency"])
-    postings.reserve_refund(refund, now)
+    refund_postings.reserve(refund, now)
 
 
 def _bear(escrow: Escrow, payment: Payment, state: ProviderRefund, now: datetime) -> None:
