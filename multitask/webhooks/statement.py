@@ -140,7 +140,7 @@ def _match_stored(account: ProviderAccount, now: datetime) -> None:
     """Match the stored lines of a closed account with what is known here, since nothing more is learned of them."""
     if account.account is None or not account.account.closed:
         return
-    for sources in matching.unmatched(account, now):
+    for sources in matching.unmatched(account):
         matching.match(account=account, sources=sources, read=sources, now=now)
 
 
@@ -267,7 +267,7 @@ def _explain(account: ProviderAccount, most: int, now: datetime) -> tuple[int, b
     At most that many are read, the others next time. Returns how many were, and whether anything was posted.
     """
     made, is_changed = 0, False
-    for sources in matching.unmatched(account, now):
+    for sources in matching.unmatched(account):
         outcome = matching.match(account=account, sources=sources, read=(), now=now)
         is_changed = is_changed or outcome.posted
         unread = outcome.unread[: most - made]

@@ -96,11 +96,11 @@ class Group:
         return sums
 
 
-def unmatched(account: ProviderAccount, now: datetime) -> Iterator[list[str]]:
+def unmatched(account: ProviderAccount) -> Iterator[list[str]]:
     """Yield the sources of all lines that are not matched, and of those explained lately, in batches."""
     lines = StatementLine.objects.filter(account=account)
     yield from _batches(lines.filter(state__in=UNMATCHED))
-    yield from _batches(lines.filter(state=LineState.EXPLAINED.value, matched_at__gt=now - EXPLAINED_LATELY))
+    yield from _batches(lines.filter(state=LineState.EXPLAINED.value, matched_at__gt=Now() - EXPLAINED_LATELY))
 
 
 def _batches(lines: QuerySet[StatementLine]) -> Iterator[list[str]]:

@@ -372,7 +372,7 @@ def _write_postponed(operation: Operation, error: ProviderError, at: datetime) -
         last_error_code=error.code,
         last_error=error.message,
     )
-    if updated:
+    if updated and not queue.is_performed(operation, by=at):
         queue.defer(queue.PERFORM, at=at, operation_id=operation.pk)
     log.info("operation_postponed", operation=operation.reference, code=error.code, until=str(at))
     operation.refresh_from_db()

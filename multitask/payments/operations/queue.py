@@ -38,6 +38,15 @@ def defer(name: str, *, at: datetime | None = None, **arguments: int | str) -> N
     jobs.defer(name, queue=_QUEUES[name], at=at, priority=0, **arguments)
 
 
+def is_performed(operation: Operation, *, by: datetime) -> bool:
+    """Return whether a job waits that performs an operation by then, such as one that staff asked for.
+
+    A further one would be repeated for as long as the operation is open.
+    """
+    waiting = Operation.objects.filter(jobs.is_queued(PERFORM, "operation_id", by=by), pk=operation.pk)
+    return waiting.exists()
+
+
 def first_operation(
     kind: str,
     *,

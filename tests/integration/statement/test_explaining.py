@@ -151,6 +151,19 @@ def test_a_posting_that_comes_after_the_explanation_opens_the_line_again(world: 
     assert world.differences() == []
 
 
+def test_a_line_is_looked_at_again_by_the_clock_that_says_when_it_was_explained(world: Books) -> None:
+    """The database's clock says it; this process's is half a year ahead."""
+    line = unread_refund(world)
+    approve(world, explain(world, line, world.staff(), "own_money"), world.staff())
+    world.wait(days=180)
+
+    world.hear()
+    world.read_all()
+
+    assert world.open_items() == [("refund", 4_000)]
+    assert world.differences() == []
+
+
 def test_an_open_line_is_matched_once_its_posting_comes(world: Books) -> None:
     line = unread_refund(world)
     assert (world.lines()[1:], held("suspense:stripe")) == ([("refund", "open", -4_000)], -4_000)
