@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class RequestContextMiddleware:
-    """Sets `request_id` and `client_ip` on each request and adds the id to its log lines."""
+    """Sets `request_id`, `client_ip` and UTF-8 as encoding on each request, and adds the id to its log lines."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         """Store the next handler."""
@@ -32,6 +32,9 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Handle the request; the response carries its id in X-Request-ID."""
         began = time.perf_counter()
+        if request.encoding is not None:
+            # A charset that the request names could be any codec; we read UTF-8 alone. Our server drops it before.
+            request.encoding = "utf-8"
         request.request_id = own_id = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))  # type: ignore[attr-defined]
         request.client_ip = client_ip(request)  # type: ignore[attr-defined]
         structlog.contextvars.bind_contextvars(request_id=own_id)

@@ -1,5 +1,6 @@
 """Converts the scope of an ASGI request to the environment that Django's WSGI handler reads."""
 
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,6 +11,8 @@ from multitask.web.server.bodies import Body
 Headers = dict[str, str]
 
 _UNPREFIXED: Final = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+# Quoted or not; Django checks the characters and the length of a boundary again.
+_BOUNDARY: Final = re.compile(r';\s*boundary\s*=\s*("[ -!#-\[\]-~]*"|[!#-:<-\[\]-~]+)', re.IGNORECASE)
 
 
 def headers_of(scope: dict[str, Any]) -> Headers:
@@ -61,7 +64,20 @@ def build(scope: dict[str, Any], headers: Headers, body: Body) -> dict[str, Any]
     }
     for name, value in headers.items():
         environ[_UNPREFIXED.get(name) or f"HTTP_{name.upper().replace('-', '_')}"] = value
+    if "CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = _content_type(environ["CONTENT_TYPE"])
     return environ
+
+
+def _content_type(sent: str) -> str:
+    """Return the media type, with the boundary of a multipart body as its only parameter.
+
+    Django would decode the query and the body with any codec that `charset` names, and fails on those that decode no
+    text. We read UTF-8 alone, so no other parameter has a meaning here.
+    """
+    media_type = sent.partition(";")[0].strip().lower()
+    boundary = _BOUNDARY.search(sent) if media_type.startswith("multipart/") else None
+    return media_type if boundary is None else f"{media_type}; boundary={boundary[1]}"
 
 
 def _path(scope: dict[str, Any]) -> str:
