@@ -127,6 +127,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 # For the addresses of `body_limits.UPLOADS`: a file of at most 5 MiB, with the rest of its form. Files stay in memory,
 # never on the disk.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5_500_000
+SESSION_ENGINE = "multitask.web.session_store"
 SESSION_COOKIE_NAME = "sessionid"
 WEB_SERVER = ServerSettings(
     threads=ENV.web_threads,

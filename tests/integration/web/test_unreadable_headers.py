@@ -1,16 +1,20 @@
-"""Headers that name a codec which decodes no text are no server error."""
+"""Headers that name a codec which decodes no text, or a session that cannot be one, are no server error."""
 
 import asyncio
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from multitask.config.asgi import application
+from multitask.users.models import User
 from multitask.web.server import environ
 from multitask.web.server.bodies import NONE
+from multitask.web.session_store import SessionStore
 
 WEBHOOK = "/payments/webhooks/stripe/"
+NUL_COOKIE = rb'sessionid="\000abcdefghijk"'
 
 
 async def ask(
@@ -50,6 +54,10 @@ async def ask(
         (b"content-type", b"application/json; charset=rot13", WEBHOOK, "POST", b"a=%41"),
         (b"content-type", b"text/plain; charset=rot13", "/sign-in/", "GET", b"a=%41"),
         (b"content-type", b"text/plain; charset=undefined", "/api/tasks/", "GET", b"a=%41"),
+        (b"cookie", NUL_COOKIE, "/", "GET", b""),
+        (b"cookie", NUL_COOKIE, "/readyz", "GET", b""),
+        (b"cookie", NUL_COOKIE, "/api/auth/profile/", "GET", b""),
+        (b"cookie", NUL_COOKIE, "/backoffice/", "GET", b""),
     ],
 )
 def test_no_header_makes_a_server_error(name: bytes, value: bytes, path: str, method: str, query: bytes) -> None:
@@ -88,3 +96,18 @@ def test_of_a_content_type_the_media_type_and_the_boundary_are_passed_on(sent: s
         "headers": [(b"content-type", sent.encode())],
     }
     assert environ.build(scope, environ.headers_of(scope), NONE)["CONTENT_TYPE"] == passed_on
+
+
+@pytest.mark.django_db
+def test_sessions_that_django_made_go_on_working() -> None:
+    user = User.objects.create_user("ada", "ada@example.com", is_client=True)
+    browser = Client()
+    browser.force_login(user)
+    key = Session.objects.get().session_key
+    assert SessionStore(key).session_key == key
+    assert browser.get("/api/auth/profile/").status_code == 200
+
+
+@pytest.mark.parametrize("key", ["\0" + "a" * 31, "a" * 31, "a" * 33, "A" * 32, "a" * 32 + "\n", "", None])
+def test_what_django_did_not_make_is_no_key(key: str | None) -> None:
+    assert SessionStore(key).session_key is None
