@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.errors import DomainError
+from multitask.users import passwords
 from multitask.web.pages.base import error_messages
 
 
@@ -27,7 +28,7 @@ def password_field(label: Any, *, is_new: bool = False) -> forms.CharField:
     """Return a password field with the autocomplete hint that browsers expect."""
     return forms.CharField(
         label=label,
-        max_length=200,
+        max_length=passwords.LONGEST,
         strip=False,
         help_text=gettext_lazy("At least 8 characters, and nothing that is easy to guess.") if is_new else "",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password" if is_new else "current-password"}),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from multitask.errors import DomainError
-from multitask.users import accounts, time_zones
+from multitask.users import accounts, passwords, time_zones
 from multitask.users.accounts import Registration
 from multitask.users.logins import Proof
 from multitask.web.pages.accounts.sign_in import start_session
@@ -33,7 +33,7 @@ class RegisterForm(forms.Form):
     )
     password = forms.CharField(
         label=gettext_lazy("Password"),
-        max_length=200,
+        max_length=passwords.LONGEST,
         strip=False,
         help_text=gettext_lazy("At least 8 characters, and nothing that is easy to guess."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=True),

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
-from multitask.users import logins, second_factor
+from multitask.users import logins, passwords, second_factor
 from multitask.users.logins import Proof
 from multitask.users.models import User
 from multitask.web import page_sessions
@@ -39,7 +39,7 @@ class SignInForm(forms.Form):
     )
     password = forms.CharField(
         label=gettext_lazy("Password"),
-        max_length=200,
+        max_length=passwords.LONGEST,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
