@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import Sum
 from django.db.models.functions import Now
 
 from multitask import database, ledger
@@ -25,6 +26,7 @@ from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
 NOT_MADE: Final = "payout_not_made"
+RECORDED: Final = "payout_recorded"
 _UNREPORTED: Final = "Recorded by finance staff: the provider does not report on a closed account"
 
 
@@ -156,11 +158,20 @@ def record_payout(
         "note": note,
         "request_key": f"recorded:{request_key}" if request_key else "",
     }
-    if is_large(amount):
+    if is_large(_recorded(account, amount.currency) + amount):
         return approvals.ask_about(
             approvals.RECORD_PAYOUT, subject, actor=actor, arguments=arguments, now=now, request_key=request_key
         )
     return _record_payout(account, arguments, actor, now)
+
+
+def _recorded(account: ConnectedAccount, currency: str) -> Money:
+    """Return what was recorded for an account so far, so that a large payout cannot be split into small ones.
+
+    The caller holds the account's lock. The audit event marks a recorded payout among those made at the provider.
+    """
+    rows = Withdrawal.objects.filter(account=account, currency=currency, audit_events__event=RECORDED)
+    return Money(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0, currency)
 
 
 def carry_out_record(arguments: dict[str, Any], actor: Actor, now: datetime) -> None:
@@ -215,7 +226,7 @@ def _record_payout(account: ConnectedAccount, arguments: dict[str, Any], actor: 
         created_at=now,
     )
     history.write(history.withdrawal_rows(withdrawal, now))
-    _record("payout_recorded", withdrawal, actor, now, arguments["note"])
+    _record(RECORDED, withdrawal, actor, now, arguments["note"])
     postings.reserve_withdrawal(withdrawal, now)
     withdrawal_outcomes.paid(withdrawal, now)
     withdrawal.save()
