@@ -22,16 +22,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Max
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from pydantic import BaseModel
 
-from multitask.database import Statement, purging
+from multitask.database import Statement, purging, transactional
 from multitask.database.clocks import AHEAD
 from multitask.web.api import error_statuses
 from multitask.web.api.auth import user_of
-from multitask.web.api.models import IdempotencyRecord, IdempotencyState
+from multitask.web.api.models import IdempotencyPurge, IdempotencyRecord, IdempotencyState
 from multitask.web.api.request_errors import Refused
 
 LONGEST_KEY = 255
@@ -57,6 +57,9 @@ LOCK = timedelta(seconds=50)
 # Few requests take as long as their lock, so callers should retry soon.
 SOON_SECONDS = 1
 KEY_LIFETIME = timedelta(hours=48)
+# A record is deleted only once this many runs of `purge`, one an hour, have passed since one that saw it. A clock that
+# is ahead adds one run at most, since ticks that were missed count once.
+RUNS_KEPT = 48
 REPLAYED = "Idempotent-Replayed"
 
 Execute = Callable[[str], tuple[int, BaseModel]]
@@ -127,11 +130,27 @@ def idempotent(
 def purge(*, now: datetime, older_than: timedelta = KEY_LIFETIME) -> int:
     """Delete old records; return how many.
 
+    Old is what both the clock and the number of runs say: a clock that was days ahead for one run would otherwise
+    delete all records, and each retry would be executed again.
+
     The statement that deletes checks the condition again for a row that a concurrent retry updates: either the retry
     finds no record and starts over, or the record stays.
     """
     before = now - older_than
-    return purging.delete(IdempotencyRecord.objects.filter(created_at__lt=before, locked_until__lt=before))
+    old = IdempotencyRecord.objects.filter(pk__lte=_count_run(), created_at__lt=before, locked_until__lt=before)
+    return purging.delete(old)
+
+
+@transactional
+def _count_run() -> int:
+    """Store the highest id at this run; return the highest id at `RUNS_KEPT` runs ago, 0 if there were fewer."""
+    earlier = list(IdempotencyPurge.objects.order_by("-pk")[:RUNS_KEPT])
+    highest = IdempotencyRecord.objects.aggregate(highest=Max("pk"))["highest"] or 0
+    IdempotencyPurge.objects.create(highest_id=highest)
+    if len(earlier) < RUNS_KEPT:
+        return 0
+    IdempotencyPurge.objects.filter(pk__lte=earlier[-1].pk).delete()
+    return earlier[-1].highest_id
 
 
 def _key(request: HttpRequest) -> str | None:

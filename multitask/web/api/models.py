@@ -51,3 +51,17 @@ class IdempotencyRecord(models.Model):
     def __str__(self) -> str:
         """Show whose key it is, and for what."""
         return f"user {self.user_id}: {self.endpoint}"
+
+
+class IdempotencyPurge(models.Model):
+    """One run that deleted old records: the highest id of a record that it saw. Only the last runs are kept.
+
+    By these the age of a record is known without a clock.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    highest_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        """Show what the run saw."""
+        return f"up to record {self.highest_id}"

@@ -20,7 +20,7 @@ from multitask.payments.models import EmailState, Notice, ProviderCall
 from multitask.users import throttle
 from multitask.users.models import LoginAttempt, RefreshToken, User
 from multitask.web.api import idempotency, retention
-from multitask.web.api.models import IdempotencyRecord
+from multitask.web.api.models import IdempotencyPurge, IdempotencyRecord
 from multitask.webhooks import retention as events
 from multitask.webhooks.models import EventState, IncomingEvent, PollPosition
 from tests.integration import races
@@ -79,13 +79,20 @@ def statuses() -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def idempotency_record(user: User) -> IdempotencyRecord:
+    """A record that as many runs have seen as it takes to delete it."""
+    record = IdempotencyRecord.objects.create(
+        user=user, key="k", endpoint="e", request_hash="h", created_at=NOW, locked_until=NOW
+    )
+    IdempotencyPurge.objects.bulk_create(IdempotencyPurge(highest_id=record.pk) for _ in range(idempotency.RUNS_KEPT))
+    return record
+
+
 # Of each table: a row, for how long it stays, and how many there are.
 Case = tuple[Callable[[User], object], Callable[[], timedelta], Callable[[], int]]
 CASES: dict[str, Case] = {
     "idempotency records": (
-        lambda user: IdempotencyRecord.objects.create(
-            user=user, key="k", endpoint="e", request_hash="h", created_at=NOW, locked_until=NOW
-        ),
+        idempotency_record,
         lambda: idempotency.KEY_LIFETIME,
         IdempotencyRecord.objects.count,
     ),

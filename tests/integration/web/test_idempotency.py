@@ -22,7 +22,7 @@ from multitask.money import AmountTooSmall
 from multitask.users.models import User
 from multitask.web.api import idempotency
 from multitask.web.api.idempotency import InFlight, InvalidKey, KeyReused, idempotent
-from multitask.web.api.models import IdempotencyRecord, IdempotencyState
+from multitask.web.api.models import IdempotencyPurge, IdempotencyRecord, IdempotencyState
 from multitask.web.api.schemas import Body, Message
 from tests.integration import races
 
@@ -57,6 +57,12 @@ class Counter:
 
 def _user(name: str = "ada") -> User:
     return User.objects.create_user(name, f"{name}@example.com", is_client=True)
+
+
+def seen_long_ago() -> None:
+    """Make all records so old that the number of runs allows deleting them."""
+    highest = IdempotencyRecord.objects.latest("pk").pk
+    IdempotencyPurge.objects.bulk_create(IdempotencyPurge(highest_id=highest) for _ in range(idempotency.RUNS_KEPT))
 
 
 def _request(user: User, key: str | None) -> HttpRequest:
@@ -266,6 +272,7 @@ def test_old_answers_are_deleted_and_what_is_being_worked_on_is_kept() -> None:
     _send(user, "old", Counter())
     _send(user, "new", Counter())
     now = timezone.now()
+    seen_long_ago()
     IdempotencyRecord.objects.filter(key="old").update(created_at=now - idempotency.KEY_LIFETIME * 2)
     assert idempotency.purge(now=now) == 0, "its lock has not run out for long enough"
     IdempotencyRecord.objects.filter(key="old").update(locked_until=now - idempotency.KEY_LIFETIME * 2)
@@ -288,6 +295,7 @@ def test_deleting_while_a_retry_takes_over_loses_no_request_key() -> None:
             created_at=long_ago,
             locked_until=long_ago,
         )
+        seen_long_ago()
         answers = races.together([partial(_send, user, key, execute), partial(idempotency.purge, now=timezone.now())])
         left = IdempotencyRecord.objects.filter(pk=record.pk).first()
         if execute.request_keys == [str(record.request_key)]:
