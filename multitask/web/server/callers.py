@@ -18,7 +18,7 @@ REMEMBERED: Final = 20_000
 class Caller:
     """The caller of a request. Groups take turns, and within a group its callers.
 
-    A group is the session of a signed token, or a network address; neither can be forged.
+    A group is the user of a signed token, or a network address; neither can be forged.
     """
 
     name: str
@@ -35,16 +35,17 @@ class TooManyRequests(Exception):
 
 
 def caller_of(headers: Headers, network: str, *, session_cookie: str, needs_no_sign_in: bool = False) -> Caller:
-    """Return the caller: the session of a valid access token, else the session cookie or none, within the network.
+    """Return the caller: the user of a valid access token, else the session cookie or none, within the network.
 
-    Only the signature and the expiry of a token are checked here, without the database. A session cookie can be
-    forged, so it only identifies a caller within its network. Requests without sign-in count by network alone.
+    All sessions of a user are one caller, since anybody can log in often. Only the signature and the expiry of a token
+    are checked here, without the database. A session cookie can be forged, so it only identifies a caller within its
+    network. Requests without sign-in count by network alone.
     """
     if needs_no_sign_in:
         return Caller(network, network)
-    session = _session_of_token(headers.get("authorization", ""))
-    if session:
-        return Caller(session, session)
+    user = _user_of_token(headers.get("authorization", ""))
+    if user:
+        return Caller(user, user)
     cookie = _cookie(headers.get("cookie", ""), session_cookie)
     if not cookie:
         return Caller(network, network)
@@ -60,13 +61,14 @@ def network_of(address: str) -> str:
         return address
 
 
-def _session_of_token(authorization: str) -> str:
-    """Return the session of a bearer token with a valid signature and expiry, or an empty string."""
+def _user_of_token(authorization: str) -> str:
+    """Return the name of the user of a bearer token with a valid signature and expiry, or an empty string."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return ""
     try:
-        return str(tokens.read_access(token).session)
+        # No network has such a name.
+        return f"user {tokens.read_access(token).user_id}"
     except tokens.InvalidToken:
         return ""
 

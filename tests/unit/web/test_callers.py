@@ -19,22 +19,22 @@ def name(address: str = "192.0.2.1", *, needs_no_sign_in: bool = False, **header
     return caller_of(headers, network, session_cookie="sessionid", needs_no_sign_in=needs_no_sign_in)
 
 
-def bearer(session: uuid.UUID, *, issued_at: datetime | None = None) -> str:
+def bearer(user_id: int = 7, *, issued_at: datetime | None = None) -> str:
+    """A token for a session of its own."""
     now = issued_at or datetime.now(UTC)
-    return f"Bearer {tokens.access(user_id=7, session=session, now=now, proved_at=None)}"
+    return f"Bearer {tokens.access(user_id=user_id, session=uuid.uuid4(), now=now, proved_at=None)}"
 
 
-def test_a_token_that_we_signed_is_its_session_wherever_it_comes_from() -> None:
-    session = uuid.uuid4()
-    own = name("192.0.2.1", authorization=bearer(session))
-    assert own == name("192.0.2.9", authorization=bearer(session))
-    assert own.group not in {name("192.0.2.1").group, name(authorization=bearer(uuid.uuid4())).group}
+def test_a_token_that_we_signed_is_its_user_wherever_it_comes_from() -> None:
+    own = name("192.0.2.1", authorization=bearer())
+    assert own == name("192.0.2.9", authorization=bearer())
+    assert own.group not in {name("192.0.2.1").group, name(authorization=bearer(8)).group, name("7").group}
 
 
 def test_a_token_that_we_did_not_sign_or_that_has_expired_is_its_network() -> None:
-    signed = bearer(uuid.uuid4())
+    signed = bearer()
     forged = signed[:-8] + ("AAAAAAAA" if signed[-8:] != "AAAAAAAA" else "BBBBBBBB")
-    expired = bearer(uuid.uuid4(), issued_at=datetime.now(UTC) - timedelta(days=2))
+    expired = bearer(issued_at=datetime.now(UTC) - timedelta(days=2))
     for made_up in ("Bearer a", "Bearer b", "a", "Basic YTpi", "Bearer", f"Bearer {'x' * 5_000}", forged, expired):
         assert name(authorization=made_up) == name()
 
@@ -48,7 +48,7 @@ def test_a_session_cookie_is_a_caller_of_its_network() -> None:
 
 
 def test_where_no_sign_in_is_needed_the_network_alone_counts() -> None:
-    for proof in ({"authorization": bearer(uuid.uuid4())}, {"cookie": "sessionid=a"}):
+    for proof in ({"authorization": bearer()}, {"cookie": "sessionid=a"}):
         assert name(needs_no_sign_in=True, **proof) == name()
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -35,12 +36,12 @@ SETTINGS = Settings(
 PROVIDER = "/payments/intents/create/"
 WEBHOOK = "/payments/webhooks/stripe/"
 Answer = tuple[int, dict[str, str], bytes]
-SESSIONS: dict[str, uuid.UUID] = defaultdict(uuid.uuid4)
+USERS: dict[str, int] = defaultdict(count(1).__next__)
 
 
 def bearer(who: str) -> str:
-    """A token that we signed, for a session of this person."""
-    signed = tokens.access(user_id=1, session=SESSIONS[who], now=datetime.now(UTC), proved_at=None)
+    """A token that we signed, for another session of this person each time."""
+    signed = tokens.access(user_id=USERS[who], session=uuid.uuid4(), now=datetime.now(UTC), proved_at=None)
     return f"Bearer {signed}"
 
 
@@ -225,6 +226,23 @@ def test_made_up_tokens_and_cookies_do_not_evade_the_limit() -> None:
         return [(await made_up(server, "/tasks/", number))[0] for number in range(3)]
 
     assert asyncio.run(story()) == [200, 200, 429]
+
+
+def test_one_person_with_many_sessions_has_one_thread_of_the_provider_lane() -> None:
+    async def story() -> None:
+        site = Site()
+        server = Server(site, SETTINGS)
+        site.is_open.clear()
+        loop = asyncio.get_running_loop()
+        many = [loop.create_task(ask(server, PROVIDER, who="person")) for _ in range(4)]
+        await until(lambda: server.lanes.waiting(Name.PROVIDER) == 3)
+        other = loop.create_task(ask(server, PROVIDER, who="other"))
+        await until(lambda: server.lanes.running(Name.PROVIDER) == 2)
+        assert server.lanes.waiting(Name.PROVIDER) == 3
+        site.is_open.set()
+        assert {answer[0] for answer in await asyncio.gather(*many, other)} == {200}
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login/", "/sign-in/"])
