@@ -11,7 +11,7 @@ from multitask.payments.escrow import refund_payouts
 from multitask.payments.funding import customers, payment_results, saved_methods, unnamed_tries
 from multitask.payments.losses import adjustments, chargebacks, fraud_warnings, outside_refunds
 from multitask.payments.operations import references
-from multitask.payments.payouts import availability, onboarding, outside_payouts, reversals
+from multitask.payments.payouts import availability, lost_answers, onboarding, outside_payouts, reversals
 from multitask.payments.provider import (
     Collects,
     Disburses,
@@ -64,6 +64,16 @@ def refresh(event: IncomingEvent, *, now: datetime) -> None:
     """
     provider = providers.get(event.provider)
     apply(event, provider, _ROUTES[Subject(event.subject)].read(provider, event), now=now)
+
+
+def look_for(event: IncomingEvent, *, now: datetime) -> None:
+    """Look for the payout that the event names by our reference; if the provider lists it, apply its state.
+
+    Raises UnknownObject and the provider's errors.
+    """
+    state = lost_answers.look_for_named(event.object_id)
+    if state is not None:
+        refund_payouts.confirm(event.provider, state, now)
 
 
 def apply(event: IncomingEvent, provider: Provider, state: Any, *, now: datetime) -> None:

@@ -19,6 +19,7 @@ from multitask.payments.models import (
     Refund,
     Withdrawal,
 )
+from multitask.payments.payouts import lost_answers
 from multitask.payments.provider import (
     DISBURSEMENTS_AT_ONCE,
     Collects,
@@ -44,6 +45,8 @@ CADENCE: Final = (
 # as its money is in escrow.
 SENT_BACK_WITHIN: Final = timedelta(days=14)
 MINUTES_A_DAY: Final = 24 * 60
+# A payout that ended without an answer is looked for each hour at first, since its money may be withdrawn again.
+LOOKED_FOR_WITHIN: Final = timedelta(days=1)
 # Minutes between polls of payout accounts that are complete: while money moves to them or from them, and otherwise.
 IN_USE_EVERY: Final = 15
 IDLE_EVERY: Final = 15
@@ -63,7 +66,8 @@ class Group:
 
     `needs` is the protocol of providers that have such objects. `rows` selects the open ones; `columns` are the
     provider's name, the object's id and, for objects in a connected account, that account's id. `at_once` is how many
-    are read by one call, `most` how many one poll reads of the newest and of the others.
+    are read by one call, `most` how many one poll reads of the newest and of the others. `by_reference`: the provider's
+    id is not known, and the column of the id is our reference.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Group:
     is_due: bool
     at_once: int = 1
     most: tuple[int, int] = (NEWEST, BEHIND)
+    by_reference: bool = False
 
 
 class Minutes:
@@ -108,6 +113,9 @@ def groups(*, now: datetime, since: datetime | None = None) -> Iterator[Group]:
     yield from _open("daily", is_due, Q(created_at__lt=younger))
     yield _undecided("daily", is_due, Q(opened_at__lt=younger))
     yield from _closed(is_due, begun)
+    recent = begun - LOOKED_FOR_WITHIN
+    yield _lost("lost", met.one_of(60), lost_answers.found(since=recent, until=now))
+    yield _lost("lost_before", is_due, lost_answers.found(since=begun - SENT_BACK_WITHIN, until=recent))
     yield _without_bank(met.one_of(60))
     yield _accounts("in_use", met.one_of(IN_USE_EVERY), _in_use())
     idle = (Q(retired_at=None) | Q(closed=False)) & ~_in_use()
@@ -249,6 +257,18 @@ def _disbursements(name: str, is_due: bool, disbursements: QuerySet[Disbursement
         columns=("provider", "provider_payout_id"),
         is_due=is_due,
         at_once=DISBURSEMENTS_AT_ONCE,
+    )
+
+
+def _lost(name: str, is_due: bool, disbursements: QuerySet[Disbursement]) -> Group:
+    return Group(
+        name=f"disbursements:{name}",
+        subject=Subject.PAYOUT,
+        needs=Disburses,
+        rows=disbursements,
+        columns=("provider", "reference"),
+        is_due=is_due,
+        by_reference=True,
     )
 
 

@@ -168,7 +168,8 @@ def _read_part(group: Group, below: int | None, most: int, turn: _Turn) -> tuple
     """
     rows = group.rows if below is None else group.rows.filter(pk__lt=below)
     objects = list(_events(group, rows, most))
-    read, reached, fault = _read_all(objects, turn, group.at_once)
+    refresh = _look_for if group.by_reference else _refresh
+    read, reached, fault = _read_all(objects, turn, group.at_once, refresh)
     if fault is None and len(objects) < most:
         return read, None, None
     if reached is None:
@@ -179,12 +180,27 @@ def _read_part(group: Group, below: int | None, most: int, turn: _Turn) -> tuple
 def _events(group: Group, rows: QuerySet[Any], limit: int | None = None) -> Iterator[tuple[int, IncomingEvent]]:
     """Yield the objects with the ids of their rows, newest first."""
     for row_id, name, found, *owner in rows.order_by("-pk").values_list("pk", *group.columns)[:limit]:
-        event = IncomingEvent(provider=name, subject=group.subject.value, object_id=found, account_id="".join(owner))
+        event = IncomingEvent(
+            provider=name, subject=group.subject.value, object_id=str(found), account_id="".join(owner)
+        )
         yield row_id, event
 
 
+def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
+    """Read one object. Raises Unavailable when the provider accepts no calls now."""
+    return _attempt(wanted, functools.partial(dispatch.refresh, wanted, now=now))
+
+
+def _look_for(wanted: IncomingEvent, now: datetime) -> bool:
+    """Look for one payout by our reference. Raises Unavailable when the provider accepts no calls now."""
+    return _attempt(wanted, functools.partial(dispatch.look_for, wanted, now=now))
+
+
 def _read_all(
-    objects: list[tuple[int, IncomingEvent]], turn: _Turn, at_once: int = 1
+    objects: list[tuple[int, IncomingEvent]],
+    turn: _Turn,
+    at_once: int = 1,
+    refresh: Callable[[IncomingEvent, datetime], bool] = _refresh,
 ) -> tuple[int, int | None, Unavailable | None]:
     """Read objects until the provider refuses all calls or the time is up.
 
@@ -200,7 +216,7 @@ def _read_all(
         last_id, event = some[-1]
         try:
             events = [each for _, each in some]
-            read += _refresh(event, turn.now) if at_once == 1 else _refresh_together(events, turn.now)
+            read += refresh(event, turn.now) if at_once == 1 else _refresh_together(events, turn.now)
         except Unavailable as error:
             log.warning("poll_put_off", subject=event.subject, object=event.object_id, fault=str(error))
             if error.refuses_all:
@@ -229,11 +245,6 @@ def _refresh_together(wanted: list[IncomingEvent], now: datetime) -> int:
         _attempt(ours[found], functools.partial(dispatch.apply, ours[found], provider, state, now=now))
         for found, state in states.items()
     )
-
-
-def _refresh(wanted: IncomingEvent, now: datetime) -> bool:
-    """Read one object. Raises Unavailable when the provider accepts no calls now."""
-    return _attempt(wanted, functools.partial(dispatch.refresh, wanted, now=now))
 
 
 def _attempt(wanted: IncomingEvent, work: Callable[[], None]) -> bool:

@@ -18,14 +18,15 @@ from multitask.payments.authorization import approvals
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFound, ReferenceUsed, WrongState
 from multitask.payments.models import Approval, Disbursement, Operation
-from multitask.payments.operations import engine, held_calls
-from multitask.payments.payouts.budget import DISBURSE, DISBURSE_REFUND
+from multitask.payments.operations import direct_calls, engine, held_calls
+from multitask.payments.payouts import lost_answers
 from multitask.payments.provider import PayoutState, PayoutStatus, Rejected
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
-KINDS: Final = (DISBURSE, DISBURSE_REFUND)
-NOT_MADE: Final = "payout_not_made"
+KINDS: Final = lost_answers.KINDS
+NOT_MADE: Final = lost_answers.NOT_MADE
+_WITHOUT_EFFECT: Final = frozenset({PayoutStatus.FAILED, PayoutStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +83,39 @@ def was_not_made(
 ) -> Disbursement | Approval:
     """Decide that the provider certainly did not make a payout, as finance staff: its money is available again.
 
-    Return the payout, or the approval that a second person has to give. Raises Forbidden, ProofNeeded, NotFound or
-    WrongState.
+    Return the payout, or the approval that a second person has to give. The provider is asked once more. Raises
+    Forbidden, ProofNeeded, NotFound, WrongState, also if the provider lists the payout, or ProviderUnavailable.
     """
+    _require_power(actor)
+    _require_not_listed(disbursement_id)
     given = {"is_paid": False, "provider_payout_id": "", "note": note}
     return _decide(actor, disbursement_id, given, now, request_key)
+
+
+def _require_power(actor: Actor) -> None:
+    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff decides about payouts."))
+
+
+def _require_not_listed(disbursement_id: int) -> None:
+    """Require that the provider does not list a payout whose answer was lost. Calls it, outside any transaction."""
+    rows = Disbursement.objects.select_related("destination")
+    disbursement = rows.filter(pk=disbursement_id, provider_payout_id=None).first()
+    if disbursement is None or call_of(disbursement) is None:
+        return
+    with direct_calls.answered():
+        state = lost_answers.look_for(disbursement)
+    if state is not None and state.amount == disbursement.amount and state.status not in _WITHOUT_EFFECT:
+        raise WrongState(
+            f"The payment provider lists this payout: its id is {state.id}, its state {state.status.value}. "
+            "Look it up again: its state is applied then."
+        )
 
 
 @database.transactional
 def _decide(
     actor: Actor, disbursement_id: int, given: dict[str, Any], now: datetime, request_key: str
 ) -> Disbursement | Approval:
-    powers.require(actor, Power.ADJUST, Forbidden("Only finance staff decides about payouts."))
+    _require_power(actor)
     disbursement = Disbursement.objects.filter(pk=disbursement_id).first()
     if disbursement is None:
         raise NotFound("There is no such payout.")

@@ -10,7 +10,7 @@ _SYSTEM: Final = frozenset({HEALTH, "/readyz", "/metrics"})
 _WEBHOOKS: Final = ("/payments/webhooks/", "/api/payments/webhooks/")
 
 # Actions of the back office that ask the provider at once; the calls of all others are made by jobs.
-PROVIDER_ACTIONS: Final = frozenset({"compare-budget", "name-try"})
+PROVIDER_ACTIONS: Final = frozenset({"compare-budget", "name-try", "payout-was-not-made"})
 # Routes as Django's resolver writes them, and actions by their names. Tests compare this list with the requests that
 # call the provider.
 PROVIDER_ROUTES: Final = frozenset(
