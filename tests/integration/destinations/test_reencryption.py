@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 from cryptography.fernet import Fernet
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from multitask.payments.models import PayeeIdentity, PayoutDestination
@@ -38,7 +39,7 @@ def test_after_the_command_the_older_key_is_not_needed(settings: Settings) -> No
     call_command("reencrypt_destinations", stdout=out)
     assert out.getvalue().startswith("3 encrypted anew")
     assert sum(one != other for one, other in zip(before, stored(), strict=True)) == 3
-    assert reencryption.reencrypt_all() == 0
+    assert reencryption.reencrypt_all(now=timezone.now()) == reencryption.Result()
 
     settings.DESTINATION_KEYS = [NEW]
     assert destination_details.details(destination.pk).destination.number == payees.IBAN
@@ -52,9 +53,32 @@ def test_without_the_key_nothing_is_decrypted_and_nothing_is_lost(settings: Sett
     settings.DESTINATION_KEYS = [OTHER]
     with pytest.raises(encryption.Undecryptable):
         destination_details.details(destination.pk)
-    with pytest.raises(encryption.Undecryptable):
-        reencryption.reencrypt_all()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="2 of the unreadable values are still in use"):
+        call_command("reencrypt_destinations", stdout=out)
+    assert out.getvalue().splitlines()[1].startswith("2 unreadable")
     assert stored() == before
+
+
+def test_a_value_that_nobody_needs_any_more_does_not_stop_the_rotation(settings: Settings) -> None:
+    settings.DESTINATION_KEYS = [OTHER]
+    now = timezone.now()
+    mona = payees.payee()
+    payees.add(mona, at=now)
+    payees.submit(mona, at=now)
+    settings.DESTINATION_KEYS = [OLD]
+    destination = payees.add(mona, at=now)
+    payees.confirm(payees.support(), payees.submit(mona, at=now))
+    settings.DESTINATION_KEYS = [NEW, OLD]
+
+    out = io.StringIO()
+    call_command("reencrypt_destinations", stdout=out)
+
+    encrypted, unreadable = out.getvalue().splitlines()
+    assert encrypted.startswith("2 encrypted anew")
+    assert unreadable.startswith("2 unreadable")
+    settings.DESTINATION_KEYS = [NEW]
+    assert destination_details.details(destination.pk).national_id == payees.NATIONAL_ID
 
 
 def test_after_a_key_was_lost_payees_enter_their_details_again(settings: Settings) -> None:
