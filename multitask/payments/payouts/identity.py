@@ -92,7 +92,11 @@ def _confirm(actor: Actor, identity_id: int, national_id: str, note: str, now: d
     submitted = _locked(actor, identity_id)
     if submitted.state == IdentityState.CONFIRMED.value:
         return submitted
-    number = encryption.decrypt(submitted.public_id, submitted.encrypted)["national_id"]
+    number = _number_of(submitted)
+    if number is None:
+        raise WrongState(
+            "This identity cannot be read: its key is lost. Reject it, and its owner submits it again."
+        )
     _require_reason(note, number)
     if not hmac.compare_digest(destination_rules.number(national_id).encode(), number.encode()):
         _record("identity_mismatch", actor, submitted, now, note=note)
@@ -110,7 +114,7 @@ def reject(*, actor: Actor, identity_id: int, note: str, now: datetime) -> Payee
     submitted = _locked(actor, identity_id)
     if submitted.state == IdentityState.REJECTED.value:
         return submitted
-    _require_reason(note, encryption.decrypt(submitted.public_id, submitted.encrypted)["national_id"])
+    _require_reason(note, _number_of(submitted))
     return _decide(actor, submitted, IdentityState.REJECTED, note, now)
 
 
@@ -128,11 +132,18 @@ def _locked(actor: Actor, identity_id: int) -> PayeeIdentity:
     return found
 
 
-def _require_reason(note: str, number: str) -> None:
+def _number_of(submitted: PayeeIdentity) -> str | None:
+    """Return the national id number of an identity, None if no key decrypts it."""
+    values = encryption.decrypted_or_none(submitted.public_id, submitted.encrypted)
+    return None if values is None else values["national_id"]
+
+
+def _require_reason(note: str, number: str | None) -> None:
+    """Require a reason that does not contain the number, if that is known."""
     if not note.strip():
         raise WrongState("This decision needs a reason.")
     # Reasons are shown and kept in clear.
-    if number in destination_rules.number(note):
+    if number is not None and number in destination_rules.number(note):
         require_none([Fault("note", "invalid_text", "Leave the number out of the reason: it is kept in clear.")])
 
 

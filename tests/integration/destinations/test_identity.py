@@ -4,7 +4,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
+from pytest_django import Settings
 
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.models import AuditEvent, Notice, PayeeIdentity
@@ -50,6 +52,20 @@ def test_another_number_on_the_document_confirms_nothing_and_is_recorded() -> No
         confirm(sam, submitted, number="29001010112346")
     assert events() == ["identity_submitted", "identity_mismatch"]
     assert missing(mona)[0] == "identity_unconfirmed"
+
+
+def test_an_identity_whose_key_is_lost_is_rejected_and_submitted_again(settings: Settings) -> None:
+    mona, sam = payees.payee(), payees.support()
+    settings.DESTINATION_KEYS = [Fernet.generate_key().decode()]
+    unreadable = submit(mona)
+    settings.DESTINATION_KEYS = [Fernet.generate_key().decode()]
+
+    with pytest.raises(WrongState, match="cannot be read"):
+        confirm(sam, unreadable)
+    with pytest.raises(WrongState, match="needs a reason"):
+        reject(sam, unreadable, note=" ")
+    assert reject(sam, unreadable).state == "rejected"
+    assert confirm(sam, submit(mona)).state == "confirmed"
 
 
 def test_a_rejection_has_a_reason_and_the_owner_submits_again() -> None:
