@@ -112,6 +112,13 @@ class AmountTooSmall(PaymentError):
     message = "The amount is smaller than the payment provider accepts."
 
 
+class RefundTooSmall(AmountTooSmall):
+    """The refund cannot go back the way it was paid, and no payout destination takes so little."""
+
+    code = "refund_too_small"
+    message = "So small a refund cannot be paid out."
+
+
 class CurrencyUnsupported(PaymentError):
     """No route is configured for this currency, so it cannot be collected, held and paid out."""
 

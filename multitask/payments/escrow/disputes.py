@@ -16,7 +16,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import refund_outcomes, releases
+from multitask.payments.escrow import refund_outcomes, refund_ways, releases
 from multitask.payments.models import Approval, Dispute, Escrow, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -83,7 +83,7 @@ def settle(
     """Divide what is in escrow between the two sides, as finance staff.
 
     `freelancer_amount` is gross: the fee is taken from it. A large settlement creates and returns an approval. Raises
-    NotFound, Forbidden, ProofNeeded, WrongState, EscrowFrozen or AmountMismatch.
+    NotFound, Forbidden, ProofNeeded, WrongState, EscrowFrozen, AmountMismatch, AmountTooPrecise or RefundTooSmall.
     """
     seen = access.dispute(actor, dispute_id)
     powers.require(actor, Power.SETTLE_DISPUTE, Forbidden("Only finance staff settles disputes."))
@@ -125,6 +125,7 @@ def _require_settleable(escrow: Escrow, dispute: Dispute, client_amount: Money, 
     if client_amount + freelancer_amount != escrow.remaining:
         raise AmountMismatch(f"The two amounts have to add up to {escrow.remaining}.")
     amounts.require_movable(escrow, client_amount)
+    refund_ways.require_possible(escrow, client_amount)
 
 
 def carry_out(escrow: Escrow, arguments: dict[str, Any], actor: Actor, now: datetime) -> None:

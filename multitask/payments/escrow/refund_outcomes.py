@@ -61,9 +61,16 @@ def _known(provider: str, state: ProviderRefund) -> int | None:
 def _succeeded(escrow: Escrow, refund: Refund, settled: Money | None, now: datetime) -> None:
     if not may(RefundState(refund.state), RefundState.SUCCEEDED):
         return
+    _mark_paid(escrow, refund, now)
+    audit.record("refunded", actor=_SYSTEM, now=now, escrow=escrow, amount=refund.amount)
+    refund_postings.pay(refund, escrow.provider, settled, now)
+
+
+def _mark_paid(escrow: Escrow, refund: Refund, now: datetime) -> None:
+    """Mark an open refund paid, and close its escrow if nothing is left of it; the caller posts the payment."""
     refund.state = RefundState.SUCCEEDED.value
     refund.processed_at = now
-    refund.save(update_fields=["state", "processed_at"])
+    refund.save(update_fields=["state", "processed_at", "is_by_bank"])
     if refund.source == "unapplied":
         unapplied.close(refund.payment)
     elif refund.source == "escrow":
@@ -72,8 +79,6 @@ def _succeeded(escrow: Escrow, refund: Refund, settled: Money | None, now: datet
             _close(escrow, now)
         escrow.save()
     history.refund_became(escrow, refund, HistoryStatus.COMPLETED, now)
-    audit.record("refunded", actor=_SYSTEM, now=now, escrow=escrow, amount=refund.amount)
-    refund_postings.pay(refund, escrow.provider, settled, now)
 
 
 def _close(escrow: Escrow, now: datetime) -> None:
@@ -214,6 +219,18 @@ def pay_by_bank(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, 
     if paid.source == "unapplied":
         unapplied.close(paid.payment)
     return paid
+
+
+def pay_pending_by_bank(escrow: Escrow, refund: Refund, *, actor: Actor, now: datetime, note: str) -> None:
+    """Record that the platform has paid a refund from its own bank whose payout has not begun.
+
+    The caller holds the locks. The money that was set aside for it becomes the platform's own.
+    """
+    require(RefundState(refund.state), RefundState.SUCCEEDED)
+    refund.is_by_bank = True
+    _mark_paid(escrow, refund, now)
+    audit.record("refund_paid_by_bank", actor=actor, now=now, escrow=escrow, amount=refund.amount, note=note)
+    refund_postings.pay_by_bank(refund, now)
 
 
 def _successor(escrow: Escrow, refund: Refund, state: RefundState, actor: Actor, note: str, now: datetime) -> Refund:

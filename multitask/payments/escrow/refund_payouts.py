@@ -13,11 +13,11 @@ import structlog
 from django.db.models import Q, QuerySet
 
 from multitask import database
-from multitask.payments.authorization import access, locks
+from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.books import audit
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.escrow import refund_outcomes
-from multitask.payments.models import AuditEvent, Disbursement, Escrow, Operation, PayoutDestination, Refund
+from multitask.payments.models import Approval, AuditEvent, Disbursement, Escrow, Operation, PayoutDestination, Refund
 from multitask.payments.operations.attempt import Undecided
 from multitask.payments.payouts import budget, destination_choice, destinations, disbursements, refund_destinations
 from multitask.payments.payouts.disbursements import Disburse
@@ -50,7 +50,7 @@ def due(*, now: datetime) -> list[int]:
 
     Also of those whose destination was removed: they go to the one that the client has now.
     """
-    return [refund.pk for refund in _waiting().order_by("pk") if _obstacle(refund, now) is None]
+    return [refund.pk for refund in _possible(_waiting()) if _obstacle(refund, now) is None]
 
 
 def are_waiting() -> bool:
@@ -79,7 +79,7 @@ def is_expected(user_id: int) -> bool:
 
 def without_destination(*, now: datetime) -> list[int]:
     """Return the ids of refunds whose client has no destination that takes them."""
-    return [refund.pk for refund in _waiting().order_by("pk") if _obstacle(refund, now) is not None]
+    return [refund.pk for refund in _possible(_waiting()) if _obstacle(refund, now) is not None]
 
 
 def long_waiting(now: datetime) -> QuerySet[Refund]:
@@ -117,8 +117,15 @@ def _waiting() -> QuerySet[Refund]:
     return waiting.select_related("escrow")
 
 
-def _obstacles(refunds: QuerySet[Refund], now: datetime) -> Iterator[Obstacle]:
+def _possible(refunds: QuerySet[Refund]) -> Iterator[Refund]:
+    """Yield the refunds that some kind of destination takes: of another one its client can do nothing."""
     for refund in refunds.order_by("pk"):
+        if refund_destinations.is_possible(refund.provider, refund.amount):
+            yield refund
+
+
+def _obstacles(refunds: QuerySet[Refund], now: datetime) -> Iterator[Obstacle]:
+    for refund in _possible(refunds):
         found = _obstacle(refund, now)
         if found is not None:
             yield found
@@ -151,12 +158,13 @@ def begin(*, refund_id: int, now: datetime) -> Disbursement | None:
     """Begin the payout of a refund to the client's destination.
 
     Return None if it has begun, or waits for a destination: there is none yet, or none that takes this amount; or for
-    finance to explain another refund of its payment, which was paid after it had failed.
+    finance to explain another refund of its payment, which was paid after it had failed; or for a second person to
+    approve that it was paid by bank transfer.
     """
     seen = Refund.objects.get(pk=refund_id)
     escrow = locks.lock_by_id(seen.escrow_id)
     refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
-    if refund.state != OurState.PENDING.value:
+    if refund.state != OurState.PENDING.value or _is_said_to_be_paid(refund):
         return None
     if paid_after_failure().filter(refund__payment=refund.payment_id).exists():
         log.error("refund_awaits_explanation", refund=refund.pk)
@@ -170,6 +178,12 @@ def begin(*, refund_id: int, now: datetime) -> Disbursement | None:
     return disbursements.begin(
         destination, refund.amount, provider=refund.provider, user_id=escrow.client_id, refund=refund, now=now
     )
+
+
+def _is_said_to_be_paid(refund: Refund) -> bool:
+    """Return whether a record that it was paid by bank transfer waits for a second person."""
+    asked = Approval.objects.filter(escrow=refund.escrow_id, kind=approvals.REFUND_BY_BANK, decided_at=None)
+    return asked.filter(arguments__refund_id=refund.pk).exists()
 
 
 @database.transactional

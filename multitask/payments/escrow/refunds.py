@@ -24,7 +24,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import disputes, inquiries, refund_outcomes
+from multitask.payments.escrow import disputes, inquiries, refund_outcomes, refund_ways
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -64,8 +64,8 @@ def ask_or_refund(
     """Refund at once or create a refund request, depending on the actor; `amount` None means all that is left.
 
     A large refund by staff creates and returns an approval instead. Raises NotFound, Forbidden, ProofNeeded,
-    NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress, AmountTooLarge, CurrencyMismatch,
-    TooManyRequests or KeyReused.
+    NotFunded, WrongState, DisputeOpen, EscrowFrozen, RefundInProgress, AmountTooLarge, RefundTooSmall,
+    CurrencyMismatch, TooManyRequests or KeyReused.
     """
     escrow = locks.locked_escrow(actor, escrow_id)
     is_party = access.party(actor, escrow) in {Role.CLIENT, Role.FREELANCER}
@@ -109,8 +109,8 @@ def amount_to_refund(escrow: Escrow, amount: Money | None, *, actor: Actor | Non
 
     An `actor` of the staff may refund while a bank only inquires.
 
-    Raises DisputeOpen, NotFunded, WrongState, EscrowFrozen, RefundInProgress, CurrencyMismatch, AmountTooLarge or
-    AmountTooPrecise if nothing or not that much may be refunded now.
+    Raises DisputeOpen, NotFunded, WrongState, EscrowFrozen, RefundInProgress, CurrencyMismatch, AmountTooLarge,
+    AmountTooPrecise or RefundTooSmall if nothing, or not this amount, may be refunded now.
     """
     if escrow.state == EscrowState.DISPUTED.value:
         raise DisputeOpen
@@ -120,12 +120,14 @@ def amount_to_refund(escrow: Escrow, amount: Money | None, *, actor: Actor | Non
         raise WrongState(f"This escrow is {escrow.state}; nothing is left to refund.")
     _require_free(escrow, actor)
     if amount is None:
+        refund_ways.require_possible(escrow, escrow.remaining)
         return escrow.remaining
     if amount.currency != escrow.currency:
         raise CurrencyMismatch
     if amount > escrow.remaining:
         raise AmountTooLarge(fields={"amount": f"At most {escrow.remaining} is left."})
     amounts.require_movable(escrow, amount)
+    refund_ways.require_possible(escrow, amount)
     return amount
 
 
@@ -297,7 +299,7 @@ def retry(*, actor: Actor, refund_id: Identifier, now: datetime, note: str = "")
     """Retry a failed refund, as finance staff: once, as a new refund of the same amount and source.
 
     A large refund creates and returns an approval instead. Raises Forbidden, ProofNeeded, NotFound, NotFunded,
-    WrongState, DisputeOpen, EscrowFrozen, RefundInProgress or AmountTooLarge.
+    WrongState, DisputeOpen, EscrowFrozen, RefundInProgress, AmountTooLarge or RefundTooSmall.
     """
     powers.require(actor, Power.REFUND, Forbidden())
     escrow, refund = _locked(actor, refund_id)

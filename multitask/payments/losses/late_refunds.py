@@ -20,7 +20,7 @@ from multitask.payments.errors import (
     KeyReused,
     WrongState,
 )
-from multitask.payments.escrow import inquiries, refund_outcomes, refunds
+from multitask.payments.escrow import inquiries, refund_outcomes, refund_ways, refunds
 from multitask.payments.losses import positions, refund_losses, reinstatements
 from multitask.payments.models import Approval, Escrow, Loss, Refund
 from multitask.payments.operations import amounts
@@ -66,7 +66,7 @@ def refund(
 
     A large refund by staff creates and returns an approval. A payee can only return what they still have or may owe.
     Raises NotFound, Forbidden, ProofNeeded, WrongState, EscrowFrozen, AmountTooLarge, AmountTooPrecise,
-    CurrencyMismatch, TooManyRequests or KeyReused.
+    RefundTooSmall, CurrencyMismatch, TooManyRequests or KeyReused.
     """
     escrow = locks.locked_escrow(actor, escrow_id)
     role = access.party(actor, escrow)
@@ -97,7 +97,7 @@ def refund(
 def require_refundable(actor: Actor, escrow: Escrow, amount: Money | None) -> Money:
     """Return the amount that a refund after the release would refund now; `amount` None means all that was released.
 
-    Raises WrongState, EscrowFrozen, AmountTooLarge, AmountTooPrecise or CurrencyMismatch.
+    Raises WrongState, EscrowFrozen, AmountTooLarge, AmountTooPrecise, RefundTooSmall or CurrencyMismatch.
     """
     wanted = _refundable(escrow, amount, actor)
     if actor.is_user(escrow.freelancer_id):
@@ -138,6 +138,7 @@ def _refundable(escrow: Escrow, amount: Money | None, actor: Actor) -> Money:
         raise WrongState("All of this was refunded before.")
     require_at_most(left, wanted)
     amounts.require_movable(escrow, wanted)
+    refund_ways.require_possible(escrow, wanted)
     return wanted
 
 

@@ -284,9 +284,9 @@ class Refund(models.Model):
     `source` is where the money is taken from: the escrow, an unapplied payment, or what was released (a `Loss` then
     says who bears it). `holds_money` is true while the money of a failed refund stays in the refund's own ledger
     account, because its escrow was released meanwhile. `is_by_bank` is true for one that the platform has paid from its
-    own bank account, after a card did not take it. `is_outside` is true for one that was made at the provider
-    without a command of ours. `booked_minor` and `booked_currency` are what the books set aside for it, where the
-    payment was converted into another currency.
+    own bank account, after a card did not take it or instead of a payout. `is_outside` is true for one that was made at
+    the provider without a command of ours. `booked_minor` and `booked_currency` are what the books set aside for it,
+    where the payment was converted into another currency.
     """
 
     SOURCES = (("escrow", "escrow"), ("unapplied", "unapplied"), ("released", "released"))

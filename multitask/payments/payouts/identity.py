@@ -94,9 +94,7 @@ def _confirm(actor: Actor, identity_id: int, national_id: str, note: str, now: d
         return submitted
     number = _number_of(submitted)
     if number is None:
-        raise WrongState(
-            "This identity cannot be read: its key is lost. Reject it, and its owner submits it again."
-        )
+        raise WrongState("This identity cannot be read: its key is lost. Reject it, and its owner submits it again.")
     _require_reason(note, number)
     if not hmac.compare_digest(destination_rules.number(national_id).encode(), number.encode()):
         _record("identity_mismatch", actor, submitted, now, note=note)

@@ -30,6 +30,16 @@ def takes(provider: str, kind: DestinationKind, amount: Money) -> bool:
     return True
 
 
+def is_possible(provider: str, amount: Money) -> bool:
+    """Return whether a destination of any kind takes an amount. No statement."""
+    return any(takes(provider, kind, amount) for kind in DestinationKind)
+
+
+def least(provider: str, currency: str) -> Money:
+    """Return the least that can be paid out to a destination of any kind. No statement."""
+    return min(amounts.least_disbursement(provider, kind, currency) for kind in DestinationKind)
+
+
 def require_taken(*, user_id: int, currency: str, kind: DestinationKind) -> None:
     """Check that a new destination takes the refunds that wait for this client. Raises DestinationCannotTakeRefund.
 

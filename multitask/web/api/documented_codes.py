@@ -14,6 +14,7 @@ _APPLICATION: Final = "application_not_found"
 _PRICE: Final = (
     "amount_invalid amount_too_precise amount_too_small amount_too_large currency_unknown currency_unsupported"
 )
+_REFUND: Final = "amount_mismatch refund_too_small"
 _PLACE: Final = "country_unsupported currency_unknown currency_unsupported"
 _STEP: Final = f"{_TASK} not_your_part task_state_conflict"
 _DECISION: Final = f"{_APPLICATION} not_your_part task_not_open application_not_pending"
@@ -51,13 +52,13 @@ OWN: Final[Mapping[str, str]] = {
     "connect_options": "provider_refused",
     "intents_create": f"{_APPLICATION} not_found application_not_accepted wrong_state {_PRICE} {_LIMITED}",
     "escrow_release": f"{_HELD} task_not_completed refund_in_progress reauth_required",
-    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} amount_mismatch reauth_required too_many_requests",
+    "escrow_refund": f"{_HELD} refund_in_progress {_PRICE} {_REFUND} reauth_required too_many_requests",
     "escrow_dispute": f"{_HELD} refund_in_progress",
     "refunds_accept": f"{_HELD} refund_in_progress reauth_required",
     "refunds_refuse": f"{_HELD} reauth_required",
     "refunds_withdraw": "not_found wrong_state escrow_frozen",
-    "disputes_settle": f"{_HELD} refund_in_progress amount_mismatch {_PRICE} reauth_required",
-    "approvals_decide": f"{_HELD} four_eyes refund_in_progress amount_mismatch reauth_required",
+    "disputes_settle": f"{_HELD} refund_in_progress {_PRICE} {_REFUND} reauth_required",
+    "approvals_decide": f"{_HELD} four_eyes refund_in_progress {_REFUND} reauth_required",
     "withdrawals_create": (
         "account_ended funds_in_former_account"
         " identity_missing identity_unconfirmed identity_rejected destination_missing payout_unexplained"

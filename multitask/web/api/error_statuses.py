@@ -62,7 +62,7 @@ _CODES_BY_STATUS: dict[int, str] = {
         currency_mismatch amount_mismatch idempotency_key_reused idempotency_conflict
         link_invalid period_too_long file_refused
         invalid_payee_details destination_kind_unknown iban_invalid account_number_invalid card_number_refused
-        destination_cannot_take_refund
+        destination_cannot_take_refund refund_too_small
         bank_unknown wallet_issuer_unknown msisdn_invalid name_invalid national_id_invalid
     """,
     429: "too_many_attempts too_many_requests",

@@ -185,7 +185,7 @@ def _amounts(payment: Payment) -> dict[str, Any]:
 
 
 def _refunds(escrow: Escrow, offers: Offers, now: datetime) -> list[Part]:
-    found = list(escrow.refunds.select_related("requested_by").order_by("pk"))
+    found = list(escrow.refunds.select_related("requested_by", "payment").order_by("pk"))
     followed = {refund.request_key: refund for refund in found}
     retriable = _retriable(escrow, found, now)
     undecided = _in_queue(work_queue.undecided_refunds, escrow, now)
@@ -198,17 +198,13 @@ def _refunds(escrow: Escrow, offers: Offers, now: datetime) -> list[Part]:
                 *offers.button(RefundWasPaid, refund.pk, when=refund.pk in undecided),
                 *offers.button(RefundWasNotMade, refund.pk, when=refund.pk in undecided),
                 *offers.button(RetryRefund, refund.pk, when=refund.pk in retriable),
-                *offers.button(RefundByBank, refund.pk, when=_waits(refund)),
+                *offers.button(RefundByBank, refund.pk, when=refunds_by_bank.may_be_recorded(refund)),
                 *offers.button(GiveUpRefund, refund.pk, when=refund.source == "released" and refund.holds_money),
             ],
             _after_failure(refund, escrow, followed.get(f"resend:{refund.pk}")),
         )
         for refund in found
     ]
-
-
-def _waits(refund: Refund) -> bool:
-    return refund.state == RefundState.FAILED.value and refunds_by_bank.may_be_recorded(refund)
 
 
 def _retriable(escrow: Escrow, refunds: Iterable[Refund], now: datetime) -> set[int]:

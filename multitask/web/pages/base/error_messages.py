@@ -93,6 +93,7 @@ BY_CODE: Final = {
     ),
     "reference_used": gettext_lazy("This reference is recorded already."),
     "reauth_required": gettext_lazy("Confirm with a code first."),
+    "refund_too_small": gettext_lazy("So small a refund cannot be paid out. Choose a larger amount."),
     "refused": gettext_lazy("The request was refused."),
     "refund_in_progress": gettext_lazy("A refund of this escrow has been asked for or is on its way."),
     "second_factor_off": gettext_lazy("Two-step sign-in is off."),
