@@ -32,6 +32,11 @@ class RecordFile:
     content: bytes = field(repr=False)
 
 
+def local_day(provider: str, now: datetime) -> date:
+    """Return today's date where the provider and its banks are: no record is about a later day."""
+    return engine.provider_for(provider, Disburses).local_day(now)
+
+
 def settle_to_bank(
     *,
     actor: Actor,
@@ -202,14 +207,14 @@ def _earlier(actor: Actor, wanted: BudgetRecord) -> BudgetRecord | None:
 
 
 def _require_possible(wanted: BudgetRecord, now: datetime) -> None:
-    engine.provider_for(wanted.provider, Disburses)
+    today = local_day(wanted.provider, now)
     if not wanted.reference:
         raise WrongState("Give the reference of the bank or the provider.")
     if wanted.amount_minor <= 0 or wanted.fee_minor < 0:
         raise WrongState("The amount has to be above zero.")
     if wanted.fee_minor > wanted.amount_minor:
         raise AmountTooLarge("The fee is larger than the amount.")
-    if wanted.happened_on > now.date():
+    if wanted.happened_on > today:
         raise WrongState("This day has not come yet.")
     same = BudgetRecord.objects.filter(
         kind=wanted.kind, provider=wanted.provider, reference=wanted.reference, corrects=None, corrected_by=None

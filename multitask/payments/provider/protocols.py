@@ -9,7 +9,7 @@ All methods but those without a network call, which say so, raise `Rejected`, `U
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Protocol, TypeVar, cast, runtime_checkable
 
 from multitask.money import Money
@@ -212,6 +212,13 @@ class Disburses(Protocol):
 
     def most_disbursement(self, kind: DestinationKind, currency: str) -> Money | None:
         """Return the most that can be paid out at once to such a destination; None without a known limit.
+
+        Not a network call.
+        """
+        ...
+
+    def local_day(self, moment: datetime) -> date:
+        """Return the day of a moment where the provider and its banks are, as their documents have it.
 
         Not a network call.
         """

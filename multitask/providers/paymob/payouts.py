@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -29,7 +29,7 @@ from multitask.payments.provider import (
     Unavailable,
     Unknown,
 )
-from multitask.providers.paymob import amounts, errors, failure_messages, payout_statuses
+from multitask.providers.paymob import amounts, errors, failure_messages, payout_statuses, times
 from multitask.providers.paymob.client import Answer, Raw
 from multitask.providers.paymob.configuration import Configuration
 from multitask.providers.paymob.refunds import Refunds
@@ -128,6 +128,10 @@ class Payouts(Refunds):
         """Return the most that can be paid out at once by a way, None if no limit is known."""
         most = amounts.MOST_PAYOUT.get(kind)
         return None if most is None else Money(most, currency)
+
+    def local_day(self, moment: datetime) -> date:
+        """Return the day of a moment in Cairo."""
+        return times.day(moment)
 
     def read_budget(self, currency: str) -> Money:
         """Return what the budget holds, which Paymob writes as a sentence."""

@@ -1,6 +1,6 @@
 """The payout budget: who is paid while it is short, in which order, and what finance records."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -239,3 +239,21 @@ def test_the_budget_is_compared_with_what_the_provider_says(world: EgyptWorld) -
     world.paymob.control("POST", "topups", {"amount": 500})
     compared = budget.compare(provider="paymob", currency="EGP", now=world.now)
     assert (compared.reported_minor, compared.expected_minor, compared.differs_since) == (20_500, 20_000, world.now)
+
+
+def test_a_record_is_about_a_day_that_has_come_in_cairo(world: EgyptWorld, finance: Actor) -> None:
+    after_midnight = datetime(2026, 7, 9, 21, 30, tzinfo=UTC)  # 0:30 of the tenth in Cairo
+
+    def record(day: int) -> BudgetRecord:
+        return budget_records.top_up(
+            actor=finance,
+            provider="paymob",
+            amount=pounds("10.00"),
+            happened_on=date(2026, 7, day),
+            reference=f"TOPUP-{day}",
+            now=after_midnight,
+        )
+
+    assert record(10).happened_on.day == 10
+    with pytest.raises(WrongState, match="not come yet"):
+        record(11)

@@ -55,7 +55,9 @@ class RecordSettlement(BudgetAction):
 
     def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
         """Return the form with amount and fee."""
-        return SettlementForm(*args, currency=subject.currency, today=timezone.localdate())
+        return SettlementForm(
+            *args, currency=subject.currency, today=budget_records.local_day(subject.provider, timezone.now())
+        )
 
     def consequences(self, subject: PayoutBudget) -> list[str]:
         """Return what is posted."""
@@ -87,7 +89,9 @@ class RecordTopUp(BudgetAction):
 
     def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
         """Return the form with the amount."""
-        return RecordForm(*args, currency=subject.currency, today=timezone.localdate())
+        return RecordForm(
+            *args, currency=subject.currency, today=budget_records.local_day(subject.provider, timezone.now())
+        )
 
     def consequences(self, subject: PayoutBudget) -> list[str]:
         """Return what is posted, and that payouts leave."""
@@ -118,7 +122,9 @@ class RecordCosts(BudgetAction):
 
     def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
         """Return the form with fee and tax."""
-        return CostsForm(*args, currency=subject.currency, today=timezone.localdate())
+        return CostsForm(
+            *args, currency=subject.currency, today=budget_records.local_day(subject.provider, timezone.now())
+        )
 
     def consequences(self, subject: PayoutBudget) -> list[str]:
         """Return what is posted."""
