@@ -92,11 +92,14 @@ def _compare_budget(provider: str, currency: str) -> None:
 def allot_budgets(timestamp: int) -> None:
     """Begin refunds that have to be paid out, allot budgets to payouts whose cool-down is over, and note shortages.
 
-    Withdrawals to destinations that their owners removed are called off, and payouts that do not end are held for
-    finance to decide.
+    Withdrawals to destinations that their owners removed or replaced unused are called off, and payouts that do not
+    end are held for finance to decide.
     """
     now = timezone.now()
-    _each(withdrawal_cancellation.to_removed_destinations(), lambda withdrawal_id: _call_off(withdrawal_id, now))
+    _each(
+        withdrawal_cancellation.to_removed_destinations(),
+        lambda withdrawal_id: withdrawal_cancellation.call_off_misled(withdrawal_id=withdrawal_id, now=now),
+    )
     _each(refund_payouts.due(now=now), lambda refund_id: refund_payouts.begin(refund_id=refund_id, now=now))
     _each(
         refund_payouts.without_destination(now=now),
@@ -354,15 +357,6 @@ def _attempt_each(numbers: Iterable[int], do: Callable[[int], object]) -> list[E
             log.exception("batch_item_failed", number=number)
             failures.append(error)
     return failures
-
-
-def _call_off(withdrawal_id: int, now: datetime) -> None:
-    withdrawal_cancellation.call_off(
-        actor=Actor.system("destination_removed"),
-        withdrawal_id=withdrawal_id,
-        note="The destination was removed.",
-        now=now,
-    )
 
 
 def _accept(refund_id: int, now: datetime) -> None:

@@ -164,7 +164,7 @@ class EgyptWorld(World):
     def allot(self) -> list[str]:
         """Do what the minute's job does, and the jobs that it brings."""
         for withdrawal_id in withdrawal_cancellation.to_removed_destinations():
-            withdrawal_cancellation.call_off(actor=Actor.system("test"), withdrawal_id=withdrawal_id, now=self.now)
+            withdrawal_cancellation.call_off_misled(withdrawal_id=withdrawal_id, now=self.now)
         for refund_id in refund_payouts.due(now=self.now):
             refund_payouts.begin(refund_id=refund_id, now=self.now)
         for refund_id in refund_payouts.without_destination(now=self.now):

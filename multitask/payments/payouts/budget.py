@@ -163,18 +163,34 @@ def may_be_paid() -> Q:
 
 
 def to_removed(payouts: QuerySet[Disbursement]) -> QuerySet[Disbursement]:
-    """Select the payouts that were not allotted and whose destination was removed by its owner."""
+    """Select the payouts that were not allotted and whose destination its owner removed, or replaced unused."""
     return payouts.filter(_was_removed(), allotted_at=None, ended_at=None)
 
 
 def _was_removed() -> Q:
-    """Return the condition of payouts whose destination ended without another one in its place at that moment."""
+    """Return the condition of payouts whose destination ended without another one usable in its place at that moment.
+
+    Its owner removed it, or replaced it during its cool-down (`was_replaced`).
+    """
     successor = PayoutDestination.objects.filter(
         user_id=OuterRef("destination__user_id"),
         currency=OuterRef("destination__currency"),
         usable_from=OuterRef("destination__retired_at"),
     )
     return Q(~Exists(successor), destination__retired_at__isnull=False)
+
+
+def was_replaced(destination: PayoutDestination) -> bool:
+    """Return whether the owner of a destination that ended had added another one at that moment. One statement.
+
+    So ends one that was never usable: a later one has a cool-down of its own.
+    """
+    if destination.retired_at is None:
+        return False
+    successor = PayoutDestination.objects.filter(
+        user_id=destination.user_id, currency=destination.currency, created_at=destination.retired_at
+    )
+    return successor.exclude(pk=destination.pk).exists()
 
 
 def withheld(*, now: datetime) -> QuerySet[Disbursement]:

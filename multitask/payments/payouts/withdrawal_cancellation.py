@@ -116,9 +116,24 @@ def _prepare(actor: Actor, withdrawal_id: Identifier, now: datetime) -> tuple[Wi
 
 
 def to_removed_destinations() -> list[int]:
-    """Return the ids of waiting withdrawals whose destination was removed by its owner."""
+    """Return the ids of waiting withdrawals whose destination its owner removed, or replaced during its cool-down."""
     waiting = budget.to_removed(Disbursement.objects.filter(withdrawal__isnull=False))
     return [found for found in waiting.order_by("pk").values_list("withdrawal_id", flat=True) if found is not None]
+
+
+def call_off_misled(*, withdrawal_id: int, now: datetime) -> Withdrawal:
+    """Call off one of `to_removed_destinations`, and record whether its destination was removed or replaced.
+
+    Raises as `call_off`.
+    """
+    payout = Disbursement.objects.select_related("destination").get(withdrawal=withdrawal_id)
+    is_replaced = budget.was_replaced(payout.destination)
+    return call_off(
+        actor=Actor.system("destination_replaced" if is_replaced else "destination_removed"),
+        withdrawal_id=withdrawal_id,
+        note="The destination was replaced." if is_replaced else "The destination was removed.",
+        now=now,
+    )
 
 
 @database.transactional

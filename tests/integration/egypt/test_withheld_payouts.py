@@ -38,9 +38,35 @@ def test_a_withdrawal_to_a_destination_that_was_removed_in_its_cool_down_is_call
     withdrawal.refresh_from_db()
     assert (withdrawal.state, held(f"user:{user_id(payee)}:available", "EGP")) == ("cancelled", 85_000)
     assert AuditEvent.objects.filter(event="withdrawal_cancelled", user_id=user_id(payee)).count() == 1
+    assert called_off_because() == ("destination_removed", "The destination was removed.")
     world.wait(COOL_DOWN)
     world.allot()
     assert world.payouts_there() == []
+
+
+def called_off_because() -> tuple[str, str]:
+    """The part of the system that called the withdrawal off, and its reason."""
+    event = AuditEvent.objects.get(event="withdrawal_called_off")
+    return event.actor_label, event.note
+
+
+def test_a_withdrawal_to_a_destination_that_was_corrected_in_its_cool_down_is_called_off(world: EgyptWorld) -> None:
+    payee = world.freelancer(onboarded=False)
+    world.earned(payee)
+    world.identify(payee)
+    world.add_wallet(payee, "01000000005")
+    world.fill_budget(pounds("2000.00"))
+    withdrawal = world.withdrawn(payee, pounds("850.00"))
+    world.wait(hours=1)
+    corrected = world.add_wallet(payee, "01000000001")
+
+    world.allot()
+
+    withdrawal.refresh_from_db()
+    assert (withdrawal.state, held(f"user:{user_id(payee)}:available", "EGP")) == ("cancelled", 85_000)
+    assert called_off_because() == ("destination_replaced", "The destination was replaced.")
+    again = world.withdrawn(payee, pounds("850.00"))
+    assert disbursement_of(again).destination == corrected
 
 
 def test_a_withdrawal_that_waits_for_the_budget_does_not_go_to_a_destination_that_was_removed(

@@ -148,6 +148,8 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "auto_release": _("automatic release"),
         "unfunded": _("payment deadline"),
         "budget": _("payout budget"),
+        "destination_removed": _("removed payout destination"),
+        "destination_replaced": _("replaced payout destination"),
     },
     "actor_role": {
         "client": _("client"),
