@@ -1,11 +1,14 @@
 """Validate and normalise text from users before it is stored and shown to others."""
 
+import re
 import unicodedata
 
 # They change the direction of the text that follows, so that a title can imitate another one.
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Letters and symbols that are invisible.
 INKLESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Direction marks, joiners and tatweel, which phones and copied text bring along with a number.
+_BESIDE_NUMBERS = re.compile("[\u061c\u0640\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 LINE_CHARACTERS = frozenset("\n\t")
 
 
@@ -32,6 +35,11 @@ def tidy(value: str) -> str:
     Hidden characters at the ends are kept, so that `complaint` refuses them.
     """
     return value.replace("\r\n", "\n").strip(" \n\t")
+
+
+def visible_number(value: str) -> str:
+    """Return a number without the invisible characters in it and around it, which mean nothing there."""
+    return _BESIDE_NUMBERS.sub("", value)
 
 
 def _is_blank(value: str) -> bool:

@@ -7,9 +7,9 @@ Only what has one meaning is read. "1,234" may be one thousand or one and a frac
 import re
 from typing import Final
 
+from multitask import text
+
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
-# Direction marks, joiners and tatweel, which phones and copied text bring along.
-_INVISIBLE: Final = re.compile("[\u061c\u0640\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 # No-break and thin spaces, with which numbers are grouped.
 _SPACES: Final = re.compile("[ \u00a0\u2007\u2009\u202f]+")
 _VOWEL_SIGNS: Final = re.compile("[\u064b-\u0652]")
@@ -42,7 +42,7 @@ def plain(written: str, currency: str) -> str | None:
 
     Digits of two scripts in one number, signs and words of another currency are refused.
     """
-    visible = _SPACES.sub(" ", _INVISIBLE.sub("", written)).strip(" ")
+    visible = _SPACES.sub(" ", text.visible_number(written)).strip(" ")
     western = visible.translate(_DIGITS)
     if western != visible and re.search(r"[0-9]", visible):
         return None

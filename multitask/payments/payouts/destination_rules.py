@@ -1,7 +1,7 @@
 """What payees may enter as payout destination: pure rules, without the database.
 
-Numbers are accepted as people write them: with spaces and hyphens, in Arabic-Indic digits, phone numbers with the
-country's prefix. They are stored in one form.
+Numbers are accepted as people write and copy them: with spaces and hyphens, in Arabic-Indic digits, with invisible
+direction marks, phone numbers with the country's prefix. They are stored in one form.
 """
 
 import re
@@ -23,6 +23,7 @@ FIELDS: Final[Mapping[DestinationKind, frozenset[str]]] = {
     DestinationKind.INSTAPAY: _BANK_FIELDS,
     DestinationKind.WALLET: frozenset({"issuer", "msisdn", "full_name"}),
 }
+_NUMBERS: Final = frozenset({"iban", "account_number", "msisdn"})
 # A payout to their wallets needs the holder's name.
 ISSUERS_WITH_NAME: Final = frozenset({WalletIssuer.ORANGE, WalletIssuer.BANK_WALLET})
 # The network that a prefix was given to. People keep their number when they change networks.
@@ -49,7 +50,8 @@ def read(kind: str, given: Mapping[str, str], *, is_name_known: bool = True) -> 
     if kind not in set(DestinationKind):
         require_none([Fault("kind", "destination_kind_unknown", "This is not a kind of payout destination.")])
     chosen = DestinationKind(kind)
-    filled = {name: value for name, value in given.items() if value.strip()}
+    seen = {name: text.visible_number(value) if name in _NUMBERS else value for name, value in given.items()}
+    filled = {name: value for name, value in seen.items() if value.strip()}
     require_none(
         Fault(name, "unknown_field", "This kind of destination has no such field.")
         for name in sorted(filled.keys() - FIELDS[chosen])
@@ -70,8 +72,8 @@ def stored(kind: str, values: Mapping[str, str], *, bank_code: str, issuer: str)
 
 
 def number(value: str) -> str:
-    """Return a number without separators, in ASCII digits and capital letters."""
-    return _SEPARATORS.sub("", value.translate(_DIGITS)).upper()
+    """Return a number without separators and invisible characters, in ASCII digits and capital letters."""
+    return _SEPARATORS.sub("", text.visible_number(value).translate(_DIGITS)).upper()
 
 
 def full_name(value: str) -> str:

@@ -9,6 +9,7 @@ import re
 from datetime import date
 from typing import Final
 
+from multitask import text
 from multitask.payments.payouts import destination_rules
 from multitask.payments.payouts.payee_errors import Fault, require_none
 
@@ -20,7 +21,7 @@ _GOVERNORATES: Final = frozenset(
 
 def read(*, legal_name: str, national_id: str, today: date) -> tuple[str, str]:
     """Return name and number in their stored form. Raises a refusal of `payee_errors` with every field at fault."""
-    given = {"legal_name": legal_name, "national_id": national_id}
+    given = {"legal_name": legal_name, "national_id": text.visible_number(national_id)}
     require_none(_text_fault(field, value) for field, value in given.items())
     name, number = destination_rules.full_name(legal_name), destination_rules.number(national_id)
     require_none([destination_rules.name_fault("legal_name", name), _number_fault(number, today)])

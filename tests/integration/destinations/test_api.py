@@ -51,6 +51,32 @@ def test_a_destination_is_added_listed_shown_and_removed_with_masked_values(mona
     assert IBAN[-12:] not in f"{added.content!r}{removed.content!r}"
 
 
+@pytest.mark.parametrize(
+    ("given", "masked"),
+    [
+        (WALLET | {"kind": "wallet", "msisdn": "\u202a+20 101 234 5678\u202c"}, "•••• 678"),
+        (WALLET | {"kind": "wallet", "msisdn": "010\u200b123\u206045678"}, "•••• 678"),
+        (BANK | {"kind": "bank", "iban": f"\u200f{IBAN}"}, "•••• 0002"),
+        (BANK | {"kind": "instapay", "iban": "", "account_number": "\u2066123456789012\u2069\ufeff"}, "•••• 9012"),
+    ],
+)
+def test_a_number_may_be_copied_with_invisible_marks(mona: Caller, given: dict[str, str], masked: str) -> None:
+    added = mona.post(DESTINATIONS, given | {"password": PASSWORD})
+    assert (added.status, added.json["destination"]["masked"]) == (201, masked)
+
+
+def test_so_may_a_national_id_number(mona: Caller) -> None:
+    given = {"legal_name": LEGAL_NAME, "national_id": f"\u202a{NATIONAL_ID}\u202c", "password": PASSWORD}
+    assert mona.post(IDENTITY, given).status == 201
+    confirmed = payees.confirm(payees.support(), PayeeIdentity.objects.get(), number=f"\u200e{NATIONAL_ID}")
+    assert confirmed.state == "confirmed"
+
+
+def test_a_number_of_invisible_marks_alone_is_missing(mona: Caller) -> None:
+    answer = mona.post(DESTINATIONS, WALLET | {"kind": "wallet", "msisdn": "\u200f\u202a", "password": PASSWORD})
+    assert (answer.status, answer.json["code"]) == (422, "required")
+
+
 def test_the_same_request_again_gets_the_same_answer(mona: Caller) -> None:
     assert mona.post(DESTINATIONS, WHOLE).json == mona.post(DESTINATIONS, WHOLE).json
     assert PayoutDestination.objects.count() == 1

@@ -59,6 +59,8 @@ def test_the_way_from_nothing_to_ready(browse: Browse) -> None:
         ("instapay", ACCOUNT | {"number": f" {IBAN.lower()}"}, ("instapay", "CIB", "", "•••• 0002")),
         ("wallet", WALLET, ("wallet", "", "vodafone", "•••• 678")),
         ("wallet", WALLET | {"msisdn": "٠١٠١٢٣٤٥٦٧٨"}, ("wallet", "", "vodafone", "•••• 678")),
+        ("wallet", WALLET | {"msisdn": "\u202a+20 101 234 5678\u202c"}, ("wallet", "", "vodafone", "•••• 678")),
+        ("bank", ACCOUNT | {"number": "\u2066123456789012\u2069"}, ("bank", "CIB", "", "•••• 9012")),
     ],
 )
 def test_each_kind_has_its_form(browse: Browse, kind: str, form: dict[str, str], stored: tuple[str, ...]) -> None:
