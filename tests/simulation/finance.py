@@ -31,7 +31,7 @@ from multitask.payments.models import (
     StatementLine,
     Withdrawal,
 )
-from multitask.payments.payouts import closed_accounts, reversals, transfers
+from multitask.payments.payouts import closed_accounts, made_outside, reversals, transfers
 from multitask.payments.states import OperationState
 from multitask.web.backoffice import work_queue
 from multitask.webhooks import dismissal
@@ -58,7 +58,7 @@ def refused_reversals() -> Iterable[Reversal]:
     """Return the reversals that the provider refused and that a retry may still make."""
     found = Reversal.objects.filter(state="failed").exclude(transfer__state=OperationState.FAILED.value)
     found = found.exclude(loss__reversed_at__isnull=False).filter(given_up_at=None)
-    return [row for row in found if refusal(row) != GONE]
+    return [row for row in found if refusal(row) != GONE and not made_outside.replaces(row)]
 
 
 def never_reversed() -> Iterable[Reversal]:

@@ -31,6 +31,7 @@ _FREELANCER_ONLY = frozenset(
         "transfer_reversed",
         "reversal_failed",
         "reversal_given_up",
+        "reversal_replaced",
         "give_up_reversal_needs_approval",
         "give_up_reversal_approved",
         "give_up_reversal_turned_down",

@@ -18,7 +18,7 @@ from multitask.payments.books import audit, loss_postings, postings, shares
 from multitask.payments.errors import Forbidden, NotFound, WrongState
 from multitask.payments.models import Approval, Escrow, Loss, Receivable, Reversal
 from multitask.payments.operations import engine
-from multitask.payments.payouts import account_balances
+from multitask.payments.payouts import account_balances, made_outside
 from multitask.payments.payouts.transfers import CREATE_REVERSAL
 from multitask.payments.states import OperationState, ReversalState
 from multitask.users import powers
@@ -135,6 +135,8 @@ def _require_open(reversal: Reversal) -> None:
         raise WrongState("The loss was reversed, so the payee keeps this money.")
     if reversal.transfer.state == OperationState.FAILED.value:
         raise WrongState("The transfer was never made, so there is nothing to give up.")
+    if made_outside.replaces(reversal):
+        raise WrongState("The money came back by a reversal that was made at the provider.")
     latest = engine.latest(CREATE_REVERSAL, reversal.pk)
     # One that is still tried was refused for now: the money has left the account.
     is_refused_now = latest is not None and latest.state == OperationState.PENDING.value and latest.last_error_code

@@ -11,7 +11,8 @@ from multitask.payments.errors import EscrowFrozen, Forbidden, NotFound, WrongSt
 from multitask.payments.escrow import refund_outcomes
 from multitask.payments.losses import booking, late_refunds, positions, waterfall
 from multitask.payments.models import Approval, Escrow, Refund, Reversal
-from multitask.payments.payouts import transfers
+from multitask.payments.payouts import made_outside, transfers
+from multitask.payments.states import ReversalState
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 
@@ -68,6 +69,10 @@ def _undecided(reversal_id: int) -> Reversal:
     reversal = Reversal.objects.select_for_update(no_key=True).get(pk=reversal_id)
     if reversal.is_decided:
         raise WrongState("This reversal is decided already.")
+    ours = Reversal.objects.filter(transfer=reversal.transfer_id, state=ReversalState.PENDING.value)
+    # It counts in place of ours if ours fails, and is then not the payee's.
+    if made_outside.uncovered(reversal).amount_minor and ours.exists():
+        raise WrongState("Our own reversal of this transfer is under way: decide when it has ended.")
     return reversal
 
 

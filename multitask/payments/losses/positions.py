@@ -10,6 +10,7 @@ from multitask.payments.books import postings, receivables, shares
 from multitask.payments.escrow import unapplied
 from multitask.payments.losses.waterfall import Position
 from multitask.payments.models import Chargeback, Escrow, Payment
+from multitask.payments.payouts import made_outside
 from multitask.payments.states import PaymentState
 
 
@@ -40,9 +41,9 @@ def of_chargeback(escrow: Escrow, chargeback: Chargeback) -> Position:
 
 def reversed_minor(escrow: Escrow) -> int:
     """Return what of the payee's share was reversed at the provider and waits for a decision, in minor units."""
-    undecided = escrow.reversals.filter(is_decided=False).aggregate(sum=Sum("amount_minor"))["sum"] or 0
+    undecided = made_outside.undecided(escrow).amount_minor
     held = escrow.chargebacks.aggregate(sum=Sum("held_minor"))["sum"] or 0
-    return min(int(undecided), max(0, escrow.contested_minor - int(held)))
+    return min(undecided, max(0, escrow.contested_minor - int(held)))
 
 
 def of_unapplied(payment: Payment, amount: Money) -> Position:

@@ -10,7 +10,7 @@ from multitask.payments.books import audit, loss_postings
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongState
 from multitask.payments.models import ConnectedAccount, Escrow, Loss, Operation, Reversal
 from multitask.payments.operations import engine, held_calls, references
-from multitask.payments.payouts import transfers
+from multitask.payments.payouts import made_outside, transfers
 from multitask.payments.payouts.transfers import CREATE_REVERSAL
 from multitask.payments.provider import Provider, ProviderError, Rejected, Search, Transfers, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
@@ -152,6 +152,8 @@ def _require_retriable(reversal: Reversal) -> None:
         raise WrongState("The transfer was never made, so there is nothing to reverse.")
     if _is_pointless(reversal):
         raise WrongState("The loss was reversed, so the payee keeps this money.")
+    if made_outside.replaces(reversal):
+        raise WrongState("The money came back by a reversal that was made at the provider.")
 
 
 @database.transactional
@@ -174,6 +176,7 @@ def apply(escrow: Escrow, transfer: Operation, state: ProviderTransfer, now: dat
             reversal = _made_outside(escrow, transfer, reported.id, reported.amount, now)
         if reversal.state == ReversalState.PENDING.value:
             _succeeded(escrow, reversal, reported.id, now)
+    _replace_ours(escrow, transfer, now)
 
 
 def _known(transfer: Operation, reversal_id: str, reference: str) -> Reversal | None:
@@ -205,7 +208,10 @@ def _is_pointless(reversal: Reversal) -> bool:
 
 
 def _made_outside(escrow: Escrow, transfer: Operation, reversal_id: str, amount: Money, now: datetime) -> Reversal:
-    """Record a reversal that was made at the provider: the payee's share is held until staff decides."""
+    """Record a reversal that was made at the provider: the payee's share is held until staff decides.
+
+    What of it the share does not cover may count in place of reversals of ours (`_replace_ours`).
+    """
     account = transfer.account or transfers.current_account(escrow)
     reversal = Reversal.objects.create(
         escrow=escrow,
@@ -238,7 +244,83 @@ def _hold(escrow: Escrow, reversal: Reversal, now: datetime) -> None:
     escrow.save(update_fields=["contested_minor"])
     there = ledger.balance(loss_postings.share_account(escrow).code, escrow.currency)
     missing = max(held - there, Money.zero(escrow.currency))
-    loss_postings.contest(escrow, held, f"reversal:{reversal.pk}:held", now, ahead=missing)
+    loss_postings.contest(escrow, held, made_outside.held_key(reversal), now, ahead=missing)
+
+
+def _replace_ours(escrow: Escrow, transfer: Operation, now: datetime, *, ended: Reversal | None = None) -> None:
+    """Let reversals made outside count in place of those of ours that were not made; the caller holds the lock.
+
+    What the payee's share does not cover is what ours were to bring back, so that it is not to be taken once more.
+    Nothing is left to decide about a reversal of which all counts. `ended` is one of ours that has just failed.
+    """
+    found = Reversal.objects.select_for_update(no_key=True).filter(transfer=transfer, is_decided=False)
+    for outside in found.order_by("pk"):
+        left = made_outside.uncovered(outside)
+        for ours in _not_made(transfer, ended) if left.amount_minor else []:
+            part = min(left, ours.amount)
+            if part.amount_minor and _withdrawn(ours, now):
+                _replace(escrow, ours, outside, part, now)
+                left = left - part
+                outside.is_decided = not (left.amount_minor or made_outside.held(outside).amount_minor)
+        outside.save(update_fields=["is_decided"])
+
+
+def _not_made(transfer: Operation, ended: Reversal | None) -> list[Reversal]:
+    """Lock and return our reversals of a transfer that were not made and are still wanted, those of losses first."""
+    rows = Reversal.objects.select_for_update(no_key=True, of=("self",)).select_related("loss", "transfer")
+    unmade = [ReversalState.PENDING.value, ReversalState.FAILED.value]
+    found = rows.filter(transfer=transfer, is_outside=False, given_up_at=None, state__in=unmade).order_by("pk")
+    wanted = [
+        ours
+        for ours in found
+        if ours == ended or not (ours.state == ReversalState.FAILED.value and _is_pointless(ours))
+    ]
+    return sorted((ours for ours in wanted if not made_outside.replaces(ours)), key=lambda ours: ours.is_move)
+
+
+def _withdrawn(ours: Reversal, now: datetime) -> bool:
+    """Return whether a reversal of ours has failed, or fails now since nothing was sent or it was refused for now."""
+    if ours.state == ReversalState.FAILED.value:
+        return True
+    call = engine.latest(CREATE_REVERSAL, ours.pk)
+    if call is None or not engine.withdraw(call, code=made_outside.MADE_OUTSIDE, now=now):
+        return False
+    ours.state, ours.processed_at = ReversalState.FAILED.value, now
+    ours.save(update_fields=["state", "processed_at"])
+    return True
+
+
+def _replace(escrow: Escrow, ours: Reversal, outside: Reversal, amount: Money, now: datetime) -> None:
+    """Let an amount of a reversal made outside count in place of a failed one of ours, and take back the rest."""
+    call = engine.latest(CREATE_REVERSAL, ours.pk)
+    assert call is not None  # noqa: S101
+    made_outside.mark(call, outside, amount)
+    audit.record("reversal_replaced", actor=_SYSTEM, now=now, escrow=escrow, amount=amount)
+    if ours.is_move:
+        transfers.send_on(escrow, amount, now)
+    rest = ours.amount - amount
+    if _is_pointless(ours):
+        _stays(escrow, rest, now)
+    elif rest.amount_minor:
+        _reverse_rest(escrow, ours, rest, now)
+
+
+def _reverse_rest(escrow: Escrow, ours: Reversal, rest: Money, now: datetime) -> None:
+    """Begin to reverse what no reversal made outside brought back: of the same transfer before any other."""
+    others = transfers.arrived(escrow.pk).exclude(pk=ours.transfer_id).order_by("-sequence")
+    for transfer in (ours.transfer, *([] if ours.is_move else others)):
+        if rest.amount_minor:
+            rest = rest - _reverse(escrow, transfer, rest, ours.loss, now)
+    if rest.amount_minor and not ours.is_move:
+        # It stays wanted: the provider refuses it, and staff decides.
+        begin(escrow, ours.transfer, rest, loss=ours.loss, now=now)
+
+
+def _stays(escrow: Escrow, amount: Money, now: datetime) -> None:
+    """Free what a loss that did not last would have taken back and did not; what came back is transferred again."""
+    if amount.amount_minor:
+        transfers.stays(escrow, amount, now)
+    held_calls.retry_waiting(escrow.freelancer_id, now=now)
 
 
 class CreateReversal:
@@ -274,20 +356,21 @@ class CreateReversal:
     def failed(self, operation: Operation, error: ProviderError, now: datetime) -> None:
         """Record the refusal; the money stays in the payee's account at the provider, and staff decides.
 
-        What a loss that did not last would have taken back is the payee's again at once.
+        What a loss that did not last would have taken back is the payee's again at once. A reversal that was made
+        outside meanwhile may count in its place.
         """
         assert operation.escrow_id is not None  # noqa: S101
         escrow = locks.lock_by_id(operation.escrow_id)
-        reversal = Reversal.objects.select_related("loss").get(pk=operation.subject_id)
+        reversal = Reversal.objects.select_related("loss", "transfer").get(pk=operation.subject_id)
         if reversal.state != ReversalState.PENDING.value:
             return
         reversal.state, reversal.processed_at = ReversalState.FAILED.value, now
         reversal.save(update_fields=["state", "processed_at"])
         note = f"{error.code}: {error.message}"
         audit.record("reversal_failed", actor=_SYSTEM, now=now, escrow=escrow, note=note)
-        if _is_pointless(reversal):
-            transfers.stays(escrow, reversal.amount, now)
-            held_calls.retry_waiting(escrow.freelancer_id, now=now)
+        _replace_ours(escrow, reversal.transfer, now, ended=reversal)
+        if _is_pointless(reversal) and not made_outside.replaces(reversal):
+            _stays(escrow, reversal.amount, now)
 
     def hold(self, operation: Operation) -> str:
         """Return that the transfer has to succeed first."""

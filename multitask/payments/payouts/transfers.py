@@ -12,7 +12,7 @@ from multitask.payments.books import audit, postings, shares
 from multitask.payments.errors import UnknownObject
 from multitask.payments.models import ConnectedAccount, Escrow, Operation, Payment, Reversal
 from multitask.payments.operations import attempt, engine, held_calls, queue, references
-from multitask.payments.payouts import onboarding
+from multitask.payments.payouts import made_outside, onboarding
 from multitask.payments.provider import Provider, ProviderError, Search, Transfers, Unavailable, supporting
 from multitask.payments.provider import TransferState as ProviderTransfer
 from multitask.payments.states import OPEN_OPERATIONS, OperationState, PaymentState, ReversalState
@@ -379,8 +379,7 @@ def outstanding(escrow: Escrow) -> Money:
     due = escrow.released_minor - escrow.released_fee_minor - escrow.netted_minor - escrow.reclaimed_minor
     gone = sum(operation.arguments["amount_minor"] for operation in arrived(escrow.pk))
     gone += sum(operation.arguments["amount_minor"] for operation in under_way(escrow))
-    back = Reversal.objects.filter(escrow=escrow, is_decided=True).exclude(state=ReversalState.FAILED.value)
-    return Money(due - gone + sum(back.values_list("amount_minor", flat=True)), escrow.currency)
+    return Money(due - gone, escrow.currency) + made_outside.coming_back(escrow)
 
 
 def is_transferred(escrow: Escrow) -> bool:

@@ -30,7 +30,7 @@ from multitask.payments.models import (
     Withdrawal,
 )
 from multitask.payments.operations.engine import OUTCOME_UNKNOWN
-from multitask.payments.payouts import account_balances, budget, withdrawal_outcomes
+from multitask.payments.payouts import account_balances, budget, made_outside, withdrawal_outcomes
 from multitask.payments.payouts import undecided_payouts as undecided
 from multitask.payments.payouts.reversals import LOSS_REVERSED
 from multitask.payments.payouts.transfers import CREATE_REVERSAL, CREATE_TRANSFER, MERGED, NOT_NEEDED, TAKEN_BACK
@@ -82,6 +82,8 @@ def refused_transfers(now: datetime) -> QuerySet[Operation]:
     given_up = Reversal.objects.filter(pk=OuterRef("subject_id")).exclude(given_up_at=None)
     refused = Operation.objects.filter(kind__in=_MOVES, state=OperationState.FAILED.value)
     refused = refused.exclude(Q(kind=CREATE_REVERSAL) & Exists(given_up))
+    # What somebody reversed at the provider instead came back.
+    refused = refused.exclude(pk__in=made_outside.calls().filter(kind=CREATE_REVERSAL).values("pk"))
     return refused.filter(~Exists(later)).exclude(last_error_code__in=_NOT_REFUSED)
 
 

@@ -55,6 +55,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "details_unreadable": _("No key decrypts the payee's details: restore the keys; nothing was sent"),
         "given_up": _("It was given up by finance"),
         "loss_reversed": _("The loss was reversed, so nothing is to come back"),
+        "made_outside": _("It was reversed at the payment provider instead"),
         "may_not_be_paid": _("This payee must not be paid at present"),
         "merged": _("A later transfer brings it as well"),
         "not_needed": _("It is not needed any more"),

@@ -101,6 +101,7 @@ _LABELS: Final = {
     "reversal_refund_client": _("What came back is refunded to the client"),
     "transfer_reversed": _("The transfer was taken back from the freelancer's account"),
     "reversed_outside": _("The transfer was taken back at the payment provider"),
+    "reversal_replaced": _("What was taken back at the payment provider need not be taken back again"),
     "refunded_outside": _("A refund was made at the payment provider"),
     "refund_superseded": _("The request for a refund ended, since the money was refunded in another way"),
     "paid_out_outside": _("A payout was made at the payment provider"),
