@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from multitask import database, ledger
 from multitask.money import Money
@@ -105,12 +105,17 @@ def _record(provider: str, state: ProviderRefund, now: datetime) -> bool:
 
 
 def _is_decided_by_ours(escrow: Escrow, payment: Payment, amount: Money) -> bool:
-    """Return whether who bears the refund depends on a refund of ours that is under way."""
-    if not positions.is_in_escrow(payment) or escrow.escrow_state not in HOLDING_ESCROWS:
+    """Return whether who bears the refund depends on a refund of ours: under way, or failed and not decided yet."""
+    if not positions.is_in_escrow(payment):
         return False
-    ours = escrow.refunds.filter(source="escrow", is_outside=False, state=RefundState.PENDING.value)
-    in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency)
-    return amount > in_escrow and ours.exists()
+    ours = escrow.refunds.filter(is_outside=False)
+    if escrow.escrow_state in HOLDING_ESCROWS:
+        in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency)
+        return amount > in_escrow and ours.filter(source="escrow", state=RefundState.PENDING.value).exists()
+    # One after the release that fails keeps its money until staff retries it or gives it up.
+    is_undecided = Q(state=RefundState.PENDING.value) | Q(state=RefundState.FAILED.value, holds_money=True)
+    released = Money(escrow.released_minor - escrow.returned_minor, escrow.currency)
+    return amount > released and ours.filter(is_undecided, source="released").exists()
 
 
 def _take(escrow: Escrow, payment: Payment, state: ProviderRefund, now: datetime) -> None:
