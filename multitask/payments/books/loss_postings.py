@@ -125,12 +125,15 @@ def book_loss(loss: Loss, escrow: Escrow, contested: Money, now: datetime) -> le
     )
 
 
-def cover_loss(loss: Loss, failed: Refund, amount: Money, now: datetime) -> ledger.Posting:
-    """Post that an unapplied payment bears a part of a loss, since a refund of it failed that had seemed to be paid."""
+def cover_loss(loss: Loss, escrow: Escrow, failed: Refund, amount: Money, now: datetime) -> ledger.Posting:
+    """Post that the payment's own money bears a part of a loss, since a refund failed that had seemed to be paid.
+
+    It is in escrow, or unapplied if the payment fits no escrow.
+    """
     return _post(
         "loss_covered",
         f"loss:{loss.pk}:covered:{failed.pk}",
-        [Leg(postings.unapplied_account(failed.payment_id), -amount), Leg(losses_account(), amount)],
+        [Leg(_first_source(loss, escrow), -amount), Leg(losses_account(), amount)],
         now,
         f"Loss of {loss} borne by payment {failed.payment_id}",
     )

@@ -240,10 +240,18 @@ def _take_from_escrow(escrow: Escrow, loss: Loss, held: Money, now: datetime) ->
     escrow.contested_minor -= held.amount_minor
     escrow.reclaimed_minor += loss.payee_minor
     escrow.reclaimed_fee_minor += loss.fee_minor
+    close_if_empty(escrow, now)
+    escrow.save()
+
+
+def close_if_empty(escrow: Escrow, now: datetime) -> None:
+    """Close an escrow whose money a loss has taken, if nothing is left of it; the caller saves it.
+
+    A refund request that what is left no longer covers is withdrawn.
+    """
     refund_outcomes.supersede_request(escrow, escrow.remaining, now)
     if escrow.escrow_state in HOLDING_ESCROWS and not escrow.remaining.amount_minor:
         _close(escrow, now)
-    escrow.save()
 
 
 def _close(escrow: Escrow, now: datetime) -> None:

@@ -11,7 +11,7 @@ from multitask.payments.authorization import locks
 from multitask.payments.books import audit, history, loss_history, postings, refund_postings
 from multitask.payments.errors import UnknownObject
 from multitask.payments.escrow import disputes, refund_outcomes, unapplied
-from multitask.payments.losses import booking, positions, refund_losses, unapplied_losses, waterfall
+from multitask.payments.losses import booking, covered_losses, positions, refund_losses, waterfall
 from multitask.payments.models import Escrow, Loss, Payment, Refund
 from multitask.payments.operations import references
 from multitask.payments.provider import PaymentState as ProviderPayment
@@ -37,8 +37,8 @@ def confirm(provider: str, state: ProviderRefund, now: datetime) -> None:
             raise
         refund_outcomes.confirm(provider, state, now)
     if state.status in {RefundStatus.FAILED, RefundStatus.CANCELLED}:
-        refund = Refund.objects.select_related("escrow", "payment").get(provider=provider, provider_refund_id=state.id)
-        unapplied_losses.cover(refund.escrow, refund, now)
+        refund = Refund.objects.select_related("payment").get(provider=provider, provider_refund_id=state.id)
+        covered_losses.cover(locks.lock_by_id(refund.escrow_id), refund, now)
 
 
 @database.transactional

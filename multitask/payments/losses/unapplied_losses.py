@@ -7,7 +7,6 @@ from multitask.payments.books import audit, loss_postings
 from multitask.payments.escrow import unapplied
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import Escrow, Loss, Payment, Refund
-from multitask.payments.states import RefundState
 from multitask.users.actor import Actor
 
 
@@ -27,8 +26,6 @@ def cover(escrow: Escrow, failed: Refund, now: datetime) -> None:
 
     The payer has got that money from the bank meanwhile. The caller holds the escrow's lock.
     """
-    if failed.source != "unapplied" or failed.state != RefundState.FAILED.value:
-        return
     payment = failed.payment
     free = _belongs_to_nobody(payment)
     booked = Loss.objects.select_for_update(no_key=True).filter(chargeback__payment=payment, reversed_at=None)
@@ -38,7 +35,7 @@ def cover(escrow: Escrow, failed: Refund, now: datetime) -> None:
         is_last = free.currency != payment.currency and loss is losses[-1]
         part = free if is_last else min(free, Money(max(0, loss.platform_minor), loss.currency))
         if part.amount_minor:
-            _move(escrow, loss, part, failed, now)
+            move(escrow, loss, part, failed, now)
             free -= part
     unapplied.close(payment)
 
@@ -51,9 +48,10 @@ def _belongs_to_nobody(payment: Payment) -> Money:
     return Money.zero(held.currency) if charge.amount_minor else held
 
 
-def _move(escrow: Escrow, loss: Loss, part: Money, failed: Refund, now: datetime) -> None:
+def move(escrow: Escrow, loss: Loss, part: Money, failed: Refund, now: datetime) -> None:
+    """Let the money that a failed refund gave back bear a part of a loss, instead of the platform."""
     loss.escrow_minor += part.amount_minor
     loss.platform_minor -= part.amount_minor
     loss.save(update_fields=["escrow_minor", "platform_minor"])
     audit.record("loss_covered", actor=Actor.system("provider"), now=now, escrow=escrow, amount=part)
-    loss_postings.cover_loss(loss, failed, part, now)
+    loss_postings.cover_loss(loss, escrow, failed, part, now)

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from multitask.payments.losses import acceptance, booking, chargebacks, evidence, fraud_warnings, late_refunds
+from multitask.payments.losses import (
+    acceptance,
+    booking,
+    chargebacks,
+    evidence,
+    fraud_warnings,
+    late_refunds,
+    outside_refunds,
+)
 from multitask.payments.models import Chargeback, FraudWarning
 from multitask.payments.provider import EvidenceText
 from tests.payments_world import Job, World
@@ -100,6 +108,23 @@ def lose(world: World, job: Job, **more: Any) -> Chargeback:
     booking.book(actor=world.staff(), chargeback_id=chargeback.pk, now=world.now)
     world.work()
     return chargeback
+
+
+def refunded_and_lost(world: World) -> Job:
+    """The whole payment went back to the client twice: by a refund, then by a chargeback."""
+    job = world.started()
+    world.refund(job, job.freelancer)
+    world.work()
+    world.learn_of_refund(job.refund)
+    lose(world, job, amount=10_000)
+    return job
+
+
+def bounce(world: World, job: Job) -> None:
+    """The client's bank sends a refund back that was paid."""
+    refund_id = str(job.refund.provider_refund_id)
+    world.sandbox.control("POST", f"refunds/{refund_id}/fail")
+    outside_refunds.confirm("stripe", world.provider.read_refund(refund_id), world.now)
 
 
 def reinstate(world: World, chargeback: Chargeback, outcome: str) -> Chargeback:

@@ -1,0 +1,85 @@
+"""Refunds that fail after the bank took the same money with a chargeback: what comes back bears that loss."""
+
+from multitask.payments.losses import outside_refunds
+from multitask.payments.models import Escrow, Refund
+from tests.integration.payments.losing import book, lost, parts, the_books_equal_the_providers
+from tests.integration.payments.test_chargebacks import close
+from tests.payments_world import Job, World, dollars, held
+
+__all__ = ["the_books_equal_the_providers"]
+
+
+def refunded(world: World, job: Job, amount: str) -> Refund:
+    world.refund(job, job.freelancer, dollars(amount))
+    world.work()
+    return world.learn_of_refund(job.refund)
+
+
+def bounce(world: World, refund: Refund) -> None:
+    """Let the client's bank send a refund back; its event comes twice."""
+    world.sandbox.control("POST", f"refunds/{refund.provider_refund_id}/fail")
+    world.hear()
+    state = world.provider.read_refund(str(refund.provider_refund_id))
+    outside_refunds.confirm("stripe", state, world.now)
+    refund.refresh_from_db()
+    assert refund.state == "failed"
+
+
+def in_escrow(job: Job) -> tuple[str, int, int]:
+    """The escrow's state, what is in it, and what it has lost to the bank."""
+    escrow: Escrow = job.escrow
+    return (escrow.state, held(f"escrow:{escrow.pk}"), escrow.charged_back_minor)
+
+
+# -- refunds before the release
+
+
+def test_a_whole_refund_that_bounces_bears_the_whole_loss(world: World) -> None:
+    job = world.started()
+    refund = refunded(world, job, "100.00")
+    loss = book(world, lost(world, job, amount=10_000))
+    assert parts(loss) == (0, 0, 0, 0, 10_000)
+    bounce(world, refund)
+    loss.refresh_from_db()
+    assert parts(loss) == (10_000, 0, 0, 0, 0)
+    assert in_escrow(job) == ("charged_back", 0, 10_000)
+    assert (held("platform:losses"), job.task.status) == (0, "cancelled")
+    assert job.history().count("loss_covered") == 1
+
+
+def test_a_partial_refund_that_bounces_bears_what_the_platform_bore(world: World) -> None:
+    job = world.started()
+    refund = refunded(world, job, "40.00")
+    loss = book(world, lost(world, job, amount=10_000))
+    assert parts(loss) == (6_000, 0, 0, 0, 4_000)
+    bounce(world, refund)
+    loss.refresh_from_db()
+    assert parts(loss) == (10_000, 0, 0, 0, 0)
+    assert (in_escrow(job), held("platform:losses")) == (("charged_back", 0, 10_000), 0)
+
+
+def test_a_refund_of_more_than_was_lost_leaves_the_rest_in_escrow(world: World) -> None:
+    job = world.started()
+    refund = refunded(world, job, "100.00")
+    book(world, lost(world, job, amount=3_000))
+    bounce(world, refund)
+    assert (in_escrow(job), held("platform:losses")) == (("funded", 7_000, 3_000), 0)
+
+
+def test_a_refund_whose_money_the_bank_has_not_taken_goes_back_to_escrow_whole(world: World) -> None:
+    job = world.started()
+    refund = refunded(world, job, "40.00")
+    book(world, lost(world, job, amount=3_000))
+    bounce(world, refund)
+    assert (in_escrow(job), held("platform:losses")) == (("funded", 7_000, 3_000), 0)
+    assert "loss_covered" not in job.history()
+
+
+def test_a_chargeback_that_is_won_later_gives_the_escrow_back_what_it_bore(world: World) -> None:
+    job = world.started()
+    refund = refunded(world, job, "100.00")
+    chargeback = lost(world, job, amount=10_000)
+    book(world, chargeback)
+    bounce(world, refund)
+    close(world, chargeback.provider_dispute_id, "won")
+    assert (in_escrow(job), held("platform:losses")) == (("funded", 10_000, 0), 0)
