@@ -116,8 +116,8 @@ def _bookable(escrow: Escrow, chargeback_id: int) -> Chargeback:
     chargeback.escrow = escrow
     if chargeback.status != ChargebackStatus.LOST.value:
         raise WrongState("This chargeback is not lost.")
-    # One of a payment that fits no escrow may fail, and its money then bears the loss.
-    is_concerned = Q(source="escrow") | Q(source="unapplied", payment=chargeback.payment)
+    # It may fail, and its money then bears the loss.
+    is_concerned = Q(source__in=["escrow", "released"]) | Q(source="unapplied", payment=chargeback.payment)
     if escrow.refunds.filter(is_concerned, state="pending").exists():
         raise WrongState("A refund of this escrow or payment is under way: book the loss when it has ended.")
     if chargeback.taken_minor <= 0:

@@ -1,10 +1,14 @@
 """Refunds that fail after the bank took the same money with a chargeback: what comes back bears that loss."""
 
-from multitask.payments.losses import outside_refunds
+import pytest
+
+from multitask.payments.errors import WrongState
+from multitask.payments.losses import late_refunds, outside_refunds
 from multitask.payments.models import Escrow, Refund
 from tests.integration.payments.losing import book, lost, parts, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close
-from tests.payments_world import Job, World, dollars, held
+from tests.integration.payments.test_money_moved_outside import refund_late
+from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
 
 __all__ = ["the_books_equal_the_providers"]
 
@@ -83,3 +87,16 @@ def test_a_chargeback_that_is_won_later_gives_the_escrow_back_what_it_bore(world
     bounce(world, refund)
     close(world, chargeback.provider_dispute_id, "won")
     assert (in_escrow(job), held("platform:losses")) == (("funded", 10_000, 0), 0)
+
+
+def test_a_loss_is_not_booked_while_a_refund_after_the_release_is_under_way(world: World) -> None:
+    job = world.settled(card=REFUNDED_LATER)
+    refund = refund_late(world, job, actor=world.staff(), amount=dollars("40.00"))
+    assert refund.state == "pending"
+    chargeback = lost(world, job, amount=10_000)
+    with pytest.raises(WrongState):
+        book(world, chargeback)
+    world.sandbox.control("POST", f"refunds/{refund.provider_refund_id}/fail")
+    world.hear()
+    late_refunds.give_up(actor=world.staff(), refund_id=refund.pk, now=world.now)
+    assert parts(book(world, chargeback))[4] == 0
