@@ -5,7 +5,7 @@ from django.db.models import Q, Sum
 from multitask import ledger
 from multitask.money import Money
 from multitask.payments.books import postings
-from multitask.payments.models import Escrow, Loss, Payment
+from multitask.payments.models import Escrow, Loss, Payment, Refund
 from multitask.payments.states import RefundState
 
 
@@ -22,3 +22,12 @@ def overdrawn(escrow: Escrow, payment: Payment) -> Money:
     in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency).amount_minor
     kept = in_escrow + escrow.released_minor - escrow.returned_minor
     return Money(max(0, int(refunded) + int(lost) + kept - payment.received_minor), escrow.currency)
+
+
+def is_owed(failed: Refund) -> bool:
+    """Return whether the money that a failed refund after the release holds is still the client's.
+
+    It is not if the bank has given the client the same money with a chargeback: staff gives such a refund up.
+    """
+    is_held = failed.source == "released" and failed.holds_money
+    return not is_held or not overdrawn(failed.escrow, failed.payment).amount_minor

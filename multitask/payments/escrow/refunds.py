@@ -24,7 +24,7 @@ from multitask.payments.errors import (
     RefundInProgress,
     WrongState,
 )
-from multitask.payments.escrow import disputes, inquiries, refund_outcomes, refund_ways
+from multitask.payments.escrow import charges, disputes, inquiries, refund_outcomes, refund_ways
 from multitask.payments.models import Escrow, Payment, Refund
 from multitask.payments.operations import amounts
 from multitask.payments.states import (
@@ -318,6 +318,8 @@ def _require_retriable(escrow: Escrow, refund: Refund, actor: Actor) -> None:
         raise WrongState("Only a failed refund of an escrow can be tried again.")
     if Refund.objects.filter(escrow=escrow, request_key=refund_outcomes.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
+    if not charges.is_owed(refund):
+        raise WrongState("The client has got this money from the bank with a chargeback: give the refund up.")
     if refund.holds_money:
         _require_free(escrow, actor)
     elif escrow.state == EscrowState.RELEASED.value:

@@ -12,7 +12,7 @@ from typing import Any
 from multitask import database
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.errors import Forbidden, WrongState
-from multitask.payments.escrow import refund_outcomes, unapplied
+from multitask.payments.escrow import charges, refund_outcomes, unapplied
 from multitask.payments.models import Approval, Disbursement, Escrow, Refund
 from multitask.payments.states import RefundState
 from multitask.users import powers
@@ -61,7 +61,7 @@ def may_be_recorded(refund: Refund) -> bool:
     if refund.state != RefundState.FAILED.value:
         return False
     if refund.source != "unapplied":
-        return refund.holds_money
+        return refund.holds_money and charges.is_owed(refund)
     return unapplied.can_be_refunded(refund.payment, refund.amount, refund.booked)
 
 

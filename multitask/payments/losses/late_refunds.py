@@ -230,4 +230,4 @@ def carry_out_giving_up(escrow: Escrow, arguments: dict[str, Any], actor: Actor,
     note = arguments["note"]
     audit.record("late_refund_given_up", actor=actor, now=now, escrow=escrow, amount=failed.amount, note=note)
     loss_history.share_restored(escrow, failed, now)
-    reinstatements.undo(escrow, loss, now)
+    reinstatements.undo_refund(escrow, loss, now)

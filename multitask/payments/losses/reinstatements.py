@@ -6,7 +6,7 @@ from typing import Final
 
 from multitask.money import Money
 from multitask.payments.books import audit, loss_history, loss_postings, shares
-from multitask.payments.escrow import reopening, unapplied
+from multitask.payments.escrow import charges, reopening, unapplied
 from multitask.payments.losses import adjustments, booking, lost_reversals, positions, write_offs
 from multitask.payments.losses.lost_reversals import TakenUp
 from multitask.payments.models import Chargeback, Escrow, Loss, Receivable
@@ -51,6 +51,26 @@ def undo(escrow: Escrow, loss: Loss, now: datetime) -> None:
     _return(escrow, loss, undone, undone.given_up, debts, now)
 
 
+def undo_refund(escrow: Escrow, loss: Loss, now: datetime) -> None:
+    """Undo the loss of a refund that failed and was given up; the caller holds the escrow's lock.
+
+    If the bank has taken the same money with a chargeback meanwhile, the platform bore what was not there any more. The
+    loss of the chargeback is then booked anew, so that what came back bears it.
+    """
+    waited = transfers.to_be_freed(escrow)
+    undo(escrow, loss, now)
+    payment = booking.payment_of(loss)
+    if not positions.is_in_escrow(payment):
+        return
+    rows = Chargeback.objects.select_for_update(no_key=True, of=("self",)).select_related("payment")
+    borne = Loss.objects.filter(chargeback__payment=payment, reversed_at=None, platform_minor__gt=0)
+    for chargeback in rows.filter(pk__in=borne.values("chargeback_id")).order_by("pk"):
+        if charges.overdrawn(escrow, payment).amount_minor:
+            booked = Loss.objects.get(chargeback=chargeback, reversed_at=None)
+            booked.chargeback = chargeback
+            _book_anew(escrow, chargeback, booked, waited=waited, freed=loss, now=now)
+
+
 def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     """Book a lost chargeback anew if the bank keeps another amount than was booked; the caller holds the escrow's lock.
 
@@ -60,16 +80,28 @@ def follow(escrow: Escrow, chargeback: Chargeback, now: datetime) -> None:
     booked = Loss.objects.select_related("chargeback__payment").filter(chargeback=chargeback, reversed_at=None).get()
     if booked.amount_minor == chargeback.taken_minor or chargeback.taken_minor <= 0:
         return
-    waited = transfers.to_be_freed(escrow)
+    _book_anew(escrow, chargeback, booked, waited=transfers.to_be_freed(escrow), freed=None, now=now)
+
+
+def _book_anew(
+    escrow: Escrow, chargeback: Chargeback, booked: Loss, *, waited: Money, freed: Loss | None, now: datetime
+) -> None:
+    """Undo the loss of a chargeback and book it anew.
+
+    `waited` is what waited for its transfer before anything was undone. `freed` is the loss of a refund that was undone
+    just before, whose share bears the new one as well.
+    """
     undone = _undo(escrow, booked, now)
-    # What the undone loss would transfer again bears the new one first, and is then not transferred.
+    # What was undone would be transferred again. It bears the new loss first, and is then not transferred.
     waiting = transfers.to_be_freed(escrow) - waited
     part = booking.Undone(
         to_transfer=waiting.amount_minor,
         given_up=undone.given_up.amount_minor,
-        others=undone.others.amount_minor,
+        others=undone.others.amount_minor + (freed.payee_minor if freed is not None else 0),
     )
     loss, given_up = booking.book_kept(escrow, chargeback, part, now)
+    if freed is not None:
+        _carry_reversals(freed, loss)
     returned = undone.given_up - given_up
     debts = _carry_over(booked, loss) + lost_reversals.book_anew(escrow, loss, undone.taken_up, returned, now)
     _return(escrow, loss, undone, returned, debts, now)
@@ -80,7 +112,7 @@ def _carry_over(former: Loss, loss: Loss) -> list[tuple[Receivable, Receivable]]
 
     Return the former debt with the one that replaces it, if both losses have one.
     """
-    former.reversals.filter(state=ReversalState.PENDING.value).update(loss=loss)
+    _carry_reversals(former, loss)
     owed = Receivable.objects.filter(loss=former).first()
     debt = Receivable.objects.filter(loss=loss).first()
     if owed is None or debt is None:
@@ -88,6 +120,10 @@ def _carry_over(former: Loss, loss: Loss) -> list[tuple[Receivable, Receivable]]
     debt.created_at = owed.created_at
     debt.save(update_fields=["created_at"])
     return [(owed, debt)]
+
+
+def _carry_reversals(former: Loss, loss: Loss) -> None:
+    former.reversals.filter(state=ReversalState.PENDING.value).update(loss=loss)
 
 
 def _return(

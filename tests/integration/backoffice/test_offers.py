@@ -7,7 +7,9 @@ from multitask.payments.models import Approval, Refund
 from tests.integration.backoffice import addresses, scenes
 from tests.integration.backoffice.test_actions import WHY, Browser, do, told
 from tests.integration.payments.test_chart_of_accounts import refund_to_retry
-from tests.payments_world import World, dollars
+from tests.integration.payments.test_money_moved_outside import refund_late
+from tests.integration.situations import bank
+from tests.payments_world import World, dollars, held
 
 
 def test_a_failed_refund_whose_money_was_released_is_not_offered_again(world: World, office: Client) -> None:
@@ -36,6 +38,19 @@ def test_a_failed_refund_is_not_offered_again_while_another_is_under_way(world: 
     failed = Refund.objects.get()
     world.refund(job, job.freelancer, dollars("10.00"))
     assert addresses.action("retry-refund", failed.pk) not in told(office, addresses.change(job.escrow))
+
+
+def test_a_late_refund_whose_money_the_bank_has_taken_is_only_given_up(world: World, office: Client) -> None:
+    job = world.settled()
+    refund = refund_late(world, job, actor=world.staff(), amount=dollars("40.00"))
+    bank.lose(world, job, amount=10_000)
+    bank.bounce(world, job)
+    page = told(office, addresses.change(job.escrow))
+    assert addresses.action("retry-refund", refund.pk) not in page
+    assert addresses.action("refund-by-bank", refund.pk) not in page
+    assert "bears that loss first" in told(office, addresses.action("give-up-refund", refund.pk))
+    do(office, "give-up-refund", refund.pk)
+    assert held("platform:losses") == 0
 
 
 def test_a_transfer_that_was_retried_is_not_offered_again(world: World, office: Client) -> None:

@@ -3,12 +3,13 @@
 import pytest
 
 from multitask.payments.errors import WrongState
+from multitask.payments.escrow import refunds, refunds_by_bank
 from multitask.payments.losses import late_refunds, outside_refunds
-from multitask.payments.models import Escrow, Refund
-from tests.integration.payments.losing import book, lost, parts, the_books_equal_the_providers
+from multitask.payments.models import Chargeback, Escrow, Loss, Refund
+from tests.integration.payments.losing import book, lost, parts, purse, row, the_books_equal_the_providers
 from tests.integration.payments.test_chargebacks import close
 from tests.integration.payments.test_money_moved_outside import refund_late
-from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held
+from tests.payments_world import REFUNDED_LATER, Job, World, dollars, held, user_id
 
 __all__ = ["the_books_equal_the_providers"]
 
@@ -89,6 +90,9 @@ def test_a_chargeback_that_is_won_later_gives_the_escrow_back_what_it_bore(world
     assert (in_escrow(job), held("platform:losses")) == (("funded", 10_000, 0), 0)
 
 
+# -- refunds after the release
+
+
 def test_a_loss_is_not_booked_while_a_refund_after_the_release_is_under_way(world: World) -> None:
     job = world.settled(card=REFUNDED_LATER)
     refund = refund_late(world, job, actor=world.staff(), amount=dollars("40.00"))
@@ -100,3 +104,71 @@ def test_a_loss_is_not_booked_while_a_refund_after_the_release_is_under_way(worl
     world.hear()
     late_refunds.give_up(actor=world.staff(), refund_id=refund.pk, now=world.now)
     assert parts(book(world, chargeback))[4] == 0
+
+
+def bounced_late(world: World, job: Job, amount: str, lost_minor: int) -> Refund:
+    """A refund after the release that bounces after a chargeback, whose loss is booked."""
+    refund = refund_late(world, job, actor=world.staff(), amount=dollars(amount))
+    book(world, lost(world, job, amount=lost_minor))
+    bounce(world, refund)
+    return refund
+
+
+def give_up(world: World, refund: Refund) -> None:
+    late_refunds.give_up(actor=world.staff(), refund_id=refund.pk, now=world.now)
+    with pytest.raises(WrongState):
+        late_refunds.give_up(actor=world.staff(), refund_id=refund.pk, now=world.now)
+    world.work()
+
+
+def test_what_a_late_refund_gives_back_bears_the_loss_when_it_is_given_up(world: World) -> None:
+    job = world.settled()
+    refund = bounced_late(world, job, "40.00", 10_000)
+    assert (held("platform:losses"), purse(world, job)) == (-4_000, (0, 0, 0))
+    give_up(world, refund)
+    assert parts(Loss.objects.get(reversed_at=None)) == (0, 8_500, 1_500, 0, 0)
+    assert (held("platform:losses"), held("platform:fees"), purse(world, job)) == (0, 0, (0, 0, 0))
+    assert (job.escrow.returned_minor, job.escrow.contested_minor) == (10_000, 0)
+    assert row(user_id(job.freelancer), f"chargeback:{Chargeback.objects.get().pk}") == ("completed", "out", 8_500)
+
+
+def test_it_bears_the_loss_also_before_its_share_is_available(world: World) -> None:
+    job = world.released()
+    give_up(world, bounced_late(world, job, "40.00", 10_000))
+    assert parts(Loss.objects.get(reversed_at=None)) == (0, 8_500, 1_500, 0, 0)
+    assert (held("platform:losses"), job.escrow.contested_minor, purse(world, job)) == (0, 0, (0, 0, 0))
+
+
+def test_it_bears_only_what_the_bank_took_beyond_the_rest(world: World) -> None:
+    job = world.settled()
+    give_up(world, bounced_late(world, job, "100.00", 3_000))
+    assert parts(Loss.objects.get(reversed_at=None)) == (0, 2_550, 450, 0, 0)
+    assert (held("platform:losses"), held("platform:fees"), job.escrow.contested_minor) == (0, 1_050, 0)
+    assert purse(world, job) == (0, 5_950, 0)
+
+
+def test_it_is_not_tried_again_since_the_client_has_the_money_from_the_bank(world: World) -> None:
+    job = world.settled()
+    refund = bounced_late(world, job, "40.00", 10_000)
+    with pytest.raises(WrongState):
+        refunds.retry(actor=world.staff(), refund_id=refund.pk, now=world.now)
+    with pytest.raises(WrongState):
+        refunds_by_bank.record(actor=world.staff(), refund_id=refund.pk, note="Transfer 7", now=world.now)
+    give_up(world, refund)
+
+
+def test_one_whose_money_the_bank_has_not_taken_is_tried_again(world: World) -> None:
+    job = world.settled()
+    refund = bounced_late(world, job, "40.00", 3_000)
+    assert refunds_by_bank.may_be_recorded(refund)
+    give_up(world, refund)
+    assert parts(Loss.objects.get(reversed_at=None)) == (0, 2_550, 450, 0, 0)
+    assert (held("platform:losses"), purse(world, job)) == (0, (0, 5_950, 0))
+
+
+def test_a_chargeback_that_is_won_after_all_gives_the_payee_the_whole_share_back(world: World) -> None:
+    job = world.settled()
+    give_up(world, bounced_late(world, job, "40.00", 10_000))
+    close(world, Chargeback.objects.get().provider_dispute_id, "won")
+    world.work()
+    assert (held("platform:losses"), held("platform:fees"), purse(world, job)) == (0, 1_500, (0, 8_500, 0))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from multitask.errors import DomainError
 from multitask.money import Money
+from multitask.payments.escrow import charges
 from multitask.payments.losses import late_refunds, refund_losses
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import Escrow, Refund
@@ -136,9 +137,15 @@ class GiveUpRefund(RefundAction):
 
     def consequences(self, subject: Refund) -> list[str]:
         """Return who gets the money back."""
+        goes_back = _("The client does not get the %(amount)s: it goes back to those who bore it.")
+        if not charges.is_owed(subject):
+            return [
+                goes_back % {"amount": money(subject.amount)},
+                _("The bank has given the client this money with a chargeback: what goes back bears that loss first."),
+                *approval_warning(subject.escrow, subject.amount),
+            ]
         return [
-            _("The client does not get the %(amount)s: it goes back to those who bore it.")
-            % {"amount": money(subject.amount)},
+            goes_back % {"amount": money(subject.amount)},
             _("The freelancer's part is transferred to their payout account again; the platform keeps its fee."),
             *approval_warning(subject.escrow, subject.amount),
         ]

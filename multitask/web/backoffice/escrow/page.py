@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access
-from multitask.payments.escrow import permitted_actions, refunds_by_bank, releases
+from multitask.payments.escrow import charges, permitted_actions, refunds_by_bank, releases
 from multitask.payments.funding import unnamed_tries
 from multitask.payments.losses import lost_reversals
 from multitask.payments.losses.waterfall import Shares
@@ -213,7 +213,8 @@ def _retriable(escrow: Escrow, refunds: Iterable[Refund], now: datetime) -> set[
     if is_open or escrow.frozen_at is not None or escrow.state == EscrowState.DISPUTED.value:
         return set()
     has_failed = any(refund.state == RefundState.FAILED.value for refund in refunds)
-    return _in_queue(work_queue.failed_refunds, escrow, now) if has_failed else set()
+    waiting = _in_queue(work_queue.failed_refunds, escrow, now) if has_failed else set()
+    return {refund.pk for refund in refunds if refund.pk in waiting and charges.is_owed(refund)}
 
 
 def _requested(refund: Refund, escrow: Escrow, offers: Offers) -> Part:
