@@ -174,6 +174,7 @@ def test_a_record_that_takes_what_is_available_leaves_the_share_to_be_withdrawn(
 
 
 def test_a_decided_withdrawal_that_empties_the_account_settles_too(world: World, finance: Actor) -> None:
+    world.give_the_platform_money()
     job = world.released(card=SETTLED_AT_ONCE)
     account = world.account(job.freelancer)
     world.sandbox.settle(account.provider_account_id)
