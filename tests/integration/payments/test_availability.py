@@ -8,6 +8,7 @@ from multitask.payments.models import Escrow, Withdrawal
 from multitask.payments.payouts import availability
 from multitask.payments.payouts.availability import account_balance_changed, make_account_available
 from multitask.users.actor import Actor
+from tests import refused_escrows
 from tests.integration.races import together
 from tests.payments_world import SETTLING, World, held, user_id
 
@@ -82,20 +83,11 @@ def test_the_same_job_many_times_at_once_settles_once(world: World) -> None:
 
 def test_an_error_on_one_escrow_does_not_block_the_others(world: World) -> None:
     freelancer, escrow_ids = waiting(world, 3)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION refuse_escrow() RETURNS trigger LANGUAGE plpgsql"
-            " AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
-        )
-        cursor.execute(
-            "CREATE TRIGGER refuse_escrow BEFORE UPDATE ON payments_escrow FOR EACH ROW"
-            f" WHEN (NEW.id = {int(escrow_ids[0])}) EXECUTE FUNCTION refuse_escrow()"
-        )
+    refused_escrows.refuse(escrow_ids[0])
     account_id = world.account(freelancer).pk
     assert make_account_available(account_id=account_id, now=world.now) == 2
     assert availability.due(now=world.now) == [escrow_ids[0]]
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER refuse_escrow ON payments_escrow")
+    refused_escrows.allow()
     assert make_account_available(account_id=account_id, now=world.now) == 1
     assert available(freelancer) == 3 * 8_500
 

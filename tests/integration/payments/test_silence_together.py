@@ -12,6 +12,7 @@ from multitask import jobs
 from multitask.payments.escrow import auto_release, disputes
 from multitask.payments.models import AuditEvent, Escrow, HistoryRow, HistoryTotal, Milestone, Operation
 from multitask.users.actor import Actor
+from tests import refused_escrows
 from tests.integration.payments.loss_events import owing
 from tests.integration.races import together
 from tests.payments_world import Job, World, dollars, held, user_id
@@ -118,20 +119,11 @@ def test_what_is_no_longer_due_is_left_alone(world: World) -> None:
 def test_an_error_on_one_does_not_block_the_others(world: World) -> None:
     world.wait(timezone.now() - world.now)
     found = delivered(world, 3)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION refuse_escrow() RETURNS trigger LANGUAGE plpgsql"
-            " AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
-        )
-        cursor.execute(
-            "CREATE TRIGGER refuse_escrow BEFORE UPDATE ON payments_escrow FOR EACH ROW"
-            f" WHEN (NEW.id = {int(found[1].escrow.pk)}) EXECUTE FUNCTION refuse_escrow()"
-        )
+    refused_escrows.refuse(found[1].escrow.pk)
     with pytest.raises(Exception, match="refused"):
         jobs.release_silent(0)
     assert [job.escrow.state for job in found] == ["released", "funded", "released"]
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER refuse_escrow ON payments_escrow")
+    refused_escrows.allow()
     jobs.release_silent(0)
     assert found[1].escrow.state == "released"
 

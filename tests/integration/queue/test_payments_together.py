@@ -12,6 +12,7 @@ from multitask.payments.models import Payment
 from multitask.payments.states import EscrowState
 from multitask.webhooks import incoming
 from multitask.webhooks.models import EventState, IncomingEvent
+from tests import refused_escrows
 from tests.integration.queue.test_backlog import count_reads, in_state
 from tests.integration.races import together
 from tests.payments_world import DECLINED, Job, World, held
@@ -78,15 +79,7 @@ def test_payments_that_fund_nothing_are_applied_with_what_was_read(world: World)
 @pytest.mark.django_db
 def test_a_payment_whose_escrow_cannot_be_funded_holds_up_no_other(world: World) -> None:
     jobs = paid_by_many(world, 3)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION refuse_escrow() RETURNS trigger LANGUAGE plpgsql"
-            " AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
-        )
-        cursor.execute(
-            "CREATE TRIGGER refuse_escrow BEFORE UPDATE ON payments_escrow FOR EACH ROW"
-            f" WHEN (NEW.id = {int(jobs[1].escrow.pk)} AND NEW.state = 'funded') EXECUTE FUNCTION refuse_escrow()"
-        )
+    refused_escrows.refuse(jobs[1].escrow.pk)
 
     assert incoming.process_newest(now=timezone.now()) == 3
 
