@@ -25,9 +25,9 @@ def overdrawn(escrow: Escrow, payment: Payment) -> Money:
 
 
 def is_owed(failed: Refund) -> bool:
-    """Return whether the money that a failed refund after the release holds is still the client's.
+    """Return whether the money that a failed refund holds is still the client's.
 
-    It is not if the bank has given the client the same money with a chargeback: staff gives such a refund up.
+    It is not if the bank has given the client the same money with a chargeback: the refund is not made again.
     """
-    is_held = failed.source == "released" and failed.holds_money
+    is_held = failed.source != "unapplied" and failed.holds_money
     return not is_held or not overdrawn(failed.escrow, failed.payment).amount_minor

@@ -319,7 +319,7 @@ def _require_retriable(escrow: Escrow, refund: Refund, actor: Actor) -> None:
     if Refund.objects.filter(escrow=escrow, request_key=refund_outcomes.retry_key(refund)).exists():
         raise WrongState("This refund was tried again already.")
     if not charges.is_owed(refund):
-        raise WrongState("The client has got this money from the bank with a chargeback: give the refund up.")
+        raise WrongState("The client has got this money from the bank with a chargeback, so it is not refunded again.")
     if refund.holds_money:
         _require_free(escrow, actor)
     elif escrow.state == EscrowState.RELEASED.value:

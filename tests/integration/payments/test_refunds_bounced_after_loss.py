@@ -172,3 +172,35 @@ def test_a_chargeback_that_is_won_after_all_gives_the_payee_the_whole_share_back
     close(world, Chargeback.objects.get().provider_dispute_id, "won")
     world.work()
     assert (held("platform:losses"), held("platform:fees"), purse(world, job)) == (0, 1_500, (0, 8_500, 0))
+
+
+def test_what_bounces_after_the_rest_was_released_and_all_was_lost_is_not_refunded_again(world: World) -> None:
+    """Its money stays where it is: whose it is depends on what the bank gives back."""
+    job = world.completed()
+    refund = refunded(world, job, "40.00")
+    world.release(job)
+    world.work()
+    book(world, lost(world, job, amount=10_000))
+    bounce(world, refund)
+    refund.refresh_from_db()
+    assert (refund.state, refund.holds_money, held(f"refund:{refund.pk}")) == ("failed", True, 4_000)
+
+    with pytest.raises(WrongState, match="not refunded again"):
+        refunds.retry(actor=world.staff(), refund_id=refund.pk, now=world.now)
+    with pytest.raises(WrongState):
+        refunds_by_bank.record(actor=world.staff(), refund_id=refund.pk, note="Transfer 7", now=world.now)
+    assert held(f"refund:{refund.pk}") == 4_000
+
+
+def test_what_bounces_after_the_rest_was_released_is_refunded_again_without_a_loss(world: World) -> None:
+    job = world.completed()
+    refund = refunded(world, job, "40.00")
+    world.release(job)
+    world.work()
+    bounce(world, refund)
+
+    again = refunds.retry(actor=world.staff(), refund_id=refund.pk, now=world.now)
+
+    world.work()
+    again.refresh_from_db()
+    assert (again.state, again.amount) == ("succeeded", dollars("40.00"))
