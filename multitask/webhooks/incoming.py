@@ -16,7 +16,8 @@ from multitask import database, providers
 from multitask.database import jobs
 from multitask.payments.books import audit, statement
 from multitask.payments.errors import Forbidden, NotFound, UnknownObject, WrongState
-from multitask.payments.provider import NO_QUERY, ProviderError, Rejected, SendsWebhooks, Subject, supporting
+from multitask.payments.funding import card_tokens
+from multitask.payments.provider import NO_QUERY, ProviderError, Rejected, SavedCard, SendsWebhooks, Subject, supporting
 from multitask.users import powers
 from multitask.users.actor import Actor, Power
 from multitask.webhooks import dispatch, reduction, storage, together
@@ -89,8 +90,28 @@ def receive(
         state = EventState.IGNORED
     # The signature covers the whole body; only what support needs of it is kept.
     payload = reduction.reduced(body.decode(), provider.capabilities)
-    row_id = storage.store(provider=provider.name, event=event, payload=payload, state=state, now=now)
-    return ReceivedEvent(row_id=row_id)
+    stored = partial(storage.store, provider=provider.name, event=event, payload=payload, now=now)
+    if event.saved_card is not None and state is EventState.IGNORED:
+        return ReceivedEvent(row_id=_store_with_card(stored, provider.name, event.saved_card, now))
+    return ReceivedEvent(row_id=stored(state=state))
+
+
+@database.transactional
+def _store_with_card(store: Callable[..., int | None], provider: str, card: SavedCard, now: datetime) -> int | None:
+    """Store an event that brings a card, and the card, once.
+
+    The card is in the event alone, and of that its token is not stored. So it cannot be processed by a job, and a
+    duplicate brings back no card that its owner has removed.
+    """
+    row_id = store(state=EventState.PROCESSED)
+    if row_id is None:
+        return None
+    reason = card_tokens.store(provider, card, now)
+    state = EventState.IGNORED if reason else EventState.PROCESSED
+    if reason:
+        log.warning("saved card not stored", row_id=row_id, reason=reason)
+    IncomingEvent.objects.filter(pk=row_id).update(state=state, last_error=reason, processed_at=Now())
+    return row_id
 
 
 def process(*, event_id: int, now: datetime) -> EventState:
@@ -229,6 +250,8 @@ def replay(*, actor: Actor, event_id: int, now: datetime, note: str = "") -> Inc
         raise EventQuarantined
     if event.state == EventState.DISMISSED:
         raise WrongState("This event was dismissed and cannot be replayed.")
+    if event.subject == Subject.NOTHING:
+        raise WrongState("This event is about nothing that could be read from the provider again.")
     event.state = EventState.RECEIVED
     event.attempts, event.last_error = 0, ""
     event.waiting_since = event.next_attempt_at = now

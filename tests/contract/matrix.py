@@ -6,7 +6,7 @@ from typing import Final
 
 from multitask.money import Money
 from multitask.payments.provider import PROTOCOLS, Provider, supports
-from multitask.providers.paymob import amounts
+from multitask.providers.paymob import amounts, saved_cards
 from multitask.providers.paymob import configuration as paymob
 from multitask.providers.paymob.adapter import PaymobProvider
 from multitask.providers.stripe.adapter import StripeProvider
@@ -69,8 +69,11 @@ def _bound(amount_minor: int | None, *, is_secondary: bool, currency: str = amou
 # What the tables cannot show.
 _NOTES: Final[dict[str, tuple[str, ...]]] = {
     "paymob": (
-        "Paymob has no customers. A card that a payer lets Paymob keep arrives as a token by a callback, which is "
-        "verified and stored but not used: cards are not offered again.",
+        "Paymob has no customers. A card that a payer lets Paymob keep arrives as a token by a callback. Its signed "
+        "fields name the order, and so the client; the token is stored encrypted, and the client's later payment pages "
+        f"offer up to {saved_cards.MOST} cards (secondary, as is the order of the signed fields). What Paymob answers "
+        "to a token that it does not know is not documented: the intention is then created without saved cards. No "
+        "call that deletes a token is known, so a card that its owner removes is forgotten here.",
         f"Paymob publishes no least price: {Money(amounts.rules(amounts.CURRENCY).least_charge, amounts.CURRENCY)} is "
         f"ours. What can be paid out at once depends on the way: {_ways_of_paymob()}. A payment at a kiosk cannot be "
         "refunded by Paymob; it is paid out to the client instead. A payment page cannot be closed, it expires a day "

@@ -1,11 +1,13 @@
 """Paymob by its sandbox: payers at the checkout page, banks behind payouts, the clock and the network."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
+from multitask.payments.provider import InboundEvent
 from multitask.providers.paymob.adapter import PaymobProvider
 from multitask.providers.paymob.configuration import Configuration
 from tests.contract.rigs import CHALLENGED_CARD, DECLINED_CARD, GOOD_BANK, GOOD_CARD, AnyProvider
@@ -43,6 +45,24 @@ class PaymobRig:
 
     def save_card(self, client_secret: str, card: str = GOOD_CARD) -> None:
         raise NotImplementedError
+
+    def pay_and_save(self, token: str, card: str = GOOD_CARD) -> InboundEvent:
+        secret = parse_qs(urlsplit(token).query)["clientSecret"][0]
+        self.sandbox.control("POST", f"intentions/{secret}/pay", {**_WAYS[card], "save": True})
+        sent = [each["object"] for each in self.sandbox.objects("event") if each["object"]["type"] == "TOKEN"]
+        newest = max(sent, key=lambda each: each["body"]["obj"]["id"])
+        return self.provider.verify_webhook(
+            body=json.dumps(newest["body"]).encode(),
+            headers={},
+            endpoint="",
+            now=self.now(),
+            query={"hmac": newest["hmac"]},
+        )
+
+    def cards_offered(self, payment_id: str) -> list[str]:
+        made = [each["object"] for each in self.sandbox.objects("intention")]
+        (page,) = [each for each in made if str(each["intention_order_id"]) == payment_id]
+        return list(page["card_tokens"])
 
     def new_method(self, card: str = GOOD_CARD) -> str:
         raise NotImplementedError

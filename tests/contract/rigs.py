@@ -18,6 +18,8 @@ from multitask.payments.provider import (
     Disburses,
     Disputes,
     HoldsAccounts,
+    InboundEvent,
+    OffersSavedCards,
     PaysOut,
     Provider,
     Refunds,
@@ -49,6 +51,7 @@ class AnyProvider(
     PaysOut,
     Disburses,
     SavesMethods,
+    OffersSavedCards,
     Disputes,
     ReportsMoney,
     SendsWebhooks,
@@ -73,6 +76,14 @@ class Rig(Protocol):
 
     def save_card(self, client_secret: str, card: str = GOOD_CARD) -> None:
         """Finish saving a card in the browser."""
+        ...
+
+    def pay_and_save(self, token: str, card: str = GOOD_CARD) -> InboundEvent:
+        """Pay on the provider's page and let it keep the card; return the webhook that brings the card."""
+        ...
+
+    def cards_offered(self, payment_id: str) -> list[str]:
+        """The tokens of the saved cards that the page of a payment offers."""
         ...
 
     def new_method(self, card: str = GOOD_CARD) -> str:
@@ -148,6 +159,12 @@ class StripeRig:
     def save_card(self, client_secret: str, card: str = GOOD_CARD) -> None:
         intent = client_secret.partition("_secret_")[0]
         self._browse(f"setup_intents/{intent}/confirm", client_secret, card)
+
+    def pay_and_save(self, token: str, card: str = GOOD_CARD) -> InboundEvent:
+        raise NotImplementedError
+
+    def cards_offered(self, payment_id: str) -> list[str]:
+        raise NotImplementedError
 
     def new_method(self, card: str = GOOD_CARD) -> str:
         return str(self._post("payment_methods", {"type": "card", **_card("card", card)})["id"])

@@ -16,7 +16,7 @@ from multitask.money import Money
 from multitask.payments.authorization import locks, rate_limits
 from multitask.payments.books import audit, history
 from multitask.payments.errors import Forbidden, ProviderRefused, WrongState
-from multitask.payments.funding import cancellations, customers, payment_results
+from multitask.payments.funding import cancellations, card_tokens, customers, payment_results
 from multitask.payments.funding.payment_results import CALLED_OFF, CREATE_PAYMENT
 from multitask.payments.models import Customer, Escrow, Milestone, Operation, Payment
 from multitask.payments.operations import engine, send_deadline
@@ -297,4 +297,6 @@ def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str 
     customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
     found = customers_found.values_list("provider_customer_id", "escrow_state", "user__username", "user__email")
     customer_id, state, name, email = found.get(pk=operation.arguments["customer"])
-    return (customer_id if supports(provider, SavesMethods) else ""), state, Payer(name=name, email=email)
+    saved = card_tokens.offered(provider, operation.arguments["customer"])
+    payer = Payer(name=name, email=email, card_tokens=saved)
+    return (customer_id if supports(provider, SavesMethods) else ""), state, payer

@@ -1,4 +1,7 @@
-"""Saved cards: stored by the provider; only what their owner recognises them by is stored here."""
+"""Saved cards: what their owner recognises them by is stored here, the card itself by the provider.
+
+Where a provider leaves it to us which client saved a card, its token is stored too: see `card_tokens`.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +20,7 @@ from multitask.payments.errors import (
     UnknownObject,
 )
 from multitask.payments.funding import customers
-from multitask.payments.models import Customer, SavedMethod
+from multitask.payments.models import CardToken, Customer, SavedMethod
 from multitask.payments.operations import direct_calls, engine, send_deadline
 from multitask.payments.provider import CUSTOMER_GONE, MethodState, Rejected, SavesMethods, SetupState
 from multitask.users.actor import Actor
@@ -132,11 +135,12 @@ def _keep(customer: Customer, state: MethodState, actor: Actor, now: datetime) -
     return saved
 
 
-def owned(actor: Actor) -> QuerySet[SavedMethod]:
-    """Select the actor's saved cards."""
+def owned(actor: Actor, *, removed: bool = False) -> QuerySet[SavedMethod]:
+    """Select the actor's saved cards, with `removed` also those that were removed."""
     if actor.user_id is None:
         return SavedMethod.objects.none()
-    return SavedMethod.objects.filter(customer__user_id=actor.user_id, detached_at=None)
+    mine = SavedMethod.objects.filter(customer__user_id=actor.user_id)
+    return mine if removed else mine.filter(detached_at=None)
 
 
 def _own(actor: Actor, method_id: int) -> SavedMethod:
@@ -149,9 +153,13 @@ def _own(actor: Actor, method_id: int) -> SavedMethod:
 def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
     """Delete a saved card, here and at the provider, unless it was removed there already.
 
-    Raises NotFound, ProviderRefused or ProviderUnavailable.
+    Where we store its token, deleting that is all: the provider has no call for it. A payment page that was opened
+    before may still offer the card. Raises NotFound, ProviderRefused or ProviderUnavailable.
     """
     method = _own(actor, method_id)
+    if _has_token(method):
+        _forget(method, actor, now)
+        return
     provider = engine.provider_for(method.provider, SavesMethods)
     with direct_calls.answered():
         try:
@@ -164,7 +172,10 @@ def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
 
 @database.transactional
 def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
-    """Remove the card from its owner's list, and as the default."""
+    """Remove the card from its owner's list, and as the default, with its token."""
+    # First of all the locks: a card that is saved meanwhile takes it first too.
+    Customer.objects.select_for_update(no_key=True).get(pk=method.customer_id)
+    CardToken.objects.filter(method=method).delete()
     forgotten = SavedMethod.objects.filter(pk=method.pk, detached_at=None).update(detached_at=now)
     if forgotten:
         audit.record("method_deleted", actor=actor, now=now, user_id=method.customer.user_id)
@@ -176,9 +187,24 @@ def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
 def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
     """Make a saved card the default. A card that was removed at the provider is forgotten.
 
+    Where we store the card's token, payment pages offer the default first, and the provider is not called.
     Raises NotFound, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     method = _own(actor, method_id)
+    if not _has_token(method):
+        _set_default_there(method, now)
+    customer = method.customer
+    Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
+    customer.default_method_id = method.provider_method_id
+    return method
+
+
+def _has_token(method: SavedMethod) -> bool:
+    """Return whether we store the token of a card, so that the provider knows nothing of its owner."""
+    return CardToken.objects.filter(method=method).exists()
+
+
+def _set_default_there(method: SavedMethod, now: datetime) -> None:
     customer = method.customer
     customer_id = _provider_id(customer)
     # Every call changes the customer at the provider, even if the card is the default already, so each is counted.
@@ -193,9 +219,6 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
         except Rejected as refusal:
             _require_attached(method, provider, refusal, now)
             raise
-    Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
-    method.customer.default_method_id = method.provider_method_id
-    return method
 
 
 def _require_attached(method: SavedMethod, provider: SavesMethods, refusal: Rejected, now: datetime) -> None:

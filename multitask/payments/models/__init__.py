@@ -1,6 +1,6 @@
 """The tables of `payments`."""
 
-from multitask.payments.models.account import ConnectedAccount, Customer, ProviderCall, SavedMethod
+from multitask.payments.models.account import CardToken, ConnectedAccount, Customer, ProviderCall, SavedMethod
 from multitask.payments.models.adjustment import Adjustment, AdjustmentReversal
 from multitask.payments.models.agreement import Agreement, Milestone
 from multitask.payments.models.budget import RECORD_FILE_MAX, BudgetRecord, Disbursement, PayoutBudget, PlatformPayee
@@ -27,6 +27,7 @@ __all__ = [
     "AuditEvent",
     "BooksCheck",
     "BudgetRecord",
+    "CardToken",
     "Chargeback",
     "ConnectedAccount",
     "Customer",

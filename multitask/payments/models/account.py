@@ -1,5 +1,6 @@
 """Users' objects at a provider: connected accounts of freelancers, customers and their saved cards."""
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -129,7 +130,11 @@ class ProviderCall(models.Model):
 
 
 class SavedMethod(models.Model):
-    """A saved card without its number, which only the provider stores."""
+    """A saved card without its number, which only the provider stores.
+
+    `provider_method_id` names it there but charges nothing. Where the provider charges it by a token, that is in
+    `CardToken` until the card is removed.
+    """
 
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="methods")
@@ -153,3 +158,20 @@ class SavedMethod(models.Model):
     def __str__(self) -> str:
         """Return what the owner recognises the card by."""
         return f"{self.brand or self.kind} ending in {self.last4}"
+
+
+class CardToken(models.Model):
+    """The token that charges a saved card, encrypted (`payouts.encryption`); deleted when the card is removed.
+
+    `saved_at` is the provider's, so that an older callback about the same card does not replace a newer one.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    method = models.OneToOneField(SavedMethod, on_delete=models.CASCADE, related_name="token")
+    encrypted = models.TextField()
+    saved_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return the card that it is of, by its row."""
+        return f"token of card {self.method_id}"

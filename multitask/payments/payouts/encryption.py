@@ -1,4 +1,4 @@
-"""Encryption of payout destinations and identities.
+"""Encryption of payout destinations, identities, and the tokens of saved cards.
 
 Fernet (AES-128-CBC with HMAC-SHA256) under the keys of the setting `DESTINATION_KEYS`: the first encrypts, all decrypt.
 The id of the row is encrypted with its values, so that a value that was copied into another row is refused. Who can

@@ -1,4 +1,4 @@
-"""Encrypts payout destinations and identities under the newest key, after `DESTINATION_KEYS` got a new first one."""
+"""Encrypts all encrypted values under the newest key, after `DESTINATION_KEYS` got a new first one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from django.db.models import Exists, OuterRef, Q
 
 from multitask import database
 from multitask.database import jobs
-from multitask.payments.models import Disbursement, PayeeIdentity, PayoutDestination
+from multitask.payments.models import CardToken, Disbursement, PayeeIdentity, PayoutDestination
 from multitask.payments.payouts import encryption
 
 log = structlog.get_logger(__name__)
 
-Row = type[PayoutDestination] | type[PayeeIdentity]
+Row = type[PayoutDestination] | type[PayeeIdentity] | type[CardToken]
 _BATCH: Final = 200
-_TABLES: Final[tuple[Row, ...]] = (PayoutDestination, PayeeIdentity)
+_TABLES: Final[tuple[Row, ...]] = (PayoutDestination, PayeeIdentity, CardToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,12 @@ def _reencrypt(table: Row, ids: Sequence[int], now: datetime) -> Result:
 
 
 def _is_in_use(table: Row, now: datetime) -> Q:
-    """Return the condition of rows that were not replaced or removed, or to which a payout is still to go."""
+    """Return the condition of rows that were not replaced or removed, or to which a payout is still to go.
+
+    A card's token counts as not in use: without it the client enters the card once more.
+    """
+    if table is CardToken:
+        return Q(pk__in=[])
     if table is PayeeIdentity:
         return Q(replaced_at=None)
     coming = Disbursement.objects.filter(destination=OuterRef("pk"), ended_at=None)

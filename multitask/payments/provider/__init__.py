@@ -64,6 +64,7 @@ from multitask.payments.provider.protocols import (
     Disburses,
     Disputes,
     HoldsAccounts,
+    OffersSavedCards,
     PaysOut,
     Provider,
     Refunds,
@@ -74,6 +75,7 @@ from multitask.payments.provider.protocols import (
     supporting,
     supports,
 )
+from multitask.payments.provider.saved_cards import SavedCard
 from multitask.payments.provider.search import ABSENT, Absent, CannotTell, Found, Search, converted
 from multitask.payments.provider.statements import AccountBalance, LineKind, StatementEntry
 
@@ -118,6 +120,7 @@ __all__ = [
     "LineKind",
     "MethodState",
     "NotSupported",
+    "OffersSavedCards",
     "OnboardingLink",
     "Payer",
     "PaymentState",
@@ -138,6 +141,7 @@ __all__ = [
     "Returned",
     "ReversalState",
     "RouteKind",
+    "SavedCard",
     "SavesMethods",
     "Search",
     "SendsWebhooks",

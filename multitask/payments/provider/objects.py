@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from multitask.money import Money
+from multitask.payments.provider.saved_cards import SavedCard
 
 
 class PaymentStatus(StrEnum):
@@ -147,11 +148,15 @@ Continuation: TypeAlias = Embedded | Redirect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """Who pays, as a provider's checkout page wants to know it; never stored with an operation."""
+    """Who pays, as a provider's checkout page wants to know it; never stored with an operation.
+
+    `card_tokens` are those of the saved cards that the page is to offer, the preferred one first.
+    """
 
     name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
+    card_tokens: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,6 +361,7 @@ class InboundEvent:
     """A verified webhook: `object_id` of kind `subject` changed; `account_id` when it is a connected one's.
 
     `quarantine_reason` is set when the sender is proven but the content contradicts it: keep it, do not act on it.
+    `saved_card` is what the event itself brings, since it cannot be read from the provider.
     """
 
     id: str
@@ -367,6 +373,7 @@ class InboundEvent:
     live: bool
     related: Mapping[str, str] = field(default_factory=dict)
     quarantine_reason: str = ""
+    saved_card: SavedCard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

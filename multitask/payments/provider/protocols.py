@@ -39,6 +39,7 @@ from multitask.payments.provider.objects import (
     SetupState,
     TransferState,
 )
+from multitask.payments.provider.saved_cards import SavedCard
 from multitask.payments.provider.search import Search
 from multitask.payments.provider.statements import AccountBalance, StatementEntry
 
@@ -256,6 +257,24 @@ class SavesMethods(Protocol):
 
 
 @runtime_checkable
+class OffersSavedCards(Protocol):
+    """Offers a payer's saved cards on its payment page, by tokens that the platform stores.
+
+    A webhook brings the token of a card that the payer has let the provider keep (`InboundEvent.saved_card`);
+    `create_payment` takes the tokens of its payer.
+    """
+
+    @property
+    def most_saved_cards(self) -> int:
+        """How many saved cards a payment page offers. Not a network call."""
+        ...
+
+    def is_saved_by(self, card: SavedCard, payer: Payer) -> bool:
+        """Return whether a card was saved by this payer, by what the provider was told of them. Not a network call."""
+        ...
+
+
+@runtime_checkable
 class Disputes(Protocol):
     """Reports chargebacks and early fraud warnings, and answers chargebacks."""
 
@@ -331,6 +350,7 @@ PROTOCOLS: Final[tuple[type, ...]] = (
     PaysOut,
     Disburses,
     SavesMethods,
+    OffersSavedCards,
     Disputes,
     ReportsMoney,
     SendsWebhooks,

@@ -2,10 +2,8 @@
 
 Clients pay by card, wallet or kiosk on Paymob's page. Released money stays with the platform, and payouts to banks and
 wallets are made from a budget that is topped up apart from what was collected. Files by concern: payments (with
-inquiries and transactions), refunds, payouts (with payout_statuses), events (with signatures); capabilities here.
-
-Paymob has no customers: a saved card is a token that a callback brings after a payment. That does not fit
-`SavesMethods`, so cards are not offered again; the callback is verified and stored all the same.
+inquiries and transactions), saved_cards, refunds, payouts (with payout_statuses), events (with signatures);
+capabilities here.
 """
 
 from collections.abc import Mapping
@@ -20,12 +18,15 @@ from multitask.payments.provider import (
     Disburses,
     IdKind,
     InboundEvent,
+    OffersSavedCards,
+    Payer,
     Redirect,
     Refunds,
     RouteKind,
+    SavedCard,
     SendsWebhooks,
 )
-from multitask.providers.paymob import amounts, events, identifiers, shown_fields
+from multitask.providers.paymob import amounts, events, identifiers, saved_cards, shown_fields
 from multitask.providers.paymob.payouts import Payouts
 
 
@@ -38,7 +39,7 @@ class PaymobProvider(Payouts):
     def capabilities(self) -> Capabilities:
         """What Paymob can do."""
         return Capabilities(
-            supports=frozenset({Collects, Refunds, Disburses, SendsWebhooks}),
+            supports=frozenset({Collects, Refunds, Disburses, OffersSavedCards, SendsWebhooks}),
             kinds=frozenset({RouteKind.PLATFORM}),
             currencies=frozenset({amounts.CURRENCY}),
             countries=frozenset({"EG"}),
@@ -61,6 +62,15 @@ class PaymobProvider(Payouts):
     def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
         """Return the kinds that an id may be of: orders, transactions and payouts are numbers alike."""
         return identifiers.kinds_of(object_id)
+
+    @property
+    def most_saved_cards(self) -> int:
+        """How many saved cards a payment page offers."""
+        return saved_cards.MOST
+
+    def is_saved_by(self, card: SavedCard, payer: Payer) -> bool:
+        """Return whether a card was saved by this payer, by the address that was sent with the payment."""
+        return saved_cards.is_saved_by(card, payer)
 
     def verify_webhook(
         self,

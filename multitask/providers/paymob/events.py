@@ -1,4 +1,4 @@
-"""Translation of callbacks: which order changed. Its state is always read from Paymob.
+"""Translation of callbacks: which order changed, whose state is always read from Paymob, or which card was saved.
 
 Only the signed fields are used. Our reference, whether a transaction is a refund, and the total refunded are not
 signed, so anybody who has seen one callback could send another with those changed.
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from multitask.payments.provider import InboundEvent, InvalidSignature, Subject
-from multitask.providers.paymob import signatures, times, transactions
+from multitask.providers.paymob import saved_cards, signatures, times, transactions
 
 _LONGEST_HINT: Final = 10_000
 _LONGEST_ID: Final = 64
@@ -35,9 +35,12 @@ def read(
     # Keyed: the values include the payer's phone number, which could be guessed from a bare hash.
     digest = hmac.new(secret.encode(), "".join(signatures.describe(values)).encode(), hashlib.sha256).hexdigest()
     subject, changed, doubt = Subject.NOTHING, "", ""
+    card = saved_cards.read(obj, now=now) if kind == signatures.SAVED_CARD else None
     if kind == signatures.TRANSACTION:
         subject, changed = Subject.PAYMENT, _changed(obj, object_id)
         doubt = _doubt(obj, integrations)
+    elif card is None:
+        doubt = "The event is about a saved card, whose token or order cannot be read."
     return InboundEvent(
         id=f"{kind.lower()}:{object_id}:{digest[:40]}",
         kind=f"{kind.lower()}.{_state(obj)}" if kind == signatures.TRANSACTION else "token.saved",
@@ -47,6 +50,7 @@ def read(
         live=live,
         related={"payment": changed.partition("/")[0]} if changed else {},
         quarantine_reason=doubt,
+        saved_card=card,
     )
 
 

@@ -6,9 +6,12 @@ References of intentions are unique; a used one is refused, and the attempt afte
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+
+import structlog
 
 from multitask.money import Money
 from multitask.payments.provider import (
@@ -28,18 +31,18 @@ from multitask.payments.provider import (
     Unknown,
 )
 from multitask.payments.provider.errors import PAID_BY_UNNAMED
-from multitask.providers.paymob import amounts, errors, failure_messages, transactions
+from multitask.providers.paymob import amounts, errors, failure_messages, payers, saved_cards, transactions
 from multitask.providers.paymob.client import Answer, Raw
 from multitask.providers.paymob.inquiries import Inquiries
 from multitask.providers.paymob.transactions import Transaction
 
+log = structlog.get_logger(__name__)
+
 # In how many generations of a key a payment is looked for: each needs an attempt whose answer was lost.
 _GENERATIONS: Final = 3
-_LONGEST_NAME: Final = 50
 _LONGEST_ID: Final = 255
-# Paymob requires these details of every payer (secondary); where one is not known this is what plugins send.
-_NOT_KNOWN: Final = "NA"
-_NOBODY: Final = {"first_name": _NOT_KNOWN, "last_name": _NOT_KNOWN, "email": "na@example.com", "phone_number": "NA"}
+# Refusals that are about the keys, the state or the number of calls, whatever was sent.
+_NOT_ABOUT_THE_BODY: Final = frozenset({401, 403, 408, 409, 425, 429})
 
 
 class Payments(Inquiries):
@@ -59,9 +62,15 @@ class Payments(Inquiries):
 
         A used reference raises Unavailable with a spent key: nothing was created by this call, and what an earlier
         one created was shown to nobody.
+
+        Where Paymob refuses, perhaps because of a saved card that it has forgotten, the intention is created without
+        saved cards: nobody is kept from paying by a convenience.
         """
         wanted = self._intention(amount, key, payer)
         answer = self._managed("/v1/intention/", wanted)
+        if payer.card_tokens and _may_be_about_the_body(answer):
+            log.warning("paymob refused an intention with saved cards", http_status=answer.status)
+            answer = self._managed("/v1/intention/", self._intention(amount, key, replace(payer, card_tokens=())))
         if not answer.is_success:
             raise _not_created(answer)
         order_id = transactions.identifier(answer.body.get("intention_order_id"))
@@ -155,11 +164,13 @@ class Payments(Inquiries):
         return f"{self._configuration.api_base}/unifiedcheckout/?{query}"
 
     def _intention(self, amount: Money, key: str, payer: Payer) -> Raw:
+        cards = {"card_tokens": list(payer.card_tokens[: saved_cards.MOST])} if payer.card_tokens else {}
         return {
+            **cards,
             "amount": amounts.charge_to_piastres(amount),
             "currency": amount.currency,
             "payment_methods": list(self._configuration.integration_ids),
-            "billing_data": _billing(payer),
+            "billing_data": payers.billing(payer),
             "special_reference": key,
             "expiration": int(self._configuration.checkout_lifetime / timedelta(seconds=1)),
             "notification_url": self._configuration.notification_url,
@@ -229,19 +240,23 @@ def _without_generation(special_reference: str) -> str:
     return reference if generation.isascii() and generation.isdigit() else ""
 
 
-def _billing(payer: Payer) -> dict[str, str]:
-    first, _, last = payer.name.strip().partition(" ")
-    given = {"first_name": first, "last_name": last.strip(), "email": payer.email, "phone_number": payer.phone}
-    return {name: given[name][:_LONGEST_NAME] if given[name] else missing for name, missing in _NOBODY.items()}
+def _may_be_about_the_body(answer: Answer) -> bool:
+    """Return whether a refusal, which created nothing, may be about what was sent other than its reference."""
+    return 400 <= answer.status < 500 and answer.status not in _NOT_ABOUT_THE_BODY and not _is_reference_used(answer)
+
+
+def _is_reference_used(answer: Answer) -> bool:
+    """Return whether an answer says that the reference has an intention already.
+
+    Paymob's answer then is not documented; a plugin speaks of a "duplicate order" (secondary).
+    """
+    said = errors.everything_said(dict(answer.body))
+    return answer.status < 500 and ("duplicate" in said or "special_reference" in answer.body)
 
 
 def _not_created(answer: Answer) -> ProviderError:
-    """Return why an intention was refused.
-
-    Paymob's answer to a used reference is not documented; a plugin speaks of a "duplicate order" (secondary).
-    """
-    said = errors.everything_said(dict(answer.body))
-    if answer.status < 500 and ("duplicate" in said or "special_reference" in answer.body):
+    """Return why an intention was refused."""
+    if _is_reference_used(answer):
         return Unavailable("reference_used", "The payment is being created anew.", key_spent=True)
     if answer.status == 404:
         # An integration id that is wrong, or of the other mode.

@@ -19,6 +19,7 @@ from multitask.payments.provider import (
     Embedded,
     IdKind,
     InboundEvent,
+    OffersSavedCards,
     RouteKind,
 )
 from multitask.providers.stripe import currencies, events, identifiers, shown_fields, signatures, supported_currencies
@@ -45,7 +46,7 @@ class StripeProvider(Accounts, Disputes, Evidence, FraudWarnings, Methods, State
         """What Stripe can do for a platform of this country."""
         platform = self._configuration.platform_country.upper()
         return Capabilities(
-            supports=frozenset(PROTOCOLS) - {Disburses},
+            supports=frozenset(PROTOCOLS) - {Disburses, OffersSavedCards},
             kinds=frozenset({RouteKind.CONNECTED}),
             currencies=supported_currencies.currencies(platform),
             countries=supported_currencies.self_serve(platform),

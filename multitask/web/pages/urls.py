@@ -1,7 +1,7 @@
 """The addresses of the pages; each module lists its own."""
 
 from multitask.web.pages import home
-from multitask.web.pages.accounts import password, preferences, profile, registration, security, sign_in
+from multitask.web.pages.accounts import cards, password, preferences, profile, registration, security, sign_in
 from multitask.web.pages.escrow import payment, refunds
 from multitask.web.pages.funding import checkout
 from multitask.web.pages.notices import email_previews, inbox
@@ -26,6 +26,7 @@ urlpatterns = [
     *transactions.urlpatterns,
     *preferences.urlpatterns,
     *profile.urlpatterns,
+    *cards.urlpatterns,
     *password.urlpatterns,
     *security.urlpatterns,
     *inbox.urlpatterns,

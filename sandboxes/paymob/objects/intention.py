@@ -6,8 +6,8 @@ from sandboxes.kit.documents import Doc
 from sandboxes.paymob import errors, integrations, times
 from sandboxes.paymob.amounts import CURRENCY
 from sandboxes.paymob.integrations import Integration
+from sandboxes.paymob.objects import card_token, payment_key
 from sandboxes.paymob.objects import order as orders
-from sandboxes.paymob.objects import payment_key
 from sandboxes.paymob.sandbox import Sandbox
 
 NO_INTEGRATION = "Integration ID/Name does not exist in our system."
@@ -21,6 +21,7 @@ def create(sandbox: Sandbox, given: Doc) -> Doc:
     _check_items(given.get("items"), given["amount"])
     reference = given.get("special_reference")
     _check_reference(sandbox, reference)
+    _check_cards(sandbox, given.get("card_tokens") or [])
     ident = sandbox.ids.new("pi_test_", 32)
     order = orders.create(
         sandbox, given["amount"], reference,
@@ -146,6 +147,12 @@ def _check_items(items: list[Doc] | None, amount: int) -> None:
     """Refuse items that do not sum to the amount. Paymob's documentation sums the amounts without the quantities."""
     if items and sum(item["amount"] for item in items) != amount:
         raise errors.with_body(406, {"code": "unmatched_item_prices"})
+
+
+def _check_cards(sandbox: Sandbox, tokens: list[str]) -> None:
+    """Refuse tokens of cards that were never saved; whether Paymob does, and with which body, is not known."""
+    if any(card_token.by_token(sandbox, token) is None for token in tokens):
+        raise errors.field("card_tokens", "The card token is not known.")
 
 
 def _check_reference(sandbox: Sandbox, reference: str | None) -> None:

@@ -83,7 +83,7 @@ class Checkout:
                 closed = _closed(sandbox, opened)
                 if closed:
                     return closed
-                doc = _begin(sandbox, _chosen(request, opened), given)
+                doc = _begin(sandbox, _chosen(request, opened), opened, given)
                 where = _next(sandbox, doc, opened)
         except ApiError as error:
             with sandbox.store.transaction():
@@ -194,13 +194,15 @@ def _chosen(request: web.Request, opened: Order) -> Doc:
     raise web.HTTPNotFound(text="No such way to pay.")
 
 
-def _begin(sandbox: Sandbox, key: Doc, given: dict[str, str]) -> Doc:
+def _begin(sandbox: Sandbox, key: Doc, opened: Order, given: dict[str, str]) -> Doc:
     kind = payment_key.integration_of(key).kind
     if kind == "wallet":
         return payment.by_wallet(sandbox, key, given.get("phone", "").strip())
     if kind == "kiosk":
         return payment.at_kiosk(sandbox, key)
     if given.get("token"):
+        if given["token"] not in [one["token"] for one in opened.saved]:
+            raise ApiError(400, "This page does not offer this card.")
         return payment.by_token(sandbox, key, given["token"])
     card = cards.find(given.get("number", ""))
     if card is None:

@@ -46,6 +46,7 @@ _ARABIC = {
     "This is no test card. Use 5123 4567 8901 2346.": "هذه ليست بطاقة اختبار. استخدم 5123 4567 8901 2346.",
     "The expiry date has passed or cannot be read.": "تاريخ الانتهاء غير صالح أو مضى.",
     "The security code has three digits.": "رمز الأمان مكون من ثلاثة أرقام.",
+    "This page does not offer this card.": "هذه الصفحة لا تعرض هذه البطاقة.",
     "Enter a mobile number of eleven digits.": "أدخل رقم هاتف مكونًا من أحد عشر رقمًا.",
     "Do not honour": "رفض البنك العملية",
     "Insufficient funds": "الرصيد غير كافٍ",

@@ -182,6 +182,8 @@ def test_a_saved_card_pays_without_the_payer(paymob: PaymobProcess, receiver: Re
     again = paymob.intention(payment_methods=["moto"])
     with pytest.raises(ControlRefused, match="not known"):
         paymob.pay(again, method="token", token="another")
+    with pytest.raises(AssertionError, match="card token is not known"):
+        paymob.intention(card_tokens=["another"])
 
 
 def test_the_older_api_pays_an_order(paymob: PaymobProcess) -> None:

@@ -109,6 +109,8 @@ def test_a_saved_card_is_offered_and_pays(paymob: PaymobProcess, receiver: Recei
     [saved] = receiver.wait_for("TOKEN")
     again = paymob.intention(card_tokens=[saved["obj"]["token"]], redirection_url=BACK)
     assert "Saved card 2346" in visit(page_of(paymob, again))[1]
+    other = visit(page_of(paymob, paymob.intention()), {"token": saved["obj"]["token"]})
+    assert (other[0], "does not offer this card" in other[1]) == (402, True)
     _, where, _ = visit(page_of(paymob, again), {"token": saved["obj"]["token"]})
     _, back, _ = visit(f"{paymob.base_url}{where}", {"code": "123456"})
 

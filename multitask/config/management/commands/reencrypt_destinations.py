@@ -1,4 +1,4 @@
-"""`manage.py reencrypt_destinations`: encrypt payout destinations and identities under the newest key."""
+"""`manage.py reencrypt_destinations`: encrypt payout destinations, identities and card tokens under the newest key."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from multitask.payments.payouts import reencryption
 class Command(BaseCommand):
     """Run it after a new key was put first in DESTINATION_KEYS and every process has started with it."""
 
-    help = "Encrypts payout destinations and identities under the first of DESTINATION_KEYS."
+    help = "Encrypts payout destinations, identities and card tokens under the first of DESTINATION_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Encrypt, and print how many values were under an older key and how many no key decrypts.

@@ -32,6 +32,7 @@ class MethodOut(Output):
     """A saved card, as its owner recognises it. `card_...` repeat the fields without that prefix."""
 
     id: int
+    provider: str
     payment_method_id: str
     stripe_payment_method_id: str
     type: str
@@ -147,6 +148,7 @@ def show(method: SavedMethod) -> MethodOut:
     """Make the answer that shows a saved card."""
     return MethodOut(
         id=method.pk,
+        provider=method.provider,
         payment_method_id=method.provider_method_id,
         stripe_payment_method_id=method.provider_method_id if method.provider == "stripe" else "",
         type=method.kind,

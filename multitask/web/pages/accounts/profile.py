@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from multitask.errors import DomainError
 from multitask.money import Currency
+from multitask.payments.funding import saved_methods
 from multitask.users import accounts, addresses, second_factor, time_zones
 from multitask.web.pages.accounts.credential_forms import ChangeEmailForm
 from multitask.web.pages.base import error_messages
@@ -68,7 +69,13 @@ def show(request: HttpRequest) -> HttpResponse:
             return _saved(request, form.cleaned_data["language"])
     status = UNPROCESSABLE if form.is_bound else 200
     zones = sorted(_zones() | {user.zone.key})
-    context = {"form": form, "zones": zones, "user": user, "has_second_factor": second_factor.is_on(user.pk)}
+    context = {
+        "form": form,
+        "zones": zones,
+        "user": user,
+        "has_second_factor": second_factor.is_on(user.pk),
+        "saved_cards": saved_methods.owned(actor_of(request)).count(),
+    }
     return render_page(request, "accounts/profile.html", context, status=status)
 
 
