@@ -129,11 +129,18 @@ class Course:
             person.register()
         self.story.rest(self.story.rng.choice(PAUSES))
         if isinstance(self.staff, EgyptStaff):
-            deal = EgyptDeal(self.story, client, freelancer, stranger, self.losses, self.staff.paymob)
-            self.staff.deals.append(deal)
-            egypt.play(deal)
+            self._act_in_egypt(self.staff, client, freelancer, stranger)
         else:
             play(Deal(self.story, client, freelancer, stranger, self.losses), self.situations)
+
+    def _act_in_egypt(self, staff: EgyptStaff, client: Person, freelancer: Person, stranger: Person) -> None:
+        """Play one task, and perhaps another for a client whose page may offer a saved card then."""
+        for _ in range(2):
+            deal = EgyptDeal(self.story, client, freelancer, stranger, self.losses, staff.paymob)
+            staff.deals.append(deal)
+            egypt.play(deal)
+            if not deal.has_saved_card or self.story.chance(0.4):
+                break
 
     def _turn(self) -> None:
         self._count()

@@ -7,7 +7,17 @@ from typing import Any
 from django.db.models import Sum
 
 from multitask.ledger.models import Balance, Transaction
-from multitask.payments.models import Disbursement, Escrow, Payment, PayoutBudget, Refund, Withdrawal
+from multitask.payments.models import (
+    CardToken,
+    Disbursement,
+    Escrow,
+    Payment,
+    PayoutBudget,
+    Refund,
+    SavedMethod,
+    Withdrawal,
+)
+from multitask.payments.payouts import encryption
 from sandboxes.kit.documents import Doc
 from tests.egypt_world import BANK, BUDGET, COLLECTED
 from tests.simulation.egypt.office import references
@@ -26,6 +36,7 @@ def differences(paymob: Paymob) -> Iterator[str]:
     yield from _payments(there)
     yield from _payouts(there)
     yield from _reserve()
+    yield from _cards(paymob)
 
 
 def _balances(there: Doc) -> Iterator[str]:
@@ -106,6 +117,38 @@ def _reserve() -> Iterator[str]:
     asked = int(waiting.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
     if reserved != asked:
         yield f"{reserved} is reserved for withdrawals of {asked}"
+
+
+def _cards(paymob: Paymob) -> Iterator[str]:
+    """Yield saved cards that are not their client's, are stored twice, or were offered to somebody else."""
+    saved = {str(doc["number"]): doc for doc in paymob.some("card_token")}
+    savers = {doc["token"]: _client_of(doc["order"]) for doc in saved.values()}
+    seen = set()
+    for method in SavedMethod.objects.filter(provider="paymob").select_related("customer"):
+        doc, owner = saved[method.provider_method_id], method.customer.user_id
+        token = CardToken.objects.filter(method=method).first()
+        if savers[doc["token"]] != owner:
+            yield f"card {method.pk} is not that of client {owner}"
+        if (token is None) != (method.detached_at is not None):
+            yield f"card {method.pk} is removed {method.detached_at}, and its token is {token}"
+        if token is not None:
+            if encryption.decrypt(token.public_id, token.encrypted) != {"token": doc["token"]}:
+                yield f"card {method.pk} has another card's token"
+            if (owner, method.brand, method.last4) in seen:
+                yield f"card {method.pk} is there twice"
+            seen.add((owner, method.brand, method.last4))
+    for page in paymob.some("intention"):
+        payer = _client_of(page["order"])
+        for token in page["card_tokens"]:
+            if payer is not None and savers[token] != payer:
+                yield f"the page {page['id']} offers somebody else's card"
+
+
+def _client_of(order: str) -> int | None:
+    """Return who pays an order; None if its creation was not heard of."""
+    number = order.removeprefix("order_")
+    found = Payment.objects.filter(provider="paymob", provider_payment_id=number)
+    return found.values_list("escrow__client", flat=True).first()
 
 
 def unfinished() -> Iterator[str]:

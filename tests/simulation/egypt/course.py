@@ -1,5 +1,7 @@
 """The course of a task in Egyptian pounds: from hiring to the payout, or to a refund, dispute or cancellation."""
 
+from typing import Any
+
 from tests.simulation import scenarios
 from tests.simulation.conditions import DAY, HOUR, MINUTE
 from tests.simulation.egypt.deal import EgyptDeal
@@ -81,7 +83,13 @@ def _pays(deal: EgyptDeal) -> None:
     if way == "kiosk":
         _pays_at_kiosk(deal)
         return
-    given = {"card": story.rng.choice(GOOD_CARDS)} if way == "card" else {}
+    given: dict[str, Any] = {}
+    if way == "card":
+        offered = deal.paymob.cards_offered(deal.secret)
+        if offered and story.chance(0.6):
+            way, given = "token", {"token": story.rng.choice(offered)}
+        else:
+            given = {"card": story.rng.choice(GOOD_CARDS), "save": story.chance(0.5)}
     number = deal.begin_to_pay(way, **given)
     story.rest(20 * story.rng.random())
     deal.answer(number, passed=story.chance(0.85))
@@ -119,3 +127,5 @@ def _between(deal: EgyptDeal) -> None:
         who.get("/payments/wallet/")
         who.get("/payments/transactions/")
         who.get("/payments/destinations/missing/?currency=EGP")
+    elif drawn < 0.45:
+        deal.manage_cards()

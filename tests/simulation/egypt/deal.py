@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from multitask.payments.models import PayeeIdentity, PayoutDestination, Withdrawal
+from multitask.payments.models import PayeeIdentity, PayoutDestination, SavedMethod, Withdrawal
 from multitask.users.models import User
 from tests.simulation.conditions import DAY, HOUR
 from tests.simulation.deal import Deal, written
@@ -33,6 +33,7 @@ class EgyptDeal(Deal):
         rng = story.rng
         self.price = rng.choice((rng.randint(200, 2_000), rng.randint(200, 2_000), rng.randint(3_000, 9_000))) * 100
         self.price += rng.randint(0, 99)
+        self.has_saved_card = False
 
     def page_secret(self, answer: dict[str, Any]) -> str:
         """Return the secret of the page to which the answer leads the client."""
@@ -42,6 +43,7 @@ class EgyptDeal(Deal):
         """Begin to pay on the page; return the number of the transaction, 0 for none."""
         self.story.pass_by(1)
         number = self.paymob.pay(self.secret, method, given)
+        self.has_saved_card |= bool(given.get("save"))
         self.story.say(f"{self.client.name} pays by {method} {given.get('card', '')[-4:]} -> {number}")
         return number
 
@@ -50,6 +52,24 @@ class EgyptDeal(Deal):
         if number:
             outcome = self.paymob.answer(number, passed=passed)
             self.story.say(f"{self.client.name} answers about {number}: {passed} -> {outcome}")
+
+    def manage_cards(self) -> None:
+        """Make a saved card the default, or remove it; sometimes by a double click."""
+        story, client = self.story, self.client
+        listed = client.get("/payments/payment-methods/")
+        if listed is None or not listed["results"]:
+            return
+        number = story.rng.choice(listed["results"])["id"]
+        if story.chance(0.4):
+            client.post(f"/payments/payment-methods/{number}/set-default/")
+            return
+        path = f"/payments/payment-methods/{number}/delete/"
+        if story.chance(story.conditions.double):
+            story.also(client.name, lambda: client.post(path))
+        removed = client.post(path)
+        if removed is not None and removed.is_done:
+            gone = SavedMethod.objects.filter(pk=number).exclude(detached_at=None)
+            story.responses.record(f"card {number}", "deleted", gone.exists)
 
     # -- being paid
 

@@ -87,6 +87,14 @@ class Paymob:
         except ApiError:
             return 0
 
+    def cards_offered(self, secret: str) -> list[str]:
+        """Return the tokens of the saved cards that a page offers."""
+        try:
+            with self.sandbox.store.transaction():
+                return list(intentions.by_secret(self.sandbox, secret)["card_tokens"])
+        except ApiError:
+            return []
+
     def answer(self, number: int, *, passed: bool) -> str:
         """Respond to what the bank or the wallet asks, or pay the kiosk's bill; return the transaction's status."""
         with self.sandbox.store.transaction():
