@@ -113,13 +113,15 @@ def go_to_the_provider(client: Person) -> None:
     fits(client)
 
 
-def give_card(client: Person) -> None:
-    """Choose the card and type it, up to the bank's code."""
+def give_card(client: Person, *, save: bool = False) -> None:
+    """Choose the card and type it, up to the bank's code; with `save` the provider may keep it."""
     client.follow("بطاقة بنكية")
     client.page.get_by_label("رقم البطاقة").fill(CARD)
     client.page.get_by_label("الاسم على البطاقة").fill("Mona Ali")
     client.page.get_by_label("تاريخ الانتهاء").fill("01 / 39")
     client.page.get_by_label("رمز الأمان").fill("123")
+    if save:
+        client.page.get_by_label("احفظ هذه البطاقة").check()
     client.press("ادفع")
     client.sees("يطلب منك البنك إدخال الرمز")
     fits(client)

@@ -46,3 +46,35 @@ def test_a_payment_that_was_stopped_at_the_code_is_made_by_wallet_afterwards(sto
         story.task,
     )
     assert paid == [("funded", "platform")]
+
+
+def test_a_card_that_was_saved_pays_again_with_one_press_and_is_removed(story: Story, on_phone: OnPhone) -> None:
+    client = on_phone().sign_in(story.client.name)
+    client.open(f"/tasks/{story.task}/")
+    people.go_to_the_provider(client)
+    people.give_card(client, save=True)
+    people.give_code(client)
+    client.sees("مالك في الضمان")
+
+    story.hire()
+    client.open(f"/tasks/{story.task}/")
+    people.go_to_the_provider(client)
+    client.follow("بطاقة بنكية")
+    client.press("بطاقة محفوظة 2346")
+    people.give_code(client)
+    client.sees("مالك في الضمان")
+
+    client.open("/profile/")
+    client.page.locator("a[href='/profile/cards/']").click()
+    client.sees("البطاقات المحفوظة")
+    client.sees("للدفعات بعملة EGP.")
+    expect(client.page.locator("li bdi")).to_have_text("…2346")
+    people.fits(client)
+    client.follow("إزالة")
+    people.fits(client)
+    client.press("إزالة البطاقة")
+    client.sees("أُزيلت البطاقة.")
+    client.sees("لم تحفظ أي بطاقة.")
+    people.fits(client)
+    kept = story.system.query("SELECT count(*) FROM payments_cardtoken")
+    assert kept == [(0,)]
