@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -24,6 +25,7 @@ from multitask.webhooks.models import EventState, IncomingEvent
 from tests import canaries
 from tests.acceptance.clients import Caller
 from tests.egypt_world import EgyptWorld, pounds
+from tests.integration import races
 from tests.integration.egypt.test_callbacks import body_of, post
 from tests.payments_world import Job, user_id
 
@@ -327,3 +329,59 @@ def test_the_api_lists_the_card_and_removes_it(
     assert caller.post(f"/payments/payment-methods/{method.pk}/delete/").status == 200
     assert caller.get("/payments/payment-methods/").json["results"] == []
     assert caller.post(f"/payments/payment-methods/{method.pk}/delete/").status == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_callbacks_at_once_store_a_card_once(world: EgyptWorld) -> None:
+    payer = world.client()
+    token = token_of(world, asked(world, payer))
+    other = token_of(world, asked(world, payer))
+    body, signature = body_of(token, "TOKEN")
+    later, later_signature = body_of(other, "TOKEN")
+    sends = [lambda: post(Client(), body, signature), lambda: post(Client(), later, later_signature)]
+
+    answers = races.together(sends * 4)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(answer.json()["duplicate"] for answer in answers) == [False] * 2 + [True] * 6
+    assert saved_methods.owned(payer).get().provider_method_id == str(other["id"])
+    assert CardToken.objects.count() == 1
+    assert offered(world, payer) == ["2346"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_card_that_is_saved_and_removed_at_once_is_there_or_gone(world: EgyptWorld) -> None:
+    payer = world.client()
+    method = saved(world, Client(), payer)
+    again = token_of(world, asked(world, payer))
+    body, signature = body_of(again, "TOKEN")
+
+    def remove() -> str:
+        try:
+            saved_methods.delete(actor=payer, method_id=method.pk, now=world.now)
+        except NotFound:
+            return "gone"
+        return "removed"
+
+    answers = races.together([lambda: post(Client(), body, signature), remove, remove])
+
+    assert answers[0].status_code == 200
+    there = saved_methods.owned(payer).get()
+    assert there.provider_method_id == str(again["id"]), "another saving of the card, of which nobody has asked removal"
+    assert CardToken.objects.get().method_id == there.pk
+
+
+def test_neither_the_card_nor_its_event_is_stored_without_the_other(world: EgyptWorld, client: Client) -> None:
+    payer = world.client()
+    token = token_of(world, asked(world, payer))
+    body, signature = body_of(token, "TOKEN")
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE payments_cardtoken ADD CONSTRAINT refused CHECK (false) NOT VALID")
+        assert post(client, body, signature).status_code == 503
+        cursor.execute("ALTER TABLE payments_cardtoken DROP CONSTRAINT refused")
+
+    assert not IncomingEvent.objects.exists()
+    assert not SavedMethod.objects.exists()
+    assert receive(client, token).state == EventState.PROCESSED
+    assert offered(world, payer) == ["2346"]
