@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
            help="inquiries answered per minute, 0 for any number (default: %(default)s)")  # fmt: skip
     option("--bank-wallets-are-wallets", dest="bank_wallets_are_bank", action="store_false",
            help="inquiries find payouts to bank wallets without bank_transactions")  # fmt: skip
+    option("--inquiries-by-get", action="store_true",
+           help="refuse inquiries about payouts that are made by POST")  # fmt: skip
     return parser
 
 

@@ -42,12 +42,11 @@ class PaymobApi(Api):
     def read(self, request: Request, request_id: str) -> Call:
         """Read the body and the credentials. Raises 400 and 401."""
         if request.path == TOKENS:
-            given = _form(request)
-            given["client_is_known"] = authentication.is_payout_client(request.headers)
+            given = _form(request) | _query(request.query)
+            given["client_is_known"] = authentication.is_payout_client(request.headers, given)
         else:
-            given = _json(request)
+            given = _json(request) | _query(request.query)
             self._authenticate(request, given)
-        given |= _query(request.query)
         return Call(
             method=request.method,
             path=request.path,

@@ -46,8 +46,9 @@ def new_auth_token(sandbox: Sandbox) -> str:
 
 
 def check_auth_token(sandbox: Sandbox, headers: Mapping[str, str], given: Doc) -> None:
-    """Check the token of the older API, in a header or in the body. Raises 401."""
-    token = given.pop("auth_token", None) or bearer(headers)
+    """Check the token of the older API: in a header, in the body, or as `token` in the address. Raises 401."""
+    in_body, in_address = given.pop("auth_token", None), given.pop("token", None)
+    token = in_body or bearer(headers) or in_address
     doc = sandbox.store.get(token, "auth_token") if isinstance(token, str) else None
     if doc is None or doc["expires_at"] <= sandbox.clock.exact():
         raise errors.unauthenticated()
@@ -59,14 +60,21 @@ def bearer(headers: Mapping[str, str]) -> str:
     return token if scheme == "Bearer" else ""
 
 
-def is_payout_client(headers: Mapping[str, str]) -> bool:
-    """Return whether a Basic header holds a client id and secret of payouts."""
+def is_payout_client(headers: Mapping[str, str], given: Doc) -> bool:
+    """Return whether a Basic header, or else the form, holds a client id and secret of payouts."""
+    in_form = (given.pop("client_id", ""), given.pop("client_secret", ""))
     scheme, _, text = headers.get("Authorization", "").partition(" ")
+    if not scheme:
+        return _is_client(*in_form)
     try:
         client, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return False
-    return scheme == "Basic" and all(part and not part.startswith("invalid") for part in (client, secret))
+    return scheme == "Basic" and _is_client(client, secret)
+
+
+def _is_client(client: str, secret: str) -> bool:
+    return all(part and not part.startswith("invalid") for part in (client, secret))
 
 
 def _is_test_key(key: str, prefix: str) -> bool:

@@ -19,6 +19,7 @@ class Settings(settings.Settings):
     Paymob publishes no fees: those of collecting and of payouts are examples. `callback_url` receives the callbacks of
     payments whose intention names no `notification_url`; `payout_callback_url` those of payouts by bank.
     `bank_wallets_are_bank`: inquiries find payouts to bank wallets under `bank_transactions`, else without it.
+    `inquiries_by_get`: POST is refused for inquiries about payouts, which Paymob's own examples make by GET.
     """
 
     port: int = 12112
@@ -37,3 +38,4 @@ class Settings(settings.Settings):
     return_after: float = DAY
     inquiries_per_minute: int = 5
     bank_wallets_are_bank: bool = True
+    inquiries_by_get: bool = False

@@ -1,7 +1,7 @@
 """The signatures of callbacks: HMAC-SHA512 of the values of certain fields, joined without separators.
 
-The order of the fields of a transaction is in Paymob's documentation; that of a saved card, and that null counts as
-empty text, are known from integrations only. Booleans are written `true` and `false`. Everything else in a callback is
+The order of the fields is in Paymob's documentation; that null counts as empty text is known from integrations only.
+Booleans are written `true` and `false`. Everything else in a callback is
 unsigned: merchant_order_id, extras, is_refund, is_void, refunded_amount_cents, parent_transaction, is_live.
 """
 

@@ -71,7 +71,7 @@ _NOTES: Final[dict[str, tuple[str, ...]]] = {
     "paymob": (
         "Paymob has no customers. A card that a payer lets Paymob keep arrives as a token by a callback. Its signed "
         "fields name the order, and so the client; the token is stored encrypted, and the client's later payment pages "
-        f"offer up to {saved_cards.MOST} cards (secondary, as is the order of the signed fields). What Paymob answers "
+        f"offer up to {saved_cards.MOST} cards (secondary). What Paymob answers "
         "to a token that it does not know is not documented: the intention is then created without saved cards. No "
         "call that deletes a token is known, so a card that its owner removes is forgotten here.",
         f"Paymob publishes no least price: {Money(amounts.rules(amounts.CURRENCY).least_charge, amounts.CURRENCY)} is "

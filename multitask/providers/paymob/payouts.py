@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 BUDGET_SHORT: Final = "budget_short"
 REFERENCE_USED: Final = "reference_used"
 INVALID_DESTINATION: Final = "invalid_destination"
+METHOD_NOT_ALLOWED: Final = 405
 # The fields that name the receiver.
 _DETAILS: Final = frozenset(
     {"msisdn", "bank_card_number", "bank_code", "full_name", "national_id", "issuer", "bank_transaction_type"}
@@ -63,6 +64,7 @@ class Payouts(Refunds):
         """Prepare to obtain a token with the first call."""
         super().__init__(configuration)
         self._paying_out = Tokens(self._obtain_payout_token)
+        self._inquiry_method = "POST"
 
     def disburse(self, *, reference: str, destination: Destination, amount: Money) -> PayoutState:
         """Pay out.
@@ -155,13 +157,25 @@ class Payouts(Refunds):
         for is_by_account in lists:
             self._require_allowed("transactions")
             body = {"transactions_ids_list": list(names), "bank_transactions": is_by_account}
-            answer = self._paid_out("POST", "/transaction/inquire/", body)
+            answer = self._asked(body)
             if not answer.is_success:
                 raise errors.refusal(answer)
             results = answer.body.get("results")
             if not isinstance(results, list):
                 raise errors.unexpected("inquiry", answer.body.get("count"))
             yield from (raw for raw in results if isinstance(raw, Mapping))
+
+    def _asked(self, body: Raw) -> Answer:
+        """Make one inquiry, by POST or, once Paymob has refused that method, by GET with the same body.
+
+        Paymob's own examples make it by GET alone; other programs make it by POST too (secondary).
+        """
+        method = self._inquiry_method
+        answer = self._paid_out(method, "/transaction/inquire/", body)
+        if answer.status == METHOD_NOT_ALLOWED and method == "POST":
+            self._inquiry_method = "GET"
+            answer = self._paid_out("GET", "/transaction/inquire/", body)
+        return answer
 
     def _require_allowed(self, kind: str) -> None:
         wait = self._configuration.inquiry_allowed(kind)

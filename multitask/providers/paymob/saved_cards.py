@@ -1,7 +1,7 @@
 """Saved cards: a callback brings the token of a card that a payer has let Paymob keep, and an intention takes it back.
 
-Paymob has no customers and no documented call that lists or deletes tokens, so they are stored on our side. How many
-an intention takes is known from its plugin, the order of the signed fields from several programs (secondary).
+Paymob has no customers and no documented call that deletes a token, so they are stored on our side. How many an
+intention takes is known from its plugin (secondary).
 """
 
 import re

@@ -1,7 +1,7 @@
 """Verification of callbacks: HMAC-SHA512 over the values of certain fields in a fixed order, without separators.
 
-The order of a transaction's fields is documented; that of a saved card's, and that null counts as an empty text, are
-known from several programs that agree (secondary). The date is signed as it is written.
+The order of the fields is documented; that null counts as an empty text is known from several programs that agree
+(secondary). The date is signed as it is written.
 """
 
 import hashlib

@@ -12,7 +12,8 @@ from sandboxes.paymob.sandbox import Sandbox
 
 NO_INTEGRATION = "Integration ID/Name does not exist in our system."
 DUPLICATE = "Duplicate order with same id."
-SECONDS = 3_600
+# The longest time for paying, and what it is if none is given.
+LONGEST = 3_110_400
 
 
 def create(sandbox: Sandbox, given: Doc) -> Doc:
@@ -28,15 +29,14 @@ def create(sandbox: Sandbox, given: Doc) -> Doc:
         items=given.get("items"), billing=given["billing_data"], extras=given.get("extras"),
         notification_url=given.get("notification_url"), redirection_url=given.get("redirection_url"), intention=ident,
     )  # fmt: skip
-    expires_at = sandbox.clock.exact() + given.get("expiration", SECONDS)
-    keys = [payment_key.create(sandbox, order, method, given["amount"], expires_at) for method in methods]
+    expires_at = sandbox.clock.exact() + given.get("expiration", LONGEST)
     doc: Doc = {
         "id": ident,
         "object": "intention",
         "created": sandbox.clock.now(),
         "client_secret": sandbox.ids.new("egy_csk_test_", 32),
         "order": order["id"],
-        "keys": [key["id"] for key in keys],
+        "keys": _new_keys(sandbox, order, methods, expires_at),
         "customer": given.get("customer") or {},
         "card_tokens": given.get("card_tokens") or [],
         "expires_at": expires_at,
@@ -52,18 +52,27 @@ def update(sandbox: Sandbox, intention: Doc, given: Doc) -> Doc:
         raise errors.field("accept_order_id", "This order does not belong to the client secret.")
     if order["paid"]:
         raise errors.detail(400, "The intention is paid already.")
-    _check_items(given.get("items"), given["amount"])
+    amount = int(given.get("amount") or order["amount"])
+    _check_items(given.get("items"), amount)
+    methods = _integrations(given["payment_methods"]) if "payment_methods" in given else None
     reference = given.get("special_reference")
     if reference is not None and reference != order["reference"]:
         _check_reference(sandbox, reference)
         orders.rename(sandbox, order, reference)
-    order["amount"] = given["amount"]
-    for name, field in (("items", "items"), ("billing_data", "billing"), ("notification_url", "notification_url")):
-        order[field] = given.get(name, order[field])
+    order["amount"] = amount
+    for field in ("items", "notification_url", "redirection_url", "extras"):
+        order[field] = given.get(field, order[field])
+    order["billing"] = given.get("billing_data", order["billing"])
     sandbox.store.save(order)
+    if "expiration" in given:
+        intention["expires_at"] = sandbox.clock.exact() + given["expiration"]
+    if methods is not None:
+        for key in intention["keys"]:
+            sandbox.store.delete(key)
+        intention["keys"] = _new_keys(sandbox, order, methods, intention["expires_at"])
     for key in keys_of(sandbox, intention):
-        sandbox.store.save({**key, "amount": given["amount"]})
-    return intention
+        sandbox.store.save({**key, "amount": amount, "expires_at": intention["expires_at"]})
+    return sandbox.store.save(intention)
 
 
 def by_secret(sandbox: Sandbox, secret: str) -> Doc:
@@ -136,6 +145,11 @@ def _shown_method(method: Integration) -> Doc:
     }
 
 
+def _new_keys(sandbox: Sandbox, order: Doc, methods: list[Integration], expires_at: float) -> list[str]:
+    """Return the ids of new keys, one for each method."""
+    return [payment_key.create(sandbox, order, method, order["amount"], expires_at)["id"] for method in methods]
+
+
 def _integrations(given: list[int | str]) -> list[Integration]:
     found = [integrations.find(one) for one in given]
     if not found or None in found:
@@ -144,8 +158,16 @@ def _integrations(given: list[int | str]) -> list[Integration]:
 
 
 def _check_items(items: list[Doc] | None, amount: int) -> None:
-    """Refuse items that do not sum to the amount. Paymob's documentation sums the amounts without the quantities."""
-    if items and sum(item["amount"] for item in items) != amount:
+    """Refuse items that do not sum to the amount.
+
+    Paymob's documentation sums the amounts alone; its shop plugin and other programs send amounts of one piece and
+    multiply them by the quantities (secondary). Both are taken.
+    """
+    if not items:
+        return
+    lines = sum(item["amount"] for item in items)
+    pieces = sum(item["amount"] * (1 if item.get("quantity") is None else item["quantity"]) for item in items)
+    if amount not in (lines, pieces):
         raise errors.with_body(406, {"code": "unmatched_item_prices"})
 
 

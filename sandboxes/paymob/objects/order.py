@@ -54,7 +54,7 @@ def rename(sandbox: Sandbox, order: Doc, reference: str) -> None:
     sandbox.store.save(order, parent=_slot(reference))
 
 
-def by_number(sandbox: Sandbox, number: int) -> Doc:
+def by_number(sandbox: Sandbox, number: int | str) -> Doc:
     """Return an order by its number. Raises 404."""
     return sandbox.find("order", f"order_{number}")
 

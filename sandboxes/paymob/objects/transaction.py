@@ -128,6 +128,11 @@ def last_of(sandbox: Sandbox, order: Doc) -> Doc | None:
     return found[0] if found else None
 
 
+def all_of(sandbox: Sandbox, order: Doc) -> list[Doc]:
+    """Return all transactions of an order, the newest first."""
+    return sandbox.store.find("transaction", parent=order["id"], newest_first=True)
+
+
 def is_settled(doc: Doc) -> bool:
     """Return whether the money of a transaction was sent to the merchant's bank."""
     return doc["settlement"] is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sandboxes.kit.errors import bad_param
@@ -9,7 +10,33 @@ from sandboxes.kit.params import Array, Int, Param, Str
 from sandboxes.paymob import amounts
 
 
-class Amount(Int):
+class Whole(Int):
+    """A whole number, also when it is written with zeros behind a point, as Django REST framework takes it.
+
+    Shops whose amounts are floating-point numbers send them so (secondary).
+    """
+
+    def typed(self, value: Any, path: str) -> int:
+        """Return the number."""
+        return super().typed(re.sub(r"\.0*$", "", value) if isinstance(value, str) else value, path)
+
+
+class Text(Str):
+    """Text, for which a number is taken too: a reference of the merchant is often the number of an order."""
+
+    def typed(self, value: Any, path: str) -> str:
+        """Return the text."""
+        return super().typed(str(value) if isinstance(value, int) and not isinstance(value, bool) else value, path)
+
+
+class Ignored(Param):
+    """What programs of others send and Paymob takes without a documented effect (secondary)."""
+
+    def read(self, value: Any, path: str) -> None:
+        """Return nothing, whatever was sent."""
+
+
+class Amount(Whole):
     """An amount of collecting, in piastres."""
 
     def __init__(self, **rest: bool) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sandboxes.kit.call import Call
 from sandboxes.kit.documents import Doc
-from sandboxes.kit.params import AnyHash, Array, Choice, Email, Hash, Int, Param, Str, Url
+from sandboxes.kit.params import AnyHash, Array, Choice, Email, Hash, Param, Str, Url
 from sandboxes.kit.routing import route
 from sandboxes.paymob.amounts import CURRENCY
 from sandboxes.paymob.objects import intention as intentions
-from sandboxes.paymob.resources.fields import Amount, IntOrName
+from sandboxes.paymob.resources.fields import Amount, Ignored, IntOrName, Text, Whole
 from sandboxes.paymob.sandbox import Sandbox
 
 _ADDRESS: dict[str, Param] = {
-    name: Str()
+    name: Text()
     for name in (
         "apartment", "floor", "building", "street", "city", "state", "country", "postal_code", "shipping_method",
         "extra_description",
@@ -23,18 +23,19 @@ _BILLING: dict[str, Param] = {
     "first_name": Str(required=True, longest=50),
     "last_name": Str(required=True, longest=50),
     "email": Email(required=True),
-    "phone_number": Str(required=True, longest=25),
+    "phone_number": Text(required=True, longest=25),
     **_ADDRESS,
 }
+# A discount is an item below zero (secondary).
 _ITEM = Hash(
-    name=Str(required=True, longest=50), amount=Amount(required=True), description=Str(longest=255), quantity=Int(),
-    image=Url(),
+    name=Text(required=True, longest=50), amount=Whole(required=True, least=-(10**11), most=10**11),
+    description=Str(longest=255), quantity=Whole(), image=Url(),
 )  # fmt: skip
 _COMMON: dict[str, Param] = {
     "items": Array(_ITEM),
     "extras": AnyHash(),
-    "special_reference": Str(longest=100),
-    "expiration": Int(least=1, most=400 * 86_400),
+    "special_reference": Text(longest=100),
+    "expiration": Whole(least=1, most=intentions.LONGEST),
     "notification_url": Url(),
     "redirection_url": Url(),
 }
@@ -44,14 +45,17 @@ CREATE: dict[str, Param] = {
     "currency": Choice(CURRENCY, required=True),
     "payment_methods": Array(IntOrName(), required=True),
     "billing_data": Hash(_BILLING, required=True),
-    "customer": Hash(first_name=Str(), last_name=Str(), email=Email(), phone_number=Str(), extras=AnyHash()),
+    "customer": Hash(first_name=Str(), last_name=Str(), email=Email(), phone_number=Text(), extras=AnyHash()),
     "card_tokens": Array(Str(), most=3),
+    **{name: Ignored() for name in ("expires_at", "shipping_details")},
 }
 UPDATE: dict[str, Param] = {
-    **{name: _COMMON[name] for name in ("items", "special_reference", "notification_url")},
-    "accept_order_id": Int(required=True),
-    "amount": Amount(required=True),
+    **_COMMON,
+    "accept_order_id": Whole(required=True),
+    "amount": Amount(),
+    "payment_methods": Array(IntOrName()),
     "billing_data": Hash(_BILLING),
+    "expires_at": Ignored(),
 }
 
 
@@ -64,6 +68,6 @@ def create(sandbox: Sandbox, call: Call) -> Doc:
 
 @route("PUT", "/v1/intention/{secret}", UPDATE)
 def update(sandbox: Sandbox, call: Call, secret: str) -> Doc:
-    """Change the amount, the billing data, the reference or the address of the callbacks."""
+    """Change the amount, the ways to pay, how long they last, the billing data, the reference or the addresses."""
     given = {name: value for name, value in call.params.items() if value is not None}
     return sandbox.render(intentions.update(sandbox, intentions.by_secret(sandbox, secret), given))

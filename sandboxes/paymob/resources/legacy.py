@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sandboxes.kit.call import Call
 from sandboxes.kit.documents import Doc
-from sandboxes.kit.params import AnyHash, Array, Bool, Choice, Hash, Int, Str
+from sandboxes.kit.params import AnyHash, Array, Bool, Choice, Hash, Str
 from sandboxes.kit.routing import route
 from sandboxes.paymob import authentication, errors, integrations
 from sandboxes.paymob.amounts import CURRENCY
 from sandboxes.paymob.objects import intention as intentions
 from sandboxes.paymob.objects import order as orders
-from sandboxes.paymob.objects import payment, payment_key, transaction
-from sandboxes.paymob.resources.fields import Amount
+from sandboxes.paymob.objects import payment, payment_key, redirect, transaction
+from sandboxes.paymob.resources.fields import Amount, Ignored, Text, Whole
 from sandboxes.paymob.sandbox import Sandbox
 
 _SECONDS = 3_600
@@ -35,10 +35,11 @@ def authenticate(sandbox: Sandbox, call: Call) -> Doc:
         "amount_cents": Amount(required=True),
         "currency": Choice(CURRENCY),
         "delivery_needed": Bool(),
-        "merchant_order_id": Str(longest=100),
+        "merchant_order_id": Text(longest=100),
         "items": Array(AnyHash()),
         "notify_user_with_email": Bool(),
         "shipping_data": AnyHash(),
+        "shipping_details": Ignored(),
     },
     status=201,
 )
@@ -51,16 +52,23 @@ def create_order(sandbox: Sandbox, call: Call) -> Doc:
     return orders.shown(made)
 
 
+@route("GET", "/api/ecommerce/orders/{number}")
+def retrieve_order(sandbox: Sandbox, call: Call, number: str) -> Doc:
+    """Read an order with all its transactions, the newest first."""
+    order = orders.by_number(sandbox, number)
+    return {**orders.shown(order), "transactions": [sandbox.render(one) for one in transaction.all_of(sandbox, order)]}
+
+
 @route(
     "POST",
     "/api/acceptance/payment_keys",
     {
         "amount_cents": Amount(required=True),
-        "expiration": Int(least=1, most=400 * 86_400),
-        "order_id": Int(required=True),
+        "expiration": Whole(least=1, most=400 * 86_400),
+        "order_id": Whole(required=True),
         "billing_data": AnyHash(required=True),
         "currency": Choice(CURRENCY, required=True),
-        "integration_id": Int(required=True),
+        "integration_id": Whole(required=True),
         "lock_order_when_paid": Bool(),
     },
     status=201,
@@ -104,4 +112,6 @@ def pay(sandbox: Sandbox, call: Call) -> Doc:
         doc = payment.by_token(sandbox, key, identifier)
     asked = doc["status"] == transaction.PENDING and doc["_challenge"]
     url = f"{sandbox.base_url}{payment.challenge_path(doc)}" if asked else None
+    if subtype == TOKEN:
+        return redirect.answer(sandbox, doc, url)
     return {**sandbox.render(doc), "redirect_url": url, "redirection_url": url, "iframe_redirection_url": url}

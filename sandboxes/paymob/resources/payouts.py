@@ -16,7 +16,7 @@ from sandboxes.paymob.amounts import pounds
 from sandboxes.paymob.objects import payout as payouts
 from sandboxes.paymob.objects import payout_token, topup
 from sandboxes.paymob.objects.payment import PHONE
-from sandboxes.paymob.resources.fields import Pounds, Texts
+from sandboxes.paymob.resources.fields import Ignored, Pounds, Text, Texts
 from sandboxes.paymob.sandbox import Sandbox
 
 PER_PAGE = 50
@@ -26,17 +26,23 @@ _INQUIRE: dict[str, Param] = {
     "bank_transactions": Bool(),
     "page": Int(least=1, most=10_000),
 }
+_INQUIRE_BY_REFERENCE: dict[str, Param] = {
+    "references_list": Texts(required=True),
+    "bank_transactions": Bool(),
+    "page": Int(least=1, most=10_000),
+}
 _DISBURSE: dict[str, Param] = {
     "issuer": Choice(*banks.ISSUERS, required=True),
     "amount": Pounds(required=True),
     "msisdn": Str(longest=11),
-    "bank_card_number": Str(longest=34),
+    "bank_card_number": Text(longest=34),
     "bank_code": Str(longest=4),
     "bank_transaction_type": Choice(*banks.TYPES),
     "full_name": Str(longest=254),
-    "national_id": Str(longest=14),
+    "national_id": Text(longest=14),
     "client_reference_id": Str(longest=36),
-    "client_reference": Str(longest=100),
+    "client_reference": Text(longest=140),
+    "comment": Str(),
     "customer_bears_fees": Bool(),
 }
 
@@ -136,6 +142,9 @@ def _link(sandbox: Sandbox, call: Call, number: int) -> str:
 @route("POST", "/api/secure/transaction/inquire/", _INQUIRE)
 def inquire(sandbox: Sandbox, call: Call) -> Doc:
     """Inquire about payouts by their ids or the client's UUIDs."""
+    if sandbox.settings.inquiries_by_get:
+        rates.count(sandbox, INQUIRY)
+        raise errors.detail(405, 'Method "POST" not allowed.')
     return _inquire(sandbox, call)
 
 
@@ -145,18 +154,28 @@ def inquire_by_get(sandbox: Sandbox, call: Call) -> Doc:
     return _inquire(sandbox, call)
 
 
-@route(
-    "POST",
-    "/api/secure/transaction/inquire/by-reference/",
-    {"references_list": Texts(required=True), "page": Int(least=1, most=10_000)},
-)
-def inquire_by_reference(sandbox: Sandbox, call: Call) -> Doc:
-    """Inquire by the client's references, about all rails at once."""
+def _inquire_by_reference(sandbox: Sandbox, call: Call) -> Doc:
+    """Return a page of the payouts with the given references, among those by an account number or among the others."""
     rates.count(sandbox, INQUIRY)
     found: dict[str, Any] = {}
+    asked = bool(call.get("bank_transactions", False))
     for reference in call.params["references_list"]:
-        found |= {doc["id"]: doc for doc in payouts.by_reference(sandbox, reference, client_references=True)}
+        for doc in payouts.by_reference(sandbox, reference, client_references=True):
+            if payouts.is_bank(sandbox, doc) == asked:
+                found[doc["id"]] = doc
     return _page(sandbox, call, list(found.values()))
+
+
+@route("POST", "/api/secure/transaction/inquire/by-reference/", _INQUIRE_BY_REFERENCE)
+def inquire_by_reference(sandbox: Sandbox, call: Call) -> Doc:
+    """Inquire by the client's references."""
+    return _inquire_by_reference(sandbox, call)
+
+
+@route("GET", "/api/secure/transaction/inquire/by-reference/", _INQUIRE_BY_REFERENCE)
+def inquire_by_reference_by_get(sandbox: Sandbox, call: Call) -> Doc:
+    """Inquire by the client's references by GET."""
+    return _inquire_by_reference(sandbox, call)
 
 
 @route("GET", "/api/secure/budget/inquire/")
@@ -166,8 +185,13 @@ def inquire_budget(sandbox: Sandbox, call: Call) -> Doc:
     return {"current_budget": f"Your current budget is {pounds(topup.budget(sandbox))} LE"}
 
 
-# Which parameters Paymob takes here is not known; the amount is what a request cannot lack.
-@route("POST", "/api/secure/topup/request/", {"amount": Pounds(required=True)}, status=201)
+# The others are those of a request that names the balance of collecting; which of them Paymob requires is not known.
+@route(
+    "POST",
+    "/api/secure/topup/request/",
+    {"amount": Pounds(required=True), **{name: Ignored() for name in ("type", "currency", "username")}},
+    status=201,
+)
 def request_topup(sandbox: Sandbox, call: Call) -> Doc:
     """Ask for more budget, which Paymob's staff approves."""
     return sandbox.render(topup.request(sandbox, call.params["amount"]))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sandboxes.kit.call import Call
 from sandboxes.kit.documents import Doc
-from sandboxes.kit.params import Int, Param, Str
+from sandboxes.kit.params import Param
 from sandboxes.kit.routing import route
 from sandboxes.paymob import errors
 from sandboxes.paymob.objects import order as orders
 from sandboxes.paymob.objects import reversal, transaction
-from sandboxes.paymob.resources.fields import Amount
+from sandboxes.paymob.resources.fields import Amount, Text, Whole
 from sandboxes.paymob.sandbox import Sandbox
 
-_ONE: dict[str, Param] = {"transaction_id": Int(required=True)}
+_ONE: dict[str, Param] = {"transaction_id": Whole(required=True)}
 _PART: dict[str, Param] = {**_ONE, "amount_cents": Amount(required=True)}
 
 
@@ -42,9 +42,7 @@ def retrieve(sandbox: Sandbox, call: Call, number: str) -> Doc:
     return sandbox.render(transaction.by_number(sandbox, number))
 
 
-@route(
-    "POST", "/api/ecommerce/orders/transaction_inquiry", {"order_id": Int(), "merchant_order_id": Str()}
-)  # fmt: skip
+@route("POST", "/api/ecommerce/orders/transaction_inquiry", {"order_id": Whole(), "merchant_order_id": Text()})
 def inquire(sandbox: Sandbox, call: Call) -> Doc:
     """Read the last transaction of an order, which a refund may be."""
     number, reference = call.get("order_id"), call.get("merchant_order_id")

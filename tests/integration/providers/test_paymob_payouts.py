@@ -207,3 +207,13 @@ def test_a_search_that_is_refused_proves_nothing(rig: PaymobRig, provider: Paymo
 def test_a_budget_of_another_currency_is_refused(provider: PaymobProvider) -> None:
     with pytest.raises(Rejected):
         provider.read_budget("USD")
+
+
+def test_inquiries_go_by_get_where_paymob_refuses_post() -> None:
+    with paymob_rig(("--budget=10000000", "--inquiries-per-minute=3", "--inquiries-by-get")) as rig:
+        provider = rig.make()
+        payout = pay_out(provider)
+
+        # The refused one counts towards Paymob's limit, so it is made once only.
+        for _ in range(2):
+            assert isinstance(provider.find_disbursement(reference=payout.reference, kind=BANK.kind), Found)

@@ -281,13 +281,17 @@ def test_inquiries_are_limited_and_paged(paymob: PaymobProcess) -> None:
     )
 
 
-def test_an_inquiry_by_reference_covers_all_rails(funded: PaymobProcess) -> None:
+def test_an_inquiry_by_reference_names_the_rails(funded: PaymobProcess) -> None:
     wallet = funded.disburse("vodafone", client_reference="w")[1]["transaction_id"]
     bank = funded.disburse("bank_card", client_reference="b", client_reference_id="c")[1]["transaction_id"]
     path = "/transaction/inquire/by-reference/"
-    _, found = funded.payouts("POST", path, {"references_list": ["w", "b", "c", "none"]})
+    asked = {"references_list": ["w", "b", "c", "none"]}
 
-    assert [one["transaction_id"] for one in found["results"]] == [wallet, bank]
+    for method in ("GET", "POST"):
+        for more, expected in (({}, wallet), ({"bank_transactions": True}, bank)):
+            _, found = funded.payouts(method, path, asked | more)
+            assert [one["transaction_id"] for one in found["results"]] == [expected]
+        funded.advance(61)
     assert funded.payouts("POST", path, {})[1]["status_description"] == {"references_list": ["This field is required."]}
 
 
@@ -323,3 +327,11 @@ def test_the_setting_decides_where_bank_wallets_are_found() -> None:
         ident = own.disburse("bank_wallet")[1]["transaction_id"]
         assert own.inquire(ident)[1]["count"] == 1
         assert own.inquire(ident, bank=True)[1]["count"] == 0
+
+
+def test_the_setting_refuses_inquiries_by_post() -> None:
+    with PaymobProcess(seed=1, arguments=("--inquiries-by-get", "--budget=100000")) as own:
+        ident = own.disburse("bank_wallet")[1]["transaction_id"]
+        assert own.inquire(ident) == (405, {"detail": 'Method "POST" not allowed.'})
+        asked = {"transactions_ids_list": [ident], "bank_transactions": True}
+        assert own.payouts("GET", "/transaction/inquire/", asked)[1]["count"] == 1
