@@ -88,7 +88,7 @@ def _paymob_configuration() -> paymob.Configuration:
         payout_username=settings.PAYMOB_PAYOUT_USERNAME,
         payout_password=settings.PAYMOB_PAYOUT_PASSWORD,
         # A day longer than an escrow may stay unpaid, so that the page is there for as long as it can be needed.
-        checkout_lifetime=timedelta(days=settings.UNFUNDED_CANCEL_DAYS + 1),
+        checkout_lifetime=min(timedelta(days=settings.UNFUNDED_CANCEL_DAYS + 1), paymob.LONGEST_CHECKOUT),
         inquiry_allowed=_inquiry_allowed,
         request_timeout_seconds=settings.PROVIDER_REQUEST_TIMEOUT,
         read_timeout_seconds=settings.PROVIDER_JOB_TIMEOUT,

@@ -76,8 +76,8 @@ _NOTES: Final[dict[str, tuple[str, ...]]] = {
         "call that deletes a token is known, so a card that its owner removes is forgotten here.",
         f"Paymob publishes no least price: {Money(amounts.rules(amounts.CURRENCY).least_charge, amounts.CURRENCY)} is "
         f"ours. What can be paid out at once depends on the way: {_ways_of_paymob()}. A payment at a kiosk cannot be "
-        "refunded by Paymob; it is paid out to the client instead. A payment page cannot be closed, it expires a day "
-        "after the time for paying has ended.",
+        "refunded by Paymob; it is paid out to the client instead. A payment page cannot be closed; it expires a day "
+        "after the time for paying has ended, and after 36 days at the latest.",
     ),
 }
 

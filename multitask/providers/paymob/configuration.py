@@ -10,6 +10,8 @@ API: Final = "https://accept.paymob.com"
 PAYOUTS: Final = "https://payouts.paymobsolutions.com/api/secure"
 PAYOUTS_STAGING: Final = "https://stagingpayouts.paymobsolutions.com/api/secure"
 
+# Paymob takes no longer time for paying an intention.
+LONGEST_CHECKOUT: Final = timedelta(days=36)
 _MODE: Final = re.compile(r"egy_[sp]k_(live|test)_")
 
 

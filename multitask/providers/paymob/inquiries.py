@@ -1,19 +1,26 @@
-"""Reading transactions: by their id, or the last one of an order."""
+"""Reading transactions: by their id, the last one of an order, or the one that paid it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from multitask.payments.provider import Rejected
+import structlog
+
+from multitask.payments.provider import Rejected, Unknown
 from multitask.providers.paymob import errors, transactions
 from multitask.providers.paymob.client import Answer, Caller, Raw
 from multitask.providers.paymob.configuration import Configuration
 from multitask.providers.paymob.tokens import Token, Tokens
 from multitask.providers.paymob.transactions import Transaction
 
+log = structlog.get_logger(__name__)
+
 # A token of access is valid for an hour.
 _LIFETIME: Final = timedelta(minutes=60)
 # A refund of a refund does not exist, but a loop of parents must end.
 _MOST_PARENTS: Final = 3
+# How many tries to pay an order are read to find the one that did.
+_MOST_TRIES: Final = 20
 
 
 class Inquiries(Caller):
@@ -50,6 +57,33 @@ class Inquiries(Caller):
         if order_id and found.order_id != order_id:
             raise errors.unexpected("order", found.order_id)
         return found
+
+    def _that_paid(self, order_id: str) -> Transaction | None:
+        """Return the transaction that paid an order, by the list of all its transactions; None if that shows none.
+
+        Paymob's examples have this call, but the other documentation does not: without an answer that can be read the
+        transaction counts as not shown.
+        """
+        try:
+            answer = self._read_with(self._reading.access(), "GET", f"/api/ecommerce/orders/{order_id}", None)
+        except Unknown:
+            return None
+        if not answer.is_success:
+            log.warning("paymob does not list the transactions of an order", http_status=answer.status)
+            return None
+        named = (found for found in self._listed(answer) if found.order_id == order_id and found.is_collected)
+        return next(named, None)
+
+    def _listed(self, answer: Answer) -> Iterator[Transaction]:
+        """Yield the transactions of an order's answer that can be read."""
+        listed = answer.body.get("transactions")
+        for raw in listed[:_MOST_TRIES] if isinstance(listed, list) else ():
+            transaction_id = transactions.identifier(raw)
+            if transaction_id:
+                try:
+                    yield self._transaction(transaction_id)
+                except (Rejected, Unknown):
+                    continue
 
     def _payment_behind(self, found: Transaction) -> Transaction:
         """Return the payment that a refund or void belongs to; any other transaction is returned as it is."""

@@ -103,7 +103,7 @@ class Payments(Inquiries):
             raise errors.unexpected("order", named.order_id)
         if named is None or not named.is_collected:
             last = self._last_of_order(order_id=order_id)
-            named = None if last is None else self._payment_behind(last)
+            named = None if last is None else self._decisive(last)
         if named is None:
             return PaymentState(id=order_id, status=PaymentStatus.AWAITING, amount=Money.zero(amounts.CURRENCY))
         return self._state(named)
@@ -118,10 +118,17 @@ class Payments(Inquiries):
             last = self._last_of_order(merchant_order_id=f"{reference}:{generation}")
             if last is None:
                 continue
-            state = self._state(self._payment_behind(last))
+            state = self._state(self._decisive(last))
             if state.status in {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.ACTION_REQUIRED}:
                 return Found(state)
         return ABSENT
+
+    def _decisive(self, last: Transaction) -> Transaction:
+        """Return the payment behind the last transaction of an order, or the earlier try that paid the order."""
+        found = self._payment_behind(last)
+        if found.is_collected or not found.order_paid.amount_minor:
+            return found
+        return self._that_paid(found.order_id) or found
 
     def cancel_payment(self, *, payment_id: str, key: str, created_by: datetime | None = None) -> PaymentState:
         """Return the payment as cancelled once it has not been paid and cannot be any more.
@@ -186,7 +193,8 @@ class Payments(Inquiries):
         """Return a payment by the transaction that paid it, or by the last that tried.
 
         Raises Unknown if the last did not pay but the order is paid: an earlier try succeeded after the last began, and
-        no inquiry lists it. So the payment does not pass for unpaid; the callback of that try names it.
+        the list of the order's tries does not show it. So the payment does not pass for unpaid; the callback of that
+        try names it.
         """
         if not found.is_collected and found.order_paid.amount_minor > 0:
             # Ordinary: the callback, or the caller who knows the try that paid, names it.

@@ -59,7 +59,26 @@ def test_a_declined_try_is_no_sign_of_how_the_money_will_come(world: EgyptWorld)
     assert (job.escrow.state, job.payment.is_refundable, job.payment.failure_code) == ("funded", False, "")
 
 
+def test_the_earlier_try_that_paid_is_found_in_the_list_of_the_orders_tries(world: EgyptWorld) -> None:
+    job = world.hired(pounds("1000.00"))
+    world.ask_to_pay(job)
+    order = str(job.payment.provider_payment_id)
+    begun = {"card": "5123456789012346", "passed": None}
+    first = world.paymob.control("POST", f"intentions/{order}/pay", begun)["transaction"]["id"]
+    world.pay_there(job, card="4000000000000002")
+    world.paymob.control("POST", f"transactions/{first}", {"passed": True})
+
+    world.learn_of_payment(job)
+
+    assert (job.escrow.state, job.payment.provider_collection_id) == ("funded", str(first))
+    assert held(COLLECTED, "EGP") == -100_000
+    world.paymob.refund(int(first), 40_000)
+    world.learn_of_payment(job)
+    assert world.paymob_provider.read_payment(order).refunded == pounds("400.00")
+
+
 def test_a_paid_order_is_not_cancelled_for_a_later_declined_try(world: EgyptWorld) -> None:
+    world.paymob.add_fault("error_before", method="GET", path="/api/ecommerce/orders/*")
     job = world.hired(pounds("1000.00"))
     world.ask_to_pay(job)
     order = str(job.payment.provider_payment_id)

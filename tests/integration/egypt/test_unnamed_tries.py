@@ -1,4 +1,7 @@
-"""Orders that are paid by a try that no inquiry names: found by the events about them, or named by finance."""
+"""Orders that are paid by an earlier try than their last, where Paymob does not list the tries of an order.
+
+The try is found by the events about it, or named by finance.
+"""
 
 import pytest
 
@@ -10,6 +13,12 @@ from multitask.webhooks import dispatch, polling
 from multitask.webhooks.models import EventState, IncomingEvent
 from tests.egypt_world import COLLECTED, EgyptWorld, pounds
 from tests.payments_world import Job, held
+
+
+@pytest.fixture(autouse=True)
+def no_lists(world: EgyptWorld) -> None:
+    """Let no call list the tries of an order."""
+    world.paymob.add_fault("error_before", method="GET", path="/api/ecommerce/orders/*")
 
 
 def paid_by_first(world: EgyptWorld) -> tuple[Job, str, str]:

@@ -1,5 +1,7 @@
 """Which provider the settings name."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
@@ -41,3 +43,11 @@ def test_an_unknown_provider_is_refused_by_name(name: str, settings: Settings) -
     settings.PAYMENT_PROVIDER = "paypal"
     with pytest.raises(ImproperlyConfigured, match="paypal"):
         providers.default()
+
+
+@pytest.mark.parametrize(("days", "open_for"), [(14, 15), (35, 36), (366, 36)])
+def test_a_payment_page_of_paymob_is_open_as_long_as_paymob_allows(
+    days: int, open_for: int, settings: Settings
+) -> None:
+    settings.UNFUNDED_CANCEL_DAYS = days
+    assert providers.get("paymob").capabilities.payments_expire_after == timedelta(days=open_for)
