@@ -32,10 +32,13 @@ from multitask.payments.losses import adjustments, chargebacks
 from multitask.payments.models import (
     Adjustment,
     AdjustmentReversal,
+    CardToken,
+    Customer,
     HistoryRow,
     Notice,
     PayoutDestination,
     Refund,
+    SavedMethod,
     Withdrawal,
 )
 from multitask.payments.notices import emails, notices
@@ -120,6 +123,7 @@ def people(world: World, settings: Settings) -> list[Actor]:
     saved_methods.save(
         actor=paid.client, method_id=world.browser.new_method("4242424242424242"), make_default=True, now=world.now
     )
+    _card_of_paymob(world, job.client)
     payees.give_password(freelancer)
     payees.submit(freelancer, at=world.now)
     payees.add(freelancer, payees.WALLET, kind="wallet", at=world.now - timedelta(days=9))
@@ -141,6 +145,15 @@ def people(world: World, settings: Settings) -> list[Actor]:
     statements.publish(now=world.now)
     assert Notice.objects.exists()
     return [job.client, asked.freelancer, freelancer]
+
+
+def _card_of_paymob(world: World, client: Actor) -> None:
+    customer = Customer.objects.create(user_id=user_id(client), provider="paymob", created_at=world.now)
+    card = SavedMethod.objects.create(
+        customer=customer, provider="paymob", provider_method_id="50001", kind="card", brand="Visa", last4="1111",
+        created_at=world.now,
+    )  # fmt: skip
+    CardToken.objects.create(method=card, encrypted="under no key", saved_at=world.now)
 
 
 def _in_egypt(world: World, freelancer: Actor) -> None:
@@ -242,6 +255,7 @@ def of_the_pages() -> Iterator[str]:
         "notice_id": list(Notice.objects.values_list("pk", flat=True)),
         "kind": [*account_emails.KINDS, *DestinationKind],
         "destination_id": list(PayoutDestination.objects.values_list("public_id", flat=True)),
+        "method_id": list(SavedMethod.objects.values_list("pk", flat=True)),
         "form": ["text", "html"],
         "language": ["en", "ar"],
         "name": ["MQ"],
