@@ -211,6 +211,15 @@ def test_a_saved_card_is_kept_and_changes_nothing() -> None:
     assert (event.subject, event.object_id, event.kind) == (Subject.NOTHING, "", "token.saved")
 
 
+def test_a_saved_card_whose_digits_move_between_fields_is_the_same_event() -> None:
+    """It is acted upon by the event alone, so it must not be taken twice."""
+    moved = CARD | {"id": int(str(CARD["id"])[:-1]), "masked_pan": f"{str(CARD['id'])[-1]}{CARD['masked_pan']}"}
+
+    event = verify("TOKEN", moved, signed("TOKEN", CARD))
+
+    assert event.id == verify("TOKEN", CARD, signed("TOKEN", CARD)).id
+
+
 def test_the_same_state_is_the_same_event_and_another_state_another() -> None:
     first = verify("TRANSACTION", PAID, signed("TRANSACTION", PAID))
     again = verify("TRANSACTION", PAID | {"is_live": True}, signed("TRANSACTION", PAID))

@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Final
 
+from django.db import IntegrityError
 from django.db.models import Case, F, QuerySet, When
 
 from multitask import database
@@ -16,13 +17,15 @@ from multitask.payments.provider import OffersSavedCards, Payer, Provider, Saved
 from multitask.users.actor import Actor
 
 _KIND: Final = "card"
+_ANOTHERS: Final = "The card is another client's."
 
 
 @database.transactional
 def store(provider: str, card: SavedCard, now: datetime) -> str:
     """Store a card for the client who saved it; return why it is not stored, or "".
 
-    A newer token replaces that of the same card. One that is older than what happened to the card since is ignored.
+    A newer token replaces that of the same card. One that is older than what happened to the card since is ignored,
+    whatever its number: a callback that comes late brings back no card that its owner has removed.
     """
     paid = Payment.objects.filter(provider=provider, provider_payment_id=card.payment_id)
     payment = paid.select_related("escrow__client").first()
@@ -33,48 +36,55 @@ def store(provider: str, card: SavedCard, now: datetime) -> str:
     if not offers.is_saved_by(card, Payer(name=client.username, email=client.email)):
         return "The card was saved under an address that is not the client's."
     customer, _ = customers.intend(client, provider, now)
-    reason = _why_not(customer, card)
-    if not reason:
-        _keep(customer, card, now)
-    return reason
+    return _why_not(customer, card) or _keep(customer, card, now)
 
 
 def _why_not(customer: Customer, card: SavedCard) -> str:
     known = SavedMethod.objects.filter(provider=customer.provider, provider_method_id=card.id).first()
     if known is not None and known.customer_id != customer.pk:
-        return "The card is another client's."
-    if known is not None and known.detached_at is not None and known.detached_at >= card.saved_at:
-        return "The card was removed since."
-    if _same_card(customer, card).filter(token__saved_at__gt=card.saved_at).exists():
+        return _ANOTHERS
+    same = _same_card(customer, card)
+    if same.filter(token__saved_at__gt=card.saved_at).exists():
         return "The card was saved again since."
+    if same.filter(detached_at__gte=card.saved_at).exists():
+        return "The card was removed since."
     return ""
 
 
 def _same_card(customer: Customer, card: SavedCard) -> QuerySet[SavedMethod]:
-    """Select the client's cards that look the same, and that with the same id."""
-    cards = SavedMethod.objects.filter(customer=customer, detached_at=None)
+    """Select the client's cards that look the same, and that with the same id, removed ones too."""
+    cards = SavedMethod.objects.filter(customer=customer)
     same_id = cards.filter(provider_method_id=card.id)
     return cards.filter(brand=card.brand, last4=card.last4) | same_id if card.last4 else same_id
 
 
-def _keep(customer: Customer, card: SavedCard, now: datetime) -> None:
-    replaced = _same_card(customer, card).exclude(provider_method_id=card.id)
-    if replaced.filter(provider_method_id=customer.default_method_id).exists():
-        Customer.objects.filter(pk=customer.pk).update(default_method_id=card.id)
-    ended = list(replaced.values_list("pk", flat=True))
-    SavedMethod.objects.filter(pk__in=ended).update(detached_at=now)
+def _keep(customer: Customer, card: SavedCard, now: datetime) -> str:
+    """Store the card in place of those that look the same; return why it is not stored, or ""."""
+    same = _same_card(customer, card).filter(detached_at=None).exclude(provider_method_id=card.id)
+    replaced = list(same.values_list("pk", "provider_method_id"))
     facts = {"kind": _KIND, "brand": card.brand, "last4": card.last4, "detached_at": None}
-    method, _ = SavedMethod.objects.update_or_create(
-        provider=customer.provider,
-        provider_method_id=card.id,
-        defaults=facts,
-        create_defaults=facts | {"customer": customer, "created_at": now},
-    )
+    try:
+        method, _ = SavedMethod.objects.update_or_create(
+            customer=customer,
+            provider=customer.provider,
+            provider_method_id=card.id,
+            defaults=facts,
+            create_defaults=facts | {"created_at": now},
+        )
+    except IntegrityError:
+        # Another client's card with this number was stored at this moment.
+        return _ANOTHERS
+    ended = [pk for pk, _ in replaced]
+    # It counts as removed from when the newer one was saved: what was saved later still is newer.
+    SavedMethod.objects.filter(pk__in=ended).update(detached_at=card.saved_at)
+    if customer.default_method_id in {method_id for _, method_id in replaced}:
+        Customer.objects.filter(pk=customer.pk).update(default_method_id=card.id)
     CardToken.objects.filter(method__in=[*ended, method.pk]).delete()
     row = uuid.uuid4()
     encrypted = encryption.encrypt(row, {"token": card.token})
     CardToken.objects.create(public_id=row, method=method, encrypted=encrypted, saved_at=card.saved_at)
     audit.record("method_saved", actor=Actor.system("provider"), now=now, user_id=customer.user_id)
+    return ""
 
 
 def offered(provider: Provider, customer_id: int) -> tuple[str, ...]:

@@ -297,6 +297,7 @@ def _customer_and_escrow(provider: Provider, operation: Operation) -> tuple[str 
     customers_found = Customer.objects.annotate(escrow_state=Subquery(escrow[:1]))
     found = customers_found.values_list("provider_customer_id", "escrow_state", "user__username", "user__email")
     customer_id, state, name, email = found.get(pk=operation.arguments["customer"])
-    saved = card_tokens.offered(provider, operation.arguments["customer"])
+    # Only by the first attempt: a saved card may be what keeps it from succeeding, and is no reason to be unpaid.
+    saved = card_tokens.offered(provider, operation.arguments["customer"]) if operation.attempts == 1 else ()
     payer = Payer(name=name, email=email, card_tokens=saved)
     return (customer_id if supports(provider, SavesMethods) else ""), state, payer

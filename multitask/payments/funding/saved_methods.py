@@ -22,7 +22,15 @@ from multitask.payments.errors import (
 from multitask.payments.funding import customers
 from multitask.payments.models import CardToken, Customer, SavedMethod
 from multitask.payments.operations import direct_calls, engine, send_deadline
-from multitask.payments.provider import CUSTOMER_GONE, MethodState, Rejected, SavesMethods, SetupState
+from multitask.payments.provider import (
+    CUSTOMER_GONE,
+    MethodState,
+    OffersSavedCards,
+    Rejected,
+    SavesMethods,
+    SetupState,
+    supports,
+)
 from multitask.users.actor import Actor
 from multitask.users.models import User
 
@@ -157,7 +165,7 @@ def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
     before may still offer the card. Raises NotFound, ProviderRefused or ProviderUnavailable.
     """
     method = _own(actor, method_id)
-    if _has_token(method):
+    if _is_kept_here(method):
         _forget(method, actor, now)
         return
     provider = engine.provider_for(method.provider, SavesMethods)
@@ -191,17 +199,24 @@ def set_default(*, actor: Actor, method_id: int, now: datetime) -> SavedMethod:
     Raises NotFound, TooManyRequests, ProviderRefused or ProviderUnavailable.
     """
     method = _own(actor, method_id)
-    if not _has_token(method):
+    if not _is_kept_here(method):
         _set_default_there(method, now)
-    customer = method.customer
-    Customer.objects.filter(pk=customer.pk).update(default_method_id=method.provider_method_id)
-    customer.default_method_id = method.provider_method_id
-    return method
+    return _prefer(actor, method)
 
 
-def _has_token(method: SavedMethod) -> bool:
+@database.transactional
+def _prefer(actor: Actor, method: SavedMethod) -> SavedMethod:
+    """Make a card the default here, unless it was removed meanwhile. Raises NotFound."""
+    Customer.objects.select_for_update(no_key=True).get(pk=method.customer_id)
+    present = _own(actor, method.pk)
+    present.customer.default_method_id = present.provider_method_id
+    present.customer.save(update_fields=["default_method_id"])
+    return present
+
+
+def _is_kept_here(method: SavedMethod) -> bool:
     """Return whether we store the token of a card, so that the provider knows nothing of its owner."""
-    return CardToken.objects.filter(method=method).exists()
+    return supports(engine.provider_named(method.provider), OffersSavedCards)
 
 
 def _set_default_there(method: SavedMethod, now: datetime) -> None:

@@ -60,7 +60,7 @@ class PaymobProvider(Payouts):
         return amounts.rules(currency)
 
     def kinds_of_id(self, object_id: str) -> frozenset[IdKind]:
-        """Return the kinds that an id may be of: orders, transactions and payouts are numbers alike."""
+        """Return the kinds that an id may be of: orders, transactions, payouts and cards are numbers alike."""
         return identifiers.kinds_of(object_id)
 
     @property

@@ -32,8 +32,6 @@ def read(
     object_id = transactions.identifier(obj["id"])
     if not object_id:
         raise _not_an_event()
-    # Keyed: the values include the payer's phone number, which could be guessed from a bare hash.
-    digest = hmac.new(secret.encode(), "".join(signatures.describe(values)).encode(), hashlib.sha256).hexdigest()
     subject, changed, doubt = Subject.NOTHING, "", ""
     card = saved_cards.read(obj, now=now) if kind == signatures.SAVED_CARD else None
     if kind == signatures.TRANSACTION:
@@ -42,7 +40,7 @@ def read(
     elif card is None:
         doubt = "The event is about a saved card, whose token or order cannot be read."
     return InboundEvent(
-        id=f"{kind.lower()}:{object_id}:{digest[:40]}",
+        id=_event_id(kind, object_id, values, secret),
         kind=f"{kind.lower()}.{_state(obj)}" if kind == signatures.TRANSACTION else "token.saved",
         subject=subject,
         object_id=changed,
@@ -52,6 +50,19 @@ def read(
         quarantine_reason=doubt,
         saved_card=card,
     )
+
+
+def _event_id(kind: str, object_id: str, values: tuple[str, ...], secret: str) -> str:
+    """Return the id by which a repetition of an event is known.
+
+    Of a saved card it covers what is signed, however that is divided into fields: the event itself is acted upon, so
+    one that was received must not come again, with digits moved from one field to the next, as another.
+    """
+    is_card = kind == signatures.SAVED_CARD
+    covered = "".join(values if is_card else signatures.describe(values))
+    # Keyed: the values include the payer's phone number or address, which could be guessed from a bare hash.
+    digest = hmac.new(secret.encode(), covered.encode(), hashlib.sha256).hexdigest()[:40]
+    return f"{kind.lower()}:{digest}" if is_card else f"{kind.lower()}:{object_id}:{digest}"
 
 
 def hinted_payout(body: bytes) -> str:

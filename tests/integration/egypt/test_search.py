@@ -7,9 +7,13 @@ from django.test import Client
 
 from multitask.payments.models import Operation, Payment
 from multitask.payments.payouts import disbursements
+from multitask.users.models import User
+from multitask.webhooks.models import IncomingEvent
 from tests.egypt_world import EgyptWorld, disbursement_of, pounds
 from tests.integration.backoffice import addresses
 from tests.integration.backoffice.test_search import goes_to
+from tests.integration.egypt.test_saved_cards import saved
+from tests.payments_world import user_id
 
 
 def listed(office: Client, wanted: object) -> str:
@@ -37,6 +41,14 @@ def test_a_payment_by_the_id_of_its_intention(world: EgyptWorld, office: Client)
     job = world.funded()
     [intention] = world.paymob.objects("intention")
     assert goes_to(office, intention["object"]["id"]) == f"{addresses.change(job.escrow)}#payment-{job.payment.pk}"
+
+
+def test_a_saved_card_by_its_number(world: EgyptWorld, client: Client, office: Client) -> None:
+    payer = world.client()
+    method = saved(world, client, payer)
+    assert addresses.change(User.objects.get(pk=user_id(payer))) in goes_to(office, method.provider_method_id)
+    event = IncomingEvent.objects.get()
+    assert goes_to(office, event.event_id) == addresses.change(event)
 
 
 def test_a_payout_by_its_id_and_by_our_names_of_all_its_attempts(world: EgyptWorld, office: Client) -> None:
