@@ -59,6 +59,10 @@ def test_a_card_that_the_provider_does_not_know_keeps_nobody_from_paying(
     rig: Rig, provider: AnyProvider, people: People, name: str
 ) -> None:
     known = saved(rig, provider, people, name).token
-    made = payment(provider, people, f"{name}:again", Payer(email=MONA.email, card_tokens=("unknown", known)))
+    made = payment(provider, people, f"{name}:again", Payer(email=MONA.email, card_tokens=(known, "unknown")))
+    assert (rig.cards_offered(made.id), made.refused_card) == ([known], "unknown")
+    assert "unknown" not in repr(made)
     rig.pay(made.continuation.token)
     assert provider.read_payment(made.id).received == people.hundred
+    alone = payment(provider, people, f"{name}:alone", Payer(email=MONA.email, card_tokens=("unknown",)))
+    assert (rig.cards_offered(alone.id), alone.refused_card) == ([], "unknown")

@@ -9,7 +9,7 @@ from django.db.models import Case, F, QuerySet, When
 
 from multitask import database
 from multitask.payments.books import audit
-from multitask.payments.funding import customers
+from multitask.payments.funding import customers, saved_methods
 from multitask.payments.models import CardToken, Customer, Payment, SavedMethod
 from multitask.payments.operations import engine
 from multitask.payments.payouts import encryption
@@ -85,6 +85,15 @@ def _keep(customer: Customer, card: SavedCard, now: datetime) -> str:
     CardToken.objects.create(public_id=row, method=method, encrypted=encrypted, saved_at=card.saved_at)
     audit.record("method_saved", actor=Actor.system("provider"), now=now, user_id=customer.user_id)
     return ""
+
+
+@database.transactional
+def forget_refused(customer_id: int, token: str, now: datetime) -> None:
+    """Remove the card of a token that the provider does not know any more."""
+    stored = CardToken.objects.filter(method__customer=customer_id).select_related("method__customer")
+    for each in stored:
+        if encryption.decrypted_or_none(each.public_id, each.encrypted) == {"token": token}:
+            saved_methods.forget(each.method, Actor.system("provider"), now)
 
 
 def offered(provider: Provider, customer_id: int) -> tuple[str, ...]:

@@ -268,6 +268,8 @@ class CreatePayment:
     def succeeded(self, operation: Operation, state: Any, now: datetime) -> str:
         """Handle the response as if a webhook had delivered it."""
         payment_results.confirm(operation.provider, state, now)
+        if state.refused_card:
+            card_tokens.forget_refused(operation.arguments["customer"], state.refused_card, now)
         # The payment itself has `id`; staff may look for what the provider calls that which was created.
         return str(state.intention_id or state.id)
 

@@ -166,7 +166,7 @@ def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
     """
     method = _own(actor, method_id)
     if _is_kept_here(method):
-        _forget(method, actor, now)
+        forget(method, actor, now)
         return
     provider = engine.provider_for(method.provider, SavesMethods)
     with direct_calls.answered():
@@ -175,11 +175,11 @@ def delete(*, actor: Actor, method_id: int, now: datetime) -> None:
         except Rejected:
             if provider.read_method(method.provider_method_id).customer_id:
                 raise
-    _forget(method, actor, now)
+    forget(method, actor, now)
 
 
 @database.transactional
-def _forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
+def forget(method: SavedMethod, actor: Actor, now: datetime) -> None:
     """Remove the card from its owner's list, and as the default, with its token."""
     # First of all the locks: a card that is saved meanwhile takes it first too.
     Customer.objects.select_for_update(no_key=True).get(pk=method.customer_id)
@@ -242,7 +242,7 @@ def _require_attached(method: SavedMethod, provider: SavesMethods, refusal: Reje
         customers.forget(method.provider, refusal.object_id, now)
         raise _gone() from refusal
     if not provider.read_method(method.provider_method_id).customer_id:
-        _forget(method, Actor.system("provider"), now)
+        forget(method, Actor.system("provider"), now)
         raise _gone() from refusal
 
 
@@ -256,7 +256,7 @@ def confirm(provider: str, state: MethodState, now: datetime) -> None:
     if not state.customer_id:
         known = SavedMethod.objects.filter(provider=provider, provider_method_id=state.id, detached_at=None)
         for method in known.select_related("customer"):
-            _forget(method, Actor.system("provider"), now)
+            forget(method, Actor.system("provider"), now)
         return
     customer = Customer.objects.filter(provider=provider, provider_customer_id=state.customer_id).first()
     if customer is None:

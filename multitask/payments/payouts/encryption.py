@@ -43,7 +43,7 @@ def decrypted_or_none(row: uuid.UUID, encrypted: str) -> dict[str, str] | None:
     try:
         return decrypt(row, encrypted)
     except Undecryptable as error:
-        log.error("payee_details_undecryptable", row=str(row), reason=str(error))
+        log.error("value_undecryptable", row=str(row), reason=str(error))
         return None
 
 

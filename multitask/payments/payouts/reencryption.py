@@ -60,7 +60,7 @@ def _reencrypt(table: Row, ids: Sequence[int], now: datetime) -> Result:
         try:
             renewed = encryption.reencrypt(row.encrypted)
         except encryption.Undecryptable as error:
-            log.error("payee_details_undecryptable", row=str(row.public_id), reason=str(error))
+            log.error("value_undecryptable", row=str(row.public_id), reason=str(error))
             unreadable.append(row.pk)
             continue
         table.objects.filter(pk=row.pk).update(encrypted=renewed)

@@ -184,7 +184,8 @@ class PaymentState:
     the payment succeeded; `fee`, `available_at` and `settled` perhaps later. `settled` is the gross amount that reached
     the platform's balance, which may be in another currency. `is_refundable` is false if the provider cannot send the
     money back the way it came, as with cash. `intention_id` is what the provider calls that which was created, known to
-    the answer alone; empty if that is the payment itself.
+    the answer alone; empty if that is the payment itself. `refused_card` is the token of a saved card that the provider
+    does not know any more.
     """
 
     id: str
@@ -202,6 +203,7 @@ class PaymentState:
     failure_code: str = ""
     failure_message: str = ""
     is_refundable: bool = True
+    refused_card: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

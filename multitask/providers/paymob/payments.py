@@ -63,14 +63,9 @@ class Payments(Inquiries):
         A used reference raises Unavailable with a spent key: nothing was created by this call, and what an earlier
         one created was shown to nobody.
 
-        Where Paymob refuses, perhaps because of a saved card that it has forgotten, the intention is created without
-        saved cards: nobody is kept from paying by a convenience.
+        Nobody is kept from paying by a saved card: where Paymob refuses, the intention is created with fewer or none.
         """
-        wanted = self._intention(amount, key, payer)
-        answer = self._managed("/v1/intention/", wanted)
-        if payer.card_tokens and _may_be_about_the_body(answer):
-            log.warning("paymob refused an intention with saved cards", http_status=answer.status)
-            answer = self._managed("/v1/intention/", self._intention(amount, key, replace(payer, card_tokens=())))
+        answer, refused_card = self._created(amount, key, payer)
         if not answer.is_success:
             raise _not_created(answer)
         order_id = transactions.identifier(answer.body.get("intention_order_id"))
@@ -87,7 +82,21 @@ class Payments(Inquiries):
             continuation=Redirect(self._checkout(secret)),
             reference=reference,
             intention_id=_text(answer.body.get("id")),
+            refused_card=refused_card,
         )
+
+    def _created(self, amount: Money, key: str, payer: Payer) -> tuple[Answer, str]:
+        """Create an intention with the saved cards that Paymob takes: after each refusal the last one is left out.
+
+        Return the answer, and the card without which an intention was taken at last: Paymob does not know that one.
+        """
+        cards, refused = payer.card_tokens[: saved_cards.MOST], ""
+        while True:
+            answer = self._managed("/v1/intention/", self._intention(amount, key, replace(payer, card_tokens=cards)))
+            if not cards or not _may_be_about_the_body(answer):
+                return answer, refused if answer.is_success else ""
+            log.warning("paymob refused an intention with saved cards", http_status=answer.status, cards=len(cards))
+            cards, refused = cards[:-1], cards[-1]
 
     def read_payment(self, payment_id: str) -> PaymentState:
         """Read the payment of an order, which nobody may have tried to pay.
@@ -171,7 +180,7 @@ class Payments(Inquiries):
         return f"{self._configuration.api_base}/unifiedcheckout/?{query}"
 
     def _intention(self, amount: Money, key: str, payer: Payer) -> Raw:
-        cards = {"card_tokens": list(payer.card_tokens[: saved_cards.MOST])} if payer.card_tokens else {}
+        cards = {"card_tokens": list(payer.card_tokens)} if payer.card_tokens else {}
         return {
             **cards,
             "amount": amounts.charge_to_piastres(amount),

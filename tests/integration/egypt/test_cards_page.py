@@ -29,10 +29,10 @@ def test_a_client_sees_puts_first_and_removes_cards(world: EgyptWorld, client: C
     page = text_of(browser.get(CARDS))
     assert page.index("Visa …1111") < page.index("MasterCard …2346")
     assert page.count("For payments in EGP.") == 2
-    assert "Comes first" not in page
+    assert "Default" not in page
     done = browser.post(f"{CARDS}{first.pk}/first/", follow=True)
-    assert "This card comes first from the next payment on." in text_of(done)
-    assert text_of(done).count("Comes first") == 1
+    assert "This card is your default now." in text_of(done)
+    assert text_of(done).count(" Default ") == 1
     assert offered(world, payer) == ["2346", "1111"]
 
     asked = browser.get(f"{CARDS}{second.pk}/remove/")

@@ -24,7 +24,17 @@ from multitask.webhooks.models import EventState, IncomingEvent
 from tests import canaries
 from tests.egypt_world import EgyptWorld, pounds
 from tests.integration.egypt.test_callbacks import body_of, post
-from tests.integration.egypt.test_saved_cards import Answer, asked, offered, receive, saved, token_of
+from tests.integration.egypt.test_saved_cards import (
+    MASTERCARD,
+    OTHER,
+    VISA,
+    Answer,
+    asked,
+    offered,
+    receive,
+    saved,
+    token_of,
+)
 
 
 def test_a_callback_from_before_a_card_was_removed_does_not_bring_it_back(world: EgyptWorld, client: Client) -> None:
@@ -200,3 +210,17 @@ def test_whatever_paymob_answers_to_a_saved_card_the_client_can_pay(
     world.learn_of_payment(job)
     assert job.escrow.state == "funded"
     assert IncomingEvent.objects.count() == 1
+
+
+def test_of_cards_that_paymob_has_forgotten_each_payment_removes_one(world: EgyptWorld, client: Client) -> None:
+    payer = world.client()
+    cards = [token_of(world, asked(world, payer), card) for card in (MASTERCARD, VISA, OTHER)]
+    for card, token in zip(cards, (cards[0]["token"], "forgotten", "forgotten too"), strict=True):
+        receive(client, card, token=token)
+    assert saved_methods.owned(payer).count() == 3
+
+    # The newest card is offered first, and the last one is left out first.
+    assert [offered(world, payer) for _ in range(3)] == [[], [], ["2346"]]
+
+    assert saved_methods.owned(payer).get().last4 == "2346"
+    assert CardToken.objects.count() == 1

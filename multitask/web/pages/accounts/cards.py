@@ -10,14 +10,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from multitask.payments.funding import saved_methods
 from multitask.payments.models import SavedMethod
-from multitask.payments.operations import routes
+from multitask.payments.operations import engine, routes
+from multitask.payments.provider import OffersSavedCards, supports
 from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
 from multitask.web.pages.base.rendering import actor_of, carry_out, render_page, signed_in
 
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """A card for display: `currencies` are those in which its provider takes payments."""
+    """A card for display: `currencies` are those whose payment pages offer it."""
 
     method: SavedMethod
     name: str
@@ -27,7 +28,8 @@ class CardView:
 
 def view(method: SavedMethod) -> CardView:
     """Return the view of a card, whose customer is loaded."""
-    served = [currency for currency in routes.currencies() if _provider_of(currency) == method.provider]
+    offers = supports(engine.provider_named(method.provider), OffersSavedCards)
+    served = [currency for currency in routes.currencies() if offers and _provider_of(currency) == method.provider]
     return CardView(
         method=method,
         name=method.brand[:1].upper() + method.brand[1:] if method.brand else _("Card"),
@@ -46,7 +48,9 @@ def _provider_of(currency: str) -> str:
 def show(request: HttpRequest) -> HttpResponse:
     """List the saved cards, newest first."""
     found = saved_methods.owned(actor_of(request)).select_related("customer").order_by("-pk")
-    return render_page(request, "accounts/cards.html", {"cards": [view(method) for method in found]})
+    cards = [view(method) for method in found]
+    context = {"cards": cards, "is_any_offered": any(card.currencies for card in cards)}
+    return render_page(request, "accounts/cards.html", context)
 
 
 @require_POST
@@ -56,7 +60,7 @@ def prefer(request: HttpRequest, method_id: int) -> HttpResponse:
     return carry_out(
         request,
         lambda: saved_methods.set_default(actor=actor_of(request), method_id=method_id, now=timezone.now()),
-        done=_("Saved. This card comes first from the next payment on."),
+        done=_("Saved. This card is your default now."),
         to=reverse("pages:cards"),
     )
 
@@ -80,13 +84,12 @@ def remove(request: HttpRequest, method_id: int) -> HttpResponse:
 
 
 def _removal(shown: CardView) -> Confirmation:
+    which = _("%(brand)s, last digits %(digits)s") % {"brand": shown.name, "digits": shown.method.last4 or "–"}
+    later = _("It is not offered for later payments. A payment page that you have opened already may still show it.")
     return Confirmation(
         title=_("Remove the card"),
         about=_("Saved cards"),
-        consequences=(
-            _("%(brand)s, last digits %(digits)s") % {"brand": shown.name, "digits": shown.method.last4 or "–"},
-            _("It is not offered for later payments. A payment page that you have opened already may still show it."),
-        ),
+        consequences=(which, later) if shown.currencies else (which,),
         warning=_("To use it again you enter it with your next payment."),
         button=_("Remove the card"),
         version=str(shown.method.pk),
