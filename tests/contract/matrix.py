@@ -73,8 +73,8 @@ _NOTES: Final[dict[str, tuple[str, ...]]] = {
         "fields name the order, and so the client; the token is stored encrypted, and the client's later payment pages "
         f"offer up to {saved_cards.MOST} cards (secondary). What Paymob answers "
         "to a token that it does not know is not documented: where it refuses, the intention is created with fewer "
-        "cards, and the card that was refused is removed. No call that deletes a token is known, so a card that its owner "
-        "removes is forgotten here.",
+        "cards, and the card that was refused is removed. No call that deletes a token is known, so a card that its "
+        "owner removes is forgotten here.",
         f"Paymob publishes no least price: {Money(amounts.rules(amounts.CURRENCY).least_charge, amounts.CURRENCY)} is "
         f"ours. What can be paid out at once depends on the way: {_ways_of_paymob()}. A payment at a kiosk cannot be "
         "refunded by Paymob; it is paid out to the client instead. A payment page cannot be closed; it expires a day "
