@@ -88,6 +88,6 @@ def test_the_lists_and_the_page_of_a_person_show_masked_values(browse: Browse) -
         page = text_of(office.get(address))
         assert "Bank account, Commercial International Bank (CIB)" in page
         assert "•••• 0002" in page
-        assert "Mobile wallet, vodafone" in page
+        assert "Mobile wallet, Vodafone Cash" in page
         assert "Cooling down" in page
         assert LEGAL_NAME not in page

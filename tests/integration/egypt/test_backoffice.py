@@ -8,12 +8,20 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from multitask.payments.models import RECORD_FILE_MAX, BudgetRecord, Disbursement, Payment, PayoutBudget, Withdrawal
+from multitask.payments.models import (
+    RECORD_FILE_MAX,
+    BudgetRecord,
+    Disbursement,
+    Payment,
+    PayoutBudget,
+    PayoutDestination,
+    Withdrawal,
+)
 from multitask.payments.payouts import budget
 from multitask.payments.payouts.budget_shortage import NOTED_AFTER
 from multitask.users.actor import Actor
 from multitask.web.backoffice import work_queue
-from tests.egypt_world import BANK, BUDGET, COLLECTED, EgyptWorld, pounds
+from tests.egypt_world import BANK, BUDGET, COLLECTED, FAILS, EgyptWorld, pounds
 from tests.integration.backoffice.addresses import action, change, listing
 from tests.integration.egypt.test_undecided_payouts import undecided
 from tests.integration.egypt.test_unnamed_tries import paid_by_first, poll
@@ -187,3 +195,19 @@ def test_support_reads_and_does_not_record(world: EgyptWorld, found: PayoutBudge
     assert support.get(change(found)).status_code == 200
     assert "Record a top-up" not in text_of(support.get(change(found)))
     assert support.get(action("record-top-up", found.pk)).status_code == 403
+
+
+def test_the_lists_in_arabic_have_no_english_headings_or_reasons(
+    world: EgyptWorld, found: PayoutBudget, office: Client
+) -> None:
+    payee = world.payee(FAILS)
+    world.earned(payee)
+    world.fill_budget(pounds("500.00"))
+    made = world.withdrawn(payee, pounds("100.00"))
+    assert made.state == "failed"
+    office.cookies["django_language"] = "ar"
+    for shown in (Withdrawal, Disbursement, BudgetRecord, PayoutDestination):
+        page = text_of(office.get(listing(shown)))
+        for word in ("Reference", "Currency", "vodafone", "There is no wallet"):
+            assert word not in page, (shown, word)
+    assert "فودافون كاش" in text_of(office.get(listing(Disbursement)))

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from multitask.web.backoffice.base import labels, links
+from multitask.web.pages.base import labels as page_labels
 
 
 def badge(family: str, value: str) -> SafeString:
@@ -31,6 +32,11 @@ def escrow_link(escrow_id: int | None) -> SafeString:
     if escrow_id is None:
         return format_html("{}", "–")
     return format_html('<a href="{}">{}</a>', links.escrow(escrow_id), _("Escrow %(id)s") % {"id": escrow_id})
+
+
+def why(sentence: str) -> str:
+    """Return why something failed, in the reader's language if the sentence is known."""
+    return page_labels.explanation(sentence) or "–"
 
 
 def outside_label(is_outside: bool) -> str:

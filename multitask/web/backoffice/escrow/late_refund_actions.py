@@ -14,7 +14,7 @@ from multitask.payments.losses import late_refunds, refund_losses
 from multitask.payments.losses.waterfall import Shares
 from multitask.payments.models import Escrow, Refund
 from multitask.users.actor import Power
-from multitask.web.backoffice.base import refund_words, waterfall_words
+from multitask.web.backoffice.base import columns, refund_words, waterfall_words
 from multitask.web.backoffice.base.actions import (
     EscrowAction,
     SharedReasonForm,
@@ -133,7 +133,7 @@ class GiveUpRefund(RefundAction):
     def summary(self, subject: Refund) -> Summary:
         """Return the refund and why it failed."""
         facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
-        return [*facts, (_("Why it failed"), subject.failure_reason or "–"), *escrow_summary(subject.escrow)]
+        return [*facts, (_("Why it failed"), columns.why(subject.failure_reason)), *escrow_summary(subject.escrow)]
 
     def consequences(self, subject: Refund) -> list[str]:
         """Return who gets the money back."""

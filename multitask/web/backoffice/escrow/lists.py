@@ -19,7 +19,7 @@ from multitask.payments.models import (
 from multitask.payments.states import HOLDING_ESCROWS
 from multitask.web.backoffice import work_queue
 from multitask.web.backoffice.base import labels
-from multitask.web.backoffice.base.columns import mono, outside_label, person
+from multitask.web.backoffice.base.columns import mono, outside_label, person, why
 from multitask.web.backoffice.base.filters import column, needs_attention
 from multitask.web.backoffice.base.lists import EscrowPartList, MoneyList
 from multitask.web.backoffice.escrow import page
@@ -147,7 +147,7 @@ class RefundList(EscrowPartList):
     @admin.display(description=_("Why it failed"))
     def why(self, row: Refund) -> str:
         """The reason as people read it."""
-        return row.failure_reason or "–"
+        return why(row.failure_reason)
 
 
 class DisputeList(EscrowPartList):

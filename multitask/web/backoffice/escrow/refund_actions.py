@@ -9,7 +9,7 @@ from multitask.payments.authorization import access
 from multitask.payments.escrow import refunds, refunds_by_bank
 from multitask.payments.models import Refund
 from multitask.users.actor import Actor, Power
-from multitask.web.backoffice.base import links, refund_words
+from multitask.web.backoffice.base import columns, links, refund_words
 from multitask.web.backoffice.base.actions import (
     Action,
     Submission,
@@ -116,7 +116,7 @@ class RetryRefund(RefundAction):
     def summary(self, subject: Refund) -> Summary:
         """Return the refund and why it failed."""
         facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
-        return [*facts, (_("Why it failed"), subject.failure_reason or "–"), *escrow_summary(subject.escrow)]
+        return [*facts, (_("Why it failed"), columns.why(subject.failure_reason)), *escrow_summary(subject.escrow)]
 
     def consequences(self, subject: Refund) -> list[str]:
         """Return what is sent."""
@@ -147,7 +147,7 @@ class RefundByBank(RefundAction):
     def summary(self, subject: Refund) -> Summary:
         """Return the refund and why it failed."""
         facts: Summary = [(_("Refund"), money(subject.amount)), (_("State"), status_labels.label(subject.state))]
-        return [*facts, (_("Why it failed"), subject.failure_reason or "–"), *escrow_summary(subject.escrow)]
+        return [*facts, (_("Why it failed"), columns.why(subject.failure_reason)), *escrow_summary(subject.escrow)]
 
     def consequences(self, subject: Refund) -> list[str]:
         """Return what is recorded."""

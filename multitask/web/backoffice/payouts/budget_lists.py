@@ -18,6 +18,7 @@ from multitask.web.backoffice.base.columns import badge, mono, person
 from multitask.web.backoffice.base.filters import column, needs_attention
 from multitask.web.backoffice.base.lists import MoneyList, ReadOnlyList
 from multitask.web.backoffice.payouts import budget_page, disbursement_page
+from multitask.web.backoffice.people import payout_details
 from multitask.web.pages.templatetags.money import ago, day, moment, money
 
 
@@ -102,7 +103,7 @@ class DisbursementList(MoneyList):
     @admin.display(description=_("To"))
     def goes_to(self, row: Disbursement) -> SafeString:
         """Where it goes."""
-        return mono(str(row.destination))
+        return format_html("{} {}", payout_details.name_of(row.destination), mono(row.destination.masked))
 
     @admin.display(description=_("State"))
     def state_label(self, row: Disbursement) -> SafeString:
@@ -124,7 +125,7 @@ class BudgetRecordList(MoneyList):
 
     title = _("Settlements, top-ups and costs")
     explanation = _("What moved between the provider, the bank and the budget, as finance recorded it.")
-    list_display = ("kind_label", "amount", "fee", "happened", "reference", "corrected", "document", "by", "created")
+    list_display = ("kind_label", "amount", "fee", "happened", "number", "corrected", "document", "by", "created")
     list_select_related = ("recorded_by", "corrected_by", "corrects")
     list_filter: ClassVar[Any] = (column("kind", _("Kind"), labels.options("budget_record")),)
 
@@ -147,6 +148,11 @@ class BudgetRecordList(MoneyList):
     def happened(self, row: BudgetRecord) -> str:
         """When it happened."""
         return day(row.happened_on)
+
+    @admin.display(description=_("Reference"))
+    def number(self, row: BudgetRecord) -> str:
+        """The reference of the bank or the provider."""
+        return row.reference
 
     @admin.display(description=_("Correction"))
     def corrected(self, row: BudgetRecord) -> SafeString | str:

@@ -15,7 +15,7 @@ from multitask.payments.models import (
 from multitask.payments.payouts import account_moves
 from multitask.web.backoffice import work_queue
 from multitask.web.backoffice.base import labels
-from multitask.web.backoffice.base.columns import mono, outside_label, person
+from multitask.web.backoffice.base.columns import mono, outside_label, person, why
 from multitask.web.backoffice.base.filters import column, needs_attention
 from multitask.web.backoffice.base.lists import MoneyList, ReadOnlyList
 from multitask.web.backoffice.payouts import account_page, withdrawal_page
@@ -63,7 +63,7 @@ class WithdrawalList(MoneyList):
     @admin.display(description=_("Why it failed"))
     def why(self, row: Withdrawal) -> str:
         """The reason as people read it."""
-        return row.failure_reason or "–"
+        return why(row.failure_reason)
 
     def show(self, request: HttpRequest, row: Withdrawal) -> HttpResponse:
         """The withdrawal's page."""

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from multitask.payments.models import PayeeIdentity, PayoutDestination
@@ -23,6 +23,7 @@ from multitask.web.backoffice.base.columns import badge, mono, person
 from multitask.web.backoffice.base.filters import column
 from multitask.web.backoffice.base.lists import ReadOnlyList
 from multitask.web.backoffice.people.identity_actions import ConfirmIdentity, RejectIdentity
+from multitask.web.pages.payouts.destination_forms import ISSUERS
 from multitask.web.pages.templatetags.money import moment
 
 NEWEST = 20
@@ -82,7 +83,7 @@ class DestinationList(ReadOnlyList):
 
     title = _("Payout destinations")
     explanation = _("Where payees of a platform route are paid. Only the last digits are shown.")
-    list_display = ("owner", "what", "number", "currency", "state_label", "created", "usable")
+    list_display = ("owner", "what", "number", "paid_in", "state_label", "created", "usable")
     list_select_related = ("user",)
 
     @admin.display(description=_("Owner"))
@@ -99,6 +100,11 @@ class DestinationList(ReadOnlyList):
     def number(self, row: PayoutDestination) -> SafeString:
         """The last digits of the number."""
         return mono(row.masked)
+
+    @admin.display(description=_("Currency"))
+    def paid_in(self, row: PayoutDestination) -> str:
+        """The currency that it is paid in."""
+        return row.currency
 
     @admin.display(description=_("State"))
     def state_label(self, row: PayoutDestination) -> SafeString:
@@ -122,8 +128,9 @@ class DestinationList(ReadOnlyList):
 
 def name_of(row: PayoutDestination) -> str:
     """Return the kind of a destination with its bank or issuer."""
-    whose = egyptian_banks.name(row.bank_code, get_language() or "en") if row.bank_code else row.issuer
-    return f"{labels.of('destination_kind', row.kind)}, {whose}"
+    is_account = bool(row.bank_code)
+    whose = egyptian_banks.name(row.bank_code, get_language() or "en") if is_account else ISSUERS.get(row.issuer, "")
+    return gettext("%(kind)s, %(whose)s") % {"kind": labels.of("destination_kind", row.kind), "whose": whose}
 
 
 def state_of(row: PayoutDestination) -> str:
