@@ -106,6 +106,11 @@ def is_offered(currency: str) -> bool:
     return currency in destination_rules.CURRENCIES and route is not None and route.kind is RouteKind.PLATFORM
 
 
+def usable_from(now: datetime) -> datetime:
+    """Return when the cool-down of a destination ends that is added now."""
+    return now + timedelta(hours=settings.DESTINATION_COOL_DOWN_HOURS)
+
+
 def add(
     *, actor: Actor, currency: str, kind: str, given: Mapping[str, str], proof: OwnerProof, now: datetime
 ) -> PayoutDestination:
@@ -116,14 +121,20 @@ def add(
     `owner_proof.require` raise.
     """
     user_id = _payee(actor)
-    if currency not in destination_rules.CURRENCIES:
-        possible = ", ".join(destination_rules.CURRENCIES)
-        raise CurrencyUnsupported(f"Payouts in {currency} are not possible here; choose one of {possible}.")
+    require_currency(currency)
     # A freelancer is paid only once the identity is confirmed; a client's refund needs none.
     is_name_known = not actor.is_client or identity.state_of(user_id) is IdentityState.CONFIRMED
     details = destination_rules.read(kind, given, is_name_known=is_name_known)
     owner_proof.require(actor=actor, proof=proof, now=now)
     return _add(actor, user_id, currency, details, now)
+
+
+def require_currency(currency: str) -> None:
+    """Check that a currency is paid out to destinations. Raises CurrencyUnsupported."""
+    if currency in destination_rules.CURRENCIES:
+        return
+    found = f"Payouts in {currency} are not possible here; choose one of {', '.join(destination_rules.CURRENCIES)}."
+    raise CurrencyUnsupported(found, fields={"currency": found})
 
 
 def _payee(actor: Actor) -> int:
@@ -145,9 +156,9 @@ def _add(actor: Actor, user_id: int, currency: str, details: DestinationDetails,
         refund_destinations.require_taken(user_id=user_id, currency=currency, kind=details.kind)
     public_id = uuid4()
     rate_limits.count(user_id=user_id, purpose=rate_limits.Purpose.DESTINATION, key=str(public_id), now=now)
-    usable_from = now + timedelta(hours=settings.DESTINATION_COOL_DOWN_HOURS)
+    usable = usable_from(now)
     if latest is not None:
-        _retire_in_favour(latest, usable_from, now)
+        _retire_in_favour(latest, usable, now)
     added = PayoutDestination.objects.create(
         public_id=public_id,
         user_id=user_id,
@@ -158,7 +169,7 @@ def _add(actor: Actor, user_id: int, currency: str, details: DestinationDetails,
         masked=destination_rules.masked_number(details.number),
         encrypted=encryption.encrypt(public_id, {"number": details.number, "full_name": details.full_name}),
         created_at=now,
-        usable_from=usable_from,
+        usable_from=usable,
     )
     _record("destination_added", actor, added, now)
     return added

@@ -72,6 +72,7 @@ OWN: Final[Mapping[str, str]] = {
         " wallet_issuer_unknown msisdn_invalid"
     ),
     "destinations_get": "not_found",
+    "destinations_missing": "currency_unsupported",
     "destinations_remove": f"{_OWNER} not_found",
     "identity_submit": f"{_OWNER} {_NAMED} national_id_invalid",
     "methods_create": _LIMITED,

@@ -97,7 +97,7 @@ def test_an_unusual_issuer_is_a_hint(mona: Caller) -> None:
         ({"msisdn": "01012345678"}, 422, "unknown_field", {"msisdn"}),
         ({"swift": "X"}, 422, "unknown_field", {"swift"}),
         ({"kind": "cheque"}, 422, "destination_kind_unknown", {"kind"}),
-        ({"currency": "USD"}, 422, "currency_unsupported", set()),
+        ({"currency": "USD"}, 422, "currency_unsupported", {"currency"}),
         ({"iban": "EG1", "full_name": "Mona"}, 422, "invalid_payee_details", {"iban", "full_name"}),
         ({"password": None}, 403, "password_required", {"password"}),
         ({"password": "wrong"}, 403, "wrong_password", {"password"}),
@@ -146,6 +146,11 @@ def test_what_is_missing_is_listed_with_the_day_on_which_it_ends(mona: Caller) -
     assert cooling == {"reason": "destination_cooling_down", "until": usable_from}
     PayoutDestination.objects.update(created_at=timezone.now() - timedelta(days=4), usable_from=timezone.now())
     assert [one["reason"] for one in mona.get(f"{DESTINATIONS}missing/").json["missing"]] == ["identity_missing"]
+
+
+def test_what_is_missing_is_not_asked_of_a_currency_that_is_paid_out_otherwise(mona: Caller) -> None:
+    refused = mona.get(f"{DESTINATIONS}missing/", {"currency": "USD"})
+    assert (refused.status, refused.code, set(refused.json["fields"])) == (422, "currency_unsupported", {"currency"})
 
 
 def test_the_banks_are_listed_in_both_languages(mona: Caller) -> None:

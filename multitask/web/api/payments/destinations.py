@@ -154,7 +154,9 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[DestinationOut]:
     response=responses({201: DestinationMessage}, 409, body=True),
 )
 def add(request: HttpRequest, body: DestinationIn) -> Status[DestinationMessage]:
-    """Add a destination, as a freelancer; it replaces the present one of its currency after the cool-down.
+    """Add a destination, as a freelancer or a client; it replaces the present one of its currency after the cool-down.
+
+    Clients are paid refunds there that cannot go back the way they paid.
 
     Callers with a second factor must have proved it within the last five minutes (`reauth_required`); others send
     their password and have a confirmed email address. The same details again change nothing.
@@ -181,9 +183,10 @@ def banks(request: HttpRequest) -> BankList:
 
 @router.get("/destinations/missing/", operation_id="destinations_missing", response=responses({200: MissingList}))
 def missing(request: HttpRequest, query: Query[CurrencyQuery]) -> MissingList:
-    """List why the caller cannot be paid to a destination yet."""
+    """List why the caller's withdrawals cannot be paid to a destination yet, in a currency that is paid out so."""
     user = auth.user_of(request)
     currency = query.currency or user.default_currency
+    destinations.require_currency(currency)
     found = destinations.missing(user_id=user.pk, currency=currency, now=timezone.now())
     return MissingList(currency=currency, missing=[MissingOut(reason=one.reason, until=one.until) for one in found])
 

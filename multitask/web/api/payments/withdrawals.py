@@ -112,7 +112,7 @@ def listed(request: HttpRequest, paging: PageQuery) -> Page[WithdrawalOut]:
     openapi_extra=IDEMPOTENCY_KEY,
 )
 def create(request: HttpRequest, body: WithdrawalIn) -> HttpResponse:
-    """Withdraw from the available balance to the caller's bank, as an onboarded freelancer.
+    """Withdraw from the available balance, as a freelancer who can be paid: to the bank, or to the payout destination.
 
     In a currency of a platform route it goes to the caller's payout destination. During the destination's cool-down, or
     while the budget of payouts is short, the withdrawal waits: `waiting_reason` says so.
