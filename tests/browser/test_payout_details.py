@@ -22,7 +22,7 @@ WORDS = {
         "national_id": "National ID number",
         "remove": "Remove",
         "really": "Remove it",
-        "removed": "Removed. Withdrawals do not go there any more.",
+        "removed": "Removed. Nothing is paid out there any more.",
     },
     "ar": {
         "wallet": "أضف محفظة إلكترونية",

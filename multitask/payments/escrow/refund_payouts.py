@@ -65,6 +65,18 @@ def obstacle(escrow: Escrow, now: datetime) -> Obstacle | None:
     return next(_obstacles(_waiting().filter(escrow=escrow), now), None)
 
 
+def first_hindered(user_id: int, now: datetime) -> Refund | None:
+    """Return a client's first refund that waits for a destination, or for another one. One statement without any."""
+    waiting = _possible(_waiting().filter(escrow__client_id=user_id).select_related("escrow__agreement"))
+    return next((refund for refund in waiting if _obstacle(refund, now) is not None), None)
+
+
+def leaves_at(refund: Refund, now: datetime) -> datetime | None:
+    """Return until when a refund waits for its destination's cool-down, None if it does not. One statement."""
+    begun = Disbursement.objects.filter(refund=refund, allotted_at=None, ended_at=None, usable_from__gt=now)
+    return begun.order_by("-pk").values_list("usable_from", flat=True).first()
+
+
 def needs_other_destination(user_id: int, now: datetime) -> bool:
     """Return whether a refund of a client waits for a destination that takes its amount. Four statements a refund."""
     return Obstacle.OTHER_DESTINATION in _obstacles(_waiting().filter(escrow__client_id=user_id), now)

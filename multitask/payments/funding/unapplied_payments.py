@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from multitask import database
 from multitask.money import Money
 from multitask.payments.authorization import access, approvals, locks
@@ -28,9 +30,9 @@ def set_aside(escrow: Escrow, payment: Payment, received: Money, reason: str, no
 
 
 _REASONS: Final = {
-    "amount_mismatch": "The amount received is not the amount of the payment; our staff is reviewing it.",
-    "other_currency": "The payment was converted into another currency; our staff is reviewing it.",
-    "second_payment": "The task was already paid or cancelled; this payment is being refunded.",
+    "amount_mismatch": gettext_noop("The amount received is not the amount of the payment; our staff is reviewing it."),
+    "other_currency": gettext_noop("The payment was converted into another currency; our staff is reviewing it."),
+    "second_payment": gettext_noop("The task was already paid or cancelled; this payment is being refunded."),
 }
 
 

@@ -139,12 +139,25 @@ def _account(kind: DestinationKind, filled: Mapping[str, str]) -> DestinationDet
     code, name = filled.get("bank_code", "").strip().upper(), full_name(filled.get("full_name", ""))
     require_none(
         [
-            _number_fault(iban, account),
+            (_instapay_fault(iban, account) if kind is DestinationKind.INSTAPAY else None)
+            or _number_fault(iban, account),
             _missing("bank_code", code) or _bank_fault(code),
             _missing("full_name", name) or name_fault("full_name", name),
         ]
     )
     return DestinationDetails(kind=kind, number=iban or account, bank_code=code, full_name=name)
+
+
+def _instapay_fault(iban: str, account: str) -> Fault | None:
+    """Return whether somebody gave what they know InstaPay by, and not the account that it pays to."""
+    field, code = ("iban", "iban_invalid") if iban else ("account_number", "account_number_invalid")
+    given = iban or account
+    if "@" in given:
+        return Fault(field, code, "This is an InstaPay address. Give the IBAN or the number of the bank account.")
+    if _is_mobile_number(_phone(given)):
+        # It would be taken for the number of somebody's account.
+        return Fault(field, code, "This is a mobile number. Give the IBAN or the number of the bank account.")
+    return None
 
 
 def _number_fault(iban: str, account: str) -> Fault | None:
@@ -201,11 +214,15 @@ def _phone(value: str) -> str:
 
 
 def _phone_fault(msisdn: str) -> Fault | None:
-    if re.fullmatch(r"01[0125][0-9]{8}", msisdn):
+    if _is_mobile_number(msisdn):
         return None
     return Fault(
         "msisdn", "msisdn_invalid", "An Egyptian mobile number has 11 digits and begins with 010, 011, 012 or 015."
     )
+
+
+def _is_mobile_number(msisdn: str) -> bool:
+    return re.fullmatch(r"01[0125][0-9]{8}", msisdn) is not None
 
 
 def _missing(field: str, value: str) -> Fault | None:

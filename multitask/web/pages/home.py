@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from multitask.marketplace.models import Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.money import Money
-from multitask.payments.escrow import stranded
+from multitask.payments.escrow import refund_payouts, stranded
 from multitask.payments.losses import holds
 from multitask.payments.models import Chargeback, ConnectedAccount, Escrow, Refund
 from multitask.payments.payouts import account_status, onboarding
@@ -24,6 +24,7 @@ from multitask.payments.reads import waiting_payouts, wallet
 from multitask.payments.states import HOLDING_ESCROWS, OPEN_REFUNDS, EscrowState, MilestoneState, RefundState
 from multitask.users.models import User
 from multitask.web.pages.base.rendering import render_page, user_of
+from multitask.web.pages.escrow import next_steps
 from multitask.web.pages.templatetags.money import money
 
 MOST = 20
@@ -58,8 +59,9 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _demo_logins() -> list[User]:
-    """Return the accounts of the latest demo story; they exist only in development."""
-    return list(User.objects.filter(username__regex=r"^(client|freelancer|staff)-[0-9a-f]{6}$").order_by("-pk")[:3])
+    """Return the accounts of the latest demo stories; they exist only in development."""
+    names = r"^(egypt-)?(client|freelancer|staff)-[0-9a-f]{6}$"
+    return list(User.objects.filter(username__regex=names).order_by("-pk")[:5])
 
 
 def action_items(user: User, wallets: list[wallet.Balances]) -> list[ActionItem]:
@@ -77,12 +79,22 @@ def _of_client(user: User) -> list[ActionItem]:
     completed = funded.filter(milestone__state=MilestoneState.COMPLETED.value)
     return [
         *[_contested_item(found, is_payee=False) for found in _contested(mine)[:MOST]],
+        *_refund_items(user),
         *[_stranded_item(found) for found in _stranded(user)[:MOST]],
         *[_payment_item(_("Confirm and release"), found) for found in delivered[:MOST]],
         *[_payment_item(_("Release the money"), found) for found in completed[:MOST]],
         *[_funding_item(task) for task in _unpaid(user)[:MOST]],
         *[_choice_item(task) for task in _with_applicants(user)[:MOST]],
     ]
+
+
+def _refund_items(user: User) -> list[ActionItem]:
+    """Return that a refund waits for payout details; one item, since the same details serve all refunds."""
+    refund = refund_payouts.first_hindered(user.pk, timezone.now())
+    if refund is None:
+        return []
+    what, title = _("Choose where your refund goes"), refund.escrow.agreement.title
+    return [ActionItem(what, title, _("Complete your payout details"), reverse("pages:payout-details"))]
 
 
 def _stranded(user: User) -> Any:
@@ -156,7 +168,7 @@ def _of_freelancer(user: User, wallets: list[wallet.Balances]) -> list[ActionIte
     asked = asked.select_related("escrow__agreement", "escrow__client").order_by("answer_by_at")
     mine = Escrow.objects.filter(Q(freelancer=user)).select_related("agreement__task")
     to_do = (
-        mine.filter(state=EscrowState.FUNDED.value, frozen_at=None)
+        mine.filter(~Exists(next_steps.whole_refunds()), state=EscrowState.FUNDED.value, frozen_at=None)
         .filter(milestone__state__in=[MilestoneState.FUNDED.value, MilestoneState.STARTED.value])
         .order_by("funded_at")
     )

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from multitask.payments.models import Disbursement, Withdrawal
 from multitask.users.actor import Actor
+from multitask.web.pages.funding.checkout import LATE_DECLINE_SECONDS
 from tests.egypt_world import FAILS, SUCCEEDS, EgyptWorld, disbursement_of, pounds
 from tests.integration.egypt.test_cancelling import LIFETIME, backdate
 from tests.integration.egypt.test_where import identified
@@ -65,6 +66,39 @@ def test_who_comes_back_from_a_refused_payment_sees_that_it_was_declined(world: 
     page = text_of(browser.get("/pay/returned/paymob/", query, follow=True))
     assert "The payment did not go through" in page
     assert "The card or wallet does not have enough money." in page
+
+
+def test_a_decline_is_read_again_until_that_of_the_last_try_must_have_arrived(
+    world: EgyptWorld, sign_in: SignIn
+) -> None:
+    job = world.hired(pounds("1000.00"))
+    world.ask_to_pay(job)
+    world.pay_there(job, card="4000000000000069")
+    world.learn_of_payment(job)
+    query = world.pay_there(job, card="4000000000009995", passed=True)
+    browser = sign_in(job.client)
+    page = browser.get("/pay/returned/paymob/", query, follow=True)
+    again = re.search(r'hx-get="([^"]+)"', page.content.decode())
+    assert again is not None
+    assert "The card has expired." in text_of(page)
+
+    world.learn_of_payment(job)
+    shown = text_of(browser.get(again[1].replace("&amp;", "&")))
+    assert "The card or wallet does not have enough money." in shown
+    wait = f"/tasks/{job.task_id}/pay/wait/"
+    for address in (wait, f"{wait}?waited={LATE_DECLINE_SECONDS}&declined=1"):
+        assert "hx-get" not in browser.get(address).content.decode()
+
+
+def test_who_has_a_code_for_a_kiosk_is_told_to_pay_there(world: EgyptWorld, sign_in: SignIn) -> None:
+    job = world.hired(pounds("1000.00"))
+    world.ask_to_pay(job)
+    browser, checkout = sign_in(job.client), f"/tasks/{job.task_id}/pay/"
+    assert "code for a kiosk" not in text_of(browser.get(checkout))
+    world.pay_there(job, method="kiosk", passed=None)
+    world.learn_of_payment(job)
+    assert "If you have a code for a kiosk, pay with it there" in text_of(browser.get(checkout))
+    assert "pay there with the code that you got" in text_of(browser.get(f"{checkout}wait/"))
 
 
 @pytest.mark.parametrize("query", [{}, {"order": "1"}, {"order": "x\x00y"}, {"order_id": "9" * 400}])
@@ -124,6 +158,15 @@ def test_the_form_knows_the_least_of_the_destination(world: EgyptWorld, sign_in:
     page = browser.get("/wallet/withdraw/confirm/", {"currency": "EGP", "amount": "0.50"})
     assert page.status_code == 422
     assert "The least that can be paid out is" in text_of(page)
+
+
+def test_a_balance_below_the_least_of_a_destination_is_explained(world: EgyptWorld, sign_in: SignIn) -> None:
+    payee = world.payee("100000000001", issuer="instapay")
+    world.earned(payee, pounds("100.00"))
+    browser = sign_in(payee)
+    assert "other ways take less" in text_of(browser.get("/wallet/withdraw/?currency=EGP"))
+    world.earned(payee, pounds("100.00"))
+    assert "other ways take less" not in text_of(browser.get("/wallet/withdraw/?currency=EGP"))
 
 
 def withdraw(browser: Client, amount: str) -> Any:

@@ -86,6 +86,28 @@ def test_the_pages_lead_the_client_to_the_payout_details(world: EgyptWorld, refu
     assert sign_in(world.client()).get("/payout-details/").status_code == 302
 
 
+def test_the_client_reads_of_the_refund_and_not_of_withdrawals(
+    world: EgyptWorld, refunded: Job, sign_in: SignIn
+) -> None:
+    browser = sign_in(refunded.client)
+    assert "Choose where your refund goes" in text_of(browser.get("/"))
+    assert "Your refund waits until then." in text_of(browser.get("/payout-details/add/wallet/"))
+
+    added = world.add_wallet(refunded.client, SUCCEEDS)
+    world.allot()
+    assert "Choose where your refund goes" not in text_of(browser.get("/"))
+    details = text_of(browser.get("/payout-details/"))
+    assert "Your refund leaves from" in details
+    assert "To do" not in details
+    payment = text_of(browser.get(refunded.escrow.agreement.link))
+    assert "Your refund waits, since your payout details are new." in payment
+    removing = text_of(browser.get(f"/payout-details/{added.public_id}/remove/"))
+    for page in (details, removing, text_of(browser.get("/payout-details/add/wallet/"))):
+        assert "ithdraw" not in page
+    other = sign_in(refunded.freelancer).get(refunded.escrow.agreement.link)
+    assert "payout details are new" not in text_of(other)
+
+
 def test_a_wallet_that_is_paid_by_name_takes_the_holders_name_of_a_client(world: EgyptWorld, refunded: Job) -> None:
     given = {"issuer": "orange", "msisdn": "01200000001"}
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from multitask.marketplace import work
 from multitask.payments.models import AuditEvent, Notice
 from multitask.payments.notices import wording
 from multitask.payments.reads import where
@@ -75,7 +76,7 @@ def test_a_refund_is_told_the_way_it_goes(
     assert "بطاق" not in told(job, "refunded", "ar")
 
 
-def test_a_refund_that_could_not_be_paid_out_says_why_and_where_to_look(world: EgyptWorld) -> None:
+def test_a_refund_that_could_not_be_paid_out_says_why_and_where_to_look(world: EgyptWorld, sign_in: SignIn) -> None:
     job = paid_by(world, "kiosk")
     world.fill_budget(pounds("2000.00"))
     world.add_wallet(job.client, FAILS)
@@ -88,3 +89,41 @@ def test_a_refund_that_could_not_be_paid_out_says_why_and_where_to_look(world: E
     assert "بطاق" not in told(job, "refund_failed", "ar")
     step = next_steps.of(job.escrow, job.client, None)
     assert step is None or "card" not in step.text
+    browser = sign_in(job.client)
+    browser.cookies["django_language"] = "ar"
+    page = text_of(browser.get(f"/tasks/{job.task_id}/payment/"))
+    assert "لا توجد محفظة مسجلة بهذا الرقم." in page
+    assert "There is no wallet" not in page
+
+
+def test_nobody_is_asked_to_work_for_money_that_goes_back(world: EgyptWorld, sign_in: SignIn) -> None:
+    job = paid_by(world, "kiosk")
+    freelancer = sign_in(job.freelancer)
+    delivery = f"/tasks/{job.task_id}/deliver/"
+    assert "do the work and deliver it" in text_of(freelancer.get("/"))
+    world.refund(job, amount=pounds("400.00"))
+    assert delivery in freelancer.get(f"/tasks/{job.task_id}/").content.decode()
+
+    whole = paid_by(world, "kiosk")
+    world.refund(whole)
+    freelancer = sign_in(whole.freelancer)
+    task = freelancer.get(f"/tasks/{whole.task_id}/")
+    assert f"/tasks/{whole.task_id}/deliver/" not in task.content.decode()
+    assert "do the work and deliver it" not in text_of(freelancer.get("/"))
+    assert "so there is nothing to earn here. Do not work on it." in text_of(task)
+
+
+def test_work_that_was_delivered_before_a_refund_failed_is_not_said_to_be_released_by_itself(
+    world: EgyptWorld, sign_in: SignIn
+) -> None:
+    job = paid_by(world, "kiosk")
+    world.fill_budget(pounds("2000.00"))
+    world.add_wallet(job.client, FAILS)
+    world.wait(COOL_DOWN)
+    world.refund(job)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    world.allot()
+    assert (job.refund.state, job.escrow.auto_release_at) == ("failed", None)
+    for reader in (job.client, job.freelancer):
+        page = text_of(sign_in(reader).get(f"/tasks/{job.task_id}/payment/"))
+        assert "released automatically" not in page

@@ -1,14 +1,18 @@
 """A second successful payment of one order: booked, set aside and sent back, like any payment that fits no escrow."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from multitask.payments.models import Payment, Refund
+from multitask.users.actor import Actor
 from multitask.webhooks import dispatch, incoming
 from multitask.webhooks.models import IncomingEvent
 from tests.egypt_world import BUDGET, COLLECTED, EgyptWorld, pounds
+from tests.integration.pages.reading import text_of
 from tests.payments_world import Job, held
 
 
@@ -31,6 +35,19 @@ def paid_twice(world: EgyptWorld, **people: Any) -> tuple[Job, str, str]:
     bill, card = tried(world, job, method="kiosk"), tried(world, job)
     world.paymob.control("POST", f"transactions/{bill}", {"passed": True})
     return job, f"{order}/{card}", f"{order}/{bill}"
+
+
+def test_the_history_says_why_in_the_language_of_the_client(
+    world: EgyptWorld, sign_in: Callable[[Actor], Client]
+) -> None:
+    job, second_id, first_id = paid_twice(world)
+    for seen in (first_id, second_id):
+        look_at(world, seen)
+    browser = sign_in(job.client)
+    browser.cookies["django_language"] = "ar"
+    page = text_of(browser.get("/transactions/"))
+    assert "المهمة مدفوعة من قبل أو ملغاة" in page
+    assert "already paid" not in page
 
 
 @pytest.mark.parametrize("times", [1, 3])

@@ -38,7 +38,7 @@ def test_a_client_with_something_to_do_can_still_post_another_task(world: World,
 
 
 def test_demo_logins_are_named_in_development_alone(db: None, settings: Settings) -> None:
-    for name in ("client-0a1b2c", "freelancer-0a1b2c", "staff-0a1b2c", "client-of-mine"):
+    for name in ("client-0a1b2c", "freelancer-0a1b2c", "staff-0a1b2c", "egypt-client-0d1e2f", "client-of-mine"):
         User.objects.create_user(name, f"{name}@example.com", is_client=True)
     assert "client-0a1b2c" not in text_of(Client().get("/"))
 
@@ -48,6 +48,7 @@ def test_demo_logins_are_named_in_development_alone(db: None, settings: Settings
     assert "client-0a1b2c" in shown
     assert "freelancer-0a1b2c" in shown
     assert "staff-0a1b2c" in shown
+    assert "egypt-client-0d1e2f" in shown
     assert "“make code” prints it" in shown
     assert "client-of-mine" not in shown
 

@@ -1,13 +1,18 @@
 """Form fields that validate as strictly as the API does."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from multitask import text
 from multitask.money import Money, MoneyError
 from multitask.web.pages.base import error_messages
+
+# One comma with three digits behind it, in the digits of any script.
+_AMBIGUOUS: Final = re.compile(r"\D*\d{1,3}[,،]\d{3}\D*")
 
 
 class AmountField(forms.CharField):
@@ -27,7 +32,9 @@ class AmountField(forms.CharField):
         try:
             return Money.read(written, self.currency)
         except MoneyError as error:
-            raise ValidationError(error_messages.of(error), code=error.code) from error
+            is_ambiguous = error.code == "amount_invalid" and _AMBIGUOUS.fullmatch(written)
+            said = _("Is the comma for thousands or for decimals? Write 1234 or 1,234.00.")
+            raise ValidationError(said if is_ambiguous else error_messages.of(error), code=error.code) from error
 
 
 class TextField(forms.CharField):

@@ -108,8 +108,8 @@ _DECLINES: Final = (
 )
 
 
-def decline(sentence: str) -> str:
-    """Return why a card was declined, translated if the provider's message is known."""
+def explanation(sentence: str) -> str:
+    """Return why a provider refused a payment, a refund or a payout, translated if the sentence is known."""
     return _(sentence) if sentence else ""
 
 

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from multitask.marketplace.models import Task
 from multitask.marketplace.states import TaskStatus
 from multitask.payments.authorization import access
-from multitask.payments.escrow import refund_ways
+from multitask.payments.escrow import refund_payouts, refund_ways
 from multitask.payments.escrow.refund_ways import RefundWay
 from multitask.payments.models import ConnectedAccount, Escrow, Payment, Refund
 from multitask.payments.payouts import account_status, onboarding
@@ -62,6 +64,18 @@ def of(escrow: Escrow, actor: Actor, open_refund: Refund | None) -> NextStep | N
     if is_settling and escrow.payee_share.amount_minor:
         return _about_settling(escrow, role)
     return None
+
+
+def whole_refunds() -> QuerySet[Refund]:
+    """Select, for a query of escrows around it, the refunds under way that leave nothing to pay for the work."""
+    left = OuterRef("total_minor") - OuterRef("released_minor") - OuterRef("refunded_minor")
+    under_way = Refund.objects.filter(escrow=OuterRef("pk"), source="escrow", state=RefundState.PENDING.value)
+    return under_way.filter(amount_minor__gte=left - OuterRef("charged_back_minor"))
+
+
+def is_going_back(escrow: Escrow) -> bool:
+    """Return whether all that is left in an escrow is on its way back to the client. One statement."""
+    return Escrow.objects.filter(Exists(whole_refunds()), pk=escrow.pk).exists()
 
 
 def _about_payment(escrow: Escrow, role: Role) -> str:
@@ -136,13 +150,25 @@ def _about_paying(task: Task, *, is_client: bool) -> NextStep | None:
 
 def _about_refund(escrow: Escrow, refund: Refund, role: Role) -> NextStep:
     if refund.state != RefundState.REQUESTED.value:
-        return NextStep(str(_REFUND_ARRIVES[refund_ways.of(escrow)]))
+        return _about_refund_under_way(escrow, refund, role)
     text = (
         _("You answer the refund request; if you do not respond, it is accepted.")
         if role is Role.FREELANCER
         else _("The freelancer answers the refund request; without an answer it is accepted.")
     )
     return NextStep(text, refund.answer_by_at)
+
+
+def _about_refund_under_way(escrow: Escrow, refund: Refund, role: Role) -> NextStep:
+    way = refund_ways.of(escrow)
+    text = str(_REFUND_ARRIVES[way])
+    if role is Role.FREELANCER and refund.amount >= escrow.remaining:
+        nothing = _("All of the money goes back to the client, so there is nothing to earn here. Do not work on it.")
+        return NextStep(f"{nothing} {text}")
+    leaves_at = refund_payouts.leaves_at(refund, timezone.now()) if way is RefundWay.DESTINATION else None
+    if role is not Role.CLIENT or leaves_at is None:
+        return NextStep(text)
+    return NextStep(_("Your refund waits, since your payout details are new. It is paid out from then on:"), leaves_at)
 
 
 def _about_work(escrow: Escrow, role: Role) -> NextStep:
@@ -152,18 +178,23 @@ def _about_work(escrow: Escrow, role: Role) -> NextStep:
     if state is MilestoneState.COMPLETED:
         return NextStep(_("The client releases the money."), escrow.auto_release_at)
     if state is MilestoneState.DELIVERED:
-        text = (
-            _("You confirm the work and release the money; if you do not respond, it is released automatically.")
-            if role is Role.CLIENT
-            else _("The client confirms the work; if they do not respond, the money is released automatically.")
-        )
-        return NextStep(text, escrow.auto_release_at)
+        return NextStep(_about_delivery(escrow, role), escrow.auto_release_at)
     if role is Role.FREELANCER:
         text = _("The money is in escrow. Deliver when the work is done; the client is asked to confirm.")
         return NextStep(
             text, button=_("Go to the task"), address=reverse("pages:task", args=[escrow.agreement.task.pk])
         )
     return NextStep(_("The freelancer does the work and delivers it."))
+
+
+def _about_delivery(escrow: Escrow, role: Role) -> str:
+    is_client = role is Role.CLIENT
+    if escrow.auto_release_at is None:
+        # After a refund that did not arrive, nothing is released without a decision.
+        return _("You confirm the work and release the money.") if is_client else _("The client confirms the work.")
+    if is_client:
+        return _("You confirm the work and release the money; if you do not respond, it is released automatically.")
+    return _("The client confirms the work; if they do not respond, the money is released automatically.")
 
 
 def _about_cancelled(escrow: Escrow, role: Role) -> str:

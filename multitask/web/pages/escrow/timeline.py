@@ -159,6 +159,8 @@ _BAD: Final = {
     "reversed_outside",
     "frozen",
 }
+# Events whose note by the system is a sentence of a provider or of ours, and not a code.
+_EXPLAINED: Final = frozenset({"refund_failed", "payment_failed"})
 _PLACES: Final = {
     Place.UNPAID: (_("Not paid yet"), "provider"),
     Place.PROVIDER: (_("With the payment provider, being confirmed"), "provider"),
@@ -288,8 +290,8 @@ def _entry(event: AuditEvent, reader: Actor) -> TimelineEntry:
 def _note(event: AuditEvent) -> str:
     if not _is_readable(event):
         return ""
-    if event.event == "payment_failed":
-        return labels.decline(event.note)
+    if event.event in _EXPLAINED and event.actor_role == Role.SYSTEM.value:
+        return labels.explanation(event.note)
     return status_labels.reason_label(event.note)
 
 
@@ -302,7 +304,7 @@ def _by(event: AuditEvent, reader: Actor) -> str:
 
 def _is_readable(event: AuditEvent) -> bool:
     """Return whether the note is text for people; most of the system's own notes are codes."""
-    return event.actor_role != Role.SYSTEM.value or event.event in {"refund_failed", "payment_failed"}
+    return event.actor_role != Role.SYSTEM.value or event.event in _EXPLAINED
 
 
 def bar(parts: Sequence[Where], total_minor: int) -> list[BarSegment]:

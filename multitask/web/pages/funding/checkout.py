@@ -25,6 +25,8 @@ from multitask.web.pages.escrow.parties import parties_only
 # The page that waits for the confirmation polls every POLL_SECONDS, for at most LONGEST_WAIT_SECONDS.
 POLL_SECONDS = 2
 LONGEST_WAIT_SECONDS = 180
+# Who comes back from a refused try may see the decline of an earlier one, until the callback of this one has arrived.
+LATE_DECLINE_SECONDS = 10
 
 FAILED_STATES = {PaymentState.CANCELLED.value, PaymentState.REVIEW.value, PaymentState.RETURNED.value}
 
@@ -85,18 +87,19 @@ def wait(request: HttpRequest, task_id: int) -> HttpResponse:
     if state == "declined" and was_confirmed:
         # The decline on record may belong to an earlier attempt; the result of this one has not arrived yet.
         state = "waiting"
-    waited = _waited(request)
+    waited, has_just_failed = _waited(request), "declined" in request.GET
+    longest = {"waiting": LONGEST_WAIT_SECONDS, "declined": LATE_DECLINE_SECONDS if has_just_failed else 0}
     context = {
         "escrow": escrow,
         "payment": payment,
         "poll_seconds": POLL_SECONDS,
         "waited": waited + POLL_SECONDS,
-        "is_polled": waited < LONGEST_WAIT_SECONDS,
+        "is_polled": waited < longest.get(state, 0),
         "task": escrow.agreement.task,
         "state": state,
-        "failure": "" if payment is None else labels.decline(payment.failure_reason),
+        "failure": "" if payment is None else labels.explanation(payment.failure_reason),
         "is_elsewhere": payment is not None and isinstance(continuations.of_payment(payment), Redirect),
-        "was_confirmed": was_confirmed,
+        "hint": "confirmed" if was_confirmed else "declined" if has_just_failed else "",
     }
     template = "funding/checkout_state.html" if request.htmx else "funding/checkout_wait.html"  # type: ignore[attr-defined]
     return render_page(request, template, context)
@@ -121,8 +124,8 @@ def returned(request: HttpRequest, provider: str) -> HttpResponse:
         messages.info(request, _("We do not know this payment. Your tasks show what is paid."))
         return redirect("pages:tasks")
     # A decline that is on record may be that of an earlier try.
-    hint = "" if said.has_failed else "?confirmed"
-    return redirect(f"{reverse('pages:checkout-wait', args=[task_id])}{hint}")
+    hint = "declined" if said.has_failed else "confirmed"
+    return redirect(f"{reverse('pages:checkout-wait', args=[task_id])}?{hint}")
 
 
 def _waited(request: HttpRequest) -> int:

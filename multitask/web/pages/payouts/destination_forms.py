@@ -100,6 +100,18 @@ class AccountForm(ProofForm):
         return "number" if field in _NUMBER_FIELDS else field
 
 
+class InstaPayForm(AccountForm):
+    """An account that is paid to by InstaPay."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Say that it takes an account, since people know InstaPay by an address or a mobile number."""
+        super().__init__(*args, **options)
+        self.fields["number"].help_text = _(
+            "Of the bank account behind your InstaPay: the IBAN is EG and 27 digits; your bank's app shows it."
+            " Not the InstaPay address, a mobile number or the number of a card."
+        )
+
+
 class WalletForm(ProofForm):
     """A mobile wallet."""
 
@@ -134,7 +146,7 @@ class WalletForm(ProofForm):
 FORMS: Final[dict[DestinationKind, type[AccountForm] | type[WalletForm]]] = {
     DestinationKind.BANK: AccountForm,
     DestinationKind.WALLET: WalletForm,
-    DestinationKind.INSTAPAY: AccountForm,
+    DestinationKind.INSTAPAY: InstaPayForm,
 }
 
 

@@ -81,11 +81,14 @@ def name_of(destination: PayoutDestination) -> str:
     return _("InstaPay, %(bank)s") % {"bank": bank} if destination.kind == DestinationKind.INSTAPAY.value else bank
 
 
-def sentence(missing: Missing) -> str:
-    """Return what a missing thing means for the reader."""
-    if missing.until is not None:
-        return _("Withdrawals leave from %(day)s on: new details have to wait.") % {"day": day(missing.until)}
-    return str(_MISSING[missing.reason])
+def sentence(missing: Missing, *, is_client: bool = False) -> str:
+    """Return what a missing thing means for the reader; `is_client` for one who is paid refunds alone."""
+    if missing.until is None:
+        return str(_MISSING[missing.reason])
+    values = {"day": day(missing.until)}
+    if is_client:
+        return _("Your refund leaves from %(day)s on: new details have to wait.") % values
+    return _("Withdrawals leave from %(day)s on: new details have to wait.") % values
 
 
 def summary(user: User, now: datetime) -> dict[str, Any] | None:
@@ -96,10 +99,11 @@ def summary(user: User, now: datetime) -> dict[str, Any] | None:
 
 
 def _state(user: User, now: datetime) -> dict[str, Any]:
-    missing = destinations.missing(user_id=user.pk, currency=CURRENCY, now=now)
+    found = destinations.missing(user_id=user.pk, currency=CURRENCY, now=now)
+    missing = [one for one in found if user.is_freelancer or one.reason in _OF_DESTINATIONS]
     live = destinations.listed(user_id=user.pk, currency=CURRENCY, now=now)
     return {
-        "missing": [sentence(one) for one in missing if user.is_freelancer or one.reason in _OF_DESTINATIONS],
+        "missing": [sentence(one, is_client=not user.is_freelancer) for one in missing],
         "is_to_do": any(one.reason not in _BY_ITSELF for one in missing),
         "destinations": [view(destination, now) for destination in live],
     }
@@ -147,8 +151,14 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
         _hint(request, added, form.cleaned_data.get("msisdn", ""))
         return _("Saved. It is used from %(day)s on.") % {"day": day(added.usable_from)}
 
-    has_one = bool(destinations.listed(user_id=user_of(request).pk, currency=CURRENCY, now=timezone.now()))
-    context = {"title": _TITLES[chosen], "kind": kind, "has_one": has_one}
+    user, now = user_of(request), timezone.now()
+    context = {
+        "title": _TITLES[chosen],
+        "kind": kind,
+        "has_one": bool(destinations.listed(user_id=user.pk, currency=CURRENCY, now=now)),
+        "is_freelancer": user.is_freelancer,
+        "usable_from": destinations.usable_from(now),
+    }
     return _change(request, form, command, "payouts/details_add.html", context)
 
 
@@ -198,10 +208,14 @@ def remove(request: HttpRequest, destination_id: uuid.UUID) -> HttpResponse:
     def command() -> str:
         proof = step_up.owner_proof(request, form.given_password)
         destinations.remove(actor=actor_of(request), destination_id=destination_id, proof=proof, now=now)
-        return _("Removed. Withdrawals do not go there any more.")
+        return _("Removed. Nothing is paid out there any more.")
 
     others = [one for one in destinations.listed(user_id=user.pk, currency=CURRENCY, now=now) if one != destination]
-    context = {"shown": view(destination, now), "others": [view(one, now) for one in others]}
+    context = {
+        "shown": view(destination, now),
+        "others": [view(one, now) for one in others],
+        "is_freelancer": user.is_freelancer,
+    }
     return _change(request, form, command, "payouts/details_remove.html", context)
 
 

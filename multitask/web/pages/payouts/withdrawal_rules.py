@@ -6,7 +6,7 @@ from datetime import datetime
 from multitask.money import Money
 from multitask.payments.models import ConnectedAccount, PayoutDestination
 from multitask.payments.operations import amounts, routes
-from multitask.payments.payouts import destination_choice, onboarding
+from multitask.payments.payouts import destination_choice, onboarding, refund_destinations
 from multitask.payments.reads import previews, waiting_payouts
 
 
@@ -16,7 +16,8 @@ class WithdrawalRules:
 
     `missing` is what has to be done first: `ended`, `account` or `bank` where the payee has an account at the provider,
     else a reason of `destinations`; empty if nothing. `waits_until` is when a new destination can be paid to. `least`
-    and `most` are None while something is missing.
+    and `most` are None while something is missing. `needs_other_kind` is true where the destination takes nothing of
+    the balance and one of another kind would.
     """
 
     available: Money
@@ -27,6 +28,7 @@ class WithdrawalRules:
     waits_until: datetime | None = None
     least: Money | None = None
     most: Money | None = None
+    needs_other_kind: bool = False
 
     def largest(self, amount: Money) -> Money:
         """Return the most of an amount that can be paid out: banks take some currencies in whole steps only."""
@@ -62,12 +64,14 @@ def _from_budget(user_id: int, available: Money, now: datetime) -> WithdrawalRul
     if missing is not None or destination is None:
         return WithdrawalRules(available=available, missing=str(missing or "destination_missing"), is_on_platform=True)
     provider = routes.of(currency).provider
+    least = previews.least_payable_to(destination, provider)
     return WithdrawalRules(
         available=available,
         missing="",
         is_on_platform=True,
         destination=destination,
         waits_until=destination.usable_from if destination.is_cooling_down(now) else None,
-        least=previews.least_payable_to(destination, provider),
+        least=least,
         most=previews.payable_to(destination, provider, available),
+        needs_other_kind=refund_destinations.least(provider, currency) <= available < least,
     )

@@ -107,8 +107,8 @@ def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
         return _steps_of_client(status, escrow)
     if not actor.is_user(task.freelancer_id):
         return []
-    # Nobody begins to work on money that a bank contests.
-    is_free = escrow is not None and escrow.frozen_at is None
+    # Nobody begins to work on money that a bank contests, or that goes back to the client.
+    is_free = escrow is not None and escrow.frozen_at is None and not next_steps.is_going_back(escrow)
     offered = ["start"] if status is TaskStatus.ASSIGNED and is_paid and is_free else []
     if status in {TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS}:
         offered += ["deliver", "cancel"] if is_paid and is_free else ["cancel"]
