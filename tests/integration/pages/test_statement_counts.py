@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from multitask.payments.books.proof import keys, statements
-from multitask.payments.models import Withdrawal
+from multitask.payments.funding import saved_methods
+from multitask.payments.models import SavedMethod, Withdrawal
 from multitask.payments.reads import wallet
 from multitask.users.actor import Actor
 from multitask.web.pages import urls
@@ -23,7 +24,7 @@ FORMS = {
     "refund-accept", "refund-refuse", "refund-withdraw", "payment-dispute",
     "preferences", "task-apply", "application-accept", "application-reject", "application-withdraw", "task-start",
     "security-begin", "security-cancel", "security-confirm",
-    "security-codes", "security-off", "email-resend",
+    "security-codes", "security-off", "email-resend", "card-prefer",
 }  # fmt: skip
 # These stand in development alone, or are seen with a link or code from an email or a phone.
 ELSEWHERE = {
@@ -34,7 +35,7 @@ OF_ONE_STATEMENT = ("proof-statement", "proof-signed", "proof-text", "proof-sign
 OF_ONE_TASK = ("task", "payment")
 ANYBODYS = (
     "home", "wallet", "transactions", "transactions-export", "statement", "statement-export", "tasks", "notices",
-    "profile", "email-change", "password-change", "security", "withdrawals", "withdraw", "proof-own",
+    "profile", "cards", "email-change", "password-change", "security", "withdrawals", "withdraw", "proof-own",
 )  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def addresses(*jobs: Job, withdrawal: Withdrawal) -> Iterator[tuple[str, Actor |
     yield "receipt", first.client, reverse("pages:receipt", args=[first.task_id])
     yield "checkout", last.client, reverse("pages:checkout", args=[last.task_id])
     yield "checkout-wait", last.client, reverse("pages:checkout-wait", args=[last.task_id])
+    yield "card-remove", first.client, reverse("pages:card-remove", args=[SavedMethod.objects.get().pk])
     freelancer = first.freelancer
     yield "onboarding", freelancer, reverse("pages:onboarding")
     for name in ("payout-details", "payout-details-identity"):
@@ -85,6 +87,8 @@ def scene(world: World) -> tuple[tuple[Job, ...], Withdrawal]:
     completed = world.completed(client=client, freelancer=freelancer)
     unpaid = world.hired(client=client, freelancer=freelancer)
     world.ask_to_pay(unpaid)
+    card = world.browser.new_method("4242424242424242")
+    saved_methods.save(actor=client, method_id=card, make_default=True, now=world.now)
     statements.publish(now=world.now)
     return (paid, asked, delivered, completed, unpaid), withdrawal
 

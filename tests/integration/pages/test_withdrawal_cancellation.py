@@ -77,7 +77,7 @@ def test_the_page_is_there_in_arabic(world: World, sign_in: SignIn) -> None:
     browser = sign_in(freelancer)
     assert "إلغاء السحب" in text_of(browser.get(page(withdrawal)))
     with translation.override("ar"):
-        assert "لم يُرسل المبلغ إلى البنك" in confirm(browser, withdrawal)
+        assert "لم يُرسل المبلغ، وهو متاح في محفظتك من جديد." in confirm(browser, withdrawal)
 
 
 def caller(actor: Actor) -> clients.Caller:
