@@ -107,7 +107,8 @@ class EgyptWorld(World):
         )
 
     def add_account(self, actor: Actor, number: str) -> PayoutDestination:
-        given = {"account_number": number, "bank_code": "CIB", "full_name": "Mona Ali Hassan"}
+        # The end decides what becomes of it; a number that looks like a mobile number is refused.
+        given = {"account_number": f"1{number}", "bank_code": "CIB", "full_name": "Mona Ali Hassan"}
         return destinations.add(
             actor=actor, currency="EGP", kind="instapay", given=given, proof=self.proof(), now=self.now
         )

@@ -9,7 +9,7 @@ from multitask.payments.escrow import refund_payouts
 from multitask.payments.models import Disbursement, Operation
 from multitask.payments.operations.attempt import Undecided
 from multitask.payments.operations.engine import OUTCOME_UNKNOWN
-from multitask.payments.payouts import destinations, disbursements, undecided_payouts
+from multitask.payments.payouts import disbursements, undecided_payouts
 from multitask.payments.provider import PayoutStatus
 from tests.egypt_world import BUDGET, COOL_DOWN, PENDS, EgyptWorld, pounds
 from tests.payments_world import held, user_id
@@ -61,8 +61,7 @@ def test_a_refund_waits_for_finance_with_its_money(world: EgyptWorld) -> None:
     world.learn_of_payment(job)
     world.fill_budget(pounds("2000.00"))
     world.refund(job)
-    given = {"account_number": PENDS, "bank_code": "CIB", "full_name": "Mona Ali Hassan"}
-    destinations.add(actor=client, currency="EGP", kind="instapay", given=given, proof=world.proof(), now=world.now)
+    world.add_account(client, PENDS)
     world.allot()
     world.wait(COOL_DOWN)
     world.allot()

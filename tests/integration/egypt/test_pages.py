@@ -161,7 +161,7 @@ def test_the_form_knows_the_least_of_the_destination(world: EgyptWorld, sign_in:
 
 
 def test_a_balance_below_the_least_of_a_destination_is_explained(world: EgyptWorld, sign_in: SignIn) -> None:
-    payee = world.payee("100000000001", issuer="instapay")
+    payee = world.payee(issuer="instapay")
     world.earned(payee, pounds("100.00"))
     browser = sign_in(payee)
     assert "other ways take less" in text_of(browser.get("/wallet/withdraw/?currency=EGP"))
