@@ -28,7 +28,7 @@ class TaskStateConflict(TaskError):
 def start(*, actor: Actor, now: datetime, task_id: int) -> Task:
     """Start the work, as the assigned freelancer.
 
-    Raises TaskNotFound, NotYourPart, TaskStateConflict or EscrowFrozen.
+    Raises TaskNotFound, NotYourPart, TaskStateConflict, WrongState or EscrowFrozen.
     """
     task = access.visible_task(actor, task_id)
     if not actor.is_user(task.freelancer_id):

@@ -6,10 +6,10 @@ may be called off, which moves no money.
 
 from datetime import datetime, timedelta
 
-from multitask import database
+from multitask import database, ledger
 from multitask.payments.authorization import access, approvals, locks
 from multitask.payments.authorization.access import Identifier
-from multitask.payments.books import audit
+from multitask.payments.books import audit, postings
 from multitask.payments.errors import EscrowFrozen, Forbidden, NotFunded, WorkStateConflict, WrongState
 from multitask.payments.escrow import milestone_states, releases
 from multitask.payments.funding import cancellations
@@ -21,11 +21,13 @@ from multitask.users.actor import STAFF_ROLES, Actor, Power
 
 @database.transactional
 def start(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
-    """Start the work, as the payee. Raises NotFound, Forbidden, WorkStateConflict or EscrowFrozen."""
+    """Start the work, as the payee. Raises NotFound, Forbidden, WorkStateConflict, WrongState or EscrowFrozen."""
     milestone = locks.locked_milestone(actor, milestone_id)
     _require_payee(actor, milestone)
     _require_step(milestone, MilestoneState.STARTED)
     escrow = _uncontested(milestone)
+    if escrow is not None:
+        _require_pay(escrow)
     _step(milestone, MilestoneState.STARTED, now)
     if escrow is not None:
         audit.record("started", actor=actor, now=now, escrow=escrow)
@@ -47,6 +49,7 @@ def deliver(*, actor: Actor, milestone_id: int, now: datetime) -> Milestone:
         raise NotFunded("The task has to be funded before it is delivered.")
     if escrow.state == EscrowState.REFUNDED.value:
         raise WrongState("The money for this task went back to the client, so nothing would pay for a delivery.")
+    _require_pay(escrow)
     _step(milestone, MilestoneState.DELIVERED, now)
     if escrow.state == EscrowState.FUNDED.value:
         escrow.auto_release_at = now + timedelta(days=escrow.auto_release_days)
@@ -128,6 +131,16 @@ def _uncontested(milestone: Milestone) -> Escrow | None:
     if escrow is not None and escrow.frozen_at is not None:
         raise EscrowFrozen
     return escrow
+
+
+def _require_pay(escrow: Escrow) -> None:
+    """Require that a funded escrow holds something that is not on its way back. Raises WrongState.
+
+    Should such a refund fail, the client must still be able to take the money back at once.
+    """
+    in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency)
+    if escrow.state == EscrowState.FUNDED.value and not in_escrow.amount_minor:
+        raise WrongState("All of the money is on its way back to the client, so nothing would pay for the work.")
 
 
 def _require_step(milestone: Milestone, state: MilestoneState) -> None:

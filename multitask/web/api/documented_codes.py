@@ -41,7 +41,7 @@ OWN: Final[Mapping[str, str]] = {
     "applications_accept": f"{_DECISION} freelancer_unavailable",
     "applications_reject": _DECISION,
     "applications_withdraw": _DECISION,
-    "tasks_start": f"{_STEP} escrow_frozen",
+    "tasks_start": f"{_STEP} wrong_state escrow_frozen",
     "tasks_deliver": f"{_STEP} not_funded wrong_state escrow_frozen",
     "tasks_complete": f"{_STEP} escrow_frozen",
     "tasks_cancel": f"{_STEP} wrong_state dispute_open reauth_required",

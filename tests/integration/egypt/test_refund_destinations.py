@@ -9,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from multitask import due
+from multitask.marketplace import work
+from multitask.payments.errors import WrongState
 from multitask.payments.escrow import refund_payouts
 from multitask.payments.models import Disbursement, Notice, PayoutDestination
 from multitask.payments.notices import notices, wording
@@ -16,7 +18,7 @@ from multitask.payments.payouts import destinations
 from multitask.payments.payouts.payee_errors import InvalidPayeeDetails
 from multitask.payments.reads import where
 from multitask.users.actor import Actor
-from tests.egypt_world import COOL_DOWN, SUCCEEDS, EgyptWorld, pounds
+from tests.egypt_world import COOL_DOWN, FAILS, SUCCEEDS, EgyptWorld, pounds
 from tests.integration.pages.reading import text_of
 from tests.payments_world import Job, user_id
 
@@ -137,3 +139,31 @@ def test_a_refund_is_paid_to_a_client_whose_identity_nobody_has_confirmed(world:
     world.wait(COOL_DOWN)
     world.allot()
     assert refunded.refund.state == "succeeded"
+
+
+def test_no_work_begins_while_everything_goes_back_and_the_client_keeps_the_right_to_it(
+    world: EgyptWorld, refunded: Job
+) -> None:
+    for step in (work.start, work.deliver):
+        with pytest.raises(WrongState, match="on its way back"):
+            step(actor=refunded.freelancer, task_id=refunded.task_id, now=world.now)
+    world.fill_budget(pounds("2000.00"))
+    world.add_wallet(refunded.client, FAILS)
+    world.wait(COOL_DOWN)
+    world.allot()
+    failed = refunded.refund
+    assert (failed.state, refunded.escrow.state) == ("failed", "funded")
+
+    world.refund(refunded)
+    assert refunded.refund.state == "pending", "at once, since no work has begun"
+
+
+def test_work_goes_on_while_a_part_goes_back(world: EgyptWorld) -> None:
+    job = world.hired(pounds("1000.00"), client=world.client())
+    world.ask_to_pay(job)
+    world.pay_there(job, method="kiosk", passed=True)
+    world.learn_of_payment(job)
+    world.refund(job, amount=pounds("400.00"))
+    work.start(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    assert job.task.status == "delivered"
