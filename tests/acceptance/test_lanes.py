@@ -28,6 +28,7 @@ from tests.sandbox_process import SandboxProcess
 
 # An account is made before it is used, and a card is deleted after it was.
 FIRST, LAST = "connect/create/", "payment-methods/<int:method_id>/delete/"
+REMOVALS = (LAST, "profile/cards/<int:method_id>/remove/")
 BACKEND = "multitask.users.backends.UsernameOrEmailBackend"
 
 
@@ -70,6 +71,7 @@ def bodies(person: Caller, known: dict[str, object]) -> dict[str, dict[str, obje
         "intents/create/": {"application_id": known["application_id"]},
         "payment-methods/create/": {"payment_method_id": "pm_card_visa"},
         "wallet/withdrawals/<uuid:withdrawal_id>/cancel/": {"confirmed": "processing pending"},
+        "profile/cards/<int:method_id>/remove/": {"confirmed": str(known.get("method_id"))},
         "connect/replace/": another_place(person),
         "onboarding/replace/": another_place(person),
         "tasks/create/": task,
@@ -149,6 +151,9 @@ def test_requests_that_call_the_provider_are_in_its_lane(
             known |= agreed(person, freelancer)
         if "<withdrawal_id>/cancel" in route or "uuid:withdrawal_id>/cancel" in route:
             known |= payout_under_way(person)
+        if route.endswith(REMOVALS):
+            card = {"payment_method_id": "pm_card_visa"}
+            known["method_id"] = person.post("/payments/payment-methods/create/", card).json["id"]
         complete(sandbox, person)
         before = sandbox.faults()[0]["matched"]
         visit(route, person, known)

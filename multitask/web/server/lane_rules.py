@@ -33,6 +33,8 @@ PROVIDER_ROUTES: Final = frozenset(
         ),
         "tasks/<int:task_id>/pay/begin/",
         "wallet/withdrawals/<uuid:withdrawal_id>/cancel/",
+        "profile/cards/<int:method_id>/first/",
+        "profile/cards/<int:method_id>/remove/",
         "onboarding/start/",
         "onboarding/replace/",
         "onboarding/dashboard/",

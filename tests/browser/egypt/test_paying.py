@@ -68,7 +68,7 @@ def test_a_card_that_was_saved_pays_again_with_one_press_and_is_removed(story: S
     client.page.locator("a[href='/profile/cards/']").click()
     client.sees("البطاقات المحفوظة")
     client.sees("للدفعات بعملة EGP.")
-    expect(client.page.locator("li bdi")).to_have_text("…2346")
+    expect(client.page.locator("li bdi.mono")).to_have_text("…2346")
     people.fits(client)
     client.follow("إزالة")
     people.fits(client)

@@ -15,14 +15,12 @@ from tests.egypt_world import COLLECTED, EgyptWorld, pounds
 from tests.payments_world import Job, held
 
 
-@pytest.fixture(autouse=True)
-def no_lists(world: EgyptWorld) -> None:
-    """Let no call list the tries of an order."""
-    world.paymob.add_fault("error_before", method="GET", path="/api/ecommerce/orders/*")
-
-
 def paid_by_first(world: EgyptWorld) -> tuple[Job, str, str]:
-    """An order whose first try succeeded after its second was declined; return their transactions."""
+    """An order whose first try succeeded after its second was declined; return their transactions.
+
+    No call lists the tries of an order.
+    """
+    world.paymob.add_fault("error_before", method="GET", path="/api/ecommerce/orders/*")
     job = world.hired(pounds("1000.00"))
     world.ask_to_pay(job)
     order = str(job.payment.provider_payment_id)
