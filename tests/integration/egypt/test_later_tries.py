@@ -13,9 +13,21 @@ from multitask.payments.provider import PaymentStatus, Unknown
 from multitask.webhooks import dispatch
 from multitask.webhooks.models import IncomingEvent
 from tests.egypt_world import COLLECTED, EgyptWorld, pounds
-from tests.payments_world import held
+from tests.payments_world import Job, held
 
 LIFETIME = timedelta(days=settings.UNFUNDED_CANCEL_DAYS + 1)
+
+
+def paid_by_first(world: EgyptWorld) -> tuple[Job, str, str]:
+    """A job whose order's first try succeeded after its second was declined; return the order and the first try."""
+    job = world.hired(pounds("1000.00"))
+    world.ask_to_pay(job)
+    order = str(job.payment.provider_payment_id)
+    begun = {"card": "5123456789012346", "passed": None}
+    first = world.paymob.control("POST", f"intentions/{order}/pay", begun)["transaction"]["id"]
+    world.pay_there(job, card="4000000000000002")
+    world.paymob.control("POST", f"transactions/{first}", {"passed": True})
+    return job, order, str(first)
 
 
 def test_a_later_declined_try_changes_nothing_about_a_kiosk_payment(world: EgyptWorld) -> None:
@@ -60,13 +72,7 @@ def test_a_declined_try_is_no_sign_of_how_the_money_will_come(world: EgyptWorld)
 
 
 def test_the_earlier_try_that_paid_is_found_in_the_list_of_the_orders_tries(world: EgyptWorld) -> None:
-    job = world.hired(pounds("1000.00"))
-    world.ask_to_pay(job)
-    order = str(job.payment.provider_payment_id)
-    begun = {"card": "5123456789012346", "passed": None}
-    first = world.paymob.control("POST", f"intentions/{order}/pay", begun)["transaction"]["id"]
-    world.pay_there(job, card="4000000000000002")
-    world.paymob.control("POST", f"transactions/{first}", {"passed": True})
+    job, order, first = paid_by_first(world)
 
     world.learn_of_payment(job)
 
@@ -79,13 +85,7 @@ def test_the_earlier_try_that_paid_is_found_in_the_list_of_the_orders_tries(worl
 
 def test_a_paid_order_is_not_cancelled_for_a_later_declined_try(world: EgyptWorld) -> None:
     world.paymob.add_fault("error_before", method="GET", path="/api/ecommerce/orders/*")
-    job = world.hired(pounds("1000.00"))
-    world.ask_to_pay(job)
-    order = str(job.payment.provider_payment_id)
-    begun = {"card": "5123456789012346", "passed": None}
-    first = world.paymob.control("POST", f"intentions/{order}/pay", begun)["transaction"]["id"]
-    world.pay_there(job, card="4000000000000002")
-    world.paymob.control("POST", f"transactions/{first}", {"passed": True})
+    job, order, first = paid_by_first(world)
 
     with pytest.raises(Unknown) as refused:
         world.learn_of_payment(job)
@@ -110,13 +110,7 @@ def test_a_paid_order_is_not_cancelled_for_a_later_declined_try(world: EgyptWorl
 
 
 def test_a_poll_reads_a_paid_order_quietly_whose_last_try_was_declined(world: EgyptWorld) -> None:
-    job = world.hired(pounds("1000.00"))
-    world.ask_to_pay(job)
-    order = str(job.payment.provider_payment_id)
-    begun = {"card": "5123456789012346", "passed": None}
-    first = world.paymob.control("POST", f"intentions/{order}/pay", begun)["transaction"]["id"]
-    world.pay_there(job, card="4000000000000002")
-    world.paymob.control("POST", f"transactions/{first}", {"passed": True})
+    job, order, first = paid_by_first(world)
     dispatch.refresh(IncomingEvent(provider="paymob", subject="payment", object_id=f"{order}/{first}"), now=world.now)
     assert job.escrow.state == "funded"
 

@@ -104,7 +104,7 @@ class InstaPayForm(AccountForm):
     """An account that is paid to by InstaPay."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Say that it takes an account, since people know InstaPay by an address or a mobile number."""
+        """Explain that it takes an account, since people know InstaPay by an address or a mobile number."""
         super().__init__(*args, **options)
         self.fields["number"].help_text = _(
             "Of the bank account behind your InstaPay: the IBAN is EG and 27 digits; your bank's app shows it."
