@@ -133,13 +133,18 @@ def _uncontested(milestone: Milestone) -> Escrow | None:
     return escrow
 
 
+def is_going_back(escrow: Escrow) -> bool:
+    """Return whether all that is in a funded escrow is on its way back to the client. One statement."""
+    in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency)
+    return escrow.state == EscrowState.FUNDED.value and not in_escrow.amount_minor
+
+
 def _require_pay(escrow: Escrow) -> None:
-    """Require that a funded escrow holds something that is not on its way back. Raises WrongState.
+    """Require that not everything is on its way back. Raises WrongState.
 
     Should such a refund fail, the client must still be able to take the money back at once.
     """
-    in_escrow = ledger.balance(postings.escrow_account(escrow.pk).code, escrow.currency)
-    if escrow.state == EscrowState.FUNDED.value and not in_escrow.amount_minor:
+    if is_going_back(escrow):
         raise WrongState("All of the money is on its way back to the client, so nothing would pay for the work.")
 
 

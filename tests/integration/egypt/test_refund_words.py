@@ -120,8 +120,8 @@ def test_work_that_was_delivered_before_a_refund_failed_is_not_said_to_be_releas
     world.fill_budget(pounds("2000.00"))
     world.add_wallet(job.client, FAILS)
     world.wait(COOL_DOWN)
-    world.refund(job)
     work.deliver(actor=job.freelancer, task_id=job.task_id, now=world.now)
+    world.refund(job, actor=job.freelancer)
     world.allot()
     assert (job.refund.state, job.escrow.auto_release_at) == ("failed", None)
     for reader in (job.client, job.freelancer):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -71,11 +71,6 @@ def whole_refunds() -> QuerySet[Refund]:
     left = OuterRef("total_minor") - OuterRef("released_minor") - OuterRef("refunded_minor")
     under_way = Refund.objects.filter(escrow=OuterRef("pk"), source="escrow", state=RefundState.PENDING.value)
     return under_way.filter(amount_minor__gte=left - OuterRef("charged_back_minor"))
-
-
-def is_going_back(escrow: Escrow) -> bool:
-    """Return whether all that is left in an escrow is on its way back to the client. One statement."""
-    return Escrow.objects.filter(Exists(whole_refunds()), pk=escrow.pk).exists()
 
 
 def _about_payment(escrow: Escrow, role: Role) -> str:

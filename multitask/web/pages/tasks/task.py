@@ -16,6 +16,7 @@ from multitask.marketplace import applications, listing, work
 from multitask.marketplace.errors import TaskNotFound
 from multitask.marketplace.models import COVER_LETTER_MAX, Application, Task
 from multitask.marketplace.states import ApplicationStatus, TaskStatus
+from multitask.payments.agreements import milestone_work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
 from multitask.payments.payouts import onboarding
@@ -108,7 +109,7 @@ def _steps(actor: Actor, task: Task, escrow: Escrow | None) -> list[str]:
     if not actor.is_user(task.freelancer_id):
         return []
     # Nobody begins to work on money that a bank contests, or that goes back to the client.
-    is_free = escrow is not None and escrow.frozen_at is None and not next_steps.is_going_back(escrow)
+    is_free = escrow is not None and escrow.frozen_at is None and not milestone_work.is_going_back(escrow)
     offered = ["start"] if status is TaskStatus.ASSIGNED and is_paid and is_free else []
     if status in {TaskStatus.ASSIGNED, TaskStatus.IN_PROGRESS}:
         offered += ["deliver", "cancel"] if is_paid and is_free else ["cancel"]
