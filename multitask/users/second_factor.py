@@ -228,11 +228,11 @@ def _is_current(device: Any, code: str, now: datetime) -> bool:
     """Compare with the codes of the last, this and the next half minute, none of them used before."""
     if not re.fullmatch(r"[0-9]{6}", code):
         return False
-    clock = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    clock = TOTP(device.bin_key, device.step, device.t0, device.digits)
     clock.time = now.timestamp()
     if not clock.verify(int(code), device.tolerance, device.last_t + 1):
         return False
-    device.last_t, device.drift, device.last_used_at = clock.t(), clock.drift, now
+    device.last_t, device.last_used_at = clock.t(), now
     return True
 
 

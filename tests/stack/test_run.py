@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from stack import local
+from stack import local, staff
+from stack.caller import Caller
 from tests.stack.conftest import ROOT, stack_command
 
 PATIENCE_SECONDS = 180
@@ -162,6 +164,7 @@ def test_the_story_is_told_with_equal_books_and_again_after_what_is_done_by_hand
         assert shown.returncode == 0, shown.stderr
         [code] = re.findall(rf"^(\d{{6}})  {name}, for \d+ seconds$", shown.stdout.strip())
         assert sign_in(settings, name, password, otp=code) == (200, "", "admin")
+        assert_a_code_is_left_where_a_half_minute_ends(settings)
         assert re.search(r"Staff code +make code +\(or this key in an authenticator app: [A-Z2-7]{32}\)", stack.output)
 
         kinds = re.findall(r"Kinds of emails +(http://\S+/dev/emails/)\n", stack.output)
@@ -206,6 +209,19 @@ def assert_books_are_equal(output: str) -> None:
 def assert_can_sign_in(settings: dict[str, str], output: str, label: str, name: str) -> None:
     [(username, password)] = re.findall(rf"^  {label} +({name}) +password (\S+)$", output, re.MULTILINE)
     assert sign_in(settings, username, password) == (200, "", "")
+
+
+def assert_a_code_is_left_where_a_half_minute_ends(settings: dict[str, str]) -> None:
+    """Register with a clock whose first code is too old when it arrives: a later one confirms, and none is used up."""
+    late = iter([time.time() - 2 * staff.STEP_SECONDS])
+    login = staff.register(
+        Caller(f"http://127.0.0.1:{settings['WEB_PORT']}"),
+        f"late-{secrets.token_hex(4)}",
+        clock=lambda: next(late, time.time()),
+    )
+    assert next(late, None) is None
+    now = staff.code(login.key, time.time())
+    assert sign_in(settings, login.username, login.password, otp=now) == (200, "", "")
 
 
 def assert_nothing_is_left(settings: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from multitask.payments.errors import Forbidden, KeyReused, ReferenceUsed, WithdrawalLeft, WrongState
 from multitask.payments.models import AuditEvent, BudgetRecord, Disbursement, Operation, PayoutBudget, Withdrawal
 from multitask.payments.payouts import budget, budget_records, withdrawal_cancellation
+from multitask.providers.paymob.times import day as cairo_day
 from multitask.users.actor import Actor
 from tests.egypt_world import BANK, BUDGET, COLLECTED, EXCEEDS, EgyptWorld, disbursement_of, pounds
 from tests.integration.races import together
@@ -228,7 +229,7 @@ def test_only_finance_records(world: EgyptWorld) -> None:
         budget_records.top_up(
             actor=world.staff("finance"),
             amount=pounds("5.00"),
-            **(more | {"happened_on": world.now.date() + timedelta(days=1)}),
+            **(more | {"happened_on": cairo_day(world.now) + timedelta(days=1)}),
         )
 
 

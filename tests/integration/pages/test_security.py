@@ -191,11 +191,11 @@ def test_a_code_works_once(ada: User, codes: list[str]) -> None:
 
 
 def test_a_code_of_the_last_half_minute_still_works_and_an_older_one_does_not(ada: User, codes: list[str]) -> None:
-    now = timezone.now()
-    old, late = (phone_shows(ada.pk, now - timedelta(seconds=30 * steps)) for steps in (2, 1))
-    with pytest.raises(CodeRefused):
-        second_factor.prove(user_id=ada.pk, actor=VISITOR, now=now, code=old)
-    second_factor.prove(user_id=ada.pk, actor=VISITOR, now=now, code=late)
+    for now in (timezone.now(), timezone.now() + timedelta(hours=1)):  # Using an earlier code moves no window.
+        old, late = (phone_shows(ada.pk, now - timedelta(seconds=30 * steps)) for steps in (2, 1))
+        with pytest.raises(CodeRefused):
+            second_factor.prove(user_id=ada.pk, actor=VISITOR, now=now, code=old)
+        second_factor.prove(user_id=ada.pk, actor=VISITOR, now=now, code=late)
 
 
 def test_guessing_codes_is_slowed_down_however_often_the_password_is_given(ada: User, codes: list[str]) -> None:
