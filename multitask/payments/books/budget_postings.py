@@ -29,6 +29,15 @@ def payout_taxes_account() -> AccountRef:
     return AccountRef("platform:payout_taxes", floor_minor=None)
 
 
+def source(record: BudgetRecord) -> AccountRef:
+    """Return the account that a record takes its money from (an asset)."""
+    if record.kind == BudgetRecord.Kind.SETTLED_TO_BANK:
+        return postings.provider_account(record.provider)
+    if record.kind == BudgetRecord.Kind.BUDGET_TOPPED_UP:
+        return bank_account(record.provider)
+    return postings.budget_account(record.provider)
+
+
 def settle_to_bank(record: BudgetRecord, now: datetime) -> ledger.Posting:
     """Post a settlement of collected money to the bank; the provider has kept its fee."""
     return _record(

@@ -87,7 +87,7 @@ class PayeeIdentity(models.Model):
     replaced_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One current identity per person; those that wait for staff are listed, oldest first."""
+        """One current identity per person; those that wait for staff are listed, and those alike found."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -105,6 +105,9 @@ class PayeeIdentity(models.Model):
                 fields=["id"],
                 condition=models.Q(state=IdentityState.SUBMITTED.value, replaced_at=None),
                 name="payments_identity_waiting",
+            ),
+            models.Index(
+                fields=["masked_number"], condition=models.Q(replaced_at=None), name="payments_identity_number"
             ),
         ]
 

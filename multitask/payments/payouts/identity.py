@@ -35,6 +35,18 @@ def current(user_id: int) -> PayeeIdentity | None:
     return PayeeIdentity.objects.filter(user_id=user_id, replaced_at=None).first()
 
 
+def others_with_number(submitted: PayeeIdentity) -> list[PayeeIdentity]:
+    """Return the present identities of other users with the same national id number, oldest first, with their users.
+
+    One person may have two accounts, or give somebody else's number: staff has to know before it confirms. Numbers are
+    encrypted, so those with the same last digits are decrypted and compared.
+    """
+    number = _number_of(submitted)
+    alike = PayeeIdentity.objects.filter(replaced_at=None, masked_number=submitted.masked_number)
+    others = alike.exclude(user_id=submitted.user_id).select_related("user").order_by("pk")
+    return [each for each in others if number is not None and _number_of(each) == number]
+
+
 def submit(*, actor: Actor, legal_name: str, national_id: str, proof: OwnerProof, now: datetime) -> PayeeIdentity:
     """Submit the actor's identity, which staff has to confirm; it replaces an earlier one.
 
@@ -99,7 +111,8 @@ def _confirm(actor: Actor, identity_id: int, national_id: str, note: str, now: d
     if not hmac.compare_digest(destination_rules.number(national_id).encode(), number.encode()):
         _record("identity_mismatch", actor, submitted, now, note=note)
         return None
-    return _decide(actor, submitted, IdentityState.CONFIRMED, note, now)
+    also = [other.user_id for other in others_with_number(submitted)]
+    return _decide(actor, submitted, IdentityState.CONFIRMED, note, now, same_number_as=",".join(map(str, also)))
 
 
 @database.transactional
@@ -145,18 +158,21 @@ def _require_reason(note: str, number: str | None) -> None:
         require_none([Fault("note", "invalid_text", "Leave the number out of the reason: it is kept in clear.")])
 
 
-def _decide(actor: Actor, submitted: PayeeIdentity, decision: IdentityState, note: str, now: datetime) -> PayeeIdentity:
+def _decide(
+    actor: Actor, submitted: PayeeIdentity, decision: IdentityState, note: str, now: datetime, **details: str
+) -> PayeeIdentity:
     if not may(IdentityState(submitted.state), decision):
         raise WrongState(f"This identity is {submitted.state}.")
     submitted.state, submitted.reason = decision.value, note
     submitted.decided_at, submitted.decided_by_id = now, actor.user_id
     submitted.save()
-    _record(f"identity_{decision}", actor, submitted, now, note=note)
+    _record(f"identity_{decision}", actor, submitted, now, note=note, **details)
     return submitted
 
 
-def _record(event: str, actor: Actor, about: PayeeIdentity, now: datetime, *, note: str = "") -> None:
+def _record(event: str, actor: Actor, about: PayeeIdentity, now: datetime, *, note: str = "", **more: str) -> None:
     details: dict[str, str | int] = {
+        **{name: value for name, value in more.items() if value},
         "identity": about.pk,
         "masked_name": about.masked_name,
         "masked_number": about.masked_number,

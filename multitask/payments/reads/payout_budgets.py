@@ -10,7 +10,7 @@ from multitask import database, ledger
 from multitask.ledger import AccountRef
 from multitask.money import Money
 from multitask.payments.books import budget_postings, postings
-from multitask.payments.models import Disbursement, PayoutBudget
+from multitask.payments.models import BudgetRecord, Disbursement, PayoutBudget
 from multitask.payments.payouts import budget, budget_needs, budget_shortage
 
 # Cool-downs that end within this time count as needed soon.
@@ -75,6 +75,14 @@ def difference(found: PayoutBudget) -> Money | None:
     if found.reported_minor is None or found.expected_minor is None:
         return None
     return Money(found.reported_minor - found.expected_minor, found.currency)
+
+
+def left_at_source(record: BudgetRecord) -> Money:
+    """Return what the books hold where a record has taken its money from; below zero if that was more than there was.
+
+    One statement.
+    """
+    return _held(budget_postings.source(record), record.currency)
 
 
 def short(now: datetime) -> QuerySet[PayoutBudget]:

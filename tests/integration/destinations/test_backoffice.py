@@ -58,6 +58,26 @@ def test_another_number_confirms_nothing_and_is_not_sent_back(browse: Browse) ->
     assert AuditEvent.objects.filter(event="identity_mismatch").count() == 1
 
 
+def test_a_number_that_somebody_else_has_entered_is_shown_before_it_is_confirmed(browse: Browse) -> None:
+    mona, nour, other = payees.payee(), payees.payee("nour"), payees.payee("other")
+    payees.submit(other, number="29001010212345", at=timezone.now())  # The same last digits.
+    first = payees.submit(mona, at=timezone.now())
+    office = browse(payees.support())
+    assert "Same number" not in text_of(office.get(addresses.action("confirm-identity", first.pk)))
+
+    second = payees.submit(nour, at=timezone.now())
+    for each, owner, namesake in ((first, mona, nour), (second, nour, mona)):
+        page = office.get(addresses.action("confirm-identity", each.pk))
+        assert "Confirm it only if both are the same person." in text_of(page)
+        assert f'<a href="{person_page(namesake)}">' in page.content.decode()
+        assert person_page(other) not in page.content.decode()
+        office.post(addresses.action("confirm-identity", each.pk), {"note": WHY, "national_id": NATIONAL_ID})
+        event = AuditEvent.objects.get(event="identity_confirmed", user_id=id_of(owner))
+        assert event.details["same_number_as"] == str(id_of(namesake))
+    page = office.get(addresses.action("reject-identity", second.pk))
+    assert "mona (Confirmed)" in text_of(page)
+
+
 def test_a_rejection_needs_a_reason_and_reaches_the_owner(browse: Browse) -> None:
     mona = payees.payee()
     submitted = payees.submit(mona, at=timezone.now())

@@ -52,6 +52,7 @@ def test_a_settlement_is_recorded_with_its_document(world: EgyptWorld, found: Pa
     answer = send(office, action("record-settlement", found.pk), **sent, file=document, note="March")
 
     assert answer.status_code == 200
+    assert "less than nothing" not in text_of(answer)
     record = BudgetRecord.objects.get()
     assert (record.amount, record.fee, record.reference) == (pounds("1000.00"), pounds("27.50"), "S-1")
     assert (held(COLLECTED, "EGP"), held(BANK, "EGP")) == (0, -97_250)
@@ -98,6 +99,7 @@ def test_the_page_shows_what_waits_and_a_top_up_sends_it(
     sent = {"amount": "2000.00", "happened_on": timezone.localdate().isoformat(), "reference": "T-1"}
     answer = send(office, action("record-top-up", found.pk), **sent)
     assert "The top-up is recorded" in text_of(answer)
+    assert "EGP2,000.00 there, less than nothing" in text_of(answer)
     world.wait(minutes=1)
     world.work()
     assert Withdrawal.objects.get().state == "completed"

@@ -77,7 +77,7 @@ class RecordSettlement(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _("The settlement is recorded.")
+        return _recorded_message(_("The settlement is recorded."), outcome)
 
 
 class RecordTopUp(BudgetAction):
@@ -110,7 +110,7 @@ class RecordTopUp(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _("The top-up is recorded. Payouts that it covers are sent now.")
+        return _recorded_message(_("The top-up is recorded. Payouts that it covers are sent now."), outcome)
 
 
 class RecordCosts(BudgetAction):
@@ -144,7 +144,24 @@ class RecordCosts(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _("The costs are recorded.")
+        return _recorded_message(_("The costs are recorded."), outcome)
+
+
+def _recorded_message(done: str, outcome: object) -> str:
+    """Return `done`, and a warning if the books hold less than nothing where the money was taken from.
+
+    A mistyped amount often does that. It is no refusal: the books may not know of the money yet, or the platform may
+    have topped up from another bank account.
+    """
+    assert isinstance(outcome, BudgetRecord)  # noqa: S101
+    left = payout_budgets.left_at_source(outcome)
+    if left.amount_minor >= 0:
+        return done
+    warning = _(
+        "Our books now hold %(amount)s there, less than nothing: check the amount, and take the record back if it is"
+        " wrong."
+    )
+    return f"{done} {warning % {'amount': money(left)}}"
 
 
 def _recorded(subject: PayoutBudget, submission: Submission) -> dict[str, Any]:

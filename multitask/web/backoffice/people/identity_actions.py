@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -49,6 +51,12 @@ class RejectionForm(ReasonForm):
         self.fields["note"].help_text = _("The owner reads it. Kept in the audit trail; leave the number out.")
 
 
+def others_named(others: list[PayeeIdentity]) -> SafeString:
+    """Return links to other owners of a number, each with the state of their identity."""
+    parts = ((links.of(each.user), each.user.username, labels.of("identity", each.state)) for each in others)
+    return format_html_join(", ", '<a href="{}">{}</a> ({})', parts)
+
+
 class IdentityAction(Action):
     """An action on an identity."""
 
@@ -62,11 +70,14 @@ class IdentityAction(Action):
         return found
 
     def summary(self, subject: PayeeIdentity) -> Summary:
-        """Return what may be shown of it."""
+        """Return what may be shown of it, and who else has the same number."""
+        others = identity.others_with_number(subject)
+        same = [(_("Same number"), others_named(others))] if others else []
         return [
             (_("User"), subject.user.username),
             (_("Legal name"), subject.masked_name),
             (_("National ID number"), subject.masked_number),
+            *same,
             (_("State"), labels.of("identity", subject.state)),
             (_("Submitted"), moment(subject.submitted_at)),
         ]
@@ -89,7 +100,9 @@ class ConfirmIdentity(IdentityAction):
 
     def consequences(self, subject: PayeeIdentity) -> list[str]:
         """Return what the owner can do then."""
+        warning = _("Somebody else has entered the same number. Confirm it only if both are the same person.")
         return [
+            *([warning] if identity.others_with_number(subject) else []),
             _("They can be paid, once their payout destination has waited its time."),
             _("Compare the document's name with the letters above, and the picture with the person."),
             _("They are notified by email."),
