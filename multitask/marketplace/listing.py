@@ -73,14 +73,36 @@ def missing_for_payout(listed: Application) -> str:
     task's currency. Where the platform pays out itself, `identity_missing` or `destination_missing`. The money of the
     task would wait for it.
     """
+    shown = vars(listed)
     if waiting_payouts.is_on_platform(listed.task.currency):
-        if not vars(listed)["has_identity"]:
-            return "identity_missing"
-        return "" if vars(listed)["has_destination"] else "destination_missing"
-    currencies = vars(listed)["payout_currencies"]
-    if currencies is None:
+        return _missing_details(has_identity=shown["has_identity"], has_destination=shown["has_destination"])
+    return _missing_bank(shown["payout_currencies"], listed.task.currency)
+
+
+def missing_for_payout_of(freelancer_id: int, currency: str) -> str:
+    """Return what a freelancer who may apply lacks to be paid out, as `missing_for_payout`. At most two statements."""
+    if waiting_payouts.is_on_platform(currency):
+        return _missing_details(
+            has_identity=PayeeIdentity.objects.filter(user_id=freelancer_id, replaced_at=None).exists(),
+            has_destination=PayoutDestination.objects.filter(
+                user_id=freelancer_id, currency=currency, retired_at=None
+            ).exists(),
+        )
+    account = onboarding.usable_accounts().filter(user_id=freelancer_id)
+    return _missing_bank(account.values_list("bank_currencies", flat=True).first(), currency)
+
+
+def _missing_details(*, has_identity: bool, has_destination: bool) -> str:
+    if not has_identity:
+        return "identity_missing"
+    return "" if has_destination else "destination_missing"
+
+
+def _missing_bank(bank_currencies: list[str] | None, currency: str) -> str:
+    """Return what is missing of a payout account, None for a freelancer without one."""
+    if bank_currencies is None:
         return "no_account"
-    return "" if listed.task.currency in currencies else "no_bank_in_currency"
+    return "" if currency in bank_currencies else "no_bank_in_currency"
 
 
 def _with_status(rows: TaskQuerySet, status: TaskStatus | None) -> TaskQuerySet:

@@ -4,7 +4,6 @@ An account that has ended for good, or whose country or currency was a wrong cho
 new one becomes the current account once it exists at the provider; the former one is retired in the same transaction.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -64,12 +63,6 @@ def usable_accounts() -> QuerySet[ConnectedAccount]:
         closed=False,
         rejection="",
     )
-
-
-def without_bank(user_ids: Iterable[int], currency: str) -> set[int]:
-    """Return those users whose connected account has no bank account in this currency yet."""
-    accounts = usable_accounts().filter(user_id__in=list(user_ids))
-    return set(accounts.exclude(bank_currencies__contains=[currency]).values_list("user_id", flat=True))
 
 
 def create(*, actor: Actor, country: str, currency: str, now: datetime) -> ConnectedAccount:

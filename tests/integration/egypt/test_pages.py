@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from multitask.marketplace import applications, tasks
 from multitask.payments.models import Disbursement, Withdrawal
 from multitask.users.actor import Actor
 from multitask.web.pages.funding.checkout import LATE_DECLINE_SECONDS
@@ -149,6 +150,24 @@ def test_the_wallet_and_the_form_say_what_is_missing_and_never_name_a_payout_acc
             assert "Complete your payout details" in wallet(browser)
     world.add_wallet(payee, SUCCEEDS)
     assert 'name="amount"' in browser.get("/wallet/withdraw/?currency=EGP").content.decode()
+
+
+def test_an_applicant_and_the_client_are_told_that_payout_details_are_missing(
+    world: EgyptWorld, sign_in: SignIn
+) -> None:
+    client, payee = world.client(), world.freelancer(onboarded=False)
+    task = tasks.post_task(actor=client, now=world.now, title="Logo", description="Draw one", budget=pounds("1000.00"))
+    applicants, clients = sign_in(payee), sign_in(client)
+    told = "You have not given all payout details for EGP yet."
+    said = "has not set up payouts in EGP yet"
+    assert told in text_of(applicants.get(f"/tasks/{task.pk}/"))
+    applications.apply(actor=payee, now=world.now, task_id=task.pk)
+    for step in (world.submit_identity, lambda payee: world.add_wallet(payee, SUCCEEDS)):
+        assert told in text_of(applicants.get(f"/tasks/{task.pk}/"))
+        assert said in text_of(clients.get(f"/tasks/{task.pk}/"))
+        step(payee)
+    assert told not in text_of(applicants.get(f"/tasks/{task.pk}/"))
+    assert said not in text_of(clients.get(f"/tasks/{task.pk}/"))
 
 
 def test_the_form_knows_the_least_of_the_destination(world: EgyptWorld, sign_in: SignIn) -> None:

@@ -34,6 +34,23 @@ def test_an_applicant_and_the_client_are_told_that_a_bank_is_missing(world: Worl
     assert TOLD not in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
 
 
+def test_an_applicant_and_the_client_are_told_that_a_payout_account_is_missing(world: World, sign_in: SignIn) -> None:
+    client, freelancer = world.client(), world.freelancer(onboarded=False)
+    price = Money(5_000, "USD")
+    task = tasks.post_task(actor=client, now=world.now, title="Logo", description="Draw one", budget=price)
+    told = "You have no payout account yet. What you earn here waits until you set one up."
+    assert told in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
+
+    application = applications.apply(actor=freelancer, now=world.now, task_id=task.pk)
+    assert told in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
+    said = "has not set up payouts in USD yet: the money waits until that is done."
+    assert said in text_of(sign_in(client).get(f"/tasks/{task.pk}/"))
+
+    applications.reject(actor=client, now=world.now, application_id=application.pk)
+    assert told not in text_of(sign_in(freelancer).get(f"/tasks/{task.pk}/"))
+    assert said not in text_of(sign_in(client).get(f"/tasks/{task.pk}/"))
+
+
 def test_home_names_the_money_that_waits_for_a_bank(world: World, sign_in: SignIn) -> None:
     freelancer = world.released(Money(20_000, "EUR")).freelancer
     world.work()

@@ -19,8 +19,6 @@ from multitask.marketplace.states import ApplicationStatus, TaskStatus
 from multitask.payments.agreements import milestone_work
 from multitask.payments.authorization import access
 from multitask.payments.models import Escrow
-from multitask.payments.payouts import onboarding
-from multitask.payments.reads import waiting_payouts
 from multitask.users.actor import Actor
 from multitask.web.pages.base.confirmation import Confirmation, confirm_and_carry_out
 from multitask.web.pages.base.fields import AmountField, TextField
@@ -28,6 +26,8 @@ from multitask.web.pages.base.rendering import UNPROCESSABLE, actor_of, carry_ou
 from multitask.web.pages.escrow import next_steps
 from multitask.web.pages.escrow.parties import parties_only
 from multitask.web.pages.tasks import confirmations
+
+MAY_BE_PAID = {ApplicationStatus.PENDING, ApplicationStatus.ACCEPTED}
 
 
 class ApplyForm(forms.Form):
@@ -67,14 +67,10 @@ def _page(
     candidates = applications if is_client else [mine] if mine else []
     escrow = _escrow(actor, task)
     may_apply = actor.is_freelancer and not is_client and mine is None and task.status == TaskStatus.OPEN
-    payees = {user_of(request).pk} if may_apply or mine else {found.freelancer_id for found in applications}
-    needs_bank = payees and not waiting_payouts.is_on_platform(task.currency)
-    without_bank = onboarding.without_bank(payees, task.currency) if needs_bank else set()
     context = {
         "task": task,
-        "without_bank": without_bank,
-        "lacks_bank": user_of(request).pk in without_bank,
-        "applications": applications if is_client or actor.is_staff else [],
+        "lacks": listing.missing_for_payout_of(user_of(request).pk, task.currency) if may_apply else _lacks(mine),
+        "applications": _with_warnings(applications) if is_client or actor.is_staff else [],
         "mine": mine,
         "escrow": escrow,
         "is_client": is_client,
@@ -84,6 +80,18 @@ def _page(
         "next": next_steps.of_task(task, actor, escrow, is_chosen_from=_has_pending(candidates)),
     }
     return render_page(request, "tasks/task.html", context, status=status)
+
+
+def _with_warnings(applications: list[Application]) -> list[tuple[Application, str]]:
+    """Return each application with what its freelancer lacks to be paid out."""
+    return [(found, _lacks(found)) for found in applications]
+
+
+def _lacks(application: Application | None) -> str:
+    """Return what a freelancer who may be paid for a task lacks for it, or ""."""
+    if application is None or application.status not in MAY_BE_PAID:
+        return ""
+    return listing.missing_for_payout(application)
 
 
 def _escrow(actor: Actor, task: Task) -> Escrow | None:
