@@ -117,6 +117,22 @@ def test_registering_takes_language_and_time_zone_from_the_browser() -> None:
     assert is_in(found)
 
 
+@pytest.mark.parametrize(
+    ("zone", "place"),
+    [
+        ("Africa/Cairo", ("EG", "EGP")),
+        ("Europe/Berlin", ("DE", "EUR")),
+        ("Europe/London", ("GB", "GBP")),
+        ("Asia/Riyadh", ("US", "USD")),  # Nothing is paid in SAR here, so it stays as it is for everybody.
+        ("UTC", ("US", "USD")),
+    ],
+)
+def test_the_currency_is_that_of_the_time_zone_where_it_is_used_here(zone: str, place: tuple[str, str]) -> None:
+    Client().post("/register/", WANTED | {"time_zone": zone})
+    user = User.objects.get()
+    assert (user.country, user.default_currency) == place
+
+
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd"])
 def test_a_zone_that_nobody_knows_is_utc(zone: str) -> None:
     Client().post("/register/", WANTED | {"time_zone": zone})

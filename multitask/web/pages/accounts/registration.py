@@ -1,5 +1,7 @@
 """Registration: make an account and sign in with it."""
 
+from babel.core import get_global
+from babel.numbers import get_territory_currencies
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -10,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from multitask.errors import DomainError
+from multitask.payments.operations import routes
 from multitask.users import accounts, passwords, time_zones
 from multitask.users.accounts import Registration
 from multitask.users.logins import Proof
@@ -60,7 +63,16 @@ class RegisterForm(forms.Form):
             language=get_language() or "en",
             is_client="is_client" in roles,
             is_freelancer="is_freelancer" in roles,
+            **_place(found["time_zone"]),
         )
+
+
+def _place(time_zone: str) -> dict[str, str]:
+    """Return the country of a time zone and its currency, if that is used here; the profile can change both."""
+    country = get_global("zone_territories").get(time_zone, "")
+    offered = set(routes.currencies())
+    found = [currency for currency in get_territory_currencies(country) if currency in offered] if country else []
+    return {"country": country, "default_currency": found[0]} if found else {}
 
 
 @sensitive_post_parameters("password")
