@@ -159,26 +159,26 @@ def _holds(world: World, freelancer: Actor) -> list[pending_reasons.PendingAmoun
 
 
 def test_earnings_are_what_the_wallet_grew_by_and_what_was_paid_out(world: World) -> None:
+    today = dates.start_of_day(_today())
     freelancer = world.freelancer()
     world.settled(freelancer=freelancer)
     world.settled(dollars("200.00"), freelancer=freelancer)
     world.arrive(world.withdrawn(freelancer, dollars("100.00")))
     failed = world.withdrawn(freelancer, dollars("30.00"))
     withdrawal_outcomes.confirm("stripe", _failed(failed), world.now)
-    today = dates.start_of_day(_today())
-    months = [today - timedelta(days=1), today, today + timedelta(days=1)]
+    months = [today - timedelta(days=1), today, today + timedelta(days=2)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=[months[0], months[2]], months=months)
     assert [point.amount for point in found.earned] == [dollars("0.00"), dollars("255.00")]
     assert [point.amount for point in found.balance] == [dollars("0.00"), dollars("155.00")]
 
 
 def test_a_payout_that_came_back_was_not_earned_twice(world: World) -> None:
+    today = dates.start_of_day(_today())
     freelancer = world.freelancer()
     world.settled(freelancer=freelancer)
     paid = world.arrive(world.withdrawn(freelancer, dollars("85.00")))
     withdrawal_outcomes.confirm("stripe", _failed(paid), world.now)
-    today = dates.start_of_day(_today())
-    months = [today, today + timedelta(days=1)]
+    months = [today, today + timedelta(days=2)]
     found = trends.of_wallet(user_id(freelancer), "USD", moments=months, months=months)
     assert [point.amount for point in found.earned] == [dollars("85.00")]
 
@@ -203,6 +203,7 @@ def test_spending_is_less_what_came_back(world: World) -> None:
 
 
 def _today() -> date:
+    """The day on which a test begins, which may end on the next one."""
     return timezone.localdate()
 
 
