@@ -5,7 +5,9 @@ submission replaces the identity and needs a confirmation of its own.
 """
 
 import hmac
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
 
@@ -112,7 +114,8 @@ def _confirm(actor: Actor, identity_id: int, national_id: str, note: str, now: d
         _record("identity_mismatch", actor, submitted, now, note=note)
         return None
     also = [other.user_id for other in others_with_number(submitted)]
-    return _decide(actor, submitted, IdentityState.CONFIRMED, note, now, same_number_as=",".join(map(str, also)))
+    details = {"same_number_as": ", ".join(map(str, also))} if also else {}
+    return _decide(actor, submitted, IdentityState.CONFIRMED, note, now, details)
 
 
 @database.transactional
@@ -159,22 +162,35 @@ def _require_reason(note: str, number: str | None) -> None:
 
 
 def _decide(
-    actor: Actor, submitted: PayeeIdentity, decision: IdentityState, note: str, now: datetime, **details: str
+    actor: Actor,
+    submitted: PayeeIdentity,
+    decision: IdentityState,
+    note: str,
+    now: datetime,
+    details: Mapping[str, str] = MappingProxyType({}),
 ) -> PayeeIdentity:
     if not may(IdentityState(submitted.state), decision):
         raise WrongState(f"This identity is {submitted.state}.")
     submitted.state, submitted.reason = decision.value, note
     submitted.decided_at, submitted.decided_by_id = now, actor.user_id
     submitted.save()
-    _record(f"identity_{decision}", actor, submitted, now, note=note, **details)
+    _record(f"identity_{decision}", actor, submitted, now, note=note, more=details)
     return submitted
 
 
-def _record(event: str, actor: Actor, about: PayeeIdentity, now: datetime, *, note: str = "", **more: str) -> None:
+def _record(
+    event: str,
+    actor: Actor,
+    about: PayeeIdentity,
+    now: datetime,
+    *,
+    note: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     details: dict[str, str | int] = {
-        **{name: value for name, value in more.items() if value},
         "identity": about.pk,
         "masked_name": about.masked_name,
         "masked_number": about.masked_number,
+        **more,
     }
     audit.record(event, actor=actor, now=now, user_id=about.user_id, note=note, details=details)

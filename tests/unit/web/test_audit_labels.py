@@ -50,6 +50,37 @@ def test_no_event_is_shown_in_english_to_arabic_readers() -> None:
     assert latin == []
 
 
+def details_of(tree: ast.AST) -> Iterator[str]:
+    """The names in what the code passes as details: in the call, in a variable, or returned by a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "details":
+            yield from _names(node.value)
+        elif isinstance(node, ast.FunctionDef) and node.name == "_details":
+            yield from _names(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Tuple):
+                yield from _names(node.value) if "details" in ast.unparse(target) else ()
+            elif isinstance(target, ast.Name) and target.id in {"details", "told", "about"}:
+                yield from _names(node.value)
+            elif isinstance(target, ast.Subscript) and ast.unparse(target.value) == "details":
+                yield str(ast.literal_eval(target.slice))
+
+
+def _names(value: ast.AST | None) -> Iterator[str]:
+    dicts = (found for found in ast.walk(value) if isinstance(found, ast.Dict)) if value else ()
+    yield from (str(key.value) for found in dicts for key in found.keys if isinstance(key, ast.Constant))
+
+
+def test_every_detail_has_a_label() -> None:
+    sources = [path.read_text() for path in sorted((MULTITASK / "payments").rglob("*.py"))]
+    sources += [path.read_text() for path in sorted((MULTITASK / "webhooks").rglob("*.py"))]
+    recording = [ast.parse(source) for source in sources if "audit.record" in source]
+    names = {name for tree in recording for name in details_of(tree)}
+    assert {"masked_number", "same_number_as", "usable_from", "answer_by", "event_id"} <= names
+    assert [name for name in sorted(names) if not audit_details.is_labelled(name)] == []
+
+
 @pytest.mark.parametrize(
     ("event", "details", "spoken"),
     [
@@ -68,6 +99,13 @@ def test_no_event_is_shown_in_english_to_arabic_readers() -> None:
         ("operation_retried", {"operation": "po:1", "state": "unknown"}, "Call: po:1, State: No answer yet"),
         ("line_explained", {"line": "txn_1", "explanation": "exchange"},
          "What it was: A difference of exchange rates, Line: txn_1"),
+        (
+            "destination_added",
+            {"kind": "wallet", "bank_code": "", "issuer": "orange", "masked": "•••• 123", "currency": "EGP",
+             "usable_from": "2026-12-01T12:00:00+00:00"},
+            "Currency: EGP, Wallet: Orange Cash, Kind: Mobile wallet, Number: •••• 123, Used from: Dec 1, 2026",
+        ),
+        ("webhook_replayed", {"event_id": "evt_1", "kind": "payout.paid"}, "Event: evt_1, Kind: payout.paid"),
     ],
 )  # fmt: skip
 def test_details_are_words_and_amounts(event: str, details: dict[str, str | int], spoken: str) -> None:
