@@ -10,6 +10,7 @@ UPLOADS: Final = (
     "/backoffice/do/record-settlement/",
     "/backoffice/do/record-top-up/",
     "/backoffice/do/record-costs/",
+    "/backoffice/do/record-credit/",
 )
 
 

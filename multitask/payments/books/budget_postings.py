@@ -35,6 +35,8 @@ def source(record: BudgetRecord) -> AccountRef:
         return postings.provider_account(record.provider)
     if record.kind == BudgetRecord.Kind.BUDGET_TOPPED_UP:
         return bank_account(record.provider)
+    if record.kind == BudgetRecord.Kind.COSTS_CREDITED:
+        return payout_fees_account()
     return postings.budget_account(record.provider)
 
 
@@ -80,6 +82,22 @@ def record_costs(record: BudgetRecord, now: datetime) -> ledger.Posting:
         ],
         now,
         f"Costs {record} of payouts",
+    )
+
+
+def credit_costs(record: BudgetRecord, now: datetime) -> ledger.Posting:
+    """Post that the provider gave fee and tax of payouts back into the budget, which no payout has shown."""
+    tax = record.amount - record.fee
+    return _record(
+        str(record.kind),
+        record,
+        [
+            Leg(postings.budget_account(record.provider), -record.amount),
+            Leg(payout_fees_account(), record.fee),
+            Leg(payout_taxes_account(), tax),
+        ],
+        now,
+        f"Credit {record} of costs of payouts",
     )
 
 

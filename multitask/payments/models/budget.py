@@ -131,11 +131,12 @@ class Disbursement(models.Model):
 
 
 class BudgetRecord(models.Model):
-    """What finance recorded: a settlement to the bank, a top-up of the payout budget, or costs of payouts.
+    """What finance recorded: a settlement to the bank, a top-up of the budget, or costs of payouts that left or came back.
 
     A settlement brought `amount_minor` less `fee_minor`, which the provider kept, to the bank. Costs took
-    `amount_minor` out of the budget: `fee_minor` as a fee, and the rest as tax on it. `reference` is that of the bank
-    or the provider and is recorded once. `corrects` is the wrong record that this one takes back.
+    `amount_minor` out of the budget, or came back into it: `fee_minor` as a fee, and the rest as tax on it.
+    `reference` is that of the bank or the provider and is recorded once per kind. `corrects` is the wrong record that
+    this one takes back.
     """
 
     class Kind(models.TextChoices):
@@ -144,6 +145,7 @@ class BudgetRecord(models.Model):
         SETTLED_TO_BANK = "settled_to_bank"
         BUDGET_TOPPED_UP = "budget_topped_up"
         COSTS_BOOKED = "payout_costs_booked"
+        COSTS_CREDITED = "costs_credited"
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -199,4 +201,5 @@ class BudgetRecord(models.Model):
     @property
     def tax(self) -> Money | None:
         """The tax on the fee of payouts; None for what has none."""
-        return self.amount - self.fee if self.kind == self.Kind.COSTS_BOOKED else None
+        is_about_costs = self.kind in {self.Kind.COSTS_BOOKED, self.Kind.COSTS_CREDITED}
+        return self.amount - self.fee if is_about_costs else None

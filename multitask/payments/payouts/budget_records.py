@@ -1,4 +1,4 @@
-"""What finance records about the money of a platform route: settlements to the bank, top-ups and costs of payouts.
+"""What finance records about the money of a platform route: settlements to the bank, top-ups, costs and credits.
 
 None of them moves money: the provider and the bank have done so, and the record brings the books in line. A wrong
 record is not changed but corrected by its opposite.
@@ -108,12 +108,14 @@ def book_costs(
     reference: str,
     note: str,
     now: datetime,
+    came_back: bool = False,
     file: RecordFile | None = None,
     request_key: str = "",
 ) -> BudgetRecord:
     """Record that the provider took fee and tax of payouts out of the budget, as finance staff; `note` is the reason.
 
-    It is for costs that no payout has reported: reported late, invoiced, or kept of a payout that failed. A repeated
+    It is for costs that no payout has reported: reported late, invoiced, or kept of a payout that failed. `came_back`
+    is for those that the provider gave back into the budget; waiting payouts that it covers then are sent. A repeated
     `request_key` returns the same record. Raises as `settle_to_bank`.
     """
     if not note.strip():
@@ -121,7 +123,7 @@ def book_costs(
     if tax.amount_minor < 0:
         raise WrongState("The tax cannot be below zero.")
     wanted = BudgetRecord(
-        kind=Kind.COSTS_BOOKED,
+        kind=Kind.COSTS_CREDITED if came_back else Kind.COSTS_BOOKED,
         provider=provider,
         currency=fee.currency,
         amount_minor=(fee + tax).amount_minor,
@@ -245,6 +247,9 @@ def _book(record: BudgetRecord, actor: Actor, now: datetime) -> None:
     elif record.kind == Kind.COSTS_BOOKED:
         budget_postings.record_costs(record, now)
         budget.allot_soon(record.provider, record.currency)  # A correction may cover more.
+    elif record.kind == Kind.COSTS_CREDITED:
+        budget_postings.credit_costs(record, now)
+        budget.allot_soon(record.provider, record.currency)
     else:
         budget.forget_refusal(record.provider, record.currency)
         budget_postings.top_up(record, now)

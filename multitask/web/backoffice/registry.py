@@ -131,6 +131,7 @@ _ACTIONS: Final[tuple[type[Action], ...]] = (
     budget_actions.RecordSettlement,
     budget_actions.RecordTopUp,
     budget_actions.RecordCosts,
+    budget_actions.RecordCredit,
     budget_actions.CompareBudget,
     budget_actions.CorrectRecord,
     disbursement_actions.CallOffWithdrawal,

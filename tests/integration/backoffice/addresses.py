@@ -80,6 +80,7 @@ ACTIONS = {
     "record-settlement": (PayoutBudget, "finance"),
     "record-top-up": (PayoutBudget, "finance"),
     "record-costs": (PayoutBudget, "finance"),
+    "record-credit": (PayoutBudget, "finance"),
     "compare-budget": (PayoutBudget, "finance"),
     "correct-record": (BudgetRecord, "finance"),
     "look-up-payout": (Disbursement, "finance"),

@@ -33,6 +33,7 @@ PASSWORD = "a long enough passphrase"
 OF_BUDGETS = {
     "record-settlement", "record-top-up", "compare-budget", "correct-record", "look-up-payout", "payout-was-paid",
     "payout-was-not-made", "call-off-withdrawal", "explain-paid", "name-try", "record-costs",
+    "record-credit",
 }  # fmt: skip
 WANTED = "/backoffice/payments/escrow/?state=funded"
 

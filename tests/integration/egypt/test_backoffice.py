@@ -146,6 +146,19 @@ def test_costs_that_explain_a_difference_are_recorded_with_a_reason(
     assert "5.70" in text_of(office.get(listing(BudgetRecord)))
 
 
+def test_costs_that_came_back_are_recorded_with_a_reason(
+    world: EgyptWorld, found: PayoutBudget, office: Client
+) -> None:
+    sent = {"fee": "5.00", "tax": "0.70", "happened_on": timezone.localdate().isoformat(), "reference": "CN-1"}
+    assert "Record costs that came back" in text_of(office.get(change(found)))
+    answer = send(office, action("record-credit", found.pk), **sent, note="Credit note of November.")
+    assert "The credit is recorded." in text_of(answer)
+    assert held(BUDGET, "EGP") == -570
+    record = text_of(office.get(change(BudgetRecord.objects.get())))
+    assert "Costs that came back" in record
+    assert "Costs of payouts that came back were recorded" in record
+
+
 def test_an_undecided_payout_is_in_the_work_queue_and_is_decided_there(
     world: EgyptWorld, found: PayoutBudget, office: Client
 ) -> None:

@@ -220,6 +220,38 @@ def test_costs_that_no_payout_reports_are_booked_and_corrected(world: EgyptWorld
     assert (held("platform:payout_fees", "EGP"), held("platform:payout_taxes", "EGP")) == (0, 0)
 
 
+def test_costs_that_came_back_without_a_payout_are_recorded_and_corrected(world: EgyptWorld) -> None:
+    world.fill_budget(pounds("500.00"))
+    finance = world.staff("finance")
+    given = {"fee": pounds("5.00"), "tax": pounds("0.70"), "reference": "CN-1", "note": "Credit note"}
+    when = {"happened_on": world.now.date(), "now": world.now}
+    credited = budget_records.book_costs(actor=finance, provider="paymob", came_back=True, **when, **given)
+    assert (held(BUDGET, "EGP"), credited.tax) == (-50_570, pounds("0.70"))
+    assert (held("platform:payout_fees", "EGP"), held("platform:payout_taxes", "EGP")) == (500, 70)
+    assert AuditEvent.objects.get(event="costs_credited").amount_minor == 570
+    # The same reference may stand on an invoice too.
+    budget_records.book_costs(actor=finance, provider="paymob", **when, **given)
+    assert held(BUDGET, "EGP") == -50_000
+    budget_records.correct(actor=finance, record_id=credited.pk, note="Not ours", now=world.now)
+    assert held(BUDGET, "EGP") == -49_430
+
+
+def test_a_credit_lets_a_waiting_payout_go(world: EgyptWorld) -> None:
+    payee = world.payee()
+    world.earned(payee, pounds("100.00"))
+    world.fill_budget(pounds("80.00"))
+    world.withdraw(payee, pounds("85.00"))
+    world.work()
+    assert completed() == []
+    world.paymob.control("POST", "topups", {"amount": 2_000})
+    budget_records.book_costs(
+        actor=world.staff("finance"), provider="paymob", fee=pounds("20.00"), tax=pounds("0.00"), reference="CN-1",
+        note="Credit note", happened_on=world.now.date(), came_back=True, now=world.now,
+    )  # fmt: skip
+    world.work()
+    assert len(completed()) == 1
+
+
 def test_only_finance_records(world: EgyptWorld) -> None:
     more = {"provider": "paymob", "happened_on": world.now.date(), "now": world.now, "reference": "T"}
     for actor in (world.staff("support"), world.client()):

@@ -65,6 +65,7 @@ SCENES: dict[str, Callable[[EgyptWorld], Scene]] = {
     "record-settlement": lambda world: (compared(world), {**record("1000.00"), "fee": "27.50"}),
     "record-top-up": lambda world: (compared(world), record("500.00")),
     "record-costs": lambda world: (compared(world), COSTS),
+    "record-credit": lambda world: (compared(world), COSTS),
     "compare-budget": lambda world: (compared(world), {}),
     "correct-record": lambda world: (world.record_top_up(pounds("500.00")).pk, {}),
     "look-up-payout": lambda world: (to_decide(world), {}),

@@ -32,13 +32,22 @@ def record_settlement(world: EgyptWorld, number: int) -> BudgetRecord:
 
 
 def record_costs(world: EgyptWorld, number: int) -> BudgetRecord:
+    return _record_costs(world, f"INV-{number}")
+
+
+def credit_costs(world: EgyptWorld, number: int) -> BudgetRecord:
+    return _record_costs(world, f"CREDIT-{number}", came_back=True)
+
+
+def _record_costs(world: EgyptWorld, reference: str, *, came_back: bool = False) -> BudgetRecord:
     return budget_records.book_costs(
         actor=world.staff(),
         provider="paymob",
         fee=pounds("5.00"),
         tax=pounds("0.70"),
         happened_on=world.now.date(),
-        reference=f"INV-{number}",
+        reference=reference,
+        came_back=came_back,
         note="Invoice of the month",
         now=world.now,
     )
@@ -128,9 +137,20 @@ EGYPT_EVENTS = (
         lambda world, nothing: record_costs(world, 1),
     ),
     (
+        "Costs of payouts come back",
+        "A fee of 5.00 with its tax that the provider gave back into the budget, and that no payout shows.",
+        lambda world: None,
+        lambda world, nothing: credit_costs(world, 1),
+    ),
+    (
         "A record is taken back",
         "What was recorded wrongly is corrected by its opposite.",
-        lambda world: (record_settlement(world, 2), world.record_top_up(pounds("2000.00")), record_costs(world, 2)),
+        lambda world: (
+            record_settlement(world, 2),
+            world.record_top_up(pounds("2000.00")),
+            record_costs(world, 2),
+            credit_costs(world, 2),
+        ),
         lambda world, records: [correct(world, record) for record in records],
     ),
     (

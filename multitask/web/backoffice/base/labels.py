@@ -114,6 +114,8 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "budget_topped_up_corrected": _("A recorded top-up was taken back"),
         "payout_costs_booked": _("Costs of payouts were recorded"),
         "payout_costs_booked_corrected": _("Recorded costs of payouts were taken back"),
+        "costs_credited": _("Costs of payouts that came back were recorded"),
+        "costs_credited_corrected": _("A recorded credit of costs was taken back"),
         "payout_costs": _("The payout cost a fee and tax"),
         "payout_costs_returned": _("Fee and tax of the payout came back"),
         "adjustment": _("The balance was adjusted"),
@@ -235,6 +237,7 @@ _LABELS: Final[dict[str, dict[str, Any]]] = {
         "settled_to_bank": _("Settlement to the bank"),
         "budget_topped_up": _("Top-up of the budget"),
         "payout_costs_booked": _("Costs of payouts"),
+        "costs_credited": _("Costs that came back"),
     },
     "budget_record_state": {
         "standing": _("Counts"),

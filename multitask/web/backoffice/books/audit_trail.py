@@ -69,6 +69,7 @@ _LABELS: Final = {
     "settled_to_bank": gettext_lazy("A settlement to the bank was recorded"),
     "budget_topped_up": gettext_lazy("A top-up of the payout budget was recorded"),
     "payout_costs_booked": gettext_lazy("Costs of payouts were recorded"),
+    "costs_credited": gettext_lazy("Costs of payouts that came back were recorded"),
     "budget_record_corrected": gettext_lazy("A record about the payout budget was taken back"),
     "budget_compared": gettext_lazy("The payout budget was compared with the provider by staff"),
     "budget_short": gettext_lazy("The payout budget was too small for the payouts that wait"),

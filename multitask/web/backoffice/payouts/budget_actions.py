@@ -147,6 +147,41 @@ class RecordCosts(BudgetAction):
         return _recorded_message(_("The costs are recorded."), outcome)
 
 
+class RecordCredit(BudgetAction):
+    """Record fee and tax of payouts that the provider gave back and no payout has reported."""
+
+    name = "record-credit"
+    title = gettext_lazy("Record costs that came back")
+    button_label = gettext_lazy("Record costs that came back")
+
+    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
+        """Return the form with fee and tax."""
+        return CostsForm(
+            *args, currency=subject.currency, today=budget_records.local_day(subject.provider, timezone.now())
+        )
+
+    def consequences(self, subject: PayoutBudget) -> list[str]:
+        """Return what is posted, and that payouts leave."""
+        return [
+            _("The books put fee and tax back into the budget and take them off the costs of the platform."),
+            _("Record only what no payout shows, such as a credit note. Payouts that the budget covers then are sent."),
+        ]
+
+    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
+        """Record it."""
+        data = submission.data
+        return budget_records.book_costs(
+            fee=data["fee"],
+            tax=data["tax"],
+            came_back=True,
+            **_recorded(subject, submission),
+        )
+
+    def success_message(self, subject: PayoutBudget, outcome: object) -> str:
+        """Return the confirmation."""
+        return _recorded_message(_("The credit is recorded."), outcome)
+
+
 def _recorded_message(done: str, outcome: object) -> str:
     """Return `done`, and a warning if the books hold less than nothing where the money was taken from.
 

@@ -15,6 +15,7 @@ from multitask.web.backoffice.payouts.budget_actions import (
     CompareBudget,
     CorrectRecord,
     RecordCosts,
+    RecordCredit,
     RecordSettlement,
     RecordTopUp,
 )
@@ -37,7 +38,7 @@ def show(request: HttpRequest, budget: PayoutBudget) -> HttpResponse:
 
 
 def _buttons(request: HttpRequest, budget: PayoutBudget) -> list[Button]:
-    actions = (RecordTopUp, RecordSettlement, RecordCosts, CompareBudget)
+    actions = (RecordTopUp, RecordSettlement, RecordCosts, RecordCredit, CompareBudget)
     return [action.button(budget.pk) for action in actions if roles.may(request, action.power)]
 
 
