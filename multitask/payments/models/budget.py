@@ -131,7 +131,7 @@ class Disbursement(models.Model):
 
 
 class BudgetRecord(models.Model):
-    """What finance recorded: a settlement to the bank, a top-up of the budget, or costs of payouts that left or came back.
+    """What finance recorded: a settlement to the bank, a top-up of the budget, or costs of payouts taken or given back.
 
     A settlement brought `amount_minor` less `fee_minor`, which the provider kept, to the bank. Costs took
     `amount_minor` out of the budget, or came back into it: `fee_minor` as a fee, and the rest as tax on it.
