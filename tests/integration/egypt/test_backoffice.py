@@ -99,7 +99,7 @@ def test_the_page_shows_what_waits_and_a_top_up_sends_it(
     sent = {"amount": "2000.00", "happened_on": timezone.localdate().isoformat(), "reference": "T-1"}
     answer = send(office, action("record-top-up", found.pk), **sent)
     assert "The top-up is recorded" in text_of(answer)
-    assert "EGP2,000.00 there, less than nothing" in text_of(answer)
+    assert "In the bank, by our books: −EGP2,000.00, which is less than nothing." in text_of(answer)
     world.wait(minutes=1)
     world.work()
     assert Withdrawal.objects.get().state == "completed"

@@ -109,6 +109,10 @@ class Action(ABC):
     def success_message(self, subject: Any, outcome: object) -> str:
         """Return the message after the command has succeeded."""
 
+    def warning(self, outcome: object) -> str:
+        """Return what staff should look at after the command has succeeded, "" if nothing."""
+        return ""
+
     @abstractmethod
     def result_address(self, subject: Any) -> str:
         """Return the page that shows the result."""

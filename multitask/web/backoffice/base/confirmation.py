@@ -104,6 +104,8 @@ def _execute(request: HttpRequest, action: Action, subject: Any, form: Any) -> H
         messages.warning(request, str(error_messages.BY_CODE["outcome_unknown"]))
     else:
         messages.success(request, action.success_message(subject, outcome))
+        if warning := action.warning(outcome):
+            messages.warning(request, warning)
     return redirect(action.result_address(subject))
 
 

@@ -1,6 +1,6 @@
 """Actions of finance on a payout budget: what moved between the provider, the bank and the budget, and comparing it."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
@@ -17,6 +17,14 @@ from multitask.web.backoffice.base import labels, links
 from multitask.web.backoffice.base.actions import Action, ReasonForm, Submission, Summary, require_id
 from multitask.web.backoffice.payouts.budget_forms import CostsForm, RecordForm, SettlementForm
 from multitask.web.pages.templatetags.money import day, money
+
+# Where a record takes its money from.
+_PLACES: Final = {
+    BudgetRecord.Kind.SETTLED_TO_BANK: gettext_lazy("Collected at the provider"),
+    BudgetRecord.Kind.BUDGET_TOPPED_UP: gettext_lazy("In the bank"),
+    BudgetRecord.Kind.COSTS_BOOKED: gettext_lazy("In the budget"),
+    BudgetRecord.Kind.COSTS_CREDITED: gettext_lazy("Costs of payouts"),
+}
 
 
 class BudgetAction(Action):
@@ -44,6 +52,24 @@ class BudgetAction(Action):
     def result_address(self, subject: PayoutBudget) -> str:
         """Return the budget's page."""
         return links.of(subject)
+
+    def warning(self, outcome: object) -> str:
+        """Return a warning if the books hold less than nothing where a record has taken its money from.
+
+        A mistyped amount often does that. It is no refusal: the books may not know of the money yet, or the platform
+        may have topped up from another bank account.
+        """
+        if not isinstance(outcome, BudgetRecord):
+            return ""
+        left = payout_budgets.left_at_source(outcome)
+        if left.amount_minor >= 0:
+            return ""
+        values = {"place": _PLACES[BudgetRecord.Kind(outcome.kind)], "amount": money(left)}
+        sentence = _(
+            "%(place)s, by our books: %(amount)s, which is less than nothing. Check the amount, and take the record"
+            " back if it is wrong."
+        )
+        return sentence % values
 
 
 class RecordSettlement(BudgetAction):
@@ -77,7 +103,7 @@ class RecordSettlement(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _recorded_message(_("The settlement is recorded."), outcome)
+        return _("The settlement is recorded.")
 
 
 class RecordTopUp(BudgetAction):
@@ -110,7 +136,7 @@ class RecordTopUp(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _recorded_message(_("The top-up is recorded. Payouts that it covers are sent now."), outcome)
+        return _("The top-up is recorded. Payouts that it covers are sent now.")
 
 
 class RecordCosts(BudgetAction):
@@ -144,7 +170,7 @@ class RecordCosts(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _recorded_message(_("The costs are recorded."), outcome)
+        return _("The costs are recorded.")
 
 
 class RecordCredit(BudgetAction):
@@ -179,24 +205,7 @@ class RecordCredit(BudgetAction):
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""
-        return _recorded_message(_("The credit is recorded."), outcome)
-
-
-def _recorded_message(done: str, outcome: object) -> str:
-    """Return `done`, and a warning if the books hold less than nothing where the money was taken from.
-
-    A mistyped amount often does that. It is no refusal: the books may not know of the money yet, or the platform may
-    have topped up from another bank account.
-    """
-    assert isinstance(outcome, BudgetRecord)  # noqa: S101
-    left = payout_budgets.left_at_source(outcome)
-    if left.amount_minor >= 0:
-        return done
-    warning = _(
-        "Our books now hold %(amount)s there, less than nothing: check the amount, and take the record back if it is"
-        " wrong."
-    )
-    return f"{done} {warning % {'amount': money(left)}}"
+        return _("The credit is recorded.")
 
 
 def _recorded(subject: PayoutBudget, submission: Submission) -> dict[str, Any]:
