@@ -29,7 +29,7 @@ def enrol(user: User) -> int:
 
 def code(user_id: int) -> str:
     """A code that works now, as if half a minute had gone by since the last one."""
-    TOTPDevice.objects.filter(user_id=user_id).update(last_t=-1, drift=0)
+    TOTPDevice.objects.filter(user_id=user_id).update(last_t=-1)
     device = TOTPDevice.objects.get(user_id=user_id)
     return totp(device.bin_key, time.time())
 
@@ -69,7 +69,7 @@ def hire(system: "System", name: str, role: str) -> None:
 def app_shows(system: "System", name: str) -> str:
     """The code of somebody's app, or an empty text without one; it works now, even right after another one."""
     found = system.query(
-        "UPDATE otp_totp_totpdevice SET last_t = -1, drift = 0"
+        "UPDATE otp_totp_totpdevice SET last_t = -1"
         " WHERE confirmed AND user_id = (SELECT id FROM users_user WHERE username = %s) RETURNING key",
         name,
     )

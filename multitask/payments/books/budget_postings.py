@@ -70,34 +70,19 @@ def top_up(record: BudgetRecord, now: datetime) -> ledger.Posting:
 
 
 def record_costs(record: BudgetRecord, now: datetime) -> ledger.Posting:
-    """Post fee and tax of payouts that finance has learned of in another way than by a payout's answer."""
-    tax = record.amount - record.fee
-    return _record(
-        "payout_costs_booked",
-        record,
-        [
-            Leg(payout_fees_account(), -record.fee),
-            Leg(payout_taxes_account(), -tax),
-            Leg(postings.budget_account(record.provider), record.amount),
-        ],
-        now,
-        f"Costs {record} of payouts",
-    )
-
-
-def credit_costs(record: BudgetRecord, now: datetime) -> ledger.Posting:
-    """Post that the provider gave fee and tax of payouts back into the budget, which no payout has shown."""
-    tax = record.amount - record.fee
+    """Post fee and tax of payouts that left the budget or came back, which no payout has reported."""
+    came_back = record.kind == BudgetRecord.Kind.COSTS_CREDITED
+    amount, fee = (-record.amount, -record.fee) if came_back else (record.amount, record.fee)
     return _record(
         str(record.kind),
         record,
         [
-            Leg(postings.budget_account(record.provider), -record.amount),
-            Leg(payout_fees_account(), record.fee),
-            Leg(payout_taxes_account(), tax),
+            Leg(payout_fees_account(), -fee),
+            Leg(payout_taxes_account(), fee - amount),
+            Leg(postings.budget_account(record.provider), amount),
         ],
         now,
-        f"Credit {record} of costs of payouts",
+        f"Credit {record} of costs of payouts" if came_back else f"Costs {record} of payouts",
     )
 
 

@@ -244,12 +244,9 @@ def _book(record: BudgetRecord, actor: Actor, now: datetime) -> None:
     )
     if record.kind == Kind.SETTLED_TO_BANK:
         budget_postings.settle_to_bank(record, now)
-    elif record.kind == Kind.COSTS_BOOKED:
+    elif record.kind in {Kind.COSTS_BOOKED, Kind.COSTS_CREDITED}:
         budget_postings.record_costs(record, now)
-        budget.allot_soon(record.provider, record.currency)  # A correction may cover more.
-    elif record.kind == Kind.COSTS_CREDITED:
-        budget_postings.credit_costs(record, now)
-        budget.allot_soon(record.provider, record.currency)
+        budget.allot_soon(record.provider, record.currency)  # A credit, or a correction, may cover more.
     else:
         budget.forget_refusal(record.provider, record.currency)
         budget_postings.top_up(record, now)

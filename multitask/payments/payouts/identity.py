@@ -7,7 +7,6 @@ submission replaces the identity and needs a confirmation of its own.
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
 
@@ -167,7 +166,7 @@ def _decide(
     decision: IdentityState,
     note: str,
     now: datetime,
-    details: Mapping[str, str] = MappingProxyType({}),
+    details: Mapping[str, str] | None = None,
 ) -> PayeeIdentity:
     if not may(IdentityState(submitted.state), decision):
         raise WrongState(f"This identity is {submitted.state}.")
@@ -185,12 +184,12 @@ def _record(
     now: datetime,
     *,
     note: str = "",
-    more: Mapping[str, str] = MappingProxyType({}),
+    more: Mapping[str, str] | None = None,
 ) -> None:
     details: dict[str, str | int] = {
         "identity": about.pk,
         "masked_name": about.masked_name,
         "masked_number": about.masked_number,
-        **more,
+        **(more or {}),
     }
     audit.record(event, actor=actor, now=now, user_id=about.user_id, note=note, details=details)

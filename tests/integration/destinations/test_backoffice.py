@@ -68,7 +68,7 @@ def test_a_number_that_somebody_else_has_entered_is_shown_before_it_is_confirmed
     second = payees.submit(nour, at=timezone.now())
     for each, owner, namesake in ((first, mona, nour), (second, nour, mona)):
         page = office.get(addresses.action("confirm-identity", each.pk))
-        assert "Confirm it only if both are the same person." in text_of(page)
+        assert "Confirm the identity only if they are the same person." in text_of(page)
         assert f'<a href="{person_page(namesake)}">' in page.content.decode()
         assert person_page(other) not in page.content.decode()
         office.post(addresses.action("confirm-identity", each.pk), {"note": WHY, "national_id": NATIONAL_ID})

@@ -1,6 +1,6 @@
 """Actions of finance on a payout budget: what moved between the provider, the bank and the budget, and comparing it."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.utils import timezone
@@ -145,6 +145,7 @@ class RecordCosts(BudgetAction):
     name = "record-costs"
     title = gettext_lazy("Record costs of payouts")
     button_label = gettext_lazy("Record costs")
+    came_back: ClassVar[bool] = False
 
     def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
         """Return the form with fee and tax."""
@@ -165,6 +166,7 @@ class RecordCosts(BudgetAction):
         return budget_records.book_costs(
             fee=data["fee"],
             tax=data["tax"],
+            came_back=self.came_back,
             **_recorded(subject, submission),
         )
 
@@ -173,18 +175,13 @@ class RecordCosts(BudgetAction):
         return _("The costs are recorded.")
 
 
-class RecordCredit(BudgetAction):
+class RecordCredit(RecordCosts):
     """Record fee and tax of payouts that the provider gave back and no payout has reported."""
 
     name = "record-credit"
     title = gettext_lazy("Record costs that came back")
     button_label = gettext_lazy("Record costs that came back")
-
-    def form(self, subject: PayoutBudget, *args: Any) -> forms.Form:
-        """Return the form with fee and tax."""
-        return CostsForm(
-            *args, currency=subject.currency, today=budget_records.local_day(subject.provider, timezone.now())
-        )
+    came_back = True
 
     def consequences(self, subject: PayoutBudget) -> list[str]:
         """Return what is posted, and that payouts leave."""
@@ -192,16 +189,6 @@ class RecordCredit(BudgetAction):
             _("The books put fee and tax back into the budget and take them off the costs of the platform."),
             _("Record only what no payout shows, such as a credit note. Payouts that the budget covers then are sent."),
         ]
-
-    def execute(self, subject: PayoutBudget, submission: Submission) -> object:
-        """Record it."""
-        data = submission.data
-        return budget_records.book_costs(
-            fee=data["fee"],
-            tax=data["tax"],
-            came_back=True,
-            **_recorded(subject, submission),
-        )
 
     def success_message(self, subject: PayoutBudget, outcome: object) -> str:
         """Return the confirmation."""

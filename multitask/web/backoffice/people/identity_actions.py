@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -52,9 +52,10 @@ class RejectionForm(ReasonForm):
 
 
 def others_named(others: list[PayeeIdentity]) -> SafeString:
-    """Return links to other owners of a number, each with the state of their identity."""
+    """Return links to other owners of a number, each with the state of their identity, and a warning."""
     parts = ((links.of(each.user), each.user.username, labels.of("identity", each.state)) for each in others)
-    return format_html_join(", ", '<a href="{}">{}</a> ({})', parts)
+    names = format_html_join(", ", '<a href="{}">{}</a> ({})', parts)
+    return format_html("{}. {}", names, _("Confirm the identity only if they are the same person."))
 
 
 class IdentityAction(Action):
@@ -100,9 +101,7 @@ class ConfirmIdentity(IdentityAction):
 
     def consequences(self, subject: PayeeIdentity) -> list[str]:
         """Return what the owner can do then."""
-        warning = _("Somebody else has entered the same number. Confirm it only if both are the same person.")
         return [
-            *([warning] if identity.others_with_number(subject) else []),
             _("They can be paid, once their payout destination has waited its time."),
             _("Compare the document's name with the letters above, and the picture with the person."),
             _("They are notified by email."),
