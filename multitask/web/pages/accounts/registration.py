@@ -68,7 +68,10 @@ class RegisterForm(forms.Form):
 
 
 def _place(time_zone: str) -> dict[str, str]:
-    """Return the country of a time zone and its currency, if that is used here; the profile can change both."""
+    """Return the country of a time zone and its currency, if that is used here.
+
+    Both are first choices: the profile changes the currency, and the country is asked before a payout account is made.
+    """
     country = get_global("zone_territories").get(time_zone, "")
     offered = set(routes.currencies())
     found = [currency for currency in get_territory_currencies(country) if currency in offered] if country else []
